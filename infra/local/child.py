@@ -1,0 +1,84 @@
+"""Processes that never outlive the one that started them.
+
+A child reads its orders, one line of JSON, from its standard input, and stops when that input ends. The parent
+keeps the other end open; the kernel closes it however the parent goes, `kill -9` included.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_STDIN = 0
+_READ_BYTES = 65536
+STOP_SECONDS_MAX = 20
+
+
+def start(
+    module: str,
+    orders: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str],
+    log: Path | None = None,
+    descriptors: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Run `module` in its own process with `orders`; its output goes to `log`, or where ours goes.
+
+    `descriptors` stay open in the child. It gets a session of its own: a Ctrl-C reaches the parent alone, which
+    then stops its children in order.
+    """
+    with open(log or os.devnull, "ab") as output:  # noqa: PTH123 - one of the two is no path of ours
+        process = subprocess.Popen(  # noqa: S603 - our own modules
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=output if log else None,
+            stderr=output if log else None,
+            env=dict(environment),
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+    assert process.stdin is not None  # noqa: S101 - asked for above
+    process.stdin.write(json.dumps(orders).encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a child: politely, and for good when it has not ended STOP_SECONDS_MAX later."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(STOP_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    finally:
+        if process.stdin:
+            process.stdin.close()
+
+
+def take_orders() -> dict[str, Any]:
+    """In the child: its orders. From here on it ends when its parent does."""
+    line = b""
+    while not line.endswith(b"\n"):
+        chunk = os.read(_STDIN, _READ_BYTES)
+        if not chunk:
+            raise EOFError("the parent ended before it gave its orders")
+        line += chunk
+    threading.Thread(target=_end_with_parent, name="leash", daemon=True).start()
+    orders: dict[str, Any] = json.loads(line)
+    return orders
+
+
+def _end_with_parent() -> None:
+    while os.read(_STDIN, _READ_BYTES):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS_MAX)
+    os.kill(os.getpid(), signal.SIGKILL)

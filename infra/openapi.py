@@ -1,0 +1,73 @@
+"""The one OpenAPI document, and the routes that the gateway and the stack take from it."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenAPI, SecurityScheme
+
+HTTP_FUNCTIONS = ("enroll", "earn", "redeem", "account", "program")
+DOCUMENT_PATH = "/v1/openapi.json"
+
+_TITLE = "Loyalty Functions"
+_VERSION = "1"
+_SECURITY_SCHEMES: dict[str, SecurityScheme] = {
+    "oauth2": HTTPBearer(bearerFormat="JWT", description="An OAuth 2 access token; a route names the scopes it takes.")
+}
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method on one path. Any one of `scopes` opens it; without scopes it is open to everybody."""
+
+    method: str
+    path: str
+    function: str
+    scopes: frozenset[str]
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document over all HTTP functions, as JSON values.
+
+    Raises OpenAPIMergeError when two functions declare the same method on the same path.
+    """
+    merge = OpenAPIMerge(title=_TITLE, version=_VERSION, security_schemes=_SECURITY_SCHEMES, on_conflict="error")
+    for function in HTTP_FUNCTIONS:
+        merge.add_schema(_schema(function).model_dump(by_alias=True, exclude_none=True))
+    merged: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
+    return merged
+
+
+@cache
+def routes() -> tuple[Route, ...]:
+    """Every route of the document with the function that answers it."""
+    return tuple(route for function in HTTP_FUNCTIONS for route in _routes_of(function, _schema(function)))
+
+
+@cache
+def _schema(function: str) -> OpenAPI:
+    # Imported as the package that everybody else imports: OpenAPIMerge.add_file would load a second copy of each
+    # function, and would only warn about one that cannot be loaded.
+    resolver: APIGatewayHttpResolver = import_module(f"functions.{function}").app
+    return resolver.get_openapi_schema(title=_TITLE, version=_VERSION, security_schemes=_SECURITY_SCHEMES)
+
+
+def _routes_of(function: str, schema: OpenAPI) -> list[Route]:
+    paths = schema.model_dump(by_alias=True, exclude_none=True).get("paths", {})
+    return [
+        Route(method.upper(), path, function, _scopes(operation))
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if method in _METHODS
+    ]
+
+
+def _scopes(operation: dict[str, Any]) -> frozenset[str]:
+    alternatives: list[dict[str, list[str]]] = operation.get("security", [])
+    return frozenset(scope for alternative in alternatives for scopes in alternative.values() for scope in scopes)

@@ -1,0 +1,1 @@
+"""What every function ships with: the rules, the store, and how requests are read and answered."""

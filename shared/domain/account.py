@@ -1,0 +1,222 @@
+"""A member's account, and the ledger entries that alone may change it."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Literal
+
+from shared.domain.fields import Record
+
+NEVER = "never"
+"""The lot of points that do not expire. Sorts after every date."""
+
+LotDay = str
+"""A lot's key: the last day on which its points can be spent, as 2027-11-30, or `NEVER`. Sorts as time does."""
+
+Lots = Mapping[LotDay, int]
+"""Points by the day they expire."""
+
+Status = Literal["active", "merged", "erased"]
+EntryType = Literal[
+    "enroll",
+    "earn",
+    "refund",
+    "adjust",
+    "transfer_out",
+    "transfer_in",
+    "merge_out",
+    "merge_in",
+    "reserve",
+    "capture",
+    "cancel",
+    "lapse",
+    "reverse",
+    "maturity",
+    "expiry",
+    "tier_review",
+    "erase",
+]
+
+
+class Hold(Record):
+    """Points locked for a redemption until it is captured, cancelled, or lapses at `expires_at`."""
+
+    points: int
+    lots: Lots
+    expires_at: datetime
+    reward_id: str | None = None
+    value: int | None = None
+    order_id: str | None = None
+    stocked: bool = False
+    limit_period: str | None = None
+
+
+class Standing(Record):
+    """The tier a member holds: since when, and the day on which it is reviewed (None: never).
+
+    `grace` is set after a missed review, until the second look on the new `review_on`.
+    """
+
+    tier_id: str
+    since: date
+    review_on: date | None = None
+    grace: bool = False
+
+
+class Use(Record):
+    """What a limit has counted in its current period: how often, and how many points."""
+
+    period: str
+    times: int = 0
+    points: int = 0
+
+
+class Totals(Record):
+    """Where all points ever granted have gone. The current buckets make up the rest."""
+
+    granted: int = 0
+    captured: int = 0
+    expired: int = 0
+    taken_back: int = 0
+    transferred_out: int = 0
+    forfeited: int = 0
+
+
+class Account(Record):
+    """What a member owns, as of the last entry. Only `ledger.book` makes a new state of it."""
+
+    member_id: str
+    status: Status = "active"
+    sequence: int = 0
+    lots: Lots = {}
+    pending: Lots = {}
+    """Points by the day they become available and the day they expire: 2026-12-01/2027-12-31."""
+    holds: Mapping[str, Hold] = {}
+    debt: int = 0
+    earned: int = 0
+    totals: Totals = Totals()
+    tier: Standing | None = None
+    qualifying: Mapping[str, int] = {}
+    """What counts toward tiers, by month; `qualifying_ever` is all of it."""
+    qualifying_ever: int = 0
+    uses: Mapping[str, Use] = {}
+    expired_through: date | None = None
+    merged_from: tuple[str, ...] = ()
+    merged_into: str | None = None
+    enrolled_at: datetime | None = None
+    booked_at: datetime | None = None
+
+    @property
+    def balance(self) -> int:
+        """Points in available lots."""
+        return sum(self.lots.values())
+
+    @property
+    def pending_points(self) -> int:
+        """Points granted, not yet available."""
+        return sum(self.pending.values())
+
+    @property
+    def held_points(self) -> int:
+        """Points locked for open redemptions."""
+        return sum(hold.points for hold in self.holds.values())
+
+    def standing(self) -> Standing:
+        """The tier held. Every account has one from its first entry on."""
+        if self.tier is None:
+            raise AssertionError(f"account {self.member_id} was never enrolled")
+        return self.tier
+
+
+class Piece(Record):
+    """One line of how an earning came about, and what it takes to tell what a part of the order would have earned.
+
+    `exact` is the unrounded number of points. It shrinks with the order unless `flat`; never exceeds `cap`; and is
+    lost when the order falls below `minimum_spend`.
+    """
+
+    rule_id: str
+    points: int
+    description: str
+    exact: str | None = None
+    flat: bool = False
+    cap: int | None = None
+    minimum_spend: int = 0
+
+    def on(self, kept: int, total: int) -> Fraction:
+        """Unrounded points for `kept` minor units of an order over `total`."""
+        whole = Fraction(self.exact) if self.exact else Fraction(self.points)
+        if kept < self.minimum_spend or kept == 0:
+            return Fraction(0)
+        part = whole if self.flat or kept == total else whole * kept / total
+        return part if self.cap is None else min(part, Fraction(self.cap))
+
+
+class OrderEarned(Record):
+    """What a later refund must know of the order: amounts in minor units."""
+
+    currency: str
+    total: int
+    rounding: Literal["down", "nearest", "up"]
+    month: str
+    measure: Literal["points", "spend"]
+
+
+class Entry(Record):
+    """One immutable line of a member's ledger: what happened, why, and its effect on every bucket.
+
+    `lots`, `pending`, `debt`, `opened` and `closed` are the effects: signed changes, holds that begin, and the points
+    of holds that end. The rest explains them. Nothing but entries changes an account.
+    """
+
+    member_id: str
+    sequence: int
+    type: EntryType
+    points: int
+    occurred_at: datetime
+    recorded_at: datetime
+    program_version: int
+    actor: str = "clock"
+    fingerprint: str = ""
+    balance_after: int
+    lots: Lots = {}
+    pending: Lots = {}
+    debt: int = 0
+    opened: Mapping[str, Hold] = {}
+    closed: Mapping[str, int] = {}
+    earned: int = 0
+    qualifying: Mapping[str, int] = {}
+    uses: Mapping[str, Use] = {}
+    tier: Standing | None = None
+    source: Mapping[str, str] = {}
+    breakdown: tuple[Piece, ...] = ()
+    available_on: date | None = None
+    expires_on: date | None = None
+    order: OrderEarned | None = None
+    amount: int | None = None
+    merged_from: tuple[str, ...] = ()
+
+    @property
+    def entry_id(self) -> str:
+        """Unique for ever, and the same however often the entry is delivered."""
+        return f"{self.member_id}-{self.sequence}"
+
+    @property
+    def available_effect(self) -> int:
+        """Signed change of the balance."""
+        return sum(self.lots.values())
+
+    @property
+    def pending_effect(self) -> int:
+        """Signed change of the pending points."""
+        return sum(self.pending.values())
+
+    @property
+    def held_effect(self) -> int:
+        """Signed change of the held points."""
+        return sum(hold.points for hold in self.opened.values()) - sum(self.closed.values())
+
+    @property
+    def net_effect(self) -> int:
+        """Signed change of all buckets together, debt counting against them."""
+        return self.available_effect + self.pending_effect + self.held_effect - self.debt

@@ -1,0 +1,33 @@
+"""What every credit has in common: when its points become available and end, and the tier that it may bring."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from shared.domain.account import Account, Entry
+from shared.domain.expiry import date_of, expires_on, live_day, lot_day
+from shared.domain.ledger import book, give
+from shared.domain.program import Program
+from shared.domain.tiers import raised
+
+
+def granted(account: Account, program: Program, points: int, began_on: date, today: date) -> dict[str, Any]:
+    """The effects of `points` that began on a day: pending for the program's days, and what is owed settled then."""
+    available_on = began_on + timedelta(days=program.earning.pending_days)
+    last_day = lot_day(expires_on(program, available_on))
+    if available_on > today:
+        effects: dict[str, Any] = {"lots": {}, "pending": {f"{available_on}/{last_day}": points} if points else {}}
+        return {**effects, "available_on": available_on, "expires_on": date_of(last_day)}
+    last_day = live_day(account, program, last_day, today)
+    return {**give(account, {last_day: points}), "expires_on": date_of(last_day)}
+
+
+def granted_now(account: Account, program: Program, points: int, today: date) -> dict[str, Any]:
+    """The effects of `points` that are available at once, whatever the program says of pending days."""
+    last_day = live_day(account, program, lot_day(expires_on(program, today)), today)
+    return {**give(account, {last_day: points}), "expires_on": date_of(last_day)}
+
+
+def with_tier_raised(account: Account, program: Program, entry: Entry, today: date) -> Entry:
+    """The entry, and with it the higher tier that the account reaches by it."""
+    standing = raised(book(account, entry), program.tiers, today)
+    return entry if standing is None else entry.model_copy(update={"tier": standing})

@@ -1,0 +1,160 @@
+"""Refusals. Each has a stable `code`, which the HTTPS contract publishes, and says whether trying again can help."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request: where (a JSON pointer) and what to do about it."""
+
+    pointer: str
+    detail: str
+
+
+class LoyaltyError(Exception):
+    """The request is refused and nothing was written; `detail` says why in words for the caller."""
+
+    code: ClassVar[str]
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InvalidRequestError(LoyaltyError):
+    """The request breaks a stated rule; each fault is named with its place."""
+
+    code = "invalid_request"
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults))
+        self.faults = faults
+
+
+class MalformedJsonError(LoyaltyError):
+    """The body is not JSON."""
+
+    code = "malformed_json"
+
+
+class IdempotencyKeyRequiredError(LoyaltyError):
+    """The operation has no natural key and the header that replaces it is missing."""
+
+    code = "idempotency_key_required"
+
+
+class IdempotencyMismatchError(LoyaltyError):
+    """The key was used before, for something else."""
+
+    code = "idempotency_mismatch"
+
+
+class UnauthenticatedError(LoyaltyError):
+    """Nobody valid is calling."""
+
+    code = "unauthenticated"
+
+
+class ForbiddenError(LoyaltyError):
+    """The caller may not do this."""
+
+    code = "forbidden"
+
+
+class RouteNotFoundError(LoyaltyError):
+    """No such path."""
+
+    code = "route_not_found"
+
+
+class MemberNotFoundError(LoyaltyError):
+    """No such member, or not one that the caller may know of."""
+
+    code = "member_not_found"
+
+
+class MemberNotActiveError(LoyaltyError):
+    """The member was erased or merged into another."""
+
+    code = "member_not_active"
+
+
+class RewardNotFoundError(LoyaltyError):
+    """The program has no such reward."""
+
+    code = "reward_not_found"
+
+
+class RewardUnavailableError(LoyaltyError):
+    """The reward exists, but not now or not for this member."""
+
+    code = "reward_unavailable"
+
+
+class RedemptionNotFoundError(LoyaltyError):
+    """The member has no such redemption."""
+
+    code = "redemption_not_found"
+
+
+class OrderNotFoundError(LoyaltyError):
+    """No order of that id has earned points."""
+
+    code = "order_not_found"
+
+
+class OrderBelongsToAnotherMemberError(LoyaltyError):
+    """The order's points were credited to somebody else."""
+
+    code = "order_belongs_to_another_member"
+
+
+class IdentifierTakenError(LoyaltyError):
+    """Another member has this e-mail address, phone number, card or external id."""
+
+    code = "identifier_taken"
+
+
+class InsufficientPointsError(LoyaltyError):
+    """The balance does not cover it."""
+
+    code = "insufficient_points"
+
+
+class InvalidStateError(LoyaltyError):
+    """What is asked does not follow from the state that things are in."""
+
+    code = "invalid_state"
+
+
+class RefundExceedsOrderError(LoyaltyError):
+    """The refunds together would exceed what was paid."""
+
+    code = "refund_exceeds_order"
+
+
+class ProgramChangedError(LoyaltyError):
+    """The program was replaced since the caller read it."""
+
+    code = "program_changed"
+
+
+class BodyTooLargeError(LoyaltyError):
+    """The body exceeds what any valid request needs."""
+
+    code = "body_too_large"
+
+
+class UnsupportedMediaTypeError(LoyaltyError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+
+
+class TryAgainError(LoyaltyError):
+    """The write did not happen, or may be repeated safely under its key."""
+
+    code = "try_again"
+    retryable = True

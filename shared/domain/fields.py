@@ -1,0 +1,65 @@
+"""Field types that programs, requests and records share, with their bounds stated once.
+
+Numbers and dates are strict: a string is not a number, a number is not a date, and a time without an offset is none.
+"""
+
+import re
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+POINTS_MAX = 1_000_000_000
+AMOUNT_MAX = 1_000_000_000_000
+DAYS_MAX = 3650
+YEAR_MIN, YEAR_MAX = 1970, 2199
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _instant(value: object) -> object:
+    if isinstance(value, str) and not _RFC3339.fullmatch(value):
+        raise ValueError("must be an RFC 3339 time with its offset, such as 2026-11-20T18:03:00+01:00")
+    return _within_years(value, datetime)
+
+
+def _day(value: object) -> object:
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("must be a day, such as 2026-11-20")
+    return _within_years(value, date)
+
+
+def _within_years(value: object, native: type[date]) -> object:
+    if isinstance(value, native):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be a string")  # noqa: TRY004 - pydantic reports ValueError with its place
+    if not YEAR_MIN <= int(value[:4]) <= YEAR_MAX:
+        raise ValueError(f"the year must lie between {YEAR_MIN} and {YEAR_MAX}")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+Day = Annotated[date, BeforeValidator(_day)]
+Points = Annotated[int, Field(strict=True, ge=0, le=POINTS_MAX)]
+PositivePoints = Annotated[int, Field(strict=True, gt=0, le=POINTS_MAX)]
+SignedPoints = Annotated[int, Field(strict=True, ge=-POINTS_MAX, le=POINTS_MAX)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=AMOUNT_MAX, description="integer minor units")]
+PositiveAmount = Annotated[int, Field(strict=True, gt=0, le=AMOUNT_MAX, description="integer minor units")]
+Days = Annotated[int, Field(strict=True, ge=0, le=DAYS_MAX)]
+Currency = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$")]
+# The caller's own ids: anything printable, without the control characters that logs and keys cannot carry.
+Reference = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")
+]
+Slug = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+Text = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]+$")
+]
+
+
+class Record(BaseModel):
+    """An immutable value that knows all its fields: an unknown one is refused, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,171 @@
+"""Booking: the one way from an account and an entry to the next state of the account."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from shared.domain.account import Account, Entry, EntryType, LotDay, Lots, Status, Totals, Use
+from shared.domain.calendar import add_months, month_of
+
+QUALIFYING_MONTHS_KEPT = 17
+"""Thirteen months of a rolling year, and the four that the longest grace reaches into."""
+
+_LEAVES_AS: Mapping[EntryType, str] = {
+    "capture": "captured",
+    "expiry": "expired",
+    "refund": "taken_back",
+    "adjust": "taken_back",
+    "merge_in": "taken_back",
+    "transfer_out": "transferred_out",
+    "merge_out": "transferred_out",
+    "erase": "forfeited",
+}
+_ENDS_AS: Mapping[EntryType, Status] = {"merge_out": "merged", "erase": "erased"}
+
+
+class BrokenLedgerError(AssertionError):
+    """An entry that no rule can have made. A defect in the code, never the caller's doing."""
+
+
+def draft(account: Account, type_: EntryType, *, occurred_at: datetime, recorded_at: datetime, **rest: Any) -> Entry:  # noqa: ANN401
+    """The account's next entry, numbered and with the balance it leaves."""
+    lots: Lots = rest.get("lots", {})
+    return Entry(
+        member_id=account.member_id,
+        sequence=account.sequence + 1,
+        type=type_,
+        occurred_at=occurred_at,
+        recorded_at=recorded_at,
+        balance_after=account.balance + sum(lots.values()),
+        **rest,
+    )
+
+
+def book(account: Account, entry: Entry) -> Account:
+    """The account after the entry.
+
+    Raises BrokenLedgerError if the entry does not follow the account's last one, or would leave anything negative.
+    """
+    if (entry.member_id, entry.sequence) != (account.member_id, account.sequence + 1):
+        raise BrokenLedgerError(f"entry {entry.entry_id} does not follow {account.member_id}-{account.sequence}")
+    holds = {key: hold for key, hold in account.holds.items() if key not in entry.closed} | dict(entry.opened)
+    if set(entry.closed) - set(account.holds):
+        raise BrokenLedgerError(f"entry {entry.entry_id} closes a hold that is not open")
+    after = account.model_copy(
+        update={
+            "sequence": entry.sequence,
+            "status": _ENDS_AS.get(entry.type, account.status),
+            "lots": added(account.lots, entry.lots),
+            "pending": added(account.pending, entry.pending),
+            "holds": dict(sorted(holds.items())),
+            "debt": account.debt + entry.debt,
+            "earned": account.earned + entry.earned,
+            "totals": _totals_after(account.totals, entry),
+            "tier": entry.tier or account.tier,
+            "qualifying": _qualifying_after(account.qualifying, entry.qualifying),
+            "qualifying_ever": max(0, account.qualifying_ever + sum(entry.qualifying.values())),
+            "uses": _uses_after(account.uses, entry.uses),
+            "expired_through": _expired_through(account, entry),
+            "merged_from": account.merged_from + entry.merged_from,
+            "merged_into": entry.source["into"] if entry.type == "merge_out" else account.merged_into,
+            "enrolled_at": account.enrolled_at or entry.occurred_at,
+            "booked_at": entry.recorded_at,
+        }
+    )
+    if after.debt < 0 or after.balance != entry.balance_after:
+        raise BrokenLedgerError(f"entry {entry.entry_id} leaves the debt {after.debt}, the balance {after.balance}")
+    return after
+
+
+def book_all(account: Account, entries: Iterable[Entry]) -> Account:
+    """The account after each entry in turn; from a new account, what the ledger says it must be."""
+    for entry in entries:
+        account = book(account, entry)
+    return account
+
+
+def added(lots: Lots, change: Lots) -> dict[LotDay, int]:
+    """Lots after a signed change, without empty ones, the soonest to expire first.
+
+    Raises BrokenLedgerError if one would fall below zero.
+    """
+    after = combined(lots, change)
+    for day, points in after.items():
+        if points < 0:
+            raise BrokenLedgerError(f"the lot {day} would hold {points} points")
+    return after
+
+
+def combined(*changes: Lots) -> dict[LotDay, int]:
+    """Signed changes of lots put together, without those that cancel out."""
+    total: dict[LotDay, int] = {}
+    for change in changes:
+        for day, points in change.items():
+            total[day] = total.get(day, 0) + points
+    return {day: points for day, points in sorted(total.items()) if points}
+
+
+def take(lots: Lots, points: int) -> dict[LotDay, int]:
+    """`points` from lots, those that expire soonest first. The caller has checked that there are so many."""
+    taken: dict[LotDay, int] = {}
+    for day, held in sorted(lots.items()):
+        if points == 0:
+            break
+        taken[day] = min(points, held)
+        points -= taken[day]
+    if points:
+        raise BrokenLedgerError(f"the lots are {points} points short")
+    return taken
+
+
+def give(account: Account, lots: Lots) -> dict[str, Any]:
+    """The effects `lots` and `debt` of points that become available: what is owed is settled from them first."""
+    owed = take(lots, min(account.debt, sum(lots.values())))
+    kept = {day: points - owed.get(day, 0) for day, points in lots.items()}
+    return {"lots": {day: points for day, points in kept.items() if points}, "debt": -sum(owed.values())}
+
+
+def negative(lots: Lots) -> dict[LotDay, int]:
+    """The same lots, taken away."""
+    return {day: -points for day, points in lots.items()}
+
+
+def _totals_after(totals: Totals, entry: Entry) -> Totals:
+    net = entry.net_effect
+    if net == 0:
+        return totals
+    if entry.type == "reverse":
+        return totals.model_copy(update={"captured": totals.captured - net})
+    name = "granted" if net > 0 else _LEAVES_AS.get(entry.type)
+    if name is None:
+        raise BrokenLedgerError(f"entry {entry.entry_id} of type {entry.type} loses {-net} points")
+    return totals.model_copy(update={name: getattr(totals, name) + abs(net)})
+
+
+def _qualifying_after(months: Mapping[str, int], change: Mapping[str, int]) -> Mapping[str, int]:
+    if not change:
+        return months
+    after = dict(months)
+    for month, amount in change.items():
+        after[month] = max(0, after.get(month, 0) + amount)
+    newest = max(after)
+    oldest_kept = month_of(add_months(date.fromisoformat(f"{newest}-01"), 1 - QUALIFYING_MONTHS_KEPT))
+    return {month: amount for month, amount in sorted(after.items()) if month >= oldest_kept and amount}
+
+
+def _uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[str, Use]:
+    after = dict(uses)
+    for name, use in change.items():
+        known = after.get(name)
+        if known is not None and known.period == use.period:
+            times, points = max(0, known.times + use.times), max(0, known.points + use.points)
+            after[name] = Use(period=use.period, times=times, points=points)
+        elif use.times > 0 or use.points > 0:
+            after[name] = use
+    return dict(sorted(after.items()))
+
+
+def _expired_through(account: Account, entry: Entry) -> date | None:
+    if entry.type != "expiry" or entry.expires_on is None:
+        return account.expired_through
+    return max(entry.expires_on, account.expired_through or entry.expires_on)

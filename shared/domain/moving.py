@@ -1,0 +1,183 @@
+"""Points that change hands or are set right: transfers, merges, adjustments, and what erasing a member leaves."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from shared.domain.account import Account, Entry, Standing
+from shared.domain.calendar import local_day
+from shared.domain.crediting import granted_now
+from shared.domain.errors import Fault, InsufficientPointsError, InvalidRequestError, InvalidStateError
+from shared.domain.expiry import live_day
+from shared.domain.ledger import book, combined, draft, give, negative, take
+from shared.domain.program import Program
+from shared.domain.redeeming import release
+
+MERGES_MAX = 20
+
+
+class Moved(NamedTuple):
+    """The two sides of a movement between accounts."""
+
+    out: Entry
+    into: Entry
+
+
+def transfer(
+    giver: Account,
+    receiver: Account,
+    program: Program,
+    points: int,
+    *,
+    transfer_id: str,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> Moved:
+    """Move points; each lot keeps its expiry date, and the receiver's debt is settled from them first.
+
+    Raises InsufficientPointsError if the giver has too few, InvalidRequestError if both are the same member.
+    """
+    if giver.member_id == receiver.member_id:
+        raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
+    _require_points(giver, points)
+    lots = take(giver.lots, points)
+    shared: dict[str, Any] = {
+        "occurred_at": now,
+        "recorded_at": now,
+        "program_version": program.version,
+        "actor": actor,
+    }
+    source = {"transfer_id": transfer_id, "from": giver.member_id, "to": receiver.member_id}
+    return Moved(
+        draft(
+            giver, "transfer_out", **shared, points=-points, lots=negative(lots), source=source, fingerprint=fingerprint
+        ),
+        draft(receiver, "transfer_in", **shared, points=points, **give(receiver, lots), source=source),
+    )
+
+
+def adjust(
+    account: Account,
+    program: Program,
+    points: int,
+    *,
+    reason: str,
+    reference: str,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> Entry:
+    """Add or take points by an operator's hand. Raises InsufficientPointsError if more are taken than are there."""
+    today = local_day(now, program.time_zone)
+    if points < 0:
+        _require_points(account, -points)
+    return draft(
+        account,
+        "adjust",
+        occurred_at=now,
+        recorded_at=now,
+        points=points,
+        program_version=program.version,
+        actor=actor,
+        fingerprint=fingerprint,
+        **(
+            granted_now(account, program, points, today)
+            if points > 0
+            else {"lots": negative(take(account.lots, -points))}
+        ),
+        source={"reference": reference, "reason": reason},
+    )
+
+
+def merge(gone: Account, into: Account, program: Program, *, now: datetime, actor: str) -> Moved:
+    """Make two accounts one: lots, pending points and open holds with their dates, debt, counters, the higher tier.
+
+    Raises InvalidRequestError if both are the same, InvalidStateError if `into` has taken in too many others.
+    """
+    if gone.member_id == into.member_id:
+        raise InvalidRequestError(Fault("/from_member_id", "must be another member"))
+    absorbed = (gone.member_id, *gone.merged_from)
+    if len(into.merged_from) + len(absorbed) > MERGES_MAX:
+        raise InvalidStateError(f"a member can take in at most {MERGES_MAX} others")
+    shared: dict[str, Any] = {
+        "occurred_at": now,
+        "recorded_at": now,
+        "program_version": program.version,
+        "actor": actor,
+    }
+    source = {"from": gone.member_id, "into": into.member_id}
+    points = gone.balance + gone.pending_points - gone.debt
+    out = draft(
+        gone,
+        "merge_out",
+        **shared,
+        points=-points,
+        lots=negative(gone.lots),
+        pending=negative(gone.pending),
+        debt=-gone.debt,
+        closed={key: hold.points for key, hold in gone.holds.items()},
+        earned=-gone.earned,
+        source=source,
+    )
+    today = local_day(now, program.time_zone)
+    incoming = combined(*({live_day(into, program, day, today): points} for day, points in gone.lots.items()))
+    received = draft(
+        into,
+        "merge_in",
+        **shared,
+        points=points,
+        **_with_debt(into, incoming, gone.debt),
+        pending=dict(gone.pending),
+        opened=dict(gone.holds),
+        earned=gone.earned,
+        qualifying=dict(gone.qualifying),
+        uses=dict(gone.uses),
+        tier=_higher(gone, into, program),
+        source=source,
+        merged_from=absorbed,
+    )
+    return Moved(out, received)
+
+
+def erase(account: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
+    """Close an account for good: open redemptions are cancelled, what is left is forfeited, what is owed forgiven."""
+    entries = []
+    for redemption_id in account.holds:
+        entry = release(account, program, redemption_id, "cancel", occurred_at=now, now=now, actor=actor)
+        account = book(account, entry)
+        entries.append(entry)
+    last = draft(
+        account,
+        "erase",
+        occurred_at=now,
+        recorded_at=now,
+        points=-(account.balance + account.pending_points - account.debt),
+        program_version=program.version,
+        actor=actor,
+        lots=negative(account.lots),
+        pending=negative(account.pending),
+        debt=-account.debt,
+    )
+    return [*entries, last]
+
+
+def _require_points(account: Account, points: int) -> None:
+    if points > account.balance:
+        missing = points - account.balance
+        raise InsufficientPointsError(f"{points} points are needed, {account.balance} are there: {missing} short")
+
+
+def _with_debt(into: Account, lots: dict[str, int], debt: int) -> dict[str, Any]:
+    """What two debts and two balances make together: no account owes points while it has any."""
+    owed = into.debt + debt
+    have = combined(into.lots, lots)
+    settled = take(have, min(owed, sum(have.values())))
+    return {
+        "lots": combined(lots, negative(settled)),
+        "debt": debt - sum(settled.values()),
+    }
+
+
+def _higher(gone: Account, into: Account, program: Program) -> Standing | None:
+    ranks = {account.member_id: program.tiers.rank(account.standing().tier_id) or 0 for account in (gone, into)}
+    return gone.tier if ranks[gone.member_id] > ranks[into.member_id] else None

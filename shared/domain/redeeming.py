@@ -1,0 +1,279 @@
+"""Spending points: what a reward costs and is worth, and the life of a redemption.
+
+reserved → captured → reversed, or reserved → cancelled or lapsed. Nothing else.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from math import gcd
+from typing import Any, Literal, NamedTuple
+
+from shared.domain.account import Account, Entry, EntryType, Hold, Lots, Use
+from shared.domain.calendar import local_day, period_frees_on, period_of
+from shared.domain.errors import (
+    Fault,
+    InsufficientPointsError,
+    InvalidRequestError,
+    InvalidStateError,
+    RewardNotFoundError,
+    RewardUnavailableError,
+)
+from shared.domain.expiry import live_day, prolonged
+from shared.domain.fields import Amount, Currency, PositivePoints, Record, Reference, Slug
+from shared.domain.ledger import combined, draft, give, negative, take
+from shared.domain.program import MoneyReward, PartnerReward, Program, Reward
+from shared.domain.tiers import held_tier
+
+OPEN_HOLDS_MAX = 20
+_VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VOUCHER_LENGTH = 12
+
+State = Literal["reserved", "captured", "reversed", "cancelled", "lapsed"]
+_STATE_AFTER: Mapping[EntryType, State] = {
+    "reserve": "reserved",
+    "capture": "captured",
+    "cancel": "cancelled",
+    "lapse": "lapsed",
+    "reverse": "reversed",
+}
+
+
+class RewardRequest(Record):
+    """Spend points on a reward of the catalogue."""
+
+    reward_id: Slug
+    capture: bool = False
+    order_id: Reference | None = None
+
+
+class MoneyRequest(Record):
+    """Spend points as money on an order; amounts in minor units."""
+
+    points: PositivePoints
+    order_total: Amount
+    currency: Currency
+    capture: bool = False
+    order_id: Reference | None = None
+
+
+class Price(NamedTuple):
+    """What a redemption takes and gives."""
+
+    points: int
+    value: int | None
+    reward: Reward | None
+
+
+def price(account: Account, program: Program, request: RewardRequest | MoneyRequest, today: date) -> Price:
+    """What the request costs this member today.
+
+    Raises RewardNotFoundError, RewardUnavailableError (not now, not in this tier, the limit is reached) or, for points
+    as money, InvalidRequestError.
+    """
+    if isinstance(request, MoneyRequest):
+        return Price(request.points, _value_of(program, request), None)
+    reward = program.reward(request.reward_id)
+    if reward is None:
+        raise RewardNotFoundError(f"the program has no reward {request.reward_id!r}")
+    reason = why_unavailable(account, program, reward, today)
+    if reason is not None:
+        raise RewardUnavailableError(reason)
+    return Price(reward.points, reward_value(reward), reward)
+
+
+def reward_value(reward: Reward) -> int | None:
+    """Its worth in minor units, where it has one that does not depend on the order."""
+    return reward.value if isinstance(reward, MoneyReward | PartnerReward) else None
+
+
+def why_unavailable(account: Account, program: Program, reward: Reward, today: date) -> str | None:
+    """Why the member cannot have the reward today, points and stock aside; None: nothing is in the way."""
+    if not reward.covers(today):
+        return f"{reward.name} is offered from {reward.starts_on or 'the start'} to {reward.ends_on or 'any day'}"
+    if reward.minimum_tier is not None:
+        needed = program.tiers.rank(reward.minimum_tier)
+        held = program.tiers.levels.index(held_tier(account, program.tiers, today))
+        if needed is None or held < needed:
+            return f"{reward.name} is for members from the tier {reward.minimum_tier!r} up"
+    if reward.limit is not None:
+        use = account.uses.get(f"reward:{reward.reward_id}")
+        if use and use.period == period_of(today, reward.limit.per) and use.times >= reward.limit.times:
+            frees_on = period_frees_on(today, reward.limit.per)
+            until = f"; it frees on {frees_on}" if frees_on else ""
+            return f"{reward.name} can be had {reward.limit.times} times per {reward.limit.per}{until}"
+    return None
+
+
+def reserve(
+    account: Account,
+    program: Program,
+    request: RewardRequest | MoneyRequest,
+    *,
+    redemption_id: str,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> Entry:
+    """Lock the points of a redemption.
+
+    Raises as `price` does; InsufficientPointsError if the balance does not cover it; InvalidStateError if too many
+    redemptions are open.
+    """
+    today = local_day(now, program.time_zone)
+    cost = price(account, program, request, today)
+    if cost.points > account.balance:
+        missing = cost.points - account.balance
+        raise InsufficientPointsError(f"{cost.points} points are needed, {account.balance} are there: {missing} short")
+    if len(account.holds) >= OPEN_HOLDS_MAX:
+        raise InvalidStateError(f"{OPEN_HOLDS_MAX} redemptions are open; capture or cancel one first")
+    moved = prolonged(account, program, today)
+    lots = take(combined(account.lots, moved), cost.points)
+    limit = cost.reward.limit if cost.reward else None
+    hold = Hold(
+        points=cost.points,
+        lots=lots,
+        expires_at=now + timedelta(minutes=program.redeeming.hold_minutes),
+        reward_id=cost.reward.reward_id if cost.reward else None,
+        value=cost.value,
+        order_id=request.order_id,
+        stocked=cost.reward is not None and cost.reward.stock is not None,
+        limit_period=period_of(today, limit.per) if limit else None,
+    )
+    return draft(
+        account,
+        "reserve",
+        occurred_at=now,
+        recorded_at=now,
+        points=-cost.points,
+        program_version=program.version,
+        actor=actor,
+        fingerprint=fingerprint,
+        lots=combined(moved, negative(lots)),
+        opened={redemption_id: hold},
+        uses={f"reward:{hold.reward_id}": Use(period=hold.limit_period, times=1)} if hold.limit_period else {},
+        source=_source(redemption_id, hold),
+    )
+
+
+def capture(account: Account, program: Program, redemption_id: str, *, now: datetime, actor: str) -> Entry:
+    """Make a reserved redemption final. The caller has checked that its hold is open."""
+    hold = account.holds[redemption_id]
+    return draft(
+        account,
+        "capture",
+        occurred_at=now,
+        recorded_at=now,
+        points=0,
+        program_version=program.version,
+        actor=actor,
+        closed={redemption_id: hold.points},
+        source=_source(redemption_id, hold),
+    )
+
+
+def release(
+    account: Account,
+    program: Program,
+    redemption_id: str,
+    type_: Literal["cancel", "lapse"],
+    *,
+    occurred_at: datetime,
+    now: datetime,
+    actor: str,
+) -> Entry:
+    """Give held points back to the lots they came from; those whose date has passed get the program's grace days."""
+    hold = account.holds[redemption_id]
+    return draft(
+        account,
+        type_,
+        occurred_at=occurred_at,
+        recorded_at=now,
+        points=hold.points,
+        program_version=program.version,
+        actor=actor,
+        **_given_back(account, program, hold.lots, local_day(occurred_at, program.time_zone)),
+        closed={redemption_id: hold.points},
+        uses=_use_given_back(hold),
+        source=_source(redemption_id, hold),
+    )
+
+
+def reverse(
+    account: Account, program: Program, reserved: Entry, redemption_id: str, *, now: datetime, actor: str
+) -> Entry:
+    """Give a captured redemption's points back to the lots that its reservation, `reserved`, took them from."""
+    hold = reserved.opened[redemption_id]
+    return draft(
+        account,
+        "reverse",
+        occurred_at=now,
+        recorded_at=now,
+        points=hold.points,
+        program_version=program.version,
+        actor=actor,
+        **_given_back(account, program, hold.lots, local_day(now, program.time_zone)),
+        uses=_use_given_back(hold),
+        source=_source(redemption_id, hold),
+    )
+
+
+def state_of(entries: Mapping[EntryType, Entry], now: datetime) -> State:
+    """A redemption's state from its entries, by type. A hold that has timed out has lapsed, booked or not."""
+    for type_ in ("reverse", "capture", "cancel", "lapse"):
+        if type_ in entries:
+            return _STATE_AFTER[type_]
+    [hold] = entries["reserve"].opened.values()
+    return "lapsed" if hold.expires_at <= now else "reserved"
+
+
+def voucher_code(redemption_id: str) -> str:
+    """What the member shows at the till: derived from the id, so that it is the same wherever it is needed.
+
+    A dozen characters of 30 (58 bits of SHA-256), none of which is mistaken for another.
+    """
+    number = int.from_bytes(hashlib.sha256(f"voucher:{redemption_id}".encode()).digest(), "big")
+    letters = []
+    for _ in range(_VOUCHER_LENGTH):
+        number, index = divmod(number, len(_VOUCHER_ALPHABET))
+        letters.append(_VOUCHER_ALPHABET[index])
+    code = "".join(letters)
+    return f"{code[:4]}-{code[4:8]}-{code[8:]}"
+
+
+def _value_of(program: Program, request: MoneyRequest) -> int:
+    rate = program.redeeming.points_as_money
+    if rate is None:
+        raise RewardUnavailableError("the program does not take points as money")
+    if request.currency != program.currency:
+        raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
+    if request.points < rate.minimum_points:
+        raise InvalidRequestError(Fault("/points", f"at least {rate.minimum_points} points are spent as money"))
+    step = rate.points // gcd(rate.points, rate.amount)
+    if request.points % step:
+        detail = f"must be a multiple of {step}, or part of a point would be lost: {request.points // step * step}, say"
+        raise InvalidRequestError(Fault("/points", detail))
+    value = request.points * rate.amount // rate.points
+    payable = request.order_total * rate.order_share_percent // 100
+    if value > payable:
+        detail = f"{request.points} points are worth {value} minor units, of which this order takes {payable}"
+        raise InvalidRequestError(Fault("/points", detail))
+    return value
+
+
+def _given_back(account: Account, program: Program, lots: Lots, today: date) -> dict[str, Any]:
+    """Lots that come back, with the grace that those past their date get, and the debt that they settle."""
+    usable = combined(*({live_day(account, program, day, today): points} for day, points in lots.items()))
+    return give(account, usable)
+
+
+def _use_given_back(hold: Hold) -> dict[str, Use]:
+    """A limited reward that was not had in the end does not count against the period it was taken in."""
+    if hold.limit_period is None:
+        return {}
+    return {f"reward:{hold.reward_id}": Use(period=hold.limit_period, times=-1)}
+
+
+def _source(redemption_id: str, hold: Hold) -> dict[str, str]:
+    source = {"redemption_id": redemption_id, "reward_id": hold.reward_id, "order_id": hold.order_id}
+    return {name: value for name, value in source.items() if value is not None}

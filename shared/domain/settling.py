@@ -1,0 +1,155 @@
+"""What the clock alone does to an account: points mature and expire, holds lapse, tiers are reviewed.
+
+Everything that looks at an account settles it first, so a balance is right to the second; a job books the same entries
+where nobody looks. Each entry's key is its cause, so it is booked once however many do.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from shared.domain.account import NEVER, Account, Entry
+from shared.domain.calendar import local_day, start_of_day
+from shared.domain.expiry import date_of, live_day
+from shared.domain.ledger import book, combined, draft, give
+from shared.domain.program import Program
+from shared.domain.redeeming import release
+from shared.domain.tiers import reviewed
+
+
+class Settled(NamedTuple):
+    """An account as of an instant, the entries that brought it there, and whether more are due."""
+
+    account: Account
+    entries: tuple[Entry, ...]
+    complete: bool
+
+
+class _Change(NamedTuple):
+    """One thing that time will do, at an instant; of several at the same one, the lower rank comes first."""
+
+    at: datetime
+    rank: int
+    entry: Callable[[datetime], Entry]
+
+
+def settle(account: Account, program: Program, now: datetime, entries_max: int | None = None) -> Settled:
+    """Everything time has done to the account up to and including `now`, the earliest first.
+
+    After `entries_max` entries it stops, and says so.
+    """
+    entries: list[Entry] = []
+    while (change := _next_change(account, program)) is not None and change.at <= now:
+        if entries_max is not None and len(entries) == entries_max:
+            return Settled(account, tuple(entries), complete=False)
+        entry = change.entry(now)
+        account = book(account, entry)
+        entries.append(entry)
+    return Settled(account, tuple(entries), complete=True)
+
+
+def due_on(account: Account, program: Program, reminded_on: date) -> date | None:
+    """The local day on which time will next change the account or a reminder is to be sent; None: never.
+
+    Reminders up to and including `reminded_on` are dealt with.
+    """
+    change = _next_change(account, program)
+    days = [reminder.on for reminder in reminders(account, program) if reminder.on > reminded_on]
+    if change is not None:
+        days.append(local_day(change.at, program.time_zone))
+    return min(days, default=None)
+
+
+class Reminder(NamedTuple):
+    """On which day to tell a member that points end `days_ahead` days later, after `last_day`."""
+
+    on: date
+    days_ahead: int
+    last_day: date
+    points: int
+
+
+def reminders(account: Account, program: Program) -> list[Reminder]:
+    """Every reminder that the account's lots call for, past ones included, the earliest first."""
+    return sorted(
+        Reminder(last_day - timedelta(days=ahead), ahead, last_day, points)
+        for lot, points in account.lots.items()
+        if (last_day := date_of(lot)) is not None
+        for ahead in program.messages.reminder_days
+    )
+
+
+def _next_change(account: Account, program: Program) -> _Change | None:
+    if account.status != "active":
+        return None
+    zone = program.time_zone
+    changes: list[_Change] = []
+    if account.pending:
+        day = date.fromisoformat(min(account.pending).split("/")[0])
+        changes.append(_Change(start_of_day(day, zone), 0, lambda now: _mature(account, program, day, now)))
+    if account.holds:
+        redemption_id, hold = min(account.holds.items(), key=lambda item: (item[1].expires_at, item[0]))
+        lapse = _lapse_of(account, program, redemption_id, hold.expires_at)
+        changes.append(_Change(hold.expires_at, 1, lapse))
+    first_lot = min(account.lots, default=NEVER)
+    if first_lot != NEVER:
+        ends_at = start_of_day(date.fromisoformat(first_lot) + timedelta(days=1), zone)
+        changes.append(_Change(ends_at, 2, lambda now: _expire(account, program, first_lot, ends_at, now)))
+    review_on = account.tier.review_on if account.tier else None
+    if review_on is not None:
+        starts_at = start_of_day(review_on, zone)
+        changes.append(_Change(starts_at, 3, lambda now: _review(account, program, starts_at, now)))
+    return min(changes, key=lambda change: change[:2], default=None)
+
+
+def _mature(account: Account, program: Program, day: date, now: datetime) -> Entry:
+    matured = {key: points for key, points in account.pending.items() if key.startswith(f"{day}/")}
+    lots = combined(*({live_day(account, program, key.split("/")[1], day): points} for key, points in matured.items()))
+    return draft(
+        account,
+        "maturity",
+        occurred_at=start_of_day(day, program.time_zone),
+        recorded_at=now,
+        points=0,
+        program_version=program.version,
+        **give(account, lots),
+        pending={key: -points for key, points in matured.items()},
+        available_on=day,
+        source={"on": day.isoformat()},
+    )
+
+
+def _lapse_of(
+    account: Account, program: Program, redemption_id: str, expires_at: datetime
+) -> Callable[[datetime], Entry]:
+    return lambda now: release(account, program, redemption_id, "lapse", occurred_at=expires_at, now=now, actor="clock")
+
+
+def _expire(account: Account, program: Program, lot: str, ends_at: datetime, now: datetime) -> Entry:
+    points = account.lots[lot]
+    return draft(
+        account,
+        "expiry",
+        occurred_at=ends_at,
+        recorded_at=now,
+        points=-points,
+        program_version=program.version,
+        lots={lot: -points},
+        expires_on=date.fromisoformat(lot),
+        source={"on": lot},
+    )
+
+
+def _review(account: Account, program: Program, starts_at: datetime, now: datetime) -> Entry:
+    before = account.standing()
+    after = reviewed(account, program.tiers)
+    return draft(
+        account,
+        "tier_review",
+        occurred_at=starts_at,
+        recorded_at=now,
+        points=0,
+        program_version=program.version,
+        tier=after,
+        source={"on": str(before.review_on), "from": before.tier_id, "to": after.tier_id},
+    )
