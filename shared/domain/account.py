@@ -100,6 +100,7 @@ class Account(Record):
     """What counts toward tiers, by month; `qualifying_ever` is all of it."""
     qualifying_ever: int = 0
     uses: Mapping[str, Use] = {}
+    matured_through: date | None = None
     expired_through: date | None = None
     merged_from: tuple[str, ...] = ()
     merged_into: str | None = None
@@ -165,8 +166,8 @@ class OrderEarned(Record):
 class Entry(Record):
     """One immutable line of a member's ledger: what happened, why, and its effect on every bucket.
 
-    `lots`, `pending`, `debt`, `opened` and `closed` are the effects: signed changes, holds that begin, and the points
-    of holds that end. The rest explains them. Nothing but entries changes an account.
+    `lots`, `pending`, `debt`, `opened` and `closed` are the effects: signed changes, and the holds that
+    begin and end. The rest explains them. Nothing but entries changes an account.
     """
 
     member_id: str
@@ -183,7 +184,9 @@ class Entry(Record):
     pending: Lots = {}
     debt: int = 0
     opened: Mapping[str, Hold] = {}
-    closed: Mapping[str, int] = {}
+    closed: Mapping[str, Hold] = {}
+    reversed: Mapping[str, Hold] = {}
+    """For a reversal: the captured hold whose points come back."""
     earned: int = 0
     qualifying: Mapping[str, int] = {}
     uses: Mapping[str, Use] = {}
@@ -193,7 +196,10 @@ class Entry(Record):
     available_on: date | None = None
     expires_on: date | None = None
     order: OrderEarned | None = None
-    amount: int | None = None
+    refunded: int | None = None
+    """For a refund: minor units of the order returned so far, this refund included."""
+    stock: Mapping[str, int] = {}
+    """Pieces of limited rewards taken from the shelf, or put back."""
     merged_from: tuple[str, ...] = ()
 
     @property
@@ -214,7 +220,7 @@ class Entry(Record):
     @property
     def held_effect(self) -> int:
         """Signed change of the held points."""
-        return sum(hold.points for hold in self.opened.values()) - sum(self.closed.values())
+        return sum(hold.points for hold in self.opened.values()) - sum(hold.points for hold in self.closed.values())
 
     @property
     def net_effect(self) -> int:

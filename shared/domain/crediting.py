@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from shared.domain.account import Account, Entry
-from shared.domain.expiry import date_of, expires_on, live_day, lot_day
+from shared.domain.expiry import date_of, expires_on, live_day, lot_day, maturing_day
 from shared.domain.ledger import book, give
 from shared.domain.program import Program
 from shared.domain.tiers import raised
@@ -15,6 +15,7 @@ def granted(account: Account, program: Program, points: int, began_on: date, tod
     available_on = began_on + timedelta(days=program.earning.pending_days)
     last_day = lot_day(expires_on(program, available_on))
     if available_on > today:
+        available_on = maturing_day(account, available_on)
         effects: dict[str, Any] = {"lots": {}, "pending": {f"{available_on}/{last_day}": points} if points else {}}
         return {**effects, "available_on": available_on, "expires_on": date_of(last_day)}
     last_day = live_day(account, program, last_day, today)

@@ -89,12 +89,12 @@ def order_earnings(account: Account | None, program: Program, order: Order, now:
     counted = [line for line in order.lines if not _excluded(program, line)]
     eligible = order.total - sum(line.amount for line in order.lines) + sum(line.amount for line in counted)
     base = Fraction(eligible * earning.points, earning.per_amount)
-    sums = _RunningSum(earning.rounding)
-    pieces = [sums.piece("base", earning.description, base, minimum_spend=earning.minimum_spend)]
+    sums = _RunningSum(earning.rounding, earning.minimum_spend)
+    pieces = [sums.piece("base", earning.description, base)]
     if tier.percent > NO_BONUS_PERCENT:
         text = f"{tier.name} earns {_factor(tier.percent)}x"
         extra = base * (tier.percent - NO_BONUS_PERCENT) / 100
-        pieces.append(sums.piece(f"tier:{tier.tier_id}", text, extra, minimum_spend=earning.minimum_spend))
+        pieces.append(sums.piece(f"tier:{tier.tier_id}", text, extra))
     uses: dict[str, Use] = {}
     for rule in earning.rules:
         bonus = _bonus(rule, program, order, counted, eligible, tier.tier_id)
@@ -193,7 +193,7 @@ def refund_order(
         earned=-(takes - short + debt),
         qualifying={order.month: -counted} if counted else {},
         source={"order_id": earn.source["order_id"], "refund_id": refund_id},
-        amount=amount,
+        refunded=refunded_before + amount,
     )
 
 
@@ -213,10 +213,14 @@ def rounded(exact: Fraction, how: Rounding) -> int:
 
 
 class _RunningSum:
-    """Hands each piece the points that rounding the sum so far, with it, gains."""
+    """Hands each piece the points that rounding the sum so far, with it, gains.
 
-    def __init__(self, rounding: Rounding) -> None:
+    Below the `minimum_spend` of all earning no piece is worth anything, whatever its own.
+    """
+
+    def __init__(self, rounding: Rounding, minimum_spend: int) -> None:
         self._rounding: Rounding = rounding
+        self._minimum_spend = minimum_spend
         self._exact = Fraction(0)
 
     def piece(
@@ -239,7 +243,7 @@ class _RunningSum:
             exact=None if exact == points else str(exact),
             flat=flat,
             cap=cap,
-            minimum_spend=minimum_spend,
+            minimum_spend=max(minimum_spend, self._minimum_spend),
         )
 
 
@@ -345,7 +349,7 @@ def _credit(
     today = local_day(now, program.time_zone)
     began_on = local_day(min(occurred_at, now), program.time_zone)
     effects = granted(account, program, earned.points, began_on, today)
-    effects["lots"] = combined(effects["lots"], prolonged(account, program, today))
+    effects["lots"] = combined(effects["lots"], prolonged(account, program, began_on))
     entry = draft(
         account,
         "earn",

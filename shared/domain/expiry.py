@@ -45,10 +45,18 @@ def live_day(account: Account, program: Program, day: LotDay, today: date) -> Lo
     return lot_day(max(earliest, today + timedelta(days=program.redeeming.returned_points_grace_days)))
 
 
-def prolonged(account: Account, program: Program, today: date) -> dict[LotDay, int]:
-    """The change of lots that activity today brings about: where inactivity ends points, all get the new deadline."""
+def maturing_day(account: Account, day: date) -> date:
+    """The day on which points due on `day` mature: a day whose maturity was already booked never has another, even if
+    the program's time zone has moved since.
+    """
+    through = account.matured_through
+    return day if through is None or day > through else through + timedelta(days=1)
+
+
+def prolonged(account: Account, program: Program, active_on: date) -> dict[LotDay, int]:
+    """The change of lots that activity brings about: where inactivity ends points, all get the new deadline."""
     if not isinstance(program.expiry, Inactivity):
         return {}
-    deadline = lot_day(expires_on(program, today))
+    deadline = lot_day(expires_on(program, active_on))
     early = {day: points for day, points in account.lots.items() if day < deadline}
     return {**negative(early), deadline: sum(early.values())} if early else {}

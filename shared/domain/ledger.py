@@ -65,7 +65,10 @@ def book(account: Account, entry: Entry) -> Account:
             "qualifying": _qualifying_after(account.qualifying, entry.qualifying),
             "qualifying_ever": max(0, account.qualifying_ever + sum(entry.qualifying.values())),
             "uses": _uses_after(account.uses, entry.uses),
-            "expired_through": _expired_through(account, entry),
+            "matured_through": _latest(
+                account.matured_through, entry.available_on if entry.type == "maturity" else None
+            ),
+            "expired_through": _latest(account.expired_through, entry.expires_on if entry.type == "expiry" else None),
             "merged_from": account.merged_from + entry.merged_from,
             "merged_into": entry.source["into"] if entry.type == "merge_out" else account.merged_into,
             "enrolled_at": account.enrolled_at or entry.occurred_at,
@@ -134,8 +137,9 @@ def _totals_after(totals: Totals, entry: Entry) -> Totals:
     net = entry.net_effect
     if net == 0:
         return totals
-    if entry.type == "reverse":
-        return totals.model_copy(update={"captured": totals.captured - net})
+    if entry.type == "reverse":  # what another account captured before it was merged into this one is new here
+        back = min(net, totals.captured)
+        return totals.model_copy(update={"captured": totals.captured - back, "granted": totals.granted + net - back})
     name = "granted" if net > 0 else _LEAVES_AS.get(entry.type)
     if name is None:
         raise BrokenLedgerError(f"entry {entry.entry_id} of type {entry.type} loses {-net} points")
@@ -165,7 +169,5 @@ def _uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[s
     return dict(sorted(after.items()))
 
 
-def _expired_through(account: Account, entry: Entry) -> date | None:
-    if entry.type != "expiry" or entry.expires_on is None:
-        return account.expired_through
-    return max(entry.expires_on, account.expired_through or entry.expires_on)
+def _latest(*days: date | None) -> date | None:
+    return max((day for day in days if day is not None), default=None)

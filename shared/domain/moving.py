@@ -1,13 +1,13 @@
 """Points that change hands or are set right: transfers, merges, adjustments, and what erasing a member leaves."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from shared.domain.account import Account, Entry, Standing
+from shared.domain.account import Account, Entry, Standing, Use
 from shared.domain.calendar import local_day
-from shared.domain.crediting import granted_now
+from shared.domain.crediting import granted_now, with_tier_raised
 from shared.domain.errors import Fault, InsufficientPointsError, InvalidRequestError, InvalidStateError
-from shared.domain.expiry import live_day
+from shared.domain.expiry import live_day, maturing_day
 from shared.domain.ledger import book, combined, draft, give, negative, take
 from shared.domain.program import Program
 from shared.domain.redeeming import release
@@ -41,6 +41,8 @@ def transfer(
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
     _require_points(giver, points)
     lots = take(giver.lots, points)
+    today = local_day(now, program.time_zone)
+    incoming = combined(*({live_day(receiver, program, day, today): points} for day, points in lots.items()))
     shared: dict[str, Any] = {
         "occurred_at": now,
         "recorded_at": now,
@@ -52,7 +54,7 @@ def transfer(
         draft(
             giver, "transfer_out", **shared, points=-points, lots=negative(lots), source=source, fingerprint=fingerprint
         ),
-        draft(receiver, "transfer_in", **shared, points=points, **give(receiver, lots), source=source),
+        draft(receiver, "transfer_in", **shared, points=points, **give(receiver, incoming), source=source),
     )
 
 
@@ -115,7 +117,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         lots=negative(gone.lots),
         pending=negative(gone.pending),
         debt=-gone.debt,
-        closed={key: hold.points for key, hold in gone.holds.items()},
+        closed=dict(gone.holds),
         earned=-gone.earned,
         source=source,
     )
@@ -127,16 +129,16 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         **shared,
         points=points,
         **_with_debt(into, incoming, gone.debt),
-        pending=dict(gone.pending),
+        pending=_pending_in(gone, into),
         opened=dict(gone.holds),
         earned=gone.earned,
         qualifying=dict(gone.qualifying),
-        uses=dict(gone.uses),
+        uses=_uses_that_count(gone, into),
         tier=_higher(gone, into, program),
         source=source,
         merged_from=absorbed,
     )
-    return Moved(out, received)
+    return Moved(out, with_tier_raised(into, program, received, today))
 
 
 def erase(account: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
@@ -175,6 +177,21 @@ def _with_debt(into: Account, lots: dict[str, int], debt: int) -> dict[str, Any]
     return {
         "lots": combined(lots, negative(settled)),
         "debt": debt - sum(settled.values()),
+    }
+
+
+def _pending_in(gone: Account, into: Account) -> dict[str, int]:
+    """Pending points keep their days, but for a day whose maturity `into` has already booked."""
+    days = {key: date.fromisoformat(key.split("/")[0]) for key in gone.pending}
+    return combined(
+        *({key.replace(f"{day}/", f"{maturing_day(into, day)}/"): gone.pending[key]} for key, day in days.items())
+    )
+
+
+def _uses_that_count(gone: Account, into: Account) -> dict[str, Use]:
+    """What `gone` has used up of limits, without the periods that `into` has already left behind."""
+    return {
+        name: use for name, use in gone.uses.items() if name not in into.uses or use.period >= into.uses[name].period
     }
 
 

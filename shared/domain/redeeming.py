@@ -7,7 +7,9 @@ import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from math import gcd
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Discriminator, Tag
 
 from shared.domain.account import Account, Entry, EntryType, Hold, Lots, Use
 from shared.domain.calendar import local_day, period_frees_on, period_of
@@ -30,7 +32,7 @@ _VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VOUCHER_LENGTH = 12
 
 State = Literal["reserved", "captured", "reversed", "cancelled", "lapsed"]
-_STATE_AFTER: Mapping[EntryType, State] = {
+STATE_AFTER: Mapping[EntryType, State] = {
     "reserve": "reserved",
     "capture": "captured",
     "cancel": "cancelled",
@@ -55,6 +57,16 @@ class MoneyRequest(Record):
     currency: Currency
     capture: bool = False
     order_id: Reference | None = None
+
+
+def _shape(request: Any) -> str:  # noqa: ANN401
+    return "reward" if "reward_id" in request or isinstance(request, RewardRequest) else "points"
+
+
+Spending = Annotated[
+    Annotated[RewardRequest, Tag("reward")] | Annotated[MoneyRequest, Tag("points")], Discriminator(_shape)
+]
+"""A request to spend points; it is for a reward if it names one."""
 
 
 class Price(NamedTuple):
@@ -152,6 +164,7 @@ def reserve(
         lots=combined(moved, negative(lots)),
         opened={redemption_id: hold},
         uses={f"reward:{hold.reward_id}": Use(period=hold.limit_period, times=1)} if hold.limit_period else {},
+        stock={hold.reward_id: -1} if hold.reward_id and hold.stocked else {},
         source=_source(redemption_id, hold),
     )
 
@@ -167,7 +180,7 @@ def capture(account: Account, program: Program, redemption_id: str, *, now: date
         points=0,
         program_version=program.version,
         actor=actor,
-        closed={redemption_id: hold.points},
+        closed={redemption_id: hold},
         source=_source(redemption_id, hold),
     )
 
@@ -193,17 +206,18 @@ def release(
         program_version=program.version,
         actor=actor,
         **_given_back(account, program, hold.lots, local_day(occurred_at, program.time_zone)),
-        closed={redemption_id: hold.points},
+        closed={redemption_id: hold},
         uses=_use_given_back(hold),
+        stock={hold.reward_id: 1} if hold.reward_id and hold.stocked else {},
         source=_source(redemption_id, hold),
     )
 
 
 def reverse(
-    account: Account, program: Program, reserved: Entry, redemption_id: str, *, now: datetime, actor: str
+    account: Account, program: Program, captured: Entry, redemption_id: str, *, now: datetime, actor: str
 ) -> Entry:
-    """Give a captured redemption's points back to the lots that its reservation, `reserved`, took them from."""
-    hold = reserved.opened[redemption_id]
+    """Give points back to the lots they came from, which the entry that captured them, `captured`, knows."""
+    hold = captured.closed[redemption_id]
     return draft(
         account,
         "reverse",
@@ -214,6 +228,8 @@ def reverse(
         actor=actor,
         **_given_back(account, program, hold.lots, local_day(now, program.time_zone)),
         uses=_use_given_back(hold),
+        stock={hold.reward_id: 1} if hold.reward_id and hold.stocked else {},
+        reversed={redemption_id: hold},
         source=_source(redemption_id, hold),
     )
 
@@ -222,7 +238,7 @@ def state_of(entries: Mapping[EntryType, Entry], now: datetime) -> State:
     """A redemption's state from its entries, by type. A hold that has timed out has lapsed, booked or not."""
     for type_ in ("reverse", "capture", "cancel", "lapse"):
         if type_ in entries:
-            return _STATE_AFTER[type_]
+            return STATE_AFTER[type_]
     [hold] = entries["reserve"].opened.values()
     return "lapsed" if hold.expires_at <= now else "reserved"
 

@@ -1,0 +1,89 @@
+"""What a member or a storefront reads."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from shared import clock, http, store
+from shared.answers import (
+    AccountAnswer,
+    EntryPage,
+    RewardPage,
+    account_answer,
+    entry_answer,
+    reward_answer,
+)
+from shared.domain.account import Account
+from shared.domain.calendar import local_day
+from shared.domain.errors import Fault, InvalidRequestError
+from shared.domain.settling import settle
+
+app = http.resolver()
+
+ANYONE_WITH_A_TOKEN = http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR)
+
+
+@app.get(
+    "/v1/members/<member_id>/account",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: AccountAnswer}, 404),
+    summary="Balances, tier and progress, expiring points, next reward",
+    tags=["Account"],
+)
+def read_account(member_id: str) -> http.Answer:
+    account = store.load_account(http.caller(app).reach(member_id)).account
+    return http.answer(account_answer(account, store.load_program(), clock.now()))
+
+
+@app.get(
+    "/v1/members/<member_id>/entries",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: EntryPage}, 404),
+    summary="The ledger, newest first; after it, those of members merged into this one",
+    tags=["Account"],
+)
+def read_entries(
+    member_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
+) -> http.Answer:
+    account = store.load_account(http.caller(app).reach(member_id)).account
+    members = (account.member_id, *account.merged_from)
+    place, before = http.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
+    if not 0 <= place < len(members):
+        raise InvalidRequestError(
+            Fault("query:cursor", "is not a cursor of this list; leave it out for the first page")
+        )
+    entries = store.load_history(members[place], limit, before)
+    following = None
+    if entries and entries[-1].sequence > 1:
+        following = http.encode_cursor(place, entries[-1].sequence)
+    elif place + 1 < len(members):
+        following = http.encode_cursor(place + 1, store.SEQUENCE_MAX)
+    return http.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
+
+
+@app.get(
+    "/v1/rewards",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: RewardPage}, 404),
+    summary="The catalogue; with a member, what is affordable and eligible",
+    tags=["Redemptions"],
+)
+def read_rewards(
+    member_id: Annotated[str | None, Query()] = None,
+    limit: http.PageLimit = http.PAGE_DEFAULT,
+    cursor: http.PageCursor = None,
+) -> http.Answer:
+    program, now = store.load_program(), clock.now()
+    today = local_day(now, program.time_zone)
+    account: Account | None = None
+    if member_id is not None:
+        account = settle(store.load_account(http.caller(app).reach(member_id)).account, program, now).account
+    rewards, following = http.page_of(program.redeeming.rewards, limit, cursor)
+    taken = store.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)
+    items = [reward_answer(reward, program, taken.get(reward.reward_id, 0), account, today) for reward in rewards]
+    return http.answer(RewardPage(items=tuple(items), next_cursor=following))
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

@@ -1,0 +1,57 @@
+"""Read and replace the program."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header
+
+from shared import http, store
+from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
+from shared.domain.program import Program
+
+app = http.resolver()
+
+VERSION_DIGITS_MAX = 9
+
+
+@app.get(
+    "/v1/program",
+    responses=http.answers({200: Program}),
+    summary="The program",
+    tags=["Program"],
+)
+def read_program() -> http.Answer:
+    return _shown(store.load_program())
+
+
+@app.put(
+    "/v1/program",
+    security=http.allow(http.OPERATOR),
+    responses=http.answers({200: Program}, 412),
+    summary="Replace the program; If-Match names the version that was read",
+    tags=["Program"],
+)
+def replace_program(
+    program: Annotated[Program, Body()],
+    if_match: Annotated[str | None, Header(alias="If-Match", max_length=40)] = None,
+) -> http.Answer:
+    version = _version(if_match)
+    if "version" in program.model_fields_set and program.version != version:
+        raise ProgramChangedError(f"the program sent says version {program.version}, If-Match says {version}")
+    return _shown(store.replace_program(program, version))
+
+
+def _version(if_match: str | None) -> int:
+    digits = (if_match or "").removeprefix("W/").strip('"')
+    if not digits.isascii() or not digits.isdigit() or len(digits) > VERSION_DIGITS_MAX or int(digits) < 1:
+        detail = 'send the version that was read, which GET /v1/program gives as its ETag, such as "3"'
+        raise InvalidRequestError(Fault("header:If-Match", detail))
+    return int(digits)
+
+
+def _shown(program: Program) -> http.Answer:
+    return http.answer(program, headers={"ETag": f'"{program.version}"'})
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

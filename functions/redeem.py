@@ -1,0 +1,189 @@
+"""Reserve, capture, cancel, reverse."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, NoReturn
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from shared import clock, http, store
+from shared.answers import RedemptionAnswer, account_answer, redemption_answer
+from shared.domain.account import Account, Entry, EntryType
+from shared.domain.errors import InvalidStateError, RedemptionNotFoundError
+from shared.domain.ledger import book
+from shared.domain.program import Program
+from shared.domain.redeeming import (
+    STATE_AFTER,
+    Spending,
+    State,
+    capture,
+    release,
+    reserve,
+    reverse,
+    state_of,
+)
+from shared.dynamo import Item, Key
+
+app = http.resolver()
+
+Step = Callable[[Account, Program, datetime], Entry]
+
+
+@app.post(
+    "/v1/members/<member_id>/redemptions",
+    security=http.allow(http.STOREFRONT, http.MEMBER),
+    responses=http.answers({201: RedemptionAnswer, 200: RedemptionAnswer}, 400, 404, 409),
+    summary="Reserve points for a reward or as money, or capture them at once",
+    tags=["Redemptions"],
+)
+def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.IdempotencyKey = None) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    member_id = caller.reach(member_id)
+    redemption_id = http.derived_id("redemption", member_id, http.required_key(key))
+    mark = http.fingerprint(request)
+
+    def spend(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        reserved = reserve(
+            accounts[0], program, request, redemption_id=redemption_id, now=now, actor=caller.actor, fingerprint=mark
+        )
+        if not request.capture:
+            return [reserved]
+        held = book(accounts[0], reserved)
+        return [reserved, capture(held, program, redemption_id, now=now, actor=caller.actor)]
+
+    reserve_key = store.redemption_key(redemption_id, "reserve")
+    outcome = store.operate([member_id], spend, key=reserve_key, fingerprint=mark, now=now)
+    status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
+    return _shown(outcome.entry, "captured" if request.capture else "reserved", outcome, status, now)
+
+
+@app.get(
+    "/v1/members/<member_id>/redemptions/<redemption_id>",
+    security=http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR),
+    responses=http.answers({200: RedemptionAnswer}, 404),
+    summary="A redemption's state",
+    tags=["Redemptions"],
+)
+def read_redemption(member_id: str, redemption_id: str) -> http.Answer:
+    account = store.load_account(http.caller(app).reach(member_id)).account
+    steps = _steps(redemption_id, account)
+    return http.answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), store.load_program()))
+
+
+@app.post(
+    "/v1/members/<member_id>/redemptions/<redemption_id>/capture",
+    security=http.allow(http.STOREFRONT, http.OPERATOR),
+    responses=http.answers({200: RedemptionAnswer}, 404, 409),
+    summary="Make a reserved redemption final",
+    tags=["Redemptions"],
+)
+def capture_redemption(member_id: str, redemption_id: str) -> http.Answer:
+    actor = http.caller(app).actor
+    return _end_hold(
+        member_id,
+        redemption_id,
+        "capture",
+        lambda account, program, now: capture(account, program, redemption_id, now=now, actor=actor),
+    )
+
+
+@app.post(
+    "/v1/members/<member_id>/redemptions/<redemption_id>/cancel",
+    security=http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR),
+    responses=http.answers({200: RedemptionAnswer}, 404, 409),
+    summary="Release the hold",
+    tags=["Redemptions"],
+)
+def cancel_redemption(member_id: str, redemption_id: str) -> http.Answer:
+    actor = http.caller(app).actor
+    return _end_hold(
+        member_id,
+        redemption_id,
+        "cancel",
+        lambda account, program, now: release(
+            account, program, redemption_id, "cancel", occurred_at=now, now=now, actor=actor
+        ),
+    )
+
+
+@app.post(
+    "/v1/members/<member_id>/redemptions/<redemption_id>/reverse",
+    security=http.allow(http.OPERATOR, http.STOREFRONT),
+    responses=http.answers({200: RedemptionAnswer}, 404, 409),
+    summary="Give captured points back to the lots they came from",
+    tags=["Redemptions"],
+)
+def reverse_redemption(member_id: str, redemption_id: str) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+
+    def give_back(
+        accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
+    ) -> list[Entry]:
+        captured = store.entry_of(items[0]) if items[0] else None
+        if captured is None or not _belongs(captured, accounts[0]):
+            raise InvalidStateError("only a captured redemption can be reversed")
+        return [reverse(accounts[0], program, captured, redemption_id, now=now, actor=caller.actor)]
+
+    return _take_step(
+        caller.reach(member_id),
+        redemption_id,
+        "reverse",
+        give_back,
+        now,
+        reads=[store.redemption_key(redemption_id, "capture")],
+    )
+
+
+def _end_hold(member_id: str, redemption_id: str, type_: EntryType, step: Step) -> http.Answer:
+    now = clock.now()
+
+    def end(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        if redemption_id not in accounts[0].holds:
+            raise InvalidStateError(f"only a reserved redemption can be {STATE_AFTER[type_]}")
+        return [step(accounts[0], program, now)]
+
+    return _take_step(http.caller(app).reach(member_id), redemption_id, type_, end, now)
+
+
+def _take_step(
+    member_id: str,
+    redemption_id: str,
+    type_: EntryType,
+    decide: store.Decide,
+    now: datetime,
+    reads: Sequence[Key] = (),
+) -> http.Answer:
+    key = store.redemption_key(redemption_id, type_)
+    try:
+        outcome = store.operate([member_id], decide, key=key, fingerprint="", now=now, reads=reads)
+    except InvalidStateError:
+        _explain(member_id, redemption_id, now)
+    return _shown(outcome.entry, STATE_AFTER[type_], outcome, HTTPStatus.OK, now)
+
+
+def _explain(member_id: str, redemption_id: str, now: datetime) -> NoReturn:
+    state = state_of(_steps(redemption_id, store.load_account(member_id).account), now)
+    raise InvalidStateError(f"the redemption is {state}")
+
+
+def _steps(redemption_id: str, account: Account) -> Mapping[EntryType, Entry]:
+    steps = {entry.type: entry for entry in store.load_redemption(redemption_id)}
+    if "reserve" not in steps or not _belongs(steps["reserve"], account):
+        raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
+    return steps
+
+
+def _belongs(entry: Entry, account: Account) -> bool:
+    return entry.member_id in (account.member_id, *account.merged_from)
+
+
+def _shown(entry: Entry, state: State, outcome: store.Outcome, status: HTTPStatus, now: datetime) -> http.Answer:
+    program = store.load_program()
+    account = account_answer(outcome.accounts[0], program, now)
+    return http.answer(redemption_answer(entry, state, program, account), status, replayed=outcome.replayed)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

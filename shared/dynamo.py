@@ -1,0 +1,200 @@
+"""Requests to DynamoDB and what their failures mean. Nothing else in the product knows boto3's errors."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from shared.domain.errors import TryAgainError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CONNECT_SECONDS = 2
+READ_SECONDS = 5
+SDK_ATTEMPTS = 3
+CONNECTIONS_MAX = 32
+READS_TOGETHER_ATTEMPTS = 6
+BACKOFF_SECONDS = 0.01
+BACKOFF_SECONDS_MAX = 0.4
+
+_WAIT_CODES = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+_WAIT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+Item = Mapping[str, Any]
+Write = Mapping[str, Any]
+
+
+class Key(NamedTuple):
+    """Where an item stands."""
+
+    pk: str
+    sk: str
+
+
+class CancelledError(Exception):
+    """A transaction was refused, and nothing written.
+
+    `failed` has the index of each condition that did not hold, and the item that stood there; empty if another
+    transaction was in the way.
+    """
+
+    def __init__(self, failed: Mapping[int, Item | None]) -> None:
+        super().__init__(f"conditions that failed: {sorted(failed)}")
+        self.failed = failed
+
+
+@cache
+def client() -> "DynamoDBClient":
+    """The one client, made when first needed."""
+    import boto3  # noqa: PLC0415 - importing this module does no work
+    from botocore.config import Config  # noqa: PLC0415
+
+    retries: Any = {"mode": "standard", "total_max_attempts": SDK_ATTEMPTS}
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=CONNECTIONS_MAX,
+        retries=retries,
+    )
+    return boto3.client("dynamodb", config=config)
+
+
+def get(table: str, key: Key) -> Item | None:
+    """One item, read consistently. Raises TryAgainError if the database does not answer."""
+    item: Item | None = ask(lambda: client().get_item(TableName=table, Key=key_of(key), ConsistentRead=True)).get(
+        "Item"
+    )
+    return item
+
+
+def get_together(table: str, keys: Sequence[Key]) -> list[Item | None]:
+    """Several items as they stood at one instant, in one request. Raises TryAgainError if they keep being written."""
+    gets: Any = [{"Get": {"TableName": table, "Key": key_of(key)}} for key in keys]
+    for attempt in range(READS_TOGETHER_ATTEMPTS - 1):
+        try:
+            return _items(ask(lambda: client().transact_get_items(TransactItems=gets)))
+        except TryAgainError:
+            back_off(attempt)
+    return _items(ask(lambda: client().transact_get_items(TransactItems=gets)))
+
+
+def query(table: str, *, pages_max: int, **request: Any) -> Iterator[Item]:  # noqa: ANN401 - boto3's own arguments
+    """The items of a query, page after page. Raises TryAgainError if there are more pages than `pages_max`."""
+    for _ in range(pages_max):
+        answer = ask(lambda: client().query(TableName=table, **request))
+        yield from answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    raise TryAgainError(f"more than {pages_max} pages were found")
+
+
+def transact(writes: Sequence[Write]) -> None:
+    """Write all or nothing.
+
+    Raises CancelledError if a condition failed or another transaction was in the way; TryAgainError if the database
+    does not answer, in which case the write may have happened.
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    items: Any = writes
+    try:
+        client().transact_write_items(TransactItems=items)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "TransactionCanceledException":
+            _refuse(error)
+        reasons: Any = error.response.get("CancellationReasons", [])
+        failed = {
+            index: reason.get("Item")
+            for index, reason in enumerate(reasons)
+            if reason.get("Code") == "ConditionalCheckFailed"
+        }
+        if not failed and not any(reason.get("Code") in _WAIT_REASONS for reason in reasons):
+            raise
+        raise CancelledError(failed) from error
+    except Exception as error:
+        _lost(error)
+
+
+def put_new(table: str, key: Key, **attributes: Any) -> Write:  # noqa: ANN401
+    """A write that puts an item unless one stands there."""
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": {**key_of(key), **attributes},
+            "ConditionExpression": "attribute_not_exists(pk)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def put_over(table: str, key: Key, revision: int, **attributes: Any) -> Write:  # noqa: ANN401
+    """A write that puts an item's next revision over the one that was read; revision 0 is an item not yet there."""
+    if revision == 0:
+        return put_new(table, key, revision={"N": "1"}, **attributes)
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": {**key_of(key), "revision": {"N": str(revision + 1)}, **attributes},
+            "ConditionExpression": "revision = :revision",
+            "ExpressionAttributeValues": {":revision": {"N": str(revision)}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def key_of(key: Key) -> dict[str, Any]:
+    """A key as items carry it."""
+    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def ask(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - boto3's own answers
+    """A request's answer. Raises TryAgainError if the database does not answer, or asks to wait."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        return request()
+    except ClientError as error:
+        _refuse(error)
+    except Exception as error:
+        _lost(error)
+
+
+def _refuse(error: Any) -> NoReturn:  # noqa: ANN401
+    code = error.response["Error"]["Code"]
+    reasons = error.response.get("CancellationReasons", [])
+    conflict = any(reason.get("Code") in _WAIT_REASONS for reason in reasons)
+    if code in _WAIT_CODES or conflict:
+        raise TryAgainError(f"the database asks to wait: {code}") from error
+    raise error
+
+
+def _lost(error: Exception) -> NoReturn:
+    from botocore.exceptions import ConnectionError as LostConnectionError  # noqa: PLC0415
+    from botocore.exceptions import HTTPClientError  # noqa: PLC0415
+
+    if isinstance(error, LostConnectionError | HTTPClientError):
+        raise TryAgainError("the database did not answer; the same request may be sent again") from error
+    raise error
+
+
+def _items(answer: Any) -> list[Item | None]:  # noqa: ANN401
+    return [response.get("Item") for response in answer["Responses"]]
+
+
+def back_off(attempt: int) -> None:
+    """Wait before trying again, at random up to a ceiling that doubles with each attempt."""
+    ceiling = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2**attempt)
+    time.sleep(random.uniform(0, ceiling))  # noqa: S311 - spreads retries, guards nothing

@@ -1,0 +1,354 @@
+"""How HTTP requests are read and answered: one resolver for all functions, problem details, keys, who is calling.
+
+Authentication is the gateway's; it hands on the token's claims. What a caller may do with whose data is decided here.
+"""
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Header, Query
+from pydantic import BaseModel, Field
+
+from shared.domain.errors import (
+    BodyTooLargeError,
+    Fault,
+    ForbiddenError,
+    IdempotencyKeyRequiredError,
+    InvalidRequestError,
+    LoyaltyError,
+    MalformedJsonError,
+    MemberNotFoundError,
+    RouteNotFoundError,
+    UnauthenticatedError,
+    UnsupportedMediaTypeError,
+)
+from shared.domain.fields import Record
+
+STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
+SECURITY_SCHEME = "oauth2"
+BODY_BYTES_MAX = 256 * 1024
+KEY_LENGTH_MAX = 255
+PAGE_DEFAULT, PAGE_MAX = 25, 100
+CURSOR_LENGTH_MAX = 256
+RETRY_AFTER_SECONDS = 1
+FAULTS_MAX = 100
+PROBLEM_TYPE = "application/problem+json"
+JSON_TYPE = "application/json"
+
+_STATUS: Mapping[str, HTTPStatus] = {
+    "idempotency_key_required": HTTPStatus.BAD_REQUEST,
+    "malformed_json": HTTPStatus.BAD_REQUEST,
+    "unauthenticated": HTTPStatus.UNAUTHORIZED,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "member_not_found": HTTPStatus.NOT_FOUND,
+    "reward_not_found": HTTPStatus.NOT_FOUND,
+    "redemption_not_found": HTTPStatus.NOT_FOUND,
+    "order_not_found": HTTPStatus.NOT_FOUND,
+    "route_not_found": HTTPStatus.NOT_FOUND,
+    "identifier_taken": HTTPStatus.CONFLICT,
+    "insufficient_points": HTTPStatus.CONFLICT,
+    "invalid_state": HTTPStatus.CONFLICT,
+    "reward_unavailable": HTTPStatus.CONFLICT,
+    "refund_exceeds_order": HTTPStatus.CONFLICT,
+    "member_not_active": HTTPStatus.CONFLICT,
+    "order_belongs_to_another_member": HTTPStatus.CONFLICT,
+    "program_changed": HTTPStatus.PRECONDITION_FAILED,
+    "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "invalid_request": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
+    "try_again": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+_Listed = TypeVar("_Listed")
+Answer = Response[Any]
+
+IdempotencyKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", max_length=KEY_LENGTH_MAX, description="names this request for ever")
+]
+PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+PageCursor = Annotated[str | None, Query(max_length=CURSOR_LENGTH_MAX)]
+
+
+class ProblemFault(Record):
+    """One thing wrong with a request."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Record):
+    """RFC 9457 problem details, and this contract's stable `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: Annotated[tuple[ProblemFault, ...], Field(max_length=FAULTS_MAX)] | None = None
+
+
+class Caller(NamedTuple):
+    """Whose token came with the request."""
+
+    subject: str
+    scopes: frozenset[str]
+    member_id: str | None
+
+    @property
+    def actor(self) -> str:
+        """How entries name who acted: the role, and who the token says it is."""
+        role = next((scope for scope in (OPERATOR, STOREFRONT, MEMBER) if scope in self.scopes), "")
+        return f"{role.removeprefix('loyalty/')}:{self.subject}"
+
+    def reach(self, member_id: str) -> str:
+        """The member that a path or body means. `me` is the token's own.
+
+        Raises MemberNotFoundError if that is nobody, or a member's token names somebody else.
+        """
+        meant = self.member_id if member_id == "me" else member_id
+        is_own_only = not self.scopes & {STOREFRONT, OPERATOR}
+        if meant is None or (is_own_only and meant != self.member_id):
+            raise MemberNotFoundError(f"there is no member {member_id}")
+        return meant
+
+
+class Resolver(APIGatewayHttpResolver):
+    """Powertools' resolver, with what a request brings kept apart for each thread.
+
+    In the cloud an execution environment has one request at a time; a local server runs them side by side.
+    """
+
+    def __init__(self) -> None:
+        self._here = threading.local()
+        super().__init__(enable_validation=True, json_body_deserializer=_json_object)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What belongs to the request in hand."""
+        if not hasattr(self._here, "context"):
+            self._here.context = {}
+        context: dict[str, Any] = self._here.context
+        return context
+
+    @context.setter
+    def context(self, value: dict[str, Any]) -> None:
+        self._here.context = value
+
+    @property
+    def current_event(self) -> Any:  # noqa: ANN401 - Powertools has a class for each kind of event
+        """The request in hand."""
+        return self._here.event
+
+    @current_event.setter
+    def current_event(self, value: Any) -> None:  # noqa: ANN401
+        self._here.event = value
+
+    def _to_proxy_event(self, event: dict[str, Any]) -> Any:  # noqa: ANN401
+        self.current_event = super()._to_proxy_event(event)
+        return self.current_event
+
+    def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+        """The answer to an event, refusals included."""
+        try:
+            event = _with_readable_body(event)
+        except LoyaltyError as error:
+            answer = problem(error)
+            return {"statusCode": answer.status_code, "headers": answer.headers, "body": answer.body}
+        return super().resolve(event, context)
+
+
+def resolver() -> Resolver:
+    """A function's resolver: routes are added to it, refusals become problem details."""
+    app = Resolver()
+    app.use([_authorize])
+    app.exception_handler(LoyaltyError)(problem)
+    app.exception_handler(RequestValidationError)(lambda error: problem(_invalid(app, error)))
+    app.not_found(lambda _: problem(RouteNotFoundError("there is no such path, or not with this method")))
+    return app
+
+
+def allow(*scopes: str) -> list[dict[str, list[str]]]:
+    """A route's `security`: a token with any of the scopes may call it."""
+    return [{SECURITY_SCHEME: [scope]} for scope in scopes]
+
+
+def answers(statuses: Mapping[int, Any], *refusals: int) -> dict[int, Any]:
+    """A route's `responses`: for each status the shape of its body, and which refusals to expect."""
+    shapes = {
+        status: {"description": HTTPStatus(status).phrase, "content": {JSON_TYPE: {"model": model}}}
+        for status, model in statuses.items()
+    }
+    problems = {
+        status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: {"model": Problem}}}
+        for status in sorted({*refusals, 401, 403, 422, 429, 503})
+    }
+    return {**shapes, **problems}
+
+
+def caller(app: Resolver) -> Caller:
+    """Who is calling. Raises UnauthenticatedError if the gateway handed on no claims."""
+    claims = app.current_event.request_context.get("authorizer", {}).get("jwt", {}).get("claims")
+    if not claims:
+        raise UnauthenticatedError("a bearer token is needed")
+    subject = claims.get("client_id") or claims.get("sub") or "unknown"
+    return Caller(subject, frozenset(claims.get("scope", "").split()), claims.get("member_id"))
+
+
+def answer(
+    body: BaseModel, status: int = HTTPStatus.OK, *, replayed: bool = False, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """A JSON answer, marked if it repeats an earlier one."""
+    marks = {"Idempotency-Replayed": "true"} if replayed else {}
+    return Response(
+        status_code=int(status),
+        content_type=JSON_TYPE,
+        headers={"Cache-Control": "no-store", **marks, **(headers or {})},
+        body=body.model_dump_json(),
+    )
+
+
+def problem(error: LoyaltyError) -> Answer:
+    """The problem details of a refusal."""
+    status = _STATUS[error.code]
+    headers = {"Cache-Control": "no-store"}
+    if error.retryable:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    details: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if isinstance(error, InvalidRequestError):
+        details["errors"] = [fault.__dict__ for fault in error.faults[:FAULTS_MAX]]
+    body = json.dumps(details)
+    return Response(
+        status_code=int(status), content_type=PROBLEM_TYPE, headers={**headers, "Content-Type": PROBLEM_TYPE}, body=body
+    )
+
+
+def required_key(key: str | None) -> str:
+    """The request's `Idempotency-Key`. Raises IdempotencyKeyRequiredError."""
+    if not key or not key.strip() or not key.isprintable():
+        raise IdempotencyKeyRequiredError("send an Idempotency-Key header: any printable text that names this request")
+    return key
+
+
+def fingerprint(*parts: BaseModel | str) -> str:
+    """What tells a request from another under the same key: 128 bits of SHA-256 over its meaning, not its spelling."""
+    texts = [part if isinstance(part, str) else part.model_dump_json(exclude_defaults=True) for part in parts]
+    digest = hashlib.sha256("\n".join(texts).encode()).digest()[:16]
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def derived_id(*parts: str) -> str:
+    """An id that the same parts always give: 130 bits of SHA-256 in base 32."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:26]
+
+
+def encode_cursor(*parts: str | int) -> str:
+    """Where the next page begins, as callers see it."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *shape: type) -> list[Any]:
+    """What `encode_cursor` was given. Raises InvalidRequestError for anything else."""
+    try:
+        parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, RecursionError):
+        parts = None
+    if not isinstance(parts, list) or [type(part) for part in parts] != list(shape):
+        raise InvalidRequestError(Fault("?cursor", "is not a cursor of this list; leave it out for the first page"))
+    return parts
+
+
+def page_of(items: Sequence[_Listed], limit: int, cursor: str | None) -> tuple[Sequence[_Listed], str | None]:
+    """One page of a list that is at hand whole, and the next page's cursor."""
+    start = decode_cursor(cursor, int)[0] if cursor else 0
+    if start < 0:
+        raise InvalidRequestError(Fault("?cursor", "is not a cursor of this list; leave it out for the first page"))
+    more = start + limit < len(items)
+    return items[start : start + limit], encode_cursor(start + limit) if more else None
+
+
+def _authorize(app: Resolver, next_middleware: Callable[[Resolver], Answer]) -> Answer:
+    """The gateway checks scopes too; a route that it was not told about is refused here."""
+    security = getattr(app.context["_route"], "security", None)
+    if security:
+        wanted = {scope for scheme in security for scope in scheme[SECURITY_SCHEME]}
+        if not caller(app).scopes & wanted:
+            raise ForbiddenError(f"the token needs one of the scopes {', '.join(sorted(wanted))}")
+    return next_middleware(app)
+
+
+def _with_readable_body(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    body = event.get("body")
+    if not body:
+        return event
+    try:
+        data = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+        text = data.decode()
+    except ValueError as error:
+        raise MalformedJsonError("the body is not UTF-8") from error
+    if len(data) > BODY_BYTES_MAX:
+        raise BodyTooLargeError(f"a body has at most {BODY_BYTES_MAX} bytes")
+    content_type = str(event.get("headers", {}).get("content-type", "")).split(";")[0].strip().lower()
+    if content_type != JSON_TYPE:
+        raise UnsupportedMediaTypeError(f"send the body as Content-Type: {JSON_TYPE}")
+    return {**event, "body": text, "isBase64Encoded": False}
+
+
+def _json_object(text: str) -> Any:  # noqa: ANN401
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise MalformedJsonError(f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidRequestError(Fault("", "the body must be a JSON object"))
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _invalid(app: Resolver, error: RequestValidationError) -> InvalidRequestError:
+    faults = []
+    for fault in error.errors():
+        place, *path = fault["loc"]
+        if fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+            path.append(fault["ctx"]["discriminator"].strip("'"))
+        if place == "body":
+            pointer = _pointer(path, app.current_event.json_body if app.current_event.body else None)
+        else:
+            pointer = f"{place}:{'/'.join(map(str, path))}"
+        faults.append(Fault(pointer, fault["msg"].removeprefix("Value error, ")))
+    return InvalidRequestError(*faults)
+
+
+def _pointer(path: Sequence[str | int], body: Any) -> str:  # noqa: ANN401
+    """RFC 6901. A validator's path also names which of several shapes was tried; the body tells those apart."""
+    steps = []
+    for index, step in enumerate(path):
+        is_last = index == len(path) - 1
+        if isinstance(body, dict) and (step in body or is_last):
+            body = body.get(step)
+        elif isinstance(body, list) and isinstance(step, int) and step < len(body):
+            body = body[step]
+        else:
+            continue
+        steps.append(str(step).replace("~", "~0").replace("/", "~1"))
+    return "".join(f"/{step}" for step in steps)

@@ -1,0 +1,511 @@
+"""The only module that speaks to DynamoDB: keys, items, transactions, indexes.
+
+An operation reads the account, decides, and writes the entries and the account in one transaction: the entries if
+their keys are absent, the account if its revision is unchanged. Whoever loses a race decides again on the account that
+the failure carries. An entry's key is its cause, so a repeated request finds the entry that stands.
+"""
+
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from shared import dynamo, settings
+from shared.domain.account import Account, Entry, EntryType
+from shared.domain.calendar import local_day
+from shared.domain.default_program import default_program
+from shared.domain.errors import (
+    IdempotencyMismatchError,
+    LoyaltyError,
+    MemberNotActiveError,
+    MemberNotFoundError,
+    OrderBelongsToAnotherMemberError,
+    ProgramChangedError,
+    RewardUnavailableError,
+    TryAgainError,
+)
+from shared.domain.ledger import book, book_all
+from shared.domain.program import Program
+from shared.domain.settling import Settled, due_on, settle
+from shared.dynamo import CancelledError, Item, Key, Write
+
+PROGRAM_SECONDS = 30
+"""For how long a program is used before it is read again: what a changed one takes to be seen everywhere."""
+ATTEMPTS_MAX = 12
+SETTLE_ENTRIES_MAX = 40
+"""Entries of time that one transaction books beside an operation's own; far below DynamoDB's 100 items."""
+HISTORY_PAGES_MAX = 100
+"""Pages of a megabyte: more than a member ever fills."""
+SEQUENCE_MAX = 10**15
+
+
+class Stored(NamedTuple):
+    """An account as read: with the number of its writes, and the day through which reminders are dealt with."""
+
+    account: Account
+    revision: int
+    reminded_on: date
+
+
+class Outcome(NamedTuple):
+    """What an operation did: its entry, the accounts after it (those asked for, in order), whether it had been done."""
+
+    entry: Entry
+    accounts: tuple[Account, ...]
+    replayed: bool
+
+
+Decide = Callable[[Sequence[Account], Sequence[Item | None], Program, datetime], Sequence[Entry]]
+"""From settled accounts, further items, the program and the instant to entries, the operation's own among them."""
+
+
+_SORT_KEYS: Mapping[EntryType, str] = {
+    "enroll": "ENROLL",
+    "adjust": "ADJUST#{reference}",
+    "transfer_out": "OUT",
+    "transfer_in": "IN",
+    "merge_out": "OUT",
+    "merge_in": "IN",
+    "maturity": "MATURITY#{on}",
+    "expiry": "EXPIRY#{on}",
+    "tier_review": "TIER#{on}",
+    "erase": "ERASE",
+}
+
+
+def account_key(member_id: str) -> Key:
+    """Where a member's account stands."""
+    return Key(f"MEMBER#{member_id}", "ACCOUNT")
+
+
+def entry_key(entry: Entry) -> Key:
+    """Where an entry stands: its key is its cause."""
+    source = entry.source
+    match entry.type:
+        case "earn":
+            return earn_key(source)
+        case "refund":
+            return refund_key(source["order_id"], source["refund_id"])
+        case "reserve" | "capture" | "cancel" | "lapse" | "reverse":
+            return redemption_key(source["redemption_id"], entry.type)
+        case "transfer_out" | "transfer_in":
+            pk = f"TRANSFER#{source['transfer_id']}"
+        case "merge_out" | "merge_in":
+            pk = f"MERGE#{source['from']}#{source['into']}"
+        case _:
+            pk = f"MEMBER#{entry.member_id}"
+    return Key(pk, _SORT_KEYS[entry.type].format(**source))
+
+
+def earn_key(source: Mapping[str, str]) -> Key:
+    """Where the entry that credited an order or an action stands."""
+    if "order_id" in source:
+        return Key(f"ORDER#{source['order_id']}", "EARN")
+    return Key(f"ACTION#{source['action']}#{source['reference']}", "EARN")
+
+
+def refund_key(order_id: str, refund_id: str) -> Key:
+    """Where the entry that took an order's points back stands."""
+    return Key(f"ORDER#{order_id}", f"REFUND#{refund_id}")
+
+
+def refunded_key(order_id: str) -> Key:
+    """Where the sum of an order's refunds stands."""
+    return Key(f"ORDER#{order_id}", "REFUNDED")
+
+
+def redemption_key(redemption_id: str, type_: EntryType) -> Key:
+    """Where one step of a redemption's life stands."""
+    return Key(f"REDEMPTION#{redemption_id}", type_.upper())
+
+
+def adjustment_key(member_id: str, reference: str) -> Key:
+    """Where an operator's adjustment stands."""
+    return Key(f"MEMBER#{member_id}", f"ADJUST#{reference}")
+
+
+def merge_key(gone: str, into: str) -> Key:
+    """Where the entry by which one member went into another stands."""
+    return Key(f"MERGE#{gone}#{into}", "OUT")
+
+
+def transfer_key(transfer_id: str) -> Key:
+    """Where the giver's side of a transfer stands."""
+    return Key(f"TRANSFER#{transfer_id}", "OUT")
+
+
+def erase_key(member_id: str) -> Key:
+    """Where the entry that closed an account for good stands."""
+    return Key(f"MEMBER#{member_id}", "ERASE")
+
+
+def stock_key(reward_id: str) -> Key:
+    """Where the number of pieces taken of a limited reward stands."""
+    return Key(f"REWARD#{reward_id}", "STOCK")
+
+
+def entry_of(item: Item) -> Entry:
+    """The entry that an item holds."""
+    return Entry.model_validate_json(item["body"]["S"])
+
+
+# Accounts and entries ------------------------------------------------------------------------------------------------
+
+
+def load_account(member_id: str) -> Stored:
+    """A member's account. Raises MemberNotFoundError."""
+    return _stored(member_id, dynamo.get(settings.loyalty_table(), account_key(member_id)))
+
+
+def load_entry(key: Key) -> Entry | None:
+    """The entry at a key, if one stands there."""
+    item = dynamo.get(settings.loyalty_table(), key)
+    return entry_of(item) if item else None
+
+
+def load_redemption(redemption_id: str) -> list[Entry]:
+    """The entries of a redemption's life; none if there is no such redemption."""
+    items = dynamo.query(
+        settings.loyalty_table(),
+        pages_max=1,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": redemption_key(redemption_id, "reserve").pk}},
+        ConsistentRead=True,
+    )
+    return [entry_of(item) for item in items]
+
+
+def load_history(member_id: str, limit: int, before: int = SEQUENCE_MAX) -> list[Entry]:
+    """At most `limit` of a member's entries, newest first, those numbered below `before`."""
+    values: dict[str, Any] = {":member": {"S": member_id}, ":before": {"N": str(before)}}
+    answer = dynamo.ask(
+        lambda: dynamo.client().query(
+            TableName=settings.loyalty_table(),
+            IndexName="history",
+            KeyConditionExpression="member_id = :member AND #sequence < :before",
+            ExpressionAttributeNames={"#sequence": "sequence"},
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+    )
+    return [entry_of(item) for item in answer["Items"]]
+
+
+def load_whole_history(member_id: str) -> list[Entry]:
+    """All of a member's entries, newest first."""
+    items = dynamo.query(
+        settings.loyalty_table(),
+        pages_max=HISTORY_PAGES_MAX,
+        IndexName="history",
+        KeyConditionExpression="member_id = :member",
+        ExpressionAttributeValues={":member": {"S": member_id}},
+        ScanIndexForward=False,
+    )
+    return [entry_of(item) for item in items]
+
+
+def operate(
+    members: Sequence[str],
+    decide: Decide,
+    *,
+    key: Key,
+    fingerprint: str,
+    now: datetime,
+    reads: Sequence[Key] = (),
+    also: Sequence[Write] = (),
+) -> Outcome:
+    """Settle the members' accounts, decide, and write once; or answer from the entry that already stands at `key`.
+
+    `reads` are further items that the decision needs, from the same instant as the accounts. `also` is written in the
+    same transaction. Raises whatever `decide` raises, IdempotencyMismatchError if the standing entry has another
+    fingerprint, MemberNotFoundError, MemberNotActiveError, and TryAgainError when others kept winning the race.
+    """
+    program = load_program()
+    stored, items = _load(members, reads)
+    for attempt in range(ATTEMPTS_MAX):
+        settled = _settled(stored, program, now)
+        accounts = [one.account for one in settled]
+        entries = [entry for one in settled for entry in one.entries]
+        complete = all(one.complete for one in settled)
+        try:
+            if complete:
+                entries += _decided(decide, accounts, items, program, now)
+            after = _write(stored, entries, program, also if complete else ())
+        except CancelledError as cancelled:
+            standing = _standing(cancelled, entries, key)
+            if standing is None:
+                _require_stock(cancelled, entries, len(stored))
+                dynamo.back_off(attempt)
+            stored, items = _load(members, reads) if reads else (_current(cancelled, stored), items)
+        except LoyaltyError:
+            standing = load_entry(key)
+            if standing is None:
+                raise
+        else:
+            own = next((entry for entry in entries if entry_key(entry) == key), None)
+            if own is not None:
+                return Outcome(own, tuple(one.account for one in after), replayed=False)
+            stored, standing = after, None
+        if standing is not None:
+            accounts = [one.account for one in _settled(stored, program, now)]
+            return Outcome(_same(standing, fingerprint, accounts), tuple(accounts), replayed=True)
+    raise TryAgainError("the account is being changed by others; the same request may be sent again")
+
+
+def enroll(entry: Entry, also: Sequence[Write]) -> Outcome:
+    """Write `also`, and a new account with its first entry. Raises CancelledError, which counts `also` from 0."""
+    program = load_program()
+    account = book(Account(member_id=entry.member_id), entry)
+    today = local_day(entry.recorded_at, program.time_zone)
+    stored = Stored(account, 0, today)
+    dynamo.transact([*also, _entry_put(entry), _account_put(stored, account, program)])
+    return Outcome(entry, (account,), replayed=False)
+
+
+def settle_stored(member_id: str, now: datetime) -> int:
+    """Book what time has done to one account, and move it to its next date in the index `due`.
+
+    How many entries were booked. Losing a race is no harm: who won has settled the account.
+    """
+    program = load_program()
+    stored = load_account(member_id)
+    booked = 0
+    for attempt in range(ATTEMPTS_MAX):
+        [settled] = _settled([stored], program, now)
+        try:
+            [stored] = _write([stored], settled.entries, program, ())
+        except CancelledError:
+            dynamo.back_off(attempt)
+            stored = load_account(member_id)
+            continue
+        booked += len(settled.entries)
+        if settled.complete:
+            return booked
+    raise TryAgainError(f"the account {member_id} could not be settled")
+
+
+def mark_reminded(stored: Stored, through: date) -> bool:
+    """Note that reminders through a day are dealt with; False if the account was changed meanwhile."""
+    try:
+        _write([stored._replace(reminded_on=through)], (), load_program(), ())
+    except CancelledError:
+        return False
+    return True
+
+
+def due_members(day: date, shard: int, pages_max: int) -> Iterator[str]:
+    """Members whose accounts time changes, or who are to be reminded, on `day`; one shard of them."""
+    values = {":pk": {"S": f"DUE#{day.isoformat()}#{shard}"}}
+    found = dynamo.query(
+        settings.loyalty_table(),
+        pages_max=pages_max,
+        IndexName="due",
+        KeyConditionExpression="due_pk = :pk",
+        ExpressionAttributeValues=values,
+    )
+    return (item["due_sk"]["S"] for item in found)
+
+
+def load_day(name: str) -> date | None:
+    """A day noted under a name: how far a scheduled run has come."""
+    item = dynamo.get(settings.loyalty_table(), Key("SCHEDULE", name))
+    return date.fromisoformat(item["on"]["S"]) if item else None
+
+
+def note_day(name: str, day: date) -> None:
+    """Note how far a scheduled run has come."""
+    item = {**dynamo.key_of(Key("SCHEDULE", name)), "on": {"S": day.isoformat()}}
+    dynamo.ask(lambda: dynamo.client().put_item(TableName=settings.loyalty_table(), Item=item))
+
+
+def stock_taken(reward_ids: Iterable[str]) -> dict[str, int]:
+    """How many pieces of each limited reward are gone."""
+    names = list(reward_ids)
+    if not names:
+        return {}
+    items = dynamo.get_together(settings.loyalty_table(), [stock_key(name) for name in names])
+    return {name: int(item["taken"]["N"]) if item else 0 for name, item in zip(names, items, strict=True)}
+
+
+# The program ---------------------------------------------------------------------------------------------------------
+
+_PROGRAM_KEY = Key("PROGRAM", "CURRENT")
+_program: tuple[float, Program] | None = None
+
+
+def load_program() -> Program:
+    """The current program, from memory for at most `PROGRAM_SECONDS`; the default until a shop stores its own."""
+    global _program  # noqa: PLW0603 - what one execution environment remembers
+    if _program is None or time.monotonic() - _program[0] > PROGRAM_SECONDS:
+        item = dynamo.get(settings.loyalty_table(), _PROGRAM_KEY)
+        program = Program.model_validate_json(item["body"]["S"]) if item else default_program()
+        _program = (time.monotonic(), program)
+    return _program[1]
+
+
+def forget_program() -> None:
+    """Read the program again when next needed."""
+    global _program  # noqa: PLW0603
+    _program = None
+
+
+def replace_program(program: Program, version: int) -> Program:
+    """Store a program over version `version`; it becomes the next one, and every version stays.
+
+    Raises ProgramChangedError if another version is current.
+    """
+    table = settings.loyalty_table()
+    stored = program.model_copy(update={"version": version + 1})
+    writes = [dynamo.put_over(table, _PROGRAM_KEY, version if version > 1 else 0, **_body(stored))]
+    kept = [default_program(), stored] if version == 1 else [stored]
+    writes += [dynamo.put_new(table, Key("PROGRAM", f"VERSION#{one.version}"), **_body(one)) for one in kept]
+    if version == 1:
+        writes[0]["Put"]["Item"]["revision"] = {"N": "2"}
+    try:
+        dynamo.transact(writes)
+    except CancelledError as cancelled:
+        raise ProgramChangedError(f"version {version} is not the current one; read the program again") from cancelled
+    finally:
+        forget_program()
+    return stored
+
+
+# What happens inside an operation ------------------------------------------------------------------------------------
+
+
+def _load(members: Sequence[str], reads: Sequence[Key]) -> tuple[list[Stored], list[Item | None]]:
+    if len(members) == 1 and not reads:
+        return [load_account(members[0])], []
+    keys = [*(account_key(member_id) for member_id in members), *reads]
+    items = dynamo.get_together(settings.loyalty_table(), keys)
+    stored = [_stored(member_id, item) for member_id, item in zip(members, items, strict=False)]
+    return stored, items[len(members) :]
+
+
+def _stored(member_id: str, item: Item | None) -> Stored:
+    if item is None:
+        raise MemberNotFoundError(f"there is no member {member_id}")
+    account = Account.model_validate_json(item["state"]["S"])
+    return Stored(account, int(item["revision"]["N"]), date.fromisoformat(item["reminded_on"]["S"]))
+
+
+def _settled(stored: Sequence[Stored], program: Program, now: datetime) -> list[Settled]:
+    entries_max = SETTLE_ENTRIES_MAX // len(stored)
+    return [settle(one.account, program, _instant(now, one.account), entries_max) for one in stored]
+
+
+def _instant(now: datetime, account: Account) -> datetime:
+    """The present, but never before the account's last entry: clocks of two machines differ."""
+    return max(now, account.booked_at or now)
+
+
+def _decided(
+    decide: Decide, accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
+) -> Sequence[Entry]:
+    for account in accounts:
+        if account.status != "active":
+            where = f" into {account.merged_into}" if account.merged_into else ""
+            raise MemberNotActiveError(f"the member {account.member_id} was {account.status}{where}")
+        now = _instant(now, account)
+    return decide(accounts, items, program, now)
+
+
+def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program, also: Sequence[Write]) -> list[Stored]:
+    """Accounts, entries, stock, sums, `also`, in this order: `_current` and `_require_stock` count on it."""
+    writes: list[Write] = []
+    after: list[Stored] = []
+    for one in stored:
+        account = book_all(one.account, (entry for entry in entries if entry.member_id == one.account.member_id))
+        writes.append(_account_put(one, account, program))
+        after.append(Stored(account, one.revision + 1, one.reminded_on))
+    writes += [_entry_put(entry) for entry in entries]
+    writes += [write for entry in entries for write in (*_stock_writes(entry, program), *_refunded_writes(entry))]
+    dynamo.transact([*writes, *also])
+    return after
+
+
+def _account_put(stored: Stored, account: Account, program: Program) -> Write:
+    attributes: dict[str, Any] = {
+        "state": {"S": account.model_dump_json(exclude_defaults=True)},
+        "sequence": {"N": str(account.sequence)},
+        "reminded_on": {"S": stored.reminded_on.isoformat()},
+    }
+    due = due_on(account, program, stored.reminded_on)
+    if due is not None:
+        shard = zlib.crc32(account.member_id.encode()) % settings.due_shards()
+        attributes["due_pk"] = {"S": f"DUE#{due.isoformat()}#{shard}"}
+        attributes["due_sk"] = {"S": account.member_id}
+    return dynamo.put_over(settings.loyalty_table(), account_key(account.member_id), stored.revision, **attributes)
+
+
+def _entry_put(entry: Entry) -> Write:
+    return dynamo.put_new(
+        settings.loyalty_table(),
+        entry_key(entry),
+        member_id={"S": entry.member_id},
+        sequence={"N": str(entry.sequence)},
+        type={"S": entry.type},
+        **_body(entry),
+    )
+
+
+def _body(record: Entry | Program) -> dict[str, Any]:
+    return {"body": {"S": record.model_dump_json(exclude_defaults=True)}}
+
+
+def _stock_writes(entry: Entry, program: Program) -> Iterator[Write]:
+    for reward_id, change in entry.stock.items():
+        update: dict[str, Any] = {
+            "TableName": settings.loyalty_table(),
+            "Key": dynamo.key_of(stock_key(reward_id)),
+            "UpdateExpression": "ADD taken :pieces",
+            "ExpressionAttributeValues": {":pieces": {"N": str(-change)}},
+        }
+        reward = program.reward(reward_id)
+        if change < 0 and reward is not None and reward.stock is not None:
+            update["ConditionExpression"] = "attribute_not_exists(taken) OR taken < :stock"
+            update["ExpressionAttributeValues"][":stock"] = {"N": str(reward.stock)}
+        yield {"Update": update}
+
+
+def _refunded_writes(entry: Entry) -> Iterator[Write]:
+    if entry.refunded is not None:
+        item = {**dynamo.key_of(refunded_key(entry.source["order_id"])), "amount": {"N": str(entry.refunded)}}
+        yield {"Put": {"TableName": settings.loyalty_table(), "Item": item}}
+
+
+def _standing(cancelled: CancelledError, entries: Sequence[Entry], key: Key) -> Entry | None:
+    """The entry that stood at the operation's own key, if that is what the transaction met."""
+    for item in cancelled.failed.values():
+        if item and (item["pk"]["S"], item["sk"]["S"]) == key and any(entry_key(entry) == key for entry in entries):
+            return entry_of(item)
+    return None
+
+
+def _current(cancelled: CancelledError, stored: Sequence[Stored]) -> list[Stored]:
+    """The accounts as the failure shows them. Those that it does not are as they were read."""
+    return [
+        _stored(one.account.member_id, cancelled.failed[index]) if cancelled.failed.get(index) else one
+        for index, one in enumerate(stored)
+    ]
+
+
+def _require_stock(cancelled: CancelledError, entries: Sequence[Entry], accounts: int) -> None:
+    """Raises RewardUnavailableError if nothing but a reward's stock stood in the way."""
+    taken = [reward_id for entry in entries for reward_id, change in entry.stock.items() if change < 0]
+    if cancelled.failed and taken and min(cancelled.failed) >= accounts + len(entries):
+        raise RewardUnavailableError(f"{', '.join(taken)}: none is left")
+
+
+def _same(standing: Entry, fingerprint: str, accounts: Sequence[Account]) -> Entry:
+    """The standing entry, if the request that made it was this one."""
+    ours = {member_id for account in accounts for member_id in (account.member_id, *account.merged_from)}
+    if standing.member_id not in ours:
+        if "order_id" in standing.source and standing.type == "earn":
+            raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
+        raise IdempotencyMismatchError("the key was used for another member")
+    if standing.fingerprint != fingerprint:
+        raise IdempotencyMismatchError("the key was used before with another payload; use a new key for a new request")
+    return standing
