@@ -10,7 +10,7 @@ from shared.domain.expiry import date_of, expires_on
 from shared.domain.fields import Record
 from shared.domain.members import Consent, Member, Preferences
 from shared.domain.program import Program, Reward
-from shared.domain.redeeming import State, reward_value, voucher_code, why_unavailable
+from shared.domain.redeeming import State, nearest_reward, reward_value, voucher_code, why_unavailable
 from shared.domain.settling import settle
 from shared.domain.tiers import held_tier, qualifying
 
@@ -223,18 +223,9 @@ def account_answer(account: Account, program: Program, now: datetime) -> Account
         lifetime_earned=account.earned,
         tier=_tier_answer(account, program, today),
         expiring=_by_day(account.lots),
-        next_reward=next_reward(account, program, today),
+        next_reward=_next_reward(account, program, today),
         as_of=now,
     )
-
-
-def next_reward(account: Account, program: Program, today: date) -> NextReward | None:
-    """The cheapest reward above the balance that the member could have today; stock is not looked at."""
-    above = sorted((one for one in program.redeeming.rewards if one.points > account.balance), key=_points_of)
-    found = next((one for one in above if why_unavailable(account, program, one, today) is None), None)
-    if found is None:
-        return None
-    return NextReward(reward_id=found.reward_id, name=found.name, missing=found.points - account.balance)
 
 
 def entry_answer(entry: Entry) -> EntryAnswer:
@@ -368,5 +359,8 @@ def _money(amount: int | None, program: Program) -> Money | None:
     return None if amount is None else Money(amount=amount, currency=program.currency)
 
 
-def _points_of(reward: Reward) -> int:
-    return reward.points
+def _next_reward(account: Account, program: Program, today: date) -> NextReward | None:
+    reward = nearest_reward(account, program, today)
+    if reward is None:
+        return None
+    return NextReward(reward_id=reward.reward_id, name=reward.name, missing=reward.points - account.balance)

@@ -128,6 +128,22 @@ def transact(writes: Sequence[Write]) -> None:
         _lost(error)
 
 
+def put_if(table: str, item: Item, condition: str, **values: Any) -> bool:  # noqa: ANN401
+    """Put one item if a condition holds; whether it did. Raises TryAgainError if the database does not answer."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    request: Any = {"TableName": table, "Item": item, "ConditionExpression": condition}
+    if values:
+        request["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
+    try:
+        ask(lambda: client().put_item(**request))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
 def put_new(table: str, key: Key, **attributes: Any) -> Write:  # noqa: ANN401
     """A write that puts an item unless one stands there."""
     return {

@@ -27,7 +27,7 @@ from shared.domain.errors import (
 )
 from shared.domain.ledger import book, book_all
 from shared.domain.program import Program
-from shared.domain.settling import Settled, due_on, settle
+from shared.domain.settling import Settled, due_on, reminded_through, settle
 from shared.dynamo import CancelledError, Item, Key, Write
 
 PROGRAM_SECONDS = 30
@@ -41,11 +41,12 @@ SEQUENCE_MAX = 10**15
 
 
 class Stored(NamedTuple):
-    """An account as read: with the number of its writes, and the day through which reminders are dealt with."""
+    """An account as read: how often written, through which day reminders are dealt with, its day in the index `due`."""
 
     account: Account
     revision: int
     reminded_on: date
+    due_on: date | None = None
 
 
 class Outcome(NamedTuple):
@@ -259,21 +260,23 @@ def enroll(entry: Entry, also: Sequence[Write]) -> Outcome:
     program = load_program()
     account = book(Account(member_id=entry.member_id), entry)
     today = local_day(entry.recorded_at, program.time_zone)
-    stored = Stored(account, 0, today)
-    dynamo.transact([*also, _entry_put(entry), _account_put(stored, account, program)])
+    stored = Stored(account, 1, today, due_on(account, program, today))
+    dynamo.transact([*also, _entry_put(entry), _account_put(stored)])
     return Outcome(entry, (account,), replayed=False)
 
 
 def settle_stored(member_id: str, now: datetime) -> int:
-    """Book what time has done to one account, and move it to its next date in the index `due`.
+    """Book what time has done to one account, and move it to its next day in the index `due`.
 
-    How many entries were booked. Losing a race is no harm: who won has settled the account.
+    How many entries were booked. Raises TryAgainError when others kept winning the race.
     """
     program = load_program()
     stored = load_account(member_id)
     booked = 0
     for attempt in range(ATTEMPTS_MAX):
         [settled] = _settled([stored], program, now)
+        if not settled.entries and stored.due_on == due_on(stored.account, program, stored.reminded_on):
+            return booked
         try:
             [stored] = _write([stored], settled.entries, program, ())
         except CancelledError:
@@ -388,7 +391,8 @@ def _stored(member_id: str, item: Item | None) -> Stored:
     if item is None:
         raise MemberNotFoundError(f"there is no member {member_id}")
     account = Account.model_validate_json(item["state"]["S"])
-    return Stored(account, int(item["revision"]["N"]), date.fromisoformat(item["reminded_on"]["S"]))
+    due = date.fromisoformat(item["due_pk"]["S"].split("#")[1]) if "due_pk" in item else None
+    return Stored(account, int(item["revision"]["N"]), date.fromisoformat(item["reminded_on"]["S"]), due)
 
 
 def _settled(stored: Sequence[Stored], program: Program, now: datetime) -> list[Settled]:
@@ -418,26 +422,30 @@ def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program,
     after: list[Stored] = []
     for one in stored:
         account = book_all(one.account, (entry for entry in entries if entry.member_id == one.account.member_id))
-        writes.append(_account_put(one, account, program))
-        after.append(Stored(account, one.revision + 1, one.reminded_on))
+        booked_on = local_day(account.booked_at, program.time_zone) if account.booked_at else one.reminded_on
+        reminded_on = reminded_through(one.account, program, one.reminded_on, booked_on)
+        next_one = Stored(account, one.revision + 1, reminded_on, due_on(account, program, reminded_on))
+        writes.append(_account_put(next_one))
+        after.append(next_one)
     writes += [_entry_put(entry) for entry in entries]
     writes += [write for entry in entries for write in (*_stock_writes(entry, program), *_refunded_writes(entry))]
     dynamo.transact([*writes, *also])
     return after
 
 
-def _account_put(stored: Stored, account: Account, program: Program) -> Write:
+def _account_put(stored: Stored) -> Write:
+    account = stored.account
     attributes: dict[str, Any] = {
         "state": {"S": account.model_dump_json(exclude_defaults=True)},
         "sequence": {"N": str(account.sequence)},
         "reminded_on": {"S": stored.reminded_on.isoformat()},
     }
-    due = due_on(account, program, stored.reminded_on)
-    if due is not None:
+    if stored.due_on is not None:
         shard = zlib.crc32(account.member_id.encode()) % settings.due_shards()
-        attributes["due_pk"] = {"S": f"DUE#{due.isoformat()}#{shard}"}
+        attributes["due_pk"] = {"S": f"DUE#{stored.due_on.isoformat()}#{shard}"}
         attributes["due_sk"] = {"S": account.member_id}
-    return dynamo.put_over(settings.loyalty_table(), account_key(account.member_id), stored.revision, **attributes)
+    key = account_key(account.member_id)
+    return dynamo.put_over(settings.loyalty_table(), key, stored.revision - 1, **attributes)
 
 
 def _entry_put(entry: Entry) -> Write:

@@ -117,6 +117,13 @@ def why_unavailable(account: Account, program: Program, reward: Reward, today: d
     return None
 
 
+def nearest_reward(account: Account, program: Program, today: date) -> Reward | None:
+    """The cheapest reward that the balance does not cover and the member could have today; stock is not looked at."""
+    above = [reward for reward in program.redeeming.rewards if reward.points > account.balance]
+    open_to_member = (one for one in above if why_unavailable(account, program, one, today) is None)
+    return min(open_to_member, key=lambda reward: reward.points, default=None)
+
+
 def reserve(
     account: Account,
     program: Program,

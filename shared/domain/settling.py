@@ -33,6 +33,15 @@ class _Change(NamedTuple):
     entry: Callable[[datetime], Entry]
 
 
+class Reminder(NamedTuple):
+    """On which day to tell a member that points end `days_ahead` days later, after `last_day`."""
+
+    on: date
+    days_ahead: int
+    last_day: date
+    points: int
+
+
 def settle(account: Account, program: Program, now: datetime, entries_max: int | None = None) -> Settled:
     """Everything time has done to the account up to and including `now`, the earliest first.
 
@@ -60,13 +69,19 @@ def due_on(account: Account, program: Program, reminded_on: date) -> date | None
     return min(days, default=None)
 
 
-class Reminder(NamedTuple):
-    """On which day to tell a member that points end `days_ahead` days later, after `last_day`."""
+def reminded_through(account: Account, program: Program, reminded_on: date, today: date) -> date:
+    """Through which day an account's reminders are dealt with, today included unless one is waiting to be sent.
 
-    on: date
-    days_ahead: int
-    last_day: date
-    points: int
+    So points that come today are not announced by a reminder whose day had passed before they came.
+    """
+    waiting = any(reminded_on < reminder.on <= today for reminder in reminders(account, program))
+    return reminded_on if waiting else max(reminded_on, today)
+
+
+def reminders_to_send(account: Account, program: Program, reminded_on: date, today: date) -> list[Reminder]:
+    """The reminders that wait to be sent: of several for one lot the latest, none for a lot whose day has passed."""
+    due = (one for one in reminders(account, program) if reminded_on < one.on <= today <= one.last_day)
+    return list({reminder.last_day: reminder for reminder in due}.values())
 
 
 def reminders(account: Account, program: Program) -> list[Reminder]:

@@ -1,0 +1,108 @@
+"""Scheduled: finds the accounts that are due, and books what time has done to them.
+
+The schedule puts one message for each shard and day on a queue; the queue's messages settle the accounts one by one.
+Work follows what is due. A run that dies halfway is run again: who was settled has left the index.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from shared import settings, store, telemetry
+from shared.domain.calendar import local_day
+from shared.domain.errors import MemberNotFoundError, TryAgainError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+FIRST_RUN_DAYS = 400
+"""How far back the first run ever looks."""
+OVERLAP_DAYS = 1
+"""A run begins a day before the last one ended: accounts written around midnight may stand under the day before."""
+QUEUE_BATCH = 10
+DUE_PAGES_MAX = 1000
+RUN = "EXPIRY"
+
+Send = Callable[[Sequence[str]], None]
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
+    """Answer the schedule (`{"time": ...}`) or a batch of the queue's messages, each failing alone."""
+    if "Records" not in event:
+        return {"messages": enqueue(datetime.fromisoformat(event["time"]))}
+    failed = [record["messageId"] for record in event["Records"] if not _worked(record)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def enqueue(now: datetime) -> int:
+    """Put a message on the queue for each shard of each day since the last run; how many."""
+    today = local_day(now, store.load_program().time_zone)
+    last = store.load_day(RUN)
+    first = last - timedelta(days=OVERLAP_DAYS) if last else today - timedelta(days=FIRST_RUN_DAYS)
+    bodies = [
+        json.dumps({"on": day.isoformat(), "shard": shard, "now": now.isoformat()})
+        for day in _days(first, today)
+        for shard in range(settings.due_shards())
+    ]
+    for start in range(0, len(bodies), QUEUE_BATCH):
+        _sender()(bodies[start : start + QUEUE_BATCH])
+    store.note_day(RUN, max(today, last or today))
+    return len(bodies)
+
+
+def settle_due(day: date, shard: int, now: datetime) -> bool:
+    """Settle every account of a shard that is due on a day. Whether all could be; those that could not are logged."""
+    booked, failed = 0, 0
+    for member_id in store.due_members(day, shard, DUE_PAGES_MAX):
+        try:
+            booked += store.settle_stored(member_id, now)
+        except (TryAgainError, MemberNotFoundError) as error:
+            failed += 1
+            telemetry.logger().warning(
+                "an account could not be settled", extra={"member_id": member_id, "code": error.code}
+            )
+    if booked or failed:
+        telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)
+    return not failed
+
+
+def use(send: Send) -> None:
+    """Hand messages to `send` instead of to SQS: on one machine the queue is in the same process."""
+    global _send  # noqa: PLW0603 - one process, one queue
+    _send = send
+
+
+_send: Send | None = None
+
+
+def _worked(record: dict[str, Any]) -> bool:
+    try:
+        body = json.loads(record["body"])
+        return settle_due(date.fromisoformat(body["on"]), body["shard"], datetime.fromisoformat(body["now"]))
+    except Exception:
+        telemetry.logger().exception("a message of an expiry run failed")
+        return False
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + timedelta(days=count) for count in range((last - first).days + 1))
+
+
+def _sender() -> Send:
+    return _send or _send_to_queue
+
+
+def _send_to_queue(bodies: Sequence[str]) -> None:
+    entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+    answer = _queue().send_message_batch(QueueUrl=settings.expiry_queue_url(), Entries=entries)
+    if answer.get("Failed"):
+        raise TryAgainError(f"the queue refused {len(answer['Failed'])} messages")
+
+
+@cache
+def _queue() -> "SQSClient":
+    import boto3  # noqa: PLC0415 - importing this module makes no client
+
+    return boto3.client("sqs")

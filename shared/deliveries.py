@@ -1,0 +1,41 @@
+"""Which messages went out: a marker for each, so that a repeated delivery of its cause sends nothing twice.
+
+A message is claimed, sent, and marked as sent. If the sender dies in between, the claim runs out and the next delivery
+sends it: better twice in a crash than never.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared import dynamo, settings
+from shared.dynamo import Key
+
+CLAIM = timedelta(minutes=5)
+
+
+def claim(message_id: str, now: datetime) -> bool:
+    """Whether the message is to be sent, by whoever asks: it was not sent, and nobody else is at it."""
+    item = {**dynamo.key_of(_key(message_id)), "claimed_at": {"S": now.isoformat()}}
+    free = "attribute_not_exists(pk) OR (attribute_not_exists(sent_at) AND claimed_at < :stale)"
+    return dynamo.put_if(settings.loyalty_table(), item, free, stale={"S": (now - CLAIM).isoformat()})
+
+
+def mark_sent(message_id: str, now: datetime) -> None:
+    """Note that a claimed message went out."""
+    request: dict[str, Any] = {
+        "TableName": settings.loyalty_table(),
+        "Key": dynamo.key_of(_key(message_id)),
+        "UpdateExpression": "SET sent_at = :now",
+        "ExpressionAttributeValues": {":now": {"S": now.isoformat()}},
+    }
+    dynamo.ask(lambda: dynamo.client().update_item(**request))
+
+
+def release(message_id: str) -> None:
+    """Give a claimed message free again: it did not go out."""
+    key = dynamo.key_of(_key(message_id))
+    dynamo.ask(lambda: dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key))
+
+
+def _key(message_id: str) -> Key:
+    return Key(f"MESSAGE#{message_id}", "SENT")
