@@ -1,0 +1,64 @@
+"""What all members hold together: points by where they went, and what the rest is worth."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from shared import store
+from shared.domain.account import Account
+from shared.domain.calendar import local_day
+from shared.domain.settling import settle
+from shared.domain.tiers import held_tier
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Sums over a table as of an instant. `liability_amount` is minor units; None where points are no money."""
+
+    members: int
+    orders: int
+    earned: int
+    redeemed: int
+    expired: int
+    outstanding: int
+    liability_amount: int | None
+    currency: str
+    tiers: dict[str, int]
+
+
+def holdings(client: "DynamoDBClient", loyalty_table: str, now: datetime) -> Holdings:
+    """Add up every account, settled to `now`. Pending and held points are outstanding as well."""
+    program = store.load_program()
+    sums: Counter[str] = Counter()
+    tiers = {tier.name: 0 for tier in program.tiers.levels}
+    for page in client.get_paginator("scan").paginate(TableName=loyalty_table):
+        for item in page["Items"]:
+            if item["sk"]["S"] == "EARN":
+                sums["orders"] += item["pk"]["S"].startswith("ORDER#")
+            if item["sk"]["S"] != "ACCOUNT":
+                continue
+            account = Account.model_validate_json(item["state"]["S"])
+            as_of = max(now, account.booked_at or now)
+            account = settle(account, program, as_of).account
+            sums["members"] += account.status == "active"
+            sums["earned"] += account.earned
+            sums["redeemed"] += account.totals.captured
+            sums["expired"] += account.totals.expired
+            sums["outstanding"] += account.balance + account.pending_points + account.held_points
+            tiers[held_tier(account, program.tiers, local_day(as_of, program.time_zone)).name] += 1
+    rate = program.redeeming.points_as_money
+    return Holdings(
+        members=sums["members"],
+        orders=sums["orders"],
+        earned=sums["earned"],
+        redeemed=sums["redeemed"],
+        expired=sums["expired"],
+        outstanding=sums["outstanding"],
+        liability_amount=sums["outstanding"] * rate.amount // rate.points if rate else None,
+        currency=program.currency,
+        tiers=tiers,
+    )
