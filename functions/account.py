@@ -15,7 +15,6 @@ from shared.answers import (
 )
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.settling import settle
 
 app = http.resolver()
@@ -48,10 +47,8 @@ def read_entries(
     account = store.load_account(http.caller(app).reach(member_id)).account
     members = (account.member_id, *account.merged_from)
     place, before = http.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
-    if not 0 <= place < len(members):
-        raise InvalidRequestError(
-            Fault("query:cursor", "is not a cursor of this list; leave it out for the first page")
-        )
+    if not 0 <= place < len(members) or not 0 < before <= store.SEQUENCE_MAX:
+        raise http.foreign_cursor()
     entries = store.load_history(members[place], limit, before)
     following = None
     if entries and entries[-1].sequence > 1:

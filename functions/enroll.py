@@ -21,7 +21,13 @@ from shared.answers import (
 from shared.domain import members
 from shared.domain.account import Account, Entry
 from shared.domain.enrolling import enroll
-from shared.domain.errors import IdempotencyMismatchError, MemberNotFoundError, TryAgainError
+from shared.domain.errors import (
+    Fault,
+    IdempotencyMismatchError,
+    InvalidRequestError,
+    MemberNotFoundError,
+    TryAgainError,
+)
 from shared.domain.fields import Record, Reference
 from shared.domain.members import IDENTIFIER_KINDS, Change, Enrollment, Identifiers
 from shared.domain.moving import erase, merge
@@ -187,6 +193,8 @@ def export_member(member_id: str) -> http.Answer:
 )
 def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> http.Answer:
     caller, now = http.caller(app), clock.now()
+    if member_id == request.from_member_id:
+        raise InvalidRequestError(Fault("/from_member_id", "must be another member"))
     into, gone = people.load_member(caller.reach(member_id)), people.load_member(request.from_member_id)
 
     def unite(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from shared import clock, http, store
 from shared.answers import RedemptionAnswer, account_answer, redemption_answer
 from shared.domain.account import Account, Entry, EntryType
-from shared.domain.errors import InvalidStateError, RedemptionNotFoundError
+from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.ledger import book
 from shared.domain.program import Program
 from shared.domain.redeeming import (
@@ -154,10 +154,11 @@ def _take_step(
     now: datetime,
     reads: Sequence[Key] = (),
 ) -> http.Answer:
+    _require_possible(redemption_id)
     key = store.redemption_key(redemption_id, type_)
     try:
         outcome = store.operate([member_id], decide, key=key, fingerprint="", now=now, reads=reads)
-    except InvalidStateError:
+    except (InvalidStateError, IdempotencyMismatchError):  # not so far, not any more, or another member's
         _explain(member_id, redemption_id, now)
     return _shown(outcome.entry, STATE_AFTER[type_], outcome, HTTPStatus.OK, now)
 
@@ -167,7 +168,13 @@ def _explain(member_id: str, redemption_id: str, now: datetime) -> NoReturn:
     raise InvalidStateError(f"the redemption is {state}")
 
 
+def _require_possible(redemption_id: str) -> None:
+    if not http.may_be_issued(redemption_id):
+        raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
+
+
 def _steps(redemption_id: str, account: Account) -> Mapping[EntryType, Entry]:
+    _require_possible(redemption_id)
     steps = {entry.type: entry for entry in store.load_redemption(redemption_id)}
     if "reserve" not in steps or not _belongs(steps["reserve"], account):
         raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")

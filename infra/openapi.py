@@ -10,13 +10,17 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenAPI, SecurityScheme
 
+from shared.http import SECURITY_SCHEME
+
 HTTP_FUNCTIONS = ("enroll", "earn", "redeem", "account", "program")
 DOCUMENT_PATH = "/v1/openapi.json"
 
 _TITLE = "Loyalty Functions"
 _VERSION = "1"
 _SECURITY_SCHEMES: dict[str, SecurityScheme] = {
-    "oauth2": HTTPBearer(bearerFormat="JWT", description="An OAuth 2 access token; a route names the scopes it takes.")
+    SECURITY_SCHEME: HTTPBearer(
+        bearerFormat="JWT", description="An access token; each route names the scopes it takes."
+    )
 }
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 

@@ -6,6 +6,7 @@ Authentication is the gateway's; it hands on the token's claims. What a caller m
 import base64
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -68,6 +69,8 @@ _STATUS: Mapping[str, HTTPStatus] = {
     "try_again": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+_ISSUED_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
+_NOTHING = object()
 _Listed = TypeVar("_Listed")
 Answer = Response[Any]
 
@@ -116,7 +119,7 @@ class Caller(NamedTuple):
         """
         meant = self.member_id if member_id == "me" else member_id
         is_own_only = not self.scopes & {STOREFRONT, OPERATOR}
-        if meant is None or (is_own_only and meant != self.member_id):
+        if meant is None or not may_be_issued(meant) or (is_own_only and meant != self.member_id):
             raise MemberNotFoundError(f"there is no member {member_id}")
         return meant
 
@@ -199,7 +202,7 @@ def caller(app: Resolver) -> Caller:
     claims = app.current_event.request_context.get("authorizer", {}).get("jwt", {}).get("claims")
     if not claims:
         raise UnauthenticatedError("a bearer token is needed")
-    subject = claims.get("client_id") or claims.get("sub") or "unknown"
+    subject = claims.get("sub") or claims.get("client_id") or "unknown"
     return Caller(subject, frozenset(claims.get("scope", "").split()), claims.get("member_id"))
 
 
@@ -259,6 +262,11 @@ def derived_id(*parts: str) -> str:
     return base64.b32encode(digest).decode().lower()[:26]
 
 
+def may_be_issued(id_: str) -> bool:
+    """Whether an id looks like those that are issued; the database refuses to look for some that do not."""
+    return _ISSUED_ID.fullmatch(id_) is not None
+
+
 def encode_cursor(*parts: str | int) -> str:
     """Where the next page begins, as callers see it."""
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
@@ -271,15 +279,20 @@ def decode_cursor(cursor: str, *shape: type) -> list[Any]:
     except (ValueError, RecursionError):
         parts = None
     if not isinstance(parts, list) or [type(part) for part in parts] != list(shape):
-        raise InvalidRequestError(Fault("?cursor", "is not a cursor of this list; leave it out for the first page"))
+        raise foreign_cursor()
     return parts
+
+
+def foreign_cursor() -> InvalidRequestError:
+    """The refusal of a cursor that no page of the list has given."""
+    return InvalidRequestError(Fault("query:cursor", "is not a cursor of this list; leave it out for the first page"))
 
 
 def page_of(items: Sequence[_Listed], limit: int, cursor: str | None) -> tuple[Sequence[_Listed], str | None]:
     """One page of a list that is at hand whole, and the next page's cursor."""
     start = decode_cursor(cursor, int)[0] if cursor else 0
     if start < 0:
-        raise InvalidRequestError(Fault("?cursor", "is not a cursor of this list; leave it out for the first page"))
+        raise foreign_cursor()
     more = start + limit < len(items)
     return items[start : start + limit], encode_cursor(start + limit) if more else None
 
@@ -295,9 +308,11 @@ def _authorize(app: Resolver, next_middleware: Callable[[Resolver], Answer]) -> 
 
 
 def _with_readable_body(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    headers = event.get("headers") or {}
+    as_json = {**event, "headers": {**headers, "content-type": JSON_TYPE}, "isBase64Encoded": False}
     body = event.get("body")
     if not body:
-        return event
+        return as_json
     try:
         data = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
         text = data.decode()
@@ -305,15 +320,15 @@ def _with_readable_body(event: Mapping[str, Any]) -> Mapping[str, Any]:
         raise MalformedJsonError("the body is not UTF-8") from error
     if len(data) > BODY_BYTES_MAX:
         raise BodyTooLargeError(f"a body has at most {BODY_BYTES_MAX} bytes")
-    content_type = str(event.get("headers", {}).get("content-type", "")).split(";")[0].strip().lower()
+    content_type = str(headers.get("content-type", "")).split(";")[0].strip().lower()
     if content_type != JSON_TYPE:
         raise UnsupportedMediaTypeError(f"send the body as Content-Type: {JSON_TYPE}")
-    return {**event, "body": text, "isBase64Encoded": False}
+    return {**as_json, "body": text}
 
 
 def _json_object(text: str) -> Any:  # noqa: ANN401
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
         raise MalformedJsonError(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -325,30 +340,46 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's fields. Of two of a name nobody can tell which was meant."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return fields
+
+
 def _invalid(app: Resolver, error: RequestValidationError) -> InvalidRequestError:
     faults = []
     for fault in error.errors():
         place, *path = fault["loc"]
+        is_missing = fault["type"] in {"missing", "union_tag_not_found"}
         if fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:
             path.append(fault["ctx"]["discriminator"].strip("'"))
         if place == "body":
-            pointer = _pointer(path, app.current_event.json_body if app.current_event.body else None)
+            pointer = _pointer(path, app.current_event.json_body if app.current_event.body else None, is_missing)
         else:
             pointer = f"{place}:{'/'.join(map(str, path))}"
         faults.append(Fault(pointer, fault["msg"].removeprefix("Value error, ")))
     return InvalidRequestError(*faults)
 
 
-def _pointer(path: Sequence[str | int], body: Any) -> str:  # noqa: ANN401
-    """RFC 6901. A validator's path also names which of several shapes was tried; the body tells those apart."""
+def _pointer(path: Sequence[str | int], body: Any, is_missing: bool) -> str:  # noqa: ANN401
+    """RFC 6901. A validator's path also names which of several shapes was tried; the body tells those apart.
+
+    A shape may be called as one of its fields is (`action`, `points`), but there the path leads no further.
+    """
     steps = []
-    for index, step in enumerate(path):
-        is_last = index == len(path) - 1
-        if isinstance(body, dict) and (step in body or is_last):
-            body = body.get(step)
-        elif isinstance(body, list) and isinstance(step, int) and step < len(body):
-            body = body[step]
-        else:
-            continue
-        steps.append(str(step).replace("~", "~0").replace("/", "~1"))
-    return "".join(f"/{step}" for step in steps)
+    for step in path[:-1]:
+        inner = _at(body, step)
+        if isinstance(inner, dict | list):
+            steps.append(step)
+            body = inner
+    steps += [step for step in path[-1:] if is_missing or _at(body, step) is not _NOTHING]
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
+
+
+def _at(body: Any, step: str | int) -> Any:  # noqa: ANN401
+    try:
+        return body[step]
+    except (IndexError, KeyError, TypeError):
+        return _NOTHING

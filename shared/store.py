@@ -25,7 +25,7 @@ from shared.domain.errors import (
     RewardUnavailableError,
     TryAgainError,
 )
-from shared.domain.ledger import book, book_all
+from shared.domain.ledger import book, book_all, combined
 from shared.domain.program import Program
 from shared.domain.settling import Settled, due_on, reminded_through, settle
 from shared.dynamo import CancelledError, Item, Key, Write
@@ -231,19 +231,24 @@ def operate(
         entries = [entry for one in settled for entry in one.entries]
         complete = all(one.complete for one in settled)
         try:
-            if complete:
-                entries += _decided(decide, accounts, items, program, now)
-            after = _write(stored, entries, program, also if complete else ())
+            decided = _decided(decide, accounts, items, program, now) if complete else ()
+            # Beside `also` there may be no room for what time has done: that is booked first, and the rest next time.
+            whole = complete and not (entries and also)
+            entries += decided if whole else ()
+            after = _write(stored, entries, program, also if whole else ())
         except CancelledError as cancelled:
             standing = _standing(cancelled, entries, key)
+            stored = _current(cancelled, stored)
             if standing is None:
                 _require_stock(cancelled, entries, len(stored))
                 dynamo.back_off(attempt)
-            stored, items = _load(members, reads) if reads else (_current(cancelled, stored), items)
+                stored, items = _load(members, reads) if reads else (stored, items)
         except LoyaltyError:
             standing = load_entry(key)
             if standing is None:
                 raise
+            if _is_ahead(standing, stored):
+                stored, items = _load(members, reads)
         else:
             own = next((entry for entry in entries if entry_key(entry) == key), None)
             if own is not None:
@@ -357,7 +362,8 @@ def forget_program() -> None:
 def replace_program(program: Program, version: int) -> Program:
     """Store a program over version `version`; it becomes the next one, and every version stays.
 
-    Raises ProgramChangedError if another version is current.
+    Storing again what already followed that version changes nothing. Raises ProgramChangedError if something else did,
+    TryAgainError if another write was in the way.
     """
     table = settings.loyalty_table()
     stored = program.model_copy(update={"version": version + 1})
@@ -369,7 +375,10 @@ def replace_program(program: Program, version: int) -> Program:
     try:
         dynamo.transact(writes)
     except CancelledError as cancelled:
-        raise ProgramChangedError(f"version {version} is not the current one; read the program again") from cancelled
+        if not cancelled.failed:
+            raise TryAgainError("the program is being replaced; the same request may be sent again") from cancelled
+        if not any(item and item["body"] == _body(stored)["body"] for item in cancelled.failed.values()):
+            raise ProgramChangedError(f"version {version} is not the current one; read it again") from cancelled
     finally:
         forget_program()
     return stored
@@ -428,7 +437,8 @@ def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program,
         writes.append(_account_put(next_one))
         after.append(next_one)
     writes += [_entry_put(entry) for entry in entries]
-    writes += [write for entry in entries for write in (*_stock_writes(entry, program), *_refunded_writes(entry))]
+    writes += _stock_writes(entries, program)
+    writes += [write for entry in entries for write in _refunded_writes(entry)]
     dynamo.transact([*writes, *also])
     return after
 
@@ -463,8 +473,9 @@ def _body(record: Entry | Program) -> dict[str, Any]:
     return {"body": {"S": record.model_dump_json(exclude_defaults=True)}}
 
 
-def _stock_writes(entry: Entry, program: Program) -> Iterator[Write]:
-    for reward_id, change in entry.stock.items():
+def _stock_writes(entries: Sequence[Entry], program: Program) -> Iterator[Write]:
+    """One write for each reward: what the entries together take from its shelf or put back."""
+    for reward_id, change in combined(*(entry.stock for entry in entries)).items():
         update: dict[str, Any] = {
             "TableName": settings.loyalty_table(),
             "Key": dynamo.key_of(stock_key(reward_id)),
@@ -473,7 +484,8 @@ def _stock_writes(entry: Entry, program: Program) -> Iterator[Write]:
         }
         reward = program.reward(reward_id)
         if change < 0 and reward is not None and reward.stock is not None:
-            update["ConditionExpression"] = "attribute_not_exists(taken) OR taken < :stock"
+            untouched = "attribute_not_exists(taken) OR " if reward.stock else ""
+            update["ConditionExpression"] = f"{untouched}taken < :stock"
             update["ExpressionAttributeValues"][":stock"] = {"N": str(reward.stock)}
         yield {"Update": update}
 
@@ -500,6 +512,13 @@ def _current(cancelled: CancelledError, stored: Sequence[Stored]) -> list[Stored
     ]
 
 
+def _is_ahead(standing: Entry, stored: Sequence[Stored]) -> bool:
+    """Whether an entry is newer than its account as read: it was booked since, perhaps by this very request."""
+    return any(
+        one.account.member_id == standing.member_id and one.account.sequence < standing.sequence for one in stored
+    )
+
+
 def _require_stock(cancelled: CancelledError, entries: Sequence[Entry], accounts: int) -> None:
     """Raises RewardUnavailableError if nothing but a reward's stock stood in the way."""
     taken = [reward_id for entry in entries for reward_id, change in entry.stock.items() if change < 0]
@@ -511,7 +530,7 @@ def _same(standing: Entry, fingerprint: str, accounts: Sequence[Account]) -> Ent
     """The standing entry, if the request that made it was this one."""
     ours = {member_id for account in accounts for member_id in (account.member_id, *account.merged_from)}
     if standing.member_id not in ours:
-        if "order_id" in standing.source and standing.type == "earn":
+        if "order_id" in standing.source and standing.type in {"earn", "refund"}:
             raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
         raise IdempotencyMismatchError("the key was used for another member")
     if standing.fingerprint != fingerprint:

@@ -12,12 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _STDIN = 0
 _READ_BYTES = 65536
-STOP_SECONDS_MAX = 20
+STOP_SECONDS_MAX = 30
 
 
 def start(
@@ -25,24 +24,23 @@ def start(
     orders: Mapping[str, Any],
     *,
     environment: Mapping[str, str],
-    log: Path | None = None,
+    output: BinaryIO | None = None,
     descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Run `module` in its own process with `orders`; its output goes to `log`, or where ours goes.
+    """Run `module` in its own process with `orders`; what it prints goes to `output`, or where ours goes.
 
     `descriptors` stay open in the child. It gets a session of its own: a Ctrl-C reaches the parent alone, which
     then stops its children in order.
     """
-    with open(log or os.devnull, "ab") as output:  # noqa: PTH123 - one of the two is no path of ours
-        process = subprocess.Popen(  # noqa: S603 - our own modules
-            [sys.executable, "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=output if log else None,
-            stderr=output if log else None,
-            env=dict(environment),
-            pass_fds=descriptors,
-            start_new_session=True,
-        )
+    process = subprocess.Popen(  # noqa: S603 - our own modules
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        env=dict(environment),
+        pass_fds=descriptors,
+        start_new_session=True,
+    )
     assert process.stdin is not None  # noqa: S101 - asked for above
     process.stdin.write(json.dumps(orders).encode() + b"\n")
     process.stdin.flush()

@@ -189,6 +189,8 @@ class Entry(Record):
     """For a reversal: the captured hold whose points come back."""
     earned: int = 0
     qualifying: Mapping[str, int] = {}
+    qualifying_before: int = 0
+    """For a merge: what has counted toward tiers in months that are no longer kept one by one."""
     uses: Mapping[str, Use] = {}
     tier: Standing | None = None
     source: Mapping[str, str] = {}

@@ -63,7 +63,9 @@ def book(account: Account, entry: Entry) -> Account:
             "totals": _totals_after(account.totals, entry),
             "tier": entry.tier or account.tier,
             "qualifying": _qualifying_after(account.qualifying, entry.qualifying),
-            "qualifying_ever": max(0, account.qualifying_ever + sum(entry.qualifying.values())),
+            "qualifying_ever": max(
+                0, account.qualifying_ever + sum(entry.qualifying.values()) + entry.qualifying_before
+            ),
             "uses": _uses_after(account.uses, entry.uses),
             "matured_through": _latest(
                 account.matured_through, entry.available_on if entry.type == "maturity" else None

@@ -3,16 +3,19 @@
 import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from shared.domain.account import Status
-from shared.domain.errors import Fault, InvalidRequestError, MemberNotActiveError
+from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError, MemberNotActiveError
 from shared.domain.fields import Record, Reference, Text
 
 IdentifierKind = Literal["external_id", "email", "phone", "card_number"]
 IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("external_id", "email", "phone", "card_number")
+
+IDENTITIES_MAX = 50
+"""What one member may be found by, merged members' identifiers included: a transaction that frees them has bounds."""
 
 # No character that is mistaken for another when read aloud or copied by hand.
 _CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -73,7 +76,7 @@ class Enrollment(Identifiers):
     locale: Locale | None = None
     consent: Consent = Consent()
     message_preferences: Preferences = Preferences()
-    referral_code: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=40)] | None = None
+    referral_code: Annotated[Reference, Field(max_length=40)] | None = None
     channel: Reference | None = None
 
 
@@ -150,7 +153,8 @@ def changed(member: Member, change: Change, country: str) -> Member:
     for name in ("consent", "message_preferences"):
         if name in given and given[name] is None:
             given[name] = {}
-    after = Member.model_validate({**member.model_dump(), **given, **normalised(_given_identifiers(change), country)})
+    kept = _patched(member.model_dump(), given)
+    after = Member.model_validate({**kept, **normalised(_given_identifiers(change), country)})
     if not _given_identifiers(after):
         raise InvalidRequestError(Fault("", f"a member keeps at least one of {', '.join(IDENTIFIER_KINDS)}"))
     return after
@@ -171,7 +175,8 @@ def erased(member: Member) -> Member:
 def united(gone: Member, into: Member) -> tuple[Member, Member]:
     """Both members after a merge: `into` is found by whatever either was, and takes the details that it lacks.
 
-    Consent is never widened. `gone` keeps nothing but where it went.
+    Consent is never widened. `gone` keeps nothing but where it went. Raises InvalidStateError if `into` would be found
+    by too many identifiers.
     """
     keep = into.model_dump()
     for name in (*IDENTIFIER_KINDS, "name", "birthday", "locale", "channel"):
@@ -179,7 +184,10 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
     survivor = Member.model_validate(keep)
     others = sorted(gone.identities() - survivor.identities(), key=lambda identity: (identity.kind, identity.value))
     rest = Member(member_id=gone.member_id, status="merged", enrolled_at=gone.enrolled_at, merged_into=into.member_id)
-    return rest, survivor.model_copy(update={"also_known_as": (*survivor.also_known_as, *others)})
+    survivor = survivor.model_copy(update={"also_known_as": (*survivor.also_known_as, *others)})
+    if len(survivor.identities()) > IDENTITIES_MAX:
+        raise InvalidStateError(f"a member is found by at most {IDENTITIES_MAX} identifiers and codes")
+    return rest, survivor
 
 
 def identities(of: Identifiers, country: str) -> list[Identity]:
@@ -213,6 +221,14 @@ def new_referral_code(name: str | None) -> str:
     letters = "".join(letter for letter in first if letter.isascii() and letter.isalpha())[:_CODE_NAME_LETTERS_MAX]
     random = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_RANDOM_LETTERS))
     return f"{letters or 'FRIEND'}-{random}"
+
+
+def _patched(kept: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept, with the change laid over it; what the change leaves out stays, inside objects too."""
+    nested = {
+        name: _patched(kept[name], value) for name, value in change.items() if value and isinstance(value, Mapping)
+    }
+    return {**kept, **change, **nested}
 
 
 def _normalised(kind: IdentifierKind, value: str, country: str) -> str:

@@ -27,7 +27,7 @@ _CATEGORY: Mapping[Kind, Category] = {
     "points_expiring": "service",
     "nudge": "marketing",
 }
-_EVENT_TYPES: Mapping[EntryType, str] = {
+EVENT_TYPES: Mapping[EntryType, str] = {
     "enroll": "member.enrolled",
     "earn": "points.earned",
     "refund": "points.refunded",
@@ -90,7 +90,7 @@ def event_of(entry: Entry) -> Event:
     """The event that an entry is to other systems. No personal data."""
     return Event(
         event_id=entry.entry_id,
-        type=_EVENT_TYPES[entry.type],
+        type=EVENT_TYPES[entry.type],
         member_id=entry.member_id,
         sequence=entry.sequence,
         occurred_at=entry.occurred_at,

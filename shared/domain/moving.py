@@ -133,6 +133,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         opened=dict(gone.holds),
         earned=gone.earned,
         qualifying=dict(gone.qualifying),
+        qualifying_before=max(0, gone.qualifying_ever - sum(gone.qualifying.values())),
         uses=_uses_that_count(gone, into),
         tier=_higher(gone, into, program),
         source=source,

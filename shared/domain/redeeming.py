@@ -60,7 +60,8 @@ class MoneyRequest(Record):
 
 
 def _shape(request: Any) -> str:  # noqa: ANN401
-    return "reward" if "reward_id" in request or isinstance(request, RewardRequest) else "points"
+    names_reward = isinstance(request, Mapping) and "reward_id" in request
+    return "reward" if names_reward or isinstance(request, RewardRequest) else "points"
 
 
 Spending = Annotated[

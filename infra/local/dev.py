@@ -1,0 +1,147 @@
+"""`loyalty dev`: an engine, a server over it that follows changes of the code, and nothing left when it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from watchfiles import PythonFilter, watch
+from watchfiles.main import FileChange
+
+from infra.local import child, engine, environment, folders, running
+from infra.local.engine import LOOPBACK, Engine
+from infra.local.errors import LocalError, UsageError
+from infra.local.server_orders import UNANNOUNCED, UNSEEDED, Orders
+
+_LOOK_MS = 500
+_BACKLOG = 512
+_SOURCES = ("functions", "infra", "shared")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked for. Without `port` a free one is taken; without `data` nothing is kept."""
+
+    port: int = 0
+    start: datetime | None = None
+    data: Path | None = None
+    kind: engine.Kind = "ministack"
+    endpoint: str | None = None
+
+
+def dev(options: Options) -> None:
+    """Serve until SIGINT or SIGTERM. Raises LocalError when something stands in the way."""
+    if options.data and options.kind == "moto" and not options.endpoint:
+        raise UsageError("moto keeps nothing between starts: leave out --data, or use the engine ministack")
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with ExitStack() as stack:
+        folder = stack.enter_context(_folder(options.data))
+        listener = stack.enter_context(_listener(options.port))
+        used = stack.enter_context(_engine(options, folder))
+        if engine.create_missing_tables(used.endpoint):
+            (folder / UNSEEDED).touch()
+        # The key belongs to the data: to what is kept here, or to an endpoint that keeps it.
+        variables = environment.variables(used.endpoint, options.data or folders.state_folder())
+        url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+        stack.enter_context(running.announced(running.Server(os.getpid(), url, used.endpoint, variables)))
+        orders = Orders(
+            pid=os.getpid(),
+            url=url,
+            descriptor=listener.fileno(),
+            endpoint=used.endpoint,
+            folder=folder,
+            start=options.start,
+        )
+        (folder / UNANNOUNCED).touch()
+        _Supervisor(used, orders, variables).run(stopping)
+
+
+class _Supervisor:
+    """Keeps one server running, and starts it anew when the code changes."""
+
+    def __init__(self, used: Engine, orders: Orders, variables: dict[str, str]) -> None:
+        self._engine = used
+        self._orders = orders
+        self._variables = variables
+
+    def run(self, stopping: threading.Event) -> None:
+        """Until `stopping` is set. Raises LocalError when the engine ends, or the server before any change."""
+        server = self._start()
+        is_first, is_up = True, True
+        try:
+            for changes in _changes(stopping):
+                if self._engine.ended():
+                    raise LocalError("the engine ended by itself: start again")
+                if changes:
+                    print("the code has changed: starting again", flush=True)
+                    child.stop(server)
+                    server = self._start()
+                    is_first, is_up = False, True
+                elif is_up and server.poll() is not None:
+                    if is_first:
+                        raise LocalError("the server ended: it says why above")
+                    print("the server ended: it starts again when the code changes", flush=True)
+                    is_up = False
+        finally:
+            child.stop(server)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return child.start(
+            "infra.local.server",
+            self._orders.model_dump(mode="json"),
+            environment=self._variables,
+            # With an end of the engine's leash in its hand: the engine outlives the server, whatever happens to us.
+            descriptors=(self._orders.descriptor, *self._engine.descriptors),
+        )
+
+
+def _changes(stopping: threading.Event) -> Iterator[set[FileChange]]:
+    """What changed in the code, every _LOOK_MS: often nothing. Ends when `stopping` is set."""
+    root = Path(__file__).resolve().parents[2]
+    return watch(
+        *(root / source for source in _SOURCES),
+        watch_filter=PythonFilter(),
+        stop_event=stopping,
+        rust_timeout=_LOOK_MS,
+        yield_on_timeout=True,
+    )
+
+
+@contextmanager
+def _folder(data: Path | None) -> Iterator[Path]:
+    if data is None:
+        with tempfile.TemporaryDirectory(prefix="loyalty-") as folder:
+            yield Path(folder)
+    else:
+        with folders.held(folders.private_folder(data.resolve())):
+            yield data.resolve()
+
+
+@contextmanager
+def _listener(port: int) -> Iterator[socket.socket]:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((LOOPBACK, port))
+        except OSError as error:
+            raise LocalError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from error
+        listener.listen(_BACKLOG)
+        yield listener
+
+
+@contextmanager
+def _engine(options: Options, folder: Path) -> Iterator[Engine]:
+    if options.endpoint:
+        yield Engine(options.endpoint)
+    else:
+        with engine.running(options.kind, folder, keep=options.data is not None) as started:
+            yield started

@@ -1,0 +1,100 @@
+"""The HTTP gateway of one machine: what API Gateway does for the functions in the cloud, and nothing more.
+
+It finds the route, checks the token against the route's scopes, makes an event of the request, calls the function,
+and makes a response of its answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from anyio import CapacityLimiter, to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+from starlette.routing import Route as HttpRoute
+from starlette.types import Lifespan
+
+from infra.local import payload
+from infra.local.invoke import Context, Handler
+from infra.local.tokens import Issuer, require_scope
+from infra.openapi import Route
+from shared.domain.errors import LoyaltyError, RouteNotFoundError, TryAgainError
+from shared.http import problem
+
+HANDLERS_AT_ONCE_MAX = 16
+HANDLERS_WAITING_MAX = 256
+
+
+class Gateway:
+    """Answers `routes` by `handlers`, which are given by the function's name."""
+
+    def __init__(self, routes: Sequence[Route], handlers: Mapping[str, Handler], issuer: Issuer) -> None:
+        self._routes = routes
+        self._handlers = handlers
+        self._issuer = issuer
+        self._threads = CapacityLimiter(HANDLERS_AT_ONCE_MAX)
+
+    def application(self, others: Sequence[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+        """The gateway with `others` beside its own routes."""
+        keys = HttpRoute("/.well-known/jwks.json", self._key_set)
+        application = Starlette(
+            routes=[*others, keys, *map(self._http_route, sorted(self._routes, key=_literal_first))],
+            exception_handlers={
+                LoyaltyError: _problem,
+                HTTPException: _route_not_found,
+                Exception: _internal_server_error,
+            },
+            lifespan=lifespan,
+        )
+        # A path that ends in a slash is another path.
+        application.router.redirect_slashes = False
+        return application
+
+    def _http_route(self, route: Route) -> HttpRoute:
+        async def answer(request: Request) -> Response:
+            return await self._answer(request, route)
+
+        made = HttpRoute(route.path, answer, methods=[route.method])
+        # Starlette adds HEAD wherever there is GET; API Gateway does not.
+        made.methods = {route.method}
+        return made
+
+    async def _key_set(self, _request: Request) -> Response:
+        return JSONResponse(self._issuer.key_set())
+
+    async def _answer(self, request: Request, route: Route) -> Response:
+        claims = None
+        if route.scopes:
+            claims = self._issuer.claims(request.headers.get("authorization"))
+            require_scope(claims, route.scopes)
+        event = payload.event(request, route, await payload.body(request), claims)
+        return payload.response(await self._call(route.function, event))
+
+    async def _call(self, function: str, event: payload.Event) -> Mapping[str, Any]:
+        if self._threads.statistics().tasks_waiting >= HANDLERS_WAITING_MAX:
+            raise TryAgainError("more is being asked at once than this server can answer")
+        handler = self._handlers[function]
+        answer: Mapping[str, Any] = await to_thread.run_sync(handler, event, Context(function), limiter=self._threads)
+        return answer
+
+
+def _literal_first(route: Route) -> list[bool]:
+    """Sorts `/members/lookup` before `/members/{member_id}`: the more particular path wins, as in the cloud."""
+    return [segment.startswith("{") for segment in route.path.split("/")]
+
+
+def _problem(_request: Request, error: Exception) -> Response:
+    answer = problem(cast("LoyaltyError", error))
+    return Response(answer.body, answer.status_code, {name: str(value) for name, value in answer.headers.items()})
+
+
+def _route_not_found(request: Request, _error: Exception) -> Response:
+    # A known path with another method too: an HTTP API has no 405.
+    return _problem(request, RouteNotFoundError("there is no such path, or not with this method"))
+
+
+def _internal_server_error(_request: Request, _error: Exception) -> Response:
+    # The server prints the trace.
+    return JSONResponse({"message": "Internal Server Error"}, 500)

@@ -1,0 +1,20 @@
+"""moto in a process that ends with its parent, behind a server that takes one request at a time."""
+
+import logging
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from infra.local import child
+
+
+def serve(host: str, port: int) -> None:
+    """Answer until the process ends. Without threads: under them moto loses writes that it has acknowledged."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    application = DomainDispatcherApplication(create_backend_app)
+    make_server(host, port, application, threaded=False, request_handler=MotoRequestHandler).serve_forever()
+
+
+if __name__ == "__main__":
+    orders = child.take_orders()
+    serve(orders["host"], orders["port"])

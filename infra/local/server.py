@@ -1,0 +1,140 @@
+"""The server's own process: the functions, and around them what the cloud puts around them."""
+
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import uvicorn
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.types import Lifespan
+
+from functions import expire, notify
+from infra import openapi
+from infra.local import child, docs, engine, examples, folders, seed, verify
+from infra.local.control import Control
+from infra.local.delivery import Delivery
+from infra.local.due_days import earliest_due
+from infra.local.errors import LocalError
+from infra.local.expiry_queue import ExpiryQueue
+from infra.local.gateway import Gateway
+from infra.local.journal import Journal
+from infra.local.mailbox import Mailbox
+from infra.local.movable_clock import MovableClock
+from infra.local.schedule import Schedule
+from infra.local.server_orders import UNANNOUNCED, UNSEEDED, Orders
+from infra.local.stream import Stream, sequence_number
+from infra.local.tokens import Issuer
+from infra.tables import LOYALTY
+from shared import clock, store
+
+STOP_SECONDS_MAX = 5
+CONNECTIONS_MAX = 1000
+
+
+def main() -> None:
+    """Serve until the process is asked to end, or the one that started it is gone."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    orders = Orders.model_validate(child.take_orders())
+    try:
+        application = _application(orders)
+    except LocalError as error:
+        sys.exit(f"loyalty: {error}")
+    config = uvicorn.Config(
+        application,
+        access_log=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        lifespan="on",
+        log_config=None,
+        timeout_graceful_shutdown=STOP_SECONDS_MAX,
+        ws="none",
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=orders.descriptor)])
+
+
+def _application(orders: Orders) -> Starlette:
+    """The gateway over this process's functions, which from here on use this server's clock, mailbox and queue."""
+    folder, endpoint = orders.folder, orders.endpoint
+    database = engine.client(endpoint)
+    time = MovableClock(folder / "clock.json", orders.start)
+    mailbox, dead_letters = Mailbox(folder), Journal(folder / "dead-letters.jsonl")
+    queue = ExpiryQueue(expire.handler, dead_letters)
+    notify.use(mailbox)
+    expire.use(queue.send)
+    sample = _sample_member(folder, time.now())
+    clock.use(time.now)
+
+    stream = Stream(
+        engine.streams_client(endpoint),
+        engine.stream_arn(endpoint),
+        Delivery("notify", notify.handler, sequence_number, dead_letters),
+        folder / "stream.json",
+    )
+    schedule = Schedule(
+        time,
+        {"expire": expire.handler, "notify": notify.handler},
+        queue,
+        dead_letters,
+        zone=lambda: store.load_program().time_zone,
+        due_from=partial(earliest_due, database),
+    )
+    control = Control(
+        {"pid": orders.pid},
+        clock=time,
+        schedule=schedule,
+        stream=stream,
+        mailbox=mailbox,
+        dead_letters=dead_letters,
+        check=partial(verify.check, database, LOYALTY.name),
+    )
+    issuer = Issuer.of_this_user()
+    greeting = examples.greeting(orders.url, issuer, sample, time.now())
+    handlers = {function: import_module(f"functions.{function}").handler for function in openapi.HTTP_FUNCTIONS}
+    return Gateway(openapi.routes(), handlers, issuer).application(
+        [*control.routes(), *docs.routes(openapi.document())],
+        _lifespan(stream, schedule, partial(_announce, folder, greeting)),
+    )
+
+
+def _lifespan(stream: Stream, schedule: Schedule, announce: Callable[[], None]) -> Lifespan[Starlette]:
+    """What runs beside the gateway: for as long as it serves, and a little longer for what is on its way."""
+
+    @asynccontextmanager
+    async def lifespan(_application: Starlette) -> AsyncIterator[None]:
+        stream.start()
+        schedule.start()
+        announce()
+        try:
+            yield
+        finally:
+            await to_thread.run_sync(schedule.stop)
+            await to_thread.run_sync(stream.stop)
+
+    return lifespan
+
+
+def _announce(folder: Path, greeting: str) -> None:
+    """Print the greeting, once for all the reloads of a server."""
+    unannounced = folder / UNANNOUNCED
+    if unannounced.exists():
+        print(greeting, flush=True)
+        unannounced.unlink()
+
+
+def _sample_member(folder: Path, until: datetime) -> str | None:
+    """A member to show the server with; new tables get their members first, with a history that ends at `until`."""
+    unseeded, sample = folder / UNSEEDED, folder / "sample-member"
+    if unseeded.exists():
+        folders.replace(sample, seed.seed(until))
+        unseeded.unlink()
+    return sample.read_text() if sample.exists() else None
+
+
+if __name__ == "__main__":
+    main()
