@@ -23,7 +23,6 @@ OVERLAP_DAYS = 1
 """A run begins a day before the last one ended: accounts written around midnight may stand under the day before."""
 QUEUE_BATCH = 10
 DUE_PAGES_MAX = 1000
-RUN = "EXPIRY"
 
 Send = Callable[[Sequence[str]], None]
 
@@ -39,7 +38,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 def enqueue(now: datetime) -> int:
     """Put a message on the queue for each shard of each day since the last run; how many."""
     today = local_day(now, store.load_program().time_zone)
-    last = store.load_day(RUN)
+    last = store.load_day(store.EXPIRY_RUN)
     first = last - timedelta(days=OVERLAP_DAYS) if last else today - timedelta(days=FIRST_RUN_DAYS)
     bodies = [
         json.dumps({"on": day.isoformat(), "shard": shard, "now": now.isoformat()})
@@ -48,7 +47,7 @@ def enqueue(now: datetime) -> int:
     ]
     for start in range(0, len(bodies), QUEUE_BATCH):
         _sender()(bodies[start : start + QUEUE_BATCH])
-    store.note_day(RUN, max(today, last or today))
+    store.note_day(store.EXPIRY_RUN, max(today, last or today))
     return len(bodies)
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared import clock, deliveries, people, settings, store, telemetry
+from shared import clock, deliveries, people, settings, store, telemetry, webhook_queue, webhooks
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError, TryAgainError
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 FIRST_RUN_DAYS = 31
+OVERLAP_DAYS = 31
+"""An account that time has changed stands under that day until the change is booked, which may be a month late."""
 DUE_PAGES_MAX = 1000
 EVENTS_BATCH = 10
 EVENT_SOURCE = "loyalty"
-RUN = "REMINDERS"
 
 
 class Outbox(Protocol):
@@ -49,7 +50,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 def tell(entry: Entry) -> None:
     """Publish an entry's event, and send what its member is told of it."""
-    outbox().publish([event_of(entry)])
+    event = event_of(entry)
+    outbox().publish([event])
+    webhook_queue.enqueue((webhook, event) for webhook in webhooks.remembered() if webhook.wants(event.type))
     telemetry.count(**_amounts(entry))
     program, now = store.load_program(), clock.now()
     account = store.load_account(entry.member_id).account
@@ -62,11 +65,12 @@ def tell(entry: Entry) -> None:
 def remind(now: datetime) -> int:
     """Send the reminders due since the last run; to how many members."""
     today = local_day(now, store.load_program().time_zone)
-    last = store.load_day(RUN) or today - timedelta(days=FIRST_RUN_DAYS)
+    last = store.load_day(store.REMINDER_RUN) or today - timedelta(days=FIRST_RUN_DAYS)
+    first = last - timedelta(days=OVERLAP_DAYS)
     reminded, failed = 0, 0
-    for back in range((today - last).days + 1, -1, -1):
+    for offset in range((today - first).days + 1):
         for shard in range(settings.due_shards()):
-            for member_id in store.due_members(today - timedelta(days=back), shard, DUE_PAGES_MAX):
+            for member_id in store.due_members(first + timedelta(days=offset), shard, DUE_PAGES_MAX):
                 try:
                     reminded += _remind(member_id, today, now)
                 except (TryAgainError, MemberNotFoundError) as error:
@@ -75,7 +79,7 @@ def remind(now: datetime) -> int:
                     telemetry.logger().warning("a member could not be reminded", extra=extra)
     if failed:
         raise TryAgainError(f"{failed} members could not be reminded; the next run begins where this one did")
-    store.note_day(RUN, max(today, last))
+    store.note_day(store.REMINDER_RUN, max(today, last))
     return reminded
 
 

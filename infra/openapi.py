@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenA
 
 from shared.http import SECURITY_SCHEME
 
-HTTP_FUNCTIONS = ("enroll", "earn", "redeem", "account", "program")
+HTTP_FUNCTIONS = ("enroll", "earn", "redeem", "account", "program", "webhooks")
 DOCUMENT_PATH = "/v1/openapi.json"
 
 _TITLE = "Loyalty Functions"

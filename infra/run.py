@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == "test":
         # pytest finds its settings where it is started.
         os.chdir(ROOT)
-        _become("pytest", arguments[1:])
+        _become("pytest", ["-n", "2", *arguments[1:]])
     else:
         _become("loyalty", arguments)
 

@@ -27,11 +27,15 @@ class Index:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of items found by `pk` and `sk`, paid by the request; `stream` says what its stream carries."""
+    """A table of items found by `pk` and `sk`, paid by the request; `stream` says what its stream carries.
+
+    Items with the attribute `forget_at` (seconds since 1970) are removed some time after it.
+    """
 
     name: str
     indexes: tuple[Index, ...] = ()
     stream: Literal["NEW_IMAGE"] | None = None
+    forget_at: str | None = None
     hash_key: Attribute = Attribute("pk", "S")
     range_key: Attribute = Attribute("sk", "S")
 
@@ -44,6 +48,7 @@ LOYALTY = Table(
         Index("due", Attribute("due_pk", "S"), Attribute("due_sk", "S"), projection="KEYS_ONLY"),
     ),
     stream="NEW_IMAGE",
+    forget_at="forget_at",
 )
 
 # Personal data, kept apart so that it can be granted and erased apart.

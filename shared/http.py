@@ -53,6 +53,7 @@ _STATUS: Mapping[str, HTTPStatus] = {
     "redemption_not_found": HTTPStatus.NOT_FOUND,
     "order_not_found": HTTPStatus.NOT_FOUND,
     "route_not_found": HTTPStatus.NOT_FOUND,
+    "webhook_not_found": HTTPStatus.NOT_FOUND,
     "identifier_taken": HTTPStatus.CONFLICT,
     "insufficient_points": HTTPStatus.CONFLICT,
     "invalid_state": HTTPStatus.CONFLICT,
@@ -350,7 +351,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _invalid(app: Resolver, error: RequestValidationError) -> InvalidRequestError:
     faults = []
-    for fault in error.errors():
+    for fault in error.errors()[:FAULTS_MAX]:
         place, *path = fault["loc"]
         is_missing = fault["type"] in {"missing", "union_tag_not_found"}
         if fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:

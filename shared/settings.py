@@ -2,6 +2,10 @@
 
 import os
 from functools import cache
+from typing import Any
+
+SECRET_SECONDS = 2
+SECRET_ATTEMPTS = 3
 
 
 class MissingSettingError(RuntimeError):
@@ -13,6 +17,15 @@ def _required(name: str) -> str:
     if not value:
         raise MissingSettingError(f"the environment variable {name} is not set")
     return value
+
+
+def _secret(secret_id: str) -> str:
+    import boto3  # noqa: PLC0415 - only this setting needs it
+    from botocore.config import Config  # noqa: PLC0415
+
+    retries: Any = {"mode": "standard", "total_max_attempts": SECRET_ATTEMPTS}
+    config = Config(connect_timeout=SECRET_SECONDS, read_timeout=SECRET_SECONDS, retries=retries)
+    return boto3.client("secretsmanager", config=config).get_secret_value(SecretId=secret_id)["SecretString"]
 
 
 @cache
@@ -29,8 +42,12 @@ def people_table() -> str:
 
 @cache
 def identity_key() -> bytes:
-    """Secret under which identifiers are hashed, at least 32 bytes, given as hexadecimal digits."""
-    return bytes.fromhex(_required("IDENTITY_KEY"))
+    """Secret under which identifiers are hashed, at least 32 bytes, given as hexadecimal digits.
+
+    In the cloud it is in Secrets Manager, read once by each execution environment, so that no console shows it.
+    """
+    secret_id = os.environ.get("IDENTITY_KEY_SECRET_ID")
+    return bytes.fromhex(_secret(secret_id) if secret_id else _required("IDENTITY_KEY"))
 
 
 @cache
@@ -43,6 +60,18 @@ def due_shards() -> int:
 def expiry_queue_url() -> str:
     """Queue that carries one message for each shard and date of an expiry run."""
     return _required("EXPIRY_QUEUE_URL")
+
+
+@cache
+def webhook_queue_url() -> str:
+    """Queue of deliveries to webhooks."""
+    return _required("WEBHOOK_QUEUE_URL")
+
+
+@cache
+def webhook_targets() -> str:
+    """Where webhooks may lead: `public` for the public internet by HTTPS, `anywhere` on a developer's machine."""
+    return _required("WEBHOOK_TARGETS")
 
 
 @cache

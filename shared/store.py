@@ -38,6 +38,8 @@ SETTLE_ENTRIES_MAX = 40
 HISTORY_PAGES_MAX = 100
 """Pages of a megabyte: more than a member ever fills."""
 SEQUENCE_MAX = 10**15
+EXPIRY_RUN, REMINDER_RUN = "EXPIRY", "REMINDERS"
+"""Under which names the scheduled runs note how far they have come."""
 
 
 class Stored(NamedTuple):
@@ -241,8 +243,10 @@ def operate(
             stored = _current(cancelled, stored)
             if standing is None:
                 _require_stock(cancelled, entries, len(stored))
-                dynamo.back_off(attempt)
-                stored, items = _load(members, reads) if reads else (stored, items)
+                # Who lost once decides again on what the failure showed; who loses again waits, and then must read.
+                if attempt > 0 or reads:
+                    dynamo.back_off(attempt)
+                    stored, items = _load(members, reads)
         except LoyaltyError:
             standing = load_entry(key)
             if standing is None:
@@ -331,10 +335,12 @@ def note_day(name: str, day: date) -> None:
 def stock_taken(reward_ids: Iterable[str]) -> dict[str, int]:
     """How many pieces of each limited reward are gone."""
     names = list(reward_ids)
-    if not names:
-        return {}
-    items = dynamo.get_together(settings.loyalty_table(), [stock_key(name) for name in names])
-    return {name: int(item["taken"]["N"]) if item else 0 for name, item in zip(names, items, strict=True)}
+    taken: dict[str, int] = {}
+    for start in range(0, len(names), dynamo.READS_TOGETHER_MAX):
+        some = names[start : start + dynamo.READS_TOGETHER_MAX]
+        items = dynamo.get_together(settings.loyalty_table(), [stock_key(name) for name in some])
+        taken |= {name: int(item["taken"]["N"]) if item else 0 for name, item in zip(some, items, strict=True)}
+    return taken
 
 
 # The program ---------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools import Logger
 
 
 @cache
@@ -15,16 +15,14 @@ def logger() -> "Logger":
     return Logger()
 
 
-@cache
-def metrics() -> "Metrics":
-    """The function's metrics, as CloudWatch reads them from the log."""
-    from aws_lambda_powertools import Metrics  # noqa: PLC0415
-
-    return Metrics()
-
-
 def count(**amounts: int) -> None:
-    """Add to metrics, by name, and write them out."""
+    """Write counts to the log as CloudWatch reads metrics from it, by name.
+
+    Each call has a set of its own: the functions of a local server run side by side.
+    """
+    from aws_lambda_powertools.metrics import EphemeralMetrics  # noqa: PLC0415 - as above
+
+    metrics = EphemeralMetrics()
     for name, amount in amounts.items():
-        metrics().add_metric(name=name, unit="Count", value=amount)
-    metrics().flush_metrics()
+        metrics.add_metric(name=name, unit="Count", value=amount)
+    metrics.flush_metrics()

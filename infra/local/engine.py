@@ -4,10 +4,11 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
@@ -31,6 +32,7 @@ _TABLE_SECONDS_MAX = 30
 _PAUSE_SECONDS = 0.05
 _LOG_TAIL_BYTES = 2000
 _CLIENT = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 2})
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 # Engines on one machine take any, but want some.
 _CREDENTIALS: Any = {"region_name": REGION, "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
@@ -52,8 +54,8 @@ class Engine:
 
 
 @contextmanager
-def running(kind: Kind, folder: Path, *, keep: bool) -> Iterator[Engine]:
-    """An engine for as long as the block lasts.
+def running(kind: Kind, folder: Path, *, keep: bool, settings: Mapping[str, str] = _NO_SETTINGS) -> Iterator[Engine]:
+    """An engine for as long as the block lasts, with `settings` of its own.
 
     It logs to `folder`, and with `keep` finds there what it held when it was last stopped. MiniStack writes its
     state when it is asked to end and at no other time. Raises LocalError when it does not start, or did not save.
@@ -65,7 +67,7 @@ def running(kind: Kind, folder: Path, *, keep: bool) -> Iterator[Engine]:
         process = child.start(
             f"infra.local.{kind}_process",
             {"host": LOOPBACK, "port": port},
-            environment=_environment(port, state),
+            environment={**_environment(port, state), **settings},
             output=output,
         )
     try:
@@ -108,7 +110,7 @@ def create_missing_tables(endpoint: str) -> bool:
 
 def _create_if_missing(database: "DynamoDBClient", table: tables.Table) -> bool:
     try:
-        database.create_table(**_request(table))
+        database.create_table(**create_table_request(table))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceInUseException":
             raise
@@ -118,7 +120,8 @@ def _create_if_missing(database: "DynamoDBClient", table: tables.Table) -> bool:
     return True
 
 
-def _request(table: tables.Table) -> dict[str, Any]:
+def create_table_request(table: tables.Table) -> dict[str, Any]:
+    """What DynamoDB is asked for to have a table."""
     keys = [(table.hash_key, table.range_key), *((index.hash_key, index.range_key) for index in table.indexes)]
     attributes = {attribute.name: attribute.type for pair in keys for attribute in pair}
     request: dict[str, Any] = {

@@ -148,9 +148,9 @@ def _order(purchase: Purchase) -> dict[str, Any]:
 
 def _rewind(day: date) -> None:
     """Have the schedule look at what is due from the file's beginning on, even where it has been further."""
-    last = store.load_day(expire.RUN)
+    last = store.load_day(store.EXPIRY_RUN)
     if last is None or last > day:
-        store.note_day(expire.RUN, day)
+        store.note_day(store.EXPIRY_RUN, day)
 
 
 @contextmanager

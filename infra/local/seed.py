@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from functions import expire
 from infra.local.purchases import Purchase, read
 from infra.local.storefront import RefusedError, Storefront
 from shared import clock, store
@@ -24,8 +23,6 @@ def seed(until: datetime) -> str:
     purchases = [line for line in read(PURCHASES, store.load_program().time_zone) if isinstance(line, Purchase)]
     weeks = (until - max(purchase.placed_at for purchase in purchases)) // timedelta(weeks=1)
     shop = Storefront("seed")
-    # Where the first expiry run begins: time has done things to these members since.
-    store.note_day(expire.RUN, (purchases[0].placed_at + timedelta(weeks=weeks)).date())
     members: dict[str, str] = {}
     sample = ""
     names = NAMES.read_text().split()
@@ -48,6 +45,9 @@ def seed(until: datetime) -> str:
         )
         if number % _REDEEMS_EVERY == 0 and booked.body["account"]["balance"] >= _REWARD_POINTS:
             _redeem(shop, member_id, purchase.order_id)
+    for member_id in members.values():
+        store.settle_stored(member_id, until)
+    store.note_day(store.EXPIRY_RUN, until.date())
     return sample
 
 

@@ -15,7 +15,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
-from functions import expire, notify
+from functions import deliver, expire, notify
 from infra import openapi
 from infra.local import child, docs, engine, examples, folders, seed, verify
 from infra.local.control import Control
@@ -31,8 +31,9 @@ from infra.local.schedule import Schedule
 from infra.local.server_orders import UNANNOUNCED, UNSEEDED, Orders
 from infra.local.stream import Stream, sequence_number
 from infra.local.tokens import Issuer
+from infra.local.webhook_queue import WebhookQueue
 from infra.tables import LOYALTY
-from shared import clock, store
+from shared import clock, store, webhook_queue
 
 STOP_SECONDS_MAX = 5
 CONNECTIONS_MAX = 1000
@@ -65,6 +66,8 @@ def _application(orders: Orders) -> Starlette:
     time = MovableClock(folder / "clock.json", orders.start)
     mailbox, dead_letters = Mailbox(folder), Journal(folder / "dead-letters.jsonl")
     queue = ExpiryQueue(expire.handler, dead_letters)
+    webhooks = WebhookQueue(deliver.handler, time.now, dead_letters)
+    webhook_queue.use(webhooks)
     notify.use(mailbox)
     expire.use(queue.send)
     sample = _sample_member(folder, time.now())
@@ -94,27 +97,31 @@ def _application(orders: Orders) -> Starlette:
         check=partial(verify.check, database, LOYALTY.name),
     )
     issuer = Issuer.of_this_user()
-    greeting = examples.greeting(orders.url, issuer, sample, time.now())
+    announce = partial(_announce, folder, examples.greeting(orders.url, issuer, sample, time.now()))
     handlers = {function: import_module(f"functions.{function}").handler for function in openapi.HTTP_FUNCTIONS}
     return Gateway(openapi.routes(), handlers, issuer).application(
         [*control.routes(), *docs.routes(openapi.document())],
-        _lifespan(stream, schedule, partial(_announce, folder, greeting)),
+        _lifespan(stream, schedule, webhooks, announce),
     )
 
 
-def _lifespan(stream: Stream, schedule: Schedule, announce: Callable[[], None]) -> Lifespan[Starlette]:
+def _lifespan(
+    stream: Stream, schedule: Schedule, webhooks: WebhookQueue, announce: Callable[[], None]
+) -> Lifespan[Starlette]:
     """What runs beside the gateway: for as long as it serves, and a little longer for what is on its way."""
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
         stream.start()
         schedule.start()
+        webhooks.start()
         announce()
         try:
             yield
         finally:
             await to_thread.run_sync(schedule.stop)
             await to_thread.run_sync(stream.stop)
+            await to_thread.run_sync(webhooks.stop)
 
     return lifespan
 

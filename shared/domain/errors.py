@@ -99,6 +99,12 @@ class RedemptionNotFoundError(LoyaltyError):
     code = "redemption_not_found"
 
 
+class WebhookNotFoundError(LoyaltyError):
+    """There is no such webhook."""
+
+    code = "webhook_not_found"
+
+
 class OrderNotFoundError(LoyaltyError):
     """No order of that id has earned points."""
 

@@ -126,15 +126,5 @@ def test_a_token_made_before_the_server_started_is_taken(tmp_path: Path) -> None
     assert put.status_code == 422
 
 
-def test_nothing_is_left_running_after_ctrl_c(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        group = server.process.pid
-        assert server.http.get("/v1/program").status_code == 200
-    left = subprocess.run(
-        ["/bin/ps", "-s", str(group), "-o", "args="], capture_output=True, text=True, check=False
-    ).stdout
-    assert left.strip() == ""
-
-
 def _without_account(answer: httpx.Response) -> dict[str, object]:
     return {name: value for name, value in answer.json().items() if name != "account"}

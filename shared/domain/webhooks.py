@@ -1,0 +1,169 @@
+"""Telling a shop's own systems: endpoints, signatures as Standard Webhooks says, and when to try again.
+
+https://www.standardwebhooks.com: `webhook-id`, `webhook-timestamp`, and `webhook-signature` over both and the body.
+"""
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from shared.domain.fields import Record, Text
+from shared.domain.messages import EVENT_TYPES, Event
+
+WEBHOOKS_MAX = 20
+OLD_SECRET_LIVES = timedelta(hours=24)
+DEAD_AFTER = timedelta(days=5)
+"""For how long an endpoint may fail before it is taken for dead."""
+RETRY_SECONDS = (5, 300, 1800, 7200, 18000, 36000, 36000, 36000, 36000, 36000)
+"""Waits before each further try: seconds at first, ten hours in the end, two and a half days in all."""
+ATTEMPTS_MAX = len(RETRY_SECONDS) + 1
+JITTER_PERCENT = 20
+_PORT_DEFAULT = {"https": 443, "http": 80}
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in _PORT_DEFAULT or not parts.hostname:
+        raise ValueError("must be an HTTPS address, such as https://shop.example/loyalty")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("must hold neither a password nor a fragment: secrets have no place in an address")
+    _ = parts.port  # raises ValueError for what is no port
+    return url
+
+
+def _known_type(event_type: str) -> str:
+    if event_type not in EVENT_TYPES.values():
+        raise ValueError(f"must be one of {', '.join(EVENT_TYPES.values())}")
+    return event_type
+
+
+Url = Annotated[
+    str, StringConstraints(strict=True, max_length=2048, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_address)
+]
+EventType = Annotated[str, AfterValidator(_known_type)]
+EventTypes = Annotated[tuple[EventType, ...], Field(max_length=len(EVENT_TYPES))]
+
+
+class Webhook(Record):
+    """An endpoint as kept. It gets the events of `event_types`, or all if that is empty. No secret is stored."""
+
+    webhook_id: str
+    url: str
+    event_types: tuple[str, ...] = ()
+    description: Text | None = None
+    status: Literal["enabled", "disabled"] = "enabled"
+    disabled_because: str | None = None
+    generation: int = 1
+    """Which secret signs: each rotation makes the next one."""
+    rotated_at: datetime | None = None
+    rotation_key: str | None = None
+    failing_since: datetime | None = None
+    created_at: datetime
+
+    def wants(self, event_type: str) -> bool:
+        """Whether an event of a type goes there."""
+        return self.status == "enabled" and (not self.event_types or event_type in self.event_types)
+
+    def generations(self, now: datetime) -> tuple[int, ...]:
+        """The secrets that sign at an instant, the newest first: for a day after a rotation, two."""
+        if self.rotated_at is not None and now < self.rotated_at + OLD_SECRET_LIVES:
+            return (self.generation, self.generation - 1)
+        return (self.generation,)
+
+
+class Delivery(Record):
+    """One try to tell an endpoint of an event. `status` is the answer's, or None if there was none."""
+
+    event_id: str
+    event_type: str
+    attempt: int
+    at: datetime
+    status: int | None
+    error: str | None = None
+    duration_ms: int
+    next_in_seconds: int | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the endpoint took it."""
+        return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - RFC 9110
+
+
+def body_of(event: Event) -> str:
+    """What is posted: the type, when it happened, and the event."""
+    happened = event.recorded_at.isoformat().replace("+00:00", "Z")
+    return json.dumps(
+        {"type": event.type, "timestamp": happened, "data": event.model_dump(mode="json")}, separators=(",", ":")
+    )
+
+
+def secret_of(master_key: bytes, webhook_id: str, generation: int) -> str:
+    """An endpoint's secret, as its owner configures it. Derived from a key that is never in a table."""
+    derived = hmac.new(master_key, f"webhook:{webhook_id}:{generation}".encode(), hashlib.sha256).digest()
+    return f"whsec_{base64.b64encode(derived).decode()}"
+
+
+def signature(secrets: Sequence[str], message_id: str, timestamp: int, body: str) -> str:
+    """The header `webhook-signature`: one signature for each secret, HMAC-SHA256 over id, timestamp and body."""
+    content = f"{message_id}.{timestamp}.{body}".encode()
+    keys = [base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets]
+    signed = (base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode() for key in keys)
+    return " ".join(f"v1,{one}" for one in signed)
+
+
+def wait_seconds(attempt: int, jitter_percent: int) -> int | None:
+    """How long to wait after a failed try, numbered from 1; None after the last.
+
+    `jitter_percent` lies between -JITTER_PERCENT and JITTER_PERCENT, so that endpoints are not all tried at once.
+    """
+    if attempt > len(RETRY_SECONDS):
+        return None
+    return max(1, RETRY_SECONDS[attempt - 1] * (100 + jitter_percent) // 100)
+
+
+def after_delivery(webhook: Webhook, delivery: Delivery) -> Webhook:
+    """The endpoint after a try: failing since the first of a row of failures, disabled when that row is too long.
+
+    410 Gone says that nothing more is wanted.
+    """
+    if delivery.succeeded:
+        return webhook.model_copy(update={"failing_since": None})
+    since = webhook.failing_since or delivery.at
+    because = None
+    if delivery.status == 410:  # noqa: PLR2004
+        because = "the endpoint answered 410 Gone"
+    elif delivery.at - since >= DEAD_AFTER:
+        because = f"the endpoint has failed since {since:%Y-%m-%d %H:%M} UTC"
+    if because is None:
+        return webhook.model_copy(update={"failing_since": since})
+    return webhook.model_copy(update={"failing_since": since, "status": "disabled", "disabled_because": because})
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public internet, also where it is wrapped in an IPv6 one."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or _nat64(ip)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Where an address leads."""
+    parts = urlsplit(url)
+    return str(parts.hostname), parts.port or _PORT_DEFAULT[parts.scheme]
+
+
+def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if ip in ipaddress.ip_network("64:ff9b::/96"):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return None

@@ -1,0 +1,118 @@
+"""Webhooks in the table: endpoints, and each try to deliver to them. Secrets are derived, never stored."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared import dynamo, settings
+from shared.domain.errors import InvalidStateError, TryAgainError, WebhookNotFoundError
+from shared.domain.webhooks import WEBHOOKS_MAX, Delivery, Webhook, secret_of
+from shared.dynamo import Item, Key
+
+KEPT = timedelta(days=30)
+"""For how long deliveries can be read; then the table's time to live takes them."""
+MEMORY_SECONDS = 30
+
+_remembered: tuple[float, tuple[Webhook, ...]] | None = None
+
+
+def load_all() -> tuple[Webhook, ...]:
+    """Every endpoint, the oldest first."""
+    condition: dict[str, Any] = {
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": _key("").pk}},
+        "ConsistentRead": True,
+    }
+    items = dynamo.query(settings.loyalty_table(), pages_max=1, **condition)
+    found = (Webhook.model_validate_json(item["body"]["S"]) for item in items)
+    return tuple(sorted(found, key=lambda webhook: (webhook.created_at, webhook.webhook_id)))
+
+
+def remembered() -> tuple[Webhook, ...]:
+    """Every endpoint, from memory for at most `MEMORY_SECONDS`."""
+    global _remembered  # noqa: PLW0603 - what one execution environment remembers
+    if _remembered is None or time.monotonic() - _remembered[0] > MEMORY_SECONDS:
+        _remembered = (time.monotonic(), load_all())
+    return _remembered[1]
+
+
+def forget() -> None:
+    """Read the endpoints again when next needed."""
+    global _remembered  # noqa: PLW0603
+    _remembered = None
+
+
+def load(webhook_id: str) -> tuple[Webhook, int]:
+    """An endpoint, and how often it was written. Raises WebhookNotFoundError."""
+    item = dynamo.get(settings.loyalty_table(), _key(webhook_id))
+    if item is None:
+        raise WebhookNotFoundError(f"there is no webhook {webhook_id}")
+    return Webhook.model_validate_json(item["body"]["S"]), int(item["revision"]["N"])
+
+
+def add(webhook: Webhook) -> bool:
+    """Keep a new endpoint; False if it is there already. Raises InvalidStateError if there are too many."""
+    if len(load_all()) >= WEBHOOKS_MAX:
+        raise InvalidStateError(f"there are {WEBHOOKS_MAX} webhooks; delete one first")
+    forget()
+    return dynamo.put_if(settings.loyalty_table(), _item(webhook, 1), "attribute_not_exists(pk)")
+
+
+def save(webhook: Webhook, revision: int) -> None:
+    """Keep a changed endpoint. Raises TryAgainError if it was changed meanwhile."""
+    forget()
+    condition = "revision = :revision"
+    item = _item(webhook, revision + 1)
+    if not dynamo.put_if(settings.loyalty_table(), item, condition, revision={"N": str(revision)}):
+        raise TryAgainError("the webhook was changed meanwhile; the same request may be sent again")
+
+
+def delete(webhook_id: str) -> None:
+    """Forget an endpoint; deliveries to it end."""
+    forget()
+    key = dynamo.key_of(_key(webhook_id))
+    dynamo.ask(lambda: dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key))
+
+
+def record(webhook_id: str, delivery: Delivery) -> None:
+    """Keep a try to deliver, to be read for `KEPT`."""
+    key = Key(f"WEBHOOK#{webhook_id}", f"{delivery.at.isoformat()}#{delivery.event_id}#{delivery.attempt}")
+    item = {
+        **dynamo.key_of(key),
+        "body": {"S": delivery.model_dump_json(exclude_defaults=True)},
+        "forget_at": {"N": str(int((delivery.at + KEPT).timestamp()))},
+    }
+    dynamo.ask(lambda: dynamo.client().put_item(TableName=settings.loyalty_table(), Item=item))
+
+
+def deliveries(webhook_id: str, limit: int, before: str | None) -> tuple[Sequence[Delivery], str | None]:
+    """At most `limit` tries, the newest first, and where the next page begins."""
+    values: dict[str, Any] = {":pk": {"S": f"WEBHOOK#{webhook_id}"}, ":before": {"S": before or "~"}}
+    answer = dynamo.ask(
+        lambda: dynamo.client().query(
+            TableName=settings.loyalty_table(),
+            KeyConditionExpression="pk = :pk AND sk < :before",
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+    )
+    items: list[Item] = answer["Items"]
+    more = items[-1]["sk"]["S"] if "LastEvaluatedKey" in answer else None
+    return [Delivery.model_validate_json(item["body"]["S"]) for item in items], more
+
+
+def secrets(webhook: Webhook, now: datetime) -> list[str]:
+    """The secrets that sign at an instant, the newest first."""
+    key = settings.identity_key()
+    return [secret_of(key, webhook.webhook_id, generation) for generation in webhook.generations(now)]
+
+
+def _key(webhook_id: str) -> Key:
+    return Key("WEBHOOKS", f"WEBHOOK#{webhook_id}")
+
+
+def _item(webhook: Webhook, revision: int) -> Item:
+    body = {"S": webhook.model_dump_json(exclude_defaults=True)}
+    return {**dynamo.key_of(_key(webhook.webhook_id)), "body": body, "revision": {"N": str(revision)}}

@@ -1,0 +1,521 @@
+"""Every single point as a record of its own: slow and simple, and written without the rules that it is compared with.
+
+It takes the same decisions as a clerk with a box of index cards would, one card a point. A day is told by looking at
+the local clock, a deadline by turning the calendar's pages.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from math import ceil, floor
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from shared.domain.program import CalendarDate, Earning, Inactivity, Program, Term
+
+DAY = timedelta(days=1)
+
+State = Literal["pending", "available", "held", "captured", "expired", "taken_back", "settled", "forfeited"]
+
+
+class RefusedError(Exception):
+    """The clerk will not do it; the text is the published code."""
+
+
+@dataclass
+class Point:
+    owner: str
+    state: State
+    last_day: date | None
+    available_on: date | None = None
+    redemption: str | None = None
+
+
+@dataclass
+class Sale:
+    owner: str
+    total: int
+    earning: Earning
+    percent: int
+    bonus: bool
+    available_on: date
+    last_day: date | None
+    month: int
+    refunded: int = 0
+
+
+@dataclass
+class Redemption:
+    owner: str
+    state: Literal["reserved", "captured", "reversed", "cancelled", "lapsed"]
+    lapses_at: datetime
+
+
+@dataclass
+class Use:
+    """One time that something limited was had."""
+
+    owner: str
+    what: str
+    day: date
+    points: int = 0
+    redemption: str | None = None
+
+
+@dataclass
+class Merit:
+    """What one order or action counts toward tiers, in the month numbered `month`."""
+
+    owner: str
+    month: int
+    amount: int
+    order: str | None = None
+
+
+@dataclass
+class Member:
+    since: date
+    rank: int = 0
+    review_on: date | None = None
+    grace: bool = False
+    debt: int = 0
+    earned: int = 0
+    status: Literal["active", "merged", "erased"] = "active"
+
+
+@dataclass
+class Clerk:
+    """The box of cards, as of `now`. Refuses by raising RefusedError, and then has changed nothing."""
+
+    program: Program
+    now: datetime
+    members: dict[str, Member] = field(default_factory=dict)
+    points: list[Point] = field(default_factory=list)
+    sales: dict[str, Sale] = field(default_factory=dict)
+    redemptions: dict[str, Redemption] = field(default_factory=dict)
+    uses: list[Use] = field(default_factory=list)
+    merits: list[Merit] = field(default_factory=list)
+    today: date = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.today = self._local_day(self.now)
+
+    # What members ask for ---------------------------------------------------------------------------------------------
+
+    def enroll(self, name: str) -> None:
+        self.members[name] = Member(since=self.today)
+        welcome = self.program.earning.welcome_points
+        self._hand_out(name, welcome, self.today)
+        self.members[name].earned = welcome
+
+    def buy(self, name: str, order: str, total: int, placed_at: datetime) -> int:
+        began = self._local_day(min(placed_at, self.now))
+        percent = self.program.tiers.levels[self.members[name].rank].percent
+        bonus = self._bonus_applies(name, total)
+        available_on = began + self.program.earning.pending_days * DAY
+        last_day = self._deadline(available_on)
+        sale = Sale(name, total, self.program.earning, percent, bonus, available_on, last_day, _month(began))
+        earned = self._worth(sale, total)
+        if bonus:
+            self.uses.append(Use(name, "bonus", self.today, 2))
+        self._stay_active(name, began)
+        sale.last_day = self._hand_out(name, earned, began, self.program.earning.pending_days)
+        self.sales[order] = sale
+        self.members[name].earned += earned
+        counts = earned if self.program.tiers.measure == "points" else total
+        self.merits.append(Merit(name, _month(began), counts, order))
+        self._rise(name)
+        return earned
+
+    def act(self, name: str, occurred_at: datetime) -> int:
+        """A review: three points, but at most seven points a week."""
+        began = self._local_day(min(occurred_at, self.now))
+        this_week = self.today.isocalendar()[:2]
+        had = sum(
+            use.points
+            for use in self.uses
+            if (use.owner, use.what) == (name, "review") and use.day.isocalendar()[:2] == this_week
+        )
+        earned = max(0, min(3, 7 - had))
+        self.uses.append(Use(name, "review", self.today, earned))
+        self._stay_active(name, began)
+        self._hand_out(name, earned, began, self.program.earning.pending_days)
+        self.members[name].earned += earned
+        if self.program.tiers.measure == "points":
+            self.merits.append(Merit(name, _month(began), earned))
+        self._rise(name)
+        return earned
+
+    def refund(self, order: str, amount: int) -> None:
+        sale = self.sales[order]
+        left = sale.total - sale.refunded
+        if amount > left:
+            raise RefusedError("refund_exceeds_order")
+        takes = self._worth(sale, left) - self._worth(sale, left - amount)
+        sale.refunded += amount
+        pending = [
+            point
+            for point in self._of(sale.owner, "pending")
+            if (point.available_on, point.last_day) == (sale.available_on, sale.last_day)
+        ]
+        own = [point for point in self._available(sale.owner) if point.last_day == sale.last_day]
+        others = [point for point in self._available(sale.owner) if point.last_day != sale.last_day]
+        taken = [*pending, *own, *others][:takes]
+        for point in taken:
+            point.state = "taken_back"
+        member = self.members[sale.owner]
+        if self.program.refund_debt == "allowed":
+            member.debt += takes - len(taken)
+            member.earned -= takes
+        else:
+            member.earned -= len(taken)
+        for merit in self.merits:
+            if merit.order == order:
+                merit.amount -= takes if self.program.tiers.measure == "points" else amount
+
+    def reserve_points(self, name: str, redemption: str, points: int) -> None:
+        self._reserve(name, redemption, points)
+
+    def reserve_reward(self, name: str, redemption: str, reward: str) -> None:
+        """A mug costs 1, at most one a month; a cup 2, from the second tier up; a coffee 2."""
+        if reward == "cup" and self.members[name].rank < 1:
+            raise RefusedError("reward_unavailable")
+        if reward == "mug":
+            had = [
+                use
+                for use in self.uses
+                if (use.owner, use.what) == (name, "mug") and _month(use.day) == _month(self.today)
+            ]
+            if had:
+                raise RefusedError("reward_unavailable")
+        self._reserve(name, redemption, {"mug": 1, "cup": 2, "coffee": 2}[reward])
+        self.uses.append(Use(name, reward, self.today, redemption=redemption))
+
+    def capture(self, redemption: str) -> None:
+        self.redemptions[redemption].state = "captured"
+        for point in self._in(redemption, "held"):
+            point.state = "captured"
+
+    def cancel(self, redemption: str) -> None:
+        self._give_back(redemption, "held", "cancelled")
+
+    def reverse(self, redemption: str) -> None:
+        self._give_back(redemption, "captured", "reversed")
+
+    def transfer(self, giver: str, receiver: str, points: int) -> None:
+        moving = self._soonest(giver, points)
+        for point in moving:
+            point.owner = receiver
+        self._arrive(receiver, moving)
+
+    def merge(self, gone: str, into: str) -> None:
+        away, stays = self.members[gone], self.members[into]
+        cards: list[Point | Sale | Redemption | Use | Merit] = [*self.points, *self.uses, *self.merits]
+        for card in [*cards, *self.sales.values(), *self.redemptions.values()]:
+            if card.owner == gone:
+                card.owner = into
+        stays.debt += away.debt
+        stays.earned += away.earned
+        away.debt = away.earned = 0
+        away.status = "merged"
+        for point in self._available(into):
+            if stays.debt:
+                stays.debt -= 1
+                point.state = "settled"
+        if away.rank > stays.rank:
+            stays.rank, stays.since, stays.review_on, stays.grace = away.rank, away.since, away.review_on, away.grace
+        self._rise(into)
+
+    def adjust(self, name: str, points: int) -> None:
+        if points > 0:
+            self._hand_out(name, points, self.today)
+        else:
+            for point in self._soonest(name, -points):
+                point.state = "taken_back"
+
+    def erase(self, name: str) -> None:
+        for redemption in self.reserved(name):
+            self.cancel(redemption)
+        for point in self.points:
+            if point.owner == name and point.state in ("available", "pending"):
+                point.state = "forfeited"
+        self.members[name].debt = 0
+        self.members[name].status = "erased"
+
+    def wait_until(self, instant: datetime) -> None:
+        """Live through every day from now to `instant`."""
+        last = self._local_day(instant)
+        while True:
+            for redemption in self._lapsing_today(instant):
+                self._give_back(redemption, "held", "lapsed")
+            if self.today == last:
+                break
+            self.today += DAY
+            self._a_day_begins()
+        self.now = instant
+
+    # What there is ----------------------------------------------------------------------------------------------------
+
+    def active(self) -> list[str]:
+        return [name for name, member in self.members.items() if member.status == "active"]
+
+    def balance(self, name: str) -> int:
+        return len(self._available(name))
+
+    def reserved(self, name: str) -> list[str]:
+        return sorted(id_ for id_, one in self.redemptions.items() if (one.owner, one.state) == (name, "reserved"))
+
+    def refundable(self) -> list[str]:
+        return [
+            order
+            for order, sale in self.sales.items()
+            if sale.refunded < sale.total and self.members[sale.owner].status == "active"
+        ]
+
+    def in_state(self, state: str) -> list[str]:
+        return [
+            id_
+            for id_, one in self.redemptions.items()
+            if one.state == state and self.members[one.owner].status == "active"
+        ]
+
+    def days_to_come(self) -> list[date]:
+        """The days at whose beginning something will happen."""
+        ends = {point.last_day + DAY for point in self.points if point.state == "available" and point.last_day}
+        opens = {point.available_on for point in self.points if point.state == "pending" and point.available_on}
+        reviews = {member.review_on for member in self.members.values() if member.review_on}
+        return sorted(day for day in ends | opens | reviews if day > self.today)
+
+    def count(self, state: State) -> int:
+        return sum(point.state == state for point in self.points)
+
+    def holdings(self, name: str) -> dict[str, object]:
+        """All that can be seen of an account."""
+        member = self.members[name]
+        mine = [point for point in self.points if point.owner == name]
+        return {
+            "status": member.status,
+            "balance": self.balance(name),
+            "pending": len(self._of(name, "pending")),
+            "held": len(self._of(name, "held")),
+            "debt": member.debt,
+            "earned": member.earned,
+            "lots": _tally(_name(point.last_day) for point in mine if point.state == "available"),
+            "pending_lots": _tally(
+                f"{point.available_on}/{_name(point.last_day)}" for point in mine if point.state == "pending"
+            ),
+            "holds": {
+                redemption: _tally(_name(point.last_day) for point in self._in(redemption, "held"))
+                for redemption in self.reserved(name)
+            },
+            "tier": (member.rank, member.since, member.review_on, member.grace) if member.status == "active" else None,
+        }
+
+    # How the clerk works ----------------------------------------------------------------------------------------------
+
+    def _local_day(self, instant: datetime) -> date:
+        return instant.astimezone(ZoneInfo(self.program.time_zone)).date()
+
+    def _of(self, name: str, state: State) -> list[Point]:
+        return [point for point in self.points if (point.owner, point.state) == (name, state)]
+
+    def _in(self, redemption: str, state: State) -> list[Point]:
+        return [point for point in self.points if (point.redemption, point.state) == (redemption, state)]
+
+    def _available(self, name: str) -> list[Point]:
+        """Oldest first, points that never expire last."""
+        return sorted(self._of(name, "available"), key=_end)
+
+    def _soonest(self, name: str, points: int) -> list[Point]:
+        available = self._available(name)
+        if points > len(available):
+            raise RefusedError("insufficient_points")
+        return available[:points]
+
+    def _hand_out(self, name: str, points: int, began: date, pending_days: int = 0) -> date | None:
+        """New points; the last day of their lot."""
+        available_on = began + pending_days * DAY
+        last_day = self._deadline(available_on)
+        if available_on > self.today:
+            self.points += [Point(name, "pending", last_day, available_on) for _ in range(points)]
+            return last_day
+        new = [Point(name, "available", last_day) for _ in range(points)]
+        self.points += new
+        self._arrive(name, new)
+        return self._still_good(last_day)
+
+    def _arrive(self, name: str, points: Iterable[Point]) -> None:
+        """Points that can be spent from now on, unless they are owed."""
+        points = list(points)
+        for point in points:
+            point.last_day = self._still_good(point.last_day)
+        member = self.members[name]
+        for point in sorted(points, key=_end):
+            point.redemption = None
+            point.state = "settled" if member.debt else "available"
+            member.debt -= 1 if member.debt else 0
+
+    def _still_good(self, last_day: date | None) -> date | None:
+        if last_day is None or last_day >= self.today:
+            return last_day
+        return self.today + self.program.redeeming.returned_points_grace_days * DAY
+
+    def _deadline(self, begins: date) -> date | None:
+        policy = self.program.expiry
+        if isinstance(policy, Inactivity):
+            return _months_later(begins, policy.months)
+        if isinstance(policy, CalendarDate):
+            day = begins + policy.minimum_days * DAY
+            while not _falls_on(day, policy.month, policy.day):
+                day += DAY
+            return day
+        if isinstance(policy, Term):
+            day = _months_later(begins, policy.months) if policy.months else begins + (policy.days or 0) * DAY
+            last_months = {
+                "day": (),
+                "month": range(1, 13),
+                "quarter": (3, 6, 9, 12),
+                "half_year": (6, 12),
+                "year": (12,),
+            }[policy.ends]
+            while last_months and not ((day + DAY).day == 1 and day.month in last_months):
+                day += DAY
+            return day
+        return None
+
+    def _stay_active(self, name: str, day: date) -> None:
+        if isinstance(self.program.expiry, Inactivity):
+            deadline = _months_later(day, self.program.expiry.months)
+            for point in self._available(name):
+                if point.last_day is not None and point.last_day < deadline:
+                    point.last_day = deadline
+
+    def _worth(self, sale: Sale, kept: int) -> int:
+        """What an order over `kept` would have earned: the tier's share on top, and two points from 5.00 up."""
+        earning = sale.earning
+        if kept == 0 or kept < earning.minimum_spend:
+            return 0
+        exact = Fraction(kept * earning.points * sale.percent, earning.per_amount * 100)
+        if sale.bonus and kept >= 500:
+            exact += 2
+        return {"down": floor(exact), "up": ceil(exact), "nearest": floor(exact + Fraction(1, 2))}[earning.rounding]
+
+    def _bonus_applies(self, name: str, total: int) -> bool:
+        """At most twice a month."""
+        had = [
+            use
+            for use in self.uses
+            if (use.owner, use.what) == (name, "bonus") and _month(use.day) == _month(self.today)
+        ]
+        return total >= max(500, self.program.earning.minimum_spend) and len(had) < 2
+
+    def _reserve(self, name: str, redemption: str, points: int) -> None:
+        if points > len(self._available(name)):
+            raise RefusedError("insufficient_points")
+        self._stay_active(name, self.today)
+        for point in self._soonest(name, points):
+            point.state = "held"
+            point.redemption = redemption
+        lapses_at = self.now + timedelta(minutes=self.program.redeeming.hold_minutes)
+        self.redemptions[redemption] = Redemption(name, "reserved", lapses_at)
+
+    def _give_back(self, redemption: str, state: State, ends_as: Literal["cancelled", "lapsed", "reversed"]) -> None:
+        one = self.redemptions[redemption]
+        one.state = ends_as
+        self._arrive(one.owner, self._in(redemption, state))
+        self.uses = [use for use in self.uses if use.redemption != redemption]
+
+    def _lapsing_today(self, until: datetime) -> list[str]:
+        open_ = [(one.lapses_at, id_) for id_, one in self.redemptions.items() if one.state == "reserved"]
+        return [id_ for at, id_ in sorted(open_) if at <= until and self._local_day(at) == self.today]
+
+    def _a_day_begins(self) -> None:
+        for name, member in self.members.items():
+            self._arrive(name, [one for one in self._of(name, "pending") if one.available_on == self.today])
+            for point in self._available(name):
+                if point.last_day is not None and point.last_day < self.today:
+                    point.state = "expired"
+            if member.status == "active" and member.review_on == self.today:
+                self._review(name)
+
+    # Tiers ------------------------------------------------------------------------------------------------------------
+
+    def _counted(self, name: str, first: int, last: int) -> int:
+        always = self.program.tiers.period == "lifetime"
+        return sum(
+            merit.amount for merit in self.merits if merit.owner == name and (always or first <= merit.month <= last)
+        )
+
+    def _period_begins(self, day: date) -> int:
+        return _month(date(day.year, 1, 1)) if self.program.tiers.period == "calendar_year" else _month(day) - 12
+
+    def _reached(self, counted: int) -> int:
+        return sum(counted >= tier.threshold for tier in self.program.tiers.levels) - 1
+
+    def _rise(self, name: str) -> None:
+        member = self.members[name]
+        reached = self._reached(self._counted(name, self._period_begins(self.today), _month(self.today)))
+        if reached > member.rank:
+            member.rank, member.since, member.grace = reached, self.today, False
+            member.review_on = self._next_review(reached, years=2)
+
+    def _review(self, name: str) -> None:
+        member, tiers = self.members[name], self.program.tiers
+        missed_on = self.today - tiers.grace_days * DAY if member.grace else self.today
+        counted = self._counted(name, self._period_begins(missed_on - DAY), _month(self.today - DAY))
+        reached = self._reached(counted)
+        if reached < member.rank and tiers.grace_days and not member.grace:
+            member.grace = True
+            member.review_on = self.today + tiers.grace_days * DAY
+            return
+        if reached < member.rank:
+            member.rank = reached if tiers.down == "recalculated" else member.rank - 1
+            member.since = self.today
+        member.grace = False
+        member.review_on = self._next_review(member.rank, years=1)
+
+    def _next_review(self, rank: int, years: int) -> date | None:
+        if rank == 0 or self.program.tiers.period == "lifetime":
+            return None
+        if self.program.tiers.period == "calendar_year":
+            return date(self.today.year + years, 1, 1)
+        return _months_later(self.today, 12)
+
+
+def _end(point: Point) -> date:
+    return point.last_day or date.max
+
+
+def _name(last_day: date | None) -> str:
+    return str(last_day) if last_day else "never"
+
+
+def _tally(names: Iterable[str]) -> dict[str, int]:
+    tally: dict[str, int] = {}
+    for name in names:
+        tally[name] = tally.get(name, 0) + 1
+    return dict(sorted(tally.items()))
+
+
+def _month(day: date) -> int:
+    """Months numbered through the years."""
+    return day.year * 12 + day.month
+
+
+def _months_later(day: date, months: int) -> date:
+    """Turn `months` pages; where the page has no such day, its last one."""
+    page = day.replace(day=1)
+    for _ in range(months):
+        page = (page + 31 * DAY).replace(day=1)
+    found = page
+    while found.day < day.day and (found + DAY).month == page.month:
+        found += DAY
+    return found
+
+
+def _falls_on(day: date, month: int, day_of_month: int) -> bool:
+    """29 February is kept on the 28th where there is none."""
+    if (month, day_of_month) == (2, 29) and (day + DAY).month == 3:
+        return day.month == 2
+    return (day.month, day.day) == (month, day_of_month)

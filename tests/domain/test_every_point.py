@@ -1,0 +1,418 @@
+"""Long lives of a few members, played against a clerk who keeps every point on a card of its own."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import permutations
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from shared.domain.account import Account, Entry
+from shared.domain.errors import LoyaltyError
+from shared.domain.invariants import breaches
+from shared.domain.program import Program
+
+from .points_one_by_one import Clerk, RefusedError
+from .shop import BEIRUT, BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SAO_PAULO, SECOND, ZONES, Shop, a_program
+
+T = TypeVar("T")
+
+MEMBERS_MAX = 5
+HOLDS_MAX = 6
+AMOUNT_MAX = 25
+SPANS = (
+    *(timedelta(minutes=minutes) for minutes in (1, 44, 45, 60 * 7)),
+    *(timedelta(days=days) for days in (1, 2, 7, 14, 31, 100, 370)),
+)
+
+expiries = st.one_of(
+    st.fixed_dictionaries(
+        {"kind": st.just("term"), "months": st.sampled_from([1, 2, 12])},
+        optional={"ends": st.sampled_from(["day", "month", "quarter", "half_year", "year"])},
+    ),
+    st.fixed_dictionaries(
+        {"kind": st.just("term"), "days": st.sampled_from([1, 10, 45])},
+        optional={"ends": st.sampled_from(["day", "month"])},
+    ),
+    st.fixed_dictionaries({"kind": st.just("inactivity"), "months": st.sampled_from([1, 3])}),
+    st.fixed_dictionaries(
+        {"kind": st.just("calendar_date"), "minimum_days": st.sampled_from([0, 20])},
+        optional={},
+    ).flatmap(
+        lambda policy: st.sampled_from([(12, 31), (2, 29), (6, 30)]).map(
+            lambda day: {**policy, "month": day[0], "day": day[1]}
+        )
+    ),
+    st.just({"kind": "never"}),
+)
+BONUS = {
+    "rule_id": "bonus",
+    "description": "2 points from 5.00 up",
+    "when": {"minimum_spend": 500},
+    "effect": {"kind": "add", "points": 2},
+    "limit": {"times": 2, "per": "month"},
+}
+REVIEW = {"action_id": "review", "description": "A review", "points": 3, "limit": {"points": 7, "per": "week"}}
+earnings = st.fixed_dictionaries(
+    {
+        "points": st.sampled_from([1, 3]),
+        "per_amount": st.sampled_from([100, 700]),
+        "rounding": st.sampled_from(["down", "nearest", "up"]),
+        "minimum_spend": st.sampled_from([0, 150, 600]),
+        "pending_days": st.sampled_from([0, 1, 14]),
+        "welcome_points": st.sampled_from([0, 5]),
+    }
+)
+
+
+def levels(measure: str) -> list[dict[str, Any]]:
+    """Silver and gold within reach of a few orders."""
+    silver, gold = (20, 35) if measure == "points" else (2500, 4000)
+    return [
+        {"tier_id": "bronze", "name": "Bronze", "threshold": 0},
+        {"tier_id": "silver", "name": "Silver", "threshold": silver, "percent": 120},
+        {"tier_id": "gold", "name": "Gold", "threshold": gold, "percent": 150},
+    ]
+
+
+tierings = st.fixed_dictionaries(
+    {
+        "measure": st.sampled_from(["points", "spend"]),
+        "period": st.sampled_from(["rolling_12_months", "calendar_year", "lifetime"]),
+        "down": st.sampled_from(["one_step", "recalculated"]),
+        "grace_days": st.sampled_from([0, 10, 90]),
+    }
+)
+
+REWARDS = [
+    {"reward_id": "coffee", "name": "Coffee", "kind": "product", "sku": "C", "points": 2},
+    {
+        "reward_id": "mug",
+        "name": "Mug",
+        "kind": "product",
+        "sku": "M",
+        "points": 1,
+        "limit": {"times": 1, "per": "month"},
+    },
+    {"reward_id": "cup", "name": "Cup", "kind": "product", "sku": "U", "points": 2, "minimum_tier": "silver"},
+]
+policies = st.fixed_dictionaries(
+    {"earning": earnings, "expiry": expiries, "refund_debt": st.sampled_from(["allowed", "forgiven"])}
+)
+redeemings = st.fixed_dictionaries(
+    {
+        "hold_minutes": st.sampled_from([45, 60 * 24 * 40]),
+        "returned_points_grace_days": st.sampled_from([0, 3]),
+    }
+)
+# Just before clocks change or a year ends; and anywhere at any time.
+places = st.one_of(
+    st.sampled_from(
+        [
+            (SAO_PAULO, datetime(2018, 11, 3, 12, tzinfo=UTC)),
+            (SAO_PAULO, datetime(2018, 2, 16, 12, tzinfo=UTC)),
+            (CAIRO, datetime(2024, 4, 25, 20, tzinfo=UTC)),
+            (BEIRUT, datetime(2026, 3, 28, 20, tzinfo=UTC)),
+            (NEW_YORK, datetime(2026, 10, 31, 20, tzinfo=UTC)),
+            (BERLIN, datetime(2024, 2, 28, 20, tzinfo=UTC)),
+            (KIRITIMATI, datetime(2026, 12, 31, 9, tzinfo=UTC)),
+        ]
+    ),
+    st.tuples(
+        st.sampled_from(ZONES),
+        st.datetimes(datetime(2025, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001
+            lambda moment: moment.replace(microsecond=0)
+        ),
+    ),
+)
+amounts = st.integers(1, AMOUNT_MAX)
+rewards = st.sampled_from(["coffee", "mug", "cup"])
+totals = st.one_of(st.integers(1, 2600), st.sampled_from([0, 1, 149, 150, 499, 500, 599, 600, 700, 2500]))
+
+
+def one_of(names: "Callable[[Members], list[T]]") -> st.SearchStrategy[T]:
+    """One of what the machine has at the moment."""
+    machines: st.SearchStrategy[Members] = st.runner()
+    return machines.flatmap(lambda machine: st.sampled_from(names(machine)))
+
+
+def some(names: "Callable[[Members], list[T]]") -> "Callable[[Members], bool]":
+    """Whether there is one."""
+    return lambda machine: bool(names(machine))
+
+
+def active(machine: "Members") -> list[str]:
+    return machine.clerk.active()
+
+
+def refundable(machine: "Members") -> list[str]:
+    return machine.clerk.refundable()
+
+
+def pairs(machine: "Members") -> list[tuple[str, str]]:
+    return list(permutations(machine.clerk.active(), 2))
+
+
+def rich(machine: "Members") -> list[str]:
+    return [name for name in machine.clerk.active() if machine.clerk.balance(name)]
+
+
+def reserved(machine: "Members") -> list[str]:
+    return machine.clerk.in_state("reserved")
+
+
+def captured(machine: "Members") -> list[str]:
+    return machine.clerk.in_state("captured")
+
+
+class Members(RuleBasedStateMachine):
+    """The shop and the clerk do the same things at the same time, and must agree on all that can be seen."""
+
+    shop: Shop
+    clerk: Clerk
+    _decided: Mapping[str, Any]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers = iter(range(1, 1_000_000))
+        self._checked: dict[str, tuple[int, int]] = {}
+
+    @initialize(place=places, policy=policies, tiers=tierings, redeeming=redeemings, first=totals, second=totals)
+    def open(
+        self,
+        place: tuple[str, datetime],
+        policy: dict[str, Any],
+        tiers: dict[str, Any],
+        redeeming: dict[str, Any],
+        first: int,
+        second: int,
+    ) -> None:
+        zone, start = place
+        self._decided = {
+            "time_zone": zone,
+            "tiers": {**tiers, "levels": levels(tiers["measure"])},
+            "redeeming": {**redeeming, "rewards": REWARDS},
+        }
+        program = self._program(policy)
+        self.shop = Shop(program, start)
+        self.clerk = Clerk(program, start)
+        self.enroll()
+        self.enroll()
+        self.buy("member-1", first, 0)
+        self.buy("member-2", second, 0)
+
+    @precondition(lambda self: len(self.clerk.active()) < 2 and len(self.clerk.members) < MEMBERS_MAX)
+    @rule()
+    def enroll(self) -> None:
+        name = f"member-{next(self._numbers)}"
+        self.clerk.enroll(name)
+        self.shop.enroll(name)
+
+    @precondition(some(active))
+    @rule(name=one_of(active), total=totals, days_ago=st.sampled_from([0, 0, 0, 0, 1, 12, 45, 400, -1]))
+    def buy(self, name: str, total: int, days_ago: int) -> None:
+        order = f"order-{next(self._numbers)}"
+        placed_at = self.shop.now - timedelta(days=days_ago)
+        earned = self.clerk.buy(name, order, total, placed_at)
+        quoted = self.shop.quote(name, total, placed_at)
+        assert self.shop.buy(name, order, total, placed_at).points == quoted == earned
+
+    @precondition(some(active))
+    @rule(name=one_of(active), days_ago=st.sampled_from([0, 0, 0, 3]))
+    def review_a_product(self, name: str, days_ago: int) -> None:
+        at = self.shop.now - timedelta(days=days_ago)
+        earned = self.clerk.act(name, at)
+        assert self.shop.act(name, "review", at).points == earned
+
+    @precondition(some(refundable))
+    @rule(order=one_of(refundable), amount=st.one_of(st.none(), st.none(), st.integers(1, 900)))
+    def refund(self, order: str, amount: int | None) -> None:
+        sale = self.clerk.sales[order]
+        amount = sale.total - sale.refunded if amount is None else amount
+        owner = sale.owner
+        self._both(lambda: self.clerk.refund(order, amount), lambda: self.shop.refund(owner, order, amount))
+
+    @precondition(some(active))
+    @rule(name=one_of(active), what=rewards | amounts)
+    def redeem(self, name: str, what: int | str, *, at_once: bool = False) -> None:
+        if len(self.clerk.reserved(name)) >= HOLDS_MAX:
+            return
+        redemption = f"redemption-{next(self._numbers)}"
+        if isinstance(what, int):
+            what = self._within_reach(name, what)
+
+        def clerk_does() -> None:
+            if isinstance(what, str):
+                self.clerk.reserve_reward(name, redemption, what)
+            else:
+                self.clerk.reserve_points(name, redemption, what)
+
+        if self._both(clerk_does, lambda: self.shop.reserve(name, redemption, what)) and at_once:
+            self.capture(redemption)
+
+    @precondition(some(rich))
+    @rule(name=one_of(rich))
+    def spend_everything(self, name: str) -> None:
+        self.redeem(name, self.clerk.balance(name), at_once=True)
+
+    @precondition(some(reserved))
+    @rule(redemption=one_of(reserved))
+    def capture(self, redemption: str) -> None:
+        self.clerk.capture(redemption)
+        self.shop.capture(self.clerk.redemptions[redemption].owner, redemption)
+
+    @precondition(some(reserved))
+    @rule(redemption=one_of(reserved))
+    def cancel(self, redemption: str) -> None:
+        self.clerk.cancel(redemption)
+        self.shop.cancel(self.clerk.redemptions[redemption].owner, redemption)
+
+    @precondition(some(captured))
+    @rule(redemption=one_of(captured))
+    def reverse(self, redemption: str) -> None:
+        self.clerk.reverse(redemption)
+        self.shop.reverse(self.clerk.redemptions[redemption].owner, redemption)
+
+    @precondition(some(pairs))
+    @rule(pair=one_of(pairs), points=amounts)
+    def transfer(self, pair: tuple[str, str], points: int) -> None:
+        giver, receiver = pair
+        points = self._within_reach(giver, points)
+        self._both(
+            lambda: self.clerk.transfer(giver, receiver, points),
+            lambda: self.shop.transfer(giver, receiver, points),
+        )
+
+    @precondition(some(pairs))
+    @rule(pair=one_of(pairs))
+    def merge(self, pair: tuple[str, str]) -> None:
+        gone, into = pair
+        self.clerk.merge(gone, into)
+        self.shop.merge(gone, into)
+
+    @precondition(some(active))
+    @rule(name=one_of(active), points=amounts, given=st.booleans())
+    def adjust(self, name: str, points: int, given: bool) -> None:
+        points = points if given else -self._within_reach(name, points)
+        self._both(lambda: self.clerk.adjust(name, points), lambda: self.shop.adjust(name, points))
+
+    @precondition(lambda self: len(self.clerk.members) > 3 and bool(active(self)))
+    @rule(name=one_of(active))
+    def erase(self, name: str) -> None:
+        self.clerk.erase(name)
+        self.shop.erase(name)
+
+    @rule(policy=policies)
+    def the_shop_changes_its_policy(self, policy: dict[str, Any]) -> None:
+        self.shop.program = self.clerk.program = self._program(policy)
+
+    @rule(span=st.sampled_from(SPANS), booked=st.booleans())
+    def wait(self, span: timedelta, booked: bool) -> None:
+        """Sometimes the scheduled job books what is due, sometimes it is dead."""
+        self._wait_until(self.shop.now + span)
+        for name in self.clerk.members if booked else ():
+            self.shop.look(name)
+
+    @precondition(lambda self: bool(self.clerk.days_to_come()))
+    @rule(which=st.sampled_from([0, 0, -1]), early=st.booleans())
+    def wait_for_a_day_on_which_something_happens(self, which: int, early: bool) -> None:
+        begins = self._beginning_of(self.clerk.days_to_come()[which])
+        self._wait_until(begins - SECOND if early else begins)
+
+    @precondition(some(reserved))
+    @rule(redemption=one_of(reserved), early=st.booleans())
+    def wait_for_a_hold_to_lapse(self, redemption: str, early: bool) -> None:
+        self._wait_until(self.clerk.redemptions[redemption].lapses_at - (SECOND if early else timedelta(0)))
+
+    @invariant()
+    def they_agree(self) -> None:
+        shown = [self._agree_on(name) for name in self.clerk.members]
+        for way in ("captured", "expired"):
+            left = sum(_left(way, entries) for entries in shown)
+            assert left == sum(point.state == way for point in self.clerk.points), way
+
+    def _program(self, policy: dict[str, Any]) -> Program:
+        earning = {**policy["earning"], "rules": [BONUS], "actions": [REVIEW]}
+        return a_program(**self._decided, **{**policy, "earning": earning})
+
+    def _agree_on(self, name: str) -> list[Entry]:
+        account, entries = self.shop.peek(name)
+        assert self._visible(account) == self.clerk.holdings(name)
+        if self._checked.get(name) != (len(self.shop.ledgers[name]), len(entries)):
+            self._checked[name] = (len(self.shop.ledgers[name]), len(entries))
+            assert breaches(account, entries) == []
+            by_time = [(entry.type, entry.source["on"]) for entry in entries if "on" in entry.source]
+            assert len(by_time) == len(set(by_time)), "what time caused has its cause for a key"
+        return entries
+
+    def _visible(self, account: Account) -> dict[str, object]:
+        tier = account.standing()
+        rank = self.shop.program.tiers.rank(tier.tier_id)
+        return {
+            "status": account.status,
+            "balance": account.balance,
+            "pending": account.pending_points,
+            "held": account.held_points,
+            "debt": account.debt,
+            "earned": account.earned,
+            "lots": account.lots,
+            "pending_lots": account.pending,
+            "holds": {redemption: dict(hold.lots) for redemption, hold in account.holds.items()},
+            "tier": (rank, tier.since, tier.review_on, tier.grace) if account.status == "active" else None,
+        }
+
+    def _within_reach(self, name: str, points: int) -> int:
+        """No more than there are; but of those who ask for most, one more."""
+        balance = self.clerk.balance(name)
+        return balance + 1 if points == AMOUNT_MAX else min(points, balance or 1)
+
+    def _both(self, clerk_does: Callable[[], object], shop_does: Callable[[], object]) -> bool:
+        """Both do it, or both refuse for the same reason. Whether they did."""
+        refusals: list[str | None] = [None, None]
+        try:
+            clerk_does()
+        except RefusedError as refusal:
+            refusals[0] = str(refusal)
+        try:
+            shop_does()
+        except LoyaltyError as refusal:
+            refusals[1] = refusal.code
+        assert refusals[0] == refusals[1]
+        return refusals[0] is None
+
+    def _beginning_of(self, day: date) -> datetime:
+        """One second after the day before ends."""
+        zone = ZoneInfo(self.shop.program.time_zone)
+        return datetime.combine(day - timedelta(days=1), time(23, 59, 59, fold=1), zone).astimezone(UTC) + SECOND
+
+    def _wait_until(self, instant: datetime) -> None:
+        if instant > self.shop.now:
+            self.clerk.wait_until(instant)
+            self.shop.now = instant
+
+
+def _left(way: str, entries: list[Entry]) -> int:
+    """Points that left by a way, less those that came back."""
+    signs = {"captured": {"capture": -1, "reverse": -1}, "expired": {"expiry": -1}}[way]
+    return sum(signs.get(entry.type, 0) * entry.net_effect for entry in entries)
+
+
+_COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+class TestEveryPoint(Members.TestCase):  # type: ignore[valid-type,misc]
+    """Some lives, on every run of the suite."""
+
+    settings = settings(_COMMON, max_examples=150, stateful_step_count=40)
+
+
+@pytest.mark.long
+class TestEveryPointForLong(Members.TestCase):  # type: ignore[valid-type,misc]
+    """Many long lives: `EXAMPLES=20000 pytest -m long tests/domain`."""
+
+    settings = settings(_COMMON, max_examples=int(os.environ.get("EXAMPLES", "2000")), stateful_step_count=80)

@@ -1,0 +1,401 @@
+"""Spending points: which are taken, how a hold ends, and where points go that come back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from shared.domain.errors import (
+    InsufficientPointsError,
+    InvalidRequestError,
+    InvalidStateError,
+    LoyaltyError,
+    RewardNotFoundError,
+    RewardUnavailableError,
+)
+from shared.domain.redeeming import MoneyRequest, RewardRequest, Spending, nearest_reward, price, state_of, voucher_code
+
+from .shop import SECOND, Shop, a_program, at
+
+TEA = {"reward_id": "tea", "name": "Tea", "kind": "product", "sku": "T", "points": 10}
+
+
+def a_shop(points: int = 100, **changes: Any) -> Shop:
+    """Ada has so many points that never expire."""
+    shop = Shop(a_program(**changes), at("2026-11-20 12:00"))
+    shop.enroll("ada")
+    if points:
+        shop.adjust("ada", points)
+    return shop
+
+
+def with_lots(*days: int, **changes: Any) -> Shop:
+    """Ada has ten points ending in each of so many days (0: never)."""
+    shop = a_shop(0, **changes)
+    for length in days:
+        expiry = {"kind": "term", "days": length} if length else {"kind": "never"}
+        shop.program = a_program(**{**changes, "expiry": expiry})
+        shop.adjust("ada", 10)
+    shop.program = a_program(**changes)
+    return shop
+
+
+def rewards(*changes: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    return {"redeeming": {"rewards": [{**TEA, **change} for change in changes], **rest}}
+
+
+def test_the_points_that_expire_soonest_are_spent_first_and_those_that_never_do_last() -> None:
+    shop = with_lots(0, 30, 10)
+    shop.reserve("ada", "R-1", 15)
+    assert shop.look("ada").lots == {"2026-12-20": 5, "never": 10}
+    assert shop.look("ada").holds["R-1"].lots == {"2026-11-30": 10, "2026-12-20": 5}
+    shop.reserve("ada", "R-2", 7)
+    assert shop.look("ada").lots == {"never": 8}
+
+
+def test_points_on_hold_are_neither_spendable_nor_spent() -> None:
+    shop = a_shop()
+    entry = shop.reserve("ada", "R-1", "coffee")
+    assert (entry.points, entry.balance_after, entry.net_effect) == (-10, 90, 0)
+    account = shop.look("ada")
+    assert (account.balance, account.held_points, account.totals.captured) == (90, 10, 0)
+    shop.capture("ada", "R-1")
+    account = shop.look("ada")
+    assert (account.balance, account.held_points, account.totals.captured) == (90, 0, 10)
+
+
+def test_what_the_balance_does_not_cover_is_refused_and_nothing_changes() -> None:
+    shop = a_shop(9)
+    with pytest.raises(InsufficientPointsError, match="10 points are needed, 9 are there: 1 short"):
+        shop.reserve("ada", "R-1", "coffee")
+    assert shop.look("ada").balance == 9
+    shop.adjust("ada", 1)
+    shop.reserve("ada", "R-1", "coffee")
+    assert shop.look("ada").balance == 0
+
+
+def test_neither_pending_nor_held_points_can_be_spent() -> None:
+    shop = a_shop(10, earning={"pending_days": 14})
+    shop.buy("ada", "A-1", 5000)
+    shop.reserve("ada", "R-1", 6)
+    with pytest.raises(InsufficientPointsError, match="4 are there"):
+        shop.reserve("ada", "R-2", 5)
+
+
+def test_at_most_twenty_redemptions_are_open_at_once() -> None:
+    shop = a_shop()
+    for number in range(20):
+        shop.reserve("ada", f"R-{number}", 1)
+    with pytest.raises(InvalidStateError):
+        shop.reserve("ada", "R-20", 1)
+    shop.capture("ada", "R-0")
+    shop.reserve("ada", "R-20", 1)
+    assert len(shop.look("ada").holds) == 20
+
+
+def test_a_hold_lapses_at_its_instant_and_not_a_second_before() -> None:
+    shop = with_lots(10, 30)
+    entry = shop.reserve("ada", "R-1", 15)
+    assert entry.opened["R-1"].expires_at == at("2026-11-20 12:30")
+    shop.now = at("2026-11-20 12:29:59")
+    assert shop.look("ada").held_points == 15
+    assert state_of({"reserve": entry}, shop.now) == "reserved"
+    shop.now += SECOND
+    assert state_of({"reserve": entry}, shop.now) == "lapsed", "whether it is booked or not"
+    assert shop.look("ada").held_points == 0
+    assert shop.look("ada").lots == {"2026-11-30": 10, "2026-12-20": 10}
+    lapse = shop.ledgers["ada"][-1]
+    assert (lapse.type, lapse.points, lapse.actor, lapse.source["redemption_id"]) == ("lapse", 15, "clock", "R-1")
+
+
+def test_holds_lapse_each_at_its_own_time() -> None:
+    shop = a_shop()
+    shop.reserve("ada", "R-2", 1)
+    shop.now += timedelta(minutes=10)
+    shop.reserve("ada", "R-1", 2)
+    shop.now += timedelta(minutes=20)
+    assert list(shop.look("ada").holds) == ["R-1"]
+    shop.now += timedelta(minutes=10)
+    assert shop.look("ada").balance == 100
+
+
+def test_a_cancelled_redemption_gives_points_back_to_the_lots_they_came_from() -> None:
+    shop = with_lots(10, 30, 0)
+    before = shop.look("ada").lots
+    shop.reserve("ada", "R-1", 25)
+    shop.now += timedelta(minutes=29)
+    shop.cancel("ada", "R-1")
+    assert shop.look("ada").lots == before
+    assert shop.look("ada").holds == {}
+
+
+def test_a_reversed_redemption_gives_points_back_to_the_lots_they_came_from() -> None:
+    shop = with_lots(10, 30, 0)
+    before = shop.look("ada").lots
+    shop.reserve("ada", "R-1", 25)
+    shop.capture("ada", "R-1")
+    shop.now += timedelta(days=9)
+    entry = shop.reverse("ada", "R-1")
+    assert entry.points == 25
+    assert shop.look("ada").lots == before
+    assert shop.look("ada").totals.captured == 0
+
+
+@pytest.mark.parametrize(("days_later", "last_day"), [(10, "2026-11-30"), (11, "2026-12-15"), (40, "2027-01-13")])
+def test_points_that_come_back_after_their_day_live_for_the_grace_days(days_later: int, last_day: str) -> None:
+    shop = with_lots(10, redeeming={"returned_points_grace_days": 14})
+    shop.reserve("ada", "R-1", 10)
+    shop.capture("ada", "R-1")
+    shop.now += timedelta(days=days_later)
+    shop.reverse("ada", "R-1")
+    assert shop.look("ada").lots == {last_day: 10}
+
+
+def test_without_grace_days_points_that_come_back_late_live_to_the_end_of_that_day() -> None:
+    shop = with_lots(10, redeeming={"returned_points_grace_days": 0})
+    shop.reserve("ada", "R-1", 10)
+    shop.capture("ada", "R-1")
+    shop.now = at("2026-12-24 09:00")
+    shop.reverse("ada", "R-1")
+    shop.now = at("2026-12-24 23:59:59")
+    assert shop.look("ada").balance == 10
+    shop.now += SECOND
+    assert shop.look("ada").balance == 0
+
+
+def test_the_grace_of_a_hold_that_lapsed_unseen_runs_from_when_it_lapsed() -> None:
+    shop = with_lots(10, redeeming={"hold_minutes": 60 * 24 * 20, "returned_points_grace_days": 14})
+    shop.reserve("ada", "R-1", 10)
+    shop.now = at("2026-12-20 12:00")
+    assert shop.look("ada").lots == {"2026-12-24": 10}
+    shop.now = at("2026-12-25 00:00")
+    assert shop.look("ada").balance == 0
+
+
+def test_points_that_are_held_past_their_day_do_not_expire_while_they_are_held() -> None:
+    shop = with_lots(10, redeeming={"hold_minutes": 60 * 24 * 20})
+    shop.reserve("ada", "R-1", 10)
+    shop.now = at("2026-12-05 12:00")
+    assert shop.look("ada").held_points == 10
+    shop.capture("ada", "R-1")
+    assert shop.look("ada").totals.captured == 10
+
+
+# What a reward asks for ----------------------------------------------------------------------------------------------
+
+
+def refusal(shop: Shop, reward_id: str = "tea") -> str | None:
+    """The code with which the reward is refused now; None: it could be had."""
+    try:
+        price(shop.look("ada"), shop.program, RewardRequest(reward_id=reward_id), shop.today)
+    except LoyaltyError as error:
+        return error.code
+    return None
+
+
+def test_an_unknown_reward_is_not_found() -> None:
+    with pytest.raises(RewardNotFoundError):
+        a_shop().reserve("ada", "R-1", "moon")
+
+
+def test_a_reward_is_had_on_its_days_only() -> None:
+    shop = a_shop(**rewards({"starts_on": "2026-11-21", "ends_on": "2026-11-22"}))
+    codes = []
+    for instant in ("2026-11-20 23:59:59", "2026-11-21 00:00", "2026-11-22 23:59:59", "2026-11-23 00:00"):
+        shop.now = at(instant)
+        try:
+            shop.reserve("ada", instant, "tea")
+            codes.append("had")
+        except RewardUnavailableError as error:
+            codes.append(error.code)
+    assert codes == ["reward_unavailable", "had", "had", "reward_unavailable"]
+
+
+def test_a_reward_for_silver_members_is_refused_below_and_given_above() -> None:
+    shop = a_shop(**rewards({"minimum_tier": "silver"}))
+    assert refusal(shop) == "reward_unavailable"
+    shop.buy("ada", "A-1", 50_000)
+    assert refusal(shop) is None
+    shop.buy("ada", "A-2", 50_000)
+    assert shop.look("ada").standing().tier_id == "gold"
+    assert refusal(shop) is None
+
+
+def test_a_reward_limited_to_two_times_a_month_is_refused_the_third_time() -> None:
+    shop = a_shop(**rewards({"limit": {"times": 2, "per": "month"}}))
+    shop.reserve("ada", "R-1", "tea")
+    shop.reserve("ada", "R-2", "tea")
+    with pytest.raises(RewardUnavailableError, match="2 times per month; it frees on 2026-12-01"):
+        shop.reserve("ada", "R-3", "tea")
+    shop.now = at("2026-12-01 00:00")
+    shop.reserve("ada", "R-3", "tea")
+
+
+@pytest.mark.parametrize("undone", ["cancelled", "lapsed", "reversed"])
+def test_a_limited_reward_not_had_in_the_end_can_be_had_again(undone: str) -> None:
+    shop = a_shop(**rewards({"limit": {"times": 1, "per": "month"}}))
+    shop.reserve("ada", "R-1", "tea")
+    assert refusal(shop) == "reward_unavailable"
+    if undone == "cancelled":
+        shop.cancel("ada", "R-1")
+    elif undone == "lapsed":
+        shop.now += timedelta(minutes=30)
+    else:
+        shop.capture("ada", "R-1")
+        shop.reverse("ada", "R-1")
+    assert refusal(shop) is None
+
+
+def test_a_reward_of_last_month_given_back_does_not_free_this_months() -> None:
+    shop = a_shop(**rewards({"limit": {"times": 1, "per": "month"}}))
+    shop.reserve("ada", "R-1", "tea")
+    shop.capture("ada", "R-1")
+    shop.now = at("2026-12-02 12:00")
+    shop.reserve("ada", "R-2", "tea")
+    shop.capture("ada", "R-2")
+    shop.reverse("ada", "R-1")
+    assert refusal(shop) == "reward_unavailable"
+
+
+def test_a_piece_of_a_limited_stock_is_taken_and_put_back() -> None:
+    shop = a_shop(**rewards({"stock": 3}))
+    assert shop.reserve("ada", "R-1", "tea").stock == {"tea": -1}
+    assert shop.capture("ada", "R-1").stock == {}
+    assert shop.reverse("ada", "R-1").stock == {"tea": 1}
+    shop.reserve("ada", "R-2", "tea")
+    assert shop.cancel("ada", "R-2").stock == {"tea": 1}
+
+
+def test_a_reward_without_a_stock_takes_no_piece() -> None:
+    shop = a_shop()
+    assert shop.reserve("ada", "R-1", "coffee").stock == {}
+    assert shop.cancel("ada", "R-1").stock == {}
+
+
+def test_the_next_reward_is_the_cheapest_that_is_missing_points_and_nothing_else() -> None:
+    shop = a_shop(
+        15,
+        **rewards(
+            {"reward_id": "had", "points": 15},
+            {"reward_id": "far", "points": 99},
+            {"reward_id": "near", "points": 20},
+            {"reward_id": "gold-only", "points": 16, "minimum_tier": "gold"},
+            {"reward_id": "gone", "points": 17, "ends_on": "2026-11-19"},
+        ),
+    )
+    nearest = nearest_reward(shop.look("ada"), shop.program, shop.today)
+    assert nearest is not None
+    assert nearest.reward_id == "near"
+    shop.adjust("ada", 84)
+    assert nearest_reward(shop.look("ada"), shop.program, shop.today) is None
+
+
+def test_a_rewards_value_is_known_to_the_hold() -> None:
+    off = {"reward_id": "tea", "name": "Tea for less", "kind": "money_off", "value": 500, "points": 10}
+    shop = a_shop(redeeming={"rewards": [off]})
+    hold = shop.reserve("ada", "R-1", "tea").opened["R-1"]
+    assert (hold.reward_id, hold.value) == ("tea", 500)
+
+
+# Points as money -----------------------------------------------------------------------------------------------------
+
+
+def as_money(**rate: Any) -> dict[str, Any]:
+    return {"redeeming": {"points_as_money": {"points": 100, "amount": 50, **rate}}}
+
+
+def test_points_are_worth_what_the_program_says() -> None:
+    shop = a_shop(**as_money())
+    assert shop.reserve("ada", "R-1", 60).opened["R-1"].value == 30
+
+
+@pytest.mark.parametrize(
+    ("points", "order_total", "rate", "words"),
+    [
+        (61, 1000, {}, "multiple of 2"),
+        (10, 1000, {"minimum_points": 20}, "at least 20 points"),
+        (80, 39, {}, "of which this order takes 39"),
+        (80, 79, {"order_share_percent": 50}, "of which this order takes 39"),
+    ],
+)
+def test_points_as_money_have_their_rules(points: int, order_total: int, rate: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidRequestError, match=words) as refused:
+        a_shop(**as_money(**rate)).reserve("ada", "R-1", points, order_total)
+    assert [fault.pointer for fault in refused.value.faults] == ["/points"]
+
+
+def test_points_may_pay_exactly_the_share_of_an_order_that_the_program_allows() -> None:
+    assert a_shop(**as_money(order_share_percent=50)).reserve("ada", "R-1", 80, 80).points == -80
+
+
+def test_points_are_money_in_the_programs_currency_only() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        a_shop(currency="EUR").reserve("ada", "R-1", 10)
+    assert [fault.pointer for fault in refused.value.faults] == ["/currency"]
+
+
+def test_a_program_without_points_as_money_takes_none() -> None:
+    with pytest.raises(RewardUnavailableError):
+        a_shop(redeeming={"points_as_money": None}).reserve("ada", "R-1", 10)
+
+
+@given(points=st.integers(1, 500), per=st.integers(1, 60), amount=st.integers(1, 60))
+def test_no_fraction_of_a_cent_is_ever_gained_or_lost(points: int, per: int, amount: int) -> None:
+    shop = a_shop(500, redeeming={"points_as_money": {"points": per, "amount": amount}})
+    try:
+        value = shop.reserve("ada", "R-1", points).opened["R-1"].value
+    except InvalidRequestError:
+        assert points * amount % per != 0
+    else:
+        assert value is not None
+        assert value * per == points * amount
+
+
+# Requests and codes --------------------------------------------------------------------------------------------------
+
+
+def test_a_request_is_for_a_reward_if_it_names_one_and_else_for_money() -> None:
+    spending: TypeAdapter[RewardRequest | MoneyRequest] = TypeAdapter(Spending)
+    assert isinstance(spending.validate_python({"reward_id": "tea"}), RewardRequest)
+    assert isinstance(spending.validate_python({"points": 5, "order_total": 100, "currency": "USD"}), MoneyRequest)
+
+
+@pytest.mark.parametrize("body", [5, None, True, "tea", [], ["reward_id"], {}, {"reward_id": "tea", "points": 5}])
+def test_a_request_of_no_known_shape_is_refused(body: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Spending).validate_python(body)
+
+
+def test_a_voucher_code_is_the_same_wherever_it_is_asked_for_and_different_for_each_redemption() -> None:
+    codes = {voucher_code(f"R-{number}") for number in range(1000)}
+    assert len(codes) == 1000
+    assert all(len(code) == 14 and not set(code) & set("01ILOU") for code in codes)
+    assert voucher_code("R-1") == voucher_code("R-1")
+
+
+@given(
+    days=st.lists(st.sampled_from([0, 5, 10, 30]), min_size=1, max_size=4),
+    spent=st.integers(1, 40),
+    later=st.integers(0, 20),
+)
+def test_undoing_a_redemption_makes_the_balance_what_it_would_have_been(
+    days: list[int], spent: int, later: int
+) -> None:
+    """Apart from points whose day passed while they were away: those get their grace."""
+    shop = with_lots(*days, redeeming={"returned_points_grace_days": 3})
+    untouched = with_lots(*days, redeeming={"returned_points_grace_days": 3})
+    if spent > shop.look("ada").balance:
+        return
+    shop.reserve("ada", "R-1", spent)
+    shop.capture("ada", "R-1")
+    shop.now = untouched.now = shop.now + timedelta(days=later)
+    shop.reverse("ada", "R-1")
+    ended = untouched.look("ada").totals.expired - shop.look("ada").totals.expired
+    grace = str(shop.today + timedelta(days=3))
+    expected = dict(untouched.look("ada").lots)
+    if ended:
+        expected[grace] = expected.get(grace, 0) + ended
+    assert shop.look("ada").lots == expected

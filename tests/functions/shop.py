@@ -1,0 +1,285 @@
+"""A shop that calls the functions as API Gateway does, and looks at what they have written."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlencode
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+
+from functions import account, earn, enroll, program, redeem, webhooks
+from shared import clock, settings, store
+from shared.domain.account import Account, Entry
+from shared.domain.invariants import breaches
+
+ROUTES: tuple[tuple[str, ModuleType], ...] = (
+    ("/v1/webhooks", webhooks),
+    ("/redemptions", redeem),
+    ("/v1/earn/quote", earn),
+    ("/earn", earn),
+    ("/refunds", earn),
+    ("/adjustments", earn),
+    ("/transfers", earn),
+    ("/account", account),
+    ("/entries", account),
+    ("/v1/rewards", account),
+    ("/v1/program", program),
+    ("/v1/members", enroll),
+)
+REGION = "us-east-1"
+START = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
+STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
+PAGES_MAX = 50
+PROBLEM = {"type", "title", "status", "detail", "code"}
+
+Tables = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def code(self) -> str:
+        """The problem's code; an answer that is no problem has none."""
+        return str(self.body.get("code", ""))
+
+    @property
+    def replayed(self) -> bool:
+        """Whether the answer says that it repeats an earlier one."""
+        return self.headers.get("Idempotency-Replayed") == "true"
+
+    @property
+    def pointers(self) -> list[str]:
+        """The places of an invalid request's faults."""
+        return [str(fault["pointer"]) for fault in self.body["errors"]]
+
+
+class Shop:
+    """A storefront, its members and its operator, calling the functions."""
+
+    def __init__(self) -> None:
+        self.now = START
+        clock.use(lambda: self.now)
+
+    def pass_time(self, **amount: float) -> None:
+        """Let time pass, in whatever `timedelta` takes."""
+        self.now += timedelta(**amount)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        scope: str | None = STOREFRONT,
+        member_id: str | None = None,
+        caller: str = "till-7",
+        headers: Mapping[str, str | None] | None = None,
+        text: str | None = None,
+        in_base64: bool = False,
+        query: dict[str, str] | None = None,
+    ) -> Reply:
+        """One request through the function that has its path. A header of None is not sent."""
+        function = next(module for part, module in ROUTES if part in path)
+        claims = {"scope": scope, "client_id": "till-app", "sub": caller}
+        if member_id:
+            claims["member_id"] = member_id
+        if body is not None:
+            text = json.dumps(body)
+        sent = {"content-type": "application/json", **{name.lower(): text for name, text in (headers or {}).items()}}
+        event = {
+            "version": "2.0",
+            "routeKey": f"{method} {path}",
+            "rawPath": path,
+            "rawQueryString": urlencode(query or {}),
+            "queryStringParameters": query,
+            "headers": {name: text for name, text in sent.items() if text is not None},
+            "requestContext": {
+                "http": {"method": method, "path": path},
+                "stage": "$default",
+                "requestId": "test",
+                "authorizer": {"jwt": {"claims": claims, "scopes": None}} if scope is not None else {},
+            },
+            "body": text,
+            "isBase64Encoded": in_base64,
+        }
+        answer = function.handler(event, None)
+        found = dict(answer.get("headers", {}))
+        found |= {name: values[0] for name, values in answer.get("multiValueHeaders", {}).items()}
+        return Reply(answer["statusCode"], found, json.loads(answer["body"]))
+
+    def get(self, path: str, **options: Any) -> Reply:
+        """A GET request."""
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, body: Any = None, key: str | None = None, **options: Any) -> Reply:
+        """A POST request, with an idempotency key if one is given."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.call("POST", path, body, headers=headers, **options)
+
+    def patch(self, member: str, body: Any, **options: Any) -> Reply:
+        """Change a member."""
+        return self.call("PATCH", f"/v1/members/{member}", body, **options)
+
+    def enroll(self, key: str = "join-1", **details: Any) -> str:
+        """A new member's id."""
+        reply = self.post("/v1/members", {"external_id": key, **details}, key=key)
+        assert reply.status == 201, reply.body
+        return str(reply.body["member_id"])
+
+    def order(self, member_id: str, order_id: str = "A-1", total: int = 4250, **details: Any) -> Reply:
+        """Credit an order placed now."""
+        body = {
+            "type": "order",
+            "order_id": order_id,
+            "placed_at": self.now.isoformat(),
+            "currency": "USD",
+            "total": total,
+            **details,
+        }
+        return self.post(f"/v1/members/{member_id}/earn", body)
+
+    def action(self, member_id: str, reference: str = "review-1", action: str = "review") -> Reply:
+        """Credit an action taken now."""
+        body = {"type": "action", "action": action, "reference": reference, "occurred_at": self.now.isoformat()}
+        return self.post(f"/v1/members/{member_id}/earn", body)
+
+    def refund(self, member_id: str, amount: int, order_id: str = "A-1", refund_id: str = "R-1") -> Reply:
+        """Take back a part of an order, returned now."""
+        body = {"order_id": order_id, "refund_id": refund_id, "amount": amount, "refunded_at": self.now.isoformat()}
+        return self.post(f"/v1/members/{member_id}/refunds", body)
+
+    def adjust(self, member_id: str, points: int, reference: str = "case-1", caller: str = "olga") -> Reply:
+        """Give or take points by an operator's hand."""
+        body = {"points": points, "reason": "goodwill", "reference": reference}
+        return self.post(f"/v1/members/{member_id}/adjustments", body, scope=OPERATOR, caller=caller)
+
+    def transfer(self, member_id: str, to_member_id: str, points: int, key: str | None = "gift-1") -> Reply:
+        """Move points between members, by an operator's hand."""
+        body = {"to_member_id": to_member_id, "points": points}
+        return self.post(f"/v1/members/{member_id}/transfers", body, key=key, scope=OPERATOR)
+
+    def redeem(self, member_id: str, reward_id: str = "free-coffee", key: str | None = "spend-1", **more: Any) -> Reply:
+        """Reserve points for a reward."""
+        return self.post(f"/v1/members/{member_id}/redemptions", {"reward_id": reward_id, **more}, key=key)
+
+    def spend(self, member_id: str, points: int, order_total: int, key: str | None = "spend-1", **more: Any) -> Reply:
+        """Reserve points as money on an order."""
+        body = {"points": points, "order_total": order_total, "currency": "USD", **more}
+        return self.post(f"/v1/members/{member_id}/redemptions", body, key=key)
+
+    def move(self, member_id: str, redemption_id: str, step: str) -> Reply:
+        """Capture, cancel or reverse a redemption."""
+        return self.post(f"/v1/members/{member_id}/redemptions/{redemption_id}/{step}")
+
+    def merge(self, into: str, gone: str) -> Reply:
+        """Make two members one."""
+        return self.post(f"/v1/members/{into}/merge", {"from_member_id": gone})
+
+    def erase(self, member_id: str) -> Reply:
+        """Erase a member's personal data."""
+        return self.call("DELETE", f"/v1/members/{member_id}", scope=OPERATOR)
+
+    def account(self, member_id: str) -> dict[str, Any]:
+        """The account as a storefront reads it."""
+        reply = self.get(f"/v1/members/{member_id}/account")
+        assert reply.status == 200, reply.body
+        return dict(reply.body)
+
+    def balance(self, member_id: str) -> int:
+        """What a member can spend now."""
+        return int(self.account(member_id)["balance"])
+
+    def entries(self, member_id: str) -> list[dict[str, Any]]:
+        """A member's ledger, newest first."""
+        return self.pages(f"/v1/members/{member_id}/entries", 100)
+
+    def pages(self, path: str, limit: int, **options: Any) -> list[dict[str, Any]]:
+        """A whole list, so many items at a time."""
+        items: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        for _ in range(PAGES_MAX):
+            reply = self.get(path, query={"limit": str(limit), **cursor}, **options)
+            assert reply.status == 200, reply.body
+            assert len(reply.body["items"]) <= limit
+            items += reply.body["items"]
+            if reply.body["next_cursor"] is None:
+                return items
+            cursor = {"cursor": reply.body["next_cursor"]}
+        raise AssertionError(f"{path} has no end")
+
+    def change_program(self, **sections: Any) -> int:
+        """Lay changes over the sections of the program; its new version."""
+        text = self.get("/v1/program").body
+        for name, change in sections.items():
+            text[name] = {**text[name], **change} if isinstance(change, dict) and name != "expiry" else change
+        reply = self.replace_program(text, text["version"])
+        assert reply.status == 200, reply.body
+        return int(reply.body["version"])
+
+    def replace_program(self, text: Any, version: int) -> Reply:
+        """Replace the program that was read as `version`."""
+        return self.call("PUT", "/v1/program", text, scope=OPERATOR, headers={"If-Match": f'"{version}"'})
+
+    def tables(self) -> Tables:
+        """Everything that is stored."""
+        of_loyalty, of_people = (
+            tuple(sorted(json.dumps(item, sort_keys=True) for item in stored(name)))
+            for name in (settings.loyalty_table(), settings.people_table())
+        )
+        return of_loyalty, of_people
+
+    @contextmanager
+    def writing_nothing(self) -> Iterator[None]:
+        """Fails if anything in the tables is another when the block ends."""
+        before = self.tables()
+        yield
+        assert self.tables() == before
+
+
+def assert_refused(reply: Reply, status: int, code: str) -> None:
+    """The reply is the problem that the contract names, in the contract's shape."""
+    assert (reply.status, reply.code) == (status, code), reply.body
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert set(reply.body) == PROBLEM | ({"errors"} if code == "invalid_request" else set())
+    assert reply.body["status"] == status
+    assert reply.body["detail"]
+    for fault in reply.body.get("errors", ()):
+        assert set(fault) == {"pointer", "detail"}
+        assert fault["pointer"] == "" or fault["pointer"].startswith(("/", "header:", "query:"))
+    assert ("Retry-After" in reply.headers) == (status in {429, 503})
+
+
+def stored(table: str) -> list[dict[str, Any]]:
+    """Every item of a table, straight from moto: asking for them would take as long as all the rest of a test."""
+    return [item.to_json()["Attributes"] for of_key in moto_tables()[table].items.values() for item in of_key.values()]
+
+
+def moto_tables() -> dict[str, Any]:
+    """Moto's own tables, by name."""
+    return dict(dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables)
+
+
+def check_every_account() -> None:
+    """Every account in the table against its ledger."""
+    items = stored(settings.loyalty_table())
+    ledgers: dict[str, list[Entry]] = {}
+    for item in items:
+        if "sequence" in item and "body" in item:
+            ledgers.setdefault(item["member_id"]["S"], []).append(store.entry_of(item))
+    for item in items:
+        if item["sk"]["S"] == "ACCOUNT":
+            account = Account.model_validate_json(item["state"]["S"])
+            entries = sorted(ledgers.pop(account.member_id), key=lambda entry: entry.sequence)
+            assert breaches(account, entries) == []
+    assert ledgers == {}, "entries without an account"

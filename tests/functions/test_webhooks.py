@@ -1,0 +1,224 @@
+"""Endpoints of a shop's systems: registered, refused, and what deliveries make of them."""
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions import deliver, notify
+from shared import store, webhook_queue, webhooks
+from shared.domain.webhooks import ATTEMPTS_MAX, DEAD_AFTER
+from tests.functions.shop import OPERATOR, Shop
+
+PUBLIC = "93.184.216.34"
+URL = "https://shop.example/hook"
+
+
+class Queue:
+    """A queue in hand."""
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+        self.waits: list[int] = []
+
+    def send(self, bodies: list[str]) -> None:
+        self.bodies += bodies
+
+    def postpone(self, _: Any, seconds: int) -> None:
+        self.waits.append(seconds)
+
+
+@pytest.fixture
+def queue() -> Iterator[Queue]:
+    webhooks.forget()
+    waiting = Queue()
+    webhook_queue.use(waiting)
+    yield waiting
+    webhooks.forget()
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Which address each host has; what is not named does not exist."""
+    known = {"shop.example": PUBLIC}
+
+    def look_up(host: str, port: int, **_: Any) -> list[Any]:
+        if host not in known:
+            raise socket.gaierror("no such host")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (known[host], port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return known
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What the endpoint answers, one status for each try."""
+    given: list[int] = []
+    monkeypatch.setattr(deliver, "_send", lambda *_: given.pop(0))
+    return given
+
+
+def _register(shop: Shop, key: str = "hook-1", **details: Any) -> Any:
+    return shop.post("/v1/webhooks", {"url": URL, **details}, key=key, scope=OPERATOR)
+
+
+def _deliver(body: str, attempt: int = 1) -> bool:
+    record = {"messageId": "1", "body": body, "attributes": {"ApproximateReceiveCount": str(attempt)}}
+    return not deliver.handler({"Records": [record]}, None)["batchItemFailures"]
+
+
+def _tell(shop: Shop, member: str) -> None:
+    class Nothing:
+        def send(self, _: Any) -> None: ...
+
+        def publish(self, _: Any) -> None: ...
+
+    notify.use(Nothing())
+    for entry in store.load_whole_history(member)[::-1]:
+        notify.tell(entry)
+    assert shop.now
+
+
+def test_registering_twice_with_one_key_makes_one_endpoint_with_one_secret(shop: Shop, queue: Queue) -> None:
+    first, second = _register(shop), _register(shop)
+    other = _register(shop, url="https://shop.example/other")
+    assert (first.status, second.replayed, other.code) == (201, True, "idempotency_mismatch")
+    assert first.body["secret"] == second.body["secret"]
+    listed = shop.get("/v1/webhooks", scope=OPERATOR).body["items"]
+    assert [one["webhook_id"] for one in listed] == [first.body["webhook_id"]]
+    assert "secret" not in listed[0]
+    assert queue.bodies == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.8", "169.254.169.254", "192.168.1.1"])
+def test_an_endpoint_inside_a_network_is_refused(shop: Shop, names: dict[str, str], address: str) -> None:
+    names["inside.example"] = address
+    reply = _register(shop, url="https://inside.example/hook")
+    assert (reply.status, reply.code, reply.pointers) == (422, "invalid_request", ["/url"])
+    assert shop.get("/v1/webhooks", scope=OPERATOR).body["items"] == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://shop.example/hook", "https://nowhere.example/hook", "https://u:p@shop.example"]
+)
+def test_an_endpoint_without_tls_or_a_name_or_with_a_password_is_refused(shop: Shop, url: str) -> None:
+    assert _register(shop, url=url).code == "invalid_request"
+
+
+def test_an_unknown_type_of_event_is_refused(shop: Shop) -> None:
+    assert _register(shop, event_types=["points.stolen"]).pointers == ["/event_types/0"]
+
+
+def test_events_go_to_those_who_want_them(shop: Shop, queue: Queue) -> None:
+    everything = _register(shop, "all").body["webhook_id"]
+    earned = _register(shop, "some", event_types=["points.earned"]).body["webhook_id"]
+    member = shop.enroll()
+    shop.order(member)
+
+    _tell(shop, member)
+
+    told = [(json.loads(body)["webhook_id"], json.loads(body)["event"]["type"]) for body in queue.bodies]
+    assert sorted(told) == sorted(
+        [(everything, "member.enrolled"), (everything, "points.earned"), (earned, "points.earned")]
+    )
+
+
+def test_a_host_that_moved_inside_the_network_after_registering_gets_nothing(
+    shop: Shop, queue: Queue, names: dict[str, str]
+) -> None:
+    webhook_id = _register(shop).body["webhook_id"]
+    member = shop.enroll()
+    _tell(shop, member)
+    names["shop.example"] = "169.254.169.254"
+
+    assert not _deliver(queue.bodies[0])
+
+    [delivery] = shop.get(f"/v1/webhooks/{webhook_id}/deliveries", scope=OPERATOR).body["items"]
+    assert (delivery["status"], delivery["error"]) == (None, "the host shop.example is not one of the public internet")
+
+
+def test_a_redirect_is_a_failure(shop: Shop, queue: Queue, answers: list[int]) -> None:
+    webhook_id = _register(shop).body["webhook_id"]
+    _tell(shop, shop.enroll())
+    answers.append(302)
+    assert not _deliver(queue.bodies[0])
+    [delivery] = shop.get(f"/v1/webhooks/{webhook_id}/deliveries", scope=OPERATOR).body["items"]
+    assert delivery["error"] == "redirects are not followed"
+
+
+def test_waits_grow_until_the_last_try_which_is_left_to_the_dead_letters(
+    shop: Shop, queue: Queue, answers: list[int]
+) -> None:
+    _register(shop)
+    _tell(shop, shop.enroll())
+    answers += [500] * ATTEMPTS_MAX
+    assert not any(_deliver(queue.bodies[0], attempt) for attempt in range(1, ATTEMPTS_MAX + 1))
+    assert len(queue.waits) == ATTEMPTS_MAX - 1
+    assert queue.waits[0] < 10
+    assert queue.waits[-1] > 3600
+
+
+def test_a_dead_endpoint_is_disabled_told_of_and_can_be_enabled_again(
+    shop: Shop, queue: Queue, answers: list[int]
+) -> None:
+    webhook_id = _register(shop).body["webhook_id"]
+    path = f"/v1/webhooks/{webhook_id}"
+    _tell(shop, shop.enroll())
+    answers += [500, 500]
+    _deliver(queue.bodies[0])
+    shop.now += DEAD_AFTER
+    _deliver(queue.bodies[0], 2)
+    dead = shop.get(path, scope=OPERATOR).body
+    assert (dead["status"], "failed since" in dead["disabled_because"]) == ("disabled", True)
+    assert _deliver(queue.bodies[0], 3), "what waits for a disabled endpoint is let go"
+    replay = shop.post(f"{path}/replay", {"member_id": "x", "from_sequence": 1}, scope=OPERATOR)
+    assert replay.code == "invalid_state"
+
+    alive = shop.call("PATCH", path, {"status": "enabled"}, scope=OPERATOR).body
+    assert (alive["status"], alive["failing_since"], alive["disabled_because"]) == ("enabled", None, None)
+
+
+def test_events_are_sent_again_from_a_sequence_on(shop: Shop, queue: Queue) -> None:
+    path = f"/v1/webhooks/{_register(shop).body['webhook_id']}/replay"
+    member = shop.enroll()
+    for number in range(3):
+        shop.order(member, f"A-{number}")
+    reply = shop.post(path, {"member_id": member, "from_sequence": 3}, scope=OPERATOR)
+    assert (reply.status, reply.body) == (202, {"queued": 2, "next_sequence": None})
+    assert [json.loads(body)["event"]["sequence"] for body in queue.bodies] == [3, 4]
+
+
+def test_deliveries_are_read_page_by_page(shop: Shop, queue: Queue, answers: list[int]) -> None:
+    webhook_id = _register(shop).body["webhook_id"]
+    _tell(shop, shop.enroll())
+    answers += [200] * 5
+    for _ in range(5):
+        shop.pass_time(seconds=1)
+        assert _deliver(queue.bodies[0])
+    path, seen, cursor = f"/v1/webhooks/{webhook_id}/deliveries", [], None
+    while True:
+        page = shop.get(path, scope=OPERATOR, query={"limit": "2", **({"cursor": cursor} if cursor else {})}).body
+        seen += [one["at"] for one in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert len(seen) == 5
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_a_webhook_that_is_not_there_says_so(shop: Shop, queue: Queue) -> None:
+    for method, rest in (("GET", ""), ("DELETE", ""), ("GET", "/deliveries")):
+        assert shop.call(method, f"/v1/webhooks/none{rest}", scope=OPERATOR).code == "webhook_not_found"
+    assert shop.call("PATCH", "/v1/webhooks/none", {"status": "enabled"}, scope=OPERATOR).code == "webhook_not_found"
+    assert shop.post("/v1/webhooks/none/rotate", key="k", scope=OPERATOR).code == "webhook_not_found"
+    assert queue.bodies == []
+
+
+def test_what_is_queued_for_a_deleted_endpoint_is_let_go(shop: Shop, queue: Queue) -> None:
+    webhook_id = _register(shop).body["webhook_id"]
+    _tell(shop, shop.enroll())
+    assert shop.call("DELETE", f"/v1/webhooks/{webhook_id}", scope=OPERATOR).status == 200
+    assert _deliver(queue.bodies[0])

@@ -1,0 +1,37 @@
+"""The document is valid, complete, and the only list of routes."""
+
+from collections import Counter
+
+from openapi_spec_validator import validate
+
+from infra import openapi
+
+SCOPES = {"loyalty/storefront", "loyalty/member", "loyalty/operator"}
+
+
+def test_the_document_is_valid_openapi_3_1() -> None:
+    document = openapi.document()
+    assert document["openapi"].startswith("3.1")
+    assert document["info"] == {"title": "Loyalty Functions", "version": "1"}
+    validate(document)
+
+
+def test_every_operation_is_one_route_of_one_function() -> None:
+    operations = {(method.upper(), path) for path, item in openapi.document()["paths"].items() for method in item}
+    routes = Counter((route.method, route.path) for route in openapi.routes())
+    assert set(routes) == operations
+    assert set(routes.values()) == {1}
+    assert {route.function for route in openapi.routes()} == set(openapi.HTTP_FUNCTIONS)
+
+
+def test_only_the_program_is_open_to_everybody() -> None:
+    public = [(route.method, route.path) for route in openapi.routes() if not route.scopes]
+    assert public == [("GET", "/v1/program")]
+
+
+def test_routes_ask_for_the_contracts_scopes() -> None:
+    scopes = {(route.method, route.path): route.scopes for route in openapi.routes()}
+    assert set().union(*scopes.values()) == SCOPES
+    assert scopes["POST", "/v1/members/{member_id}/earn"] == {"loyalty/storefront"}
+    assert scopes["POST", "/v1/members/{member_id}/transfers"] == {"loyalty/member", "loyalty/operator"}
+    assert openapi.document()["components"]["securitySchemes"]["oauth2"]["scheme"] == "bearer"

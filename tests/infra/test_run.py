@@ -1,0 +1,56 @@
+"""The command of a fresh clone sets up once, and says what is missing."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra import run
+
+
+@pytest.fixture
+def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What was installed and started, in a clone of nobody's."""
+    steps: list[tuple[str, ...]] = []
+    for name in ("pins", "project"):
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(run, "PINS", tmp_path / "pins")
+    monkeypatch.setattr(run, "PROJECT", tmp_path / "project")
+    monkeypatch.setattr(run, "_FOLDER", tmp_path)
+    monkeypatch.setattr(run, "_SCRIPTS", tmp_path)
+    monkeypatch.setattr(run, "_STAMP", tmp_path / "installed")
+    monkeypatch.setattr(run, "_pip", lambda *arguments: steps.append(("pip", *arguments)))
+    monkeypatch.setattr(run, "_become", lambda name, arguments: steps.append((name, *arguments)))
+    monkeypatch.setattr(os, "chdir", lambda _folder: None)
+    return steps
+
+
+def test_an_older_python_is_told_which_one_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 10, 13))
+    with pytest.raises(SystemExit, match=r"Python 3\.11 or later is needed"):
+        run.main(["dev"])
+
+
+def test_pins_are_installed_by_their_hashes_and_nothing_else(done: list[tuple[str, ...]]) -> None:
+    run.main(["dev", "--port", "1"])
+    pins, project, started = done
+    assert "--require-hashes" in pins
+    assert {"--no-deps", "--no-build-isolation"} < set(project)
+    assert started == ("loyalty", "dev", "--port", "1")
+
+
+def test_what_is_installed_is_installed_again_only_when_the_pins_change(done: list[tuple[str, ...]]) -> None:
+    run.main(["verify"])
+    done.clear()
+    run.main(["verify"])
+    assert done == [("loyalty", "verify")]
+    run.PINS.write_text("others")
+    run.main(["test", "-k", "points"])
+    assert [step[0] for step in done] == ["loyalty", "pip", "pip", "pytest"]
+    assert done[-1] == ("pytest", "-k", "points")
+
+
+def test_without_a_command_it_says_which_there_are() -> None:
+    with pytest.raises(SystemExit, match=r"infra/run\.py dev"):
+        run.main([])

@@ -1,0 +1,177 @@
+"""What the database's answers, refusals and silences mean."""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from shared import dynamo
+from shared.domain.errors import TryAgainError
+from shared.dynamo import CancelledError, Key
+from tests.shared.wire import Wire
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TABLE = "loyalty"
+URL = "https://dynamodb.example"
+
+
+def put(sk: str, **attributes: Any) -> None:
+    dynamo.transact([dynamo.put_new(TABLE, Key("P", sk), **attributes)])
+
+
+def revision_of(sk: str) -> str:
+    item = dynamo.get(TABLE, Key("P", sk))
+    assert item is not None
+    return str(item["revision"]["N"])
+
+
+@pytest.mark.usefixtures("database")
+def test_an_item_is_put_once() -> None:
+    put("one", colour={"S": "red"})
+    with pytest.raises(CancelledError) as refused:
+        put("one", colour={"S": "blue"})
+    assert refused.value.failed == {0: {"pk": {"S": "P"}, "sk": {"S": "one"}, "colour": {"S": "red"}}}
+    assert dynamo.get(TABLE, Key("P", "one")) == refused.value.failed[0]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_revision_is_put_over_the_one_that_was_read_and_no_other() -> None:
+    key = Key("P", "one")
+    for revision in range(3):
+        dynamo.transact([dynamo.put_over(TABLE, key, revision)])
+    assert revision_of("one") == "3"
+    for stale in (0, 1, 2, 4):
+        with pytest.raises(CancelledError) as refused:
+            dynamo.transact([dynamo.put_over(TABLE, key, stale)])
+        standing = refused.value.failed[0]
+        assert standing is not None
+        assert standing["revision"] == {"N": "3"}
+    assert revision_of("one") == "3"
+
+
+@pytest.mark.usefixtures("database")
+def test_all_writes_of_a_transaction_happen_or_none() -> None:
+    put("one")
+    with pytest.raises(CancelledError) as refused:
+        dynamo.transact([dynamo.put_new(TABLE, Key("P", sk)) for sk in ("zero", "one", "two")])
+    assert list(refused.value.failed) == [1]
+    assert dynamo.get_together(TABLE, [Key("P", "zero"), Key("P", "two")]) == [None, None]
+
+
+@pytest.mark.usefixtures("database")
+def test_what_stands_nowhere_is_read_as_nothing() -> None:
+    put("one")
+    assert dynamo.get(TABLE, Key("P", "two")) is None
+    first, second = dynamo.get_together(TABLE, [Key("P", "two"), Key("P", "one")])
+    assert first is None
+    assert second is not None
+
+
+def all_of(pages_max: int) -> list[str]:
+    found = dynamo.query(
+        TABLE,
+        pages_max=pages_max,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "P"}},
+        Limit=2,
+    )
+    return [item["sk"]["S"] for item in found]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_query_follows_its_pages() -> None:
+    for number in range(5):
+        put(str(number))
+    assert all_of(pages_max=3) == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_query_with_more_pages_than_expected_is_given_up() -> None:
+    for number in range(5):
+        put(str(number))
+    with pytest.raises(TryAgainError, match="2 pages"):
+        all_of(pages_max=2)
+
+
+def reason(code: str, **item: Any) -> dict[str, Any]:
+    return {"Code": code, **item}
+
+
+def test_a_refused_condition_is_told_though_another_write_was_in_the_way_as_well(wire: Wire) -> None:
+    item = {"pk": {"S": "P"}}
+    reasons = [reason("TransactionConflict"), reason("ConditionalCheckFailed", Item=item), reason("None")]
+    wire.refuse("TransactWriteItems", "TransactionCanceledException", reasons=reasons)
+    with pytest.raises(CancelledError) as refused:
+        put("one")
+    assert refused.value.failed == {1: item}
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_write_in_anothers_way_has_failed_no_condition(wire: Wire, code: str) -> None:
+    wire.refuse("TransactWriteItems", "TransactionCanceledException", reasons=[reason("None"), reason(code)])
+    with pytest.raises(CancelledError) as refused:
+        put("one")
+    assert refused.value.failed == {}
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        ReadTimeoutError(endpoint_url=URL),
+        ConnectTimeoutError(endpoint_url=URL),
+        EndpointConnectionError(endpoint_url=URL),
+        ConnectionClosedError(endpoint_url=URL),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_database_that_does_not_answer_is_to_be_asked_again(wire: Wire, silence: Exception) -> None:
+    def fall_silent() -> None:
+        raise silence
+
+    wire.before("GetItem", fall_silent)
+    with pytest.raises(TryAgainError):
+        dynamo.get(TABLE, Key("P", "one"))
+    wire.before("TransactWriteItems", fall_silent)
+    with pytest.raises(TryAgainError):
+        put("one")
+
+
+@pytest.mark.usefixtures("database")
+def test_a_mistake_of_our_own_is_not_taken_for_silence() -> None:
+    with pytest.raises(ZeroDivisionError):
+        dynamo.ask(lambda: 1 // 0)
+
+
+def test_a_refusal_that_nobody_understands_is_told_as_it_is(wire: Wire) -> None:
+    for request in ("GetItem", "TransactGetItems", "Query"):
+        wire.refuse(request, "ValidationException")
+    with pytest.raises(ClientError):
+        dynamo.get(TABLE, Key("P", "one"))
+    with pytest.raises(ClientError):
+        dynamo.get_together(TABLE, [Key("P", "one")])
+    with pytest.raises(ClientError):
+        all_of(pages_max=1)
+
+
+def test_nobody_waits_longer_than_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(dynamo, "time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(dynamo, "random", SimpleNamespace(uniform=lambda _, ceiling: ceiling))
+    for attempt in range(20):
+        dynamo.back_off(attempt)
+    assert waits == sorted(waits)
+    assert waits[0] == dynamo.BACKOFF_SECONDS
+    assert waits[-1] == dynamo.BACKOFF_SECONDS_MAX
+
+
+def test_there_is_one_client(database: "DynamoDBClient") -> None:
+    assert dynamo.client() is database

@@ -1,0 +1,186 @@
+"""The rules that keep the parts apart, read from the source itself."""
+
+import ast
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LINES_MAX = 70
+CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
+AWS = {"aws_lambda_powertools", "boto3", "botocore"}
+MACHINE = {"io", "logging", "os", "pathlib", "random", "shutil", "socket", "subprocess", "sys", "time"}
+OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^(/home|/mnt|/root|/work)(/|$)|^~/")
+SERVICES = {
+    "functions/expire.py": {"sqs"},
+    "functions/notify.py": {"events", "sesv2", "sns"},
+    "shared/dynamo.py": {"dynamodb"},
+    "shared/settings.py": {"secretsmanager"},
+    "shared/webhook_queue.py": {"sqs"},
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source file, and what can be read off it."""
+
+    name: str
+    tree: ast.Module
+
+    @property
+    def module(self) -> str:
+        """Its name as others import it."""
+        return self.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    @cached_property
+    def imported(self) -> set[str]:
+        """Every module that it imports, for types too; of `from a import b` both a and a.b."""
+        found: set[str] = set()
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+        return found
+
+    @cached_property
+    def roots(self) -> set[str]:
+        """The packages that it imports from."""
+        return {name.split(".")[0] for name in self.imported}
+
+    @cached_property
+    def attributes(self) -> set[str]:
+        """Every `name.attribute` in it."""
+        return {
+            f"{node.value.id}.{node.attr}"
+            for node in self.nodes
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        }
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Everything in it."""
+        return list(ast.walk(self.tree))
+
+
+@cache
+def sources(folder: str) -> list[Source]:
+    """Every source of a folder, those of folders within it included."""
+    return [
+        Source(path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+
+
+def domain() -> list[Source]:
+    return sources("shared/domain")
+
+
+def shipped() -> list[Source]:
+    return sources("shared") + sources("functions")
+
+
+def written() -> list[Source]:
+    return shipped() + sources("infra")
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(domain()) > 10
+    assert len(shipped()) > 20
+    assert len(written()) > 40
+
+
+def test_the_rules_of_points_know_no_cloud_no_machine_and_no_clock() -> None:
+    for source in domain():
+        assert not source.roots & (AWS | MACHINE), source.name
+        assert not [root for root in source.roots if root.startswith("mypy_boto3")], source.name
+        assert "urllib.request" not in source.imported, source.name
+        assert not source.attributes & CLOCKS, source.name
+
+
+def test_the_rules_of_points_lean_on_nothing_of_ours_but_one_another() -> None:
+    for source in domain():
+        ours = {name for name in source.imported if name.split(".")[0] in {"functions", "infra", "shared", "tests"}}
+        assert not [name for name in ours if not f"{name}.".startswith("shared.domain.")], source.name
+
+
+def test_points_and_money_are_never_floats() -> None:
+    for source in domain():
+        for node in source.nodes:
+            is_float = isinstance(node, ast.Constant) and isinstance(node.value, float | complex)
+            assert not is_float, f"{source.name}: {ast.unparse(node)}"
+            is_named = isinstance(node, ast.Name) and node.id in {"float", "round"}
+            assert not is_named, f"{source.name}: {ast.unparse(node)}"
+            # Of two integers `/` makes a float; of a fraction and an integer it does not.
+            divides = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
+            assert not divides or "fractions.Fraction" in source.imported, f"{source.name}: {ast.unparse(node)}"
+
+
+def test_what_ships_leans_on_nothing_that_does_not() -> None:
+    for source in shipped():
+        assert not source.roots & {"infra", "tests", "moto", "ministack", "pytest"}, source.name
+
+
+def test_nobody_leans_on_a_function_but_who_wires_it() -> None:
+    for source in shipped():
+        assert "functions" not in source.roots, source.name
+
+
+def test_each_service_of_the_cloud_is_spoken_to_in_its_place_alone() -> None:
+    for source in shipped():
+        calls = [node for node in source.nodes if isinstance(node, ast.Call)]
+        made = [call for call in calls if ast.unparse(call.func) in {"boto3.client", "boto3.resource"}]
+        services = {ast.literal_eval(call.args[0]) for call in made}
+        assert services == SERVICES.get(source.name, set()), source.name
+        assert ("boto3" in source.roots) == bool(services), source.name
+
+
+def test_the_clouds_errors_are_understood_in_one_place() -> None:
+    for source in shipped():
+        if source.name != "shared/dynamo.py":
+            assert "botocore.exceptions" not in source.imported, source.name
+
+
+def test_time_enters_through_the_clock_alone() -> None:
+    for source in shipped():
+        if source.name != "shared/clock.py":
+            assert not source.attributes & CLOCKS, source.name
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    names = {"os.environ", "os.getenv"}
+    for source in shipped():
+        if source.name != "shared/settings.py":
+            assert not (source.attributes | source.imported) & names, source.name
+
+
+def test_a_function_fits_a_page() -> None:
+    for source in written():
+        for node in source.nodes:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                assert lines < LINES_MAX, f"{source.name}: {node.name} has {lines} lines"
+
+
+def test_nothing_reaches_out_of_the_repository() -> None:
+    for source in written():
+        prose = {node.value for node in source.nodes if isinstance(node, ast.Expr)}
+        for node in source.nodes:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in prose:
+                assert not OUTSIDE.search(node.value), f"{source.name}: {node.value!r}"
+
+
+def test_importing_what_ships_needs_no_environment_and_makes_no_client() -> None:
+    program = f"""
+import importlib, sys
+for name in {[source.module for source in shipped()]}:
+    importlib.import_module(name)
+print(sorted({{"boto3", "botocore.session", "infra", "moto"}} & set(sys.modules)))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env={}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (answer.returncode, answer.stdout.strip()) == (0, "[]"), answer.stderr
