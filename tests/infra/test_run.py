@@ -48,7 +48,7 @@ def test_what_is_installed_is_installed_again_only_when_the_pins_change(done: li
     run.PINS.write_text("others")
     run.main(["test", "-k", "points"])
     assert [step[0] for step in done] == ["loyalty", "pip", "pip", "pytest"]
-    assert done[-1] == ("pytest", "-k", "points")
+    assert done[-1] == ("pytest", "-n", "2", "-k", "points")
 
 
 def test_without_a_command_it_says_which_there_are() -> None:
