@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shared import settings, store, telemetry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError, TryAgainError
+from shared.domain.invariants import Breach
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -52,18 +53,22 @@ def enqueue(now: datetime) -> int:
 
 
 def settle_due(day: date, shard: int, now: datetime) -> bool:
-    """Settle every account of a shard that is due on a day. Whether all could be; those that could not are logged."""
-    booked, failed = 0, 0
+    """Check and settle every account of a shard that is due on a day. Whether all could be settled; the rest is logged.
+
+    So every account with points that expire is checked against its ledger at least once in their life.
+    """
+    booked, failed, broken = 0, 0, 0
     for member_id in store.due_members(day, shard, DUE_PAGES_MAX):
         try:
+            broken += _report(member_id, store.audit(member_id))
             booked += store.settle_stored(member_id, now)
         except (TryAgainError, MemberNotFoundError) as error:
             failed += 1
             telemetry.logger().warning(
                 "an account could not be settled", extra={"member_id": member_id, "code": error.code}
             )
-    if booked or failed:
-        telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)
+    if booked or failed or broken:
+        telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed, InvariantViolations=broken)
     return not failed
 
 
@@ -83,6 +88,13 @@ def _worked(record: dict[str, Any]) -> bool:
     except Exception:
         telemetry.logger().exception("a message of an expiry run failed")
         return False
+
+
+def _report(member_id: str, found: Sequence[Breach]) -> int:
+    for breach in found:
+        extra = {"member_id": member_id, "invariant": breach.invariant, "detail": breach.detail}
+        telemetry.logger().error("an invariant is broken", extra=extra)
+    return len(found)
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -25,6 +25,7 @@ from shared.domain.errors import (
     RewardUnavailableError,
     TryAgainError,
 )
+from shared.domain.invariants import Breach, breaches
 from shared.domain.ledger import book, book_all, combined
 from shared.domain.program import Program
 from shared.domain.settling import Settled, due_on, reminded_through, settle
@@ -228,39 +229,30 @@ def operate(
     program = load_program()
     stored, items = _load(members, reads)
     for attempt in range(ATTEMPTS_MAX):
-        settled = _settled(stored, program, now)
-        accounts = [one.account for one in settled]
-        entries = [entry for one in settled for entry in one.entries]
-        complete = all(one.complete for one in settled)
+        entries: list[Entry] = []
         try:
-            decided = _decided(decide, accounts, items, program, now) if complete else ()
-            # Beside `also` there may be no room for what time has done: that is booked first, and the rest next time.
-            whole = complete and not (entries and also)
-            entries += decided if whole else ()
-            after = _write(stored, entries, program, also if whole else ())
+            entries, is_whole = _planned(decide, _settled(stored, program, now), items, program, now, alone=bool(also))
+            after = _write(stored, entries, program, also if is_whole else ())
         except CancelledError as cancelled:
-            standing = _standing(cancelled, entries, key)
             stored = _current(cancelled, stored)
-            if standing is None:
-                _require_stock(cancelled, entries, len(stored))
-                # Who lost once decides again on what the failure showed; who loses again waits, and then must read.
-                if attempt > 0 or reads:
-                    dynamo.back_off(attempt)
-                    stored, items = _load(members, reads)
+            standing = _standing(cancelled, entries, key)
+            if standing is not None:
+                return _replayed(standing, fingerprint, stored, program, now)
+            _require_stock(cancelled, entries, len(stored))
+            if attempt > 0 or reads:
+                stored, items = _load_later(members, reads, attempt)
         except LoyaltyError:
             standing = load_entry(key)
             if standing is None:
                 raise
             if _is_ahead(standing, stored):
                 stored, items = _load(members, reads)
+            return _replayed(standing, fingerprint, stored, program, now)
         else:
-            own = next((entry for entry in entries if entry_key(entry) == key), None)
-            if own is not None:
-                return Outcome(own, tuple(one.account for one in after), replayed=False)
-            stored, standing = after, None
-        if standing is not None:
-            accounts = [one.account for one in _settled(stored, program, now)]
-            return Outcome(_same(standing, fingerprint, accounts), tuple(accounts), replayed=True)
+            stored = after
+            if is_whole:
+                own = next(entry for entry in entries if entry_key(entry) == key)
+                return Outcome(own, tuple(one.account for one in stored), replayed=False)
     raise TryAgainError("the account is being changed by others; the same request may be sent again")
 
 
@@ -296,6 +288,15 @@ def settle_stored(member_id: str, now: datetime) -> int:
         if settled.complete:
             return booked
     raise TryAgainError(f"the account {member_id} could not be settled")
+
+
+def audit(member_id: str) -> list[Breach]:
+    """The invariants that an account breaks against its whole ledger; none where the index is a moment behind it."""
+    account = load_account(member_id).account
+    newest_first = load_whole_history(member_id)
+    entries = [entry for entry in reversed(newest_first) if entry.sequence <= account.sequence]
+    is_caught_up = bool(entries) and entries[-1].sequence == account.sequence
+    return breaches(account, entries) if is_caught_up else []
 
 
 def mark_reminded(stored: Stored, through: date) -> bool:
@@ -402,6 +403,12 @@ def _load(members: Sequence[str], reads: Sequence[Key]) -> tuple[list[Stored], l
     return stored, items[len(members) :]
 
 
+def _load_later(members: Sequence[str], reads: Sequence[Key], attempt: int) -> tuple[list[Stored], list[Item | None]]:
+    """Wait, then read. Who lost once needs neither: the failure has shown the account. Who loses again is in a crowd."""
+    dynamo.back_off(attempt)
+    return _load(members, reads)
+
+
 def _stored(member_id: str, item: Item | None) -> Stored:
     if item is None:
         raise MemberNotFoundError(f"there is no member {member_id}")
@@ -420,15 +427,30 @@ def _instant(now: datetime, account: Account) -> datetime:
     return max(now, account.booked_at or now)
 
 
-def _decided(
-    decide: Decide, accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
-) -> Sequence[Entry]:
+def _planned(
+    decide: Decide,
+    settled: Sequence[Settled],
+    items: Sequence[Item | None],
+    program: Program,
+    now: datetime,
+    *,
+    alone: bool,
+) -> tuple[list[Entry], bool]:
+    """What time has done to the accounts and what `decide` makes of them; whether the latter is there.
+
+    It is left for the next transaction while time has done more than one books, or anything if it must stand `alone`.
+    """
+    accounts = [one.account for one in settled]
     for account in accounts:
         if account.status != "active":
             where = f" into {account.merged_into}" if account.merged_into else ""
             raise MemberNotActiveError(f"the member {account.member_id} was {account.status}{where}")
         now = _instant(now, account)
-    return decide(accounts, items, program, now)
+    of_time = [entry for one in settled for entry in one.entries]
+    if not all(one.complete for one in settled):
+        return of_time, False
+    decided = decide(accounts, items, program, now)
+    return (of_time, False) if of_time and alone else ([*of_time, *decided], True)
 
 
 def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program, also: Sequence[Write]) -> list[Stored]:
@@ -530,6 +552,11 @@ def _require_stock(cancelled: CancelledError, entries: Sequence[Entry], accounts
     taken = [reward_id for entry in entries for reward_id, change in entry.stock.items() if change < 0]
     if cancelled.failed and taken and min(cancelled.failed) >= accounts + len(entries):
         raise RewardUnavailableError(f"{', '.join(taken)}: none is left")
+
+
+def _replayed(standing: Entry, fingerprint: str, stored: Sequence[Stored], program: Program, now: datetime) -> Outcome:
+    accounts = tuple(one.account for one in _settled(stored, program, now))
+    return Outcome(_same(standing, fingerprint, accounts), accounts, replayed=True)
 
 
 def _same(standing: Entry, fingerprint: str, accounts: Sequence[Account]) -> Entry:
