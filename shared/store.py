@@ -404,7 +404,7 @@ def _load(members: Sequence[str], reads: Sequence[Key]) -> tuple[list[Stored], l
 
 
 def _load_later(members: Sequence[str], reads: Sequence[Key], attempt: int) -> tuple[list[Stored], list[Item | None]]:
-    """Wait, then read. Who lost once needs neither: the failure has shown the account. Who loses again is in a crowd."""
+    """Wait, then read. Who lost once needs neither: the failure shows the account. Who loses again is in a crowd."""
     dynamo.back_off(attempt)
     return _load(members, reads)
 

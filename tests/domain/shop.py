@@ -72,11 +72,12 @@ def at(text: str, zone: str = NEW_YORK) -> datetime:
 
 
 class Shop:
-    """Accounts, their ledgers and the present. After every entry all invariants are checked."""
+    """Accounts, their ledgers and the present. If `audited`, all invariants are checked after every entry."""
 
-    def __init__(self, program: Program, now: datetime) -> None:
+    def __init__(self, program: Program, now: datetime, *, audited: bool = True) -> None:
         self.program = program
         self.now = now
+        self.audited = audited
         self.ledgers: dict[str, list[Entry]] = {}
         self.refunded: dict[str, int] = {}
         self._accounts: dict[str, Account] = {}
@@ -107,7 +108,7 @@ class Shop:
         for entry in entries:
             self._accounts[entry.member_id] = book(self._accounts[entry.member_id], entry)
             self.ledgers[entry.member_id].append(entry)
-        for member in {entry.member_id for entry in entries}:
+        for member in {entry.member_id for entry in entries if self.audited}:
             assert breaches(self._accounts[member], self.ledgers[member]) == []
 
     def enroll(self, member: str) -> Entry:

@@ -113,6 +113,9 @@ def test_an_order_belongs_to_who_had_it_first(shop: Shop) -> None:
     with shop.writing_nothing():
         assert_refused(shop.order(grace), 409, "order_belongs_to_another_member")
         assert_refused(shop.refund(grace, 100), 409, "order_belongs_to_another_member")
+    shop.refund(ada, 100)
+    with shop.writing_nothing():
+        assert_refused(shop.refund(grace, 100), 409, "order_belongs_to_another_member")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The program: read by anyone, replaced by an operator who has seen the current version."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -263,3 +264,42 @@ def test_a_program_that_could_not_be_stored_now_is_to_be_sent_again(
     with shop.writing_nothing():
         assert_refused(shop.replace_program(text, 1), 503, "try_again")
     assert shop.replace_program(text, 1).status == 200
+
+
+def leaves(text: Any, path: str = "") -> Iterator[str]:
+    """A JSON pointer to each value that holds no others."""
+    inner = list(text.items()) if isinstance(text, dict) else list(enumerate(text)) if isinstance(text, list) else []
+    for name, value in inner:
+        yield from leaves(value, f"{path}/{name}")
+    if not inner:
+        yield path
+
+
+def test_no_value_of_a_program_may_be_nonsense(shop: Shop) -> None:
+    text = text_of(shop)
+    del text["version"]
+    with shop.writing_nothing():
+        for path in leaves(text):
+            for nonsense in ({"x": 1}, "\ud800", 0.5, 10**400, -1):
+                reply = shop.replace_program(put(text, path, nonsense), 1)
+                assert_refused(reply, 422, "invalid_request")
+                assert any(pointer.startswith(path) for pointer in reply.pointers), (path, nonsense)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        ("{", {}, 400, "malformed_json"),
+        ('{"name": "a", "name": "b"}', {}, 400, "malformed_json"),
+        ("[]", {}, 422, "invalid_request"),
+        (None, {}, 422, "invalid_request"),
+        ("{}", {"content-type": "text/plain"}, 415, "unsupported_media_type"),
+        (f'{{"name": "{"x" * 2**20}"}}', {}, 413, "body_too_large"),
+    ],
+)
+def test_what_is_no_program_replaces_none(
+    shop: Shop, body: str | None, headers: dict[str, str], status: int, code: str
+) -> None:
+    with shop.writing_nothing():
+        sent = {"If-Match": '"1"', **headers}
+        assert_refused(shop.call("PUT", "/v1/program", scope=OPERATOR, text=body, headers=sent), status, code)
