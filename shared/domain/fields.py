@@ -60,6 +60,9 @@ Text = Annotated[
 
 
 class Record(BaseModel):
-    """An immutable value that knows all its fields: an unknown one is refused, never ignored."""
+    """An immutable value that knows all its fields: an unknown one is refused, never ignored.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    What is wrong is never shown in an error's text: it may be personal, and errors are logged.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

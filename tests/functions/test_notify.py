@@ -1,0 +1,202 @@
+"""What members and systems are told, by which channel, and how often."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from functions import notify
+from shared import dynamo, settings, store, webhooks
+from shared.domain.messages import Event, Message
+from tests.functions.shop import OPERATOR, Shop
+
+AGREED = {"terms_version": "2026-01", "marketing": {"email": True, "sms": True}}
+
+
+class Outbox:
+    """Keeps what is sent; refuses while `is_broken`."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.events: list[Event] = []
+        self.is_broken = False
+
+    def send(self, message: Message) -> None:
+        if self.is_broken:
+            raise ConnectionError("the mail server is away")
+        self.messages.append(message)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        self.events += events
+
+    @property
+    def kinds(self) -> list[str]:
+        """What the messages are about."""
+        return [message.kind for message in self.messages]
+
+
+@pytest.fixture
+def outbox() -> Iterator[Outbox]:
+    webhooks.forget()
+    kept = Outbox()
+    notify.use(kept)
+    yield kept
+    webhooks.forget()
+
+
+def _stream(member: str) -> dict[str, Any]:
+    """The stream's records of all of a member's entries."""
+    items = dynamo.query(
+        settings.loyalty_table(),
+        pages_max=5,
+        IndexName="history",
+        KeyConditionExpression="member_id = :member",
+        ExpressionAttributeValues={":member": {"S": member}},
+    )
+    records = [
+        {"eventName": "INSERT", "dynamodb": {"NewImage": dict(item), "SequenceNumber": item["sequence"]["N"]}}
+        for item in items
+    ]
+    return {"Records": records}
+
+
+def _failures(answer: dict[str, Any]) -> list[str]:
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def _remind(shop: Shop) -> None:
+    notify.handler({"time": shop.now.isoformat().replace("+00:00", "Z")}, None)
+
+
+def test_a_member_hears_of_what_happens_and_of_each_thing_once(shop: Shop, outbox: Outbox) -> None:
+    member = shop.enroll(email="ada@example.org", consent=AGREED)
+    shop.order(member, total=60_000)
+    path = f"/v1/members/{member}/redemptions"
+    spent = shop.post(path, {"reward_id": "free-coffee", "capture": True}, key="coffee").body
+    refund = {"order_id": "A-1", "refund_id": "R-1", "amount": 10_000, "refunded_at": shop.now.isoformat()}
+    shop.post(f"/v1/members/{member}/refunds", refund)
+
+    for _ in range(2):
+        assert _failures(notify.handler(_stream(member), None)) == []
+
+    assert outbox.kinds == ["welcome", "points_earned", "tier_reached", "reward_redeemed", "points_refunded"]
+    assert {(message.channel, message.to) for message in outbox.messages} == {("email", "ada@example.org")}
+    assert spent["voucher_code"] in outbox.messages[3].text
+    assert "Silver" in outbox.messages[2].subject
+
+
+def test_events_are_numbered_without_a_gap_and_name_nobody(shop: Shop, outbox: Outbox) -> None:
+    member = shop.enroll(email="ada@example.org", name="Ada Lovelace")
+    shop.order(member)
+    shop.post(
+        f"/v1/members/{member}/adjustments",
+        {"points": 5, "reason": "Ada rang to complain", "reference": "call-1"},
+        scope=OPERATOR,
+    )
+    notify.handler(_stream(member), None)
+    assert [event.sequence for event in outbox.events] == [1, 2, 3]
+    assert [event.type for event in outbox.events] == ["member.enrolled", "points.earned", "points.adjusted"]
+    assert "Ada" not in "".join(event.model_dump_json() for event in outbox.events)
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ({"email": "a@example.org"}, ["welcome"]),
+        ({"email": "a@example.org", "consent": AGREED}, ["welcome", "points_earned"]),
+        ({"phone": "+1 212 555 0100", "consent": AGREED}, ["welcome", "points_earned"]),
+        ({"phone": "+1 212 555 0100", "consent": {"marketing": {"email": True}}}, ["welcome"]),
+        ({"email": "a@example.org", "consent": AGREED, "message_preferences": {"channel": "none"}}, []),
+        ({"email": "a@example.org", "consent": AGREED, "message_preferences": {"channel": "sms"}}, []),
+        ({}, []),
+    ],
+    ids=["no consent", "consent", "by SMS", "consent for the other channel", "wants none", "no phone", "no address"],
+)
+def test_consent_and_preferences_decide(
+    shop: Shop, outbox: Outbox, details: dict[str, Any], expected: list[str]
+) -> None:
+    member = shop.enroll(**details)
+    shop.order(member, total=5_500)
+    notify.handler(_stream(member), None)
+    assert outbox.kinds == expected
+
+
+def test_only_the_nearest_reward_is_named_and_once_a_month(shop: Shop, outbox: Outbox) -> None:
+    member = shop.enroll(email="ada@example.org", consent=AGREED)
+    shop.order(member, "A-1", total=2_000)
+    shop.order(member, "A-2", total=2_000)
+    notify.handler(_stream(member), None)
+    nudges = [message.subject for message in outbox.messages if message.kind == "nudge"]
+    assert nudges == ["10 points to Free coffee"]
+
+
+def test_points_about_to_expire_are_announced_at_thirty_seven_and_one_days_each_once(
+    shop: Shop, outbox: Outbox
+) -> None:
+    member = shop.enroll(email="ada@example.org")
+    _remind(shop)
+    heard: list[tuple[str, str]] = []
+    around = ((10, 30), (10, 31), (11, 1), (11, 22), (11, 23), (11, 24), (11, 28), (11, 29), (11, 30), (12, 1))
+    for month, day in around:
+        shop.now = shop.now.replace(year=2027, month=month, day=day)
+        for _ in range(2):
+            _remind(shop)
+        heard += [(shop.now.date().isoformat(), message.subject) for message in outbox.messages]
+        outbox.messages.clear()
+    assert heard == [
+        ("2027-10-31", "100 points expire in 30 days"),
+        ("2027-11-23", "100 points expire in 7 days"),
+        ("2027-11-29", "100 points expire tomorrow"),
+    ]
+    assert shop.account(member)["balance"] == 0
+
+
+def test_reminders_missed_for_a_week_become_one_that_tells_the_days_left(shop: Shop, outbox: Outbox) -> None:
+    shop.enroll(email="ada@example.org")
+    _remind(shop)
+    shop.now = shop.now.replace(year=2027, month=11, day=26)
+    _remind(shop)
+    assert [message.subject for message in outbox.messages] == ["100 points expire in 4 days"]
+
+
+def test_points_that_were_spent_are_not_announced(shop: Shop, outbox: Outbox) -> None:
+    member = shop.enroll(email="ada@example.org")
+    request = {"points": 100, "order_total": 1_000, "currency": "USD", "capture": True}
+    shop.post(f"/v1/members/{member}/redemptions", request, key="all")
+    shop.now = shop.now.replace(year=2027, month=11, day=26)
+    _remind(shop)
+    assert outbox.messages == []
+
+
+def test_a_message_that_could_not_be_sent_is_sent_with_the_next_delivery(shop: Shop, outbox: Outbox) -> None:
+    member = shop.enroll(email="ada@example.org")
+    outbox.is_broken = True
+    assert _failures(notify.handler(_stream(member), None)) == ["1"]
+    outbox.is_broken = False
+    assert _failures(notify.handler(_stream(member), None)) == []
+    assert outbox.kinds == ["welcome"]
+
+
+def test_a_record_that_cannot_be_read_fails_alone(shop: Shop, outbox: Outbox) -> None:
+    member = shop.enroll(email="ada@example.org", consent=AGREED)
+    shop.order(member, total=5_500)
+    event = _stream(member)
+    event["Records"][0]["dynamodb"]["NewImage"]["body"] = {"S": "{"}
+    assert _failures(notify.handler(event, None)) == ["1"]
+    assert outbox.kinds == ["points_earned"]
+
+
+def test_what_is_no_entry_is_passed_over(shop: Shop, outbox: Outbox) -> None:
+    member = shop.enroll(email="ada@example.org")
+    item = dynamo.get(settings.loyalty_table(), store.account_key(member))
+    record = {"eventName": "MODIFY", "dynamodb": {"NewImage": item, "SequenceNumber": "1"}}
+    assert _failures(notify.handler({"Records": [record]}, None)) == []
+    assert outbox.events == []
+
+
+def test_an_erased_member_hears_nothing_more(shop: Shop, outbox: Outbox) -> None:
+    member = shop.enroll(email="ada@example.org")
+    shop.call("DELETE", f"/v1/members/{member}", scope=OPERATOR)
+    notify.handler(_stream(member), None)
+    assert outbox.messages == []
+    assert [event.type for event in outbox.events] == ["member.enrolled", "member.erased"]
