@@ -10,9 +10,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import clock, deliveries, people, settings, store, telemetry, webhook_queue, webhooks
-from shared.domain.account import Entry
+from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError, TryAgainError
+from shared.domain.invariants import standing_breaches
 from shared.domain.messages import Event, Message, Note, addressed, event_of, notes_on, reminder_note
 from shared.domain.program import Program
 from shared.domain.settling import reminders_to_send, settle
@@ -56,6 +57,7 @@ def tell(entry: Entry) -> None:
     telemetry.count(**_amounts(entry))
     program, now = store.load_program(), clock.now()
     account = store.load_account(entry.member_id).account
+    _watch(account)
     account = settle(account, program, max(now, account.booked_at or now)).account
     notes = list(notes_on(entry, account, program))
     if notes:
@@ -95,6 +97,15 @@ def outbox() -> Outbox:
 
 
 _outbox: Outbox | None = None
+
+
+def _watch(account: Account) -> None:
+    """Count what an account shows by itself to be wrong, which never happens and wakes somebody up."""
+    breaches = standing_breaches(account)
+    if breaches:
+        telemetry.count(InvariantViolations=len(breaches))
+        extra = {"member_id": account.member_id, "breaches": [breach.detail for breach in breaches]}
+        telemetry.logger().error("an account breaks an invariant", extra=extra)
 
 
 def _told(record: Mapping[str, Any]) -> bool:

@@ -68,6 +68,8 @@ def client() -> "DynamoDBClient":
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         max_pool_connections=CONNECTIONS_MAX,
+        # Every request is made here, and the tests hold it to the limits; to check it again costs a twentieth of it.
+        parameter_validation=False,
         retries=retries,
     )
     return boto3.client("dynamodb", config=config)

@@ -24,7 +24,8 @@ _PORT_MAX = 65535
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. The exit status: 0, 1 when it failed or found something wrong, 2 for a call that cannot work."""
     parsed = _parser().parse_args(arguments)
-    environment.forget_the_shell()
+    if not parsed.on_aws:
+        environment.forget_the_shell()
     try:
         status: int = parsed.command(parsed)
     except LocalError as error:
@@ -34,12 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="loyalty", description="A loyalty programme on one machine.")
+    parser = argparse.ArgumentParser(prog="loyalty", description="A loyalty programme, on one machine and on AWS.")
+    parser.set_defaults(on_aws=False)
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_dev(commands.add_parser("dev", help="serve everything on this machine"))
     _add_replay(commands.add_parser("replay", help="book a file of past purchases"))
     _add_verify(commands.add_parser("verify", help="check every account against its ledger"))
     _add_token(commands.add_parser("token", help="print an access token for the local server"))
+    _add_deploy(commands.add_parser("deploy", help="deploy the stack to AWS, or to an emulator on this machine"))
     commands.add_parser("openapi", help="print the OpenAPI document").set_defaults(command=_openapi)
     return parser
 
@@ -79,6 +82,12 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_token)
 
 
+def _add_deploy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--local", action="store_false", dest="on_aws", help="into MiniStack, until Ctrl-C")
+    parser.add_argument("--context", "-c", type=_setting, action="append", default=[], metavar="NAME=VALUE")
+    parser.set_defaults(command=_deploy, on_aws=True)
+
+
 def _dev(parsed: argparse.Namespace) -> int:
     dev.dev(dev.Options(parsed.port, parsed.now, parsed.data, parsed.engine, parsed.endpoint))
     return 0
@@ -103,6 +112,17 @@ def _token(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _deploy(parsed: argparse.Namespace) -> int:
+    # Others do without the CDK, which takes a second to load.
+    if parsed.on_aws:
+        from infra.deploy import deploy  # noqa: PLC0415
+
+        return deploy(dict(parsed.context))
+    from infra.deploy_local import deploy_local  # noqa: PLC0415
+
+    return deploy_local(dict(parsed.context))
+
+
 def _openapi(_parsed: argparse.Namespace) -> int:
     print(json.dumps(openapi.document(), indent=2))
     return 0
@@ -113,6 +133,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= _PORT_MAX:
         raise argparse.ArgumentTypeError(f"a port lies between 0 and {_PORT_MAX}")
     return port
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError("must be a name and a value, such as stage=prod")
+    return name, value
 
 
 def _instant(text: str) -> datetime:

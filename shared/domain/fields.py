@@ -47,6 +47,7 @@ PositivePoints = Annotated[int, Field(strict=True, gt=0, le=POINTS_MAX)]
 SignedPoints = Annotated[int, Field(strict=True, ge=-POINTS_MAX, le=POINTS_MAX)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=AMOUNT_MAX, description="integer minor units")]
 PositiveAmount = Annotated[int, Field(strict=True, gt=0, le=AMOUNT_MAX, description="integer minor units")]
+Flag = Annotated[bool, Field(strict=True)]
 Days = Annotated[int, Field(strict=True, ge=0, le=DAYS_MAX)]
 Currency = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$")]
 # The caller's own ids: anything printable, without the control characters that logs and keys cannot carry.

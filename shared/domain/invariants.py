@@ -27,6 +27,11 @@ def breaches(account: Account, entries: Sequence[Entry]) -> list[Breach]:
     return sorted([*found, *_whereabouts(account, entries)])
 
 
+def standing_breaches(account: Account) -> list[Breach]:
+    """Breaches of the first two, which an account shows by itself: cheap enough to look for whenever one is read."""
+    return sorted([*_lots(account), *_holds(account)])
+
+
 def _lots(account: Account) -> Iterator[Breach]:
     for name, lots in (("available", account.lots), ("pending", account.pending)):
         for day, points in lots.items():

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from shared.domain.account import Status
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError, MemberNotActiveError
-from shared.domain.fields import Record, Reference, Text
+from shared.domain.fields import Flag, Record, Reference, Text
 
 IdentifierKind = Literal["external_id", "email", "phone", "card_number"]
 IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("external_id", "email", "phone", "card_number")
@@ -36,7 +36,6 @@ Birthday = Annotated[
 ]
 Locale = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
 Contact = Annotated[str, StringConstraints(strict=True, min_length=3, max_length=254)]
-Flag = Annotated[bool, Field(strict=True)]
 
 
 class Marketing(Record):

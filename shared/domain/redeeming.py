@@ -22,7 +22,7 @@ from shared.domain.errors import (
     RewardUnavailableError,
 )
 from shared.domain.expiry import live_day, prolonged
-from shared.domain.fields import Amount, Currency, PositivePoints, Record, Reference, Slug
+from shared.domain.fields import Amount, Currency, Flag, PositivePoints, Record, Reference, Slug
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.program import MoneyReward, PartnerReward, Program, Reward
 from shared.domain.tiers import held_tier
@@ -45,7 +45,7 @@ class RewardRequest(Record):
     """Spend points on a reward of the catalogue."""
 
     reward_id: Slug
-    capture: bool = False
+    capture: Flag = False
     order_id: Reference | None = None
 
 
@@ -55,7 +55,7 @@ class MoneyRequest(Record):
     points: PositivePoints
     order_total: Amount
     currency: Currency
-    capture: bool = False
+    capture: Flag = False
     order_id: Reference | None = None
 
 

@@ -131,13 +131,7 @@ class Clerk:
     def act(self, name: str, occurred_at: datetime) -> int:
         """A review: three points, but at most seven points a week."""
         began = self._local_day(min(occurred_at, self.now))
-        this_week = self.today.isocalendar()[:2]
-        had = sum(
-            use.points
-            for use in self.uses
-            if (use.owner, use.what) == (name, "review") and use.day.isocalendar()[:2] == this_week
-        )
-        earned = max(0, min(3, 7 - had))
+        earned = max(0, min(3, 7 - self._reviewed_this_week(name)))
         self.uses.append(Use(name, "review", self.today, earned))
         self._stay_active(name, began)
         self._hand_out(name, earned, began, self.program.earning.pending_days)
@@ -181,14 +175,8 @@ class Clerk:
         """A mug costs 1, at most one a month; a cup 2, from the second tier up; a coffee 2."""
         if reward == "cup" and self.members[name].rank < 1:
             raise RefusedError("reward_unavailable")
-        if reward == "mug":
-            had = [
-                use
-                for use in self.uses
-                if (use.owner, use.what) == (name, "mug") and _month(use.day) == _month(self.today)
-            ]
-            if had:
-                raise RefusedError("reward_unavailable")
+        if reward == "mug" and self._had_this_month(name, "mug"):
+            raise RefusedError("reward_unavailable")
         self._reserve(name, redemption, {"mug": 1, "cup": 2, "coffee": 2}[reward])
         self.uses.append(Use(name, reward, self.today, redemption=redemption))
 
@@ -294,6 +282,9 @@ class Clerk:
         """All that can be seen of an account."""
         member = self.members[name]
         mine = [point for point in self.points if point.owner == name]
+        if member.status != "active":
+            kept = [point for point in mine if point.state in ("available", "pending", "held")]
+            return {"status": member.status, "left": len(kept)}
         return {
             "status": member.status,
             "balance": self.balance(name),
@@ -309,7 +300,13 @@ class Clerk:
                 redemption: _tally(_name(point.last_day) for point in self._in(redemption, "held"))
                 for redemption in self.reserved(name)
             },
-            "tier": (member.rank, member.since, member.review_on, member.grace) if member.status == "active" else None,
+            "tier": (member.rank, member.since, member.review_on, member.grace),
+            "qualifying": self._counted(name, self._period_begins(self.today), _month(self.today)),
+            "had": {
+                "mugs": len(self._had_this_month(name, "mug")),
+                "bonuses": len(self._had_this_month(name, "bonus")),
+                "review": self._reviewed_this_week(name),
+            },
         }
 
     # How the clerk works ----------------------------------------------------------------------------------------------
@@ -403,12 +400,17 @@ class Clerk:
 
     def _bonus_applies(self, name: str, total: int) -> bool:
         """At most twice a month."""
-        had = [
-            use
-            for use in self.uses
-            if (use.owner, use.what) == (name, "bonus") and _month(use.day) == _month(self.today)
+        return total >= max(500, self.program.earning.minimum_spend) and len(self._had_this_month(name, "bonus")) < 2
+
+    def _had_this_month(self, name: str, what: str) -> list[Use]:
+        return [
+            use for use in self.uses if (use.owner, use.what) == (name, what) and _month(use.day) == _month(self.today)
         ]
-        return total >= max(500, self.program.earning.minimum_spend) and len(had) < 2
+
+    def _reviewed_this_week(self, name: str) -> int:
+        this_week = self.today.isocalendar()[:2]
+        mine = [use for use in self.uses if (use.owner, use.what) == (name, "review")]
+        return sum(use.points for use in mine if use.day.isocalendar()[:2] == this_week)
 
     def _reserve(self, name: str, redemption: str, points: int) -> None:
         if points > len(self._available(name)):

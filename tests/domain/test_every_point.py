@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account, Entry, Use
+from shared.domain.calendar import period_of
 from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import breaches
 from shared.domain.program import Program
+from shared.domain.tiers import qualifying
 
 from .points_one_by_one import Clerk, RefusedError
 from .shop import BEIRUT, BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SAO_PAULO, SECOND, ZONES, Shop, a_program
@@ -130,9 +132,11 @@ places = st.one_of(
         ),
     ),
 )
+totals = st.one_of(st.integers(1, 2600), st.sampled_from([0, 1, 149, 150, 499, 500, 599, 600, 700, 2500]))
+lateness = st.sampled_from([0, 0, 0, 0, 1, 12, 45, 400, 700, -1])
+firsts = st.lists(st.tuples(totals, lateness), min_size=2, max_size=6)
 amounts = st.integers(1, AMOUNT_MAX)
 rewards = st.sampled_from(["mug", "mug", "cup", "coffee"])
-totals = st.one_of(st.integers(1, 2600), st.sampled_from([0, 1, 149, 150, 499, 500, 599, 600, 700, 2500]))
 
 
 def one_of(names: "Callable[[Members], list[T]]") -> st.SearchStrategy[T]:
@@ -152,6 +156,11 @@ def active(machine: "Members") -> list[str]:
 
 def refundable(machine: "Members") -> list[str]:
     return machine.clerk.refundable()
+
+
+def leaving(machine: "Members") -> list[str]:
+    """Those who owe points, if anybody does."""
+    return [name for name in active(machine) if machine.clerk.members[name].debt] or active(machine)
 
 
 def pairs(machine: "Members") -> list[tuple[str, str]]:
@@ -182,15 +191,14 @@ class Members(RuleBasedStateMachine):
         self._numbers = iter(range(1, 1_000_000))
         self._checked: dict[str, tuple[int, int]] = {}
 
-    @initialize(place=places, policy=policies, tiers=tierings, redeeming=redeemings, first=totals, second=totals)
+    @initialize(place=places, policy=policies, tiers=tierings, redeeming=redeemings, orders=firsts)
     def open(
         self,
         place: tuple[str, datetime],
         policy: dict[str, Any],
         tiers: dict[str, Any],
         redeeming: dict[str, Any],
-        first: int,
-        second: int,
+        orders: list[tuple[int, int]],
     ) -> None:
         zone, start = place
         self._decided = {
@@ -203,8 +211,8 @@ class Members(RuleBasedStateMachine):
         self.clerk = Clerk(program, start)
         self.enroll()
         self.enroll()
-        self.buy("member-1", first, 0)
-        self.buy("member-2", second, 0)
+        for number, (total, days_ago) in enumerate(orders):
+            self.buy(f"member-{1 + number % 2}", total, days_ago)
 
     @precondition(lambda self: len(self.clerk.active()) < 2 and len(self.clerk.members) < MEMBERS_MAX)
     @rule()
@@ -214,7 +222,7 @@ class Members(RuleBasedStateMachine):
         self.shop.enroll(name)
 
     @precondition(some(active))
-    @rule(name=one_of(active), total=totals, days_ago=st.sampled_from([0, 0, 0, 0, 1, 12, 45, 400, -1]))
+    @rule(name=one_of(active), total=totals, days_ago=lateness)
     def buy(self, name: str, total: int, days_ago: int) -> None:
         order = f"order-{next(self._numbers)}"
         placed_at = self.shop.now - timedelta(days=days_ago)
@@ -302,7 +310,7 @@ class Members(RuleBasedStateMachine):
         self._both(lambda: self.clerk.adjust(name, points), lambda: self.shop.adjust(name, points))
 
     @precondition(lambda self: len(self.clerk.members) > 3 and bool(active(self)))
-    @rule(name=one_of(active))
+    @rule(name=one_of(leaving))
     def erase(self, name: str) -> None:
         self.clerk.erase(name)
         self.shop.erase(name)
@@ -351,8 +359,16 @@ class Members(RuleBasedStateMachine):
         return entries
 
     def _visible(self, account: Account) -> dict[str, object]:
-        tier = account.standing()
-        rank = self.shop.program.tiers.rank(tier.tier_id)
+        if account.status != "active":
+            return {"status": account.status, "left": account.balance + account.pending_points + account.held_points}
+        tier, tiers, today = account.standing(), self.shop.program.tiers, self.shop.today
+        rank = tiers.rank(tier.tier_id)
+        had = {
+            (name, period): use
+            for name, use in account.uses.items()
+            for period in ("week", "month")
+            if use.period == period_of(today, period)
+        }
         return {
             "status": account.status,
             "balance": account.balance,
@@ -363,7 +379,13 @@ class Members(RuleBasedStateMachine):
             "lots": account.lots,
             "pending_lots": account.pending,
             "holds": {redemption: dict(hold.lots) for redemption, hold in account.holds.items()},
-            "tier": (rank, tier.since, tier.review_on, tier.grace) if account.status == "active" else None,
+            "tier": (rank, tier.since, tier.review_on, tier.grace),
+            "qualifying": qualifying(account, tiers, today),
+            "had": {
+                "mugs": had.get(("reward:mug", "month"), Use(period="")).times,
+                "bonuses": had.get(("rule:bonus", "month"), Use(period="")).times,
+                "review": had.get(("action:review", "week"), Use(period="")).points,
+            },
         }
 
     def _within_reach(self, name: str, points: int) -> int:
@@ -408,7 +430,7 @@ _COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[Health
 class TestEveryPoint(Members.TestCase):  # type: ignore[valid-type,misc]
     """Some lives, on every run of the suite."""
 
-    settings = settings(_COMMON, max_examples=200, stateful_step_count=40)
+    settings = settings(_COMMON, max_examples=150, stateful_step_count=40)
 
 
 @pytest.mark.long

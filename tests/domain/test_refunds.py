@@ -121,6 +121,15 @@ def test_pending_points_of_the_order_are_taken_before_any_other() -> None:
     assert (account.balance, account.pending_points) == (100, 6)
 
 
+def test_pending_points_of_another_order_are_left_alone() -> None:
+    shop = a_shop(earning={"pending_days": 14})
+    shop.buy("ada", "A-1", 1000)
+    shop.now += timedelta(days=3)
+    shop.buy("ada", "A-2", 1000)
+    shop.refund("ada", "A-2", 400)
+    assert shop.look("ada").pending == {"2026-12-04/never": 10, "2026-12-07/never": 6}
+
+
 def test_the_orders_own_lot_is_taken_before_older_points() -> None:
     shop = a_shop(expiry={"kind": "term", "months": 12})
     shop.buy("ada", "A-1", 1000)
@@ -193,6 +202,18 @@ def test_points_on_hold_are_not_taken_for_a_refund_but_settle_its_debt_when_they
     shop.cancel("ada", "R-1")
     account = shop.look("ada")
     assert (account.balance, account.held_points, account.debt) == (3, 0, 0)
+
+
+def test_of_points_that_come_back_those_that_expire_soonest_settle_the_debt() -> None:
+    shop = a_shop(expiry={"kind": "term", "days": 10})
+    shop.buy("ada", "A-1", 1000)
+    shop.now += timedelta(minutes=1)
+    shop.program = a_program(expiry={"kind": "term", "days": 90})
+    shop.buy("ada", "A-2", 1000)
+    shop.reserve("ada", "R-1", 20)
+    shop.refund("ada", "A-2", 700)
+    shop.cancel("ada", "R-1")
+    assert shop.look("ada").lots == {"2026-11-30": 3, "2027-02-18": 10}
 
 
 def test_a_refund_takes_from_what_counts_toward_the_tier_in_the_month_of_the_order() -> None:

@@ -48,6 +48,15 @@ def test_all_that_matures_on_one_day_is_one_entry() -> None:
     assert [entry.pending_effect for entry in shop.ledgers["ada"] if entry.type == "maturity"] == [-15]
 
 
+def test_points_mature_each_on_their_own_day() -> None:
+    shop = a_shop(earning={"pending_days": 14})
+    shop.buy("ada", "A-1", 1000)
+    shop.now += timedelta(days=3)
+    shop.buy("ada", "A-2", 500)
+    shop.now = at("2026-12-04 12:00")
+    assert (shop.look("ada").balance, shop.look("ada").pending_points) == (10, 5)
+
+
 def test_years_of_neglect_are_booked_in_the_order_in_which_they_happened() -> None:
     shop = a_shop(
         earning={"pending_days": 14},

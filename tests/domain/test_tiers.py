@@ -152,6 +152,12 @@ def test_who_earns_enough_again_keeps_the_tier_and_its_date() -> None:
     assert (standing.tier_id, standing.since, standing.review_on) == ("gold", date(2026, 3, 15), date(2029, 1, 1))
 
 
+def test_a_tier_by_the_calendar_year_is_held_to_the_end_of_the_next_one() -> None:
+    shop = a_shop(period="calendar_year")
+    earn(shop, 500)
+    assert shop.look("ada").standing().review_on == date(2028, 1, 1)
+
+
 def test_a_calendar_year_counts_from_january_to_december() -> None:
     shop = a_shop("2026-12-31 23:59:59", period="calendar_year")
     earn(shop, 499)
