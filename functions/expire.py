@@ -7,22 +7,17 @@ Work follows what is due. A run that dies halfway is run again: who was settled 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from shared import settings, store, telemetry
+from shared import queues, settings, store, telemetry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError, TryAgainError
 from shared.domain.invariants import Breach
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
 
 FIRST_RUN_DAYS = 400
 """How far back the first run ever looks."""
 OVERLAP_DAYS = 1
 """A run begins a day before the last one ended: accounts written around midnight may stand under the day before."""
-QUEUE_BATCH = 10
 DUE_PAGES_MAX = 1000
 
 Send = Callable[[Sequence[str]], None]
@@ -46,8 +41,8 @@ def enqueue(now: datetime) -> int:
         for day in _days(first, today)
         for shard in range(settings.due_shards())
     ]
-    for start in range(0, len(bodies), QUEUE_BATCH):
-        _sender()(bodies[start : start + QUEUE_BATCH])
+    for start in range(0, len(bodies), queues.BATCH):
+        _sender()(bodies[start : start + queues.BATCH])
     store.note_day(store.EXPIRY_RUN, max(today, last or today))
     return len(bodies)
 
@@ -106,14 +101,4 @@ def _sender() -> Send:
 
 
 def _send_to_queue(bodies: Sequence[str]) -> None:
-    entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-    answer = _queue().send_message_batch(QueueUrl=settings.expiry_queue_url(), Entries=entries)
-    if answer.get("Failed"):
-        raise TryAgainError(f"the queue refused {len(answer['Failed'])} messages")
-
-
-@cache
-def _queue() -> "SQSClient":
-    import boto3  # noqa: PLC0415 - importing this module makes no client
-
-    return boto3.client("sqs")
+    queues.send(settings.expiry_queue_url(), bodies)

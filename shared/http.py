@@ -6,7 +6,6 @@ Authentication is the gateway's; it hands on the token's claims. What a caller m
 import base64
 import hashlib
 import json
-import os
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 from pydantic import BaseModel, Field
 
-from shared import dynamo
+from shared import dynamo, settings
 from shared.domain.errors import (
     BodyTooLargeError,
     Fault,
@@ -174,7 +173,7 @@ class Resolver(APIGatewayHttpResolver):
 
 def resolver() -> Resolver:
     """A function's resolver: routes are added to it, refusals become problem details."""
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    if settings.is_snapshot():
         dynamo.client()  # most of what a cold start takes, so that it is in the snapshot
     app = Resolver()
     app.use([_authorize])

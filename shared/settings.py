@@ -28,6 +28,11 @@ def _secret(secret_id: str) -> str:
     return boto3.client("secretsmanager", config=config).get_secret_value(SecretId=secret_id)["SecretString"]
 
 
+def is_snapshot() -> bool:
+    """Whether Lambda is about to keep this process as a snapshot, and starts from it whenever it is called."""
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+
+
 @cache
 def loyalty_table() -> str:
     """Name of the pseudonymous table: accounts, entries, the program."""

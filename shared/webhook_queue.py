@@ -2,18 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from shared import settings
-from shared.domain.errors import TryAgainError
+from shared import queues, settings
 from shared.domain.messages import Event
 from shared.domain.webhooks import Webhook
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-
-BATCH = 10
 
 
 class Task(NamedTuple):
@@ -27,7 +20,7 @@ class Queue(Protocol):
     """Where tasks wait."""
 
     def send(self, bodies: list[str]) -> None:
-        """Queue one message for each body, at most BATCH."""
+        """Queue one message for each body, at most `queues.BATCH`."""
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
         """Deliver a received message again after so long."""
@@ -39,8 +32,8 @@ def enqueue(tasks: Iterable[tuple[Webhook, Event]]) -> None:
         json.dumps({"webhook_id": webhook.webhook_id, "event": event.model_dump(mode="json")})
         for webhook, event in tasks
     ]
-    for start in range(0, len(bodies), BATCH):
-        queue().send(bodies[start : start + BATCH])
+    for start in range(0, len(bodies), queues.BATCH):
+        queue().send(bodies[start : start + queues.BATCH])
 
 
 def task_of(record: Mapping[str, Any]) -> Task:
@@ -57,7 +50,7 @@ def use(queue: Queue) -> None:
 
 def queue() -> Queue:
     """Where tasks wait: in SQS, unless the process was told otherwise."""
-    return _queue or _sqs_queue()
+    return _queue or _Sqs()
 
 
 _queue: Queue | None = None
@@ -65,24 +58,7 @@ _queue: Queue | None = None
 
 class _Sqs:
     def send(self, bodies: list[str]) -> None:
-        entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-        answer = _client().send_message_batch(QueueUrl=settings.webhook_queue_url(), Entries=entries)
-        if answer.get("Failed"):
-            raise TryAgainError(f"the queue refused {len(answer['Failed'])} deliveries")
+        queues.send(settings.webhook_queue_url(), bodies)
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
-        _client().change_message_visibility(
-            QueueUrl=settings.webhook_queue_url(), ReceiptHandle=record["receiptHandle"], VisibilityTimeout=seconds
-        )
-
-
-@cache
-def _sqs_queue() -> Queue:
-    return _Sqs()
-
-
-@cache
-def _client() -> "SQSClient":
-    import boto3  # noqa: PLC0415 - importing this module makes no client
-
-    return boto3.client("sqs")
+        queues.postpone(settings.webhook_queue_url(), record, seconds)

@@ -15,11 +15,10 @@ AWS = {"aws_lambda_powertools", "boto3", "botocore"}
 MACHINE = {"io", "logging", "os", "pathlib", "random", "shutil", "socket", "subprocess", "sys", "time"}
 OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^(/home|/mnt|/root|/work)(/|$)|^~/")
 SERVICES = {
-    "functions/expire.py": {"sqs"},
     "functions/notify.py": {"events", "sesv2", "sns"},
     "shared/dynamo.py": {"dynamodb"},
+    "shared/queues.py": {"sqs"},
     "shared/settings.py": {"secretsmanager"},
-    "shared/webhook_queue.py": {"sqs"},
 }
 
 

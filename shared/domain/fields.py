@@ -4,10 +4,10 @@ Numbers and dates are strict: a string is not a number, a number is not a date, 
 """
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 POINTS_MAX = 1_000_000_000
 AMOUNT_MAX = 1_000_000_000_000
@@ -40,7 +40,12 @@ def _within_years(value: object, native: type[date]) -> object:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+def _utc(instant: datetime) -> datetime:
+    # However its offset was written, one instant is one value.
+    return instant.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_utc)]
 Day = Annotated[date, BeforeValidator(_day)]
 Points = Annotated[int, Field(strict=True, ge=0, le=POINTS_MAX)]
 PositivePoints = Annotated[int, Field(strict=True, gt=0, le=POINTS_MAX)]

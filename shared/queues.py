@@ -1,0 +1,32 @@
+"""Messages for SQS, in the batches it takes, and none of them lost in silence."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from shared.domain.errors import TryAgainError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+BATCH = 10
+
+
+def send(url: str, bodies: Sequence[str]) -> None:
+    """Put messages on a queue, at most BATCH. Raises TryAgainError if it does not take them all."""
+    entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+    answer = _client().send_message_batch(QueueUrl=url, Entries=entries)
+    if answer.get("Failed"):
+        raise TryAgainError(f"the queue refused {len(answer['Failed'])} of {len(bodies)} messages")
+
+
+def postpone(url: str, record: Mapping[str, Any], seconds: int) -> None:
+    """Have a message that was received delivered again after so long."""
+    _client().change_message_visibility(QueueUrl=url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=seconds)
+
+
+@cache
+def _client() -> "SQSClient":
+    import boto3  # noqa: PLC0415 - importing this module makes no client
+
+    return boto3.client("sqs")
