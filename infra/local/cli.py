@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from infra import openapi
+from infra.costs import run_cost
 from infra.local import dev, engine, environment
 from infra.local.errors import LocalError, UsageError
 from infra.local.tokens import Issuer
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(commands.add_parser("verify", help="check every account against its ledger"))
     _add_token(commands.add_parser("token", help="print an access token for the local server"))
     _add_deploy(commands.add_parser("deploy", help="deploy the stack to AWS, or to an emulator on this machine"))
+    _add_cost(commands.add_parser("cost", help="print what a month on AWS costs"))
     commands.add_parser("openapi", help="print the OpenAPI document").set_defaults(command=_openapi)
     return parser
 
@@ -88,6 +90,12 @@ def _add_deploy(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_deploy, on_aws=True)
 
 
+def _add_cost(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--members", type=int, required=True, metavar="N")
+    parser.add_argument("--orders-per-month", type=int, required=True, metavar="M", help="of all members together")
+    parser.set_defaults(command=_cost)
+
+
 def _dev(parsed: argparse.Namespace) -> int:
     dev.dev(dev.Options(parsed.port, parsed.now, parsed.data, parsed.engine, parsed.endpoint))
     return 0
@@ -121,6 +129,12 @@ def _deploy(parsed: argparse.Namespace) -> int:
     from infra.deploy_local import deploy_local  # noqa: PLC0415
 
     return deploy_local(dict(parsed.context))
+
+
+def _cost(parsed: argparse.Namespace) -> int:
+    if parsed.members < 0 or parsed.orders_per_month < 0:
+        raise UsageError("there are no fewer than 0 members and orders")
+    return run_cost(parsed.members, parsed.orders_per_month)
 
 
 def _openapi(_parsed: argparse.Namespace) -> int:

@@ -284,7 +284,7 @@ class Clerk:
         mine = [point for point in self.points if point.owner == name]
         if member.status != "active":
             kept = [point for point in mine if point.state in ("available", "pending", "held")]
-            return {"status": member.status, "left": len(kept)}
+            return {"status": member.status, "left": len(kept), "debt": member.debt}
         return {
             "status": member.status,
             "balance": self.balance(name),
@@ -435,11 +435,11 @@ class Clerk:
     def _a_day_begins(self) -> None:
         for name, member in self.members.items():
             self._arrive(name, [one for one in self._of(name, "pending") if one.available_on == self.today])
-            for point in self._available(name):
-                if point.last_day is not None and point.last_day < self.today:
-                    point.state = "expired"
             if member.status == "active" and member.review_on == self.today:
                 self._review(name)
+        for point in self.points:
+            if point.state == "available" and point.last_day is not None and point.last_day < self.today:
+                point.state = "expired"
 
     # Tiers ------------------------------------------------------------------------------------------------------------
 

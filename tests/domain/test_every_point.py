@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -137,6 +137,48 @@ lateness = st.sampled_from([0, 0, 0, 0, 1, 12, 45, 400, 700, -1])
 firsts = st.lists(st.tuples(totals, lateness), min_size=2, max_size=6)
 amounts = st.integers(1, AMOUNT_MAX)
 rewards = st.sampled_from(["mug", "mug", "cup", "coffee"])
+
+
+def visible(shop: Shop, account: Account) -> dict[str, object]:
+    """All that the clerk must agree on."""
+    if account.status != "active":
+        return {
+            "status": account.status,
+            "left": account.balance + account.pending_points + account.held_points,
+            "debt": account.debt,
+        }
+    tier, tiers, today = account.standing(), shop.program.tiers, shop.today
+    rank = tiers.rank(tier.tier_id)
+    had = {
+        (name, period): use
+        for name, use in account.uses.items()
+        for period in ("week", "month")
+        if use.period == period_of(today, period)
+    }
+    return {
+        "status": account.status,
+        "balance": account.balance,
+        "pending": account.pending_points,
+        "held": account.held_points,
+        "debt": account.debt,
+        "earned": account.earned,
+        "lots": account.lots,
+        "pending_lots": account.pending,
+        "holds": {redemption: dict(hold.lots) for redemption, hold in account.holds.items()},
+        "tier": (rank, tier.since, tier.review_on, tier.grace),
+        "qualifying": qualifying(account, tiers, today),
+        "had": {
+            "mugs": had.get(("reward:mug", "month"), Use(period="")).times,
+            "bonuses": had.get(("rule:bonus", "month"), Use(period="")).times,
+            "review": had.get(("action:review", "week"), Use(period="")).points,
+        },
+    }
+
+
+def beginning_of(day: date, program: Program) -> datetime:
+    """One second after the day before ends."""
+    zone = ZoneInfo(program.time_zone)
+    return datetime.combine(day - timedelta(days=1), time(23, 59, 59, fold=1), zone).astimezone(UTC) + SECOND
 
 
 def one_of(names: "Callable[[Members], list[T]]") -> st.SearchStrategy[T]:
@@ -329,7 +371,7 @@ class Members(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.clerk.days_to_come()))
     @rule(which=st.sampled_from([0, 0, -1]), early=st.booleans())
     def wait_for_a_day_on_which_something_happens(self, which: int, early: bool) -> None:
-        begins = self._beginning_of(self.clerk.days_to_come()[which])
+        begins = beginning_of(self.clerk.days_to_come()[which], self.shop.program)
         self._wait_until(begins - SECOND if early else begins)
 
     @precondition(some(reserved))
@@ -350,43 +392,13 @@ class Members(RuleBasedStateMachine):
 
     def _agree_on(self, name: str) -> list[Entry]:
         account, entries = self.shop.peek(name)
-        assert self._visible(account) == self.clerk.holdings(name)
+        assert visible(self.shop, account) == self.clerk.holdings(name)
         if self._checked.get(name) != (len(self.shop.ledgers[name]), len(entries)):
             self._checked[name] = (len(self.shop.ledgers[name]), len(entries))
             assert breaches(account, entries) == []
             by_time = [(entry.type, entry.source["on"]) for entry in entries if "on" in entry.source]
             assert len(by_time) == len(set(by_time)), "what time caused has its cause for a key"
         return entries
-
-    def _visible(self, account: Account) -> dict[str, object]:
-        if account.status != "active":
-            return {"status": account.status, "left": account.balance + account.pending_points + account.held_points}
-        tier, tiers, today = account.standing(), self.shop.program.tiers, self.shop.today
-        rank = tiers.rank(tier.tier_id)
-        had = {
-            (name, period): use
-            for name, use in account.uses.items()
-            for period in ("week", "month")
-            if use.period == period_of(today, period)
-        }
-        return {
-            "status": account.status,
-            "balance": account.balance,
-            "pending": account.pending_points,
-            "held": account.held_points,
-            "debt": account.debt,
-            "earned": account.earned,
-            "lots": account.lots,
-            "pending_lots": account.pending,
-            "holds": {redemption: dict(hold.lots) for redemption, hold in account.holds.items()},
-            "tier": (rank, tier.since, tier.review_on, tier.grace),
-            "qualifying": qualifying(account, tiers, today),
-            "had": {
-                "mugs": had.get(("reward:mug", "month"), Use(period="")).times,
-                "bonuses": had.get(("rule:bonus", "month"), Use(period="")).times,
-                "review": had.get(("action:review", "week"), Use(period="")).points,
-            },
-        }
 
     def _within_reach(self, name: str, points: int) -> int:
         """No more than there are; but of those who ask for most, one more."""
@@ -407,11 +419,6 @@ class Members(RuleBasedStateMachine):
         assert refusals[0] == refusals[1]
         return refusals[0] is None
 
-    def _beginning_of(self, day: date) -> datetime:
-        """One second after the day before ends."""
-        zone = ZoneInfo(self.shop.program.time_zone)
-        return datetime.combine(day - timedelta(days=1), time(23, 59, 59, fold=1), zone).astimezone(UTC) + SECOND
-
     def _wait_until(self, instant: datetime) -> None:
         if instant > self.shop.now:
             self.clerk.wait_until(instant)
@@ -422,6 +429,40 @@ def _left(way: str, entries: list[Entry]) -> int:
     """Points that left by a way, less those that came back."""
     signs = {"captured": {"capture": -1, "reverse": -1}, "expired": {"expiry": -1}}[way]
     return sum(signs.get(entry.type, 0) * entry.net_effect for entry in entries)
+
+
+WAITS = st.sampled_from([0, 1, 28, 60, 89, 91, 200, 366])
+years = st.lists(
+    st.tuples(WAITS | st.just("review"), st.sampled_from(["ada", "bob"]), totals | st.just("merge")), max_size=12
+)
+
+
+@given(zone=st.sampled_from(ZONES), tiers=tierings, years=years)
+def test_years_of_tiers_go_up_and_down_as_the_clerk_says(
+    zone: str, tiers: dict[str, Any], years: list[tuple[int | str, str, int | str]]
+) -> None:
+    with_levels = {**tiers, "levels": levels(tiers["measure"])}
+    program = a_program(time_zone=zone, earning={"rules": [BONUS]}, tiers=with_levels)
+    start = datetime(2025, 3, 20, 12, tzinfo=UTC)
+    shop, clerk = Shop(program, start), Clerk(program, start)
+    for name in ("ada", "bob"):
+        shop.enroll(name)
+        clerk.enroll(name)
+    for number, (wait, name, total) in enumerate(years):
+        reviews = clerk.days_to_come()
+        until = shop.now + timedelta(days=wait) if isinstance(wait, int) else shop.now
+        shop.now = beginning_of(reviews[0], program) if wait == "review" and reviews else until
+        clerk.wait_until(shop.now)
+        if name in clerk.active():
+            if isinstance(total, int):
+                clerk.buy(name, f"{number}", total, clerk.now)
+                shop.buy(name, f"{number}", total)
+            elif len(clerk.active()) > 1:
+                other = "bob" if name == "ada" else "ada"
+                clerk.merge(name, other)
+                shop.merge(name, other)
+        for one in clerk.members:
+            assert visible(shop, shop.peek(one)[0]) == clerk.holdings(one)
 
 
 _COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,27 @@
+"""The CDK app: `python -m infra.app` writes the template and all assets to `cdk.out`, without Docker or credentials."""
+
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra.cloud.options import Options
+from infra.stack import LoyaltyStack
+
+NAME = "loyalty"
+
+
+def synthesize(folder: Path, **context: Any) -> str:  # noqa: ANN401 - context is anything
+    """Write the app to a folder, with `context` on top of what the CDK's command line hands on; the stack's name."""
+    app = App(outdir=str(folder), context=context)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    options = Options.of(app.node)
+    name = f"{NAME}-{options.stage}"
+    LoyaltyStack(app, name, options, description="A loyalty programme: points kept like money")
+    app.synth()
+    return name
+
+
+if __name__ == "__main__":
+    synthesize(Path("cdk.out"))

@@ -1,0 +1,132 @@
+"""The HTTP API: routes and scopes as the OpenAPI document has them, each throttled, every call in the access log."""
+
+import json
+from collections.abc import Iterable
+from typing import cast
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra import openapi
+from infra.cloud.functions import LOG_RETENTION, Function
+from infra.cloud.identity import Identity
+from infra.cloud.options import Options
+
+STAGE_REQUESTS_PER_SECOND, STAGE_BURST = 500, 1000
+ROUTE_REQUESTS_PER_SECOND, ROUTE_BURST = 200, 400
+"""One path under load leaves room for the others. The account's own limit is ten thousand a second for everything."""
+SELDOM_REQUESTS_PER_SECOND, SELDOM_BURST = 5, 10
+SELDOM_ROUTES = frozenset({"PUT /v1/program", "GET /v1/members/{member_id}/export"})
+"""Heavy, and called by hand."""
+PREFLIGHT_HOURS = 1
+NOT_FOUND_FUNCTION = "program"
+"""Answers what no route takes, by the resolver that all functions share."""
+_ACCESS_LOG = {
+    # Neither addresses nor query strings: they are personal, or may be.
+    "requestId": "$context.requestId",
+    "requestTime": "$context.requestTime",
+    "routeKey": "$context.routeKey",
+    "status": "$context.status",
+    "responseLength": "$context.responseLength",
+    "responseLatencyMs": "$context.responseLatency",
+    "integrationLatencyMs": "$context.integrationLatency",
+    "integrationError": "$context.integrationErrorMessage",
+    "authorizerError": "$context.authorizer.error",
+}
+
+
+def add_api(
+    scope: Construct, functions: dict[str, Function], document: Function, identity: Identity, options: Options
+) -> apigateway.HttpApi:
+    """The API with every route of the document, the document itself, and an answer for whatever is neither."""
+    api = apigateway.HttpApi(
+        scope,
+        "Api",
+        api_name=Stack.of(scope).stack_name,
+        cors_preflight=_cors(options) if options.allowed_origins else None,
+        create_default_stage=False,
+        description="Loyalty Functions",
+    )
+    entrances = {
+        name: integrations.HttpLambdaIntegration(f"{name}-integration", one.entrance) for name, one in functions.items()
+    }
+    authorizer = authorizers.HttpJwtAuthorizer(
+        "Tokens", identity.issuer, jwt_audience=identity.audiences, identity_source=["$request.header.Authorization"]
+    )
+    routes: list[apigateway.HttpRoute] = []
+    for route in openapi.routes():
+        routes += api.add_routes(
+            path=route.path,
+            methods=[apigateway.HttpMethod(route.method)],
+            integration=entrances[route.function],
+            authorizer=authorizer if route.scopes else None,
+            authorization_scopes=sorted(route.scopes) or None,
+        )
+    routes += api.add_routes(
+        path=openapi.DOCUMENT_PATH,
+        methods=[apigateway.HttpMethod.GET],
+        integration=integrations.HttpLambdaIntegration("document-integration", document.entrance),
+    )
+    apigateway.HttpRoute(
+        scope,
+        "NotFound",
+        http_api=api,
+        integration=entrances[NOT_FOUND_FUNCTION],
+        route_key=apigateway.HttpRouteKey.DEFAULT,
+    )
+    _add_stage(scope, api, routes, options)
+    return api
+
+
+def _add_stage(
+    scope: Construct, api: apigateway.HttpApi, routes: Iterable[apigateway.HttpRoute], options: Options
+) -> None:
+    stage = apigateway.HttpStage(
+        scope,
+        "Stage",
+        http_api=api,
+        auto_deploy=True,
+        detailed_metrics_enabled=True,
+        throttle=apigateway.ThrottleSettings(rate_limit=STAGE_REQUESTS_PER_SECOND, burst_limit=STAGE_BURST),
+    )
+    log = logs.LogGroup(
+        scope,
+        "AccessLog",
+        # Under this prefix API Gateway needs no resource policy, of which an account has few.
+        log_group_name=f"/aws/vendedlogs/{Stack.of(scope).stack_name}-access",
+        retention=LOG_RETENTION[options.stage],
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    resource = cast("apigateway.CfnStage", stage.node.default_child)
+    resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+        destination_arn=log.log_group_arn, format=json.dumps(_ACCESS_LOG)
+    )
+    limits = {}
+    for route in routes:
+        key = cast("apigateway.CfnRoute", route.node.default_child).route_key
+        limits[key] = _limits(key)
+        stage.node.add_dependency(route)
+    resource.route_settings = limits
+
+
+def _limits(route_key: str) -> dict[str, int]:
+    rate, burst = (
+        (SELDOM_REQUESTS_PER_SECOND, SELDOM_BURST)
+        if route_key in SELDOM_ROUTES
+        else (ROUTE_REQUESTS_PER_SECOND, ROUTE_BURST)
+    )
+    return {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
+
+
+def _cors(options: Options) -> apigateway.CorsPreflightOptions:
+    return apigateway.CorsPreflightOptions(
+        allow_origins=list(options.allowed_origins),
+        allow_methods=[apigateway.CorsHttpMethod(method) for method in sorted({r.method for r in openapi.routes()})],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match"],
+        expose_headers=["ETag", "Idempotency-Replayed", "Retry-After"],
+        max_age=Duration.hours(PREFLIGHT_HOURS),
+    )

@@ -1,0 +1,96 @@
+"""What is kept: the two tables, the key of the personal one, and the secret under which identifiers are hashed."""
+
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from infra import tables
+from infra.cloud.options import Options
+
+DUE_SHARDS = 4
+"""Partitions that one day's due accounts are spread over. More may come later; fewer would leave some unvisited."""
+KEY_DELETION_DAYS = 30
+_HEXADECIMAL_DIGITS = 64
+_NOT_HEXADECIMAL = "ghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Data:
+    """Everything that must not be lost."""
+
+    loyalty: dynamodb.Table
+    people: dynamodb.Table
+    people_key: kms.Key
+    identity_secret: secretsmanager.Secret
+
+
+def add_data(scope: Construct, options: Options) -> Data:
+    """The tables as `infra.tables` states them, each with its backups."""
+    removal = RemovalPolicy.RETAIN if options.is_kept else RemovalPolicy.DESTROY
+    people_key = kms.Key(
+        scope,
+        "PeopleKey",
+        description="Personal data of loyalty members",
+        enable_key_rotation=True,
+        pending_window=Duration.days(KEY_DELETION_DAYS),
+        removal_policy=removal,
+    )
+    return Data(
+        loyalty=_table(scope, "Loyalty", tables.LOYALTY, options, None),
+        people=_table(scope, "People", tables.PEOPLE, options, people_key),
+        people_key=people_key,
+        identity_secret=_identity_secret(scope, removal),
+    )
+
+
+def _table(scope: Construct, id_: str, declared: tables.Table, options: Options, key: kms.Key | None) -> dynamodb.Table:
+    table = dynamodb.Table(
+        scope,
+        id_,
+        partition_key=_attribute(declared.hash_key),
+        sort_key=_attribute(declared.range_key),
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        deletion_protection=options.is_kept,
+        encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if key else dynamodb.TableEncryption.DEFAULT,
+        encryption_key=key,
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        stream=dynamodb.StreamViewType(declared.stream) if declared.stream else None,
+        time_to_live_attribute=declared.forget_at,
+        removal_policy=RemovalPolicy.RETAIN if options.is_kept else RemovalPolicy.DESTROY,
+    )
+    for index in declared.indexes:
+        table.add_global_secondary_index(
+            index_name=index.name,
+            partition_key=_attribute(index.hash_key),
+            sort_key=_attribute(index.range_key),
+            projection_type=dynamodb.ProjectionType(index.projection),
+        )
+    return table
+
+
+def _attribute(declared: tables.Attribute) -> dynamodb.Attribute:
+    letters = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER}
+    return dynamodb.Attribute(name=declared.name, type=letters[declared.type])
+
+
+def _identity_secret(scope: Construct, removal: RemovalPolicy) -> secretsmanager.Secret:
+    """32 random bytes as hexadecimal digits. Whoever loses them finds no member by an identifier any more."""
+    return secretsmanager.Secret(
+        scope,
+        "IdentityKey",
+        description="HMAC key under which members' identifiers are hashed. Never rotate or delete it.",
+        generate_secret_string=secretsmanager.SecretStringGenerator(
+            password_length=_HEXADECIMAL_DIGITS,
+            exclude_characters=_NOT_HEXADECIMAL,
+            exclude_punctuation=True,
+            exclude_uppercase=True,
+            require_each_included_type=False,
+        ),
+        removal_policy=removal,
+    )

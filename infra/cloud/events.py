@@ -1,0 +1,53 @@
+"""What other systems hear: the bus of domain events, an archive to replay them from, a schema for each."""
+
+import json
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_eventschemas as schemas
+from constructs import Construct
+
+from infra.cloud.options import Options
+from shared.domain.messages import EVENT_TYPES, Event
+
+EVENT_SOURCE = "loyalty"
+ARCHIVE_DAYS = {"dev": 7, "prod": 365}
+
+
+def add_event_bus(scope: Construct, options: Options) -> events.EventBus:
+    """The bus, its archive, and the schema registry."""
+    name = Stack.of(scope).stack_name
+    bus = events.EventBus(scope, "EventBus", event_bus_name=name)
+    bus.archive(
+        "Archive",
+        archive_name=name,
+        event_pattern=events.EventPattern(source=[EVENT_SOURCE]),
+        retention=Duration.days(ARCHIVE_DAYS[options.stage]),
+    )
+    registry = schemas.CfnRegistry(scope, "Schemas", registry_name=name, description="Domain events of the programme")
+    for event_type in sorted(EVENT_TYPES.values()):
+        schemas.CfnSchema(
+            scope,
+            f"Schema-{event_type}",
+            registry_name=registry.attr_registry_name,
+            schema_name=f"{EVENT_SOURCE}@{event_type}",
+            type="JSONSchemaDraft4",
+            content=json.dumps(event_schema(event_type)),
+        )
+    return bus
+
+
+def event_schema(event_type: str) -> dict[str, Any]:
+    """The JSON Schema of an event as it stands on the bus: EventBridge's envelope around ours."""
+    return {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "title": event_type,
+        "type": "object",
+        "required": ["source", "detail-type", "detail"],
+        "properties": {
+            "source": {"type": "string", "enum": [EVENT_SOURCE]},
+            "detail-type": {"type": "string", "enum": [event_type]},
+            "detail": Event.model_json_schema(),
+        },
+    }

@@ -1,0 +1,163 @@
+"""The functions: one for each file, all made in the same way, each allowed what its entry in `needs` says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import AssetHashType, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.cloud import assets
+from infra.cloud.checks import acknowledge
+from infra.cloud.needs import EVERYTHING, NEEDS, Grant, Needs
+from infra.cloud.options import OptionError, Options
+
+LOG_RETENTION = {"dev": logs.RetentionDays.ONE_WEEK, "prod": logs.RetentionDays.THREE_MONTHS}
+METRICS_NAMESPACE, METRICS_SERVICE = "Loyalty", "loyalty"
+SMALL_MEMORY_MB, SMALL_SECONDS_MAX = 128, 5
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Something that functions are granted actions on; `conditions` go with every such grant."""
+
+    arn: str
+    conditions: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function, and what callers call: a version with a snapshot where there is one."""
+
+    function: lambda_.Function
+    entrance: lambda_.IFunction
+    role: iam.Role
+
+
+class Builder:
+    """Makes functions of one deployment: `resources` by the names that grants use, `settings` by environment names."""
+
+    def __init__(
+        self, scope: Construct, options: Options, resources: Mapping[str, Resource], settings: Mapping[str, str]
+    ) -> None:
+        self._scope = scope
+        self._options = options
+        self._resources = resources
+        self._settings = settings
+        self._layer = lambda_.LayerVersion(
+            scope,
+            "Packages",
+            code=_code(assets.layer_folder()),
+            compatible_architectures=[lambda_.Architecture.ARM_64],
+            compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+            description="What the functions import, at hashed versions",
+        )
+
+    def all(self) -> dict[str, Function]:
+        """Every function in `functions/`. Raises OptionError for one that does not say what it needs."""
+        names = assets.function_names()
+        if undeclared := set(names) - set(NEEDS):
+            raise OptionError(f"say in infra/cloud/needs.py what these need: {', '.join(sorted(undeclared))}")
+        return {name: self._function(name, NEEDS[name]) for name in names}
+
+    def document(self) -> Function:
+        """The function that answers with the OpenAPI document; it needs nothing."""
+        return self._made(
+            "document",
+            code=_code(assets.document_folder()),
+            memory_size=SMALL_MEMORY_MB,
+            timeout=Duration.seconds(SMALL_SECONDS_MAX),
+        )
+
+    def inline(self, name: str, code: lambda_.Code) -> Function:
+        """A function of a few lines that stand in the template; it needs nothing."""
+        return self._made(
+            name,
+            code=code,
+            handler="index.handler",
+            memory_size=SMALL_MEMORY_MB,
+            timeout=Duration.seconds(SMALL_SECONDS_MAX),
+        )
+
+    def _function(self, name: str, needs: Needs) -> Function:
+        made = self._made(
+            name,
+            code=_code(assets.function_folder(name)),
+            layers=[self._layer],
+            memory_size=needs.memory_mb,
+            timeout=Duration.seconds(needs.seconds_max),
+            environment={
+                "POWERTOOLS_SERVICE_NAME": METRICS_SERVICE,
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                **{setting: self._settings[setting] for setting in needs.settings},
+            },
+            is_snapshot=needs.is_snapshot and self._options.stage == "prod",
+        )
+        for grant in needs.grants:
+            made.role.add_to_policy(self._statement(grant))
+            if grant.on == EVERYTHING:
+                acknowledge(made.role, "AwsSolutions-IAM5[Resource::*]", grant.reason)
+        return made
+
+    def _made(
+        self,
+        name: str,
+        *,
+        handler: str | None = None,
+        is_snapshot: bool = False,
+        **properties: Any,  # noqa: ANN401 - the CDK's own
+    ) -> Function:
+        full_name = f"{Stack.of(self._scope).stack_name}-{name}"
+        group = logs.LogGroup(
+            self._scope,
+            f"{name}-log",
+            log_group_name=f"/aws/lambda/{full_name}",
+            retention=LOG_RETENTION[self._options.stage],
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = self._role(name, group)
+        function = lambda_.Function(
+            self._scope,
+            name,
+            function_name=full_name,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=handler or f"{name}.handler",
+            role=role,
+            log_group=group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if is_snapshot else None,
+            **properties,
+        )
+        if is_snapshot:
+            live = lambda_.Alias(self._scope, f"{name}-live", alias_name="live", version=function.current_version)
+            return Function(function, live, role)
+        return Function(function, function, role)
+
+    def _role(self, name: str, group: logs.LogGroup) -> iam.Role:
+        role = iam.Role(
+            self._scope,
+            f"{name}-role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What the function {name} may do",
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[group.log_group_arn])
+        )
+        return role
+
+    def _statement(self, grant: Grant) -> iam.PolicyStatement:
+        resource = Resource("*", {}) if grant.on == EVERYTHING else self._resources[grant.on]
+        keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(grant.keys)}} if grant.keys else {}
+        return iam.PolicyStatement(
+            actions=list(grant.actions), resources=[resource.arn], conditions={**resource.conditions, **keys}
+        )
+
+
+def _code(folder: Path) -> lambda_.Code:
+    # The folder is named after what it was made from: nothing has to be read again to tell whether it changed.
+    return lambda_.Code.from_asset(str(folder), asset_hash=folder.name, asset_hash_type=AssetHashType.CUSTOM)

@@ -1,0 +1,133 @@
+"""Who may call: a Cognito user pool with a client for each kind of caller, or anybody's OIDC issuer.
+
+A storefront proves itself by its secret. Members and operators are people: they sign in on Cognito's page and come back
+with a code (PKCE). A client only says which scopes may be asked for, so a trigger decides who gets them: it puts the
+member's id into the token and takes the operator's scope from everyone outside the group `operators`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.cloud.functions import Builder
+from infra.cloud.options import Options
+from shared.http import MEMBER, OPERATOR, STOREFRONT
+
+ACCESS_TOKEN_MINUTES, REFRESH_TOKEN_DAYS = 60, 30
+OPERATORS = "operators"
+PASSWORD_LENGTH_MIN = 12
+_TRIGGER = Path(__file__).with_name("token_trigger.py")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose tokens are taken: their issuer, and for whom they must have been issued."""
+
+    issuer: str
+    audiences: list[str]
+    outputs: Mapping[str, str]
+    """What callers have to know to get one."""
+
+
+def add_identity(scope: Construct, options: Options, builder: Builder) -> Identity:
+    """The issuer that the options name, or a user pool."""
+    if options.issuer:
+        return Identity(options.issuer, list(options.audiences), {})
+    pool = _pool(scope, options, builder)
+    scopes = _scopes(pool)
+    clients = {
+        "Storefront": pool.add_client(
+            "Storefront",
+            generate_secret=True,
+            auth_flows=cognito.AuthFlow(),
+            o_auth=cognito.OAuthSettings(
+                flows=cognito.OAuthFlows(client_credentials=True), scopes=[scopes[STOREFRONT]]
+            ),
+            access_token_validity=Duration.minutes(ACCESS_TOKEN_MINUTES),
+        ),
+        "Member": _client_of_people(pool, "Member", scopes[MEMBER], options),
+        "Operator": _client_of_people(pool, "Operator", scopes[OPERATOR], options),
+    }
+    cognito.CfnUserPoolGroup(
+        scope, "Operators", user_pool_id=pool.user_pool_id, group_name=OPERATORS, description="May act as operators"
+    )
+    domain = pool.add_domain(
+        "Domain",
+        cognito_domain=cognito.CognitoDomainOptions(domain_prefix=f"{Stack.of(scope).stack_name}-{Aws.ACCOUNT_ID}"),
+    )
+    outputs = {f"{name}ClientId": client.user_pool_client_id for name, client in clients.items()}
+    return Identity(
+        issuer=f"https://cognito-idp.{Aws.REGION}.{Aws.URL_SUFFIX}/{pool.user_pool_id}",
+        audiences=list(outputs.values()),
+        outputs={"UserPoolId": pool.user_pool_id, "SignInUrl": domain.base_url(), **outputs},
+    )
+
+
+def _pool(scope: Construct, options: Options, builder: Builder) -> cognito.UserPool:
+    pool = cognito.UserPool(
+        scope,
+        "Users",
+        account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
+        # Only the operator links a person to a member: no client may write this attribute.
+        custom_attributes={"member_id": cognito.StringAttribute(mutable=True)},
+        deletion_protection=options.is_kept,
+        feature_plan=cognito.FeaturePlan.ESSENTIALS,
+        mfa=cognito.Mfa.OPTIONAL,
+        mfa_second_factor=cognito.MfaSecondFactor(otp=True, sms=False),
+        password_policy=cognito.PasswordPolicy(
+            min_length=PASSWORD_LENGTH_MIN,
+            require_digits=True,
+            require_lowercase=True,
+            require_symbols=True,
+            require_uppercase=True,
+        ),
+        removal_policy=RemovalPolicy.RETAIN if options.is_kept else RemovalPolicy.DESTROY,
+        self_sign_up_enabled=False,
+        sign_in_aliases=cognito.SignInAliases(email=True),
+        sign_in_case_sensitive=False,
+    )
+    trigger = builder.inline("token", lambda_.Code.from_inline(_TRIGGER.read_text()))
+    pool.add_trigger(
+        cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger.function, cognito.LambdaVersion.V2_0
+    )
+    return pool
+
+
+def _scopes(pool: cognito.UserPool) -> dict[str, cognito.OAuthScope]:
+    """The resource server's scopes, by the names that tokens carry."""
+    names = [scope.partition("/") for scope in (STOREFRONT, MEMBER, OPERATOR)]
+    offered = {
+        name: cognito.ResourceServerScope(scope_name=name, scope_description=f"Act as {name}") for _, _, name in names
+    }
+    server = pool.add_resource_server("Api", identifier=names[0][0], scopes=list(offered.values()))
+    return {
+        f"{identifier}/{name}": cognito.OAuthScope.resource_server(server, offered[name])
+        for identifier, _, name in names
+    }
+
+
+def _client_of_people(
+    pool: cognito.UserPool, name: str, scope: cognito.OAuthScope, options: Options
+) -> cognito.UserPoolClient:
+    """A client without a secret: Cognito demands PKCE of whoever sends a challenge, and pages and apps always do."""
+    return pool.add_client(
+        name,
+        auth_flows=cognito.AuthFlow(),
+        o_auth=cognito.OAuthSettings(
+            callback_urls=list(options.callback_urls),
+            flows=cognito.OAuthFlows(authorization_code_grant=True),
+            scopes=[cognito.OAuthScope.OPENID, scope],
+        ),
+        access_token_validity=Duration.minutes(ACCESS_TOKEN_MINUTES),
+        enable_token_revocation=True,
+        prevent_user_existence_errors=True,
+        read_attributes=cognito.ClientAttributes().with_standard_attributes(email=True),
+        refresh_token_validity=Duration.days(REFRESH_TOKEN_DAYS),
+        supported_identity_providers=[cognito.UserPoolClientIdentityProvider.COGNITO],
+        write_attributes=cognito.ClientAttributes().with_standard_attributes(email=True),
+    )

@@ -1,0 +1,175 @@
+"""What wakes somebody at night, and what they then look at."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from infra import costs
+from infra.cloud.data import Data
+from infra.cloud.functions import METRICS_NAMESPACE, METRICS_SERVICE, Function
+from infra.cloud.options import Options
+from infra.cloud.queues import Queues
+
+PERIOD = Duration.minutes(5)
+STREAM_AGE_MINUTES_MAX = 15
+EXPIRY_WAIT_HOURS_MAX = 2
+"""Expiry runs every hour: two hours without one, or with a message unworked, is late. Balances are right even so."""
+FAILURES_MAX = 0
+SERVER_ERRORS_MAX = 5
+_WIDTH = 12
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Everything that alarms and the dashboard speak of."""
+
+    functions: Mapping[str, Function]
+    api: apigateway.HttpApi
+    data: Data
+    queues: Queues
+
+
+def add_operations(scope: Construct, watched: Watched, options: Options) -> sns.Topic:
+    """Alarms to a topic, and the dashboard."""
+    topic = sns.Topic(scope, "Alarms", display_name="Loyalty alarms", enforce_ssl=True)
+    if options.alarm_email:
+        topic.add_subscription(subscriptions.EmailSubscription(options.alarm_email))
+    for alarm in _alarms(scope, watched):
+        alarm.add_alarm_action(actions.SnsAction(topic))
+    dashboard = cloudwatch.Dashboard(scope, "Dashboard", dashboard_name=Stack.of(scope).stack_name)
+    for row in (_business(), _technical(watched), _money(watched)):
+        dashboard.add_widgets(*row)
+    return topic
+
+
+def _alarms(scope: Construct, watched: Watched) -> Iterable[cloudwatch.Alarm]:
+    for name, one in watched.functions.items():
+        yield _above(scope, f"{name}-errors", one.function.metric_errors(period=PERIOD), FAILURES_MAX)
+        yield _above(scope, f"{name}-throttles", one.function.metric_throttles(period=PERIOD), FAILURES_MAX)
+    for name, queue in watched.queues.dead_letters.items():
+        metric = queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum")
+        yield _above(scope, f"{name}-dead-letters", metric, FAILURES_MAX)
+    yield _above(scope, "server-errors", watched.api.metric_server_error(period=PERIOD), SERVER_ERRORS_MAX)
+    yield _above(scope, "invariants", _counted("InvariantViolations"), FAILURES_MAX)
+    yield _above(scope, "accounts-not-settled", _counted("AccountsNotSettled"), FAILURES_MAX)
+    yield _above(
+        scope,
+        "stream-age",
+        watched.functions["notify"].function.metric("IteratorAge", period=PERIOD, statistic="Maximum"),
+        Duration.minutes(STREAM_AGE_MINUTES_MAX).to_milliseconds(),
+    )
+    late = Duration.hours(EXPIRY_WAIT_HOURS_MAX)
+    waiting = watched.queues.expiry.metric_approximate_age_of_oldest_message(period=PERIOD)
+    yield _above(scope, "expiry-unworked", waiting, late.to_seconds())
+    yield cloudwatch.Alarm(
+        scope,
+        "expiry-late",
+        alarm_description=f"No expiry run for {EXPIRY_WAIT_HOURS_MAX} hours",
+        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        evaluation_periods=1,
+        metric=watched.functions["expire"].function.metric_invocations(period=late, statistic="Sum"),
+        threshold=1,
+        treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+    )
+
+
+def _above(scope: Construct, name: str, metric: cloudwatch.IMetric, limit: float) -> cloudwatch.Alarm:
+    return cloudwatch.Alarm(
+        scope,
+        name,
+        alarm_description=f"Loyalty: {name.replace('-', ' ')}",
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        evaluation_periods=1,
+        metric=metric,
+        threshold=limit,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+
+
+def _business() -> Sequence[cloudwatch.IWidget]:
+    flows = {
+        "earned": _counted("PointsEarned"),
+        "redeemed": _counted("PointsRedeemed"),
+        "expired": _counted("PointsExpired"),
+        "taken": _counted("PointsTakenBack"),
+    }
+    change = cloudwatch.MathExpression(
+        expression="RUNNING_SUM(FILL(earned, 0) - FILL(redeemed, 0) - FILL(expired, 0) - FILL(taken, 0))",
+        label="change over the time shown",
+        period=PERIOD,
+        using_metrics=flows,
+    )
+    return [
+        cloudwatch.GraphWidget(title="Points", left=list(flows.values()), width=_WIDTH),
+        cloudwatch.GraphWidget(title="Points outstanding", left=[change], width=_WIDTH),
+    ]
+
+
+def _technical(watched: Watched) -> Sequence[cloudwatch.IWidget]:
+    functions = [one.function for one in watched.functions.values()]
+    latency = [watched.api.metric_latency(period=PERIOD, statistic=statistic) for statistic in ("p50", "p95", "p99")]
+    letters = [queue.metric_approximate_number_of_messages_visible() for queue in watched.queues.dead_letters.values()]
+    return [
+        cloudwatch.GraphWidget(
+            title="Requests and refusals",
+            left=[watched.api.metric_count(period=PERIOD)],
+            right=[watched.api.metric_client_error(period=PERIOD), watched.api.metric_server_error(period=PERIOD)],
+            width=_WIDTH,
+        ),
+        cloudwatch.GraphWidget(title="Latency", left=latency, width=_WIDTH),
+        cloudwatch.GraphWidget(
+            title="Function durations, 95 of 100",
+            left=[one.metric_duration(period=PERIOD, statistic="p95") for one in functions],
+            width=_WIDTH,
+        ),
+        cloudwatch.GraphWidget(
+            title="Failures",
+            left=[one.metric_errors(period=PERIOD) for one in functions],
+            right=letters,
+            width=_WIDTH,
+        ),
+    ]
+
+
+def _money(watched: Watched) -> Sequence[cloudwatch.IWidget]:
+    """What DynamoDB, Lambda and the API cost, by the metrics they bill from and the prices of `infra.costs`."""
+    prices = costs.PRICES
+    parts: list[str] = []
+    used: dict[str, cloudwatch.IMetric] = {"requests": watched.api.metric_count(period=PERIOD)}
+    parts.append(f"requests * {prices.api_per_million / _MILLION}")
+    for table_name, table in (("loyalty", watched.data.loyalty), ("people", watched.data.people)):
+        for kind, price in (("Read", prices.read_units_per_million), ("Write", prices.write_units_per_million)):
+            name = f"{table_name}{kind}"
+            metric = f"Consumed{kind}CapacityUnits"
+            used[name] = table.metric(metric, period=PERIOD, statistic="Sum")
+            parts.append(f"FILL({name}, 0) * {price / _MILLION}")
+    for name, one in watched.functions.items():
+        used[name] = one.function.metric_duration(period=PERIOD, statistic="Sum")
+        memory_gb = costs.memory_gb(name)
+        parts.append(f"FILL({name}, 0) / 1000 * {memory_gb * prices.lambda_per_gb_second:.12f}")
+    cost = cloudwatch.MathExpression(
+        expression=f"IF(requests > 0, ({' + '.join(parts)}) / requests * 1000, 0)",
+        label=f"dollars for a thousand requests, at the prices of {prices.published_on}",
+        period=PERIOD,
+        using_metrics=used,
+    )
+    return [cloudwatch.GraphWidget(title="Cost per thousand operations", left=[cost], width=_WIDTH * 2)]
+
+
+def _counted(name: str) -> cloudwatch.Metric:
+    """A metric that functions count themselves."""
+    return cloudwatch.Metric(
+        namespace=METRICS_NAMESPACE,
+        metric_name=name,
+        dimensions_map={"service": METRICS_SERVICE},
+        period=PERIOD,
+        statistic="Sum",
+    )

@@ -1,0 +1,57 @@
+"""What a team decides about a deployment, read from the CDK's context: `-c name=value`, or `cdk.json`."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
+
+from constructs import Node
+
+from shared.domain.default_program import default_program
+
+Stage = Literal["dev", "prod"]
+
+
+class OptionError(Exception):
+    """A deployment is described in a way that cannot work; the message says how."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """One deployment. `dev` may be removed with all that is in it; `prod` keeps its data whatever happens."""
+
+    stage: Stage = "dev"
+    issuer: str | None = None
+    """An OIDC issuer instead of a Cognito user pool of our own."""
+    audiences: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages that may call the API from a browser."""
+    callback_urls: tuple[str, ...] = ("http://localhost:3000/callback",)
+    sender_email: str = "loyalty@shop.example"
+    """Address that e-mails come from; to be verified in SES."""
+    alarm_email: str | None = None
+    time_zone: str = default_program().time_zone
+    """The program's zone, in which reminders go out from 9 to 20."""
+
+    def __post_init__(self) -> None:
+        if self.stage not in get_args(Stage):
+            raise OptionError(f"stage must be one of {', '.join(get_args(Stage))}, not {self.stage!r}")
+        if (self.issuer is None) != (not self.audiences):
+            raise OptionError("issuer and audiences belong together: give both, or neither for a Cognito user pool")
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether data outlives the stack."""
+        return self.stage == "prod"
+
+    @classmethod
+    def of(cls, node: Node) -> Self:
+        """The options in a construct's context; lists are separated by commas. Raises OptionError."""
+        given: dict[str, Any] = {name: node.try_get_context(name) for name in cls.__dataclass_fields__}
+        lists = {name for name, field in cls.__dataclass_fields__.items() if field.type == tuple[str, ...]}
+        chosen: dict[str, Any] = {
+            name: _words(value) if name in lists else value for name, value in given.items() if value
+        }
+        return cls(**chosen)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())

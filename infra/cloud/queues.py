@@ -1,0 +1,74 @@
+"""Where work waits, and where it ends up when it keeps failing."""
+
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.cloud.needs import WORKER_SECONDS_MAX
+from shared.domain import webhooks
+
+ATTEMPTS_MAX = 5
+LETTERS_DAYS = 14
+VISIBILITY_SECONDS = 6 * WORKER_SECONDS_MAX
+"""Lambda's own advice: six times what a worker may take, so that a throttled batch is not handed out twice."""
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The queues of expiry runs and of webhooks, and a dead-letter queue for each way that work comes in."""
+
+    expiry: sqs.Queue
+    webhooks: sqs.Queue
+    expiry_letters: sqs.Queue
+    webhook_letters: sqs.Queue
+    stream_letters: sqs.Queue
+    schedule_letters: sqs.Queue
+
+    @property
+    def dead_letters(self) -> dict[str, sqs.Queue]:
+        """The queues that ought to be empty, by what they catch."""
+        return {
+            "expiry": self.expiry_letters,
+            "webhook": self.webhook_letters,
+            "stream": self.stream_letters,
+            "schedule": self.schedule_letters,
+        }
+
+
+def add_queues(scope: Construct) -> Queues:
+    """All queues: encrypted, and closed to plain HTTP."""
+    letters = {name: _letters(scope, name) for name in ("Expiry", "Webhook", "Stream", "Schedule")}
+    return Queues(
+        expiry=_queue(scope, "Expiry", letters["Expiry"], ATTEMPTS_MAX),
+        webhooks=_queue(scope, "Webhook", letters["Webhook"], webhooks.ATTEMPTS_MAX),
+        expiry_letters=letters["Expiry"],
+        webhook_letters=letters["Webhook"],
+        stream_letters=letters["Stream"],
+        schedule_letters=letters["Schedule"],
+    )
+
+
+def _queue(scope: Construct, name: str, letters: sqs.Queue, attempts_max: int) -> sqs.Queue:
+    return sqs.Queue(
+        scope,
+        f"{name}Queue",
+        dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=attempts_max, queue=letters),
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(LETTERS_DAYS),
+        visibility_timeout=Duration.seconds(VISIBILITY_SECONDS),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def _letters(scope: Construct, name: str) -> sqs.Queue:
+    return sqs.Queue(
+        scope,
+        f"{name}DeadLetters",
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(LETTERS_DAYS),
+        removal_policy=RemovalPolicy.DESTROY,
+    )

@@ -1,0 +1,141 @@
+"""The same stack on one machine: MiniStack is started, and takes the template that the cloud would get."""
+
+import io
+import json
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from infra.app import synthesize
+from infra.emulator_gaps import bridged
+from infra.local import engine
+from infra.local.environment import REGION
+from infra.local.errors import LocalError
+
+ACCOUNT = "000000000000"
+ENGINE_SETTINGS: Mapping[str, str] = {
+    "AUTH": "true",  # IAM decides, as in the cloud
+    # Functions find their engine there, whatever this machine calls itself.
+    "MINISTACK_HOST": engine.LOOPBACK,
+}
+DEPLOY_SECONDS_MAX = 60
+_POLL_SECONDS = 0.2
+_BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+_BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+_BOOTSTRAP_VERSION = "30"
+_TEMPLATE_KEY = "template.json"
+_CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+_CLIENT = Config(connect_timeout=2, read_timeout=DEPLOY_SECONDS_MAX, retries={"total_max_attempts": 2})
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A running stack: the engine's endpoint, the API's address, what the stack puts out and what it is made of."""
+
+    endpoint: str
+    url: str
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    """Physical ids, by logical ids."""
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has a class for each service
+        """A client of the engine with every right."""
+        return _client(self.endpoint, service)
+
+
+def deploy_local(context: Mapping[str, str]) -> int:
+    """Deploy, say where, and keep it up until Ctrl-C."""
+    with deployed(context) as deployment:
+        print(f"the stack answers at {deployment.url}")
+        for name, value in deployment.outputs.items():
+            print(f"  {name}: {value}")
+        print(f"AWS services of this machine: {deployment.endpoint}\nCtrl-C stops it")
+        try:
+            while True:
+                time.sleep(1)
+        except KeyboardInterrupt:
+            print("stopping")
+    return 0
+
+
+@contextmanager
+def deployed(context: Mapping[str, str]) -> Iterator[Deployment]:
+    """The stack for as long as the block lasts. Raises LocalError when it cannot be deployed."""
+    with tempfile.TemporaryDirectory(prefix="loyalty-") as name:
+        folder = Path(name)
+        stack = synthesize(folder / "cdk.out", **context)
+        with engine.running("ministack", folder, keep=False, settings=ENGINE_SETTINGS) as started:
+            _upload(started.endpoint, folder / "cdk.out", stack)
+            yield _deploy(started.endpoint, stack)
+
+
+def _upload(endpoint: str, assembly: Path, stack: str) -> None:
+    """What `cdk bootstrap` leaves in an account, and the assets of one stack."""
+    storage = _client(endpoint, "s3")
+    storage.create_bucket(Bucket=_BUCKET)
+    _client(endpoint, "ssm").put_parameter(Name=_BOOTSTRAP_PARAMETER, Value=_BOOTSTRAP_VERSION, Type="String")
+    template = json.loads((assembly / f"{stack}.template.json").read_text())
+    storage.put_object(Bucket=_BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(bridged(template)).encode())
+    for asset in json.loads((assembly / f"{stack}.assets.json").read_text())["files"].values():
+        if asset["source"]["packaging"] != "zip":
+            continue
+        content = _zipped(assembly / asset["source"]["path"])
+        for destination in asset["destinations"].values():
+            storage.put_object(Bucket=_BUCKET, Key=destination["objectKey"], Body=content)
+
+
+def _deploy(endpoint: str, stack: str) -> Deployment:
+    client = _client(endpoint, "cloudformation")
+    address = f"{endpoint}/{_BUCKET}/{_TEMPLATE_KEY}"
+    client.create_stack(StackName=stack, TemplateURL=address, Capabilities=_CAPABILITIES, OnFailure="DO_NOTHING")
+    deadline = time.monotonic() + DEPLOY_SECONDS_MAX
+    while time.monotonic() < deadline:
+        description = client.describe_stacks(StackName=stack)["Stacks"][0]
+        if description["StackStatus"] == "CREATE_COMPLETE":
+            return _deployment(endpoint, description, client.describe_stack_resources(StackName=stack))
+        if description["StackStatus"] != "CREATE_IN_PROGRESS":
+            break
+        time.sleep(_POLL_SECONDS)
+    events = client.get_paginator("describe_stack_events").paginate(StackName=stack).build_full_result()["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+    reasons = [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed]
+    raise LocalError("the stack was not made: " + ("; ".join(reasons) or "it took too long"))
+
+
+def _deployment(endpoint: str, description: Any, resources: Any) -> Deployment:  # noqa: ANN401
+    found = {one["LogicalResourceId"]: one for one in resources["StackResources"]}
+    [api] = [one["PhysicalResourceId"] for one in found.values() if one["ResourceType"] == "AWS::ApiGatewayV2::Api"]
+    return Deployment(
+        endpoint=endpoint,
+        # By path: the name that AWS would give it resolves on few machines.
+        url=f"{endpoint}/_aws/execute-api/{api}",
+        outputs={one["OutputKey"]: one["OutputValue"] for one in description.get("Outputs", ())},
+        resources={name: one["PhysicalResourceId"] for name, one in found.items()},
+    )
+
+
+def _zipped(folder: Path) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+    return content.getvalue()
+
+
+def _client(endpoint: str, service: str) -> Any:  # noqa: ANN401
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=endpoint,
+        config=_CLIENT,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - an emulator takes any
+    )

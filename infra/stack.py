@@ -1,0 +1,76 @@
+"""The service on AWS, put together from its parts in `infra/cloud`."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ses as ses
+from constructs import Construct
+
+from infra.cloud import needs
+from infra.cloud.api import add_api
+from infra.cloud.checks import explain
+from infra.cloud.data import DUE_SHARDS, Data, add_data
+from infra.cloud.events import add_event_bus
+from infra.cloud.functions import Builder, Resource
+from infra.cloud.identity import add_identity
+from infra.cloud.operations import Watched, add_operations
+from infra.cloud.options import Options
+from infra.cloud.queues import Queues, add_queues
+from infra.cloud.triggers import add_queue_workers, add_schedules, add_stream_reader
+
+
+class LoyaltyStack(Stack):
+    """One deployment of the service."""
+
+    def __init__(self, scope: Construct, id_: str, options: Options, **properties: Any) -> None:  # noqa: ANN401
+        super().__init__(scope, id_, termination_protection=options.is_kept, **properties)
+        data, queues = add_data(self, options), add_queues(self)
+        bus = add_event_bus(self, options)
+        sender = ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(options.sender_email))
+        settings = {
+            "LOYALTY_TABLE": data.loyalty.table_name,
+            "PEOPLE_TABLE": data.people.table_name,
+            "IDENTITY_KEY_SECRET_ID": data.identity_secret.secret_arn,
+            "DUE_SHARDS": str(DUE_SHARDS),
+            "EXPIRY_QUEUE_URL": queues.expiry.queue_url,
+            "WEBHOOK_QUEUE_URL": queues.webhooks.queue_url,
+            "WEBHOOK_TARGETS": "public",
+            "EVENT_BUS": bus.event_bus_name,
+            "SENDER_EMAIL": options.sender_email,
+        }
+        resources = _resources(self, data, queues, bus.event_bus_arn, sender.email_identity_arn)
+        builder = Builder(self, options, resources, settings)
+        functions, document = builder.all(), builder.document()
+        identity = add_identity(self, options, builder)
+        api = add_api(self, functions, document, identity, options)
+        add_schedules(self, functions, queues, options)
+        add_queue_workers(self, functions, queues)
+        add_stream_reader(self, functions["notify"], data, queues)
+        topic = add_operations(self, Watched(functions, api, data, queues), options)
+        outputs = {"Url": api.api_endpoint, "AlarmTopic": topic.topic_arn, **identity.outputs}
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
+        explain(self)
+
+
+def _resources(stack: Stack, data: Data, queues: Queues, bus_arn: str, sender_arn: str) -> dict[str, Resource]:
+    """What `needs` names, as the stack has it."""
+    arns = {
+        needs.LOYALTY: data.loyalty.table_arn,
+        needs.HISTORY: f"{data.loyalty.table_arn}/index/history",
+        needs.DUE: f"{data.loyalty.table_arn}/index/due",
+        needs.STREAM: data.loyalty.table_stream_arn or "",
+        needs.PEOPLE: data.people.table_arn,
+        needs.IDENTITY_SECRET: data.identity_secret.secret_arn,
+        needs.EXPIRY_QUEUE: queues.expiry.queue_arn,
+        needs.WEBHOOK_QUEUE: queues.webhooks.queue_arn,
+        needs.STREAM_LETTERS: queues.stream_letters.queue_arn,
+        needs.SCHEDULE_LETTERS: queues.schedule_letters.queue_arn,
+        needs.EVENT_BUS: bus_arn,
+        needs.SENDER: sender_arn,
+    }
+    only_for_tables = {"StringEquals": {"kms:ViaService": f"dynamodb.{stack.region}.amazonaws.com"}}
+    return {
+        **{name: Resource(arn, {}) for name, arn in arns.items()},
+        needs.PEOPLE_KEY: Resource(data.people_key.key_arn, only_for_tables),
+    }

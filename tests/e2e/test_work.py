@@ -1,0 +1,105 @@
+"""What happens without anybody asking: the stream, the schedules, the queue and its dead letters."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from tests.e2e.world import Deployed, eventually
+from tests.infra.cloud.stories import enrolled, ok
+
+
+def test_a_member_who_joins_is_written_to_and_the_bus_hears_of_it(world: Deployed) -> None:
+    heard = _listening_on_the_bus(world)
+    address = f"{uuid4().hex}@example.com"
+    member_id = enrolled(world, email=address)
+    eventually(lambda: world.mails_to(address) == 1)
+    event = eventually(lambda: next((one for one in heard() if one["detail"]["member_id"] == member_id), None))
+    assert (event["source"], event["detail-type"], event["detail"]["sequence"]) == ("loyalty", "member.enrolled", 1)
+
+
+def test_a_ledger_entry_that_cannot_be_read_keeps_nobody_else_from_being_told(world: Deployed) -> None:
+    poison = {"pk": {"S": f"POISON#{uuid4().hex}"}, "sk": {"S": "X"}, "type": {"S": "earn"}, "body": {"S": "{"}}
+    world.put_item(poison)
+    address = f"{uuid4().hex}@example.com"
+    enrolled(world, email=address)
+    eventually(lambda: world.mails_to(address) == 1)
+
+
+def test_the_schedule_books_what_has_expired(world: Deployed) -> None:
+    member_id = _member_with_expired_points(world)
+    assert "expiry" not in _entry_types(world, member_id)
+    _run_schedule_now(world, "expire")
+    eventually(lambda: "expiry" in _entry_types(world, member_id))
+
+
+def test_a_message_that_cannot_be_worked_ends_in_the_dead_letters_while_the_others_pass(world: Deployed) -> None:
+    member_id = _member_with_expired_points(world)
+    due = world.item(f"MEMBER#{member_id}", "ACCOUNT")["due_pk"]["S"].split("#")
+    good = {"on": due[1], "shard": int(due[2]), "now": world.now().isoformat()}
+    queues = world.deployment.client("sqs")
+    queue = world.resource("ExpiryQueue")
+    queues.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    poison = {"on": "never", "mark": uuid4().hex}
+    bodies = [json.dumps(poison), json.dumps(good)]
+    entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+    queues.send_message_batch(QueueUrl=queue, Entries=entries)
+    eventually(lambda: "expiry" in _entry_types(world, member_id))
+    letters = _reading(world, world.resource("ExpiryDeadLetters"))
+    eventually(lambda: poison in letters())
+    assert good not in letters()
+
+
+def _member_with_expired_points(world: Deployed) -> str:
+    """A member whose welcome points ended two days ago: what is stored is dated back, as nobody can wait."""
+    member_id = enrolled(world)
+    account, entry = (dict(world.item(f"MEMBER#{member_id}", sk)) for sk in ("ACCOUNT", "ENROLL"))
+    [ends_on] = json.loads(account["state"]["S"])["lots"]
+    today = world.now().date()
+    ended_on, due_on = ((today - timedelta(days=days)).isoformat() for days in (2, 1))
+    shard = account["due_pk"]["S"].rsplit("#", 1)[1]
+    account["state"] = {"S": account["state"]["S"].replace(ends_on, ended_on)}
+    world.put_item({**account, "due_pk": {"S": f"DUE#{due_on}#{shard}"}})
+    world.put_item({**entry, "body": {"S": entry["body"]["S"].replace(ends_on, ended_on)}})
+    return member_id
+
+
+def _entry_types(world: Deployed, member_id: str) -> set[str]:
+    return {entry["type"] for entry in ok(world, "GET", f"/v1/members/{member_id}/entries")["items"]}
+
+
+def _run_schedule_now(world: Deployed, function: str) -> None:
+    """Another schedule with the very same target, due at once."""
+    scheduler = world.deployment.client("scheduler")
+    schedules = [scheduler.get_schedule(Name=one["Name"]) for one in scheduler.list_schedules()["Schedules"]]
+    [target] = [one["Target"] for one in schedules if one["Target"]["Arn"].endswith(f"-{function}")]
+    scheduler.create_schedule(
+        Name=f"now-{uuid4().hex}",
+        ScheduleExpression=f"at({(world.now() - timedelta(seconds=1)):%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target=target,
+    )
+
+
+def _listening_on_the_bus(world: Deployed) -> Callable[[], list[Any]]:
+    events, name = world.deployment.client("events"), f"e2e-{uuid4().hex}"
+    bus = world.resource("EventBus")
+    created = world.deployment.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    attributes = world.deployment.client("sqs").get_queue_attributes(QueueUrl=created, AttributeNames=["QueueArn"])
+    events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps({"source": ["loyalty"]}))
+    target = {"Id": "queue", "Arn": attributes["Attributes"]["QueueArn"]}
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
+    return _reading(world, created)
+
+
+def _reading(world: Deployed, queue: str) -> Callable[[], list[Any]]:
+    """All that has come to a queue so far."""
+    client, found = world.deployment.client("sqs"), list[Any]()
+
+    def read() -> list[Any]:
+        messages = client.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        found.extend(json.loads(message["Body"]) for message in messages)
+        return found
+
+    return read

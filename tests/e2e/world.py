@@ -1,0 +1,200 @@
+"""Stories told to a deployed stack: through its HTTP address, and by what AWS itself would call its functions with."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+from zlib import crc32
+
+import httpx
+
+from infra.cloud import needs
+from infra.cloud.data import DUE_SHARDS
+from infra.deploy_local import ACCOUNT, Deployment
+from infra.local.environment import REGION
+from tests.e2e.issuer import Provider
+from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, enrolled, hold
+
+ANSWER_SECONDS_MAX = 20
+WAIT_SECONDS_MAX = 60
+PAUSE_SECONDS = 0.2
+ENROLLED_MAX = 100
+RUN_DAYS_AGO = 45
+# Each in a shard of its own: whoever settles one shard leaves the others as they are.
+HOLDERS = ("earn", "enroll", "expire")
+
+
+class Deployed:
+    """A deployed stack as a world for stories. Its clock is everybody's."""
+
+    moves_time = False
+
+    def __init__(self, deployment: Deployment, provider: Provider) -> None:
+        self.deployment = deployment
+        self.provider = provider
+        self._http = httpx.Client(base_url=deployment.url, timeout=ANSWER_SECONDS_MAX)
+        self._lambda = deployment.client("lambda")
+        self._database = deployment.client("dynamodb")
+        self._holders: dict[str, str] = {}
+        self._lapsed_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        scope: str | None = STOREFRONT,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+    ) -> Reply:
+        given = dict(headers or {})
+        if token or scope:
+            given["Authorization"] = f"Bearer {token or self.provider.token(scope or '')}"
+        answer = self._http.request(method, path, json=body, headers=given)
+        return Reply(answer.status_code, answer.headers, answer.json() if answer.content else None)
+
+    def preflight(self, path: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers of the answer to a browser that asks whether it may call."""
+        return self._http.request("OPTIONS", path, headers=dict(headers)).headers
+
+    def invoke(self, function: str, event: Any) -> Any:
+        answer = self._lambda.invoke(FunctionName=self.name_of(function), Payload=json.dumps(event))
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def pass_days(self, days: int) -> None:
+        raise NotImplementedError(f"nobody can wait for {days} days")
+
+    def item(self, pk: str, sk: str) -> Item:
+        key = {"pk": {"S": pk}, "sk": {"S": sk}}
+        item: Item = self._database.get_item(TableName=self.resource("Loyalty"), Key=key)["Item"]
+        return item
+
+    def put_item(self, item: Mapping[str, Any]) -> None:
+        """Write past the functions."""
+        self._database.put_item(TableName=self.resource("Loyalty"), Item=item)
+
+    def note_runs(self) -> None:
+        """Let the schedules have run a while ago: a first run would look over a year back."""
+        on = (self.now() - timedelta(days=RUN_DAYS_AGO)).date().isoformat()
+        for run in ("EXPIRY", "REMINDERS"):
+            self.put_item({"pk": {"S": "SCHEDULE"}, "sk": {"S": run}, "on": {"S": on}})
+
+    def prepare_holds(self) -> None:
+        """Hold the limited reward for a member in a shard of their own for each of HOLDERS."""
+        wanted = dict(enumerate(HOLDERS))
+        for _ in range(ENROLLED_MAX):
+            if not wanted:
+                break
+            member_id = enrolled(self)
+            function = wanted.pop(crc32(member_id.encode()) % DUE_SHARDS, None)
+            if function:
+                hold(self, member_id)
+                self._holders[function] = member_id
+        self._lapsed_at = time.monotonic() + HOLD_MINUTES * 60 + 1
+
+    def member_with_lapsed_hold(self, function: str) -> str:
+        time.sleep(max(0, self._lapsed_at - time.monotonic()))
+        return self._holders[function]
+
+    @contextmanager
+    def refusing_mail(self) -> Iterator[None]:
+        with self.without("notify", "ses:SendEmail"):
+            yield
+
+    def mails_to(self, address: str) -> int:
+        return sum(address in str(mail) for mail in self.mails())
+
+    def mails(self) -> list[Any]:
+        """Every e-mail that was sent."""
+        answer = httpx.get(f"{self.deployment.endpoint}/_ministack/ses/messages", timeout=ANSWER_SECONDS_MAX)
+        return [mail for mails in answer.json()["messages"].values() for mail in mails]
+
+    @contextmanager
+    def without(self, function: str, action: str, resource: str | None = None) -> Iterator[None]:
+        """A function without one action, on one resource or on all; started anew."""
+        iam = self.deployment.client("iam")
+        role = self._lambda.get_function_configuration(FunctionName=self.name_of(function))["Role"].rsplit("/", 1)[1]
+        [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        less = {**policy, "Statement": [_without(one, action, resource) for one in policy["Statement"]]}
+        assert less != policy, f"{function} has no {action} on {resource}"
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(less))
+        self.start_anew(function)
+        try:
+            yield
+        finally:
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+            self.start_anew(function)
+
+    def start_anew(self, function: str) -> None:
+        """Forget what a function's environment remembers: a changed setting has it made anew."""
+        name = self.name_of(function)
+        seconds = self._lambda.get_function_configuration(FunctionName=name)["Timeout"]
+        self._lambda.update_function_configuration(FunctionName=name, Timeout=seconds + 1)
+
+    def name_of(self, function: str) -> str:
+        """What a function is called in the stack."""
+        return f"loyalty-dev-{function}"
+
+    def arn_of(self, granted_on: str) -> str:
+        """The ARN of what grants call by a name."""
+        table, _, index = granted_on.partition("/")
+        here = f"{REGION}:{ACCOUNT}"
+        tables = {needs.LOYALTY: "Loyalty", needs.PEOPLE: "People"}
+        queues = {needs.EXPIRY_QUEUE: "ExpiryQueue", needs.WEBHOOK_QUEUE: "WebhookQueue"}
+        if table in tables:
+            return f"arn:aws:dynamodb:{here}:table/{self.resource(tables[table])}" + (f"/{index}" if index else "")
+        if granted_on in queues:
+            return f"arn:aws:sqs:{here}:{self.resource(queues[granted_on]).rsplit('/', 1)[1]}"
+        others = {
+            needs.EVERYTHING: "*",
+            needs.EVENT_BUS: f"arn:aws:events:{here}:event-bus/{self.resource('EventBus')}",
+            needs.IDENTITY_SECRET: f"arn:aws:secretsmanager:{here}:secret:{self.resource('IdentityKey')}-??????",
+            needs.SENDER: "*",  # as the emulator has it
+        }
+        return others[granted_on]
+
+    def resource(self, name: str) -> str:
+        """The physical id of the one resource whose logical id begins with a name and a hash."""
+        [found] = [
+            physical
+            for logical, physical in self.deployment.resources.items()
+            if logical.startswith(name) and len(logical) == len(name) + 8
+        ]
+        return found
+
+
+def eventually(what: Callable[[], Any], seconds_max: float = WAIT_SECONDS_MAX) -> Any:
+    """What becomes true, as soon as it does."""
+    deadline = time.monotonic() + seconds_max
+    while not (found := what()) and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+    assert found, f"did not happen within {seconds_max} seconds"
+    return found
+
+
+def _without(statement: Mapping[str, Any], action: str, resource: str | None) -> Mapping[str, Any]:
+    actions, resources = statement["Action"], statement["Resource"]
+    listed = [actions] if isinstance(actions, str) else actions
+    if action not in listed or (resource is not None and resource != resources):
+        return statement
+    # A statement without actions is not valid: this one allows what nobody does.
+    left = [one for one in listed if one not in {action, f"{action}Batch"}]
+    return {**statement, "Action": left or ["dynamodb:ListImports"]}

@@ -1,0 +1,233 @@
+"""Stories told in this process: the functions on moto, every request to AWS noted with the function that made it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import boto3
+import botocore.client
+from botocore.exceptions import ClientError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+
+from infra import openapi, tables
+from infra.cloud.needs import (
+    DUE,
+    EVENT_BUS,
+    EVERYTHING,
+    EXPIRY_QUEUE,
+    HISTORY,
+    IDENTITY_SECRET,
+    LOYALTY,
+    PEOPLE,
+    SENDER,
+    WEBHOOK_QUEUE,
+)
+from infra.local.engine import create_table_request
+from shared import clock, dynamo, settings, store, webhooks
+from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, enrolled, hold
+
+REGION = "us-east-1"
+START = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
+SENDER_ADDRESS = "loyalty@shop.example"
+_TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
+_SERVICES = {
+    "SendMessageBatch": ("sqs:SendMessage", None),
+    "ChangeMessageVisibility": ("sqs:ChangeMessageVisibility", WEBHOOK_QUEUE),
+    "PutEvents": ("events:PutEvents", EVENT_BUS),
+    "SendEmail": ("ses:SendEmail", SENDER),
+    "Publish": ("sns:Publish", EVERYTHING),
+    "GetSecretValue": ("secretsmanager:GetSecretValue", IDENTITY_SECRET),
+}
+
+
+class Use(NamedTuple):
+    """One action on one resource; `key` is the partition key, where the resource is a table."""
+
+    function: str
+    action: str
+    on: str
+    key: str = ""
+
+
+class InProcess:
+    """A world whose clock can be moved, and that notes what functions ask of AWS in `uses`."""
+
+    moves_time = True
+
+    def __init__(self) -> None:
+        self.uses: set[Use] = set()
+        self.settings_read: set[tuple[str, str]] = set()
+        self._now = START
+        self._function = ""
+        self._running = ""
+        self._refuses_mail = False
+        clock.use(self.now)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        scope: str | None = STOREFRONT,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        claims = {"scope": scope, "client_id": "story", "sub": "story"}
+        event = {
+            "version": "2.0",
+            "rawPath": path,
+            "rawQueryString": "",
+            "headers": {"content-type": "application/json", **{k.lower(): v for k, v in (headers or {}).items()}},
+            "requestContext": {
+                "http": {"method": method, "path": path},
+                "stage": "$default",
+                "authorizer": {"jwt": {"claims": claims}} if scope else {},
+            },
+            "body": None if body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        answer = self.invoke(_function_of(method, path), event)
+        return Reply(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+    def invoke(self, function: str, event: Any) -> Any:
+        if function != self._running:
+            start_cold()
+            self._running = function
+        self._function = function
+        try:
+            return import_module(f"functions.{function}").handler(event, None)
+        except ClientError as error:
+            raise AssertionError(str(error)) from error
+        finally:
+            self._function = ""
+
+    def now(self) -> datetime:
+        return self._now
+
+    def pass_days(self, days: int) -> None:
+        self._now += timedelta(days=days)
+        note_runs(self._now - timedelta(days=1))
+
+    def item(self, pk: str, sk: str) -> Item:
+        key = {"pk": {"S": pk}, "sk": {"S": sk}}
+        return boto3.client("dynamodb").get_item(TableName="loyalty", Key=key)["Item"]
+
+    def member_with_lapsed_hold(self, function: str) -> str:  # noqa: ARG002 - there are enough for all
+        member_id = enrolled(self)
+        hold(self, member_id)
+        self._now += timedelta(minutes=HOLD_MINUTES + 1)
+        return member_id
+
+    @contextmanager
+    def refusing_mail(self) -> Iterator[None]:
+        self._refuses_mail = True
+        yield
+        self._refuses_mail = False
+
+    def mails_to(self, address: str) -> int:
+        sent = ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages
+        return sum(address in message.destinations["ToAddresses"] for message in sent)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note every request of every client, whoever made it and when."""
+        ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - all pass here
+
+        def noted(client: Any, operation: str, params: Mapping[str, Any]) -> Any:
+            if self._function:
+                self.uses.update(Use(self._function, *use) for use in _uses(operation, params))
+            if operation == "SendEmail" and self._refuses_mail:
+                raise ClientError({"Error": {"Code": "AccessDeniedException"}}, operation)
+            return ask(client, operation, params)
+
+        def read(name: str) -> str:
+            self.settings_read.add((self._function, name))
+            return required(name)
+
+        required = settings._required  # noqa: SLF001 - every setting is read by it
+        with (
+            patch.object(botocore.client.BaseClient, "_make_api_call", noted),
+            patch.object(settings, "_required", read),
+        ):
+            yield
+
+
+def make_everything() -> dict[str, str]:
+    """Make on moto what the functions use; the settings that lead there."""
+    database = boto3.client("dynamodb")
+    for table in (tables.LOYALTY, tables.PEOPLE):
+        database.create_table(**create_table_request(table))
+    note_runs(START)
+    queues = {
+        name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in (EXPIRY_QUEUE, WEBHOOK_QUEUE)
+    }
+    boto3.client("events").create_event_bus(Name="loyalty")
+    _verify_sender()
+    secret = boto3.client("secretsmanager").create_secret(Name="identity", SecretString="00" * 32)
+    return {
+        "LOYALTY_TABLE": LOYALTY,
+        "PEOPLE_TABLE": PEOPLE,
+        "DUE_SHARDS": "4",
+        "EXPIRY_QUEUE_URL": queues[EXPIRY_QUEUE],
+        "WEBHOOK_QUEUE_URL": queues[WEBHOOK_QUEUE],
+        "WEBHOOK_TARGETS": "anywhere",
+        "EVENT_BUS": "loyalty",
+        "SENDER_EMAIL": SENDER_ADDRESS,
+        "IDENTITY_KEY_SECRET_ID": secret["ARN"],
+    }
+
+
+def note_runs(at: datetime) -> None:
+    """Let the schedules have run at an instant: a first run would look over a year back."""
+    for run in ("EXPIRY", "REMINDERS"):
+        item = {"pk": {"S": "SCHEDULE"}, "sk": {"S": run}, "on": {"S": at.date().isoformat()}}
+        boto3.client("dynamodb").put_item(TableName=LOYALTY, Item=item)
+
+
+def _verify_sender() -> None:
+    boto3.client("ses").verify_email_identity(EmailAddress=SENDER_ADDRESS)
+
+
+def start_cold() -> None:
+    """Forget what an execution environment remembers: another function's has none of it."""
+    for remembered in (dynamo.client, *vars(settings).values()):
+        if hasattr(remembered, "cache_clear"):
+            remembered.cache_clear()
+    store.forget_program()
+    webhooks.forget()
+
+
+def _function_of(method: str, path: str) -> str:
+    """The most particular route's function."""
+    found = [route for route in openapi.routes() if route.method == method and _fits(route.path, path)]
+    return min(found, key=lambda route: route.path.count("{")).function
+
+
+def _fits(template: str, path: str) -> bool:
+    parts, given = template.split("/"), path.split("/")
+    return len(parts) == len(given) and all(
+        part.startswith("{") or part == one for part, one in zip(parts, given, strict=True)
+    )
+
+
+def _uses(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    if operation in {"TransactWriteItems", "TransactGetItems"}:
+        for item in params["TransactItems"]:
+            [(kind, request)] = item.items()
+            key = request.get("Key") or request["Item"]
+            yield f"dynamodb:{_TRANSACTED[kind]}", request["TableName"], key["pk"]["S"]
+    elif operation in {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}:
+        key = params.get("Key") or params["Item"]
+        yield f"dynamodb:{operation}", params["TableName"], key["pk"]["S"]
+    elif operation == "Query":
+        index = {"history": HISTORY, "due": DUE}.get(params.get("IndexName", ""))
+        key = "" if index else params["ExpressionAttributeValues"][":pk"]["S"]
+        yield "dynamodb:Query", index or params["TableName"], key
+    else:
+        action, resource = _SERVICES[operation]
+        yield action, resource or params["QueueUrl"].rsplit("/", 1)[1], ""

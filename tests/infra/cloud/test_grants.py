@@ -1,0 +1,107 @@
+"""Each function is granted what its code does: nothing missing, nothing unused."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+
+import pytest
+from moto import mock_aws
+
+from infra.cloud import assets
+from infra.cloud.needs import IDENTITY_SECRET, NEEDS, Grant
+from shared import clock
+from tests.infra.cloud.in_process import REGION, InProcess, Use, make_everything, start_cold
+from tests.infra.cloud.stories import STORIES, prepare
+
+BY_AWS = frozenset(
+    {
+        # DynamoDB and Lambda ask for these in the function's name; moto does not.
+        ("kms:Decrypt", "people-key"),
+        ("sqs:ReceiveMessage", "expiry-queue"),
+        ("sqs:DeleteMessage", "expiry-queue"),
+        ("sqs:GetQueueAttributes", "expiry-queue"),
+        ("sqs:ReceiveMessage", "webhook-queue"),
+        ("sqs:DeleteMessage", "webhook-queue"),
+        ("sqs:GetQueueAttributes", "webhook-queue"),
+        ("sqs:SendMessage", "schedule-dead-letters"),
+        ("sqs:SendMessage", "stream-dead-letters"),
+        ("dynamodb:DescribeStream", "loyalty/stream"),
+        ("dynamodb:GetRecords", "loyalty/stream"),
+        ("dynamodb:GetShardIterator", "loyalty/stream"),
+        ("dynamodb:ListStreams", "*"),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[InProcess]:
+    """A world in which all stories have been told."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in {
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
+            "POWERTOOLS_SERVICE_NAME": "loyalty",
+        }.items():
+            patch.setenv(name, value)
+        for name, value in make_everything().items():
+            patch.setenv(name, value)
+        world = InProcess()
+        with world.noting():
+            prepare(world)
+            for story in STORIES.values():
+                story(world)
+        yield world
+        clock.use(lambda: datetime.now(UTC))
+        start_cold()
+
+
+def test_every_function_has_its_entry_and_its_story() -> None:
+    assert set(NEEDS) == set(STORIES) == set(assets.function_names())
+
+
+@pytest.mark.parametrize("function", sorted(NEEDS))
+def test_nothing_that_a_function_does_is_missing_from_its_grants(function: str, told: InProcess) -> None:
+    done = {use for use in told.uses if use.function == function}
+    assert {use for use in done if not any(_is_allowed(use, grant) for grant in NEEDS[function].grants)} == set()
+
+
+@pytest.mark.parametrize("function", sorted(NEEDS))
+def test_no_action_is_granted_that_a_function_does_not_use(function: str, told: InProcess) -> None:
+    used = {(use.action, use.on) for use in told.uses if use.function == function}
+    granted = {(action, grant.on) for grant in NEEDS[function].grants for action in grant.actions}
+    assert granted - used - BY_AWS == set()
+
+
+@pytest.mark.parametrize("function", sorted(NEEDS))
+def test_no_keys_are_granted_that_a_function_does_not_use(function: str, told: InProcess) -> None:
+    unused = {
+        (grant.actions, pattern)
+        for grant in NEEDS[function].grants
+        for pattern in grant.keys
+        if not any(
+            use.function == function and _is_allowed(use, Grant(grant.actions, grant.on, (pattern,)))
+            for use in told.uses
+        )
+    }
+    assert not unused
+
+
+@pytest.mark.parametrize("function", sorted(NEEDS))
+def test_a_function_is_given_the_settings_that_it_reads(function: str, told: InProcess) -> None:
+    read = {name for reader, name in told.settings_read if reader == function}
+    if any(use.function == function and use.on == IDENTITY_SECRET for use in told.uses):
+        read.add("IDENTITY_KEY_SECRET_ID")
+    assert read == set(NEEDS[function].settings)
+
+
+def test_what_names_no_resource_says_why() -> None:
+    grants = [grant for needs in NEEDS.values() for grant in needs.grants]
+    assert all(grant.reason for grant in grants if grant.on == "*")
+    assert not any("*" in action or action == "dynamodb:Scan" for grant in grants for action in grant.actions)
+
+
+def _is_allowed(use: Use, grant: Grant) -> bool:
+    fits = not grant.keys or any(fnmatchcase(use.key, pattern) for pattern in grant.keys)
+    return use.action in grant.actions and use.on == grant.on and fits

@@ -1,0 +1,152 @@
+"""What the template must say, whatever else it says."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import openapi
+from infra.app import synthesize
+from infra.cloud import assets
+from infra.cloud.needs import NEEDS
+
+LAYER_MB_MAX = 40
+SYNTHESIS_SECONDS_MAX = 60
+
+Resources = Mapping[str, Mapping[str, Any]]
+
+
+class Template:
+    """A synthesized stack."""
+
+    def __init__(self, folder: Path, **context: str) -> None:
+        self.folder = folder
+        name = synthesize(folder, **context)
+        self.path = folder / f"{name}.template.json"
+        self.resources: Resources = json.loads(self.path.read_text())["Resources"]
+
+    def of(self, type_: str) -> list[Mapping[str, Any]]:
+        """The resources of a type."""
+        return [resource for resource in self.resources.values() if resource["Type"] == type_]
+
+    def properties(self, type_: str) -> list[Mapping[str, Any]]:
+        """What the resources of a type are like."""
+        return [resource["Properties"] for resource in self.of(type_)]
+
+
+@pytest.fixture(scope="module")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("prod"), stage="prod")
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    issuer = {"issuer": "https://login.example", "audiences": "loyalty, till"}
+    return Template(tmp_path_factory.mktemp("dev"), stage="dev", allowed_origins="https://shop.example", **issuer)
+
+
+def test_tables_are_backed_up_protected_and_outlive_the_stack(prod: Template) -> None:
+    tables = prod.of("AWS::DynamoDB::Table")
+    assert len(tables) == 2
+    for table in tables:
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["Properties"]["DeletionProtectionEnabled"]
+        assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+
+
+def test_personal_data_is_encrypted_under_a_key_of_its_own(prod: Template) -> None:
+    keys = [
+        table.get("SSESpecification", {}).get("KMSMasterKeyId") for table in prod.properties("AWS::DynamoDB::Table")
+    ]
+    assert sum(key is not None for key in keys) == 1
+    [key] = prod.of("AWS::KMS::Key")
+    assert key["Properties"]["EnableKeyRotation"]
+    assert key["DeletionPolicy"] == "Retain"
+    [secret] = prod.of("AWS::SecretsManager::Secret")
+    assert secret["DeletionPolicy"] == "Retain"
+
+
+def test_routes_and_scopes_are_those_of_the_document(prod: Template) -> None:
+    routes = {route["RouteKey"]: route for route in prod.properties("AWS::ApiGatewayV2::Route")}
+    documented = {f"{route.method} {route.path}": route.scopes for route in openapi.routes()}
+    assert set(routes) == {*documented, f"GET {openapi.DOCUMENT_PATH}", "$default"}
+    for key, scopes in documented.items():
+        assert routes[key].get("AuthorizationScopes", []) == sorted(scopes)
+        assert routes[key]["AuthorizationType"] == ("JWT" if scopes else "NONE")
+
+
+def test_every_route_and_the_stage_are_throttled_and_logged(prod: Template) -> None:
+    [stage] = prod.properties("AWS::ApiGatewayV2::Stage")
+    keys = {route["RouteKey"] for route in prod.properties("AWS::ApiGatewayV2::Route")}
+    assert set(stage["RouteSettings"]) == keys - {"$default"}
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    assert "sourceIp" not in stage["AccessLogSettings"]["Format"]
+
+
+def test_functions_are_granted_what_is_declared_and_their_own_log(prod: Template) -> None:
+    for name, needs in NEEDS.items():
+        [policy] = [one for key, one in prod.resources.items() if key.startswith(f"{name}roleDefaultPolicy")]
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        granted = sorted(action for one in statements for action in _listed(one["Action"]))
+        declared = [action for grant in needs.grants for action in grant.actions]
+        assert granted == sorted([*declared, "logs:CreateLogStream", "logs:PutLogEvents"])
+
+
+def test_nothing_but_what_says_why_is_granted_on_everything(prod: Template) -> None:
+    excused = {action for needs in NEEDS.values() for grant in needs.grants if grant.reason for action in grant.actions}
+    for policy in prod.properties("AWS::IAM::Policy"):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Resource"] != "*" or set(_listed(statement["Action"])) <= excused
+
+
+def test_whoever_is_waited_for_starts_from_a_snapshot_in_production(prod: Template, dev: Template) -> None:
+    started = {
+        one["FunctionName"].rsplit("-", 1)[1] for one in prod.properties("AWS::Lambda::Function") if "SnapStart" in one
+    }
+    assert started == {name for name, needs in NEEDS.items() if needs.is_snapshot}
+    assert not any("SnapStart" in one for one in dev.properties("AWS::Lambda::Function"))
+
+
+def test_another_issuer_takes_the_place_of_the_user_pool(dev: Template) -> None:
+    assert dev.of("AWS::Cognito::UserPool") == []
+    [authorizer] = dev.properties("AWS::ApiGatewayV2::Authorizer")
+    assert authorizer["JwtConfiguration"] == {"Issuer": "https://login.example", "Audience": ["loyalty", "till"]}
+
+
+def test_pages_of_the_shop_and_no_others_may_call(prod: Template, dev: Template) -> None:
+    [api] = dev.properties("AWS::ApiGatewayV2::Api")
+    assert api["CorsConfiguration"]["AllowOrigins"] == ["https://shop.example"]
+    assert "CorsConfiguration" not in prod.properties("AWS::ApiGatewayV2::Api")[0]
+
+
+@pytest.mark.parametrize("name", assets.function_names())
+def test_an_asset_holds_its_handler_shared_and_nothing_else(name: str) -> None:
+    folder = assets.function_folder(name)
+    files = {path.relative_to(folder) for path in folder.rglob("*.py")}
+    shared = {path.relative_to(assets.ROOT) for path in assets.SHARED.rglob("*.py")}
+    assert files == {Path(f"{name}.py"), *shared}
+    others = {path.suffix for path in folder.rglob("*") if path.is_file()}
+    assert others <= {".py", ".pyc"}
+
+
+def test_the_layer_is_small() -> None:
+    size = sum(path.stat().st_size for path in assets.layer_folder().rglob("*") if path.is_file())
+    assert size < LAYER_MB_MAX * 1024 * 1024
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev"])
+def test_cfn_lint_finds_nothing(stage: str, request: pytest.FixtureRequest) -> None:
+    # W3005: the CDK also writes down dependencies that a reference implies.
+    path = request.getfixturevalue(stage).path
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", "--", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SYNTHESIS_SECONDS_MAX)
+    assert done.returncode == 0, done.stdout
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
