@@ -1,7 +1,7 @@
 """The expiry run: what is due is booked once, and nothing else is touched."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ Told = list[dict[str, int]]
 
 
 @pytest.fixture
-def queue() -> Iterator[list[str]]:
+def queue(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What waits for the workers."""
     waiting: list[str] = []
 
@@ -24,9 +24,8 @@ def queue() -> Iterator[list[str]]:
         assert len(bodies) <= 10
         waiting.extend(bodies)
 
-    expire.use(send)
-    yield waiting
-    waiting.clear()
+    monkeypatch.setattr(expire, "_send", send)
+    return waiting
 
 
 @pytest.fixture

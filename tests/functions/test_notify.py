@@ -36,10 +36,10 @@ class Outbox:
 
 
 @pytest.fixture
-def outbox() -> Iterator[Outbox]:
+def outbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Outbox]:
     webhooks.forget()
     kept = Outbox()
-    notify.use(kept)
+    monkeypatch.setattr(notify, "_outbox", kept)
     yield kept
     webhooks.forget()
 

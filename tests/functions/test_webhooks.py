@@ -30,11 +30,20 @@ class Queue:
         self.waits.append(seconds)
 
 
+class Nowhere:
+    """An outbox that keeps nothing."""
+
+    def send(self, _: Any) -> None: ...
+
+    def publish(self, _: Any) -> None: ...
+
+
 @pytest.fixture
-def queue() -> Iterator[Queue]:
+def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     webhooks.forget()
     waiting = Queue()
-    webhook_queue.use(waiting)
+    monkeypatch.setattr(webhook_queue, "_queue", waiting)
+    monkeypatch.setattr(notify, "_outbox", Nowhere())
     yield waiting
     webhooks.forget()
 
@@ -70,16 +79,9 @@ def _deliver(body: str, attempt: int = 1) -> bool:
     return not deliver.handler({"Records": [record]}, None)["batchItemFailures"]
 
 
-def _tell(shop: Shop, member: str) -> None:
-    class Nothing:
-        def send(self, _: Any) -> None: ...
-
-        def publish(self, _: Any) -> None: ...
-
-    notify.use(Nothing())
+def _tell(member: str) -> None:
     for entry in store.load_whole_history(member)[::-1]:
         notify.tell(entry)
-    assert shop.now
 
 
 def test_registering_twice_with_one_key_makes_one_endpoint_with_one_secret(shop: Shop, queue: Queue) -> None:
@@ -118,7 +120,7 @@ def test_events_go_to_those_who_want_them(shop: Shop, queue: Queue) -> None:
     member = shop.enroll()
     shop.order(member)
 
-    _tell(shop, member)
+    _tell(member)
 
     told = [(json.loads(body)["webhook_id"], json.loads(body)["event"]["type"]) for body in queue.bodies]
     assert sorted(told) == sorted(
@@ -131,7 +133,7 @@ def test_a_host_that_moved_inside_the_network_after_registering_gets_nothing(
 ) -> None:
     webhook_id = _register(shop).body["webhook_id"]
     member = shop.enroll()
-    _tell(shop, member)
+    _tell(member)
     names["shop.example"] = "169.254.169.254"
 
     assert not _deliver(queue.bodies[0])
@@ -142,7 +144,7 @@ def test_a_host_that_moved_inside_the_network_after_registering_gets_nothing(
 
 def test_a_redirect_is_a_failure(shop: Shop, queue: Queue, answers: list[int]) -> None:
     webhook_id = _register(shop).body["webhook_id"]
-    _tell(shop, shop.enroll())
+    _tell(shop.enroll())
     answers.append(302)
     assert not _deliver(queue.bodies[0])
     [delivery] = shop.get(f"/v1/webhooks/{webhook_id}/deliveries", scope=OPERATOR).body["items"]
@@ -153,7 +155,7 @@ def test_waits_grow_until_the_last_try_which_is_left_to_the_dead_letters(
     shop: Shop, queue: Queue, answers: list[int]
 ) -> None:
     _register(shop)
-    _tell(shop, shop.enroll())
+    _tell(shop.enroll())
     answers += [500] * ATTEMPTS_MAX
     assert not any(_deliver(queue.bodies[0], attempt) for attempt in range(1, ATTEMPTS_MAX + 1))
     assert len(queue.waits) == ATTEMPTS_MAX - 1
@@ -166,7 +168,7 @@ def test_a_dead_endpoint_is_disabled_told_of_and_can_be_enabled_again(
 ) -> None:
     webhook_id = _register(shop).body["webhook_id"]
     path = f"/v1/webhooks/{webhook_id}"
-    _tell(shop, shop.enroll())
+    _tell(shop.enroll())
     answers += [500, 500]
     _deliver(queue.bodies[0])
     shop.now += DEAD_AFTER
@@ -193,7 +195,7 @@ def test_events_are_sent_again_from_a_sequence_on(shop: Shop, queue: Queue) -> N
 
 def test_deliveries_are_read_page_by_page(shop: Shop, queue: Queue, answers: list[int]) -> None:
     webhook_id = _register(shop).body["webhook_id"]
-    _tell(shop, shop.enroll())
+    _tell(shop.enroll())
     answers += [200] * 5
     for _ in range(5):
         shop.pass_time(seconds=1)
@@ -219,6 +221,6 @@ def test_a_webhook_that_is_not_there_says_so(shop: Shop, queue: Queue) -> None:
 
 def test_what_is_queued_for_a_deleted_endpoint_is_let_go(shop: Shop, queue: Queue) -> None:
     webhook_id = _register(shop).body["webhook_id"]
-    _tell(shop, shop.enroll())
+    _tell(shop.enroll())
     assert shop.call("DELETE", f"/v1/webhooks/{webhook_id}", scope=OPERATOR).status == 200
     assert _deliver(queue.bodies[0])
