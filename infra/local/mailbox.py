@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from shared.domain.messages import Event, Message
-
 from infra.local.journal import Journal
+from shared.domain.messages import Event, Message
 
 
 class Mailbox:
