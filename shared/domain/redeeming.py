@@ -275,7 +275,8 @@ def _value_of(program: Program, request: MoneyRequest) -> int:
         raise InvalidRequestError(Fault("/points", f"at least {rate.minimum_points} points are spent as money"))
     step = rate.points // gcd(rate.points, rate.amount)
     if request.points % step:
-        detail = f"must be a multiple of {step}, or part of a point would be lost: {max(step, request.points // step * step)}, say"
+        usable = max(step, request.points // step * step)
+        detail = f"must be a multiple of {step}, or part of a point would be lost: {usable}, say"
         raise InvalidRequestError(Fault("/points", detail))
     value = request.points * rate.amount // rate.points
     payable = request.order_total * rate.order_share_percent // 100
