@@ -12,7 +12,6 @@ from typing import Any
 from shared import queues, settings, store, telemetry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError, TryAgainError
-from shared.domain.invariants import Breach
 
 FIRST_RUN_DAYS = 400
 """How far back the first run ever looks."""
@@ -52,18 +51,18 @@ def settle_due(day: date, shard: int, now: datetime) -> bool:
 
     So every account with points that expire is checked against its ledger at least once in their life.
     """
-    booked, failed, broken = 0, 0, 0
+    booked, failed = 0, 0
     for member_id in store.due_members(day, shard, DUE_PAGES_MAX):
         try:
-            broken += _report(member_id, store.audit(member_id))
+            telemetry.report(member_id, store.audit(member_id))
             booked += store.settle_stored(member_id, now)
         except (TryAgainError, MemberNotFoundError) as error:
             failed += 1
             telemetry.logger().warning(
                 "an account could not be settled", extra={"member_id": member_id, "code": error.code}
             )
-    if booked or failed or broken:
-        telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed, InvariantViolations=broken)
+    if booked or failed:
+        telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)
     return not failed
 
 
@@ -83,13 +82,6 @@ def _worked(record: dict[str, Any]) -> bool:
     except Exception:
         telemetry.logger().exception("a message of an expiry run failed")
         return False
-
-
-def _report(member_id: str, found: Sequence[Breach]) -> int:
-    for breach in found:
-        extra = {"member_id": member_id, "invariant": breach.invariant, "detail": breach.detail}
-        telemetry.logger().error("an invariant is broken", extra=extra)
-    return len(found)
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import clock, deliveries, people, settings, store, telemetry, webhook_queue, webhooks
-from shared.domain.account import Account, Entry
+from shared.domain.account import Entry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError, TryAgainError
 from shared.domain.invariants import standing_breaches
@@ -57,7 +57,7 @@ def tell(entry: Entry) -> None:
     telemetry.count(**_amounts(entry))
     program, now = store.load_program(), clock.now()
     account = store.load_account(entry.member_id).account
-    _watch(account)
+    telemetry.report(entry.member_id, standing_breaches(account))
     account = settle(account, program, max(now, account.booked_at or now)).account
     notes = list(notes_on(entry, account, program))
     if notes:
@@ -97,15 +97,6 @@ def outbox() -> Outbox:
 
 
 _outbox: Outbox | None = None
-
-
-def _watch(account: Account) -> None:
-    """Count what an account shows by itself to be wrong, which never happens and wakes somebody up."""
-    breaches = standing_breaches(account)
-    if breaches:
-        telemetry.count(InvariantViolations=len(breaches))
-        extra = {"member_id": account.member_id, "breaches": [breach.detail for breach in breaches]}
-        telemetry.logger().error("an account breaks an invariant", extra=extra)
 
 
 def _told(record: Mapping[str, Any]) -> bool:

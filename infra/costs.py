@@ -28,7 +28,6 @@ class Prices:
     write_units_per_million: float = 0.625
     storage_and_backup_per_gb: float = 0.25 + 0.20
     events_per_million: float = 1.00
-    queue_requests_per_million: float = 0.40
     mails_per_thousand: float = 0.10
     logs_per_gb: float = 0.50
     snapshot_per_gb_second: float = 0.0000015046

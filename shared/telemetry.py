@@ -1,7 +1,10 @@
 """Structured logs and metrics, made when first needed. Ids and counts only: personal data never goes here."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
+
+from shared.domain.invariants import Breach
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -13,6 +16,15 @@ def logger() -> "Logger":
     from aws_lambda_powertools import Logger  # noqa: PLC0415 - costs a cold start its import
 
     return Logger()
+
+
+def report(member_id: str, breaches: Sequence[Breach]) -> None:
+    """Log and count the invariants that an account breaks: none ever does, and an alarm wakes somebody if one did."""
+    for breach in breaches:
+        extra = {"member_id": member_id, "invariant": breach.invariant, "detail": breach.detail}
+        logger().error("an invariant is broken", extra=extra)
+    if breaches:
+        count(InvariantViolations=len(breaches))
 
 
 def count(**amounts: int) -> None:

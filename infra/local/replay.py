@@ -44,11 +44,6 @@ class Result:
     until: datetime | None = None
     seconds: float = 0.0
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every line was booked."""
-        return not self.bad_lines
-
 
 def replay(path: Path, *, show_progress: bool = True) -> Result:
     """Book every purchase of a file, the earliest first. The environment says into which tables.
