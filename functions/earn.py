@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import clock, http, store
+from shared import clock, http, keys, store
 from shared.answers import BookedAnswer, QuoteAnswer, booked_answer, quote_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
@@ -106,7 +106,7 @@ def earn(
             return [earn_order(accounts[0], program, request, now=now, actor=caller.actor, fingerprint=mark)]
         return [earn_action(accounts[0], program, request, now=now, actor=caller.actor, fingerprint=mark)]
 
-    key = store.earn_key(request.model_dump(include={"order_id", "action", "reference"}))
+    key = keys.earn_key(request.model_dump(include={"order_id", "action", "reference"}))
     outcome = store.operate([caller.reach(member_id)], credit, key=key, fingerprint=mark, now=now)
     return _booked(outcome, now, HTTPStatus.CREATED)
 
@@ -146,10 +146,10 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> http.Answer:
     outcome = store.operate(
         [caller.reach(member_id)],
         take_back,
-        key=store.refund_key(request.order_id, request.refund_id),
+        key=keys.refund_key(request.order_id, request.refund_id),
         fingerprint=mark,
         now=now,
-        reads=[store.earn_key({"order_id": request.order_id}), store.refunded_key(request.order_id)],
+        reads=[keys.earn_key({"order_id": request.order_id}), keys.refunded_key(request.order_id)],
     )
     return _booked(outcome, now, HTTPStatus.CREATED)
 
@@ -184,7 +184,7 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> htt
         ]
 
     member_id = caller.reach(member_id)
-    key = store.adjustment_key(member_id, request.reference)
+    key = keys.adjustment_key(member_id, request.reference)
     return _booked(store.operate([member_id], set_right, key=key, fingerprint=mark, now=now), now, HTTPStatus.CREATED)
 
 
@@ -221,7 +221,7 @@ def transfer_points(
         return [moved.out, moved.into]
 
     outcome = store.operate(
-        [giver, request.to_member_id], hand_over, key=store.transfer_key(transfer_id), fingerprint=mark, now=now
+        [giver, request.to_member_id], hand_over, key=keys.transfer_key(transfer_id), fingerprint=mark, now=now
     )
     return _booked(outcome, now, HTTPStatus.CREATED)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import model_validator
 
-from shared import clock, dynamo, http, people, store
+from shared import clock, dynamo, http, keys, people, store
 from shared.answers import (
     BookedAnswer,
     ExportAnswer,
@@ -75,7 +75,7 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: http.IdempotencyK
         try:
             store.enroll(entry, also=writes)
         except CancelledError as cancelled:
-            standing = store.load_entry(store.entry_key(entry))
+            standing = store.load_entry(keys.entry_key(entry))
             if standing is not None:
                 return _enrolled_before(standing, mark)
             refusal = people.identity_taken(cancelled, writes)
@@ -153,7 +153,7 @@ def erase_member(member_id: str) -> http.Answer:
     outcome = store.operate(
         [before.member.member_id],
         close,
-        key=store.erase_key(before.member.member_id),
+        key=keys.erase_key(before.member.member_id),
         fingerprint="",
         now=now,
         also=people.writes(before, members.erased(before.member)) if before.member.status == "active" else (),
@@ -204,7 +204,7 @@ def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> http.Ans
     outcome = store.operate(
         [into.member.member_id, gone.member.member_id],
         unite,
-        key=store.merge_key(gone.member.member_id, into.member.member_id),
+        key=keys.merge_key(gone.member.member_id, into.member.member_id),
         fingerprint="",
         now=now,
         also=_united_writes(gone, into),

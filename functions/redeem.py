@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, http, store
+from shared import clock, http, keys, store
 from shared.answers import RedemptionAnswer, account_answer, redemption_answer
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
@@ -52,7 +52,7 @@ def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.Idemp
         held = book(accounts[0], reserved)
         return [reserved, capture(held, program, redemption_id, now=now, actor=caller.actor)]
 
-    reserve_key = store.redemption_key(redemption_id, "reserve")
+    reserve_key = keys.redemption_key(redemption_id, "reserve")
     outcome = store.operate([member_id], spend, key=reserve_key, fingerprint=mark, now=now)
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
     return _shown(outcome.entry, "captured" if request.capture else "reserved", outcome, status, now)
@@ -131,7 +131,7 @@ def reverse_redemption(member_id: str, redemption_id: str) -> http.Answer:
         "reverse",
         give_back,
         now,
-        reads=[store.redemption_key(redemption_id, "capture")],
+        reads=[keys.redemption_key(redemption_id, "capture")],
     )
 
 
@@ -155,7 +155,7 @@ def _take_step(
     reads: Sequence[Key] = (),
 ) -> http.Answer:
     _require_possible(redemption_id)
-    key = store.redemption_key(redemption_id, type_)
+    key = keys.redemption_key(redemption_id, type_)
     try:
         outcome = store.operate([member_id], decide, key=key, fingerprint="", now=now, reads=reads)
     except (InvalidStateError, IdempotencyMismatchError):  # not so far, not any more, or another member's

@@ -7,12 +7,12 @@ the failure carries. An entry's key is its cause, so a repeated request finds th
 
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from shared import dynamo, settings
-from shared.domain.account import Account, Entry, EntryType
+from shared import dynamo, keys, settings
+from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.default_program import default_program
 from shared.domain.errors import (
@@ -60,93 +60,11 @@ class Outcome(NamedTuple):
     replayed: bool
 
 
+Beside = Callable[[Sequence[Account]], Sequence[str]]
+"""From the members' accounts to further ones that a decision about them needs."""
+
 Decide = Callable[[Sequence[Account], Sequence[Item | None], Program, datetime], Sequence[Entry]]
 """From settled accounts, further items, the program and the instant to entries, the operation's own among them."""
-
-
-_SORT_KEYS: Mapping[EntryType, str] = {
-    "enroll": "ENROLL",
-    "adjust": "ADJUST#{reference}",
-    "transfer_out": "OUT",
-    "transfer_in": "IN",
-    "merge_out": "OUT",
-    "merge_in": "IN",
-    "maturity": "MATURITY#{on}",
-    "expiry": "EXPIRY#{on}",
-    "tier_review": "TIER#{on}",
-    "erase": "ERASE",
-}
-
-
-def account_key(member_id: str) -> Key:
-    """Where a member's account stands."""
-    return Key(f"MEMBER#{member_id}", "ACCOUNT")
-
-
-def entry_key(entry: Entry) -> Key:
-    """Where an entry stands: its key is its cause."""
-    source = entry.source
-    match entry.type:
-        case "earn":
-            return earn_key(source)
-        case "refund":
-            return refund_key(source["order_id"], source["refund_id"])
-        case "reserve" | "capture" | "cancel" | "lapse" | "reverse":
-            return redemption_key(source["redemption_id"], entry.type)
-        case "transfer_out" | "transfer_in":
-            pk = f"TRANSFER#{source['transfer_id']}"
-        case "merge_out" | "merge_in":
-            pk = f"MERGE#{source['from']}#{source['into']}"
-        case _:
-            pk = f"MEMBER#{entry.member_id}"
-    return Key(pk, _SORT_KEYS[entry.type].format(**source))
-
-
-def earn_key(source: Mapping[str, str]) -> Key:
-    """Where the entry that credited an order or an action stands."""
-    if "order_id" in source:
-        return Key(f"ORDER#{source['order_id']}", "EARN")
-    return Key(f"ACTION#{source['action']}#{source['reference']}", "EARN")
-
-
-def refund_key(order_id: str, refund_id: str) -> Key:
-    """Where the entry that took an order's points back stands."""
-    return Key(f"ORDER#{order_id}", f"REFUND#{refund_id}")
-
-
-def refunded_key(order_id: str) -> Key:
-    """Where the sum of an order's refunds stands."""
-    return Key(f"ORDER#{order_id}", "REFUNDED")
-
-
-def redemption_key(redemption_id: str, type_: EntryType) -> Key:
-    """Where one step of a redemption's life stands."""
-    return Key(f"REDEMPTION#{redemption_id}", type_.upper())
-
-
-def adjustment_key(member_id: str, reference: str) -> Key:
-    """Where an operator's adjustment stands."""
-    return Key(f"MEMBER#{member_id}", f"ADJUST#{reference}")
-
-
-def merge_key(gone: str, into: str) -> Key:
-    """Where the entry by which one member went into another stands."""
-    return Key(f"MERGE#{gone}#{into}", "OUT")
-
-
-def transfer_key(transfer_id: str) -> Key:
-    """Where the giver's side of a transfer stands."""
-    return Key(f"TRANSFER#{transfer_id}", "OUT")
-
-
-def erase_key(member_id: str) -> Key:
-    """Where the entry that closed an account for good stands."""
-    return Key(f"MEMBER#{member_id}", "ERASE")
-
-
-def stock_key(reward_id: str) -> Key:
-    """Where the number of pieces taken of a limited reward stands."""
-    return Key(f"REWARD#{reward_id}", "STOCK")
 
 
 def entry_of(item: Item) -> Entry:
@@ -154,12 +72,16 @@ def entry_of(item: Item) -> Entry:
     return Entry.model_validate_json(item["body"]["S"])
 
 
+def _nobody(_: Sequence[Account]) -> Sequence[str]:
+    return ()
+
+
 # Accounts and entries ------------------------------------------------------------------------------------------------
 
 
 def load_account(member_id: str) -> Stored:
     """A member's account. Raises MemberNotFoundError."""
-    return _stored(member_id, dynamo.get(settings.loyalty_table(), account_key(member_id)))
+    return _stored(member_id, dynamo.get(settings.loyalty_table(), keys.account_key(member_id)))
 
 
 def load_entry(key: Key) -> Entry | None:
@@ -174,7 +96,7 @@ def load_redemption(redemption_id: str) -> list[Entry]:
         settings.loyalty_table(),
         pages_max=1,
         KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": redemption_key(redemption_id, "reserve").pk}},
+        ExpressionAttributeValues={":pk": {"S": keys.redemption_key(redemption_id, "reserve").pk}},
         ConsistentRead=True,
     )
     return [entry_of(item) for item in items]
@@ -219,18 +141,22 @@ def operate(
     now: datetime,
     reads: Sequence[Key] = (),
     also: Sequence[Write] = (),
+    beside: Beside = _nobody,
 ) -> Outcome:
     """Settle the members' accounts, decide, and write once; or answer from the entry that already stands at `key`.
 
     `reads` are further items that the decision needs, from the same instant as the accounts. `also` is written in the
-    same transaction. Raises whatever `decide` raises, IdempotencyMismatchError if the standing entry has another
-    fingerprint, MemberNotFoundError, MemberNotActiveError, and TryAgainError when others kept winning the race.
+    same transaction. `beside` names the accounts that the members' own bring in, such as a shared pool: the decision
+    gets them after the members', at the cost of one more read. Raises whatever `decide` raises,
+    IdempotencyMismatchError if the standing entry has another fingerprint, MemberNotFoundError, MemberNotActiveError,
+    and TryAgainError when others kept winning the race.
     """
     program = load_program()
     stored, items = _load(members, reads)
     for attempt in range(ATTEMPTS_MAX):
         entries: list[Entry] = []
         try:
+            stored = _with_those_beside(stored, len(members), beside)
             entries, is_whole = _planned(decide, _settled(stored, program, now), items, program, now, alone=bool(also))
             after = _write(stored, entries, program, also if is_whole else ())
         except CancelledError as cancelled:
@@ -238,7 +164,7 @@ def operate(
             standing = _standing(cancelled, entries, key)
             if standing is not None:
                 return _replayed(standing, fingerprint, stored, program, now)
-            _require_stock(cancelled, entries, len(stored))
+            _require_stock(cancelled, entries)
             if attempt > 0 or reads:
                 stored, items = _load_later(members, reads, attempt)
         except LoyaltyError:
@@ -251,7 +177,7 @@ def operate(
         else:
             stored = after
             if is_whole:
-                own = next(entry for entry in entries if entry_key(entry) == key)
+                own = next(entry for entry in entries if keys.entry_key(entry) == key)
                 return Outcome(own, tuple(one.account for one in stored), replayed=False)
     raise TryAgainError("the account is being changed by others; the same request may be sent again")
 
@@ -339,7 +265,7 @@ def stock_taken(reward_ids: Iterable[str]) -> dict[str, int]:
     taken: dict[str, int] = {}
     for start in range(0, len(names), dynamo.READS_TOGETHER_MAX):
         some = names[start : start + dynamo.READS_TOGETHER_MAX]
-        items = dynamo.get_together(settings.loyalty_table(), [stock_key(name) for name in some])
+        items = dynamo.get_together(settings.loyalty_table(), [keys.stock_key(name) for name in some])
         taken |= {name: int(item["taken"]["N"]) if item else 0 for name, item in zip(some, items, strict=True)}
     return taken
 
@@ -397,10 +323,18 @@ def replace_program(program: Program, version: int) -> Program:
 def _load(members: Sequence[str], reads: Sequence[Key]) -> tuple[list[Stored], list[Item | None]]:
     if len(members) == 1 and not reads:
         return [load_account(members[0])], []
-    keys = [*(account_key(member_id) for member_id in members), *reads]
-    items = dynamo.get_together(settings.loyalty_table(), keys)
+    wanted = [*(keys.account_key(member_id) for member_id in members), *reads]
+    items = dynamo.get_together(settings.loyalty_table(), wanted)
     stored = [_stored(member_id, item) for member_id, item in zip(members, items, strict=False)]
     return stored, items[len(members) :]
+
+
+def _with_those_beside(stored: list[Stored], members: int, beside: Beside) -> list[Stored]:
+    """The members' accounts and those that they bring in, read if they are not the ones at hand."""
+    wanted = list(beside([one.account for one in stored[:members]]))
+    if wanted == [one.account.member_id for one in stored[members:]]:
+        return stored
+    return [*stored[:members], *(_load(wanted, ())[0])]
 
 
 def _load_later(members: Sequence[str], reads: Sequence[Key], attempt: int) -> tuple[list[Stored], list[Item | None]]:
@@ -411,6 +345,8 @@ def _load_later(members: Sequence[str], reads: Sequence[Key], attempt: int) -> t
 
 def _stored(member_id: str, item: Item | None) -> Stored:
     if item is None:
+        if keys.is_side_account(member_id):
+            return Stored(Account(member_id=member_id), 0, date.min)
         raise MemberNotFoundError(f"there is no member {member_id}")
     account = Account.model_validate_json(item["state"]["S"])
     due = date.fromisoformat(item["due_pk"]["S"].split("#")[1]) if "due_pk" in item else None
@@ -442,7 +378,7 @@ def _planned(
     """
     accounts = [one.account for one in settled]
     for account in accounts:
-        if account.status != "active":
+        if not account.is_open:
             where = f" into {account.merged_into}" if account.merged_into else ""
             raise MemberNotActiveError(f"the member {account.member_id} was {account.status}{where}")
         now = _instant(now, account)
@@ -454,11 +390,14 @@ def _planned(
 
 
 def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program, also: Sequence[Write]) -> list[Stored]:
-    """Accounts, entries, stock, sums, `also`, in this order: `_current` and `_require_stock` count on it."""
+    """Accounts, entries, stock, sums, `also`; nothing for an account that was not there and stays empty."""
     writes: list[Write] = []
     after: list[Stored] = []
     for one in stored:
         account = book_all(one.account, (entry for entry in entries if entry.member_id == one.account.member_id))
+        if account.sequence == 0:
+            after.append(one)
+            continue
         booked_on = local_day(account.booked_at, program.time_zone) if account.booked_at else one.reminded_on
         reminded_on = reminded_through(one.account, program, one.reminded_on, booked_on)
         next_one = Stored(account, one.revision + 1, reminded_on, due_on(account, program, reminded_on))
@@ -482,14 +421,14 @@ def _account_put(stored: Stored) -> Write:
         shard = zlib.crc32(account.member_id.encode()) % settings.due_shards()
         attributes["due_pk"] = {"S": f"DUE#{stored.due_on.isoformat()}#{shard}"}
         attributes["due_sk"] = {"S": account.member_id}
-    key = account_key(account.member_id)
+    key = keys.account_key(account.member_id)
     return dynamo.put_over(settings.loyalty_table(), key, stored.revision - 1, **attributes)
 
 
 def _entry_put(entry: Entry) -> Write:
     return dynamo.put_new(
         settings.loyalty_table(),
-        entry_key(entry),
+        keys.entry_key(entry),
         member_id={"S": entry.member_id},
         sequence={"N": str(entry.sequence)},
         type={"S": entry.type},
@@ -506,7 +445,7 @@ def _stock_writes(entries: Sequence[Entry], program: Program) -> Iterator[Write]
     for reward_id, change in combined(*(entry.stock for entry in entries)).items():
         update: dict[str, Any] = {
             "TableName": settings.loyalty_table(),
-            "Key": dynamo.key_of(stock_key(reward_id)),
+            "Key": dynamo.key_of(keys.stock_key(reward_id)),
             "UpdateExpression": "ADD taken :pieces",
             "ExpressionAttributeValues": {":pieces": {"N": str(-change)}},
         }
@@ -520,23 +459,29 @@ def _stock_writes(entries: Sequence[Entry], program: Program) -> Iterator[Write]
 
 def _refunded_writes(entry: Entry) -> Iterator[Write]:
     if entry.refunded is not None:
-        item = {**dynamo.key_of(refunded_key(entry.source["order_id"])), "amount": {"N": str(entry.refunded)}}
+        item = {**dynamo.key_of(keys.refunded_key(entry.source["order_id"])), "amount": {"N": str(entry.refunded)}}
         yield {"Put": {"TableName": settings.loyalty_table(), "Item": item}}
 
 
 def _standing(cancelled: CancelledError, entries: Sequence[Entry], key: Key) -> Entry | None:
     """The entry that stood at the operation's own key, if that is what the transaction met."""
     for item in cancelled.failed.values():
-        if item and (item["pk"]["S"], item["sk"]["S"]) == key and any(entry_key(entry) == key for entry in entries):
+        if (
+            item
+            and (item["pk"]["S"], item["sk"]["S"]) == key
+            and any(keys.entry_key(entry) == key for entry in entries)
+        ):
             return entry_of(item)
     return None
 
 
 def _current(cancelled: CancelledError, stored: Sequence[Stored]) -> list[Stored]:
     """The accounts as the failure shows them. Those that it does not are as they were read."""
+    met = {item["pk"]["S"]: item for item in cancelled.failed.values() if item and "state" in item}
+    accounts = [one.account.member_id for one in stored]
     return [
-        _stored(one.account.member_id, cancelled.failed[index]) if cancelled.failed.get(index) else one
-        for index, one in enumerate(stored)
+        _stored(name, met[pk]) if (pk := keys.account_key(name).pk) in met else one
+        for name, one in zip(accounts, stored, strict=True)
     ]
 
 
@@ -547,10 +492,10 @@ def _is_ahead(standing: Entry, stored: Sequence[Stored]) -> bool:
     )
 
 
-def _require_stock(cancelled: CancelledError, entries: Sequence[Entry], accounts: int) -> None:
-    """Raises RewardUnavailableError if nothing but a reward's stock stood in the way."""
+def _require_stock(cancelled: CancelledError, entries: Sequence[Entry]) -> None:
+    """Raises RewardUnavailableError if nothing but a reward's stock, which alone shows no item, stood in the way."""
     taken = [reward_id for entry in entries for reward_id, change in entry.stock.items() if change < 0]
-    if cancelled.failed and taken and min(cancelled.failed) >= accounts + len(entries):
+    if cancelled.failed and taken and not any(cancelled.failed.values()):
         raise RewardUnavailableError(f"{', '.join(taken)}: none is left")
 
 

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
-from shared.store import entry_of, refunded_key, stock_key
+from shared.keys import refunded_key, stock_key
+from shared.store import entry_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,20 +10,40 @@ from shared.domain.fields import Record
 NEVER = "never"
 """The lot of points that do not expire. Sorts after every date."""
 
+UNTIL_APPROVED = f"{NEVER}/{NEVER}"
+"""The pending lot of points that wait for somebody's word, not for a day."""
+
 LotDay = str
 """A lot's key: the last day on which its points can be spent, as 2027-11-30, or `NEVER`. Sorts as time does."""
 
 Lots = Mapping[LotDay, int]
 """Points by the day they expire."""
 
-Status = Literal["active", "merged", "erased"]
+Status = Literal["active", "provisional", "merged", "erased", "lapsed"]
+"""`provisional`: accrues for somebody who has not agreed to the terms; `lapsed`: never did."""
+
 EntryType = Literal[
     "enroll",
     "earn",
     "refund",
     "adjust",
+    "approve",
+    "reject",
+    "badge",
+    "referral",
+    "referral_reversal",
+    "birthday",
+    "anniversary",
     "transfer_out",
     "transfer_in",
+    "gift_offer",
+    "gift_out",
+    "gift_in",
+    "gift_return",
+    "pool_out",
+    "pool_in",
+    "pool_join",
+    "pool_leave",
     "merge_out",
     "merge_in",
     "reserve",
@@ -31,6 +51,17 @@ EntryType = Literal[
     "cancel",
     "lapse",
     "reverse",
+    "payout",
+    "membership",
+    "membership_cancel",
+    "membership_end",
+    "freeze",
+    "unfreeze",
+    "traits",
+    "provisional",
+    "confirm",
+    "unclaimed",
+    "brought_in",
     "maturity",
     "expiry",
     "tier_review",
@@ -61,6 +92,58 @@ class Standing(Record):
     since: date
     review_on: date | None = None
     grace: bool = False
+
+
+class Traits(Record):
+    """What segments look at beside points, tier and purchases: the shop's own tags, a place, opt-ins to marketing."""
+
+    tags: tuple[str, ...] = ()
+    place: str | None = None
+    opt_ins: tuple[str, ...] = ()
+
+
+class Activity(Record):
+    """Orders placed in a month, and what they came to in minor units, refunds taken off."""
+
+    orders: int = 0
+    amount: int = 0
+
+
+class Progress(Record):
+    """How far a challenge has come: in which period it counts, how much, which different things, how many in a row."""
+
+    period: str = ""
+    count: int = 0
+    kinds: tuple[str, ...] = ()
+    days: tuple[date, ...] = ()
+    streak: int = 0
+
+
+class Badge(Record):
+    """A badge held: since when, and how often it was earned."""
+
+    on: date
+    times: int = 1
+
+
+class Membership(Record):
+    """A paid membership: its plan, since when, through which day it is paid, and whether it still is."""
+
+    plan_id: str
+    since: date
+    paid_through: date
+    state: Literal["paid", "ended"] = "paid"
+    amount: int = 0
+    """What the running period cost, in minor units."""
+
+
+class Referred(Record):
+    """Who brought a member, and whether that has paid off."""
+
+    advocate: str
+    state: Literal["open", "in_review", "refused", "rewarded", "reversed"] = "open"
+    order_id: str | None = None
+    """The order that made it pay off."""
 
 
 class Use(Record):
@@ -106,6 +189,26 @@ class Account(Record):
     merged_into: str | None = None
     enrolled_at: datetime | None = None
     booked_at: datetime | None = None
+    frozen: bool = False
+    """A frozen account earns, but nothing is spent or given away from it."""
+    traits: Traits = Traits()
+    activity: Mapping[str, Activity] = {}
+    """By month, as long as `qualifying` is kept."""
+    last_order_on: date | None = None
+    progress: Mapping[str, Progress] = {}
+    badges: Mapping[str, Badge] = {}
+    membership: Membership | None = None
+    referred: Referred | None = None
+    pool_id: str | None = None
+    """The pool that a member shares points in; empty after leaving."""
+    pool_members: tuple[str, ...] = ()
+    """Of a pool's own account: who shares it."""
+    provisional_until: date | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can still be booked to it."""
+        return self.status in {"active", "provisional"}
 
     @property
     def balance(self) -> int:
@@ -167,7 +270,8 @@ class Entry(Record):
     """One immutable line of a member's ledger: what happened, why, and its effect on every bucket.
 
     `lots`, `pending`, `debt`, `opened` and `closed` are the effects: signed changes, and the holds that
-    begin and end. The rest explains them. Nothing but entries changes an account.
+    begin and end. `tier` and what follows `budgets` replaces what the account says, where it is given. The rest
+    explains. Nothing but entries changes an account.
     """
 
     member_id: str
@@ -203,6 +307,20 @@ class Entry(Record):
     stock: Mapping[str, int] = {}
     """Pieces of limited rewards taken from the shelf, or put back."""
     merged_from: tuple[str, ...] = ()
+    budgets: Mapping[str, int] = {}
+    """Points that come out of campaigns' and partners' budgets, by the budget's name."""
+    activity: Mapping[str, Activity] = {}
+    """Signed changes by month."""
+    frozen: bool | None = None
+    traits: Traits | None = None
+    last_order_on: date | None = None
+    progress: Mapping[str, Progress] = {}
+    badges: Mapping[str, Badge] = {}
+    membership: Membership | None = None
+    referred: Referred | None = None
+    pool_id: str | None = None
+    pool_members: tuple[str, ...] | None = None
+    provisional_until: date | None = None
 
     @property
     def entry_id(self) -> str:

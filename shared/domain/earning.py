@@ -18,7 +18,8 @@ from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderE
 from shared.domain.expiry import lot_day, prolonged
 from shared.domain.fields import Amount, Currency, Instant, PositiveAmount, Record, Reference, Text
 from shared.domain.ledger import combined, draft, negative, take
-from shared.domain.program import WEEKDAYS, Action, Limit, Multiply, Program, Rounding, Rule
+from shared.domain.program import WEEKDAYS, Action, Multiply, Program, Rounding, Rule
+from shared.domain.terms.common import Limit
 from shared.domain.tiers import held_tier
 
 NO_BONUS_PERCENT = 100

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from shared.domain.account import Account, Entry, EntryType, LotDay, Lots, Status, Totals, Use
+from shared.domain.account import Account, Activity, Entry, EntryType, LotDay, Lots, Status, Totals, Use
 from shared.domain.calendar import add_months, month_of
 
 QUALIFYING_MONTHS_KEPT = 17
@@ -17,10 +17,35 @@ _LEAVES_AS: Mapping[EntryType, str] = {
     "adjust": "taken_back",
     "merge_in": "taken_back",
     "transfer_out": "transferred_out",
+    "gift_out": "transferred_out",
+    "pool_out": "transferred_out",
     "merge_out": "transferred_out",
+    "payout": "captured",
+    "referral_reversal": "taken_back",
+    "reject": "taken_back",
+    "unclaimed": "forfeited",
     "erase": "forfeited",
 }
-_ENDS_AS: Mapping[EntryType, Status] = {"merge_out": "merged", "erase": "erased"}
+_STATUS_AFTER: Mapping[EntryType, Status] = {
+    "merge_out": "merged",
+    "erase": "erased",
+    "provisional": "provisional",
+    "confirm": "active",
+    "unclaimed": "lapsed",
+}
+_REPLACED = (
+    "tier",
+    "frozen",
+    "traits",
+    "membership",
+    "referred",
+    "pool_id",
+    "pool_members",
+    "provisional_until",
+)
+
+
+_Counted = TypeVar("_Counted")
 
 
 class BrokenLedgerError(AssertionError):
@@ -54,14 +79,18 @@ def book(account: Account, entry: Entry) -> Account:
     after = account.model_copy(
         update={
             "sequence": entry.sequence,
-            "status": _ENDS_AS.get(entry.type, account.status),
+            "status": _STATUS_AFTER.get(entry.type, account.status),
             "lots": added(account.lots, entry.lots),
             "pending": added(account.pending, entry.pending),
             "holds": dict(sorted(holds.items())),
             "debt": account.debt + entry.debt,
             "earned": account.earned + entry.earned,
             "totals": _totals_after(account.totals, entry),
-            "tier": entry.tier or account.tier,
+            **{name: value for name in _REPLACED if (value := getattr(entry, name)) is not None},
+            "progress": {**account.progress, **entry.progress} if entry.progress else account.progress,
+            "badges": {**account.badges, **entry.badges} if entry.badges else account.badges,
+            "activity": _activity_after(account.activity, entry.activity),
+            "last_order_on": _latest(account.last_order_on, entry.last_order_on),
             "qualifying": _qualifying_after(account.qualifying, entry.qualifying),
             "qualifying_ever": max(
                 0, account.qualifying_ever + sum(entry.qualifying.values()) + entry.qualifying_before
@@ -154,9 +183,23 @@ def _qualifying_after(months: Mapping[str, int], change: Mapping[str, int]) -> M
     after = dict(months)
     for month, amount in change.items():
         after[month] = max(0, after.get(month, 0) + amount)
-    newest = max(after)
-    oldest_kept = month_of(add_months(date.fromisoformat(f"{newest}-01"), 1 - QUALIFYING_MONTHS_KEPT))
-    return {month: amount for month, amount in sorted(after.items()) if month >= oldest_kept and amount}
+    return {month: amount for month, amount in _kept(after).items() if amount}
+
+
+def _activity_after(months: Mapping[str, Activity], change: Mapping[str, Activity]) -> Mapping[str, Activity]:
+    if not change:
+        return months
+    after = dict(months)
+    for month, more in change.items():
+        known = after.get(month, Activity())
+        after[month] = Activity(orders=max(0, known.orders + more.orders), amount=max(0, known.amount + more.amount))
+    return {month: one for month, one in _kept(after).items() if one.orders or one.amount}
+
+
+def _kept(months: Mapping[str, _Counted]) -> dict[str, _Counted]:
+    """The newest months, as many as count for anything."""
+    oldest = month_of(add_months(date.fromisoformat(f"{max(months)}-01"), 1 - QUALIFYING_MONTHS_KEPT))
+    return {month: counted for month, counted in sorted(months.items()) if month >= oldest}
 
 
 def _uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[str, Use]:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from shared.domain.account import Account, Entry, Standing, Use
+from shared.domain.account import UNTIL_APPROVED, Account, Entry, Standing, Use
 from shared.domain.calendar import local_day
 from shared.domain.crediting import granted_now, with_tier_raised
 from shared.domain.errors import Fault, InsufficientPointsError, InvalidRequestError, InvalidStateError
@@ -183,10 +183,10 @@ def _with_debt(into: Account, lots: dict[str, int], debt: int) -> dict[str, Any]
 
 def _pending_in(gone: Account, into: Account) -> dict[str, int]:
     """Pending points keep their days, but for a day whose maturity `into` has already booked."""
-    days = {key: date.fromisoformat(key.split("/")[0]) for key in gone.pending}
-    return combined(
-        *({key.replace(f"{day}/", f"{maturing_day(into, day)}/"): gone.pending[key]} for key, day in days.items())
-    )
+    waiting = {key: points for key, points in gone.pending.items() if key == UNTIL_APPROVED}
+    days = {key: date.fromisoformat(key.split("/")[0]) for key in gone.pending if key not in waiting}
+    dated = ({key.replace(f"{day}/", f"{maturing_day(into, day)}/"): gone.pending[key]} for key, day in days.items())
+    return combined(waiting, *dated)
 
 
 def _uses_that_count(gone: Account, into: Account) -> dict[str, Use]:

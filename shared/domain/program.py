@@ -4,18 +4,17 @@ Money is in minor units of the program's currency, points are integers, shares a
 Days are days in the program's time zone, first and last included.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from shared.domain.calendar import DayEnds, Period
+from shared.domain.calendar import DayEnds
 from shared.domain.fields import (
     Amount,
     Currency,
-    Day,
     Days,
     Points,
     PositiveAmount,
@@ -25,19 +24,16 @@ from shared.domain.fields import (
     Slug,
     Text,
 )
+from shared.domain.terms.common import Filter, Limit, Months, Percent, Times, Validity, require_unique
 
 RULES_MAX = 100
 REWARDS_MAX = 200
 TIERS_MAX = 10
 ACTIONS_MAX = 50
-FILTERS_MAX = 200
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Rounding = Literal["down", "nearest", "up"]
-Filter = Annotated[tuple[Reference, ...], Field(max_length=FILTERS_MAX)]
-Months = Annotated[int, Field(strict=True, ge=1, le=120)]
-Percent = Annotated[int, Field(strict=True, ge=1, le=100)]
 
 
 def _known_zone(name: str) -> str:
@@ -56,44 +52,6 @@ def _known_currency(code: str) -> str:
     except ValueError as error:
         raise ValueError(f"{code!r} is not an ISO 4217 currency, such as EUR") from error
     return code
-
-
-class Validity(Record):
-    """The days on which something applies; an end left out is open."""
-
-    starts_on: Day | None = None
-    ends_on: Day | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.starts_on and self.ends_on and self.ends_on < self.starts_on:
-            raise ValueError(f"ends_on {self.ends_on} lies before starts_on {self.starts_on}")
-        return self
-
-    def covers(self, day: date) -> bool:
-        """Whether `day` is one of them."""
-        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
-
-
-class Limit(Record):
-    """How much one member may get of something in each period: so many times, so many points, or both."""
-
-    times: PositivePoints | None = None
-    points: PositivePoints | None = None
-    per: Period
-
-    @model_validator(mode="after")
-    def _limits_something(self) -> Self:
-        if self.times is None and self.points is None:
-            raise ValueError("give times, points, or both")
-        return self
-
-
-class Times(Record):
-    """How often one member may take something in each period."""
-
-    times: PositivePoints
-    per: Period
 
 
 class When(Validity):
@@ -240,7 +198,7 @@ class Tiers(Record):
             raise ValueError(f"the lowest tier, {self.levels[0].tier_id!r}, must have the threshold 0")
         if sorted(set(thresholds)) != thresholds:
             raise ValueError("thresholds must rise from each tier to the next")
-        _unique("tier_id", (tier.tier_id for tier in self.levels))
+        require_unique("tier_id", (tier.tier_id for tier in self.levels))
         return self
 
     def rank(self, tier_id: str) -> int | None:
@@ -341,9 +299,9 @@ class Program(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _unique("rule_id", (rule.rule_id for rule in self.earning.rules))
-        _unique("action_id", (action.action_id for action in self.earning.actions))
-        _unique("reward_id", (reward.reward_id for reward in self.redeeming.rewards))
+        require_unique("rule_id", (rule.rule_id for rule in self.earning.rules))
+        require_unique("action_id", (action.action_id for action in self.earning.actions))
+        require_unique("reward_id", (reward.reward_id for reward in self.redeeming.rewards))
         for rule in self.earning.rules:
             self._require_tiers(rule.when.tiers, f"rule {rule.rule_id!r}")
         for reward in self.redeeming.rewards:
@@ -359,11 +317,3 @@ class Program(Record):
     def reward(self, reward_id: str) -> "Reward | None":
         """The reward of that id, if there is one."""
         return next((reward for reward in self.redeeming.rewards if reward.reward_id == reward_id), None)
-
-
-def _unique(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(f"{what} {name!r} stands twice")
-        seen.add(name)

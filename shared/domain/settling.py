@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from shared.domain.account import NEVER, Account, Entry
+from shared.domain.account import NEVER, UNTIL_APPROVED, Account, Entry
 from shared.domain.calendar import local_day, start_of_day
 from shared.domain.expiry import date_of, live_day
 from shared.domain.ledger import book, combined, draft, give
@@ -95,12 +95,13 @@ def reminders(account: Account, program: Program) -> list[Reminder]:
 
 
 def _next_change(account: Account, program: Program) -> _Change | None:
-    if account.status != "active":
+    if not account.is_open:
         return None
     zone = program.time_zone
     changes: list[_Change] = []
-    if account.pending:
-        day = date.fromisoformat(min(account.pending).split("/")[0])
+    first_pending = min(account.pending, default=UNTIL_APPROVED)
+    if first_pending != UNTIL_APPROVED:
+        day = date.fromisoformat(first_pending.split("/")[0])
         changes.append(_Change(start_of_day(day, zone), 0, lambda now: _mature(account, program, day, now)))
     if account.holds:
         redemption_id, hold = min(account.holds.items(), key=lambda item: (item[1].expires_at, item[0]))

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.default_program import default_program
-from shared.domain.program import Program, Validity
+from shared.domain.program import Program
+from shared.domain.terms.common import Validity
 
 from .shop import a_program, program_text
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions import notify
-from shared import dynamo, settings, store, webhooks
+from shared import dynamo, keys, settings, store, webhooks
 from shared.domain.messages import Event, Message
 from tests.functions.shop import OPERATOR, Shop
 
@@ -188,7 +188,7 @@ def test_a_record_that_cannot_be_read_fails_alone(shop: Shop, outbox: Outbox) ->
 
 def test_what_is_no_entry_is_passed_over(shop: Shop, outbox: Outbox) -> None:
     member = shop.enroll(email="ada@example.org")
-    item = dynamo.get(settings.loyalty_table(), store.account_key(member))
+    item = dynamo.get(settings.loyalty_table(), keys.account_key(member))
     record = {"eventName": "MODIFY", "dynamodb": {"NewImage": item, "SequenceNumber": "1"}}
     assert _failures(notify.handler({"Records": [record]}, None)) == []
     assert outbox.events == []
