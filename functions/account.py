@@ -15,6 +15,7 @@ from shared.answers import (
 )
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
+from shared.domain.pooling import pool_among, united
 from shared.domain.settling import settle
 
 app = http.resolver()
@@ -30,8 +31,8 @@ ANYONE_WITH_A_TOKEN = http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR)
     tags=["Account"],
 )
 def read_account(member_id: str) -> http.Answer:
-    account = store.load_account(http.caller(app).reach(member_id)).account
-    return http.answer(account_answer(account, store.load_program(), clock.now()))
+    account, *others = store.load_with_pool(http.caller(app).reach(member_id))
+    return http.answer(account_answer(account, store.load_program(), clock.now(), others))
 
 
 @app.get(
@@ -74,7 +75,9 @@ def read_rewards(
     today = local_day(now, program.time_zone)
     account: Account | None = None
     if member_id is not None:
-        account = settle(store.load_account(http.caller(app).reach(member_id)).account, program, now).account
+        whole = store.load_with_pool(http.caller(app).reach(member_id))
+        settled = [settle(one, program, max(now, one.booked_at or now)).account for one in whole]
+        account = united(settled[0], pool_among(settled[0], settled))
     rewards, following = http.page_of(program.redeeming.rewards, limit, cursor)
     taken = store.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)
     items = [reward_answer(reward, program, taken.get(reward.reward_id, 0), account, today) for reward in rewards]

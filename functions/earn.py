@@ -1,26 +1,41 @@
-"""Quote, earn, refund, adjust, transfer."""
+"""Quote, earn, refund, transfer."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import clock, http, keys, store
-from shared.answers import BookedAnswer, QuoteAnswer, booked_answer, quote_answer
+from shared import audit, clock, http, keys, outcomes, partners, reviews, store
+from shared.answers import BookedAnswer, QuoteAnswer, quote_answer
 from shared.domain.account import Account, Entry
+from shared.domain.approving import review_of_action, waits_for_approval
 from shared.domain.calendar import local_day
-from shared.domain.earning import Occasion, Order, earn_action, earn_order, order_earnings, refund_order
-from shared.domain.errors import Fault, InvalidRequestError, OrderBelongsToAnotherMemberError, OrderNotFoundError
-from shared.domain.fields import Instant, PositiveAmount, PositivePoints, Record, Reference, SignedPoints, Text
-from shared.domain.moving import adjust, transfer
+from shared.domain.challenges import action_deed, with_challenges
+from shared.domain.credit import earn_credit, gives_credit, take_back_credit
+from shared.domain.earning import Occasion, Order, earn_action, order_earnings, refund_order
+from shared.domain.errors import (
+    Fault,
+    ForbiddenError,
+    InvalidRequestError,
+    OrderBelongsToAnotherMemberError,
+    OrderNotFoundError,
+)
+from shared.domain.fields import Instant, PositiveAmount, PositivePoints, Record, Reference
+from shared.domain.moving import transfer
+from shared.domain.ordering import credited
 from shared.domain.program import Program
+from shared.domain.referring import with_reversal
+from shared.domain.reviewing import Review
 from shared.domain.settling import settle
-from shared.dynamo import Item
+from shared.domain.sides import wallet_of
+from shared.domain.terms.partners import Partner
+from shared.dynamo import Item, Write
 
 app = http.resolver()
+
+_Placed = TypeVar("_Placed", bound=Order)
 
 
 class OrderEarn(Order):
@@ -53,14 +68,6 @@ class Refund(Record):
     refunded_at: Instant
 
 
-class Adjustment(Record):
-    """Points given (positive) or taken (negative) by hand."""
-
-    points: SignedPoints
-    reason: Text
-    reference: Reference
-
-
 class Transfer(Record):
     """Points for another member."""
 
@@ -70,7 +77,7 @@ class Transfer(Record):
 
 @app.post(
     "/v1/earn/quote",
-    security=http.allow(http.STOREFRONT, http.MEMBER),
+    security=http.allow(http.STOREFRONT, http.MEMBER, http.PARTNER),
     responses=http.answers({200: QuoteAnswer}, 404),
     summary="What an order would earn; writes nothing",
     tags=["Earning"],
@@ -83,109 +90,110 @@ def quote(request: Annotated[Quote, Body()]) -> http.Answer:
         account = settle(account, program, now).account
     placed_at = request.placed_at or now
     order = Order.model_validate({**request.model_dump(exclude={"type", "member_id"}), "placed_at": placed_at})
+    order = _own_order(partners.calling(caller), order)
     earned = order_earnings(account, program, order, now)
     began_on = local_day(min(placed_at, now), program.time_zone)
-    return http.answer(quote_answer(earned, program, began_on, local_day(now, program.time_zone)))
+    return http.answer(quote_answer(earned, program, account, began_on, local_day(now, program.time_zone)))
 
 
 @app.post(
     "/v1/members/<member_id>/earn",
-    security=http.allow(http.STOREFRONT),
+    security=http.allow(http.STOREFRONT, http.PARTNER),
     responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
-    summary="Credit an order or an action",
+    summary="Credit an order or an action; a partner credits its own orders",
     tags=["Earning"],
 )
 def earn(
     member_id: str, request: Annotated[Annotated[OrderEarn | ActionEarn, Field(discriminator="type")], Body()]
 ) -> http.Answer:
     caller, now = http.caller(app), clock.now()
+    partner = partners.calling(caller)
+    if isinstance(request, OrderEarn):
+        request = _own_order(partner, request)
+    elif partner is not None:
+        raise ForbiddenError("partners credit orders, no actions")
     mark = http.fingerprint(request)
+    caps: dict[str, int] = {}
 
     def credit(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         if isinstance(request, OrderEarn):
-            return [earn_order(accounts[0], program, request, now=now, actor=caller.actor, fingerprint=mark)]
-        return [earn_action(accounts[0], program, request, now=now, actor=caller.actor, fingerprint=mark)]
+            entries = credited(accounts[0], program, request, now=now, actor=caller.actor, fingerprint=mark, caps=caps)
+            for wallet in accounts[1:]:
+                entries += earn_credit(wallet, program, request, now=now, actor=caller.actor)
+            return entries
+        entry = earn_action(accounts[0], program, request, now=now, actor=caller.actor, fingerprint=mark)
+        return with_challenges(accounts[0], program, entry, action_deed(program, request, entry))
 
     key = keys.earn_key(request.model_dump(include={"order_id", "action", "reference"}))
-    outcome = store.operate([caller.reach(member_id)], credit, key=key, fingerprint=mark, now=now)
-    return _booked(outcome, now, HTTPStatus.CREATED)
+    members = [caller.reach(member_id)]
+    if isinstance(request, OrderEarn) and gives_credit(store.load_program(), request):
+        members.append(wallet_of(members[0]))
+    outcome = store.operate(
+        members,
+        credit,
+        key=key,
+        fingerprint=mark,
+        now=now,
+        also=_put_in_review,
+        caps=caps,
+    )
+    return outcomes.booked(partners.shown(partner, outcome), now)
 
 
 @app.post(
     "/v1/members/<member_id>/refunds",
-    security=http.allow(http.STOREFRONT),
+    security=http.allow(http.STOREFRONT, http.PARTNER),
     responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Take back the points of a whole or partly returned order",
     tags=["Earning"],
 )
 def refund(member_id: str, request: Annotated[Refund, Body()]) -> http.Answer:
     caller, now = http.caller(app), clock.now()
+    partner = partners.calling(caller)
+    request = request.model_copy(update={"order_id": partners.own_id(partner, request.order_id)})
     mark = http.fingerprint(request)
+    member = caller.reach(member_id)
 
     def take_back(
         accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
     ) -> list[Entry]:
-        earned, refunded = items
+        earned, refunded, earned_credit = items
         if earned is None:
             raise OrderNotFoundError(f"no order {request.order_id!r} has earned points")
-        return [
-            refund_order(
-                accounts[0],
-                program,
-                _own(store.entry_of(earned), accounts[0]),
-                refund_id=request.refund_id,
-                amount=request.amount,
-                refunded_before=int(refunded["amount"]["N"]) if refunded else 0,
-                refunded_at=request.refunded_at,
-                now=now,
-                actor=caller.actor,
-                fingerprint=mark,
-            )
-        ]
+        order = _own(store.entry_of(earned), accounts[0])
+        if not partners.may_see(partner, order.partner):
+            raise OrderNotFoundError(f"no order {request.order_id!r} has earned points")
+        entry = refund_order(
+            accounts[0],
+            program,
+            order,
+            refund_id=request.refund_id,
+            amount=request.amount,
+            refunded_before=int(refunded["amount"]["N"]) if refunded else 0,
+            refunded_at=request.refunded_at,
+            now=now,
+            actor=caller.actor,
+            fingerprint=mark,
+        )
+        entries = [with_reversal(accounts[0], entry, order)]
+        if earned_credit is not None:
+            of_credit = store.entry_of(earned_credit)
+            entries.append(take_back_credit(accounts[1], program, of_credit, entry, amount=request.amount))
+        return entries
 
     outcome = store.operate(
-        [caller.reach(member_id)],
+        [member, wallet_of(member)],
         take_back,
         key=keys.refund_key(request.order_id, request.refund_id),
         fingerprint=mark,
         now=now,
-        reads=[keys.earn_key({"order_id": request.order_id}), keys.refunded_key(request.order_id)],
+        reads=[
+            keys.earn_key({"order_id": request.order_id}),
+            keys.refunded_key(request.order_id),
+            keys.credit_earn_key(request.order_id),
+        ],
     )
-    return _booked(outcome, now, HTTPStatus.CREATED)
-
-
-@app.post(
-    "/v1/members/<member_id>/adjustments",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
-    summary="Give or take points by hand, with a reason",
-    tags=["Earning"],
-)
-def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
-    mark = http.fingerprint(request)
-    if request.points == 0:
-        raise InvalidRequestError(Fault("/points", "must not be 0"))
-
-    def set_right(
-        accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime
-    ) -> list[Entry]:
-        return [
-            adjust(
-                accounts[0],
-                program,
-                request.points,
-                reason=request.reason,
-                reference=request.reference,
-                now=now,
-                actor=caller.actor,
-                fingerprint=mark,
-            )
-        ]
-
-    member_id = caller.reach(member_id)
-    key = keys.adjustment_key(member_id, request.reference)
-    return _booked(store.operate([member_id], set_right, key=key, fingerprint=mark, now=now), now, HTTPStatus.CREATED)
+    return outcomes.booked(partners.shown(partner, outcome), now)
 
 
 @app.post(
@@ -221,20 +229,39 @@ def transfer_points(
         return [moved.out, moved.into]
 
     outcome = store.operate(
-        [giver, request.to_member_id], hand_over, key=keys.transfer_key(transfer_id), fingerprint=mark, now=now
+        [giver, request.to_member_id],
+        hand_over,
+        key=keys.transfer_key(transfer_id),
+        fingerprint=mark,
+        now=now,
+        also=audit.trail(caller, "points.transferred", now, giver, to_member_id=request.to_member_id),
     )
-    return _booked(outcome, now, HTTPStatus.CREATED)
+    return outcomes.booked(outcome, now)
+
+
+def _own_order(partner: Partner | None, order: _Placed) -> _Placed:
+    """The order as it is booked: a partner's bears its name, whoever it is said to be of."""
+    if partner is None:
+        return order
+    partners.require_own_name(partner, order.partner_id)
+    names = {"partner_id": partner.partner_id, "order_id": partners.own_id(partner, order.order_id)}
+    return order.model_copy(update=names)
+
+
+def _put_in_review(entries: Sequence[Entry]) -> Sequence[Write]:
+    """What opens a review of each entry whose points wait for an operator's word."""
+    waiting = [entry for entry in entries if waits_for_approval(entry)]
+    return [write for entry in waiting for write in reviews.put(_review_of(entry))]
+
+
+def _review_of(entry: Entry) -> Review:
+    return review_of_action(entry, reviews.id_of("action", entry.source["action"], entry.source["reference"]))
 
 
 def _own(earned: Entry, account: Account) -> Entry:
     if earned.member_id not in (account.member_id, *account.merged_from):
         raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
     return earned
-
-
-def _booked(outcome: store.Outcome, now: datetime, status: HTTPStatus) -> http.Answer:
-    body = booked_answer(outcome.entry, outcome.accounts[0], store.load_program(), now)
-    return http.answer(body, HTTPStatus.OK if outcome.replayed else status, replayed=outcome.replayed)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

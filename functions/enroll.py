@@ -6,35 +6,67 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from shared import clock, dynamo, http, keys, people, store
+from shared import (
+    audit,
+    clock,
+    directory,
+    dynamo,
+    erasing,
+    gift_words,
+    http,
+    joining,
+    keys,
+    partners,
+    people,
+    personal,
+    profiles,
+    referrals,
+    store,
+)
 from shared.answers import (
     BookedAnswer,
+    EntryAnswer,
     ExportAnswer,
     MemberAnswer,
+    TraitsAnswer,
     account_answer,
     booked_answer,
     entry_answer,
     member_answer,
+    traits_answer,
 )
+from shared.credit_answers import CreditAnswer, credit_answer
 from shared.domain import members
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account, Entry, Traits
+from shared.domain.calendar import local_day
 from shared.domain.enrolling import enroll
 from shared.domain.errors import (
     Fault,
+    ForbiddenError,
     IdempotencyMismatchError,
+    IdentifierTakenError,
     InvalidRequestError,
+    LoyaltyError,
     MemberNotFoundError,
+    NothingChangesError,
     TryAgainError,
 )
-from shared.domain.fields import Record, Reference
+from shared.domain.fields import Record, Reference, Text
+from shared.domain.leaving import merge_whole
+from shared.domain.ledger import book
 from shared.domain.members import IDENTIFIER_KINDS, Change, Enrollment, Identifiers
-from shared.domain.moving import erase, merge
 from shared.domain.program import Program
+from shared.domain.referring import on_joining
+from shared.domain.segments import TAGS_MAX, change_traits, first_traits, retagged
+from shared.domain.sides import wallet_of
+from shared.domain.standing import require_age
+from shared.domain.terms.segments import Tag
 from shared.dynamo import CancelledError, Item
 
 REFERRAL_CODE_ATTEMPTS = 3
+Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX)]
 
 app = http.resolver()
 
@@ -47,6 +79,47 @@ class Lookup(Identifiers):
         if len(self.model_dump(exclude_none=True)) != 1:
             raise ValueError(f"give exactly one of {', '.join(IDENTIFIER_KINDS)}")
         return self
+
+
+class Tagging(Record):
+    """Tags to give a member, and then those to take away."""
+
+    add: Tags = ()
+    remove: Tags = ()
+
+
+class Search(Record):
+    """Words of a name."""
+
+    name: Text
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Search":
+        if not directory.words_of(self.name):
+            raise ValueError("give at least one word of a name")
+        return self
+
+
+class MemberPage(Record):
+    """A page of members. It may hold fewer than asked for, even none, while there are more."""
+
+    items: tuple[MemberAnswer, ...]
+    next_cursor: str | None
+
+
+class WholeExport(ExportAnswer):
+    """What is held beside the member's own account, store credit first; `held` has all records as they are kept."""
+
+    credit: CreditAnswer | None
+    credit_entries: tuple[EntryAnswer, ...]
+    gift_messages: dict[str, str]
+    held: dict[str, Any]
+
+
+class MemberFound(Record):
+    """That there is such a member."""
+
+    member_id: str
 
 
 class Merge(Record):
@@ -67,23 +140,82 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: http.IdempotencyK
     program = store.load_program()
     member_id = people.new_member_id(f"{caller.subject}|{http.required_key(key)}")
     mark = people.keyed_hash(f"enroll:{http.fingerprint(request)}")[:32]
-    entry = enroll(member_id, program, now=now, actor=caller.actor, fingerprint=mark)
+    member = members.joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
+    member = joining.newcomer(members.attributed(member, caller.actor), program, request.fingerprints)
+    try:
+        brought = _admitted(request, member, program, now, caller.actor)
+    except LoyaltyError:
+        standing = store.load_entry(keys.enroll_key(member_id))
+        if standing is None:
+            raise
+        return _enrolled_before(standing, mark)
+    entries = _first_entries(member, program, brought, now, caller.actor, mark)
+    trail = audit.trail(caller, "member.enrolled", now, member_id)
     for _ in range(REFERRAL_CODE_ATTEMPTS):
-        code = members.new_referral_code(request.name)
-        member = members.joined(request, member_id=member_id, referral_code=code, country=program.country, now=now)
+        member = member.model_copy(update={"referral_code": members.new_referral_code(request.name)})
         writes = people.writes(None, member)
         try:
-            store.enroll(entry, also=writes)
+            store.enroll(entries[0], [*writes, *(brought.writes if brought else ()), *trail], entries[1:])
         except CancelledError as cancelled:
-            standing = store.load_entry(keys.entry_key(entry))
+            standing = store.load_entry(keys.enroll_key(member_id))
             if standing is not None:
                 return _enrolled_before(standing, mark)
             refusal = people.identity_taken(cancelled, writes)
             if not isinstance(refusal, TryAgainError):
-                raise refusal from cancelled
+                return _claimed(member, program, refusal, mark, now, caller)
         else:
             return http.answer(member_answer(member), HTTPStatus.CREATED)
     raise TryAgainError("no free referral code was found; the same request may be sent again")
+
+
+def _admitted(
+    request: Enrollment, member: members.Member, program: Program, now: datetime, actor: str
+) -> referrals.Brought | None:
+    """What comes of the code that they join with. Raises whatever keeps them from joining."""
+    today = local_day(now, program.time_zone)
+    require_age(program, today, is_confirmed=request.age_confirmed, born_on=request.birth_date)
+    return referrals.brought(member, program, now, actor)
+
+
+def _first_entries(
+    member: members.Member,
+    program: Program,
+    brought: referrals.Brought | None,
+    now: datetime,
+    actor: str,
+    mark: str,
+) -> list[Entry]:
+    entry = enroll(
+        member.member_id,
+        program,
+        now=now,
+        actor=actor,
+        fingerprint=mark,
+        traits=first_traits(program, member.place, member.consent.marketing.channels, member.email),
+        referred=brought.referred if brought else None,
+    )
+    account = book(Account(member_id=member.member_id), entry)
+    return [entry, *on_joining(account, program, now=now, actor=actor)]
+
+
+def _claimed(
+    member: members.Member,
+    program: Program,
+    refusal: IdentifierTakenError,
+    mark: str,
+    now: datetime,
+    caller: http.Caller,
+) -> http.Answer:
+    """Somebody who joins with the identifier of a provisional member is that member. Raises `refusal` otherwise."""
+    if program.automatic_enrolment is None:
+        raise refusal
+    mark = people.keyed_hash(f"claim:{member.member_id}:{mark}")[:32]
+    trail = audit.trail(caller, "member.enrolled", now)
+    found = joining.claim(member, actor=caller.actor, fingerprint=mark, now=now, also=trail)
+    if found is None:
+        raise refusal
+    claimed, was_before = found
+    return http.answer(member_answer(claimed), HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
 
 
 def _enrolled_before(standing: Entry, mark: str) -> http.Answer:
@@ -95,17 +227,41 @@ def _enrolled_before(standing: Entry, mark: str) -> http.Answer:
 
 @app.post(
     "/v1/members/lookup",
-    security=http.allow(http.STOREFRONT, http.OPERATOR),
-    responses=http.answers({200: MemberAnswer}, 404),
-    summary="Find a member by one identifier",
+    security=http.allow(http.STOREFRONT, http.OPERATOR, http.PARTNER),
+    responses=http.answers({200: MemberAnswer | MemberFound}, 404),
+    summary="Find a member by one identifier; a partner learns the member's id alone",
     tags=["Members"],
 )
 def look_up_member(request: Annotated[Lookup, Body()]) -> http.Answer:
+    caller = http.caller(app)
+    partner = partners.calling(caller)
     [identity] = members.identities(request, store.load_program().country)
+    if partner is not None and identity.kind not in partners.LOOKED_UP_BY:
+        raise ForbiddenError(f"partners look members up by {' or '.join(sorted(partners.LOOKED_UP_BY))}")
     member_id = people.find(identity)
+    audit.record(caller, "member.looked_up", clock.now(), member_id, by=identity.kind)
     if member_id is None:
         raise MemberNotFoundError(f"no member has this {identity.kind}")
+    if partner is not None:
+        return http.answer(MemberFound(member_id=member_id))
     return http.answer(member_answer(people.load_member(member_id).member))
+
+
+@app.post(
+    "/v1/members/search",
+    security=http.allow(http.STOREFRONT, http.OPERATOR),
+    responses=http.answers({200: MemberPage}),
+    summary="Find members by words of their name, in any order and case",
+    tags=["Members"],
+)
+def search_members(
+    request: Annotated[Search, Body()], limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
+) -> http.Answer:
+    after = http.decode_cursor(cursor, str)[0] if cursor else None
+    found, more = people.search(directory.words_of(request.name), limit, after)
+    audit.record(http.caller(app), "members.searched", clock.now(), found=str(len(found)))
+    following = http.encode_cursor(more) if more else None
+    return http.answer(MemberPage(items=tuple(member_answer(member) for member in found), next_cursor=following))
 
 
 @app.get(
@@ -116,8 +272,10 @@ def look_up_member(request: Annotated[Lookup, Body()]) -> http.Answer:
     tags=["Members"],
 )
 def read_member(member_id: str) -> http.Answer:
-    member_id = http.caller(app).reach(member_id)
-    return http.answer(member_answer(people.load_member(member_id).member))
+    caller = http.caller(app)
+    found = people.load_member(caller.reach(member_id)).member
+    audit.record(caller, "member.read", clock.now(), found.member_id)
+    return http.answer(member_answer(found))
 
 
 @app.patch(
@@ -128,12 +286,44 @@ def read_member(member_id: str) -> http.Answer:
     tags=["Members"],
 )
 def change_member(member_id: str, change: Annotated[Change, Body()]) -> http.Answer:
-    before = people.load_member(http.caller(app).reach(member_id))
+    caller, now = http.caller(app), clock.now()
+    before = people.load_member(caller.reach(member_id))
     members.require_active(before.member)
-    after = members.changed(before.member, change, store.load_program().country)
+    after = members.changed(before.member, change, store.load_program().country, now)
     if after != before.member:
-        people.save(before, after)
+        trail = audit.trail(caller, "member.changed", now, after.member_id)
+        profiles.save(before, after, actor=caller.actor, now=now, also=trail)
     return http.answer(member_answer(after))
+
+
+@app.post(
+    "/v1/members/<member_id>/tags",
+    security=http.allow(http.STOREFRONT, http.OPERATOR),
+    responses=http.answers({200: TraitsAnswer}, 400, 404, 409),
+    summary="Add and remove the shop's own tags, which segments look at",
+    tags=["Members"],
+)
+def tag_member(member_id: str, request: Annotated[Tagging, Body()], key: http.IdempotencyKey = None) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    member_id = caller.reach(member_id)
+    reference = http.derived_id("tags", member_id, http.required_key(key))
+    mark = http.fingerprint(request)
+    unchanged: list[Traits] = []
+
+    def retag(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        unchanged[:] = [accounts[0].traits]
+        traits = retagged(accounts[0].traits, request.add, request.remove)
+        entry = change_traits(
+            accounts[0], program, traits, reference=reference, now=now, actor=caller.actor, fingerprint=mark
+        )
+        return [entry]
+
+    at = keys.traits_key(member_id, reference)
+    try:
+        outcome = store.operate([member_id], retag, key=at, fingerprint=mark, now=now)
+    except NothingChangesError:
+        return http.answer(traits_answer(member_id, unchanged[0]))
+    return http.answer(traits_answer(member_id, outcome.entry.traits or Traits()), replayed=outcome.replayed)
 
 
 @app.delete(
@@ -146,40 +336,45 @@ def change_member(member_id: str, change: Annotated[Change, Body()]) -> http.Ans
 def erase_member(member_id: str) -> http.Answer:
     caller, now = http.caller(app), clock.now()
     before = people.load_member(caller.reach(member_id))
+    is_there = before.member.status in {"active", "provisional"}
+    erasure = people.writes(before, members.erased(before.member)) if is_there else []
 
-    def close(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        return erase(accounts[0], program, now=now, actor=caller.actor)
-
-    outcome = store.operate(
-        [before.member.member_id],
-        close,
-        key=keys.erase_key(before.member.member_id),
-        fingerprint="",
-        now=now,
-        also=people.writes(before, members.erased(before.member)) if before.member.status == "active" else (),
-    )
+    member_id = before.member.member_id
+    trail = audit.trail(caller, "member.erased", now, member_id)
+    outcome = erasing.close(member_id, actor=caller.actor, now=now, also=[*erasure, *trail])
+    personal.forget((member_id, *outcome.accounts[0].merged_from))
     return http.answer(member_answer(members.erased(before.member)), replayed=outcome.replayed)
 
 
 @app.get(
     "/v1/members/<member_id>/export",
     security=http.allow(http.MEMBER, http.OPERATOR),
-    responses=http.answers({200: ExportAnswer}, 404),
+    responses=http.answers({200: WholeExport}, 404),
     summary="Everything held about the member",
     tags=["Members"],
 )
 def export_member(member_id: str) -> http.Answer:
-    member_id = http.caller(app).reach(member_id)
+    caller = http.caller(app)
+    member_id = caller.reach(member_id)
     member = people.load_member(member_id).member
-    account = store.load_account(member_id).account
-    entries = [entry for one in (member_id, *account.merged_from) for entry in store.load_whole_history(one)]
+    audit.record(caller, "member.exported", clock.now(), member_id)
+    account, *others = store.load_with_pool(member_id)
+    [wallet] = store.load_accounts([wallet_of(member_id)])
+    program, now = store.load_program(), clock.now()
+    accounts = [member_id, *account.merged_from]
+    entries = [entry for one in accounts for entry in store.load_whole_history(one)]
+    wallets = [wallet.member_id, *wallet.merged_from] if wallet.sequence else []
     return http.answer(
-        ExportAnswer(
+        WholeExport(
             member=member_answer(member),
             also_known_as=tuple(identity.model_dump() for identity in member.also_known_as),
             referred_by_code=member.referred_by_code,
-            account=account_answer(account, store.load_program(), clock.now()),
+            account=account_answer(account, program, now, others),
             entries=tuple(entry_answer(entry) for entry in entries),
+            credit=credit_answer(wallet, program, now) if wallet.sequence else None,
+            credit_entries=tuple(entry_answer(entry) for one in wallets for entry in store.load_whole_history(one)),
+            gift_messages=gift_words.all_words(accounts),
+            held=personal.held(member_id),
         )
     )
 
@@ -196,21 +391,26 @@ def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> http.Ans
     if member_id == request.from_member_id:
         raise InvalidRequestError(Fault("/from_member_id", "must be another member"))
     into, gone = people.load_member(caller.reach(member_id)), people.load_member(request.from_member_id)
+    trail = audit.trail(caller, "members.merged", now, into.member.member_id, from_member_id=gone.member.member_id)
 
     def unite(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        moved = merge(accounts[1], accounts[0], program, now=now, actor=caller.actor)
-        return [moved.out, moved.into]
+        stays, goes, wallet, gone_wallet, *beside = accounts
+        wallets = gone_wallet, wallet
+        return merge_whole(goes, stays, wallets, beside, program, now=now, actor=caller.actor)
 
+    ids = [into.member.member_id, gone.member.member_id]
     outcome = store.operate(
-        [into.member.member_id, gone.member.member_id],
+        [*ids, *map(wallet_of, ids)],
         unite,
         key=keys.merge_key(gone.member.member_id, into.member.member_id),
         fingerprint="",
         now=now,
-        also=_united_writes(gone, into),
+        shares=False,
+        also=[*_united_writes(gone, into), *trail],
     )
     return http.answer(
-        booked_answer(outcome.entry, outcome.accounts[0], store.load_program(), now), replayed=outcome.replayed
+        booked_answer(outcome.entry, outcome.accounts[0], store.load_program(), now, outcome.accounts[1:]),
+        replayed=outcome.replayed,
     )
 
 

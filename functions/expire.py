@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared import queues, settings, store, telemetry
+from shared import erasing, queues, settings, store, telemetry
 from shared.domain.calendar import local_day
-from shared.domain.errors import MemberNotFoundError, TryAgainError
+from shared.domain.errors import MemberNotActiveError, MemberNotFoundError, TryAgainError
 
 FIRST_RUN_DAYS = 400
 """How far back the first run ever looks."""
@@ -54,9 +54,11 @@ def settle_due(day: date, shard: int, now: datetime) -> bool:
     booked, failed = 0, 0
     for member_id in store.due_members(day, shard, DUE_PAGES_MAX):
         try:
-            telemetry.report(member_id, store.audit(member_id))
-            booked += store.settle_stored(member_id, now)
-        except (TryAgainError, MemberNotFoundError) as error:
+            stored = store.load_account(member_id)
+            telemetry.report(member_id, store.audit(member_id, stored))
+            booked += store.settle_stored(member_id, now, stored)
+            erasing.close_if_idle(member_id, now)
+        except (TryAgainError, MemberNotFoundError, MemberNotActiveError) as error:
             failed += 1
             telemetry.logger().warning(
                 "an account could not be settled", extra={"member_id": member_id, "code": error.code}

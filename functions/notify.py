@@ -4,47 +4,51 @@ The stream delivers each entry at least once; events carry the entry's id and me
 does no harm. A record that fails is reported alone and never keeps the others from being told.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import islice
+from typing import Any
 
-from shared import clock, deliveries, people, settings, store, telemetry, webhook_queue, webhooks
+from shared import (
+    clock,
+    outbox,
+    partner_funds,
+    sending,
+    settings,
+    statements,
+    store,
+    telemetry,
+    waiting,
+    webhook_queue,
+    webhooks,
+)
 from shared.domain.account import Entry
-from shared.domain.calendar import local_day
+from shared.domain.calendar import local_day, month_of
 from shared.domain.errors import MemberNotFoundError, TryAgainError
+from shared.domain.events import event_of
 from shared.domain.invariants import standing_breaches
-from shared.domain.messages import Event, Message, Note, addressed, event_of, notes_on, reminder_note
+from shared.domain.messages import notes_on, reminder_note
+from shared.domain.pooling import pool_among, united
 from shared.domain.program import Program
 from shared.domain.settling import reminders_to_send, settle
-
-if TYPE_CHECKING:
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_sesv2 import SESV2Client
-    from mypy_boto3_sns import SNSClient
+from shared.domain.sides import is_wallet, member_of
+from shared.domain.statements import is_of, statement
 
 FIRST_RUN_DAYS = 31
 OVERLAP_DAYS = 31
 """An account that time has changed stands under that day until the change is booked, which may be a month late."""
 DUE_PAGES_MAX = 1000
-EVENTS_BATCH = 10
-EVENT_SOURCE = "loyalty"
-
-
-class Outbox(Protocol):
-    """Where messages and events go."""
-
-    def send(self, message: Message) -> None:
-        """Deliver a message by its channel."""
-
-    def publish(self, events: Sequence[Event]) -> None:
-        """Publish events for other systems."""
+STATEMENTS_PER_RUN_MAX = 2000
+"""What a run has time for; the next one, an hour later, goes on."""
+ENTRIES_PAGE, ENTRIES_PAGES_MAX = 100, 20
+ONLY_WAITING = "waiting"
+"""At night nobody is reminded of anything, but for some members it is morning."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
-    """Answer a batch of the ledger's stream, each record failing alone, or the schedule (`{"time": ...}`)."""
+    """Answer a batch of the ledger's stream, each record failing alone, or a schedule (`{"time": ...}`)."""
     if "Records" not in event:
-        return {"reminders": remind(datetime.fromisoformat(event["time"]))}
+        return _scheduled(datetime.fromisoformat(event["time"]), event.get("work"))
     failed = [record for record in event["Records"] if not _told(record)]
     return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
 
@@ -52,16 +56,19 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 def tell(entry: Entry) -> None:
     """Publish an entry's event, and send what its member is told of it."""
     event = event_of(entry)
-    outbox().publish([event])
+    outbox.current().publish([event])
     webhook_queue.enqueue((webhook, event) for webhook in webhooks.remembered() if webhook.wants(event.type))
     telemetry.count(**_amounts(entry))
     program, now = store.load_program(), clock.now()
-    account = store.load_account(entry.member_id).account
+    account, *others = store.load_with_pool(entry.member_id)
     telemetry.report(entry.member_id, standing_breaches(account))
-    account = settle(account, program, max(now, account.booked_at or now)).account
-    notes = list(notes_on(entry, account, program))
-    if notes:
-        _send_all(entry.member_id, notes, program, now)
+    settled = [settle(one, program, max(now, one.booked_at or now)).account for one in (account, *others)]
+    account = united(settled[0], pool_among(settled[0], settled))
+    for note in notes_on(entry, account, program):
+        sending.send(note, program, now, account)
+    partner_funds.watch(entry, program, now)
+    if program.messages.sends("statement") and (member_id := member_of(entry.member_id)) is not None:
+        statements.note(member_id, month_of(local_day(entry.recorded_at, program.time_zone)), now)
 
 
 def remind(now: datetime) -> int:
@@ -85,18 +92,39 @@ def remind(now: datetime) -> int:
     return reminded
 
 
-def use(outbox: Outbox) -> None:
-    """Hand messages and events to `outbox` instead of to AWS: on one machine they go to a mailbox."""
-    global _outbox  # noqa: PLW0603 - one process, one outbox
-    _outbox = outbox
+def send_waiting(now: datetime) -> int:
+    """Send what waited for the end of somebody's quiet hours; how much that was. What fails waits for the next run."""
+    program, sent = store.load_program(), 0
+    for one in list(waiting.over(now)):
+        try:
+            sending.send(one.note, program, now)
+        except Exception:
+            extra = {"message_id": one.note.message_id}
+            telemetry.logger().exception("a message that waited could not be sent", extra=extra)
+            continue
+        waiting.remove(one)
+        sent += 1
+    return sent
 
 
-def outbox() -> Outbox:
-    """Where messages and events go: to AWS, unless the process was told otherwise."""
-    return _outbox or _aws()
-
-
-_outbox: Outbox | None = None
+def send_statements(now: datetime) -> int:
+    """Send last month's statements that were not sent yet; how many those were. What fails is left for the next run."""
+    program = store.load_program()
+    if not program.messages.sends("statement"):
+        return 0
+    today = local_day(now, program.time_zone)
+    month, sent = month_of(today.replace(day=1) - timedelta(days=1)), 0
+    for member_id in list(islice(statements.members(month), STATEMENTS_PER_RUN_MAX)):
+        try:
+            account = sending.settled(member_id, program, now)
+            entries = _entries_of(member_id, month, program)
+            sending.send(statement(account, entries, program, month, today), program, now, account)
+        except Exception:
+            telemetry.logger().exception("a statement could not be sent", extra={"member_id": member_id})
+            continue
+        statements.remove(member_id, month)
+        sent += 1
+    return sent
 
 
 def _told(record: Mapping[str, Any]) -> bool:
@@ -111,87 +139,44 @@ def _told(record: Mapping[str, Any]) -> bool:
     return True
 
 
+def _scheduled(now: datetime, work: str | None) -> dict[str, Any]:
+    done = {"waited": send_waiting(now)}
+    if work != ONLY_WAITING:
+        done |= {"reminders": remind(now), "statements": send_statements(now)}
+        if (program := store.load_program()).partners:
+            done["partners"] = partner_funds.look_at_all(program, now)
+    return done
+
+
 def _remind(member_id: str, today: date, now: datetime) -> int:
     program = store.load_program()
     stored = store.load_account(member_id)
     account = settle(stored.account, program, max(now, stored.account.booked_at or now)).account
     due = reminders_to_send(account, program, stored.reminded_on, today)
-    if due:
-        _send_all(member_id, [reminder_note(member_id, reminder, today) for reminder in due], program, now)
+    for reminder in due:
+        note = reminder_note(account, program, reminder, today)
+        if note is not None:
+            sending.send(note, program, now, account)
     if stored.reminded_on < today and stored.due_on and stored.due_on <= today:
         store.mark_reminded(stored, today)
     return 1 if due else 0
 
 
-def _send_all(member_id: str, notes: Sequence[Note], program: Program, now: datetime) -> None:
-    member = people.load_member(member_id).member
-    for note in notes:
-        message = addressed(note, member, program)
-        if message is not None and deliveries.claim(message.message_id, now):
-            try:
-                outbox().send(message)
-            except Exception:
-                deliveries.release(message.message_id)
-                raise
-            deliveries.mark_sent(message.message_id, now)
+def _entries_of(member_id: str, month: str, program: Program) -> Iterator[Entry]:
+    """A member's entries of a month, newest first, read no further back than needed."""
+    before = store.SEQUENCE_MAX
+    for _ in range(ENTRIES_PAGES_MAX):
+        page = store.load_history(member_id, ENTRIES_PAGE, before)
+        yield from (entry for entry in page if is_of(entry, month, program))
+        if len(page) < ENTRIES_PAGE or month_of(local_day(page[-1].recorded_at, program.time_zone)) < month:
+            return
+        before = page[-1].sequence
 
 
 def _amounts(entry: Entry) -> dict[str, int]:
+    if is_wallet(entry.member_id):
+        return {"OtherEntries": 1}
     names = {"enroll": "PointsEarned", "earn": "PointsEarned", "refund": "PointsTakenBack", "expiry": "PointsExpired"}
     if entry.type == "capture":
         return {"PointsRedeemed": -entry.held_effect}
     return {names.get(entry.type, "OtherEntries"): abs(entry.points) if entry.type in names else 1}
-
-
-class _Aws:
-    """E-mail by SES, SMS by SNS, events by EventBridge."""
-
-    def send(self, message: Message) -> None:
-        if message.channel == "sms":
-            _sns().publish(PhoneNumber=message.to, Message=message.text)
-            return
-        content: Any = {"Simple": {"Subject": {"Data": message.subject}, "Body": {"Text": {"Data": message.text}}}}
-        _ses().send_email(
-            FromEmailAddress=settings.sender_email(), Destination={"ToAddresses": [message.to]}, Content=content
-        )
-
-    def publish(self, events: Sequence[Event]) -> None:
-        for start in range(0, len(events), EVENTS_BATCH):
-            entries: Any = [
-                {
-                    "EventBusName": settings.event_bus(),
-                    "Source": EVENT_SOURCE,
-                    "DetailType": event.type,
-                    "Detail": event.model_dump_json(),
-                }
-                for event in events[start : start + EVENTS_BATCH]
-            ]
-            answer = _events().put_events(Entries=entries)
-            if answer["FailedEntryCount"]:
-                raise TryAgainError(f"the event bus refused {answer['FailedEntryCount']} events")
-
-
-@cache
-def _aws() -> Outbox:
-    return _Aws()
-
-
-@cache
-def _ses() -> "SESV2Client":
-    import boto3  # noqa: PLC0415 - importing this module makes no client
-
-    return boto3.client("sesv2")
-
-
-@cache
-def _sns() -> "SNSClient":
-    import boto3  # noqa: PLC0415
-
-    return boto3.client("sns")
-
-
-@cache
-def _events() -> "EventBridgeClient":
-    import boto3  # noqa: PLC0415
-
-    return boto3.client("events")

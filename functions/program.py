@@ -4,9 +4,13 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 
-from shared import http, store
+from shared import audit, clock, http, store
 from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
 from shared.domain.program import Program
+from shared.domain.rendering import template_faults
+
+SHOP_ONLY = frozenset({"segments", "campaigns", "messages", "standing_rules", "partners", "operators", "privacy"})
+"""Sections that say what the shop pays, whom it treats otherwise, and how it tells."""
 
 app = http.resolver()
 
@@ -16,10 +20,21 @@ VERSION_DIGITS_MAX = 9
 @app.get(
     "/v1/program",
     responses=http.answers({200: Program}),
-    summary="The program",
+    summary="The program as members may see it",
     tags=["Program"],
 )
 def read_program() -> http.Answer:
+    return _shown(store.load_program(), without=SHOP_ONLY)
+
+
+@app.get(
+    "/v1/program/whole",
+    security=http.allow(http.OPERATOR),
+    responses=http.answers({200: Program}),
+    summary="The program with what only the shop may see: what to change and send back",
+    tags=["Program"],
+)
+def read_whole_program() -> http.Answer:
     return _shown(store.load_program())
 
 
@@ -37,7 +52,10 @@ def replace_program(
     version = _version(if_match)
     if "version" in program.model_fields_set and program.version != version:
         raise ProgramChangedError(f"the program sent says version {program.version}, If-Match says {version}")
-    return _shown(store.replace_program(program, version))
+    if faults := template_faults(program.messages):
+        raise InvalidRequestError(*faults)
+    trail = audit.trail(http.caller(app), "program.replaced", clock.now(), version=str(version + 1))
+    return _shown(store.replace_program(program, version, trail))
 
 
 def _version(if_match: str | None) -> int:
@@ -48,8 +66,8 @@ def _version(if_match: str | None) -> int:
     return int(digits)
 
 
-def _shown(program: Program) -> http.Answer:
-    return http.answer(program, headers={"ETag": f'"{program.version}"'})
+def _shown(program: Program, *, without: frozenset[str] = frozenset()) -> http.Answer:
+    return http.answer(program, headers={"ETag": f'"{program.version}"'}, without=without)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

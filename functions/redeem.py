@@ -7,14 +7,17 @@ from typing import Annotated, Any, NoReturn
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, http, keys, store
+from shared import audit, clock, http, keys, partners, store
 from shared.answers import RedemptionAnswer, account_answer, redemption_answer
 from shared.domain.account import Account, Entry, EntryType
+from shared.domain.credit import credit_program
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
+from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import book
 from shared.domain.program import Program
 from shared.domain.redeeming import (
     STATE_AFTER,
+    CreditRequest,
     Spending,
     State,
     capture,
@@ -23,37 +26,59 @@ from shared.domain.redeeming import (
     reverse,
     state_of,
 )
+from shared.domain.sides import wallet_of
+from shared.domain.terms.partners import Partner
 from shared.dynamo import Item, Key
 
 app = http.resolver()
+
+CREDIT_MARK = "-credit"
+"""Ends the ids of redemptions of store credit."""
 
 Step = Callable[[Account, Program, datetime], Entry]
 
 
 @app.post(
     "/v1/members/<member_id>/redemptions",
-    security=http.allow(http.STOREFRONT, http.MEMBER),
+    security=http.allow(http.STOREFRONT, http.MEMBER, http.PARTNER),
     responses=http.answers({201: RedemptionAnswer, 200: RedemptionAnswer}, 400, 404, 409),
-    summary="Reserve points for a reward or as money, or capture them at once",
+    summary="Reserve points for a reward or as money, or store credit, or capture them at once",
     tags=["Redemptions"],
 )
 def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.IdempotencyKey = None) -> http.Answer:
     caller, now = http.caller(app), clock.now()
     member_id = caller.reach(member_id)
-    redemption_id = http.derived_id("redemption", member_id, http.required_key(key))
+    partner = partners.calling(caller)
+    whose = [member_id] if partner is None else [member_id, partner.partner_id]
+    redemption_id = http.derived_id("redemption", *whose, http.required_key(key))
+    if isinstance(request, CreditRequest):
+        redemption_id += CREDIT_MARK
     mark = http.fingerprint(request)
 
     def spend(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        account = accounts[-1]
+        if partner is not None:
+            partners.require_may_take(partner, request, program)
+        if isinstance(request, CreditRequest):
+            require_not_frozen(accounts[0])
+            program = credit_program(program)
         reserved = reserve(
-            accounts[0], program, request, redemption_id=redemption_id, now=now, actor=caller.actor, fingerprint=mark
+            account,
+            program,
+            request,
+            redemption_id=redemption_id,
+            now=now,
+            actor=caller.actor,
+            fingerprint=mark,
+            at=partner,
         )
         if not request.capture:
             return [reserved]
-        held = book(accounts[0], reserved)
+        held = book(account, reserved)
         return [reserved, capture(held, program, redemption_id, now=now, actor=caller.actor)]
 
     reserve_key = keys.redemption_key(redemption_id, "reserve")
-    outcome = store.operate([member_id], spend, key=reserve_key, fingerprint=mark, now=now)
+    outcome = store.operate(_accounts(member_id, redemption_id), spend, key=reserve_key, fingerprint=mark, now=now)
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
     return _shown(outcome.entry, "captured" if request.capture else "reserved", outcome, status, now)
 
@@ -66,14 +91,14 @@ def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.Idemp
     tags=["Redemptions"],
 )
 def read_redemption(member_id: str, redemption_id: str) -> http.Answer:
-    account = store.load_account(http.caller(app).reach(member_id)).account
+    account = _load(http.caller(app).reach(member_id), redemption_id)
     steps = _steps(redemption_id, account)
     return http.answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), store.load_program()))
 
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/capture",
-    security=http.allow(http.STOREFRONT, http.OPERATOR),
+    security=http.allow(http.STOREFRONT, http.OPERATOR, http.PARTNER),
     responses=http.answers({200: RedemptionAnswer}, 404, 409),
     summary="Make a reserved redemption final",
     tags=["Redemptions"],
@@ -90,7 +115,7 @@ def capture_redemption(member_id: str, redemption_id: str) -> http.Answer:
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/cancel",
-    security=http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR),
+    security=http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR, http.PARTNER),
     responses=http.answers({200: RedemptionAnswer}, 404, 409),
     summary="Release the hold",
     tags=["Redemptions"],
@@ -109,7 +134,7 @@ def cancel_redemption(member_id: str, redemption_id: str) -> http.Answer:
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/reverse",
-    security=http.allow(http.OPERATOR, http.STOREFRONT),
+    security=http.allow(http.OPERATOR, http.STOREFRONT, http.PARTNER),
     responses=http.answers({200: RedemptionAnswer}, 404, 409),
     summary="Give captured points back to the lots they came from",
     tags=["Redemptions"],
@@ -121,9 +146,9 @@ def reverse_redemption(member_id: str, redemption_id: str) -> http.Answer:
         accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
     ) -> list[Entry]:
         captured = store.entry_of(items[0]) if items[0] else None
-        if captured is None or not _belongs(captured, accounts[0]):
+        if captured is None or not _belongs(captured, accounts[-1]):
             raise InvalidStateError("only a captured redemption can be reversed")
-        return [reverse(accounts[0], program, captured, redemption_id, now=now, actor=caller.actor)]
+        return [reverse(accounts[-1], program, captured, redemption_id, now=now, actor=caller.actor)]
 
     return _take_step(
         caller.reach(member_id),
@@ -139,9 +164,9 @@ def _end_hold(member_id: str, redemption_id: str, type_: EntryType, step: Step) 
     now = clock.now()
 
     def end(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        if redemption_id not in accounts[0].holds:
+        if redemption_id not in accounts[-1].holds:
             raise InvalidStateError(f"only a reserved redemption can be {STATE_AFTER[type_]}")
-        return [step(accounts[0], program, now)]
+        return [step(accounts[-1], program, now)]
 
     return _take_step(http.caller(app).reach(member_id), redemption_id, type_, end, now)
 
@@ -155,17 +180,48 @@ def _take_step(
     reads: Sequence[Key] = (),
 ) -> http.Answer:
     _require_possible(redemption_id)
+    caller = http.caller(app)
+    partner = partners.calling(caller)
+
+    def own(
+        accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
+    ) -> Sequence[Entry]:
+        entries = decide(accounts, items, program, now)
+        _require_own(partner, *entries)
+        return entries
+
     key = keys.redemption_key(redemption_id, type_)
     try:
-        outcome = store.operate([member_id], decide, key=key, fingerprint="", now=now, reads=reads)
+        trail = audit.trail(caller, f"redemption.{STATE_AFTER[type_]}", now, member_id, redemption_id=redemption_id)
+        accounts = _accounts(member_id, redemption_id)
+        outcome = store.operate(accounts, own, key=key, fingerprint="", now=now, reads=reads, also=trail)
     except (InvalidStateError, IdempotencyMismatchError):  # not so far, not any more, or another member's
-        _explain(member_id, redemption_id, now)
+        _explain(member_id, redemption_id, partner, now)
+    _require_own(partner, outcome.entry)
     return _shown(outcome.entry, STATE_AFTER[type_], outcome, HTTPStatus.OK, now)
 
 
-def _explain(member_id: str, redemption_id: str, now: datetime) -> NoReturn:
-    state = state_of(_steps(redemption_id, store.load_account(member_id).account), now)
+def _explain(member_id: str, redemption_id: str, partner: Partner | None, now: datetime) -> NoReturn:
+    steps = _steps(redemption_id, _load(member_id, redemption_id))
+    _require_own(partner, steps["reserve"])
+    state = state_of(steps, now)
     raise InvalidStateError(f"the redemption is {state}")
+
+
+def _require_own(partner: Partner | None, *entries: Entry) -> None:
+    """Raises RedemptionNotFoundError if a partner is calling, and they are of another's redemption."""
+    if not all(partners.may_see(partner, entry.partner) for entry in entries):
+        raise RedemptionNotFoundError("the partner has no such redemption")
+
+
+def _accounts(member_id: str, redemption_id: str) -> list[str]:
+    """The member's account, and after it the one that the redemption is of: their wallet, if it is of credit."""
+    return [member_id, wallet_of(member_id)] if redemption_id.endswith(CREDIT_MARK) else [member_id]
+
+
+def _load(member_id: str, redemption_id: str) -> Account:
+    *_, account = store.load_accounts(_accounts(member_id, redemption_id))
+    return account
 
 
 def _require_possible(redemption_id: str) -> None:
@@ -187,7 +243,7 @@ def _belongs(entry: Entry, account: Account) -> bool:
 
 def _shown(entry: Entry, state: State, outcome: store.Outcome, status: HTTPStatus, now: datetime) -> http.Answer:
     program = store.load_program()
-    account = account_answer(outcome.accounts[0], program, now)
+    account = account_answer(outcome.accounts[0], program, now, outcome.accounts[1:])
     return http.answer(redemption_answer(entry, state, program, account), status, replayed=outcome.replayed)
 
 

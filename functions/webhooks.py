@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import addresses, clock, http, store, webhook_queue, webhooks
+from shared import addresses, audit, clock, http, store, webhook_queue, webhooks
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError
+from shared.domain.events import event_of
 from shared.domain.fields import Record, Reference, Text
-from shared.domain.messages import event_of
 from shared.domain.webhooks import Delivery, EventTypes, Url, Webhook
 
 REPLAYED_MAX = 500
@@ -95,6 +95,7 @@ def register(request: Annotated[Registration, Body()], key: http.IdempotencyKey 
     addresses.require_public(request.url)
     webhook = Webhook.model_validate({"webhook_id": webhook_id, "created_at": now, **request.model_dump()})
     if webhooks.add(webhook):
+        _trace("webhook.registered", webhook_id)
         return http.answer(_with_secret(webhook, now), HTTPStatus.CREATED)
     standing, _ = webhooks.load(webhook_id)
     if (standing.url, standing.event_types, standing.description) != (
@@ -146,6 +147,7 @@ def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> http.A
         given |= {"disabled_because": because, "failing_since": None}
     after = webhook.model_copy(update=given)
     webhooks.save(after, revision)
+    _trace("webhook.changed", webhook_id)
     return http.answer(_shown(after))
 
 
@@ -159,6 +161,7 @@ def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> http.A
 def delete(webhook_id: str) -> http.Answer:
     webhook, _ = webhooks.load(webhook_id)
     webhooks.delete(webhook_id)
+    _trace("webhook.deleted", webhook_id)
     return http.answer(_shown(webhook))
 
 
@@ -177,6 +180,7 @@ def rotate(webhook_id: str, key: http.IdempotencyKey = None) -> http.Answer:
     update = {"generation": webhook.generation + 1, "rotated_at": now, "rotation_key": mark}
     after = webhook.model_copy(update=update)
     webhooks.save(after, revision)
+    _trace("webhook.rotated", webhook_id)
     return http.answer(_with_secret(after, now))
 
 
@@ -213,8 +217,13 @@ def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> http.Answer:
     events = [event_of(entry) for entry in reversed(entries) if entry.sequence >= first]
     wanted = [event for event in events if webhook.wants(event.type)]
     webhook_queue.enqueue([(webhook, event) for event in wanted])
+    _trace("webhook.replayed", webhook_id, account.member_id)
     more = last + 1 if last < account.sequence else None
     return http.answer(ReplayAnswer(queued=len(wanted), next_sequence=more), HTTPStatus.ACCEPTED)
+
+
+def _trace(what: str, webhook_id: str, member_id: str | None = None) -> None:
+    audit.record(http.caller(app), what, clock.now(), member_id, webhook_id=webhook_id)
 
 
 def _shown(webhook: Webhook) -> WebhookAnswer:

@@ -1,12 +1,13 @@
 """The CDK app: `python -m infra.app` writes the template and all assets to `cdk.out`, without Docker or credentials."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from infra.cloud.options import Options
+from infra.cloud.options import OptionError, Options
 from infra.stack import LoyaltyStack
 
 NAME = "loyalty"
@@ -24,4 +25,7 @@ def synthesize(folder: Path, **context: Any) -> str:  # noqa: ANN401 - context i
 
 
 if __name__ == "__main__":
-    synthesize(Path("cdk.out"))
+    try:
+        synthesize(Path("cdk.out"))
+    except OptionError as error:
+        sys.exit(f"loyalty: {error}")

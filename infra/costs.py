@@ -1,75 +1,165 @@
 """What a month costs, by part: the requests and units that operations use, at the prices that AWS publishes.
 
-The units of an operation are stated here as measured, and a test measures them again; seconds are the processor time
-of a quarter of a processor, and ten milliseconds for each request to DynamoDB. Prices are those of us-east-1
-without any free tier, and exclude taxes, text messages (by country and carrier) and Cognito (by who signs in, and how).
+The units of an operation are stated here as measured, and a test measures them again; processor time is measured by
+`python -m tests.bench.memory`. What the stack has once, whoever uses it, is counted in the template by a test.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from infra.cloud.needs import NEEDS
 
+REGION = "us-east-1"
+LOOKED_UP_ON = "2026-11-22"
 _MB_PER_GB = 1024
 _MILLION = 1_000_000
-_THOUSAND = 1_000
+_BYTES_PER_GB = 1024**3
 _HOURS = 730
+_SECONDS = _HOURS * 3600
 
 
-@dataclass(frozen=True)
-class Prices:
-    """Dollars."""
+class Price(NamedTuple):
+    """Dollars for so many of something; `published` is the month whose price list or documentation says so."""
 
-    published_on: str = "2025-07"
-    api_per_million: float = 1.00
-    lambda_per_gb_second: float = 0.0000133334
-    lambda_requests_per_million: float = 0.20
-    read_units_per_million: float = 0.125
-    write_units_per_million: float = 0.625
-    storage_and_backup_per_gb: float = 0.25 + 0.20
-    events_per_million: float = 1.00
-    mails_per_thousand: float = 0.10
-    logs_per_gb: float = 0.50
-    snapshot_per_gb_second: float = 0.0000015046
-    key: float = 1.00
-    secret: float = 0.40
-    alarm: float = 0.10
-    dashboard: float = 3.00
+    dollars: float
+    per: int
+    of: str
+    published: str
+    region: str = REGION
+    looked_up_on: str = LOOKED_UP_ON
+
+    @property
+    def each(self) -> float:
+        """Dollars for one."""
+        return self.dollars / self.per
+
+
+# First tier, before any free one.
+PRICES: Mapping[str, Price] = {
+    "api": Price(1.00, _MILLION, "HTTP API requests up to 512 KB", "2026-09"),
+    "lambda call": Price(0.20, _MILLION, "calls", "2026-09"),
+    "lambda": Price(0.0000133334, 1, "GB-second, arm64", "2026-09"),
+    "snapshot": Price(0.0000015046, 1, "GB-second of a function's version", "2026-09"),
+    "restore": Price(0.0001397998, 1, "GB restored from a snapshot", "2026-09"),
+    "read": Price(0.125, _MILLION, "read request units", "2026-09"),
+    "write": Price(0.625, _MILLION, "write request units", "2026-09"),
+    "table": Price(0.25, 1, "GB-month", "2026-09"),
+    "table backup": Price(0.20, 1, "GB-month of point-in-time recovery", "2026-09"),
+    "queue": Price(0.40, _MILLION, "requests up to 64 KB, standard queue", "2026-09"),
+    "event": Price(1.00, _MILLION, "events up to 64 KB", "2026-03"),
+    "archive": Price(0.10, 1, "GB put into an archive", "2026-03"),
+    "archived": Price(0.023, 1, "GB-month in an archive", "2026-03"),
+    "schedule": Price(1.00, _MILLION, "scheduled calls", "2026-09"),
+    "mail": Price(0.10, 1000, "e-mails", "2025-07"),
+    "log": Price(0.50, 1, "GB put into a log", "2026-09"),
+    "logged": Price(0.03, 1, "GB-month in a log", "2026-09"),
+    "metric": Price(0.30, 1, "metric-month of one's own, by name and dimensions", "2026-02"),
+    "alarm": Price(0.10, 1, "alarm-month", "2026-09"),
+    "dashboard": Price(3.00, 1, "dashboard-month", "2026-06"),
+    "key": Price(1.00, 1, "key-month; each of the first two rotations adds as much", "2026-03"),
+    "key request": Price(0.03, 10_000, "requests", "2026-03"),
+    "secret": Price(0.40, 1, "secret-month", "2026-09"),
+    "secret request": Price(0.05, 10_000, "requests", "2026-09"),
+    "token": Price(2.25, 1000, "tokens for a machine", "2025-04"),
+    "person": Price(0.015, 1, "person who signs in in a month, Essentials", "2026-09"),
+}
+NOT_INCLUDED = (
+    "taxes",
+    "free tiers",
+    "data to the internet",
+    "text messages (by country and carrier)",
+    "support",
+    "orders with partners (three write units more than others: the index of partners, and a prepaid one's funds)",
+    "what your own program adds: programme changes, exports, other webhooks",
+)
+
+MB_PER_PROCESSOR = 1769
+"""Lambda gives a function one processor at this size, and its share of one below."""
+REQUEST_MS = 10
+"""What a function waits for an answer of DynamoDB, or of another service in the region."""
+SLOWER = 1.5
+"""Lambda's arm64 processor against the one measured on: not known, so taken to be slower."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What one call uses: DynamoDB's units, processor time of its function, and what the stream makes of it."""
+    """What one call uses: DynamoDB's units, its function's processor time and requests, what the stream makes of it."""
 
     function: str
     read_units: float
     write_units: float
-    seconds: float
-    entries: int
+    processor_ms: float
+    requests: float
+    entries: int = 0
     mails: float = 0
 
+    @property
+    def seconds(self) -> float:
+        """How long Lambda bills it."""
+        return milliseconds(self.processor_ms, self.requests, NEEDS[self.function].memory_mb) / 1000
 
-PRICES = Prices()
+
 OPERATIONS: Mapping[str, Operation] = {
-    "order": Operation("earn", read_units=1, write_units=7, seconds=0.035, entries=1, mails=0.5),
-    "account": Operation("account", read_units=1, write_units=0, seconds=0.015, entries=0),
-    "redemption": Operation("redeem", read_units=2, write_units=14, seconds=0.070, entries=2, mails=1),
-    "join": Operation("enroll", read_units=0, write_units=15, seconds=0.045, entries=1, mails=1),
+    "order": Operation("earn", 1, 7, processor_ms=5, requests=2, entries=1, mails=0.5),
+    "partner order": Operation("earn", 1, 10, processor_ms=5, requests=2, entries=1, mails=0.5),
+    "account": Operation("account", 1, 0, processor_ms=2, requests=1),
+    "redemption": Operation("redeem", 2, 14, processor_ms=8, requests=4, entries=2, mails=1),
+    "join": Operation("enroll", 0, 15, processor_ms=4, requests=1, entries=1, mails=1),
 }
 LOOKS_PER_ORDER = 2
 ORDERS_PER_REDEMPTION = 10
 JOINS_SHARE = 0.02
 """New members in a month, of all."""
-TELL = Operation("notify", read_units=3, write_units=2, seconds=0.050, entries=0)
+ENTRIES_OF_TIME = 0.1
+"""Entries of maturity, expiry and tier reviews in a month, for each member."""
+TELL = Operation("notify", read_units=3, write_units=2, processor_ms=6, requests=6)
 """Each entry, by the stream: the account, the member, the marker of a message before and after."""
-ITEM_BYTES = 1_500
+DELIVER = Operation("deliver", read_units=1, write_units=1, processor_ms=3, requests=32)
+"""Each event, to one webhook: its endpoint's answer is waited for as long as for thirty requests."""
+SETTLE = Operation("expire", read_units=3, write_units=7, processor_ms=5, requests=4)
+"""Each entry of time: the account, its history, the transaction."""
+
+COLD_SHARE = 0.01
+"""Calls that start an environment; AWS says that typically under one in a hundred does."""
+COLD_SECONDS = 0.6
+"""What such a start is billed without a snapshot: 0.2 of a processor, with room for unpacking."""
+ITEM_BYTES, PERSON_BYTES, EVENT_BYTES = 1_500, 1_000, 900
 ENTRY_COPIES = 2
 """In the table and in the index `history`."""
-LOG_BYTES = 600
-ALARMS = 27
-BYTES_PER_GB = 1024**3
-ENTRY_MONTHS = 12
-"""Whose entries are counted as stored: a year's."""
+MONTHS_KEPT = 12
+"""How long entries, and events in the archive, have been piling up."""
+LOG_MONTHS = 3
+CALL_LOG_BYTES, ACCESS_LOG_BYTES, METRICS_LOG_BYTES = 420, 330, 230
+"""Lambda's two lines for each call; API Gateway's; a function's own with metrics."""
+
+POLLED_QUEUES = 2
+POLLERS, POLL_SECONDS = 5, 20
+"""Lambda keeps so many requests waiting at each queue, messages or none."""
+EXPIRY_RUNS, REMINDER_RUNS, BIRTHDAY_RUNS = _HOURS, 12 * _HOURS / 24, _HOURS
+EXPIRY_MESSAGES = 8
+"""Of each run: two days of four shards."""
+REMINDER_QUERIES = 33 * 4
+"""Of each run: the days of a month, and four shards."""
+KEY_REQUESTS = 12 * _HOURS * 4
+"""DynamoDB asks for the table's key again after five minutes, here for four connections."""
+
+ALARMS = 54
+METRICS = 16
+"""Names that functions count under, and those that `loyalty verify --publish` adds; one dimension each."""
+TOKENS = _HOURS
+"""A storefront that keeps its token for the hour that it is good."""
+
+
+def milliseconds(processor_ms: float, requests: float, memory_mb: int) -> float:
+    """How long a call takes that uses a whole processor for `processor_ms` where it was measured."""
+    return processor_ms * SLOWER * max(1, MB_PER_PROCESSOR / memory_mb) + requests * REQUEST_MS
+
+
+def dollars_per_million(call_ms: float, memory_mb: int) -> float:
+    """What a million calls of a function cost in Lambda."""
+    seconds = call_ms / 1000 * memory_mb / _MB_PER_GB
+    return (seconds * PRICES["lambda"].each + PRICES["lambda call"].each) * _MILLION
 
 
 def memory_gb(function: str) -> float:
@@ -77,46 +167,135 @@ def memory_gb(function: str) -> float:
     return NEEDS[function].memory_mb / _MB_PER_GB
 
 
-def monthly(members: int, orders: int) -> dict[str, float]:
-    """Dollars by part, for so many members who place so many orders in a month altogether."""
-    calls = {
-        "order": orders,
-        "account": orders * LOOKS_PER_ORDER,
-        "redemption": orders / ORDERS_PER_REDEMPTION,
-        "join": members * JOINS_SHARE,
-    }
-    made = [(number, OPERATIONS[name]) for name, number in calls.items()]
-    requests = sum(calls.values())
-    entries = sum(number * operation.entries for number, operation in made)
-    work = [*made, (entries, TELL)]
-    mails = sum(number * operation.mails for number, operation in made)
-    stored = (members + entries * ENTRY_MONTHS * ENTRY_COPIES) * ITEM_BYTES / BYTES_PER_GB
-    snapshots = sum(memory_gb(name) for name, needs in NEEDS.items() if needs.is_snapshot)
-    prices = PRICES
-    reads = sum(number * operation.read_units for number, operation in work)
-    writes = sum(number * operation.write_units for number, operation in work)
-    compute = sum(number * operation.seconds * memory_gb(operation.function) for number, operation in work)
+@dataclass(frozen=True)
+class Month:
+    """What happens in one."""
+
+    members: int
+    orders: int
+    people: int = 0
+    """Members and operators who sign in."""
+
+    @property
+    def asked(self) -> list[tuple[float, Operation]]:
+        """Operations that come in by the API, and how many of each."""
+        return [
+            (self.orders, OPERATIONS["order"]),
+            (self.orders * LOOKS_PER_ORDER, OPERATIONS["account"]),
+            (self.orders / ORDERS_PER_REDEMPTION, OPERATIONS["redemption"]),
+            (self.members * JOINS_SHARE, OPERATIONS["join"]),
+        ]
+
+    @property
+    def requests(self) -> float:
+        """HTTP requests; a redemption is reserved and captured."""
+        return sum(number for number, _ in self.asked) + self.orders / ORDERS_PER_REDEMPTION
+
+    @property
+    def entries_of_time(self) -> float:
+        """What the clock books."""
+        return self.members * ENTRIES_OF_TIME
+
+    @property
+    def entries(self) -> float:
+        """What the ledger grows by."""
+        return sum(number * operation.entries for number, operation in self.asked) + self.entries_of_time
+
+    @property
+    def work(self) -> list[tuple[float, Operation]]:
+        """Everything that functions do."""
+        later = [(self.entries, TELL), (self.entries, DELIVER), (self.entries_of_time, SETTLE)]
+        return [*self.asked, *later]
+
+    @property
+    def calls(self) -> float:
+        """Calls of functions; every entry is taken to come alone, as it does where there are few."""
+        runs = EXPIRY_RUNS + EXPIRY_RUNS * EXPIRY_MESSAGES + REMINDER_RUNS + BIRTHDAY_RUNS
+        return self.requests + 2 * self.entries + runs
+
+
+def monthly(members: int, orders: int, people: int = 0) -> dict[str, float]:
+    """Dollars by part, for so many members who place so many orders altogether, of whom `people` sign in themselves."""
+    month = Month(members, orders, people)
+    mails = sum(number * operation.mails for number, operation in month.asked)
+    events_gb = month.entries * EVENT_BYTES / _BYTES_PER_GB
     return {
-        "API Gateway": requests / _MILLION * prices.api_per_million,
-        "Lambda": compute * prices.lambda_per_gb_second
-        + (requests + entries) / _MILLION * prices.lambda_requests_per_million,
-        "Lambda snapshots": snapshots * _HOURS * 3600 * prices.snapshot_per_gb_second,
-        "DynamoDB requests": reads / _MILLION * prices.read_units_per_million
-        + writes / _MILLION * prices.write_units_per_million,
-        "DynamoDB storage and backup": stored * prices.storage_and_backup_per_gb,
-        "EventBridge": entries / _MILLION * prices.events_per_million,
-        "e-mail": mails / _THOUSAND * prices.mails_per_thousand,
-        "logs": (requests + entries) * LOG_BYTES / BYTES_PER_GB * prices.logs_per_gb,
-        "keys, alarms, dashboard": prices.key + prices.secret + ALARMS * prices.alarm + prices.dashboard,
+        "API Gateway": month.requests * PRICES["api"].each,
+        "Lambda": _compute(month) * PRICES["lambda"].each + month.calls * PRICES["lambda call"].each,
+        "Lambda snapshots": _snapshots(month),
+        **_tables(month),
+        "queues": _queue_requests(month) * PRICES["queue"].each,
+        "event bus": month.entries * PRICES["event"].each,
+        "event archive": events_gb * (PRICES["archive"].each + MONTHS_KEPT * PRICES["archived"].each),
+        "schedules": (EXPIRY_RUNS + REMINDER_RUNS + BIRTHDAY_RUNS) * PRICES["schedule"].each,
+        "e-mail": mails * PRICES["mail"].each,
+        "logs": _logs_gb(month) * (PRICES["log"].each + LOG_MONTHS * PRICES["logged"].each),
+        "metrics": METRICS * PRICES["metric"].each,
+        "alarms": ALARMS * PRICES["alarm"].each,
+        "dashboard": PRICES["dashboard"].each,
+        "key": PRICES["key"].each + KEY_REQUESTS * PRICES["key request"].each,
+        "secret": PRICES["secret"].each + month.calls * COLD_SHARE * PRICES["secret request"].each,
+        "Cognito": TOKENS * PRICES["token"].each + month.people * PRICES["person"].each,
     }
 
 
-def run_cost(members: int, orders: int) -> int:
+def _compute(month: Month) -> float:
+    """GB-seconds, of starts as well; a schedule's queries are waits like any other."""
+    work = sum(number * operation.seconds * memory_gb(operation.function) for number, operation in month.work)
+    cold = sum(
+        number * COLD_SHARE * COLD_SECONDS * memory_gb(operation.function)
+        for number, operation in month.work
+        if not NEEDS[operation.function].is_snapshot
+    )
+    waited = EXPIRY_RUNS * EXPIRY_MESSAGES * memory_gb("expire") + REMINDER_RUNS * REMINDER_QUERIES * memory_gb(
+        "notify"
+    )
+    return work + cold + waited * REQUEST_MS / 1000
+
+
+def _snapshots(month: Month) -> float:
+    """Dollars for keeping a version of each, and for starting from it."""
+    kept = sum(memory_gb(name) for name, needs in NEEDS.items() if needs.is_snapshot) * _SECONDS
+    restored = sum(
+        number * COLD_SHARE * memory_gb(operation.function)
+        for number, operation in month.work
+        if NEEDS[operation.function].is_snapshot
+    )
+    return kept * PRICES["snapshot"].each + restored * PRICES["restore"].each
+
+
+def _tables(month: Month) -> dict[str, float]:
+    looks = EXPIRY_RUNS * EXPIRY_MESSAGES + REMINDER_RUNS * REMINDER_QUERIES
+    reads = sum(number * operation.read_units for number, operation in month.work) + looks / 2
+    writes = sum(number * operation.write_units for number, operation in month.work)
+    kept = month.members * (ITEM_BYTES + PERSON_BYTES) + month.entries * MONTHS_KEPT * ENTRY_COPIES * ITEM_BYTES
+    return {
+        "DynamoDB requests": reads * PRICES["read"].each + writes * PRICES["write"].each,
+        "DynamoDB storage": kept / _BYTES_PER_GB * PRICES["table"].each,
+        "DynamoDB backup": kept / _BYTES_PER_GB * PRICES["table backup"].each,
+    }
+
+
+def _queue_requests(month: Month) -> float:
+    """Waiting at both queues; then sending and deleting. A message that comes ends a wait and is no request more."""
+    waits = POLLED_QUEUES * POLLERS * _SECONDS / POLL_SECONDS
+    return waits + EXPIRY_RUNS * (1 + EXPIRY_MESSAGES) + month.entries * 2
+
+
+def _logs_gb(month: Month) -> float:
+    written = month.calls * CALL_LOG_BYTES + month.requests * ACCESS_LOG_BYTES + 2 * month.entries * METRICS_LOG_BYTES
+    return written / _BYTES_PER_GB
+
+
+def run_cost(members: int, orders: int, people: int) -> int:
     """Print the bill."""
-    bill = monthly(members, orders)
+    bill = monthly(members, orders, people)
     width = max(map(len, bill))
     for part, dollars in bill.items():
         print(f"{part:<{width}} {dollars:>10,.2f}")
     print(f"{'dollars a month':<{width}} {sum(bill.values()):>10,.2f}")
-    print(f"us-east-1, prices of {PRICES.published_on}, without free tiers, text messages and Cognito")
+    oldest, newest = (end(price.published for price in PRICES.values()) for end in (min, max))
+    print(f"{REGION}, list prices looked up on {LOOKED_UP_ON} as published {oldest} to {newest}")
+    print(f"taken for granted: one webhook, told of everything; one storefront; {people} people who sign in themselves")
+    print(f"not included: {', '.join(NOT_INCLUDED)}")
     return 0

@@ -15,16 +15,19 @@ import boto3
 from botocore.config import Config
 
 from infra.app import synthesize
+from infra.cloud.options import OptionError
 from infra.emulator_gaps import bridged
 from infra.local import engine
 from infra.local.environment import REGION
-from infra.local.errors import LocalError
+from infra.local.errors import LocalError, UsageError
 
 ACCOUNT = "000000000000"
 ENGINE_SETTINGS: Mapping[str, str] = {
     "AUTH": "true",  # IAM decides, as in the cloud
     # Functions find their engine there, whatever this machine calls itself.
     "MINISTACK_HOST": engine.LOOPBACK,
+    # Without the trigger's answer there is no token, as in the cloud.
+    "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
 }
 DEPLOY_SECONDS_MAX = 60
 _POLL_SECONDS = 0.2
@@ -71,8 +74,13 @@ def deployed(context: Mapping[str, str]) -> Iterator[Deployment]:
     """The stack for as long as the block lasts. Raises LocalError when it cannot be deployed."""
     with tempfile.TemporaryDirectory(prefix="loyalty-") as name:
         folder = Path(name)
-        stack = synthesize(folder / "cdk.out", **context)
-        with engine.running("ministack", folder, keep=False, settings=ENGINE_SETTINGS) as started:
+        try:
+            stack = synthesize(folder / "cdk.out", **context)
+        except OptionError as error:
+            raise UsageError(str(error)) from error
+        with engine.running(
+            "ministack", folder, keep=False, settings=ENGINE_SETTINGS, module="infra.emulator_process"
+        ) as started:
             _upload(started.endpoint, folder / "cdk.out", stack)
             yield _deploy(started.endpoint, stack)
 

@@ -1,8 +1,9 @@
 """Where MiniStack differs from AWS: all by which a local template is not the cloud's.
 
 Checked with MiniStack 1.5.33. What it lacks and nothing can be done about: it does not throttle, has no time to live
-and no point-in-time recovery, asks no key for personal data, knows no conditions on partition keys, and takes a whole
-batch of a stream for delivered when a function reports single records of it.
+and no point-in-time recovery, asks no key for personal data, knows no conditions on partition keys, asks nobody's right
+to send to a stream's dead letters, and forgets a person's attributes and groups when their token is refreshed.
+What no template can bridge, `emulator_process` adds to MiniStack itself.
 """
 
 import copy
@@ -25,7 +26,6 @@ def bridged(template: Template) -> Template:
     _allow_plain_http(made)
     _grant_what_it_asks_for(made)
     _make_the_secret(made)
-    _let_webhooks_lead_here(made)
     return made
 
 
@@ -81,14 +81,6 @@ def _make_the_secret(template: Template) -> None:
         for statement in _statements(template):
             if statement["Resource"] == {"Ref": name}:
                 statement["Resource"] = {"Fn::Sub": arn}
-
-
-def _let_webhooks_lead_here(template: Template) -> None:
-    """It runs on one machine, and so do the receivers that are tried with it."""
-    for function in _of_type(template, "AWS::Lambda::Function"):
-        variables = function.get("Environment", {}).get("Variables", {})
-        if "WEBHOOK_TARGETS" in variables:
-            variables["WEBHOOK_TARGETS"] = "anywhere"
 
 
 def _statements(template: Template) -> list[dict[str, Any]]:

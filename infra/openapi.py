@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenA
 
 from shared.http import SECURITY_SCHEME
 
-HTTP_FUNCTIONS = ("enroll", "earn", "redeem", "account", "program", "webhooks")
+HTTP_FUNCTIONS = ("enroll", "earn", "redeem", "account", "memberships", "wallet", "share", "program", "operators", "campaigns", "preferences", "webhooks", "consent", "referrals", "partners", "agents")
 DOCUMENT_PATH = "/v1/openapi.json"
 
 _TITLE = "Loyalty Functions"

@@ -3,20 +3,20 @@
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from infra.cloud import needs
-from infra.cloud.api import add_api
+from infra.cloud.api import add_routes, make_api
 from infra.cloud.checks import explain
 from infra.cloud.data import DUE_SHARDS, Data, add_data
 from infra.cloud.events import add_event_bus
 from infra.cloud.functions import Builder, Resource
 from infra.cloud.identity import add_identity
+from infra.cloud.mail import Mail, add_mail
 from infra.cloud.operations import Watched, add_operations
 from infra.cloud.options import Options
 from infra.cloud.queues import Queues, add_queues
-from infra.cloud.triggers import add_queue_workers, add_schedules, add_stream_reader
+from infra.cloud.triggers import add_mail_feedback, add_queue_workers, add_schedules, add_stream_readers
 
 
 class LoyaltyStack(Stack):
@@ -26,7 +26,7 @@ class LoyaltyStack(Stack):
         super().__init__(scope, id_, termination_protection=options.is_kept, **properties)
         data, queues = add_data(self, options), add_queues(self)
         bus = add_event_bus(self, options)
-        sender = ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(options.sender_email))
+        mail, api = add_mail(self, options), make_api(self, options)
         settings = {
             "LOYALTY_TABLE": data.loyalty.table_name,
             "PEOPLE_TABLE": data.people.table_name,
@@ -34,18 +34,21 @@ class LoyaltyStack(Stack):
             "DUE_SHARDS": str(DUE_SHARDS),
             "EXPIRY_QUEUE_URL": queues.expiry.queue_url,
             "WEBHOOK_QUEUE_URL": queues.webhooks.queue_url,
-            "WEBHOOK_TARGETS": "public",
+            "WEBHOOK_TARGETS": options.webhook_targets,
             "EVENT_BUS": bus.event_bus_name,
             "SENDER_EMAIL": options.sender_email,
+            "PUBLIC_URL": api.api_endpoint,
+            "MESSAGES": options.messages,
         }
-        resources = _resources(self, data, queues, bus.event_bus_arn, sender.email_identity_arn)
+        resources = _resources(self, data, queues, bus.event_bus_arn, mail)
         builder = Builder(self, options, resources, settings)
         functions, document = builder.all(), builder.document()
         identity = add_identity(self, options, builder)
-        api = add_api(self, functions, document, identity, options)
+        add_routes(self, api, functions, document, identity, options)
         add_schedules(self, functions, queues, options)
         add_queue_workers(self, functions, queues)
-        add_stream_reader(self, functions["notify"], data, queues)
+        add_stream_readers(self, functions, data, queues)
+        add_mail_feedback(self, functions["feedback"], queues)
         topic = add_operations(self, Watched(functions, api, data, queues), options)
         outputs = {"Url": api.api_endpoint, "AlarmTopic": topic.topic_arn, **identity.outputs}
         for name, value in outputs.items():
@@ -53,11 +56,12 @@ class LoyaltyStack(Stack):
         explain(self)
 
 
-def _resources(stack: Stack, data: Data, queues: Queues, bus_arn: str, sender_arn: str) -> dict[str, Resource]:
+def _resources(stack: Stack, data: Data, queues: Queues, bus_arn: str, mail: Mail) -> dict[str, Resource]:
     """What `needs` names, as the stack has it."""
     arns = {
         needs.LOYALTY: data.loyalty.table_arn,
         needs.HISTORY: f"{data.loyalty.table_arn}/index/history",
+        needs.OF_PARTNERS: f"{data.loyalty.table_arn}/index/partner",
         needs.DUE: f"{data.loyalty.table_arn}/index/due",
         needs.STREAM: data.loyalty.table_stream_arn or "",
         needs.PEOPLE: data.people.table_arn,
@@ -67,7 +71,8 @@ def _resources(stack: Stack, data: Data, queues: Queues, bus_arn: str, sender_ar
         needs.STREAM_LETTERS: queues.stream_letters.queue_arn,
         needs.SCHEDULE_LETTERS: queues.schedule_letters.queue_arn,
         needs.EVENT_BUS: bus_arn,
-        needs.SENDER: sender_arn,
+        needs.SENDER: mail.sender_arn,
+        needs.MAIL_SETTINGS: mail.settings_arn,
     }
     only_for_tables = {"StringEquals": {"kms:ViaService": f"dynamodb.{stack.region}.amazonaws.com"}}
     return {

@@ -46,6 +46,7 @@ LOYALTY = Table(
     indexes=(
         Index("history", Attribute("member_id", "S"), Attribute("sequence", "N"), projection="ALL"),
         Index("due", Attribute("due_pk", "S"), Attribute("due_sk", "S"), projection="KEYS_ONLY"),
+        Index("partner", Attribute("partner_pk", "S"), Attribute("partner_sk", "S"), projection="ALL"),
     ),
     stream="NEW_IMAGE",
     forget_at="forget_at",

@@ -1,17 +1,24 @@
 """What callers are shown: the shapes of the HTTPS contract, made from accounts, entries, members and rewards."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from shared.domain.account import Account, Entry, Lots, Piece
+from pydantic import Field
+
+from shared.domain.account import Account, Entry, Lots, Piece, Traits
 from shared.domain.calendar import local_day
+from shared.domain.challenges import Course, courses
 from shared.domain.earning import Earned
-from shared.domain.expiry import date_of, expires_on
+from shared.domain.expiry import date_of, ends_on
 from shared.domain.fields import Record
 from shared.domain.members import Consent, Member, Preferences
+from shared.domain.memberships import current
+from shared.domain.pooling import pool_among, united
 from shared.domain.program import Program, Reward
 from shared.domain.redeeming import State, nearest_reward, reward_value, voucher_code, why_unavailable
 from shared.domain.settling import settle
+from shared.domain.sides import is_wallet, member_of
 from shared.domain.tiers import held_tier, qualifying
 
 
@@ -59,8 +66,46 @@ class NextReward(Record):
     missing: int
 
 
+class BadgeAnswer(Record):
+    """A badge held: since when, and how often it was earned."""
+
+    badge_id: str
+    name: str
+    on: date
+    times: int
+
+
+class ChallengeAnswer(Record):
+    """How far the member has come with a challenge, in whole percent."""
+
+    challenge_id: str
+    name: str
+    done: int
+    target: int
+    percent: int
+    points: int
+
+
+class MembershipAnswer(Record):
+    """The paid membership that runs."""
+
+    plan_id: str
+    name: str
+    since: date
+    paid_through: date
+    benefits: tuple[str, ...]
+
+
+class PoolShare(Record):
+    """The pool that a member shares in, how many points are in it, and with how many members it is shared."""
+
+    pool_id: str
+    balance: int
+    members: int
+
+
 class AccountAnswer(Record):
-    """What a member has, to the second of `as_of`. `expiring` adds up to `balance`."""
+    """What a member can spend, points of their pool included, to the second of `as_of`. `expiring` adds up to it."""
 
     member_id: str
     status: str
@@ -72,8 +117,20 @@ class AccountAnswer(Record):
     tier: TierAnswer
     expiring: tuple[ExpiringPoints, ...]
     next_reward: NextReward | None
-    badges: tuple[str, ...] = ()
+    badges: tuple[BadgeAnswer, ...] = ()
+    challenges: tuple[ChallengeAnswer, ...] = ()
+    membership: MembershipAnswer | None = None
+    pool: PoolShare | None = None
     as_of: datetime
+
+
+class TraitsAnswer(Record):
+    """What segments look at in a member, beside points, tier and purchases."""
+
+    member_id: str
+    tags: tuple[str, ...]
+    place: str | None
+    opt_ins: tuple[str, ...]
 
 
 class Effects(Record):
@@ -148,6 +205,7 @@ class MemberAnswer(Record):
     name: str | None
     birthday: str | None
     locale: str | None
+    place: Annotated[str | None, Field(exclude_if=lambda place: place is None)] = None
     consent: Consent
     message_preferences: Preferences
     referral_code: str | None
@@ -157,7 +215,7 @@ class MemberAnswer(Record):
 
 
 class RedemptionAnswer(Record):
-    """A redemption: its state, what it took and gives, and what the member shows at the till."""
+    """A redemption: its state, what it took (no points, if credit) and gives, and what the member shows at the till."""
 
     redemption_id: str
     member_id: str
@@ -209,9 +267,13 @@ class ExportAnswer(Record):
     entries: tuple[EntryAnswer, ...]
 
 
-def account_answer(account: Account, program: Program, now: datetime) -> AccountAnswer:
+def account_answer(account: Account, program: Program, now: datetime, others: Sequence[Account] = ()) -> AccountAnswer:
     """An account to the second, whether or not a job has booked what time has done."""
     account = settle(account, program, max(now, account.booked_at or now)).account
+    pool = pool_among(account, others)
+    if pool is not None:
+        pool = settle(pool, program, max(now, pool.booked_at or now)).account
+    account = united(account, pool)
     today = local_day(now, program.time_zone)
     return AccountAnswer(
         member_id=account.member_id,
@@ -222,8 +284,12 @@ def account_answer(account: Account, program: Program, now: datetime) -> Account
         debt=account.debt,
         lifetime_earned=account.earned,
         tier=_tier_answer(account, program, today),
-        expiring=_by_day(account.lots),
+        expiring=points_by_day(account.lots),
         next_reward=_next_reward(account, program, today),
+        badges=_badges(account, program),
+        challenges=tuple(_challenge(course) for course in courses(account, program, today)),
+        membership=_membership(account, program),
+        pool=None if pool is None else _share(account.pool_id or "", pool),
         as_of=now,
     )
 
@@ -244,25 +310,29 @@ def entry_answer(entry: Entry) -> EntryAnswer:
         effects=Effects(
             available=entry.available_effect, pending=entry.pending_effect, held=entry.held_effect, debt=entry.debt
         ),
-        lots=_by_day(entry.lots),
+        lots=points_by_day(entry.lots),
         breakdown=_lines(entry.breakdown),
         actor=entry.actor,
         program_version=entry.program_version,
     )
 
 
-def booked_answer(entry: Entry, account: Account, program: Program, now: datetime) -> BookedAnswer:
-    """An entry and the account beside it."""
-    return BookedAnswer(entry=entry_answer(entry), account=account_answer(account, program, now))
+def booked_answer(
+    entry: Entry, account: Account, program: Program, now: datetime, others: Sequence[Account] = ()
+) -> BookedAnswer:
+    """An entry and the account beside it; `others` may have its pool."""
+    return BookedAnswer(entry=entry_answer(entry), account=account_answer(account, program, now, others))
 
 
-def quote_answer(earned: Earned, program: Program, placed_on: date, today: date) -> QuoteAnswer:
-    """What an order placed on a day would earn."""
+def quote_answer(
+    earned: Earned, program: Program, account: Account | None, placed_on: date, today: date
+) -> QuoteAnswer:
+    """What an order placed on a day would earn a member, or a newcomer (None)."""
     available_on = placed_on + timedelta(days=program.earning.pending_days)
     return QuoteAnswer(
         points=earned.points,
         available_on=available_on if available_on > today else None,
-        expires_on=expires_on(program, available_on),
+        expires_on=ends_on(account, program, available_on),
         breakdown=_lines(earned.breakdown),
     )
 
@@ -273,6 +343,11 @@ def member_answer(member: Member) -> MemberAnswer:
     return MemberAnswer.model_validate({name: getattr(member, name) for name in names})
 
 
+def traits_answer(member_id: str, traits: Traits) -> TraitsAnswer:
+    """A member's traits."""
+    return TraitsAnswer(member_id=member_id, tags=traits.tags, place=traits.place, opt_ins=traits.opt_ins)
+
+
 def redemption_answer(
     entry: Entry, state: State, program: Program, account: AccountAnswer | None = None
 ) -> RedemptionAnswer:
@@ -280,9 +355,9 @@ def redemption_answer(
     [(redemption_id, hold)] = {**entry.opened, **entry.closed, **entry.reversed}.items()
     return RedemptionAnswer(
         redemption_id=redemption_id,
-        member_id=entry.member_id,
+        member_id=member_of(entry.member_id) or "",
         state=state,
-        points=hold.points,
+        points=0 if is_wallet(entry.member_id) else hold.points,
         value=_money(hold.value, program),
         voucher_code=voucher_code(redemption_id),
         hold_expires_at=hold.expires_at,
@@ -345,7 +420,46 @@ def _tier_answer(account: Account, program: Program, today: date) -> TierAnswer:
     )
 
 
-def _by_day(lots: Lots) -> tuple[ExpiringPoints, ...]:
+def _badges(account: Account, program: Program) -> tuple[BadgeAnswer, ...]:
+    names = {challenge.challenge_id: challenge.name for challenge in program.challenges}
+    return tuple(
+        BadgeAnswer(badge_id=badge_id, name=names.get(badge_id, badge_id), on=badge.on, times=badge.times)
+        for badge_id, badge in account.badges.items()
+    )
+
+
+def _challenge(course: Course) -> ChallengeAnswer:
+    challenge = course.challenge
+    return ChallengeAnswer(
+        challenge_id=challenge.challenge_id,
+        name=challenge.name,
+        done=course.done,
+        target=course.target,
+        percent=course.percent,
+        points=challenge.points,
+    )
+
+
+def _membership(account: Account, program: Program) -> MembershipAnswer | None:
+    membership = current(account)
+    if membership is None:
+        return None
+    plan = program.plan(membership.plan_id)
+    return MembershipAnswer(
+        plan_id=membership.plan_id,
+        name=plan.name if plan else membership.plan_id,
+        since=membership.since,
+        paid_through=membership.paid_through,
+        benefits=plan.benefits if plan else (),
+    )
+
+
+def _share(pool_id: str, pool: Account) -> PoolShare:
+    return PoolShare(pool_id=pool_id, balance=pool.balance, members=len(pool.pool_members))
+
+
+def points_by_day(lots: Lots) -> tuple[ExpiringPoints, ...]:
+    """Lots as callers see them, the soonest to expire first."""
     return tuple(ExpiringPoints(on=date_of(day), points=points) for day, points in sorted(lots.items()))
 
 

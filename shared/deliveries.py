@@ -11,6 +11,7 @@ from shared import dynamo, settings
 from shared.dynamo import Key
 
 CLAIM = timedelta(minutes=5)
+WEEK_KEPT = timedelta(days=15)
 
 
 def claim(message_id: str, now: datetime) -> bool:
@@ -35,6 +36,37 @@ def release(message_id: str) -> None:
     """Give a claimed message free again: it did not go out."""
     key = dynamo.key_of(_key(message_id))
     dynamo.ask(lambda: dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key))
+
+
+def count(member_id: str, week: str, now: datetime) -> int:
+    """Count one more marketing message of a member in a week; how many that makes."""
+    request: dict[str, Any] = {
+        "TableName": settings.loyalty_table(),
+        "Key": dynamo.key_of(_week_key(member_id, week)),
+        "UpdateExpression": "SET forget_at = :end ADD messages :one",
+        "ExpressionAttributeValues": {
+            ":one": {"N": "1"},
+            ":end": {"N": str(int((now + WEEK_KEPT).timestamp()))},
+        },
+        "ReturnValues": "UPDATED_NEW",
+    }
+    answer = dynamo.ask(lambda: dynamo.client().update_item(**request))
+    return int(answer["Attributes"]["messages"]["N"])
+
+
+def uncount(member_id: str, week: str) -> None:
+    """Take one off again: it did not go out."""
+    request: dict[str, Any] = {
+        "TableName": settings.loyalty_table(),
+        "Key": dynamo.key_of(_week_key(member_id, week)),
+        "UpdateExpression": "ADD messages :one",
+        "ExpressionAttributeValues": {":one": {"N": "-1"}},
+    }
+    dynamo.ask(lambda: dynamo.client().update_item(**request))
+
+
+def _week_key(member_id: str, week: str) -> Key:
+    return Key(f"MESSAGE#{member_id}", f"WEEK#{week}")
 
 
 def _key(message_id: str) -> Key:

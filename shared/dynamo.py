@@ -1,4 +1,4 @@
-"""Requests to DynamoDB and what their failures mean. Nothing else in the product knows boto3's errors."""
+"""Requests to DynamoDB and what their failures mean. Nothing else in the product knows botocore's errors."""
 
 import random
 import time
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from shared import aws
 from shared.domain.errors import TryAgainError
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ CONNECTIONS_MAX = 32
 READS_TOGETHER_ATTEMPTS = 6
 READS_TOGETHER_MAX = 25
 """DynamoDB would take 100; moto takes no more."""
-BACKOFF_SECONDS = 0.04
-BACKOFF_SECONDS_MAX = 1.5
+BACKOFF_SECONDS = 0.1
+BACKOFF_SECONDS_MAX = 2.5
 
 _WAIT_CODES = frozenset(
     {
@@ -49,19 +50,19 @@ class CancelledError(Exception):
     """A transaction was refused, and nothing written.
 
     `failed` has the index of each condition that did not hold, and the item that stood there; empty if another
-    transaction was in the way.
+    transaction was in the way. `keys` says where those conditions looked.
     """
 
-    def __init__(self, failed: Mapping[int, Item | None]) -> None:
+    def __init__(self, failed: Mapping[int, Item | None], keys: frozenset[Key] = frozenset()) -> None:
         super().__init__(f"conditions that failed: {sorted(failed)}")
         self.failed = failed
+        self.keys = keys
 
 
 @cache
 def client() -> "DynamoDBClient":
     """The one client, made when first needed."""
-    import boto3  # noqa: PLC0415 - importing this module does no work
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - importing this module does no work
 
     retries: Any = {"mode": "standard", "total_max_attempts": SDK_ATTEMPTS}
     config = Config(
@@ -72,7 +73,8 @@ def client() -> "DynamoDBClient":
         parameter_validation=False,
         retries=retries,
     )
-    return boto3.client("dynamodb", config=config)
+    made: DynamoDBClient = aws.client("dynamodb", config)
+    return made
 
 
 def get(table: str, key: Key) -> Item | None:
@@ -85,7 +87,12 @@ def get(table: str, key: Key) -> Item | None:
 
 def get_together(table: str, keys: Sequence[Key]) -> list[Item | None]:
     """Several items as they stood at one instant, in one request. Raises TryAgainError if they keep being written."""
-    gets: Any = [{"Get": {"TableName": table, "Key": key_of(key)}} for key in keys]
+    return get_across([(table, key) for key in keys])
+
+
+def get_across(places: Sequence[tuple[str, Key]]) -> list[Item | None]:
+    """As `get_together`, from several tables."""
+    gets: Any = [{"Get": {"TableName": table, "Key": key_of(key)}} for table, key in places]
     for attempt in range(READS_TOGETHER_ATTEMPTS - 1):
         try:
             return _items(ask(lambda: client().transact_get_items(TransactItems=gets)))
@@ -94,7 +101,7 @@ def get_together(table: str, keys: Sequence[Key]) -> list[Item | None]:
     return _items(ask(lambda: client().transact_get_items(TransactItems=gets)))
 
 
-def query(table: str, *, pages_max: int, **request: Any) -> Iterator[Item]:  # noqa: ANN401 - boto3's own arguments
+def query(table: str, *, pages_max: int, **request: Any) -> Iterator[Item]:  # noqa: ANN401 - botocore's own arguments
     """The items of a query, page after page. Raises TryAgainError if there are more pages than `pages_max`."""
     for _ in range(pages_max):
         answer = ask(lambda: client().query(TableName=table, **request))
@@ -127,7 +134,8 @@ def transact(writes: Sequence[Write]) -> None:
         }
         if not failed and not any(reason.get("Code") in _WAIT_REASONS for reason in reasons):
             raise
-        raise CancelledError(failed) from error
+        keys = (_key_in(write) for index, write in enumerate(writes) if index in failed)
+        raise CancelledError(failed, frozenset(keys)) from error
     except Exception as error:
         _lost(error)
 
@@ -180,7 +188,7 @@ def key_of(key: Key) -> dict[str, Any]:
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
 
 
-def ask(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - boto3's own answers
+def ask(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - botocore's own answers
     """A request's answer. Raises TryAgainError if the database does not answer, or asks to wait."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
@@ -208,6 +216,12 @@ def _lost(error: Exception) -> NoReturn:
     if isinstance(error, LostConnectionError | HTTPClientError):
         raise TryAgainError("the database did not answer; the same request may be sent again") from error
     raise error
+
+
+def _key_in(write: Write) -> Key:
+    [request] = write.values()
+    at = request.get("Key") or request["Item"]
+    return Key(at["pk"]["S"], at["sk"]["S"])
 
 
 def _items(answer: Any) -> list[Item | None]:  # noqa: ANN401

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
@@ -31,9 +32,10 @@ from shared.domain.errors import (
     UnauthenticatedError,
     UnsupportedMediaTypeError,
 )
-from shared.domain.fields import Record
+from shared.domain.fields import Record, build_all
 
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
+PARTNER = "loyalty/partner"
 SECURITY_SCHEME = "oauth2"
 BODY_BYTES_MAX = 256 * 1024
 KEY_LENGTH_MAX = 255
@@ -51,17 +53,28 @@ _STATUS: Mapping[str, HTTPStatus] = {
     "forbidden": HTTPStatus.FORBIDDEN,
     "member_not_found": HTTPStatus.NOT_FOUND,
     "reward_not_found": HTTPStatus.NOT_FOUND,
+    "campaign_not_found": HTTPStatus.NOT_FOUND,
     "redemption_not_found": HTTPStatus.NOT_FOUND,
     "order_not_found": HTTPStatus.NOT_FOUND,
     "route_not_found": HTTPStatus.NOT_FOUND,
     "webhook_not_found": HTTPStatus.NOT_FOUND,
+    "link_not_found": HTTPStatus.NOT_FOUND,
+    "review_not_found": HTTPStatus.NOT_FOUND,
+    "pool_not_found": HTTPStatus.NOT_FOUND,
+    "gift_not_found": HTTPStatus.NOT_FOUND,
+    "partner_not_found": HTTPStatus.NOT_FOUND,
     "identifier_taken": HTTPStatus.CONFLICT,
     "insufficient_points": HTTPStatus.CONFLICT,
     "invalid_state": HTTPStatus.CONFLICT,
     "reward_unavailable": HTTPStatus.CONFLICT,
     "refund_exceeds_order": HTTPStatus.CONFLICT,
     "member_not_active": HTTPStatus.CONFLICT,
+    "member_frozen": HTTPStatus.CONFLICT,
     "order_belongs_to_another_member": HTTPStatus.CONFLICT,
+    "partner_funding_exhausted": HTTPStatus.CONFLICT,
+    "partner_limit_reached": HTTPStatus.CONFLICT,
+    "consent_required": HTTPStatus.CONFLICT,
+    "not_eligible": HTTPStatus.CONFLICT,
     "program_changed": HTTPStatus.PRECONDITION_FAILED,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -107,11 +120,24 @@ class Caller(NamedTuple):
     subject: str
     scopes: frozenset[str]
     member_id: str | None
+    claimed_partner_id: str | None = None
+
+    @property
+    def partner_id(self) -> str | None:
+        """The partner whose token it is; None: nobody's, and the caller is not bound by a partner's limits.
+
+        Raises ForbiddenError for a partner's token that does not say whose.
+        """
+        if PARTNER not in self.scopes:
+            return None
+        if not self.claimed_partner_id:
+            raise ForbiddenError(f"a token with the scope {PARTNER} must carry the claim partner_id")
+        return self.claimed_partner_id
 
     @property
     def actor(self) -> str:
         """How entries name who acted: the role, and who the token says it is."""
-        role = next((scope for scope in (OPERATOR, STOREFRONT, MEMBER) if scope in self.scopes), "")
+        role = next((scope for scope in (OPERATOR, STOREFRONT, PARTNER, MEMBER) if scope in self.scopes), "")
         return f"{role.removeprefix('loyalty/')}:{self.subject}"
 
     def reach(self, member_id: str) -> str:
@@ -120,7 +146,7 @@ class Caller(NamedTuple):
         Raises MemberNotFoundError if that is nobody, or a member's token names somebody else.
         """
         meant = self.member_id if member_id == "me" else member_id
-        is_own_only = not self.scopes & {STOREFRONT, OPERATOR}
+        is_own_only = not self.scopes & {STOREFRONT, OPERATOR, PARTNER}
         if meant is None or not may_be_issued(meant) or (is_own_only and meant != self.member_id):
             raise MemberNotFoundError(f"there is no member {member_id}")
         return meant
@@ -132,8 +158,9 @@ class Resolver(APIGatewayHttpResolver):
     In the cloud an execution environment has one request at a time; a local server runs them side by side.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, forms: str | None = None) -> None:
         self._here = threading.local()
+        self._forms = forms
         super().__init__(enable_validation=True, json_body_deserializer=_json_object)
 
     @property
@@ -164,23 +191,37 @@ class Resolver(APIGatewayHttpResolver):
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
         """The answer to an event, refusals included."""
         try:
-            event = _with_readable_body(event)
+            event = _with_readable_body(_without_form(event) if self._takes_form(event) else event)
         except LoyaltyError as error:
             answer = problem(error)
             return {"statusCode": answer.status_code, "headers": answer.headers, "body": answer.body}
         return super().resolve(event, context)
 
+    def _takes_form(self, event: Mapping[str, Any]) -> bool:
+        return self._forms is not None and str(event.get("rawPath", "")).startswith(self._forms)
 
-def resolver() -> Resolver:
-    """A function's resolver: routes are added to it, refusals become problem details."""
+
+def resolver(forms: str | None = None) -> Resolver:
+    """A function's resolver: routes are added to it, refusals become problem details.
+
+    Paths that begin with `forms` also take HTML forms, whose fields stand for those of a JSON object.
+    """
     if settings.is_snapshot():
-        dynamo.client()  # most of what a cold start takes, so that it is in the snapshot
-    app = Resolver()
+        _prepare_snapshot()
+    app = Resolver(forms)
     app.use([_authorize])
     app.exception_handler(LoyaltyError)(problem)
     app.exception_handler(RequestValidationError)(lambda error: problem(_invalid(app, error)))
     app.not_found(lambda _: problem(RouteNotFoundError("there is no such path, or not with this method")))
     return app
+
+
+def _prepare_snapshot() -> None:
+    """Do now what the first request would do otherwise: every environment starts from the snapshot."""
+    from snapshot_restore_py import register_before_snapshot  # type: ignore[import-untyped]  # noqa: PLC0415 - the runtime's
+
+    dynamo.client()
+    register_before_snapshot(build_all)
 
 
 def allow(*scopes: str) -> list[dict[str, list[str]]]:
@@ -201,25 +242,41 @@ def answers(statuses: Mapping[int, Any], *refusals: int) -> dict[int, Any]:
     return {**shapes, **problems}
 
 
+def page(*refusals: int) -> dict[int, Any]:
+    """A route's `responses` where it answers with a page for people."""
+    ok = {"description": HTTPStatus.OK.phrase, "content": {"text/html": {"schema": {"type": "string"}}}}
+    problems = {
+        status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: {"model": Problem}}}
+        for status in sorted({*refusals, 422, 429, 503})
+    }
+    return {200: ok, **problems}
+
+
 def caller(app: Resolver) -> Caller:
     """Who is calling. Raises UnauthenticatedError if the gateway handed on no claims."""
     claims = app.current_event.request_context.get("authorizer", {}).get("jwt", {}).get("claims")
     if not claims:
         raise UnauthenticatedError("a bearer token is needed")
     subject = claims.get("sub") or claims.get("client_id") or "unknown"
-    return Caller(subject, frozenset(claims.get("scope", "").split()), claims.get("member_id"))
+    scopes = frozenset(claims.get("scope", "").split())
+    return Caller(subject, scopes, claims.get("member_id"), claims.get("partner_id"))
 
 
 def answer(
-    body: BaseModel, status: int = HTTPStatus.OK, *, replayed: bool = False, headers: Mapping[str, str] | None = None
+    body: BaseModel,
+    status: int = HTTPStatus.OK,
+    *,
+    replayed: bool = False,
+    headers: Mapping[str, str] | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Answer:
-    """A JSON answer, marked if it repeats an earlier one."""
+    """A JSON answer, marked if it repeats an earlier one, and without the fields that the caller may not see."""
     marks = {"Idempotency-Replayed": "true"} if replayed else {}
     return Response(
         status_code=int(status),
         content_type=JSON_TYPE,
         headers={"Cache-Control": "no-store", **marks, **(headers or {})},
-        body=body.model_dump_json(),
+        body=body.model_dump_json(exclude=set(without)),
     )
 
 
@@ -328,6 +385,40 @@ def _with_readable_body(event: Mapping[str, Any]) -> Mapping[str, Any]:
     if content_type != JSON_TYPE:
         raise UnsupportedMediaTypeError(f"send the body as Content-Type: {JSON_TYPE}")
     return {**as_json, "body": text}
+
+
+def _without_form(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An event whose form, if it brings one, is JSON. Mail programs may send either kind (RFC 8058)."""
+    headers = event.get("headers") or {}
+    content_type = str(headers.get("content-type", ""))
+    media_type = content_type.partition(";")[0].strip().lower()
+    body = str(event.get("body") or "")
+    if not body or media_type not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        return event
+    try:
+        data = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+        text = data.decode()
+    except ValueError as error:
+        raise MalformedJsonError("the body is not UTF-8") from error
+    if len(data) > BODY_BYTES_MAX:
+        raise BodyTooLargeError(f"a body has at most {BODY_BYTES_MAX} bytes")
+    fields = _parts(content_type, text) if media_type.startswith("multipart") else dict(parse_qsl(text))
+    return {
+        **event,
+        "body": json.dumps(fields),
+        "headers": {**headers, "content-type": JSON_TYPE},
+        "isBase64Encoded": False,
+    }
+
+
+def _parts(content_type: str, text: str) -> dict[str, str]:
+    from email import message_from_string, policy  # noqa: PLC0415 - few callers send this kind of form
+
+    form = message_from_string(f"Content-Type: {content_type}\r\n\r\n{text}", policy=policy.HTTP)
+    parts = form.iter_parts() if form.is_multipart() else ()
+    return {
+        str(part.get_param("name", header="content-disposition")): str(part.get_payload()).strip() for part in parts
+    }
 
 
 def _json_object(text: str) -> Any:  # noqa: ANN401

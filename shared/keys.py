@@ -1,12 +1,12 @@
 """Where accounts and entries stand: an entry's key is its cause, so nothing can be booked twice."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from shared.domain.account import Entry, EntryType
+from shared.domain.reviewing import Decision
+from shared.domain.sides import is_pool, is_wallet
 from shared.dynamo import Key
-
-SIDE_MARK = "~"
-"""Stands in the ids of accounts that belong to members, such as their wallets, and in no id that is issued."""
 
 _KEYS: Mapping[EntryType, tuple[str, str]] = {
     "enroll": ("MEMBER#{member_id}", "ENROLL"),
@@ -16,6 +16,7 @@ _KEYS: Mapping[EntryType, tuple[str, str]] = {
     "reject": ("ACTION#{action}#{reference}", "REJECT"),
     "badge": ("MEMBER#{member_id}", "BADGE#{badge_id}#{times}"),
     "referral": ("REFERRAL#{friend}", "{role}"),
+    "referral_review": ("REFERRAL#{friend}", "REVIEW"),
     "referral_reversal": ("REFERRAL#{friend}", "REVERSED#{role}"),
     "birthday": ("MEMBER#{member_id}", "BIRTHDAY#{year}"),
     "anniversary": ("MEMBER#{member_id}", "ANNIVERSARY#{year}"),
@@ -37,11 +38,11 @@ _KEYS: Mapping[EntryType, tuple[str, str]] = {
     "membership_end": ("MEMBER#{member_id}", "MEMBERSHIP_END#{on}"),
     "freeze": ("MEMBER#{member_id}", "FREEZE#{reference}"),
     "unfreeze": ("MEMBER#{member_id}", "UNFREEZE#{reference}"),
-    "traits": ("MEMBER#{member_id}", "TRAITS#{sequence}"),
+    "traits": ("MEMBER#{member_id}", "TRAITS#{reference}"),
     "provisional": ("MEMBER#{member_id}", "PROVISIONAL"),
     "confirm": ("MEMBER#{member_id}", "CONFIRM"),
     "unclaimed": ("MEMBER#{member_id}", "UNCLAIMED"),
-    "brought_in": ("MEMBER#{member_id}", "BROUGHT_IN#{reference}"),
+    "brought_in": ("MEMBER#{member_id}", "BROUGHT_IN#{brought_in}#{reference}"),
     "maturity": ("MEMBER#{member_id}", "MATURITY#{on}"),
     "expiry": ("MEMBER#{member_id}", "EXPIRY#{on}"),
     "tier_review": ("MEMBER#{member_id}", "TIER#{on}"),
@@ -58,7 +59,9 @@ def account_key(member_id: str) -> Key:
 def entry_key(entry: Entry) -> Key:
     """Where an entry stands: its key is its cause."""
     if entry.type == "earn":
-        return earn_key(entry.source)
+        return credit_earn_key(entry.source["order_id"]) if is_wallet(entry.member_id) else earn_key(entry.source)
+    if entry.type == "refund" and is_wallet(entry.member_id):
+        return Key(f"ORDER#{entry.source['order_id']}", f"CREDIT_REFUND#{entry.source['refund_id']}")
     if entry.type not in _KEYS:
         return redemption_key(entry.source["redemption_id"], entry.type)
     names = {**entry.source, "member_id": entry.member_id, "sequence": entry.sequence}
@@ -71,6 +74,26 @@ def earn_key(source: Mapping[str, str]) -> Key:
     if "order_id" in source:
         return Key(f"ORDER#{source['order_id']}", "EARN")
     return Key(f"ACTION#{source['action']}#{source['reference']}", "EARN")
+
+
+def credit_earn_key(order_id: str) -> Key:
+    """Where the entry by which an order earned store credit stands."""
+    return Key(f"ORDER#{order_id}", "EARN#credit")
+
+
+def payout_key(payout_id: str) -> Key:
+    """Where the entry that paid store credit out stands."""
+    return Key(f"PAYOUT#{payout_id}", "PAYOUT")
+
+
+def pool_key(change_id: str, step: str, member_id: str) -> Key:
+    """Where a member's entry about joining (`JOIN`) or leaving (`LEAVE`) a pool stands."""
+    return Key(f"POOL_CHANGE#{change_id}", f"{step}#{member_id}")
+
+
+def gift_key(gift_id: str, step: str) -> Key:
+    """Where one step of a gift's life stands: OFFER, OUT and IN, or RETURN."""
+    return Key(f"GIFT#{gift_id}", step)
 
 
 def refund_key(order_id: str, refund_id: str) -> Key:
@@ -93,6 +116,21 @@ def adjustment_key(member_id: str, reference: str) -> Key:
     return Key(f"MEMBER#{member_id}", f"ADJUST#{reference}")
 
 
+def action_decision_key(source: Mapping[str, str], decision: Decision) -> Key:
+    """Where the entry by which an operator approved or rejected an action stands."""
+    return Key(f"ACTION#{source['action']}#{source['reference']}", "APPROVE" if decision == "approved" else "REJECT")
+
+
+def freeze_key(member_id: str, type_: Literal["freeze", "unfreeze"], reference: str) -> Key:
+    """Where the entry that froze a member, or ended that, stands."""
+    return Key(f"MEMBER#{member_id}", f"{type_.upper()}#{reference}")
+
+
+def birthday_key(member_id: str, year: int) -> Key:
+    """Where the entry of a year's birthday stands."""
+    return Key(f"MEMBER#{member_id}", f"BIRTHDAY#{year}")
+
+
 def merge_key(gone: str, into: str) -> Key:
     """Where the entry by which one member went into another stands."""
     return Key(f"MERGE#{gone}#{into}", "OUT")
@@ -103,9 +141,74 @@ def transfer_key(transfer_id: str) -> Key:
     return Key(f"TRANSFER#{transfer_id}", "OUT")
 
 
+def membership_key(reference: str, step: str) -> Key:
+    """Where a payment (`PAID`) or cancellation (`CANCEL`) of a membership stands."""
+    return Key(f"MEMBERSHIP#{reference}", step)
+
+
+def traits_key(member_id: str, reference: str) -> Key:
+    """Where a change of what segments look at stands, by what caused it."""
+    return Key(f"MEMBER#{member_id}", f"TRAITS#{reference}")
+
+
 def erase_key(member_id: str) -> Key:
     """Where the entry that closed an account for good stands."""
     return Key(f"MEMBER#{member_id}", "ERASE")
+
+
+def referral_key(friend: str, role: str) -> Key:
+    """Where the reward for a friend's coming stands: the FRIEND's own, or the ADVOCATE's."""
+    return Key(f"REFERRAL#{friend}", role)
+
+
+def referral_review_key(friend: str) -> Key:
+    """Where an operator's word on a referral stands."""
+    return Key(f"REFERRAL#{friend}", "REVIEW")
+
+
+def referral_reversal_key(friend: str, role: str) -> Key:
+    """Where the entry that took such a reward back stands."""
+    return Key(f"REFERRAL#{friend}", f"REVERSED#{role}")
+
+
+def enroll_key(member_id: str) -> Key:
+    """Where a member's first entry stands."""
+    return Key(f"MEMBER#{member_id}", "ENROLL")
+
+
+def brought_in_key(member_id: str, what: str, reference: str) -> Key:
+    """Where the entry that brought in points or a tier from another programme stands."""
+    return Key(f"MEMBER#{member_id}", f"BROUGHT_IN#{what}#{reference}")
+
+
+def confirm_key(member_id: str) -> Key:
+    """Where a provisional member's consent stands."""
+    return Key(f"MEMBER#{member_id}", "CONFIRM")
+
+
+def budget_key(name: str) -> Key:
+    """Where a budget's total stands, and what of it is not leased to a slice."""
+    return Key(f"BUDGET#{name}", "TOTAL")
+
+
+def budget_slice_key(name: str, number: int) -> Key:
+    """Where one slice of a budget stands, with the points leased to it."""
+    return Key(f"BUDGET#{name}#{number}", "SLICE")
+
+
+def partner_month(partner_id: str, month: str) -> str:
+    """Under which key a partner's entries of a month stand in the index `partner`."""
+    return f"PARTNER#{partner_id}#{month}"
+
+
+def deposit_key(partner_id: str, reference: str) -> Key:
+    """Where what a partner has paid in under a reference stands."""
+    return Key(f"PARTNER#{partner_id}", f"DEPOSIT#{reference}")
+
+
+def funds_key(partner_id: str) -> Key:
+    """Where it is noted that a partner's deposits are running out, and how often they have."""
+    return Key(f"PARTNER#{partner_id}", "FUNDS")
 
 
 def stock_key(reward_id: str) -> Key:
@@ -115,4 +218,4 @@ def stock_key(reward_id: str) -> Key:
 
 def is_side_account(account_id: str) -> bool:
     """Whether an account is opened by the first entry that is booked to it, not by somebody who joins."""
-    return SIDE_MARK in account_id
+    return is_wallet(account_id) or is_pool(account_id)

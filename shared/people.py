@@ -6,12 +6,13 @@ Identifiers stand under a keyed hash, never a plain one: all phone numbers can b
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from shared import dynamo, settings
+from shared import directory, dynamo, settings
 from shared.domain.errors import IdentifierTakenError, MemberNotFoundError, TryAgainError
 from shared.domain.members import Identity, Member
-from shared.dynamo import CancelledError, Key, Write
+from shared.dynamo import CancelledError, Item, Key, Write
 
 _ID_LENGTH = 20
 
@@ -41,16 +42,61 @@ def new_member_id(cause: str) -> str:
 
 def load_member(member_id: str) -> StoredMember:
     """A member's profile. Raises MemberNotFoundError."""
-    item = dynamo.get(settings.people_table(), member_key(member_id))
+    return member_of(dynamo.get(settings.people_table(), member_key(member_id)), member_id)
+
+
+def member_of(item: Item | None, member_id: str) -> StoredMember:
+    """The profile that an item holds. Raises MemberNotFoundError if there is none."""
     if item is None:
         raise MemberNotFoundError(f"there is no member {member_id}")
     return StoredMember(Member.model_validate_json(item["body"]["S"]), int(item["revision"]["N"]))
+
+
+def load_members(member_ids: Sequence[str]) -> list[Member]:
+    """Those of the members who have a profile."""
+    found: list[Member] = []
+    for start in range(0, len(member_ids), dynamo.READS_TOGETHER_MAX):
+        keys = [member_key(member_id) for member_id in member_ids[start : start + dynamo.READS_TOGETHER_MAX]]
+        items = dynamo.get_together(settings.people_table(), keys)
+        found += [Member.model_validate_json(item["body"]["S"]) for item in items if item]
+    return found
+
+
+def search(words: Sequence[str], limit: int, after: str | None) -> tuple[list[Member], str | None]:
+    """At most `limit` members whose names have all of the words, and where the next page begins.
+
+    One call looks through a bounded number of candidates: it may find fewer, even none, while there are more.
+    """
+    found: list[Member] = []
+    for _ in range(directory.SEARCH_PAGES_MAX):
+        candidates, more = directory.named(words, keyed_hash, after)
+        for member in load_members(candidates):
+            if member.name and set(words) <= set(directory.words_of(member.name)):
+                found.append(member)
+                if len(found) == limit and (more or member.member_id != candidates[-1]):
+                    return found, directory.place_of(member.member_id)
+        if more is None:
+            return found, None
+        after = more
+    return found, after
 
 
 def find(identity: Identity) -> str | None:
     """The id of the member found by an identifier, if there is one."""
     item = dynamo.get(settings.people_table(), _identity_key(identity))
     return item["member_id"]["S"] if item else None
+
+
+def find_all(identities: Sequence[Identity]) -> list[str | None]:
+    """For each identifier the id of the member found by it, if there is one; in as few requests as there can be."""
+    found: dict[Identity, str | None] = {}
+    different = list(dict.fromkeys(identities))
+    for start in range(0, len(different), dynamo.READS_TOGETHER_MAX):
+        some = different[start : start + dynamo.READS_TOGETHER_MAX]
+        items = dynamo.get_together(settings.people_table(), [_identity_key(identity) for identity in some])
+        owners = (item["member_id"]["S"] if item else None for item in items)
+        found |= dict(zip(some, owners, strict=True))
+    return [found[identity] for identity in identities]
 
 
 def writes(before: StoredMember | None, after: Member) -> list[Write]:
@@ -66,6 +112,8 @@ def writes(before: StoredMember | None, after: Member) -> list[Write]:
         dynamo.put_over(settings.people_table(), member_key(after.member_id), revision, body=body),
         *(_take(identity, after.member_id) for identity in _sorted(new - old)),
         *(_free(identity, after.member_id) for identity in _sorted(old - new)),
+        *directory.changes(before.member if before else None, after, keyed_hash),
+        *(_forget(mark) for mark in (before.member.fingerprints if before else ()) if mark not in after.fingerprints),
     ]
 
 
@@ -84,14 +132,27 @@ def moves(gone: StoredMember, into: StoredMember, gone_after: Member, into_after
             _hand_over(identity, gone_after.member_id, into_after.member_id)
             for identity in _sorted(gone.member.identities())
         ),
+        *directory.changes(gone.member, gone_after, keyed_hash),
+        *directory.changes(into.member, into_after, keyed_hash),
     ]
 
 
-def save(before: StoredMember, after: Member) -> None:
-    """Write a changed profile. Raises IdentifierTakenError, or TryAgainError if it was changed meanwhile."""
+def forget(member_id: str, after: Callable[[Member], Member]) -> None:
+    """Leave of a profile what `after` makes of it, and free what the member was found by; once is enough."""
+    before = load_member(member_id)
+    rest = after(before.member)
+    if before.member.status != rest.status:
+        save(before, rest)
+
+
+def save(before: StoredMember, after: Member, also: Sequence[Write] = ()) -> None:
+    """Write a changed profile, and `also`.
+
+    Raises IdentifierTakenError, or TryAgainError if the profile was changed meanwhile.
+    """
     changes = writes(before, after)
     try:
-        dynamo.transact(changes)
+        dynamo.transact([*changes, *also])
     except CancelledError as cancelled:
         raise identity_taken(cancelled, changes) from cancelled
 
@@ -107,6 +168,15 @@ def identity_taken(cancelled: CancelledError, changes: list[Write]) -> Identifie
         taken = ", ".join(kind for kind in kinds if kind != "referral_code")
         return IdentifierTakenError(f"another member has this {taken}")
     return TryAgainError("the member was changed meanwhile; the same request may be sent again")
+
+
+def source_key(source: str) -> Key:
+    """Where it stands how many friends came from a source: an advocate's id, or the keyed hash of a fingerprint."""
+    return Key(f"SOURCE#{keyed_hash(f'source:{source}')}", "SOURCE")
+
+
+def _forget(fingerprint: str) -> Write:
+    return {"Delete": {"TableName": settings.people_table(), "Key": dynamo.key_of(source_key(fingerprint))}}
 
 
 def _identity_key(identity: Identity) -> Key:

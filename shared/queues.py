@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from shared import aws
 from shared.domain.errors import TryAgainError
 
 if TYPE_CHECKING:
@@ -27,6 +28,5 @@ def postpone(url: str, record: Mapping[str, Any], seconds: int) -> None:
 
 @cache
 def _client() -> "SQSClient":
-    import boto3  # noqa: PLC0415 - importing this module makes no client
-
-    return boto3.client("sqs")
+    made: SQSClient = aws.client("sqs")
+    return made

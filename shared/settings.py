@@ -4,6 +4,8 @@ import os
 from functools import cache
 from typing import Any
 
+from shared import aws
+
 SECRET_SECONDS = 2
 SECRET_ATTEMPTS = 3
 
@@ -20,17 +22,22 @@ def _required(name: str) -> str:
 
 
 def _secret(secret_id: str) -> str:
-    import boto3  # noqa: PLC0415 - only this setting needs it
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - only this setting needs it
 
     retries: Any = {"mode": "standard", "total_max_attempts": SECRET_ATTEMPTS}
     config = Config(connect_timeout=SECRET_SECONDS, read_timeout=SECRET_SECONDS, retries=retries)
-    return boto3.client("secretsmanager", config=config).get_secret_value(SecretId=secret_id)["SecretString"]
+    secret: str = aws.client("secretsmanager", config).get_secret_value(SecretId=secret_id)["SecretString"]
+    return secret
 
 
 def is_snapshot() -> bool:
     """Whether Lambda is about to keep this process as a snapshot, and starts from it whenever it is called."""
     return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+
+
+def function() -> str:
+    """Which function this process is: the name of its file."""
+    return _required("FUNCTION")
 
 
 @cache
@@ -83,6 +90,18 @@ def webhook_targets() -> str:
 def event_bus() -> str:
     """Bus that domain events are published on."""
     return _required("EVENT_BUS")
+
+
+@cache
+def public_url() -> str:
+    """Where the API is reached from outside: links in messages begin with it."""
+    return _required("PUBLIC_URL")
+
+
+@cache
+def messages() -> str:
+    """`send`, or `dry_run`: then nobody is written to, and the log says what would have been sent."""
+    return _required("MESSAGES")
 
 
 @cache

@@ -8,10 +8,10 @@ the failure carries. An entry's key is its cause, so a repeated request finds th
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-from shared import dynamo, keys, settings
+from shared import budgets, dynamo, keys, settings
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.default_program import default_program
@@ -26,16 +26,20 @@ from shared.domain.errors import (
     TryAgainError,
 )
 from shared.domain.invariants import Breach, breaches
-from shared.domain.ledger import book, book_all, combined
+from shared.domain.ledger import book_all, combined
+from shared.domain.partnering import settlement_month
+from shared.domain.pooling import pools_of, through_pools
 from shared.domain.program import Program
 from shared.domain.settling import Settled, due_on, reminded_through, settle
 from shared.dynamo import CancelledError, Item, Key, Write
 
 PROGRAM_SECONDS = 30
 """For how long a program is used before it is read again: what a changed one takes to be seen everywhere."""
-ATTEMPTS_MAX = 12
+ATTEMPTS_MAX = 16
 SETTLE_ENTRIES_MAX = 40
 """Entries of time that one transaction books beside an operation's own; far below DynamoDB's 100 items."""
+ALSO_TOGETHER_MAX = 8
+"""Further writes that go along with what time has done; more have a transaction of their own."""
 HISTORY_PAGES_MAX = 100
 """Pages of a megabyte: more than a member ever fills."""
 SEQUENCE_MAX = 10**15
@@ -63,6 +67,12 @@ class Outcome(NamedTuple):
 Beside = Callable[[Sequence[Account]], Sequence[str]]
 """From the members' accounts to further ones that a decision about them needs."""
 
+Refused = Callable[[CancelledError], None]
+"""Raises a refusal if that is what it means that conditions of `also` failed; its writes are counted from 0."""
+
+Also = Callable[[Sequence[Entry]], Sequence[Write]]
+"""From the entries that were decided to what else is written in their transaction."""
+
 Decide = Callable[[Sequence[Account], Sequence[Item | None], Program, datetime], Sequence[Entry]]
 """From settled accounts, further items, the program and the instant to entries, the operation's own among them."""
 
@@ -72,8 +82,17 @@ def entry_of(item: Item) -> Entry:
     return Entry.model_validate_json(item["body"]["S"])
 
 
+def account_of(item: Item) -> Account:
+    """The account that an item holds."""
+    return Account.model_validate_json(item["state"]["S"])
+
+
 def _nobody(_: Sequence[Account]) -> Sequence[str]:
     return ()
+
+
+def _not_refused(_: CancelledError) -> None:
+    """Whatever stood in the way, trying again may help."""
 
 
 # Accounts and entries ------------------------------------------------------------------------------------------------
@@ -84,10 +103,42 @@ def load_account(member_id: str) -> Stored:
     return _stored(member_id, dynamo.get(settings.loyalty_table(), keys.account_key(member_id)))
 
 
+def load_accounts(members: Sequence[str]) -> list[Account]:
+    """Several accounts as they stood at one instant. Raises MemberNotFoundError."""
+    return [one.account for one in _load(members, ())[0]]
+
+
+def load_with_pool(member_id: str) -> tuple[Account, ...]:
+    """A member's account, and after it, at the cost of one more read, the pool that they share in."""
+    account = load_account(member_id).account
+    return (account, *(load_account(name).account for name in pools_of([account])))
+
+
+def load_gift(gift_id: str) -> list[Entry]:
+    """The entries of a gift's life; none if there is no such gift."""
+    items = dynamo.query(
+        settings.loyalty_table(),
+        pages_max=1,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": keys.gift_key(gift_id, "").pk}},
+        ConsistentRead=True,
+    )
+    return [entry_of(item) for item in items]
+
+
 def load_entry(key: Key) -> Entry | None:
     """The entry at a key, if one stands there."""
     item = dynamo.get(settings.loyalty_table(), key)
     return entry_of(item) if item else None
+
+
+def load_entries(keys: Sequence[Key]) -> list[Entry | None]:
+    """For each of some different keys the entry that stands there, if one does; in as few requests as there can be."""
+    found: list[Entry | None] = []
+    for start in range(0, len(keys), dynamo.READS_TOGETHER_MAX):
+        items = dynamo.get_together(settings.loyalty_table(), keys[start : start + dynamo.READS_TOGETHER_MAX])
+        found += [entry_of(item) if item else None for item in items]
+    return found
 
 
 def load_redemption(redemption_id: str) -> list[Entry]:
@@ -132,6 +183,39 @@ def load_whole_history(member_id: str) -> list[Entry]:
     return [entry_of(item) for item in items]
 
 
+def load_partner_entries(
+    partner_id: str, month: str, limit: int, after: str | None = None
+) -> tuple[list[Entry], str | None]:
+    """At most `limit` of a partner's entries of a month (2026-11), as they were booked, and where the next begins."""
+    begin: dict[str, Any] = {}
+    if after is not None:
+        begin = {":after": {"S": after}}
+    answer = dynamo.ask(
+        lambda: dynamo.client().query(
+            TableName=settings.loyalty_table(),
+            IndexName="partner",
+            KeyConditionExpression="partner_pk = :pk" + (" AND partner_sk > :after" if begin else ""),
+            ExpressionAttributeValues={":pk": {"S": keys.partner_month(partner_id, month)}, **begin},
+            Limit=limit,
+        )
+    )
+    items = answer["Items"]
+    more = items[-1]["partner_sk"]["S"] if items and "LastEvaluatedKey" in answer else None
+    return [entry_of(item) for item in items], more
+
+
+def all_partner_entries(partner_id: str, month: str, pages_max: int) -> Iterator[Entry]:
+    """All of a partner's entries of a month. Raises TryAgainError beyond `pages_max` megabytes."""
+    found = dynamo.query(
+        settings.loyalty_table(),
+        pages_max=pages_max,
+        IndexName="partner",
+        KeyConditionExpression="partner_pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": keys.partner_month(partner_id, month)}},
+    )
+    return (entry_of(item) for item in found)
+
+
 def operate(
     members: Sequence[str],
     decide: Decide,
@@ -140,65 +224,81 @@ def operate(
     fingerprint: str,
     now: datetime,
     reads: Sequence[Key] = (),
-    also: Sequence[Write] = (),
+    also: Sequence[Write] | Also = (),
     beside: Beside = _nobody,
+    shares: bool = True,
+    caps: dict[str, int] | None = None,
+    refused: Refused = _not_refused,
 ) -> Outcome:
     """Settle the members' accounts, decide, and write once; or answer from the entry that already stands at `key`.
 
-    `reads` are further items that the decision needs, from the same instant as the accounts. `also` is written in the
-    same transaction. `beside` names the accounts that the members' own bring in, such as a shared pool: the decision
-    gets them after the members', at the cost of one more read. Raises whatever `decide` raises,
-    IdempotencyMismatchError if the standing entry has another fingerprint, MemberNotFoundError, MemberNotActiveError,
-    and TryAgainError when others kept winning the race.
+    `reads` are further items that the decision needs, from the same instant as the accounts. `also`, or what it makes
+    of the entries, is written in the same transaction. `beside` names the accounts that the members' own bring in, such
+    as a partner's: the decision gets them after the members', at the cost of one more read. So are the members' pools:
+    if `shares`, what the decision takes is drawn from there and what comes goes there, and it sees none of that; if
+    not, it gets the pools themselves, last. `caps` is filled in with what is left of budgets, by name, before `decide`
+    is asked again for entries that draw no more than that. `refused` says what it means to the caller if conditions of
+    `also` did not hold. Raises whatever `decide` and `refused` raise, IdempotencyMismatchError if the standing entry
+    has another fingerprint, MemberNotFoundError, MemberNotActiveError, and TryAgainError when others kept winning the
+    race.
     """
     program = load_program()
+    caps = {} if caps is None else caps
+    caps.update(budgets.used_up())
+    beside = _with_pools(beside, members)
+    decide = through_pools(decide) if shares else decide
     stored, items = _load(members, reads)
     for attempt in range(ATTEMPTS_MAX):
         entries: list[Entry] = []
+        more: Sequence[Write] | None = None
         try:
             stored = _with_those_beside(stored, len(members), beside)
-            entries, is_whole = _planned(decide, _settled(stored, program, now), items, program, now, alone=bool(also))
-            after = _write(stored, entries, program, also if is_whole else ())
+            entries, more = _planned(decide, _settled(stored, program, now), items, program, now, also)
+            is_whole = more is not None
+            after = _write(stored, entries, program, more or ())
         except CancelledError as cancelled:
+            if more:
+                refused(cancelled)
             stored = _current(cancelled, stored)
             standing = _standing(cancelled, entries, key)
             if standing is not None:
                 return _replayed(standing, fingerprint, stored, program, now)
-            _require_stock(cancelled, entries)
-            if attempt > 0 or reads:
+            if not (_refilled(cancelled, entries, program, caps) or attempt == 0) or reads:
                 stored, items = _load_later(members, reads, attempt)
         except LoyaltyError:
             standing = load_entry(key)
             if standing is None:
                 raise
-            if _is_ahead(standing, stored):
-                stored, items = _load(members, reads)
+            stored = _caught_up(standing, stored, members, beside)
             return _replayed(standing, fingerprint, stored, program, now)
         else:
             stored = after
             if is_whole:
-                own = next(entry for entry in entries if keys.entry_key(entry) == key)
-                return Outcome(own, tuple(one.account for one in stored), replayed=False)
+                return _done(entries, key, stored)
     raise TryAgainError("the account is being changed by others; the same request may be sent again")
 
 
-def enroll(entry: Entry, also: Sequence[Write]) -> Outcome:
-    """Write `also`, and a new account with its first entry. Raises CancelledError, which counts `also` from 0."""
+def enroll(entry: Entry, also: Sequence[Write], more: Sequence[Entry] = ()) -> Outcome:
+    """Write `also`, and a new account with its first entry and `more` that follow it at once.
+
+    Raises CancelledError, which counts `also` from 0.
+    """
     program = load_program()
-    account = book(Account(member_id=entry.member_id), entry)
+    account = book_all(Account(member_id=entry.member_id), [entry, *more])
     today = local_day(entry.recorded_at, program.time_zone)
     stored = Stored(account, 1, today, due_on(account, program, today))
-    dynamo.transact([*also, _entry_put(entry), _account_put(stored)])
+    dynamo.transact([*also, *(_entry_put(one, program) for one in (entry, *more)), _account_put(stored)])
     return Outcome(entry, (account,), replayed=False)
 
 
-def settle_stored(member_id: str, now: datetime) -> int:
+def settle_stored(member_id: str, now: datetime, stored: Stored | None = None) -> int:
     """Book what time has done to one account, and move it to its next day in the index `due`.
 
-    How many entries were booked. Raises TryAgainError when others kept winning the race.
+    How many entries were booked; `stored` is the account if it has been read. Raises TryAgainError when others kept
+    winning the race.
     """
     program = load_program()
-    stored = load_account(member_id)
+    stored = stored or load_account(member_id)
     booked = 0
     for attempt in range(ATTEMPTS_MAX):
         [settled] = _settled([stored], program, now)
@@ -216,9 +316,12 @@ def settle_stored(member_id: str, now: datetime) -> int:
     raise TryAgainError(f"the account {member_id} could not be settled")
 
 
-def audit(member_id: str) -> list[Breach]:
-    """The invariants that an account breaks against its whole ledger; none where the index is a moment behind it."""
-    account = load_account(member_id).account
+def audit(member_id: str, stored: Stored | None = None) -> list[Breach]:
+    """The invariants that an account breaks against its whole ledger; none where the index is a moment behind it.
+
+    `stored` is the account if it has been read.
+    """
+    account = (stored or load_account(member_id)).account
     newest_first = load_whole_history(member_id)
     entries = [entry for entry in reversed(newest_first) if entry.sequence <= account.sequence]
     is_caught_up = bool(entries) and entries[-1].sequence == account.sequence
@@ -290,10 +393,11 @@ def forget_program() -> None:
     """Read the program again when next needed."""
     global _program  # noqa: PLW0603
     _program = None
+    budgets.forget()
 
 
-def replace_program(program: Program, version: int) -> Program:
-    """Store a program over version `version`; it becomes the next one, and every version stays.
+def replace_program(program: Program, version: int, also: Sequence[Write] = ()) -> Program:
+    """Store a program over version `version`, with `also`; it becomes the next one, and every version stays.
 
     Storing again what already followed that version changes nothing. Raises ProgramChangedError if something else did,
     TryAgainError if another write was in the way.
@@ -306,7 +410,7 @@ def replace_program(program: Program, version: int) -> Program:
     if version == 1:
         writes[0]["Put"]["Item"]["revision"] = {"N": "2"}
     try:
-        dynamo.transact(writes)
+        dynamo.transact([*writes, *also])
     except CancelledError as cancelled:
         if not cancelled.failed:
             raise TryAgainError("the program is being replaced; the same request may be sent again") from cancelled
@@ -314,6 +418,7 @@ def replace_program(program: Program, version: int) -> Program:
             raise ProgramChangedError(f"version {version} is not the current one; read it again") from cancelled
     finally:
         forget_program()
+    budgets.apply(stored)
     return stored
 
 
@@ -329,12 +434,17 @@ def _load(members: Sequence[str], reads: Sequence[Key]) -> tuple[list[Stored], l
     return stored, items[len(members) :]
 
 
+def _with_pools(beside: Beside, members: Sequence[str]) -> Beside:
+    """Those that `beside` names, and the pools that the members share in, unless they are named already."""
+    return lambda accounts: [*beside(accounts), *(name for name in pools_of(accounts) if name not in members)]
+
+
 def _with_those_beside(stored: list[Stored], members: int, beside: Beside) -> list[Stored]:
     """The members' accounts and those that they bring in, read if they are not the ones at hand."""
     wanted = list(beside([one.account for one in stored[:members]]))
     if wanted == [one.account.member_id for one in stored[members:]]:
         return stored
-    return [*stored[:members], *(_load(wanted, ())[0])]
+    return [*stored[:members], *(_load(wanted, ())[0] if wanted else ())]
 
 
 def _load_later(members: Sequence[str], reads: Sequence[Key], attempt: int) -> tuple[list[Stored], list[Item | None]]:
@@ -348,13 +458,13 @@ def _stored(member_id: str, item: Item | None) -> Stored:
         if keys.is_side_account(member_id):
             return Stored(Account(member_id=member_id), 0, date.min)
         raise MemberNotFoundError(f"there is no member {member_id}")
-    account = Account.model_validate_json(item["state"]["S"])
+    account = account_of(item)
     due = date.fromisoformat(item["due_pk"]["S"].split("#")[1]) if "due_pk" in item else None
     return Stored(account, int(item["revision"]["N"]), date.fromisoformat(item["reminded_on"]["S"]), due)
 
 
 def _settled(stored: Sequence[Stored], program: Program, now: datetime) -> list[Settled]:
-    entries_max = SETTLE_ENTRIES_MAX // len(stored)
+    entries_max = SETTLE_ENTRIES_MAX // max(1, sum(one.account.sequence > 0 for one in stored))
     return [settle(one.account, program, _instant(now, one.account), entries_max) for one in stored]
 
 
@@ -369,12 +479,12 @@ def _planned(
     items: Sequence[Item | None],
     program: Program,
     now: datetime,
-    *,
-    alone: bool,
-) -> tuple[list[Entry], bool]:
-    """What time has done to the accounts and what `decide` makes of them; whether the latter is there.
+    also: Sequence[Write] | Also,
+) -> tuple[list[Entry], Sequence[Write] | None]:
+    """What time has done to the accounts and what `decide` makes of them; what else to write, None if it must wait.
 
-    It is left for the next transaction while time has done more than one books, or anything if it must stand `alone`.
+    The decision is left for the next transaction while time has done more than one books, or anything if much else is
+    to be written.
     """
     accounts = [one.account for one in settled]
     for account in accounts:
@@ -384,9 +494,10 @@ def _planned(
         now = _instant(now, account)
     of_time = [entry for one in settled for entry in one.entries]
     if not all(one.complete for one in settled):
-        return of_time, False
+        return of_time, None
     decided = decide(accounts, items, program, now)
-    return (of_time, False) if of_time and alone else ([*of_time, *decided], True)
+    more = also(decided) if callable(also) else also
+    return (of_time, None) if of_time and len(more) > ALSO_TOGETHER_MAX else ([*of_time, *decided], more)
 
 
 def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program, also: Sequence[Write]) -> list[Stored]:
@@ -403,10 +514,11 @@ def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program,
         next_one = Stored(account, one.revision + 1, reminded_on, due_on(account, program, reminded_on))
         writes.append(_account_put(next_one))
         after.append(next_one)
-    writes += [_entry_put(entry) for entry in entries]
+    writes += [_entry_put(entry, program) for entry in entries]
     writes += _stock_writes(entries, program)
     writes += [write for entry in entries for write in _refunded_writes(entry)]
-    dynamo.transact([*writes, *also])
+    writes += budgets.draws(entries)
+    dynamo.transact([*also, *writes])
     return after
 
 
@@ -425,13 +537,20 @@ def _account_put(stored: Stored) -> Write:
     return dynamo.put_over(settings.loyalty_table(), key, stored.revision - 1, **attributes)
 
 
-def _entry_put(entry: Entry) -> Write:
+def _entry_put(entry: Entry, program: Program) -> Write:
+    of_partner: dict[str, Any] = {}
+    if entry.partner is not None:
+        month = settlement_month(entry, program)
+        booked_at = entry.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
+        of_partner["partner_pk"] = {"S": keys.partner_month(entry.partner.partner_id, month)}
+        of_partner["partner_sk"] = {"S": f"{booked_at}#{entry.entry_id}"}
     return dynamo.put_new(
         settings.loyalty_table(),
         keys.entry_key(entry),
         member_id={"S": entry.member_id},
         sequence={"N": str(entry.sequence)},
         type={"S": entry.type},
+        **of_partner,
         **_body(entry),
     )
 
@@ -485,11 +604,30 @@ def _current(cancelled: CancelledError, stored: Sequence[Stored]) -> list[Stored
     ]
 
 
-def _is_ahead(standing: Entry, stored: Sequence[Stored]) -> bool:
-    """Whether an entry is newer than its account as read: it was booked since, perhaps by this very request."""
-    return any(
+def _done(entries: Sequence[Entry], key: Key, stored: Sequence[Stored]) -> Outcome:
+    own = next(entry for entry in entries if keys.entry_key(entry) == key)
+    return Outcome(own, tuple(one.account for one in stored), replayed=False)
+
+
+def _caught_up(standing: Entry, stored: list[Stored], members: Sequence[str], beside: Beside) -> list[Stored]:
+    """The accounts, read again if an entry is newer than its account: it was booked since, perhaps by this request."""
+    is_ahead = any(
         one.account.member_id == standing.member_id and one.account.sequence < standing.sequence for one in stored
     )
+    return _with_those_beside(_load(members, ())[0], len(members), beside) if is_ahead else stored
+
+
+def _refilled(cancelled: CancelledError, entries: Sequence[Entry], program: Program, caps: dict[str, int]) -> bool:
+    """Whether budgets stood in the way; then they have been seen to, or `caps` says what is left of them.
+
+    Raises RewardUnavailableError if it was a reward's stock.
+    """
+    needs = budgets.short(cancelled, entries)
+    if needs:
+        caps.update(budgets.refill(needs, program))
+    else:
+        _require_stock(cancelled, entries)
+    return bool(needs)
 
 
 def _require_stock(cancelled: CancelledError, entries: Sequence[Entry]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from shared import queues, settings
-from shared.domain.messages import Event
+from shared.domain.events import Event
 from shared.domain.webhooks import Webhook
 
 

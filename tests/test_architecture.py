@@ -13,9 +13,26 @@ LINES_MAX = 70
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
 AWS = {"aws_lambda_powertools", "boto3", "botocore"}
 MACHINE = {"io", "logging", "os", "pathlib", "random", "shutil", "socket", "subprocess", "sys", "time"}
+HEAVY = {
+    "aws_lambda_powertools.event_handler.openapi.models",
+    "aws_lambda_powertools.utilities.validation",
+    "boto3",
+    "botocore.session",
+    "dns",
+    "email_validator",
+    "fastjsonschema",
+    "iso4217",
+    "phonenumbers",
+    "requests",
+    "s3transfer",
+    "tzdata",
+}
+"""What a cold start does not wait for: imported where it is used, if at all."""
+STARTER = "shared/start.py"
+"""Is what Lambda runs: importing it is its work."""
 OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^(/home|/mnt|/root|/work)(/|$)|^~/")
 SERVICES = {
-    "functions/notify.py": {"events", "sesv2", "sns"},
+    "shared/outbox.py": {"events", "sesv2", "sns"},
     "shared/dynamo.py": {"dynamodb"},
     "shared/queues.py": {"sqs"},
     "shared/settings.py": {"secretsmanager"},
@@ -131,10 +148,12 @@ def test_nobody_leans_on_a_function_but_who_wires_it() -> None:
 def test_each_service_of_the_cloud_is_spoken_to_in_its_place_alone() -> None:
     for source in shipped():
         calls = [node for node in source.nodes if isinstance(node, ast.Call)]
-        made = [call for call in calls if ast.unparse(call.func) in {"boto3.client", "boto3.resource"}]
+        made = [call for call in calls if ast.unparse(call.func) == "aws.client"]
         services = {ast.literal_eval(call.args[0]) for call in made}
         assert services == SERVICES.get(source.name, set()), source.name
-        assert ("boto3" in source.roots) == bool(services), source.name
+        assert ("shared.aws" in source.imported) == bool(services), source.name
+        assert "boto3" not in source.roots, source.name
+        assert "botocore.session" not in source.imported or source.name == "shared/aws.py", source.name
 
 
 def test_the_clouds_errors_are_understood_in_one_place() -> None:
@@ -172,12 +191,12 @@ def test_nothing_reaches_out_of_the_repository() -> None:
                 assert not OUTSIDE.search(node.value), f"{source.name}: {node.value!r}"
 
 
-def test_importing_what_ships_needs_no_environment_and_makes_no_client() -> None:
+def test_importing_what_ships_needs_no_environment_makes_no_client_and_loads_nothing_heavy() -> None:
     program = f"""
 import importlib, sys
-for name in {[source.module for source in shipped()]}:
+for name in {[source.module for source in shipped() if source.name != STARTER]}:
     importlib.import_module(name)
-print(sorted({{"boto3", "botocore.session", "infra", "moto"}} & set(sys.modules)))
+print(sorted({HEAVY | {"infra", "moto"}} & set(sys.modules)))
 """
     answer = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env={}, capture_output=True, text=True, check=False, timeout=60

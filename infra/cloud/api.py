@@ -39,11 +39,9 @@ _ACCESS_LOG = {
 }
 
 
-def add_api(
-    scope: Construct, functions: dict[str, Function], document: Function, identity: Identity, options: Options
-) -> apigateway.HttpApi:
-    """The API with every route of the document, the document itself, and an answer for whatever is neither."""
-    api = apigateway.HttpApi(
+def make_api(scope: Construct, options: Options) -> apigateway.HttpApi:
+    """The API without a route: functions that it will call may be told its address."""
+    return apigateway.HttpApi(
         scope,
         "Api",
         api_name=Stack.of(scope).stack_name,
@@ -51,6 +49,17 @@ def add_api(
         create_default_stage=False,
         description="Loyalty Functions",
     )
+
+
+def add_routes(
+    scope: Construct,
+    api: apigateway.HttpApi,
+    functions: dict[str, Function],
+    document: Function,
+    identity: Identity,
+    options: Options,
+) -> None:
+    """Every route of the document, the document itself, and an answer for whatever is neither."""
     entrances = {
         name: integrations.HttpLambdaIntegration(f"{name}-integration", one.entrance) for name, one in functions.items()
     }
@@ -79,7 +88,6 @@ def add_api(
         route_key=apigateway.HttpRouteKey.DEFAULT,
     )
     _add_stage(scope, api, routes, options)
-    return api
 
 
 def _add_stage(
@@ -90,7 +98,8 @@ def _add_stage(
         "Stage",
         http_api=api,
         auto_deploy=True,
-        detailed_metrics_enabled=True,
+        # Metrics of each route are billed like our own: six for each of over thirty. The access log has them all.
+        detailed_metrics_enabled=False,
         throttle=apigateway.ThrottleSettings(rate_limit=STAGE_REQUESTS_PER_SECOND, burst_limit=STAGE_BURST),
     )
     log = logs.LogGroup(

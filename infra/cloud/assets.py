@@ -26,6 +26,8 @@ LAYER_PLATFORM = "manylinux2014_aarch64"
 AWS_SERVICES = ("dynamodb", "events", "secretsmanager", "sesv2", "sns", "sqs")
 """The services that functions call. boto3 brings the descriptions of over 400; the others stay out of the layer."""
 
+HANDLER = "shared.start.handler"
+
 _BUILD = ROOT / ".loyalty" / "assets"
 _LAYER_RECIPE = "2"
 """Changed when the layer is built differently from the same pins."""
@@ -47,7 +49,7 @@ def function_names() -> tuple[str, ...]:
 
 
 def function_folder(name: str) -> Path:
-    """A folder with the function's file, `shared/` and nothing else. The handler is `<name>.handler`."""
+    """A folder with the function's file, `shared/` and nothing else. HANDLER starts it."""
 
     def fill(folder: Path) -> None:
         shutil.copy(FUNCTIONS / f"{name}.py", folder)

@@ -9,7 +9,7 @@ from aws_cdk import aws_eventschemas as schemas
 from constructs import Construct
 
 from infra.cloud.options import Options
-from shared.domain.messages import EVENT_TYPES, Event
+from shared.domain.events import ALL_TYPES, LOW_FUNDS, Event, PartnerEvent
 
 EVENT_SOURCE = "loyalty"
 ARCHIVE_DAYS = {"dev": 7, "prod": 365}
@@ -26,7 +26,7 @@ def add_event_bus(scope: Construct, options: Options) -> events.EventBus:
         retention=Duration.days(ARCHIVE_DAYS[options.stage]),
     )
     registry = schemas.CfnRegistry(scope, "Schemas", registry_name=name, description="Domain events of the programme")
-    for event_type in sorted(EVENT_TYPES.values()):
+    for event_type in sorted((*ALL_TYPES, LOW_FUNDS)):
         schemas.CfnSchema(
             scope,
             f"Schema-{event_type}",
@@ -48,6 +48,6 @@ def event_schema(event_type: str) -> dict[str, Any]:
         "properties": {
             "source": {"type": "string", "enum": [EVENT_SOURCE]},
             "detail-type": {"type": "string", "enum": [event_type]},
-            "detail": Event.model_json_schema(),
+            "detail": (PartnerEvent if event_type == LOW_FUNDS else Event).model_json_schema(),
         },
     }

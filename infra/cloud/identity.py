@@ -1,6 +1,8 @@
 """Who may call: a Cognito user pool with a client for each kind of caller, or anybody's OIDC issuer.
 
-A storefront proves itself by its secret. Members and operators are people: they sign in on Cognito's page and come back
+A storefront proves itself by its secret, and so does each partner of the option `partners`: its client may ask for
+`loyalty/partner` and for the one scope that is called as the partner, of which the trigger makes the claim
+`partner_id`. Members and operators are people: they sign in on Cognito's page and come back
 with a code (PKCE). A client only says which scopes may be asked for, so a trigger decides who gets them: it puts the
 member's id into the token and takes the operator's scope from everyone outside the group `operators`.
 """
@@ -16,7 +18,7 @@ from constructs import Construct
 
 from infra.cloud.functions import Builder
 from infra.cloud.options import Options
-from shared.http import MEMBER, OPERATOR, STOREFRONT
+from shared.http import MEMBER, OPERATOR, PARTNER, STOREFRONT
 
 ACCESS_TOKEN_MINUTES, REFRESH_TOKEN_DAYS = 60, 30
 OPERATORS = "operators"
@@ -53,6 +55,7 @@ def add_identity(scope: Construct, options: Options, builder: Builder) -> Identi
         "Member": _client_of_people(pool, "Member", scopes[MEMBER], options),
         "Operator": _client_of_people(pool, "Operator", scopes[OPERATOR], options),
     }
+    clients |= _clients_of_partners(pool, scopes[PARTNER], options)
     cognito.CfnUserPoolGroup(
         scope, "Operators", user_pool_id=pool.user_pool_id, group_name=OPERATORS, description="May act as operators"
     )
@@ -93,14 +96,14 @@ def _pool(scope: Construct, options: Options, builder: Builder) -> cognito.UserP
     )
     trigger = builder.inline("token", lambda_.Code.from_inline(_TRIGGER.read_text()))
     pool.add_trigger(
-        cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger.function, cognito.LambdaVersion.V2_0
+        cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger.function, cognito.LambdaVersion.V3_0
     )
     return pool
 
 
 def _scopes(pool: cognito.UserPool) -> dict[str, cognito.OAuthScope]:
     """The resource server's scopes, by the names that tokens carry."""
-    names = [scope.partition("/") for scope in (STOREFRONT, MEMBER, OPERATOR)]
+    names = [scope.partition("/") for scope in (STOREFRONT, MEMBER, OPERATOR, PARTNER)]
     offered = {
         name: cognito.ResourceServerScope(scope_name=name, scope_description=f"Act as {name}") for _, _, name in names
     }
@@ -108,6 +111,32 @@ def _scopes(pool: cognito.UserPool) -> dict[str, cognito.OAuthScope]:
     return {
         f"{identifier}/{name}": cognito.OAuthScope.resource_server(server, offered[name])
         for identifier, _, name in names
+    }
+
+
+def _clients_of_partners(
+    pool: cognito.UserPool, scope: cognito.OAuthScope, options: Options
+) -> dict[str, cognito.UserPoolClient]:
+    """A client for each partner, which nobody but that partner has the secret of."""
+    if not options.partners:
+        return {}
+    names = {
+        partner_id: cognito.ResourceServerScope(scope_name=partner_id, scope_description=f"Act as {partner_id}")
+        for partner_id in options.partners
+    }
+    server = pool.add_resource_server("Partners", identifier="partner", scopes=list(names.values()))
+    return {
+        f"Partner{''.join(filter(str.isalnum, partner_id))}": pool.add_client(
+            f"Partner-{partner_id}",
+            generate_secret=True,
+            auth_flows=cognito.AuthFlow(),
+            o_auth=cognito.OAuthSettings(
+                flows=cognito.OAuthFlows(client_credentials=True),
+                scopes=[scope, cognito.OAuthScope.resource_server(server, name)],
+            ),
+            access_token_validity=Duration.minutes(ACCESS_TOKEN_MINUTES),
+        )
+        for partner_id, name in names.items()
     }
 
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 LOYALTY, PEOPLE = "loyalty", "people"
 HISTORY, DUE = "loyalty/index/history", "loyalty/index/due"
+OF_PARTNERS = "loyalty/index/partner"
 PEOPLE_KEY = "people-key"
 IDENTITY_SECRET = "identity-secret"  # noqa: S105 - the name of one
 EXPIRY_QUEUE, WEBHOOK_QUEUE = "expiry-queue", "webhook-queue"
 STREAM = "loyalty/stream"
 STREAM_LETTERS, SCHEDULE_LETTERS = "stream-dead-letters", "schedule-dead-letters"
 EVENT_BUS = "event-bus"
-SENDER = "sender"
+SENDER, MAIL_SETTINGS = "sender", "mail-settings"
 EVERYTHING = "*"
 
 
@@ -54,6 +55,18 @@ _BOOK_TIME = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 """Entries and accounts are put; a lapsed hold's reward goes back on its shelf."""
 
 
+_POOL_MOVES = "POOL_MOVE#*"
+"""What a member of a pool takes is drawn from there, and what comes goes there, whichever function books it."""
+
+
+_READ_STREAM = (
+    # Lambda reads the stream, and drops what keeps failing, in the function's name.
+    Grant(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), STREAM),
+    Grant(("dynamodb:ListStreams",), EVERYTHING, reason="listing streams names no stream; Lambda checks for it"),
+    Grant(("sqs:SendMessage",), STREAM_LETTERS),
+)
+
+
 def _get(table: str, *keys: str) -> Grant:
     return Grant(("dynamodb:GetItem",), table, keys)
 
@@ -71,15 +84,59 @@ HTTP_SECONDS_MAX = 20
 """Below API Gateway's 30, above the longest that retries on a busy account take."""
 WORKER_SECONDS_MAX = 300
 
-# Memory: an operation takes 3 to 10 ms of a whole processor; 512 MB bring 0.29 of one, so 10 to 35 ms. Below that a
-# cold start, which takes 0.3 s of a whole processor, is felt; above it an operation waits for DynamoDB all the same.
-# Snapshots: for calls somebody waits for at a till or on a page. They cost about two dollars a month for each function,
+# Memory: what `python -m tests.bench.memory` chooses. A process takes under 70 MB, which with Lambda's own share and a
+# large page is too much for 128. What waits for DynamoDB costs more in a larger size and is no quicker, so 256 for all
+# but those whose first call makes its client with somebody waiting: at 256 that call would take over a second.
+# Snapshots: for calls somebody waits for at a till or on a page. They cost about a dollar a month for each function,
 # so not for the operator's program and not for schedules, streams and queues, where nobody waits.
 NEEDS: Mapping[str, Needs] = {
     "account": Needs(
         settings=("LOYALTY_TABLE",),
         grants=(_get(LOYALTY, "MEMBER#*", _READ_PROGRAM, "REWARD#*"), _query(HISTORY)),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
+        is_snapshot=True,
+    ),
+    "agents": Needs(
+        settings=("LOYALTY_TABLE",),
+        grants=(_get(LOYALTY, "MEMBER#*", _READ_PROGRAM),),
         memory_mb=512,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
+    "celebrate": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "SCHEDULE", _READ_PROGRAM),
+            Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
+            Grant(("dynamodb:Query",), PEOPLE, ("BIRTHDAY#*",)),
+            _use_key(),
+            _SET_ASIDE_RUN,
+        ),
+        memory_mb=256,
+        seconds_max=WORKER_SECONDS_MAX,
+    ),
+    "campaigns": Needs(
+        settings=("LOYALTY_TABLE",),
+        grants=(_get(LOYALTY, _READ_PROGRAM, "BUDGET#*"),),
+        memory_mb=512,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
+    "consent": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "BUDGET#*", _READ_PROGRAM),
+            Grant(
+                _BOOK_TIME,
+                LOYALTY,
+                ("MEMBER#*", "ORDER#*", "REFERRAL#*", "BUDGET#*", _POOL_MOVES, "REDEMPTION#*", "REWARD#*"),
+            ),
+            _get(PEOPLE, "MEMBER#*", "IDENTITY#*"),
+            Grant(("dynamodb:PutItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*")),
+            _use_key(),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
+        ),
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
         is_snapshot=True,
     ),
@@ -92,33 +149,68 @@ NEEDS: Mapping[str, Needs] = {
             Grant(("sqs:ChangeMessageVisibility",), WEBHOOK_QUEUE),
             Grant(_TAKE_MESSAGES, WEBHOOK_QUEUE),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=WORKER_SECONDS_MAX,
     ),
     "earn": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "ACTION#*", "TRANSFER#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "ACTION#*", "TRANSFER#*", "REDEMPTION#*", "REWARD#*")),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "ACTION#*", "TRANSFER#*", "BUDGET#*", _READ_PROGRAM),
+            Grant(
+                _BOOK_TIME,
+                LOYALTY,
+                (
+                    "MEMBER#*",
+                    "ORDER#*",
+                    "ACTION#*",
+                    "TRANSFER#*",
+                    "REDEMPTION#*",
+                    "REWARD#*",
+                    "BUDGET#*",
+                    "REVIEW#*",
+                    "REFERRAL#*",
+                    _POOL_MOVES,
+                    "REVIEWS",
+                    "AUDIT#*",
+                ),
+            ),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
         is_snapshot=True,
     ),
     "enroll": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "MERGE#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "MERGE#*", "REDEMPTION#*", "REWARD#*")),
-            _query(HISTORY),
-            _get(PEOPLE, "MEMBER#*", "IDENTITY#*"),
+            _get(LOYALTY, "MEMBER#*", "MERGE#*", "REVIEW#*", _READ_PROGRAM),
             Grant(
-                ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*")
+                _BOOK_TIME,
+                LOYALTY,
+                (
+                    "MEMBER#*",
+                    "MERGE#*",
+                    "REDEMPTION#*",
+                    "REWARD#*",
+                    "AUDIT#*",
+                    _POOL_MOVES,
+                    "POOL_CHANGE#*",
+                    "REFERRAL*",
+                    "REVIEW*",
+                ),
             ),
+            _query(HISTORY),
+            Grant(("dynamodb:Query",), LOYALTY, ("MEMBER#*", "REFERRALS#*", "WAITING#*")),
+            _get(PEOPLE, "MEMBER#*", "IDENTITY#*", "SOURCE#*"),
+            Grant(
+                ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+                PEOPLE,
+                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*"),
+            ),
+            Grant(("dynamodb:Query",), PEOPLE, ("NAME#*", "MEMBER#*")),
             _use_key(),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
         is_snapshot=True,
     ),
@@ -134,37 +226,149 @@ NEEDS: Mapping[str, Needs] = {
             Grant(_TAKE_MESSAGES, EXPIRY_QUEUE),
             _SET_ASIDE_RUN,
         ),
-        memory_mb=512,
+        memory_mb=256,
+        seconds_max=WORKER_SECONDS_MAX,
+    ),
+    "follow": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", _READ_PROGRAM),
+            Grant(("dynamodb:PutItem",), LOYALTY, ("MEMBER#*", "REFERRAL#*")),
+            _get(PEOPLE, "MEMBER#*"),
+            Grant(
+                ("dynamodb:PutItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*")
+            ),
+            Grant(("dynamodb:Query",), PEOPLE, ("MEMBER#*",)),
+            _use_key(),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
+            *_READ_STREAM,
+        ),
+        memory_mb=256,
+        seconds_max=WORKER_SECONDS_MAX,
+    ),
+    "memberships": Needs(
+        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "MEMBERSHIP#*", _READ_PROGRAM),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "MEMBERSHIP#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
+        ),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
+    "feedback": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE"),
+        grants=(
+            _get(LOYALTY, _READ_PROGRAM),
+            _get(PEOPLE, "MEMBER#*"),
+            Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
+            _use_key(),
+            _SET_ASIDE_RUN,
+        ),
+        memory_mb=256,
         seconds_max=WORKER_SECONDS_MAX,
     ),
     "notify": Needs(
-        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "DUE_SHARDS", "EVENT_BUS", "SENDER_EMAIL", "WEBHOOK_QUEUE_URL"),
+        settings=(
+            "LOYALTY_TABLE",
+            "PEOPLE_TABLE",
+            "IDENTITY_KEY_SECRET_ID",
+            "DUE_SHARDS",
+            "EVENT_BUS",
+            "MESSAGES",
+            "PUBLIC_URL",
+            "SENDER_EMAIL",
+            "WEBHOOK_QUEUE_URL",
+        ),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "SCHEDULE", _READ_PROGRAM),
-            Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE", "MEMBER#*", "MESSAGE#*")),
-            Grant(("dynamodb:UpdateItem", "dynamodb:DeleteItem"), LOYALTY, ("MESSAGE#*",)),
+            _get(LOYALTY, "MEMBER#*", "SCHEDULE", "BUDGET#*", "PARTNER#*", _READ_PROGRAM),
+            Grant(
+                ("dynamodb:PutItem",), LOYALTY, ("SCHEDULE", "MEMBER#*", "MESSAGE#*", "WAITING#*", "STATEMENT#*", "PARTNER#*")
+            ),
+            Grant(("dynamodb:UpdateItem",), LOYALTY, ("MESSAGE#*",)),
+            Grant(("dynamodb:DeleteItem",), LOYALTY, ("MESSAGE#*", "WAITING#*", "STATEMENT#*")),
             _query(DUE),
-            Grant(("dynamodb:Query",), LOYALTY, ("WEBHOOKS",)),
+            _query(HISTORY),
+            Grant(("dynamodb:Query",), LOYALTY, ("WEBHOOKS", "WAITING#*", "STATEMENT#*")),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
             Grant(("sqs:SendMessage",), WEBHOOK_QUEUE),
             _get(PEOPLE, "MEMBER#*"),
             _use_key(),
             Grant(("events:PutEvents",), EVENT_BUS),
             Grant(("ses:SendEmail",), SENDER),
+            # SES asks for the sender's configuration set as well.
+            Grant(("ses:SendEmail",), MAIL_SETTINGS),
             Grant(("sns:Publish",), EVERYTHING, reason="a text message goes to a phone number, which is no resource"),
-            # Lambda reads the stream, and drops what keeps failing, in the function's name.
-            Grant(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), STREAM),
-            Grant(
-                ("dynamodb:ListStreams",), EVERYTHING, reason="listing streams names no stream; Lambda checks for it"
-            ),
-            Grant(("sqs:SendMessage",), STREAM_LETTERS),
+            *_READ_STREAM,
             _SET_ASIDE_RUN,
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=WORKER_SECONDS_MAX,
+    ),
+    "operators": Needs(
+        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "ACTION#*", "REVIEW#*", "REFERRAL#*", _READ_PROGRAM),
+            Grant(
+                (*_BOOK_TIME, "dynamodb:DeleteItem"),
+                LOYALTY,
+                (
+                    "MEMBER#*",
+                    "ACTION#*",
+                    "REFERRAL#*",
+                    "REVIEW#*",
+                    "REVIEWS",
+                    "AUDIT#*",
+                    "REDEMPTION#*",
+                    "REWARD#*",
+                    _POOL_MOVES,
+                ),
+            ),
+            Grant(("dynamodb:Query",), LOYALTY, ("REVIEWS", "AUDIT#*")),
+        ),
+        memory_mb=512,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
+    "referrals": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "REFERRAL#*", _READ_PROGRAM),
+            Grant(("dynamodb:Query",), LOYALTY, ("REFERRALS#*",)),
+            _get(PEOPLE, "MEMBER#*"),
+            _use_key(),
+        ),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
+    "preferences": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", _READ_PROGRAM),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*", _POOL_MOVES)),
+            _get(PEOPLE, "MEMBER#*"),
+            Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
+            _use_key(),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
+        ),
+        memory_mb=512,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
+    "partners": Needs(
+        settings=("LOYALTY_TABLE",),
+        grants=(
+            _get(LOYALTY, "BUDGET#*", "PARTNER#*", _READ_PROGRAM),
+            Grant(("dynamodb:PutItem", "dynamodb:UpdateItem"), LOYALTY, ("BUDGET#*", "PARTNER#*", "AUDIT#*")),
+            _query(OF_PARTNERS),
+        ),
+        memory_mb=512,
+        seconds_max=HTTP_SECONDS_MAX,
     ),
     "program": Needs(
         settings=("LOYALTY_TABLE",),
-        grants=(_get(LOYALTY, _READ_PROGRAM), Grant(("dynamodb:PutItem",), LOYALTY, (_READ_PROGRAM,))),
+        grants=(
+            _get(LOYALTY, _READ_PROGRAM, "BUDGET#*"),
+            Grant(("dynamodb:PutItem",), LOYALTY, (_READ_PROGRAM, "AUDIT#*")),
+            Grant(("dynamodb:UpdateItem",), LOYALTY, ("BUDGET#*",)),
+        ),
         memory_mb=512,
         seconds_max=HTTP_SECONDS_MAX,
     ),
@@ -173,11 +377,39 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "REDEMPTION#*", _READ_PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("REDEMPTION#*",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*")),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", "AUDIT#*", _POOL_MOVES)),
+        ),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
+        is_snapshot=True,
+    ),
+    "share": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "GIFT#*", "POOL_CHANGE#*", _READ_PROGRAM),
+            Grant(("dynamodb:Query",), LOYALTY, ("GIFT#*",)),
+            Grant(
+                _BOOK_TIME,
+                LOYALTY,
+                ("MEMBER#*", "REDEMPTION#*", "REWARD#*", "GIFT#*", _POOL_MOVES, "POOL_CHANGE#*"),
+            ),
+            _get(PEOPLE, "MEMBER#*"),
+            Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
+            _use_key(),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
         memory_mb=512,
         seconds_max=HTTP_SECONDS_MAX,
-        is_snapshot=True,
+    ),
+    "wallet": Needs(
+        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "PAYOUT#*", _READ_PROGRAM),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", "PAYOUT#*", _POOL_MOVES)),
+            _query(HISTORY),
+        ),
+        memory_mb=512,
+        seconds_max=HTTP_SECONDS_MAX,
     ),
     "webhooks": Needs(
         settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "WEBHOOK_QUEUE_URL", "WEBHOOK_TARGETS"),
@@ -185,6 +417,7 @@ NEEDS: Mapping[str, Needs] = {
             _get(LOYALTY, "WEBHOOKS", "MEMBER#*"),
             Grant(("dynamodb:Query",), LOYALTY, ("WEBHOOKS", "WEBHOOK#*")),
             Grant(("dynamodb:PutItem", "dynamodb:DeleteItem"), LOYALTY, ("WEBHOOKS",)),
+            Grant(("dynamodb:PutItem",), LOYALTY, ("AUDIT#*", "MEMBER#*")),
             _query(HISTORY),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
             Grant(("sqs:SendMessage",), WEBHOOK_QUEUE),

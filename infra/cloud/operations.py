@@ -11,11 +11,12 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra import costs
+from infra import costs, tables
 from infra.cloud.data import Data
-from infra.cloud.functions import METRICS_NAMESPACE, METRICS_SERVICE, Function
+from infra.cloud.functions import Function
 from infra.cloud.options import Options
 from infra.cloud.queues import Queues
+from infra.metrics import METRICS_NAMESPACE, METRICS_SERVICE, OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
 
 PERIOD = Duration.minutes(5)
 STREAM_AGE_MINUTES_MAX = 15
@@ -24,7 +25,6 @@ EXPIRY_WAIT_HOURS_MAX = 2
 FAILURES_MAX = 0
 SERVER_ERRORS_MAX = 5
 _WIDTH = 12
-_MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,31 @@ def _business() -> Sequence[cloudwatch.IWidget]:
         period=PERIOD,
         using_metrics=flows,
     )
+    published = {
+        "points": _counted(OUTSTANDING_POINTS, "Maximum"),
+        "liability": _counted(OUTSTANDING_LIABILITY, "Maximum"),
+    }
+    # What stood at the beginning of the time shown, by any total published in it, and what has changed since then.
+    outstanding = cloudwatch.MathExpression(
+        expression="FILL(points - change, REPEAT) + change",
+        label="points: the last total published, and the change since",
+        period=PERIOD,
+        using_metrics={"points": published["points"], "change": change},
+    )
+    owed = cloudwatch.MathExpression(
+        expression="outstanding * FILL(liability / points, REPEAT)",
+        label="liability, in the programme's currency",
+        period=PERIOD,
+        using_metrics={"outstanding": outstanding, **published},
+    )
     return [
         cloudwatch.GraphWidget(title="Points", left=list(flows.values()), width=_WIDTH),
-        cloudwatch.GraphWidget(title="Points outstanding", left=[change], width=_WIDTH),
+        cloudwatch.GraphWidget(
+            title="Points outstanding (totals: loyalty verify --publish)",
+            left=[outstanding, change],
+            right=[owed],
+            width=_WIDTH,
+        ),
     ]
 
 
@@ -141,35 +163,48 @@ def _technical(watched: Watched) -> Sequence[cloudwatch.IWidget]:
 
 def _money(watched: Watched) -> Sequence[cloudwatch.IWidget]:
     """What DynamoDB, Lambda and the API cost, by the metrics they bill from and the prices of `infra.costs`."""
-    prices = costs.PRICES
-    parts: list[str] = []
     used: dict[str, cloudwatch.IMetric] = {"requests": watched.api.metric_count(period=PERIOD)}
-    parts.append(f"requests * {prices.api_per_million / _MILLION}")
-    for table_name, table in (("loyalty", watched.data.loyalty), ("people", watched.data.people)):
-        for kind, price in (("Read", prices.read_units_per_million), ("Write", prices.write_units_per_million)):
-            name = f"{table_name}{kind}"
-            metric = f"Consumed{kind}CapacityUnits"
-            used[name] = table.metric(metric, period=PERIOD, statistic="Sum")
-            parts.append(f"FILL({name}, 0) * {price / _MILLION}")
+    parts = [f"requests * {costs.PRICES['api'].each:.9f}"]
+    for name, metric, price in _units(watched.data):
+        used[name] = metric
+        parts.append(f"FILL({name}, 0) * {price}")
     for name, one in watched.functions.items():
         used[name] = one.function.metric_duration(period=PERIOD, statistic="Sum")
-        memory_gb = costs.memory_gb(name)
-        parts.append(f"FILL({name}, 0) / 1000 * {memory_gb * prices.lambda_per_gb_second:.12f}")
+        used[f"{name}Calls"] = one.function.metric_invocations(period=PERIOD, statistic="Sum")
+        second = costs.memory_gb(name) * costs.PRICES["lambda"].each
+        parts.append(f"FILL({name}, 0) / 1000 * {second:.12f}")
+        parts.append(f"FILL({name}Calls, 0) * {costs.PRICES['lambda call'].each:.9f}")
     cost = cloudwatch.MathExpression(
         expression=f"IF(requests > 0, ({' + '.join(parts)}) / requests * 1000, 0)",
-        label=f"dollars for a thousand requests, at the prices of {prices.published_on}",
+        label=f"dollars for a thousand requests, at the prices of {costs.LOOKED_UP_ON}",
         period=PERIOD,
         using_metrics=used,
     )
     return [cloudwatch.GraphWidget(title="Cost per thousand operations", left=[cost], width=_WIDTH * 2)]
 
 
-def _counted(name: str) -> cloudwatch.Metric:
-    """A metric that functions count themselves."""
+def _units(data: Data) -> Iterable[tuple[str, cloudwatch.IMetric, str]]:
+    """Name, metric and price of the units of each table and of each of its indexes, which are metered apart."""
+    for table, declared in ((data.loyalty, tables.LOYALTY), (data.people, tables.PEOPLE)):
+        for index in (None, *(one.name for one in declared.indexes)):
+            where = {"GlobalSecondaryIndexName": index} if index else {}
+            for kind in ("Read", "Write"):
+                metric = table.metric(
+                    f"Consumed{kind}CapacityUnits",
+                    period=PERIOD,
+                    statistic="Sum",
+                    dimensions_map={"TableName": table.table_name, **where},
+                )
+                name = f"{declared.name}{(index or '').title()}{kind}"
+                yield name, metric, f"{costs.PRICES[kind.lower()].each:.9f}"
+
+
+def _counted(name: str, statistic: str = "Sum") -> cloudwatch.Metric:
+    """A metric of our own."""
     return cloudwatch.Metric(
         namespace=METRICS_NAMESPACE,
         metric_name=name,
         dimensions_map={"service": METRICS_SERVICE},
         period=PERIOD,
-        statistic="Sum",
+        statistic=statistic,
     )

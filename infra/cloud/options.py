@@ -8,6 +8,8 @@ from constructs import Node
 from shared.domain.default_program import default_program
 
 Stage = Literal["dev", "prod"]
+WebhookTargets = Literal["public", "anywhere"]
+Messages = Literal["send", "dry_run"]
 
 
 class OptionError(Exception):
@@ -30,10 +32,24 @@ class Options:
     alarm_email: str | None = None
     time_zone: str = default_program().time_zone
     """The program's zone, in which reminders go out from 9 to 20."""
+    webhook_targets: WebhookTargets = "public"
+    """Where webhooks may lead: to the public internet by HTTPS or, to try things out in `dev`, anywhere."""
+    messages: Messages = "send"
+    """Whether members are written to; in a dry run the log alone says what would have been sent."""
+
+    partners: tuple[str, ...] = ()
+    """Ids of the program's partners that get a client of their own in the user pool."""
 
     def __post_init__(self) -> None:
         if self.stage not in get_args(Stage):
             raise OptionError(f"stage must be one of {', '.join(get_args(Stage))}, not {self.stage!r}")
+        if self.messages not in get_args(Messages):
+            raise OptionError(f"messages must be {' or '.join(get_args(Messages))}, not {self.messages!r}")
+        if self.webhook_targets not in get_args(WebhookTargets):
+            allowed = " or ".join(get_args(WebhookTargets))
+            raise OptionError(f"webhook_targets must be {allowed}, not {self.webhook_targets!r}")
+        if self.webhook_targets == "anywhere" and self.stage != "dev":
+            raise OptionError(f"webhook_targets=anywhere is for stage dev alone: in {self.stage} webhooks stay public")
         if (self.issuer is None) != (not self.audiences):
             raise OptionError("issuer and audiences belong together: give both, or neither for a Cognito user pool")
 

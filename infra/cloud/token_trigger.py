@@ -1,15 +1,26 @@
-"""Runs before Cognito issues a token: says which member the person is, and keeps operators' scope to operators."""
+"""Runs before Cognito issues a token: says whose it is, and keeps operators' scope to operators.
+
+A person is linked to a member by an attribute that no client may write; a machine is a partner's if its client may ask
+for the scope that is called as the partner.
+"""
 
 OPERATOR = "loyalty/operator"
 OPERATORS = "operators"
+PARTNERS = "partner/"
 
 
 def handler(event, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
     request = event["request"]
     token: dict[str, object] = {}
-    member_id = request["userAttributes"].get("custom:member_id")
+    claims = {}
+    member_id = (request.get("userAttributes") or {}).get("custom:member_id")
     if member_id:
-        token["claimsToAddOrOverride"] = {"member_id": member_id}
+        claims["member_id"] = member_id
+    of_partners = [scope for scope in request.get("scopes") or [] if scope.startswith(PARTNERS)]
+    if len(of_partners) == 1:
+        claims["partner_id"] = of_partners[0][len(PARTNERS) :]
+    if claims:
+        token["claimsToAddOrOverride"] = claims
     if OPERATORS not in (request.get("groupConfiguration", {}).get("groupsToOverride") or []):
         token["scopesToSuppress"] = [OPERATOR]
     event["response"]["claimsAndScopeOverrideDetails"] = {"accessTokenGeneration": token}

@@ -1,14 +1,18 @@
-"""What calls functions besides the API: schedules, queues, the ledger's stream."""
+"""What calls functions besides the API: schedules, queues, the ledger's stream, the mail service."""
 
 import json
+from collections.abc import Mapping
 from typing import cast
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from functions.notify import ONLY_WAITING
 from infra.cloud.data import Data
 from infra.cloud.functions import Function
 from infra.cloud.options import Options
@@ -16,9 +20,12 @@ from infra.cloud.queues import ATTEMPTS_MAX, Queues
 
 SCHEDULES = {
     "expire": "cron(0 * * * ? *)",
+    # A day is done by its first run; the others are for what that one left.
+    "celebrate": "cron(30 * * * ? *)",
     # Nobody is written to at night.
     "notify": "cron(0 9-20 * * ? *)",
 }
+WAITING_SCHEDULE = "cron(0 * * * ? *)"
 SCHEDULE_RETRIES = 2
 SCHEDULE_HOURS_MAX = 1
 """After this the next run is due, and does what this one left."""
@@ -40,37 +47,70 @@ def add_schedules(scope: Construct, functions: dict[str, Function], queues: Queu
     )
     role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queues.schedule_letters.queue_arn]))
     for name, one in called.items():
-        lambda_.CfnEventInvokeConfig(
-            scope,
-            f"{name}-failures",
-            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
-                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=queues.schedule_letters.queue_arn)
+        _set_failures_aside(scope, name, one, queues)
+        _add_schedule(scope, f"{name}-schedule", one, role, queues, options, SCHEDULES[name])
+    # For some members it is morning while it is night where the programme is at home.
+    waiting = {"work": ONLY_WAITING}
+    _add_schedule(scope, "waiting-schedule", called["notify"], role, queues, options, WAITING_SCHEDULE, waiting)
+
+
+def _set_failures_aside(scope: Construct, name: str, one: Function, queues: Queues) -> None:
+    """What a function that nobody waits for keeps failing at goes to the dead letters."""
+    lambda_.CfnEventInvokeConfig(
+        scope,
+        f"{name}-failures",
+        destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+            on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=queues.schedule_letters.queue_arn)
+        ),
+        function_name=one.function.function_name,
+        maximum_event_age_in_seconds=Duration.hours(SCHEDULE_HOURS_MAX).to_seconds(),
+        maximum_retry_attempts=SCHEDULE_RETRIES,
+        qualifier="$LATEST",
+    ).node.add_dependency(one.role)
+
+
+def _add_schedule(
+    scope: Construct,
+    id_: str,
+    one: Function,
+    role: iam.Role,
+    queues: Queues,
+    options: Options,
+    expression: str,
+    work: Mapping[str, str] | None = None,
+) -> None:
+    schedule = scheduler.CfnSchedule(
+        scope,
+        id_,
+        schedule_expression=expression,
+        schedule_expression_timezone=options.time_zone,
+        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+        target=scheduler.CfnSchedule.TargetProperty(
+            arn=one.entrance.function_arn,
+            role_arn=role.role_arn,
+            input=json.dumps({"time": SCHEDULED_TIME, **(work or {})}),
+            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=queues.schedule_letters.queue_arn),
+            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                maximum_event_age_in_seconds=Duration.hours(SCHEDULE_HOURS_MAX).to_seconds(),
+                maximum_retry_attempts=SCHEDULE_RETRIES,
             ),
-            function_name=one.function.function_name,
-            maximum_event_age_in_seconds=Duration.hours(SCHEDULE_HOURS_MAX).to_seconds(),
-            maximum_retry_attempts=SCHEDULE_RETRIES,
-            qualifier="$LATEST",
-        ).node.add_dependency(one.role)
-        schedule = scheduler.CfnSchedule(
-            scope,
-            f"{name}-schedule",
-            schedule_expression=SCHEDULES[name],
-            schedule_expression_timezone=options.time_zone,
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=one.entrance.function_arn,
-                role_arn=role.role_arn,
-                input=json.dumps({"time": SCHEDULED_TIME}),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=queues.schedule_letters.queue_arn
-                ),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=Duration.hours(SCHEDULE_HOURS_MAX).to_seconds(),
-                    maximum_retry_attempts=SCHEDULE_RETRIES,
-                ),
-            ),
-        )
-        schedule.node.add_dependency(role)
+        ),
+    )
+    schedule.node.add_dependency(role)
+
+
+def add_mail_feedback(scope: Construct, feedback: Function, queues: Queues) -> None:
+    """Bounces and complaints, as SES puts them on the account's own bus."""
+    name = Stack.of(scope).stack_name
+    pattern = events.EventPattern(
+        source=["aws.ses"],
+        detail_type=["Email Bounced", "Email Complaint Received"],
+        # Other senders of the account are none of ours.
+        detail={"mail": {"tags": {"ses:configuration-set": [name]}}},
+    )
+    rule = events.Rule(scope, "MailFeedback", event_pattern=pattern)
+    rule.add_target(targets.LambdaFunction(feedback.entrance, retry_attempts=SCHEDULE_RETRIES))
+    _set_failures_aside(scope, "feedback", feedback, queues)
 
 
 def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: Queues) -> None:
@@ -89,7 +129,13 @@ def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: 
         mapping.node.add_dependency(functions[name].role)
 
 
-def add_stream_reader(scope: Construct, notify: Function, data: Data, queues: Queues) -> None:
+def add_stream_readers(scope: Construct, functions: dict[str, Function], data: Data, queues: Queues) -> None:
+    """Both who tell of new ledger entries and who draw consequences from them read on their own."""
+    _add_stream_reader(scope, "StreamReader", functions["notify"], data, queues)
+    _add_stream_reader(scope, "StreamFollower", functions["follow"], data, queues)
+
+
+def _add_stream_reader(scope: Construct, id_: str, reader: Function, data: Data, queues: Queues) -> None:
     """New ledger entries, told from other items by their `type`. A bad one is cut out of its batch and set aside."""
     entry = {
         "eventName": lambda_.FilterRule.is_equal("INSERT"),
@@ -97,8 +143,8 @@ def add_stream_reader(scope: Construct, notify: Function, data: Data, queues: Qu
     }
     mapping = lambda_.EventSourceMapping(
         scope,
-        "StreamReader",
-        target=notify.entrance,
+        id_,
+        target=reader.entrance,
         batch_size=STREAM_BATCH,
         bisect_batch_on_error=True,
         event_source_arn=data.loyalty.table_stream_arn,
@@ -113,4 +159,4 @@ def add_stream_reader(scope: Construct, notify: Function, data: Data, queues: Qu
     resource.destination_config = lambda_.CfnEventSourceMapping.DestinationConfigProperty(
         on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=queues.stream_letters.queue_arn)
     )
-    mapping.node.add_dependency(notify.role)
+    mapping.node.add_dependency(reader.role)

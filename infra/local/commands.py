@@ -1,19 +1,30 @@
 """What `loyalty replay` and `loyalty verify` print."""
 
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from iso4217 import Currency
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from infra.local import engine
+from infra.local.campaign_effect import effect
 from infra.local.database import opened
+from infra.local.errors import LocalError
 from infra.local.holdings import Holdings, holdings
+from infra.local.publishing import publish
 from infra.local.replay import Result, replay
 from infra.local.verify import Report, check
 from infra.tables import LOYALTY
+from shared import store
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 BAD_LINES_SHOWN_MAX = 50
 
@@ -33,11 +44,41 @@ def run_replay(path: Path, endpoint: str | None, data: Path | None) -> int:
 
 def run_verify(endpoint: str | None, data: Path | None) -> int:
     """Check the invariants and report; the exit status, 1 if any is broken."""
-    with opened(endpoint, data, must_exist=True) as used, Progress(console=Console(stderr=True)) as progress:
+    with opened(endpoint, data, must_exist=True) as used:
+        return _verify(engine.client(used), LOYALTY.name, publishes=False)
+
+
+def run_verify_on_aws(table: str, *, publishes: bool) -> int:
+    """Likewise for a table on AWS, with the shell's credentials; with `publishes` the dashboard learns the totals."""
+    os.environ["LOYALTY_TABLE"] = table
+    try:
+        return _verify(boto3.client("dynamodb"), table, publishes=publishes)
+    except (BotoCoreError, ClientError) as error:
+        raise LocalError(f"{table} cannot be checked: {error}") from error
+
+
+def _verify(client: "DynamoDBClient", table: str, *, publishes: bool) -> int:
+    with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("accounts", total=None)
-        report = check(engine.client(used), LOYALTY.name, lambda number: progress.update(task, completed=number))
+        report = check(client, table, lambda number: progress.update(task, completed=number))
     print(_verdict(report))
+    if publishes:
+        publish(report.outstanding, store.load_program())
     return 1 if report.violations else 0
+
+
+def run_campaign(campaign_id: str, endpoint: str | None, data: Path | None) -> int:
+    """Compare the members whom a campaign treated with those held out; the exit status, 1 if it has touched nobody."""
+    with opened(endpoint, data, must_exist=True) as used:
+        groups = effect(engine.client(used), LOYALTY.name, campaign_id)
+    table = Table("group", "members", "orders", "amount", "average order", "points given")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, group in sorted(groups.items(), reverse=True):
+        figures = (len(group.members), group.orders, group.amount, group.average_order, group.campaign_points)
+        table.add_row(name, *(f"{figure:,}" for figure in figures))
+    Console().print(table if groups else f"no order was open to a campaign {campaign_id}")
+    return 0 if groups else 1
 
 
 def _replay_table(result: Result, held: Holdings | None) -> Table:
@@ -76,7 +117,8 @@ def _money(held: Holdings) -> str:
 
 
 def _verdict(report: Report) -> str:
-    lines = [f"{report.accounts} accounts, {report.entries} entries: {len(report.violations)} violations"]
+    seen = f"{report.accounts} accounts, {report.entries} entries, {report.outstanding} points outstanding"
+    lines = [f"{seen}: {len(report.violations)} violations"]
     lines += [
         f"invariant {first.invariant}: {first.member_id or 'the table'}: {first.detail}"
         for first in report.first_of_each()

@@ -1,7 +1,7 @@
 """What only the local server has: its clock, its mailbox, its jobs and checks, under `/_local`. No token is asked."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from anyio import to_thread
@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.local import payload
+from infra.local.invoke import Context, Handler
 from infra.local.journal import Journal
-from infra.local.mailbox import Mailbox
+from infra.local.mailbox import Mailbox, feedback_event
 from infra.local.movable_clock import MovableClock
 from infra.local.schedule import Schedule, Scheduled
 from infra.local.stream import Stream
@@ -42,6 +43,14 @@ class Run(Record):
     function: Scheduled
 
 
+class Feedback(Record):
+    """What the mail service is to tell of the last e-mail to an address."""
+
+    member_id: str
+    address: str
+    event: Literal["Bounce", "Complaint"]
+
+
 class Control:
     """The endpoints over the parts of one server; `about` says which server it is."""
 
@@ -55,6 +64,7 @@ class Control:
         mailbox: Mailbox,
         dead_letters: Journal,
         check: Callable[[], Report],
+        feedback: Handler,
     ) -> None:
         self._about = about
         self._clock = clock
@@ -63,6 +73,7 @@ class Control:
         self._mailbox = mailbox
         self._dead_letters = dead_letters
         self._check = check
+        self._feedback = feedback
 
     def routes(self) -> list[Route]:
         """Every endpoint, open to callers on this machine alone."""
@@ -71,6 +82,7 @@ class Control:
             ("GET", "/clock", self._read_clock),
             ("POST", "/clock", self._move_clock),
             ("GET", "/mailbox", self._read_mailbox),
+            ("POST", "/mailbox/feedback", self._give_feedback),
             ("GET", "/dead-letters", self._read_dead_letters),
             ("POST", "/run", self._run),
             ("GET", "/verify", self._verify),
@@ -85,8 +97,10 @@ class Control:
                     f"GET {PATH}/clock": "the server's time",
                     f"POST {PATH}/clock": 'move it forward: {"now": "2027-03-05T12:00:00Z"}',
                     f"GET {PATH}/mailbox": "what was sent, the newest last; ?member_id= for one member's",
+                    f"POST {PATH}/mailbox/feedback": 'let an address bounce or complain: '
+                    '{"member_id": "...", "address": "ada@example.org", "event": "Bounce"}',
                     f"GET {PATH}/dead-letters": "what no function could handle",
-                    f"POST {PATH}/run": 'run a scheduled function now: {"function": "expire"}, or "notify"',
+                    f"POST {PATH}/run": 'run a scheduled function now: {"function": "expire"}, "notify" or "celebrate"',
                     f"GET {PATH}/verify": "check every account against its ledger",
                 },
             }
@@ -104,6 +118,11 @@ class Control:
         # Whoever has just earned points expects to find the message.
         await to_thread.run_sync(self._stream.catch_up, CATCH_UP_SECONDS_MAX)
         return JSONResponse(self._mailbox.contents(request.query_params.get("member_id")))
+
+    async def _give_feedback(self, request: Request) -> Response:
+        told = await _asked(request, Feedback)
+        event = feedback_event(told.event, told.address, told.member_id)
+        return JSONResponse(await to_thread.run_sync(self._feedback, event, Context("feedback")))
 
     async def _read_dead_letters(self, _request: Request) -> Response:
         return JSONResponse({"dead_letters": self._dead_letters.records()})

@@ -1,9 +1,11 @@
 """On which days anything is due, read from the index that the functions page through."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from infra.tables import LOYALTY
+from shared import settings, statements, waiting
+from shared.domain.calendar import month_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -14,4 +16,21 @@ def earliest_due(client: "DynamoDBClient", day: date) -> date | None:
     pages = client.get_paginator("scan").paginate(TableName=LOYALTY.name, IndexName="due")
     # DUE#<date>#<shard>
     days = {item["due_pk"]["S"].split("#")[1] for page in pages for item in page["Items"]}
-    return min((due for due in map(date.fromisoformat, days) if due >= day), default=None)
+    first_statement = earliest_statement(day)
+    found = [due for due in map(date.fromisoformat, days) if due >= day]
+    return min([*found, first_statement] if first_statement else found, default=None)
+
+
+def earliest_statement(day: date) -> date | None:
+    """The first day on or after `day` on which statements of the month before can be sent."""
+    this_month = day.replace(day=1)
+    if any(statements.members(month_of(this_month - timedelta(days=1)))):
+        return day
+    following = (this_month + timedelta(days=32)).replace(day=1)
+    return following if any(statements.members(month_of(this_month))) else None
+
+
+def earliest_waiting() -> datetime | None:
+    """When the first of the messages that wait may go."""
+    firsts = (waiting.first(shard) for shard in range(settings.due_shards()))
+    return min((first for first in firsts if first is not None), default=None)

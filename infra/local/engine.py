@@ -54,8 +54,10 @@ class Engine:
 
 
 @contextmanager
-def running(kind: Kind, folder: Path, *, keep: bool, settings: Mapping[str, str] = _NO_SETTINGS) -> Iterator[Engine]:
-    """An engine for as long as the block lasts, with `settings` of its own.
+def running(
+    kind: Kind, folder: Path, *, keep: bool, settings: Mapping[str, str] = _NO_SETTINGS, module: str | None = None
+) -> Iterator[Engine]:
+    """An engine for as long as the block lasts, with `settings` of its own; `module` runs it, if not its kind's own.
 
     It logs to `folder`, and with `keep` finds there what it held when it was last stopped. MiniStack writes its
     state when it is asked to end and at no other time. Raises LocalError when it does not start, or did not save.
@@ -65,7 +67,7 @@ def running(kind: Kind, folder: Path, *, keep: bool, settings: Mapping[str, str]
     log = folder / "engine.log"
     with log.open("ab") as output:
         process = child.start(
-            f"infra.local.{kind}_process",
+            module or f"infra.local.{kind}_process",
             {"host": LOOPBACK, "port": port},
             environment={**_environment(port, state), **settings},
             output=output,

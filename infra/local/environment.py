@@ -51,6 +51,7 @@ def variables(endpoint: str, folder: Path) -> dict[str, str]:
         "WEBHOOK_TARGETS": "anywhere",
         "EVENT_BUS": "mailbox",
         "SENDER_EMAIL": "loyalty@shop.example",
+        "MESSAGES": "send",
     }
 
 

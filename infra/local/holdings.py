@@ -9,6 +9,7 @@ from shared import store
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.settling import settle
+from shared.domain.sides import is_pool, is_wallet
 from shared.domain.tiers import held_tier
 
 if TYPE_CHECKING:
@@ -42,14 +43,17 @@ def holdings(client: "DynamoDBClient", loyalty_table: str, now: datetime) -> Hol
             if item["sk"]["S"] != "ACCOUNT":
                 continue
             account = Account.model_validate_json(item["state"]["S"])
+            if is_wallet(account.member_id):
+                continue
             as_of = max(now, account.booked_at or now)
             account = settle(account, program, as_of).account
-            sums["members"] += account.status == "active"
+            sums["members"] += account.status == "active" and not is_pool(account.member_id)
             sums["earned"] += account.earned
             sums["redeemed"] += account.totals.captured
             sums["expired"] += account.totals.expired
             sums["outstanding"] += account.balance + account.pending_points + account.held_points
-            tiers[held_tier(account, program.tiers, local_day(as_of, program.time_zone)).name] += 1
+            if not is_pool(account.member_id):  # a pool stands in no tier
+                tiers[held_tier(account, program.tiers, local_day(as_of, program.time_zone)).name] += 1
     rate = program.redeeming.points_as_money
     return Holdings(
         members=sums["members"],

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.journal import Journal
-from shared.domain.messages import Event, Message
+from shared.domain.events import Event, PartnerEvent
+from shared.domain.messages import Message
+from shared.outbox import MEMBER_TAG
 
 
 class Mailbox:
@@ -19,7 +21,7 @@ class Mailbox:
         """Take a message to a member."""
         self._messages.append(message.model_dump(mode="json"))
 
-    def publish(self, events: Iterable[Event]) -> None:
+    def publish(self, events: Iterable[Event | PartnerEvent]) -> None:
         """Take domain events."""
         for event in events:
             self._events.append(event.model_dump(mode="json"))
@@ -32,5 +34,16 @@ class Mailbox:
         }
 
 
+def feedback_event(kind: str, address: str, member_id: str) -> dict[str, Any]:
+    """What SES puts on the bus when an address bounces for good (`Bounce`) or its owner complains (`Complaint`)."""
+    recipients = [{"emailAddress": address}]
+    more: dict[str, dict[str, Any]] = {
+        "Bounce": {"bounce": {"bounceType": "Permanent", "bouncedRecipients": recipients}},
+        "Complaint": {"complaint": {"complainedRecipients": recipients}},
+    }
+    mail = {"destination": [address], "tags": {MEMBER_TAG: [member_id]}}
+    return {"source": "aws.ses", "detail": {"eventType": kind, "mail": mail, **more[kind]}}
+
+
 def _about(journal: Journal, member_id: str | None) -> list[dict[str, Any]]:
-    return [record for record in journal.records() if member_id in (None, record["member_id"])]
+    return [record for record in journal.records() if member_id in (None, record.get("member_id"))]

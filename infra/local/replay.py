@@ -7,11 +7,11 @@ twice.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,9 @@ from infra.local.storefront import RefusedError, Storefront
 from shared import clock, store
 from shared.domain.calendar import local_day, start_of_day
 
-WORKERS = 4
+WORKERS = 8
 """More do not help: the engine and this process have one core each."""
-SCHEDULE_DAYS = 7
+SCHEDULE_DAYS = 28
 """How often what time has done is booked. No balance waits for it: an account is settled whenever it is looked at."""
 CLIENT_ID = "replay"
 
@@ -77,33 +77,36 @@ class _Replay:
         self._shop = Storefront(CLIENT_ID)
         self._counting = threading.Lock()
 
-    def run(self, purchases: Iterable[Purchase]) -> None:
-        """Day by day, each customer's purchases in order; every SCHEDULE_DAYS what time has done until then."""
-        scheduled: date | None = None
+    def run(self, purchases: Sequence[Purchase]) -> None:
+        """Each customer's purchases in order; every SCHEDULE_DAYS what time has done until then."""
+        if not purchases:
+            return
+        first, last = (local_day(purchases[end].placed_at, self._zone) for end in (0, -1))
+        _rewind(first)
         with ThreadPoolExecutor(WORKERS) as workers:
-            for day, of_day in groupby(purchases, lambda purchase: local_day(purchase.placed_at, self._zone)):
-                if scheduled is None:
-                    _rewind(day)
-                    scheduled = day
-                if (day - scheduled).days >= SCHEDULE_DAYS:
-                    self._run_schedule(day)
-                    scheduled = day
+            periods = groupby(purchases, lambda one: (local_day(one.placed_at, self._zone) - first).days // SCHEDULE_DAYS)
+            for number, of_period in periods:
+                if number:
+                    self._run_schedule(first + timedelta(days=number * SCHEDULE_DAYS), workers)
                 shares: dict[int, list[Purchase]] = {}
-                for purchase in of_day:
+                for purchase in of_period:
                     shares.setdefault(crc32(purchase.customer.encode()) % WORKERS, []).append(purchase)
                 for done in [workers.submit(self._book_all, share) for share in shares.values()]:
                     done.result()
-        if scheduled:
-            self._run_schedule(day)
+            self._run_schedule(last, workers)
 
-    def _run_schedule(self, day: date) -> None:
+    def _run_schedule(self, day: date, workers: ThreadPoolExecutor) -> None:
         waiting: list[str] = []
         expire.use(waiting.extend)
         instant = start_of_day(day, self._zone)
         self._at(instant)
         expire.handler({"time": instant.isoformat()}, None)
-        records = [{"messageId": str(number), "body": body} for number, body in enumerate(waiting)]
-        if expire.handler({"Records": records}, None)["batchItemFailures"]:
+
+        def is_settled(body: str) -> bool:
+            self._at(instant)
+            return not expire.handler({"Records": [{"messageId": "", "body": body}]}, None)["batchItemFailures"]
+
+        if not all(workers.map(is_settled, waiting)):
             raise RuntimeError(f"the expiry run of {day} failed; start the replay again")
 
     def _book_all(self, purchases: Iterable[Purchase]) -> None:

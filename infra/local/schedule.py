@@ -1,6 +1,7 @@
 """The schedules of one machine, and the moving of its clock, which runs them on the way.
 
-Reminders go out at nine in the morning of the program's zone, whether the clock ran past nine or was moved past it.
+Reminders go out at nine in the morning of the program's zone, whether the clock ran past nine or was moved past it;
+messages that waited for the end of somebody's quiet hours, when those end.
 Expiry is booked every hour that the server really runs, and never by moving the clock: so a balance can be seen as
 it is before the job.
 """
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from functions.notify import ONLY_WAITING
 from infra.local.expiry_queue import ExpiryQueue
 from infra.local.invoke import Context, Handler
 from infra.local.journal import Journal
@@ -23,13 +25,15 @@ from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 
 REMINDERS_AT = time_of_day(9)
 EXPIRY_SECONDS = 60 * 60
+WAITING_SECONDS = 30
+"""How often a clock that is not moved looks for messages that waited."""
 DAYS_MOVED_MAX = 3660
 STOP_SECONDS_MAX = 5
 # A daily run also looks at the two days before its own: accounts may come to stand there after those days' runs.
 LOOK_BACK_DAYS = 2
 _TICK_SECONDS = 1
 
-Scheduled = Literal["expire", "notify"]
+Scheduled = Literal["expire", "notify", "celebrate"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +42,7 @@ class Schedule:
     """Runs the `handlers` when they are due, one at a time.
 
     `zone` names the program's time zone; `due_from` tells the first day from a given one on which anything is due, so
-    that a year is passed in a second or two.
+    that a year is passed in a second or two; `waiting` tells when the next message that waits may go.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class Schedule:
         dead_letters: Journal,
         zone: Callable[[], str],
         due_from: Callable[[date], date | None],
+        waiting: Callable[[], datetime | None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._handlers = handlers
@@ -56,6 +61,9 @@ class Schedule:
         self._dead_letters = dead_letters
         self._zone = zone
         self._due_from = due_from
+        self._waiting = waiting
+        self._waited_until = clock.resumed_from
+        self._look_at = time.monotonic()
         self._reminded_until = clock.resumed_from
         self._has_reminded = False
         self._expiry_at = time.monotonic() + EXPIRY_SECONDS
@@ -102,22 +110,37 @@ class Schedule:
 
     def _tick(self) -> None:
         with self._running:
-            self._remind(self._clock.now())
+            self._remind(self._clock.now(), looks=time.monotonic() >= self._look_at)
             self._clock.save()
             if time.monotonic() >= self._expiry_at:
                 self._expiry_at = time.monotonic() + EXPIRY_SECONDS
                 self._run_or_keep("expire", self._clock.now())
+                self._run_or_keep("celebrate", self._clock.now())
 
-    def _remind(self, until: datetime) -> int:
-        """Run the reminders of each morning until then on which they can find anybody; how many those were."""
+    def _remind(self, until: datetime, *, looks: bool = True) -> int:
+        """Run the reminders of each morning until then on which they can find anybody; how many those were.
+
+        Between them goes what waited for an hour of its own, if anybody `looks`.
+        """
         runs = 0
         while (morning := self._next_morning(until)) is not None:
+            self._send_waiting(morning)
             self._clock.move(morning)
             self._run_or_keep("notify", morning)
             self._reminded_until, self._has_reminded = morning, True
             runs += 1
+        if looks:
+            self._look_at = time.monotonic() + WAITING_SECONDS
+            self._send_waiting(until)
         self._reminded_until = until
         return runs
+
+    def _send_waiting(self, until: datetime) -> None:
+        """Let go what waits until then, each at its time; what fails is not tried at the same one again."""
+        while (at := self._waiting()) is not None and self._waited_until < at <= until:
+            self._clock.move(max(at, self._clock.now()))
+            self._run_or_keep("notify", at, ONLY_WAITING)
+            self._waited_until = at
 
     def _next_morning(self, until: datetime) -> datetime | None:
         zone = ZoneInfo(self._zone())
@@ -132,16 +155,17 @@ class Schedule:
             return None
         return morning
 
-    def _run_or_keep(self, function: Scheduled, at: datetime) -> None:
+    def _run_or_keep(self, function: Scheduled, at: datetime, work: str | None = None) -> None:
         try:
-            self._run_at(function, at)
+            self._run_at(function, at, work)
         except Exception:
             _log.exception("%s failed on its schedule: it is in the dead letters", function)
             self._dead_letters.append({"function": function, "record": _event(at)})
 
-    def _run_at(self, function: Scheduled, at: datetime) -> dict[str, Any]:
+    def _run_at(self, function: Scheduled, at: datetime, work: str | None = None) -> dict[str, Any]:
         with self._running:
-            answer = self._handlers[function](_event(at), Context(function))
+            event = {**_event(at), **({"work": work} if work else {})}
+            answer = self._handlers[function](event, Context(function))
             return {
                 "function": function,
                 "time": _text(at),

@@ -1,6 +1,7 @@
 """The server's own process: the functions, and around them what the cloud puts around them."""
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -15,12 +16,12 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
-from functions import deliver, expire, notify
+from functions import celebrate, deliver, expire, feedback, follow, notify
 from infra import openapi
 from infra.local import child, docs, engine, examples, folders, seed, verify
 from infra.local.control import Control
 from infra.local.delivery import Delivery
-from infra.local.due_days import earliest_due
+from infra.local.due_days import earliest_due, earliest_waiting
 from infra.local.errors import LocalError
 from infra.local.expiry_queue import ExpiryQueue
 from infra.local.gateway import Gateway
@@ -33,7 +34,7 @@ from infra.local.stream import Stream, sequence_number
 from infra.local.tokens import Issuer
 from infra.local.webhook_queue import WebhookQueue
 from infra.tables import LOYALTY
-from shared import clock, store, webhook_queue
+from shared import clock, outbox, store, webhook_queue
 
 STOP_SECONDS_MAX = 5
 CONNECTIONS_MAX = 1000
@@ -68,7 +69,8 @@ def _application(orders: Orders) -> Starlette:
     queue = ExpiryQueue(expire.handler, dead_letters)
     webhooks = WebhookQueue(deliver.handler, time.now, dead_letters)
     webhook_queue.use(webhooks)
-    notify.use(mailbox)
+    outbox.use(mailbox)
+    os.environ["PUBLIC_URL"] = orders.url
     expire.use(queue.send)
     sample = _sample_member(folder, time.now())
     clock.use(time.now)
@@ -76,16 +78,21 @@ def _application(orders: Orders) -> Starlette:
     stream = Stream(
         engine.streams_client(endpoint),
         engine.stream_arn(endpoint),
-        Delivery("notify", notify.handler, sequence_number, dead_letters),
+        # Consequences first: whoever is told of an entry finds them booked.
+        [
+            Delivery("follow", follow.handler, sequence_number, dead_letters),
+            Delivery("notify", notify.handler, sequence_number, dead_letters),
+        ],
         folder / "stream.json",
     )
     schedule = Schedule(
         time,
-        {"expire": expire.handler, "notify": notify.handler},
+        {"expire": expire.handler, "notify": notify.handler, "celebrate": celebrate.handler},
         queue,
         dead_letters,
         zone=lambda: store.load_program().time_zone,
         due_from=partial(earliest_due, database),
+        waiting=earliest_waiting,
     )
     control = Control(
         {"pid": orders.pid},
@@ -95,6 +102,7 @@ def _application(orders: Orders) -> Starlette:
         mailbox=mailbox,
         dead_letters=dead_letters,
         check=partial(verify.check, database, LOYALTY.name),
+        feedback=feedback.handler,
     )
     issuer = Issuer.of_this_user()
     announce = partial(_announce, folder, examples.greeting(orders.url, issuer, sample, time.now()))

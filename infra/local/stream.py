@@ -1,10 +1,11 @@
-"""Delivers the ledger's stream to `notify`, as an event source mapping does in the cloud."""
+"""Delivers the ledger's stream to those who read it, as event source mappings do in the cloud."""
 
 import base64
 import json
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +36,10 @@ class Stream:
     A restart goes on from there: nothing is lost that the engine still has, and at most one batch comes again.
     """
 
-    def __init__(self, client: "DynamoDBStreamsClient", arn: str, delivery: Delivery, checkpoint: Path) -> None:
+    def __init__(self, client: "DynamoDBStreamsClient", arn: str, deliveries: Sequence[Delivery], checkpoint: Path) -> None:
         self._client = client
         self._arn = arn
-        self._delivery = delivery
+        self._deliveries = deliveries
         self._checkpoint = checkpoint
         self._delivered = _saved(checkpoint, arn)
         self._iterators: dict[str, str] = {}
@@ -95,7 +96,8 @@ class Stream:
         records = [_as_lambda_has_it(record) for record in page["Records"]]
         entries = [record for record in records if is_entry(record)]
         if entries:
-            self._delivery.deliver(entries)
+            for delivery in self._deliveries:
+                delivery.deliver(entries)
         if records:
             self._remember(shard, sequence_number(records[-1]))
         following = page.get("NextShardIterator")

@@ -54,14 +54,23 @@ class Issuer:
             raise LocalError(f"{path} holds no RSA key: remove it, and a new one is made")
         return cls(key)
 
-    def token(self, scopes: Iterable[str], member_id: str | None = None) -> str:
-        """A token for `scopes`, good for LIFETIME_SECONDS; a member's own when `member_id` is given."""
+    def token(
+        self,
+        scopes: Iterable[str],
+        member_id: str | None = None,
+        subject: str | None = None,
+        partner_id: str | None = None,
+    ) -> str:
+        """A token for `scopes`, good for LIFETIME_SECONDS; a member's or partner's own when its id is given.
+
+        `subject` is who else it is: two operators are two subjects.
+        """
         issued_at = int(time.time())
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "client_id": AUDIENCE,
-            "sub": member_id or "local",
+            "sub": member_id or subject or partner_id or "local",
             "scope": " ".join(scopes),
             "iat": issued_at,
             "nbf": issued_at,
@@ -69,6 +78,8 @@ class Issuer:
         }
         if member_id:
             claims["member_id"] = member_id
+        if partner_id:
+            claims["partner_id"] = partner_id
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"kid": self._key_id})
 
     def key_set(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
+from shared.domain.sides import is_wallet
 from shared.keys import refunded_key, stock_key
 from shared.store import entry_of
 
@@ -34,6 +35,8 @@ class Report(NamedTuple):
     accounts: int
     entries: int
     violations: list[Violation]
+    outstanding: int = 0
+    """Points that are available, pending or held, as booked."""
 
     def first_of_each(self) -> list[Violation]:
         """The first violation of each invariant."""
@@ -59,7 +62,7 @@ def check(client: "DynamoDBClient", loyalty_table: str, progress: Progress | Non
 
 def _check_once(table: "_Table", progress: Progress | None) -> tuple[Report, list[Violation]]:
     sums, expected = Counter[str](), Counter[str]()
-    members, seen, entries = [], 0, 0
+    members, seen, entries, outstanding = [], 0, 0, 0
     for item in table.items():
         if item["sk"]["S"] == "ACCOUNT":
             members.append(item["pk"]["S"].removeprefix("MEMBER#"))
@@ -67,11 +70,15 @@ def _check_once(table: "_Table", progress: Progress | None) -> tuple[Report, lis
             seen += 1
         elif item["sk"]["S"] in {"REFUNDED", "STOCK"}:
             sums["#".join((item["pk"]["S"], item["sk"]["S"]))] = _sum_of(item)
+        elif item["sk"]["S"] in {"TOTAL", "SLICE"}:
+            sums.update(_spent_of(item))
     violations: list[Violation] = []
     for number, member_id in enumerate(sorted(members), start=1):
-        found, ledger = _check_member(table, member_id)
+        found, account, ledger = _check_member(table, member_id)
         violations += found
         entries += len(ledger)
+        if account is not None and not is_wallet(account.member_id):
+            outstanding += account.balance + account.pending_points + account.held_points
         expected.update(_sums_of(ledger))
         if progress:
             progress(number)
@@ -82,7 +89,7 @@ def _check_once(table: "_Table", progress: Progress | None) -> tuple[Report, lis
     ]
     if entries < seen:
         of_table.append(Violation(3, "", f"{seen - entries} entries belong to no account"))
-    return Report(len(members), entries, violations), of_table
+    return Report(len(members), entries, violations, outstanding), of_table
 
 
 class _Table:
@@ -109,20 +116,31 @@ class _Table:
         return [entry_of(item) for page in pages for item in page["Items"]]
 
 
-def _check_member(table: _Table, member_id: str) -> tuple[list[Violation], list[Entry]]:
+def _check_member(table: _Table, member_id: str) -> tuple[list[Violation], Account | None, list[Entry]]:
     """An account under traffic is looked at again until its entries were read as they stood with it."""
     for _ in range(READS_MAX):
         try:
             account, ledger = table.account(member_id), table.ledger(member_id)
         except ValidationError as error:
-            return [Violation(4, member_id, f"the stored account or an entry cannot be read: {error}")], []
+            return [Violation(4, member_id, f"the stored account or an entry cannot be read: {error}")], None, []
         if not ledger or ledger[-1].sequence == account.sequence:
             break
-    return [Violation(breach.invariant, member_id, breach.detail) for breach in breaches(account, ledger)], ledger
+    return (
+        [Violation(breach.invariant, member_id, breach.detail) for breach in breaches(account, ledger)],
+        account,
+        ledger,
+    )
 
 
 def _sum_of(item: Mapping[str, Any]) -> int:
     return int(item["amount" if item["sk"]["S"] == "REFUNDED" else "taken"]["N"])
+
+
+def _spent_of(item: Mapping[str, Any]) -> dict[str, int]:
+    """What an item says of how much of its budget is spent: its total, less whatever is left in any of its items."""
+    pk, total = item["pk"]["S"], int(item["budgeted"]["N"]) if "budgeted" in item else 0
+    name = pk if item["sk"]["S"] == "TOTAL" else pk.rpartition("#")[0]
+    return {name: total - int(item["remaining"]["N"])}
 
 
 def _sums_of(ledger: list[Entry]) -> Counter[str]:
@@ -132,6 +150,7 @@ def _sums_of(ledger: list[Entry]) -> Counter[str]:
         if entry.refunded is not None:
             name = "#".join(refunded_key(entry.source["order_id"]))
             refunded[name] = max(entry.refunded, refunded.get(name, 0))
+        sums.update({f"BUDGET#{name}": points for name, points in entry.budgets.items()})
         for reward_id, change in entry.stock.items():
             sums["#".join(stock_key(reward_id))] -= change
     sums.update(refunded)

@@ -31,6 +31,7 @@ EntryType = Literal[
     "reject",
     "badge",
     "referral",
+    "referral_review",
     "referral_reversal",
     "birthday",
     "anniversary",
@@ -69,6 +70,19 @@ EntryType = Literal[
 ]
 
 
+class PartnerShare(Record):
+    """Whose points they are beside the shop's: `points` of them cost that partner, or bring it, `amount` minor units.
+
+    As the program said when they were earned or reserved, so that a later price changes nothing. `prepaid` ones come
+    out of what it has paid in.
+    """
+
+    partner_id: str
+    points: int
+    amount: int
+    prepaid: bool = False
+
+
 class Hold(Record):
     """Points locked for a redemption until it is captured, cancelled, or lapses at `expires_at`."""
 
@@ -80,6 +94,7 @@ class Hold(Record):
     order_id: str | None = None
     stocked: bool = False
     limit_period: str | None = None
+    partner: PartnerShare | None = None
 
 
 class Standing(Record):
@@ -100,6 +115,8 @@ class Traits(Record):
     tags: tuple[str, ...] = ()
     place: str | None = None
     opt_ins: tuple[str, ...] = ()
+    excluded: bool = False
+    """Whether the address is one whose owners earn nothing."""
 
 
 class Activity(Record):
@@ -127,14 +144,20 @@ class Badge(Record):
 
 
 class Membership(Record):
-    """A paid membership: its plan, since when, through which day it is paid, and whether it still is."""
+    """A paid membership: its plan, since when, through which day it is paid, and whether it still is.
+
+    The term last paid began on `term_began_on` and cost `amount` minor units; while it lasts the member holds at least
+    the tier `tier_id`.
+    """
 
     plan_id: str
     since: date
     paid_through: date
+    term_began_on: date
+    paid_on: date
+    amount: int
+    tier_id: str | None = None
     state: Literal["paid", "ended"] = "paid"
-    amount: int = 0
-    """What the running period cost, in minor units."""
 
 
 class Referred(Record):
@@ -144,6 +167,10 @@ class Referred(Record):
     state: Literal["open", "in_review", "refused", "rewarded", "reversed"] = "open"
     order_id: str | None = None
     """The order that made it pay off."""
+    minimum_spend: int = 0
+    """What must be kept of that order, in minor units, as the program said then."""
+    friend: str | None = None
+    """Whom the advocate brought, where that member has been merged into this one."""
 
 
 class Use(Record):
@@ -189,11 +216,13 @@ class Account(Record):
     merged_into: str | None = None
     enrolled_at: datetime | None = None
     booked_at: datetime | None = None
-    frozen: bool = False
-    """A frozen account earns, but nothing is spent or given away from it."""
+    idle_since: datetime | None = None
+    """When something was last booked that was not time's doing; None: with the last entry, at `booked_at`."""
+    frozen: str = ""
+    """Under which reference an operator froze it; a frozen account earns, but nothing is spent or given away from it."""
     traits: Traits = Traits()
     activity: Mapping[str, Activity] = {}
-    """By month, as long as `qualifying` is kept."""
+    """By month, thirteen of them: this one and a year."""
     last_order_on: date | None = None
     progress: Mapping[str, Progress] = {}
     badges: Mapping[str, Badge] = {}
@@ -264,6 +293,8 @@ class OrderEarned(Record):
     rounding: Literal["down", "nearest", "up"]
     month: str
     measure: Literal["points", "spend"]
+    cap: int | None = None
+    """The most points that the whole order could earn, by the standing rules and what was left of the day."""
 
 
 class Entry(Record):
@@ -307,11 +338,13 @@ class Entry(Record):
     stock: Mapping[str, int] = {}
     """Pieces of limited rewards taken from the shelf, or put back."""
     merged_from: tuple[str, ...] = ()
+    partner: PartnerShare | None = None
     budgets: Mapping[str, int] = {}
     """Points that come out of campaigns' and partners' budgets, by the budget's name."""
     activity: Mapping[str, Activity] = {}
     """Signed changes by month."""
-    frozen: bool | None = None
+    frozen: str | None = None
+    """Empty: no longer."""
     traits: Traits | None = None
     last_order_on: date | None = None
     progress: Mapping[str, Progress] = {}

@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 from typing import Any
 
-from shared.domain.account import Account, Entry
-from shared.domain.expiry import date_of, expires_on, live_day, lot_day, maturing_day
+from shared.domain.account import UNTIL_APPROVED, Account, Entry
+from shared.domain.expiry import date_of, ends_on, live_day, lot_day, maturing_day
 from shared.domain.ledger import book, give
 from shared.domain.program import Program
 from shared.domain.tiers import raised
@@ -12,8 +12,14 @@ from shared.domain.tiers import raised
 
 def granted(account: Account, program: Program, points: int, began_on: date, today: date) -> dict[str, Any]:
     """The effects of `points` that began on a day: pending for the program's days, and what is owed settled then."""
-    available_on = began_on + timedelta(days=program.earning.pending_days)
-    last_day = lot_day(expires_on(program, available_on))
+    return granted_on(account, program, points, began_on + timedelta(days=program.earning.pending_days), today)
+
+
+def granted_on(account: Account, program: Program, points: int, available_on: date, today: date) -> dict[str, Any]:
+    """The effects of `points` that become available on a day; those of a provisional member wait for consent."""
+    if account.status == "provisional":
+        return {"lots": {}, "pending": {UNTIL_APPROVED: points} if points else {}}
+    last_day = lot_day(ends_on(account, program, available_on))
     if available_on > today:
         available_on = maturing_day(account, available_on)
         effects: dict[str, Any] = {"lots": {}, "pending": {f"{available_on}/{last_day}": points} if points else {}}
@@ -24,8 +30,7 @@ def granted(account: Account, program: Program, points: int, began_on: date, tod
 
 def granted_now(account: Account, program: Program, points: int, today: date) -> dict[str, Any]:
     """The effects of `points` that are available at once, whatever the program says of pending days."""
-    last_day = live_day(account, program, lot_day(expires_on(program, today)), today)
-    return {**give(account, {last_day: points}), "expires_on": date_of(last_day)}
+    return granted_on(account, program, points, today, today)
 
 
 def with_tier_raised(account: Account, program: Program, entry: Entry, today: date) -> Entry:

@@ -5,24 +5,35 @@ Factors work on the base alone, so their order does not matter. Every piece is a
 a piece are what the running sum's rounding gained by it, so that the pieces add up to the total.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
+from types import MappingProxyType
 from typing import NamedTuple
 
-from shared.domain.account import Account, Entry, LotDay, OrderEarned, Piece, Use
-from shared.domain.calendar import local_day, month_of, period_frees_on, period_of
+from shared.domain.account import UNTIL_APPROVED, Account, Entry, LotDay, OrderEarned, Piece, Use
+from shared.domain.approving import left_waiting
+from shared.domain.calendar import local_day, month_of, period_of
+from shared.domain.campaigns import HELD_OUT, TREATED, USED_UP, budget_name, is_held_out, noted
 from shared.domain.crediting import granted, with_tier_raised
 from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderError
 from shared.domain.expiry import lot_day, prolonged
 from shared.domain.fields import Amount, Currency, Instant, PositiveAmount, Record, Reference, Text
 from shared.domain.ledger import combined, draft, negative, take
-from shared.domain.program import WEEKDAYS, Action, Multiply, Program, Rounding, Rule
-from shared.domain.terms.common import Limit
+from shared.domain.limits import allowance, reached
+from shared.domain.memberships import current_plan
+from shared.domain.partnering import caps_of, drawn, given_back, require_may_earn, share_of, uses_of
+from shared.domain.program import Action, Program
+from shared.domain.segments import bought, in_any, is_scored, returned
+from shared.domain.standing import Cap, capped, is_excluded, nothing_for_excluded
+from shared.domain.terms.campaigns import Campaign
+from shared.domain.terms.common import Rounding
+from shared.domain.terms.rules import WEEKDAYS, Effect, Multiply, Rule, When
 from shared.domain.tiers import held_tier
 
 NO_BONUS_PERCENT = 100
+NO_CAPS: Mapping[str, int] = MappingProxyType({})
 
 
 class Line(Record):
@@ -58,10 +69,16 @@ class Occasion(Record):
 
 
 class Earned(NamedTuple):
-    """The pieces of an earning, and what they use up of the member's limits."""
+    """The pieces of an earning, and what they use up of the member's limits and of budgets.
+
+    `groups` says for each campaign that was open to the order whether the member was treated or held out.
+    """
 
     breakdown: tuple[Piece, ...]
     uses: Mapping[str, Use]
+    budgets: Mapping[str, int] = {}
+    groups: Mapping[str, str] = {}
+    cap: int | None = None
 
     @property
     def points(self) -> int:
@@ -74,12 +91,32 @@ class _Bonus(NamedTuple):
     flat: bool = False
 
 
-def order_earnings(account: Account | None, program: Program, order: Order, now: datetime) -> Earned:
+class _Cart(NamedTuple):
+    """An order, its lines that count, and what of it earns, in minor units; whose it is, in which tier, today."""
+
+    order: Order
+    counted: Sequence[Line]
+    eligible: int
+    account: Account | None
+    tier_id: str
+    today: date
+
+
+def order_earnings(
+    account: Account | None, program: Program, order: Order, now: datetime, caps: Mapping[str, int] = NO_CAPS
+) -> Earned:
     """What `order` earns the account (None: somebody who is not yet a member).
 
-    Raises InvalidRequestError if the order is in another currency than the program, or its lines exceed its total.
+    `caps` says what is left of budgets that are nearly used up, by name; of others there is enough.
+    Raises InvalidRequestError if the order is in another currency than the program, or its lines exceed its total;
+    ForbiddenError if it was placed with a partner whose orders earn nothing.
     """
     _check_order(program, order)
+    partner = program.partner(order.partner_id)
+    if partner is not None:
+        require_may_earn(partner)
+    if is_excluded(account, program):
+        return Earned((nothing_for_excluded(),), {})
     earning = program.earning
     today = local_day(now, program.time_zone)
     tier = held_tier(account, program.tiers, today) if account else program.tiers.levels[0]
@@ -91,50 +128,85 @@ def order_earnings(account: Account | None, program: Program, order: Order, now:
     eligible = order.total - sum(line.amount for line in order.lines) + sum(line.amount for line in counted)
     base = Fraction(eligible * earning.points, earning.per_amount)
     sums = _RunningSum(earning.rounding, earning.minimum_spend)
-    pieces = [sums.piece("base", earning.description, base)]
+    pieces = [sums.piece("base", earning.description, base, cap=earning.base_max)]
     if tier.percent > NO_BONUS_PERCENT:
         text = f"{tier.name} earns {_factor(tier.percent)}x"
         extra = base * (tier.percent - NO_BONUS_PERCENT) / 100
         pieces.append(sums.piece(f"tier:{tier.tier_id}", text, extra))
+    plan = current_plan(account, program) if account else None
+    if plan is not None and plan.percent > NO_BONUS_PERCENT:
+        text = f"{plan.name} earns {_factor(plan.percent)}x"
+        extra = base * (plan.percent - NO_BONUS_PERCENT) / 100
+        pieces.append(sums.piece(f"plan:{plan.plan_id}", text, extra))
     uses: dict[str, Use] = {}
+    cart = _Cart(order, counted, eligible, account, tier.tier_id, today)
     for rule in earning.rules:
-        bonus = _bonus(rule, program, order, counted, eligible, tier.tier_id)
+        bonus = _bonus(rule.when, rule.effect, program, cart)
         if bonus is None:
             continue
         piece = _limited(sums, rule, bonus, account, today)
         pieces.append(piece)
         if rule.limit and piece.points:
             uses[f"rule:{rule.rule_id}"] = Use(period=period_of(today, rule.limit.per), times=1, points=piece.points)
-    return Earned(tuple(pieces), uses)
+    more = _of_campaigns(sums, program, cart, caps)
+    earned = more._replace(breakdown=(*pieces, *more.breakdown), uses={**uses, **more.uses})
+    if partner is None:
+        return _under_caps(account, program, earned, today, is_order=True)
+    under = _under_caps(account, program, earned, today, is_order=True, also=caps_of(account, partner, today))
+    return under._replace(uses={**under.uses, **uses_of(partner, under.points, today)})
 
 
 def earn_order(
-    account: Account, program: Program, order: Order, *, now: datetime, actor: str, fingerprint: str
+    account: Account,
+    program: Program,
+    order: Order,
+    *,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+    caps: Mapping[str, int] = NO_CAPS,
 ) -> Entry:
     """Credit an order. Its points date from when it was placed, but never from later than now.
 
-    Raises as order_earnings does.
+    `caps` and what is raised are those of order_earnings. Raises PartnerFundingExhaustedError or
+    PartnerLimitReachedError if a partner does not pay for it.
     """
-    earned = order_earnings(account, program, order, now)
-    month = month_of(local_day(min(order.placed_at, now), program.time_zone))
-    counts = earned.points if program.tiers.measure == "points" else order.total
+    earned = order_earnings(account, program, order, now, caps)
+    placed_on = local_day(min(order.placed_at, now), program.time_zone)
+    month = month_of(placed_on)
+    spent = 0 if is_excluded(account, program) else order.total
+    counts = earned.points if program.tiers.measure == "points" else spent
     details = OrderEarned(
         currency=order.currency,
         total=order.total,
         rounding=program.earning.rounding,
         month=month,
         measure=program.tiers.measure,
+        cap=earned.cap,
     )
     where = {"channel": order.channel, "store_id": order.store_id, "touchpoint": order.touchpoint}
-    source = {"order_id": order.order_id, **where, "partner_id": order.partner_id}
+    source = {"order_id": order.order_id, **where, "partner_id": order.partner_id, **noted(earned.groups)}
     entry = _credit(account, program, earned, order.placed_at, now, counts, actor, fingerprint, source)
-    return entry.model_copy(update={"order": details})
+    entry = _paid_for(program, order, entry, local_day(now, program.time_zone), caps)
+    remembered = {"activity": bought(month, order.total), "last_order_on": placed_on} if is_scored(program) else {}
+    return entry.model_copy(update={"order": details, **remembered})
+
+
+def _paid_for(program: Program, order: Order, entry: Entry, today: date, caps: Mapping[str, int]) -> Entry:
+    """The entry, with the partner that pays for its points and what they take out of its budgets."""
+    partner = program.partner(order.partner_id)
+    if partner is None:
+        return entry
+    draws = drawn(partner, entry.points, today, caps)
+    return entry.model_copy(update={"partner": share_of(partner), "budgets": {**entry.budgets, **draws}})
 
 
 def earn_action(
     account: Account, program: Program, occasion: Occasion, *, now: datetime, actor: str, fingerprint: str
 ) -> Entry:
     """Credit an action; past its limit it is booked with no points, and the entry says when the limit frees.
+
+    Where the action asks for approval, its points wait for it.
 
     Raises InvalidRequestError if the program does not know the action.
     """
@@ -145,7 +217,8 @@ def earn_action(
     earned = _action_earnings(account, program, action, now)
     counts = earned.points if program.tiers.measure == "points" else 0
     source = {"action": occasion.action, "reference": occasion.reference}
-    return _credit(account, program, earned, occasion.occurred_at, now, counts, actor, fingerprint, source)
+    entry = _credit(account, program, earned, occasion.occurred_at, now, counts, actor, fingerprint, source)
+    return left_waiting(account, entry) if action.approval and entry.points else entry
 
 
 def refund_order(
@@ -176,25 +249,30 @@ def refund_order(
             f"the order was {order.total} minor units, {refunded_before} are refunded, {left} can be; not {amount}"
         )
     takes = points_kept(earn, left) - points_kept(earn, left - amount)
-    effects = _taken_from(account, earn, takes)
+    effects = taken_back(account, earn, takes)
     short = takes + sum(effects["lots"].values()) + sum(effects["pending"].values())
     debt = short if program.refund_debt == "allowed" else 0
     counted = takes if order.measure == "points" else amount
+    points = takes - short + debt
+    of_partner = {"partner_id": earn.partner.partner_id} if earn.partner else {}
     return draft(
         account,
         "refund",
         occurred_at=refunded_at,
         recorded_at=now,
-        points=-(takes - short + debt),
+        points=-points,
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
         **effects,
         debt=debt,
-        earned=-(takes - short + debt),
+        earned=-points,
         qualifying={order.month: -counted} if counted else {},
-        source={"order_id": earn.source["order_id"], "refund_id": refund_id},
+        source={"order_id": earn.source["order_id"], "refund_id": refund_id, **of_partner},
+        partner=earn.partner,
+        budgets=given_back(earn, points),
         refunded=refunded_before + amount,
+        activity=returned(earn, amount, left - amount),
     )
 
 
@@ -203,7 +281,25 @@ def points_kept(earn: Entry, kept: int) -> int:
     order = earn.order
     if order is None:
         raise AssertionError(f"{earn.entry_id} is not an order's entry")
-    return rounded(sum((piece.on(kept, order.total) for piece in earn.breakdown), Fraction(0)), order.rounding)
+    points = rounded(sum((piece.on(kept, order.total) for piece in earn.breakdown), Fraction(0)), order.rounding)
+    return points if order.cap is None else min(points, order.cap)
+
+
+def taken_back(account: Account, granted: Entry, points: int) -> dict[str, dict[LotDay, int]]:
+    """As many of `points` as there are: the entry's pending ones, then its lot, then what expires soonest.
+
+    Once a provisional member has agreed to the terms, what waited is among their other points; what waits then is for
+    something else.
+    """
+    waited = UNTIL_APPROVED in granted.pending
+    own = "" if waited else lot_day(granted.expires_on)
+    pending_key = UNTIL_APPROVED if waited and account.status == "provisional" else f"{granted.available_on}/{own}"
+    pending = min(points, account.pending.get(pending_key, 0))
+    points = min(points - pending, account.balance)
+    from_own = min(points, account.lots.get(own, 0))
+    rest = take(combined(account.lots, {own: -from_own}), points - from_own)
+    lots = combined(rest, {own: from_own})
+    return {"lots": negative(lots), "pending": {pending_key: -pending} if pending else {}}
 
 
 def rounded(exact: Fraction, how: Rounding) -> int:
@@ -263,21 +359,61 @@ def _excluded(program: Program, line: Line) -> bool:
     return line.category in program.earning.excluded_categories or line.sku in program.earning.excluded_skus
 
 
-def _bonus(
-    rule: Rule, program: Program, order: Order, counted: Iterable[Line], eligible: int, tier_id: str
-) -> _Bonus | None:
-    when = rule.when
+def _of_campaigns(sums: _RunningSum, program: Program, cart: _Cart, caps: Mapping[str, int]) -> Earned:
+    """What campaigns add, within the members' limits and what is left of the budgets."""
+    account, today = cart.account, cart.today
+    pieces: list[Piece] = []
+    uses, budgets, groups = dict[str, Use](), dict[str, int](), dict[str, str]()
+    for campaign in program.campaigns:
+        bonus = _bonus(campaign.when, campaign.effect, program, cart)
+        if bonus is None:
+            continue
+        name, campaign_id = budget_name(campaign), campaign.campaign_id
+        if account is not None and is_held_out(campaign, account.member_id):
+            pieces.append(Piece(rule_id=name, points=0, description=f"{campaign.description} (hold-out)"))
+            groups[campaign_id] = HELD_OUT
+            continue
+        left = caps.get(name) if campaign.budget else None
+        piece = _within(sums, campaign, bonus, account, today, left)
+        pieces.append(piece)
+        groups[campaign_id] = USED_UP if left == 0 else TREATED
+        if campaign.limit and piece.points:
+            period = period_of(today, campaign.limit.per)
+            uses[name] = Use(period=period, times=1, points=piece.points)
+        if campaign.budget and piece.points:
+            budgets[name] = piece.points
+    return Earned(tuple(pieces), uses, budgets, groups)
+
+
+def _within(
+    sums: _RunningSum, campaign: Campaign, bonus: _Bonus, account: Account | None, today: date, left: int | None
+) -> Piece:
+    """A campaign's piece: at most what the member's limit and the budget leave, the tighter of which it names."""
+    name, text = budget_name(campaign), campaign.description
+    cap = allowance(account, name, campaign.limit, today)
+    if left is not None and left < bonus.exact and (cap is None or left < cap):
+        cap = left
+        text = f"{text} ({f'the last {left} points of' if left else 'nothing is left of'} the campaign's budget)"
+    elif cap is not None and campaign.limit and cap < bonus.exact:
+        text = f"{text} ({reached(campaign.limit, today)})"
+    minimum_spend = campaign.when.minimum_spend
+    return sums.piece(name, text, bonus.exact, flat=bonus.flat, cap=cap, minimum_spend=minimum_spend)
+
+
+def _bonus(when: When, effect: Effect, program: Program, cart: _Cart) -> _Bonus | None:
+    order, counted, eligible = cart.order, cart.counted, cart.eligible
     day = local_day(order.placed_at, program.time_zone)
     allowed = (
         (when.channels, order.channel),
         (when.store_ids, order.store_id),
         (when.partner_ids, order.partner_id),
-        (when.tiers, tier_id),
+        (when.tiers, cart.tier_id),
         (when.weekdays, WEEKDAYS[day.weekday()]),
     )
     if order.total < when.minimum_spend or not when.covers(day):
         return None
-    if any(values and value not in values for values, value in allowed):
+    is_allowed = all(not values or value in values for values, value in allowed)
+    if not is_allowed or not in_any(cart.account, program, when.segments, cart.today):
         return None
     amount, items = eligible, sum(line.quantity for line in counted)
     if when.categories or when.skus:
@@ -285,55 +421,67 @@ def _bonus(
         if not lines:
             return None
         amount, items = sum(line.amount for line in lines), sum(line.quantity for line in lines)
-    if isinstance(rule.effect, Multiply):
+    if isinstance(effect, Multiply):
         base = Fraction(amount * program.earning.points, program.earning.per_amount)
-        return _Bonus(base * (rule.effect.percent - NO_BONUS_PERCENT) / 100)
-    if rule.effect.per == "item":
-        return _Bonus(Fraction(rule.effect.points * items))
-    return _Bonus(Fraction(rule.effect.points), flat=True) if amount else None
+        return _Bonus(base * (effect.percent - NO_BONUS_PERCENT) / 100)
+    if effect.per == "item":
+        return _Bonus(Fraction(effect.points * items))
+    return _Bonus(Fraction(effect.points), flat=True) if amount else None
 
 
 def _limited(sums: _RunningSum, rule: Rule, bonus: _Bonus, account: Account | None, today: date) -> Piece:
-    cap = _left(account, f"rule:{rule.rule_id}", rule.limit, today)
+    cap = allowance(account, f"rule:{rule.rule_id}", rule.limit, today)
     description = rule.description
     if cap is not None and bonus.exact > cap and rule.limit:
-        description = f"{description} ({_reached(rule.limit, today)})"
+        description = f"{description} ({reached(rule.limit, today)})"
     return sums.piece(
         rule.rule_id, description, bonus.exact, flat=bonus.flat, cap=cap, minimum_spend=rule.when.minimum_spend
     )
 
 
 def _action_earnings(account: Account, program: Program, action: Action, now: datetime) -> Earned:
+    if is_excluded(account, program):
+        return Earned((nothing_for_excluded(),), {})
     today = local_day(now, program.time_zone)
-    name = f"action:{action.action_id}"
-    cap = _left(account, name, action.limit, today)
+    name, rests = f"action:{action.action_id}", f"cool_off:{action.action_id}"
+    cap = allowance(account, name, action.limit, today)
     points = action.points if cap is None else min(action.points, cap)
     text = action.description
     if action.limit and points < action.points:
-        text = f"{text} ({_reached(action.limit, today)})"
+        text = f"{text} ({reached(action.limit, today)})"
+    frees_on = _cools_off_until(account, rests, action.cool_off_days)
+    if frees_on is not None and today < frees_on:
+        points, text = 0, f"{action.description} (once in {action.cool_off_days} days, frees on {frees_on})"
+    elif action.approval and account.status != "active":
+        points, text = 0, f"{action.description} (for those who have agreed to the terms)"
     uses = {}
     if action.limit and points:
         uses[name] = Use(period=period_of(today, action.limit.per), times=1, points=points)
-    return Earned((Piece(rule_id=name, points=points, description=text),), uses)
+    if action.cool_off_days and points:
+        uses[rests] = Use(period=today.isoformat(), times=1)
+    earned = Earned((Piece(rule_id=name, points=points, description=text),), uses)
+    return _under_caps(account, program, earned, today, is_order=False)
 
 
-def _left(account: Account | None, name: str, limit: Limit | None, today: date) -> int | None:
-    """Points that a limit still allows; None: as many as come."""
-    if limit is None:
+def _cools_off_until(account: Account, name: str, days: int | None) -> date | None:
+    """The day on which an action pays again; None: it does not rest."""
+    last = account.uses.get(name)
+    if days is None or last is None or not last.times:
         return None
-    use = account.uses.get(name) if account else None
-    if use is None or use.period != period_of(today, limit.per):
-        return limit.points
-    if limit.times is not None and use.times >= limit.times:
-        return 0
-    return None if limit.points is None else max(0, limit.points - use.points)
+    return date.fromisoformat(last.period) + timedelta(days=days)
 
 
-def _reached(limit: Limit, today: date) -> str:
-    parts = [f"{limit.times} times" if limit.times else "", f"{limit.points} points" if limit.points else ""]
-    frees_on = period_frees_on(today, limit.per)
-    until = f", frees on {frees_on}" if frees_on else ""
-    return f"limit of {' and '.join(part for part in parts if part)} per {limit.per} reached{until}"
+def _under_caps(
+    account: Account | None,
+    program: Program,
+    earned: Earned,
+    today: date,
+    *,
+    is_order: bool,
+    also: Sequence[Cap] = (),
+) -> Earned:
+    under = capped(account, program, earned.breakdown, today, is_order=is_order, also=also)
+    return earned._replace(breakdown=under.pieces, uses={**earned.uses, **under.uses}, cap=under.cap)
 
 
 def _credit(
@@ -364,22 +512,11 @@ def _credit(
         earned=earned.points,
         qualifying={month_of(began_on): counts} if counts else {},
         uses=earned.uses,
+        budgets=earned.budgets,
         source={name: value for name, value in source.items() if value is not None},
         breakdown=earned.breakdown,
     )
     return with_tier_raised(account, program, entry, today)
-
-
-def _taken_from(account: Account, earn: Entry, points: int) -> dict[str, dict[LotDay, int]]:
-    """As many of `points` as there are: the order's pending ones, then its lot, then what expires soonest."""
-    own = lot_day(earn.expires_on)
-    pending_key = f"{earn.available_on}/{own}"
-    pending = min(points, account.pending.get(pending_key, 0))
-    points = min(points - pending, account.balance)
-    from_own = min(points, account.lots.get(own, 0))
-    rest = take(combined(account.lots, {own: -from_own}), points - from_own)
-    lots = combined(rest, {own: from_own})
-    return {"lots": negative(lots), "pending": {pending_key: -pending} if pending else {}}
 
 
 def _factor(percent: int) -> str:

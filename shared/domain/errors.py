@@ -81,10 +81,34 @@ class MemberNotActiveError(LoyaltyError):
     code = "member_not_active"
 
 
+class ConsentRequiredError(LoyaltyError):
+    """The member is provisional: they have not agreed to the terms."""
+
+    code = "consent_required"
+
+
+class NotEligibleError(LoyaltyError):
+    """The person may not become a member, or not yet."""
+
+    code = "not_eligible"
+
+
 class RewardNotFoundError(LoyaltyError):
     """The program has no such reward."""
 
     code = "reward_not_found"
+
+
+class CampaignNotFoundError(LoyaltyError):
+    """The program has no such campaign."""
+
+    code = "campaign_not_found"
+
+
+class LinkNotFoundError(LoyaltyError):
+    """No message carries this link."""
+
+    code = "link_not_found"
 
 
 class RewardUnavailableError(LoyaltyError):
@@ -103,6 +127,30 @@ class WebhookNotFoundError(LoyaltyError):
     """There is no such webhook."""
 
     code = "webhook_not_found"
+
+
+class ReviewNotFoundError(LoyaltyError):
+    """There is no such review."""
+
+    code = "review_not_found"
+
+
+class MemberFrozenError(LoyaltyError):
+    """An operator has frozen the member: nothing is spent or given away."""
+
+    code = "member_frozen"
+
+
+class PoolNotFoundError(LoyaltyError):
+    """There is no such pool, or not one that the caller may know of."""
+
+    code = "pool_not_found"
+
+
+class GiftNotFoundError(LoyaltyError):
+    """The member has neither given nor been offered such a gift."""
+
+    code = "gift_not_found"
 
 
 class OrderNotFoundError(LoyaltyError):
@@ -135,6 +183,10 @@ class InvalidStateError(LoyaltyError):
     code = "invalid_state"
 
 
+class NothingChangesError(InvalidStateError):
+    """What is asked is so already. Never answered: the caller gets what stands."""
+
+
 class RefundExceedsOrderError(LoyaltyError):
     """The refunds together would exceed what was paid."""
 
@@ -145,6 +197,24 @@ class ProgramChangedError(LoyaltyError):
     """The program was replaced since the caller read it."""
 
     code = "program_changed"
+
+
+class PartnerNotFoundError(LoyaltyError):
+    """The program has no such partner, or the token is another's."""
+
+    code = "partner_not_found"
+
+
+class PartnerFundingExhaustedError(LoyaltyError):
+    """What a prepaid partner has paid in does not cover the points."""
+
+    code = "partner_funding_exhausted"
+
+
+class PartnerLimitReachedError(LoyaltyError):
+    """A partner gives no more points to anybody until its next month."""
+
+    code = "partner_limit_reached"
 
 
 class BodyTooLargeError(LoyaltyError):

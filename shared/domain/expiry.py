@@ -5,7 +5,9 @@ from datetime import date, timedelta
 from shared.domain.account import NEVER, Account, LotDay
 from shared.domain.calendar import add_months, end_of, next_occurrence
 from shared.domain.ledger import negative
-from shared.domain.program import CalendarDate, Inactivity, Program, Term
+from shared.domain.program import Program
+from shared.domain.standing import never_expires
+from shared.domain.terms.expiring import CalendarDate, Inactivity, Term
 
 
 def expires_on(program: Program, begins_on: date) -> date | None:
@@ -20,6 +22,11 @@ def expires_on(program: Program, begins_on: date) -> date | None:
     if isinstance(policy, CalendarDate):
         return next_occurrence(policy.month, policy.day, begins_on + timedelta(days=policy.minimum_days))
     return None
+
+
+def ends_on(account: Account | None, program: Program, begins_on: date) -> date | None:
+    """As `expires_on`, for a member: where they live, points may not be allowed to expire."""
+    return None if never_expires(account, program) else expires_on(program, begins_on)
 
 
 def lot_day(day: date | None) -> LotDay:

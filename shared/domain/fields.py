@@ -71,4 +71,14 @@ class Record(BaseModel):
     What is wrong is never shown in an error's text: it may be personal, and errors are logged.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # A validator is made when first used, under pydantic's lock: no function uses all of them, and a record inside
+    # another needs none of its own.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+
+
+def build_all() -> None:
+    """Make every validator that is still to be made."""
+    waiting: list[type[BaseModel]] = [Record]
+    for model in waiting:
+        model.model_rebuild()
+        waiting += model.__subclasses__()

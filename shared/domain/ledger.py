@@ -10,6 +10,8 @@ from shared.domain.calendar import add_months, month_of
 QUALIFYING_MONTHS_KEPT = 17
 """Thirteen months of a rolling year, and the four that the longest grace reaches into."""
 
+ACTIVITY_MONTHS_KEPT = 13
+
 _LEAVES_AS: Mapping[EntryType, str] = {
     "capture": "captured",
     "expiry": "expired",
@@ -104,6 +106,7 @@ def book(account: Account, entry: Entry) -> Account:
             "merged_into": entry.source["into"] if entry.type == "merge_out" else account.merged_into,
             "enrolled_at": account.enrolled_at or entry.occurred_at,
             "booked_at": entry.recorded_at,
+            "idle_since": _idle_after(account, entry),
         }
     )
     if after.debt < 0 or after.balance != entry.balance_after:
@@ -183,7 +186,7 @@ def _qualifying_after(months: Mapping[str, int], change: Mapping[str, int]) -> M
     after = dict(months)
     for month, amount in change.items():
         after[month] = max(0, after.get(month, 0) + amount)
-    return {month: amount for month, amount in _kept(after).items() if amount}
+    return {month: amount for month, amount in _kept(after, QUALIFYING_MONTHS_KEPT).items() if amount}
 
 
 def _activity_after(months: Mapping[str, Activity], change: Mapping[str, Activity]) -> Mapping[str, Activity]:
@@ -193,12 +196,12 @@ def _activity_after(months: Mapping[str, Activity], change: Mapping[str, Activit
     for month, more in change.items():
         known = after.get(month, Activity())
         after[month] = Activity(orders=max(0, known.orders + more.orders), amount=max(0, known.amount + more.amount))
-    return {month: one for month, one in _kept(after).items() if one.orders or one.amount}
+    return {month: one for month, one in _kept(after, ACTIVITY_MONTHS_KEPT).items() if one.orders or one.amount}
 
 
-def _kept(months: Mapping[str, _Counted]) -> dict[str, _Counted]:
-    """The newest months, as many as count for anything."""
-    oldest = month_of(add_months(date.fromisoformat(f"{max(months)}-01"), 1 - QUALIFYING_MONTHS_KEPT))
+def _kept(months: Mapping[str, _Counted], count: int) -> dict[str, _Counted]:
+    """The newest months, so many of them."""
+    oldest = month_of(add_months(date.fromisoformat(f"{max(months)}-01"), 1 - count))
     return {month: counted for month, counted in sorted(months.items()) if month >= oldest}
 
 
@@ -212,6 +215,11 @@ def _uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[s
         elif use.times > 0 or use.points > 0:
             after[name] = use
     return dict(sorted(after.items()))
+
+
+def _idle_after(account: Account, entry: Entry) -> datetime | None:
+    """Since when nothing but time has done anything; None: it was somebody's doing now."""
+    return (account.idle_since or account.booked_at or account.enrolled_at) if entry.actor == "clock" else None
 
 
 def _latest(*days: date | None) -> date | None:

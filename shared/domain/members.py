@@ -8,14 +8,25 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from shared.domain.account import Status
-from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError, MemberNotActiveError
-from shared.domain.fields import Flag, Record, Reference, Text
+from shared.domain.errors import (
+    ConsentRequiredError,
+    Fault,
+    InvalidRequestError,
+    InvalidStateError,
+    MemberNotActiveError,
+)
+from shared.domain.fields import Day, Flag, Record, Reference, Text
+from shared.domain.preferences import Suppression, TimeZone, Topics
+from shared.domain.terms.segments import Place
 
 IdentifierKind = Literal["external_id", "email", "phone", "card_number"]
 IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("external_id", "email", "phone", "card_number")
 
-IDENTITIES_MAX = 50
+IDENTITIES_MAX = 40
 """What one member may be found by, merged members' identifiers included: a transaction that frees them has bounds."""
+
+CONSENT_HISTORY_MAX = 100
+FINGERPRINTS_MAX = 5
 
 # No character that is mistaken for another when read aloud or copied by hand.
 _CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -44,12 +55,27 @@ class Marketing(Record):
     email: Flag = False
     sms: Flag = False
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Those that were agreed to."""
+        return tuple(name for name in ("email", "sms") if getattr(self, name))
+
 
 class Consent(Record):
     """What the member agreed to: the version of the terms, and marketing by channel."""
 
     terms_version: Reference | None = None
     marketing: Marketing = Marketing()
+
+
+class ConsentChange(Record):
+    """What a member's consent became, when, and where that was said."""
+
+    at: datetime
+    consent: Consent
+    channel: str | None = None
+    by: str | None = None
+    """Who said so, as entries name their actor."""
 
 
 class Preferences(Record):
@@ -75,7 +101,15 @@ class Enrollment(Identifiers):
     locale: Locale | None = None
     consent: Consent = Consent()
     message_preferences: Preferences = Preferences()
+    time_zone: TimeZone | None = None
+    place: Place | None = None
     referral_code: Annotated[Reference, Field(max_length=40)] | None = None
+    fingerprints: Annotated[tuple[Reference, ...], Field(max_length=FINGERPRINTS_MAX)] = ()
+    """The shop's own marks of a payment card or an address. Only keyed hashes of them are kept."""
+    age_confirmed: Flag = False
+    """That the member says they are as old as the program asks."""
+    birth_date: Day | None = None
+    """Looked at where the program asks for an age, and not kept."""
     channel: Reference | None = None
 
 
@@ -87,6 +121,8 @@ class Change(Identifiers):
     locale: Locale | None = None
     consent: Consent | None = None
     message_preferences: Preferences | None = None
+    time_zone: TimeZone | None = None
+    place: Place | None = None
 
 
 class Identity(Record):
@@ -103,11 +139,23 @@ class Member(Identifiers):
     status: Status = "active"
     name: str | None = None
     birthday: str | None = None
+    birthday_since: datetime | None = None
+    """Since when the birthday has been known as that; None: since they joined."""
     locale: str | None = None
     consent: Consent = Consent()
     message_preferences: Preferences = Preferences()
+    time_zone: str | None = None
+    place: str | None = None
+    """Where the member lives: a country or a part of one, such as US-CA."""
+    topics: Topics = Topics()
+    suppressed_channels: Mapping[Literal["email", "sms"], Suppression] = {}
+    """Channels that lead nowhere, or are not wanted, until their address changes."""
     referral_code: str | None = None
     referred_by_code: str | None = None
+    fingerprints: tuple[str, ...] = ()
+    age_confirmed: bool = False
+    consent_history: tuple[ConsentChange, ...] = ()
+    """Every change of consent, the newest last."""
     channel: str | None = None
     enrolled_at: datetime
     merged_into: str | None = None
@@ -130,8 +178,8 @@ def joined(request: Enrollment, *, member_id: str, referral_code: str, country: 
     given = _given_identifiers(request)
     if not given:
         raise InvalidRequestError(Fault("", f"give at least one of {', '.join(IDENTIFIER_KINDS)}"))
-    details = request.model_dump(exclude=set(IDENTIFIER_KINDS) | {"referral_code"})
-    return Member.model_validate(
+    details = request.model_dump(exclude={*IDENTIFIER_KINDS, "referral_code", "fingerprints", "birth_date", "consent"})
+    member = Member.model_validate(
         {
             **details,
             **normalised(given, country),
@@ -141,9 +189,39 @@ def joined(request: Enrollment, *, member_id: str, referral_code: str, country: 
             "enrolled_at": now,
         }
     )
+    return consenting(member, request.consent, now=now, channel=request.channel)
 
 
-def changed(member: Member, change: Change, country: str) -> Member:
+def provisional(of: Identity, *, member_id: str, channel: str | None, now: datetime) -> Member:
+    """Somebody known by one identifier, who has not agreed to the terms."""
+    known = {of.kind: of.value, "member_id": member_id, "status": "provisional", "channel": channel}
+    return Member.model_validate({**known, "enrolled_at": now})
+
+
+def claimed(known: Member, newcomer: Member) -> Member:
+    """A provisional member who joins: what they tell of themselves, under the id that has the points."""
+    return newcomer.model_copy(update={"member_id": known.member_id, "enrolled_at": known.enrolled_at})
+
+
+def consenting(member: Member, consent: Consent, *, now: datetime, channel: str | None) -> Member:
+    """The member with another consent, and the change of it in the history."""
+    if consent == member.consent:
+        return member
+    change = ConsentChange(at=now, consent=consent, channel=channel)
+    history = (*member.consent_history, change)[-CONSENT_HISTORY_MAX:]
+    return member.model_copy(update={"consent": consent, "consent_history": history})
+
+
+def attributed(member: Member, by: str, before: Member | None = None) -> Member:
+    """The member with a name at the newest change of consent, if it is newer than `before`."""
+    newest = member.consent_history[-1:]
+    if not newest or (before is not None and newest == before.consent_history[-1:]):
+        return member
+    named = (*member.consent_history[:-1], newest[0].model_copy(update={"by": by}))
+    return member.model_copy(update={"consent_history": named})
+
+
+def changed(member: Member, change: Change, country: str, now: datetime) -> Member:
     """The member after a change.
 
     Raises InvalidRequestError if an identifier is not what it says, or none would be left.
@@ -154,13 +232,18 @@ def changed(member: Member, change: Change, country: str) -> Member:
             given[name] = {}
     kept = _patched(member.model_dump(), given)
     after = Member.model_validate({**kept, **normalised(_given_identifiers(change), country)})
+    after = _reachable_again(member, after)
     if not _given_identifiers(after):
         raise InvalidRequestError(Fault("", f"a member keeps at least one of {', '.join(IDENTIFIER_KINDS)}"))
-    return after
+    if after.birthday != member.birthday:
+        after = after.model_copy(update={"birthday_since": now if after.birthday else None})
+    return consenting(after.model_copy(update={"consent": member.consent}), after.consent, now=now, channel=None)
 
 
 def require_active(member: Member) -> None:
-    """Raises MemberNotActiveError for a member who was erased or merged into another."""
+    """Raises MemberNotActiveError for somebody erased or merged, ConsentRequiredError for a provisional member."""
+    if member.status == "provisional":
+        raise ConsentRequiredError(f"the member {member.member_id} has not agreed to the terms yet")
     if member.status != "active":
         where = f" into {member.merged_into}" if member.merged_into else ""
         raise MemberNotActiveError(f"the member {member.member_id} was {member.status}{where}")
@@ -171,6 +254,11 @@ def erased(member: Member) -> Member:
     return Member(member_id=member.member_id, status="erased", enrolled_at=member.enrolled_at)
 
 
+def lapsed(member: Member) -> Member:
+    """What is left of a provisional member who never agreed."""
+    return Member(member_id=member.member_id, status="lapsed", enrolled_at=member.enrolled_at)
+
+
 def united(gone: Member, into: Member) -> tuple[Member, Member]:
     """Both members after a merge: `into` is found by whatever either was, and takes the details that it lacks.
 
@@ -178,14 +266,24 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
     by too many identifiers.
     """
     keep = into.model_dump()
-    for name in (*IDENTIFIER_KINDS, "name", "birthday", "locale", "channel"):
+    for name in (*IDENTIFIER_KINDS, "name", "birthday", "locale", "channel", "place"):
         keep[name] = keep[name] if keep[name] is not None else getattr(gone, name)
+    if into.birthday is None and gone.birthday is not None:
+        keep["birthday_since"] = gone.birthday_since or gone.enrolled_at
     survivor = Member.model_validate(keep)
+    survivor = survivor.model_copy(update={"suppressed_channels": _suppressed_after(gone, into, survivor)})
     others = sorted(gone.identities() - survivor.identities(), key=lambda identity: (identity.kind, identity.value))
     rest = Member(member_id=gone.member_id, status="merged", enrolled_at=gone.enrolled_at, merged_into=into.member_id)
-    survivor = survivor.model_copy(update={"also_known_as": (*survivor.also_known_as, *others)})
+    history = sorted((*gone.consent_history, *survivor.consent_history), key=lambda change: change.at)
+    survivor = survivor.model_copy(
+        update={
+            "also_known_as": (*survivor.also_known_as, *others),
+            "consent_history": tuple(history[-CONSENT_HISTORY_MAX:]),
+            "fingerprints": tuple(dict.fromkeys((*survivor.fingerprints, *gone.fingerprints)))[:FINGERPRINTS_MAX],
+        }
+    )
     if len(survivor.identities()) > IDENTITIES_MAX:
-        raise InvalidStateError(f"a member is found by at most {IDENTITIES_MAX} identifiers and codes")
+        raise InvalidStateError(f"a member is found by at most {IDENTITIES_MAX} identifiers and codes, until some are removed")
     return rest, survivor
 
 
@@ -220,6 +318,24 @@ def new_referral_code(name: str | None) -> str:
     letters = "".join(letter for letter in first if letter.isascii() and letter.isalpha())[:_CODE_NAME_LETTERS_MAX]
     random = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_RANDOM_LETTERS))
     return f"{letters or 'FRIEND'}-{random}"
+
+
+def _reachable_again(before: Member, after: Member) -> Member:
+    """Whose address has changed can be written to there again."""
+    addresses = {"email": before.email == after.email, "sms": before.phone == after.phone}
+    kept = {channel: why for channel, why in after.suppressed_channels.items() if addresses[channel]}
+    return after.model_copy(update={"suppressed_channels": kept})
+
+
+def _suppressed_after(gone: Member, into: Member, survivor: Member) -> Mapping[Literal["email", "sms"], Suppression]:
+    """A channel is closed where the address that a merge keeps was closed before it."""
+    taken = {
+        **({"email": gone} if survivor.email != into.email else {}),
+        **({"sms": gone} if survivor.phone != into.phone else {}),
+    }
+    channels: tuple[Literal["email", "sms"], ...] = ("email", "sms")
+    found = {channel: taken.get(channel, into).suppressed_channels.get(channel) for channel in channels}
+    return {channel: why for channel, why in found.items() if why is not None}
 
 
 def _patched(kept: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,93 +1,29 @@
-"""What members and other systems are told of what happened: messages by consent and preference, events always."""
+"""What members are told of what happened, by consent and preference; `rendering` has the words for it."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
-from typing import Literal
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.calendar import local_day, month_of
+from shared.domain.contacting import allows
 from shared.domain.fields import Record
-from shared.domain.members import Marketing, Member
+from shared.domain.kinds import CHANNELS, KINDS, Category, Channel, Kind, Value
+from shared.domain.members import Member
 from shared.domain.program import Program
-from shared.domain.redeeming import nearest_reward, voucher_code
+from shared.domain.redeeming import nearest_reward, voucher_code, why_unavailable
+from shared.domain.segments import in_any
 from shared.domain.settling import Reminder
+from shared.domain.sides import is_wallet, member_of
+from shared.domain.tiers import held_tier
 
-Channel = Literal["email", "sms"]
-Category = Literal["service", "marketing"]
-Kind = Literal[
-    "welcome", "points_earned", "reward_redeemed", "tier_reached", "points_refunded", "points_expiring", "nudge"
-]
-
-_CATEGORY: Mapping[Kind, Category] = {
-    "welcome": "service",
-    "points_earned": "marketing",
-    "reward_redeemed": "service",
-    "tier_reached": "marketing",
-    "points_refunded": "service",
-    "points_expiring": "service",
-    "nudge": "marketing",
-}
-EVENT_TYPES: Mapping[EntryType, str] = {
-    "enroll": "member.enrolled",
-    "earn": "points.earned",
-    "refund": "points.refunded",
-    "adjust": "points.adjusted",
-    "approve": "points.approved",
-    "reject": "points.rejected",
-    "badge": "badge.earned",
-    "referral": "referral.rewarded",
-    "referral_reversal": "referral.reversed",
-    "birthday": "points.birthday",
-    "anniversary": "points.anniversary",
-    "transfer_out": "points.sent",
-    "transfer_in": "points.received",
-    "gift_offer": "gift.offered",
-    "gift_out": "gift.accepted",
-    "gift_in": "gift.received",
-    "gift_return": "gift.returned",
-    "pool_out": "pool.drawn",
-    "pool_in": "pool.added",
-    "pool_join": "pool.joined",
-    "pool_leave": "pool.left",
-    "merge_out": "member.merged",
-    "merge_in": "member.absorbed",
-    "reserve": "redemption.reserved",
-    "capture": "redemption.captured",
-    "cancel": "redemption.cancelled",
-    "lapse": "redemption.lapsed",
-    "reverse": "redemption.reversed",
-    "payout": "credit.paid_out",
-    "membership": "membership.paid",
-    "membership_cancel": "membership.cancelled",
-    "membership_end": "membership.ended",
-    "freeze": "member.frozen",
-    "unfreeze": "member.unfrozen",
-    "traits": "member.traits_changed",
-    "provisional": "member.provisional",
-    "confirm": "member.confirmed",
-    "unclaimed": "member.lapsed",
-    "brought_in": "points.brought_in",
-    "maturity": "points.matured",
-    "expiry": "points.expired",
-    "tier_review": "tier.reviewed",
-    "erase": "member.erased",
-}
-
-
-class Event(Record):
-    """Something that happened, for other systems. `sequence` has no gaps per member: who misses one can tell."""
-
-    event_id: str
-    type: str
-    member_id: str
-    sequence: int
-    occurred_at: datetime
-    recorded_at: datetime
-    points: int
-    balance_after: int
-    program_version: int
-    tier_id: str | None = None
-    source: Mapping[str, str] = {}
+_WAYS_TO_A_REWARD: frozenset[EntryType] = frozenset(
+    {"earn", "approve", "badge", "referral", "birthday", "anniversary", "maturity", "gift_in", "adjust"}
+)
+"""Entries that may bring a reward within reach; points that merely come back do not."""
+_FOR_PROSPECTS: frozenset[Kind] = frozenset({"consent_requested", "programme_explained"})
+"""What somebody who has not joined yet may be told."""
 
 
 class Message(Record):
@@ -98,121 +34,244 @@ class Message(Record):
     kind: Kind
     category: Category
     channel: Channel
+    locale: str
     to: str
     subject: str
     text: str
+    html: str | None = None
+    headers: Mapping[str, str] = {}
 
 
 class Note(Record):
-    """What is to be said, before it is known by which channel, if by any."""
+    """What is to be said to whom, before it is known by which channel and in which words. Nothing personal is in it."""
 
     message_id: str
+    member_id: str
     kind: Kind
-    subject: str
-    text: str
+    values: Mapping[str, Value] = {}
 
 
-def event_of(entry: Entry) -> Event:
-    """The event that an entry is to other systems. No personal data."""
-    return Event(
-        event_id=entry.entry_id,
-        type=EVENT_TYPES[entry.type],
-        member_id=entry.member_id,
-        sequence=entry.sequence,
-        occurred_at=entry.occurred_at,
-        recorded_at=entry.recorded_at,
-        points=entry.points,
-        balance_after=entry.balance_after,
-        program_version=entry.program_version,
-        tier_id=entry.tier.tier_id if entry.tier else None,
-        source={name: value for name, value in entry.source.items() if name != "reason"},
-    )
+class Way(NamedTuple):
+    """By which channel a member is reached, and where."""
+
+    channel: Channel
+    to: str
 
 
 def notes_on(entry: Entry, account: Account, program: Program) -> Iterator[Note]:
-    """What a member is told of an entry. `account` is theirs as it stands now, settled."""
-    club = program.name
-    if entry.type == "enroll":
-        text = (
-            f"You have joined {club}. {_count(entry.points)} to start with." if entry.points else f"Welcome to {club}."
-        )
-        yield _note(entry, "welcome", f"Welcome to {club}", text)
-    elif entry.type == "earn" and entry.points:
-        when = f" They can be spent from {entry.available_on} on." if entry.available_on else ""
-        text = f"You have earned {_count(entry.points)}.{when} Your balance is {entry.balance_after}."
-        yield _note(entry, "points_earned", f"{_count(entry.points)} earned", text)
-    elif entry.type == "refund" and entry.points:
-        text = f"A refund took back {_count(-entry.points)}. Your balance is {entry.balance_after}."
-        yield _note(entry, "points_refunded", "Points taken back for a refund", text)
-    elif entry.type == "capture":
-        [(redemption_id, hold)] = entry.closed.items()
-        reward = program.reward(hold.reward_id) if hold.reward_id else None
-        what = reward.name if reward else "money off your order"
-        text = f"You have spent {_count(hold.points)} on {what}. Your code is {voucher_code(redemption_id)}."
-        yield _note(entry, "reward_redeemed", f"Your code for {what}", text)
-    if entry.tier and entry.type not in {"enroll", "tier_review", "merge_in"}:
+    """What members are told of an entry, whatever the program wants told. `account` is the entry's, now, settled."""
+    member_id = member_of(entry.member_id)
+    if member_id is None:
+        return
+    if is_wallet(entry.member_id):
+        yield from _on_credit(entry, member_id)
+        return
+    if entry.type == "enroll" and entry.source:  # brought in from another programme, where they were welcomed
+        return
+    yield from _on_points(entry, program)
+    if entry.tier and entry.type not in {"enroll", "tier_review", "merge_in", "brought_in"}:
         yield from _tier_reached(entry, program)
     if entry.type == "earn":
         yield from _nudge(entry, account, program)
+    if entry.type in _WAYS_TO_A_REWARD:
+        yield from _reward_reached(entry, account, program)
 
 
-def reminder_note(member_id: str, reminder: Reminder, today: date) -> Note:
-    """Points about to expire: how many, and the last day on which they can be spent."""
-    days = (reminder.last_day - today).days
-    when = "today" if days == 0 else "tomorrow" if days == 1 else f"in {days} days"
-    return Note(
-        message_id=f"expiring:{member_id}:{reminder.last_day}:{reminder.days_ahead}",
-        kind="points_expiring",
-        subject=f"{_count(reminder.points)} expire {when}",
-        text=f"{_count(reminder.points)} expire {when}: they can be spent until the end of {reminder.last_day}.",
-    )
-
-
-def addressed(note: Note, member: Member, program: Program) -> Message | None:
-    """The message by the channel that the member's consent and preferences leave open; None: by none."""
-    category = _CATEGORY[note.kind]
-    found = channel_for(member, program, category)
-    if found is None:
+def reminder_note(account: Account, program: Program, reminder: Reminder, today: date) -> Note | None:
+    """What ends soon: points, credit, or a tier. None if it is nobody's alone."""
+    member_id = member_of(account.member_id)
+    if member_id is None:
         return None
-    channel, to = found
-    return Message(
-        message_id=note.message_id,
-        member_id=member.member_id,
-        kind=note.kind,
-        category=category,
-        channel=channel,
-        to=to,
-        subject=note.subject,
-        text=note.text,
-    )
+    days = (reminder.last_day - today).days
+    about = f"{account.member_id}:{reminder.last_day}:{reminder.days_ahead}"
+    if reminder.about == "tier":
+        tier = held_tier(account, program.tiers, today)
+        values: dict[str, Value] = {
+            "tier_name": tier.name,
+            "review_on": reminder.last_day.isoformat(),
+            "days": days,
+            "missing": reminder.points,
+            "measure": program.tiers.measure,
+        }
+        return Note(message_id=f"tier:{about}", member_id=member_id, kind="tier_warning", values=values)
+    last_day = reminder.last_day.isoformat()
+    if reminder.about == "erasure":
+        values = {"last_day": last_day, "days": days}
+        return Note(message_id=f"erasure:{about}", member_id=member_id, kind="erasure_warning", values=values)
+    if is_wallet(account.member_id):
+        values = {"amount": reminder.points, "last_day": last_day, "days": days}
+        return Note(message_id=f"expiring:{about}", member_id=member_id, kind="credit_expiring", values=values)
+    values = {"points": reminder.points, "last_day": last_day, "days": days, "balance": account.balance}
+    return Note(message_id=f"expiring:{about}", member_id=member_id, kind="points_expiring", values=values)
 
 
-def channel_for(member: Member, program: Program, category: Category) -> tuple[Channel, str] | None:
+def is_wanted(note: Note, account: Account, program: Program, today: date) -> bool:
+    """Whether the program tells such things at all, and to members like this one (account settled)."""
+    audience = next((one.segments for one in program.messages.audiences if one.kind == note.kind), ())
+    return program.messages.sends(note.kind) and in_any(account, program, audience, today)
+
+
+def way_to(member: Member, program: Program, kind: Kind) -> Way | None:
     """The first channel that the member has an address for and allows, the preferred one alone if there is one."""
+    category = KINDS[kind].category
     preferred = member.message_preferences.channel
-    if member.status != "active" or preferred == "none":
+    is_reachable = member.status == "active" or (member.status == "provisional" and kind in _FOR_PROSPECTS)
+    if not is_reachable or preferred == "none":
         return None
     if category == "service" and program.messages.service == "never":
         return None
-    needs_consent = category == "marketing" or program.messages.service == "with_consent"
-    addresses: list[tuple[Channel, str | None]] = [("email", member.email), ("sms", member.phone)]
-    for channel, address in addresses:
+    needs_consent = category == "service" and program.messages.service == "with_consent"
+    addresses: Mapping[Channel, str | None] = {"email": member.email, "sms": member.phone}
+    for channel in CHANNELS:
+        address = addresses[channel]
         if (
             address
             and preferred in {None, channel}
-            and (not needs_consent or _agreed(member.consent.marketing, channel))
+            and channel not in member.suppressed_channels
+            and allows(member, category, channel)
+            and (not needs_consent or allows(member, "marketing", channel))
         ):
-            return channel, address
+            return Way(channel, address)
     return None
+
+
+def quiet_until(member: Member, program: Program, kind: Kind, now: datetime) -> datetime | None:
+    """When a message may go that must not go now: the end of the quiet hours in the member's zone; None: it may."""
+    hours = program.messages.quiet_hours
+    if hours is None or KINDS[kind].is_urgent:
+        return None
+    zone = ZoneInfo(member.time_zone or program.time_zone)
+    local = now.astimezone(zone)
+    starts, ends = time.fromisoformat(hours.starts_at), time.fromisoformat(hours.ends_at)
+    clock = local.time()
+    is_quiet = starts <= clock < ends if starts < ends else clock >= starts or clock < ends
+    if not is_quiet:
+        return None
+    day = local.date() if clock < ends else local.date() + timedelta(days=1)
+    return datetime.combine(day, ends, zone).astimezone(now.tzinfo)
+
+
+def values_for(
+    note: Note, member: Member, account: Account, program: Program, locale: str, today: date
+) -> dict[str, Value] | None:
+    """What a template gets: the note's own values over those that every kind has.
+
+    None if the note speaks of a day that has passed while it waited.
+    """
+    last_day = note.values.get("last_day") or note.values.get("review_on")
+    days: dict[str, Value] = {}
+    if isinstance(last_day, str):
+        left = (date.fromisoformat(last_day) - today).days
+        if left < 0:
+            return None
+        days = {"days": left}
+    return {
+        "program_name": program.name,
+        "member_name": member.name or "",
+        "balance": account.balance,
+        "locale": locale,
+        "currency": program.currency,
+        "unsubscribe_url": "",
+        **note.values,
+        **days,
+    }
+
+
+def _on_credit(entry: Entry, member_id: str) -> Iterator[Note]:
+    if entry.type == "payout":
+        yield _note(entry, "credit_paid_out", {"amount": -entry.points}, member_id)
+    elif entry.type == "earn" and entry.points > 0:
+        yield _note(entry, "credit_earned", {"amount": entry.points}, member_id)
+
+
+def _on_points(entry: Entry, program: Program) -> Iterator[Note]:
+    kind = _KIND_OF.get(entry.type)
+    if entry.type == "earn":
+        yield from _earned(entry, program)
+    elif entry.type == "gift_offer":
+        to = entry.source.get("to_member_id") or entry.source.get("to")
+        if to:
+            yield _note(entry, "gift_offered", {"points": _moved(entry)}, to)
+    elif entry.type == "capture":
+        [(redemption_id, hold)] = entry.closed.items()
+        reward = program.reward(hold.reward_id) if hold.reward_id else None
+        name, code = reward.name if reward else "", voucher_code(redemption_id)
+        yield _note(entry, "reward_redeemed", {"points": hold.points, "reward_name": name, "voucher_code": code})
+    elif kind is not None and (entry.points or kind not in _ONLY_WITH_POINTS):
+        yield _note(entry, kind, _values_of(entry, program))
+
+
+def _earned(entry: Entry, program: Program) -> Iterator[Note]:
+    if entry.points:
+        available_on = entry.available_on.isoformat() if entry.available_on else None
+        yield _note(entry, "points_earned", {"points": entry.points, "available_on": available_on})
+    if "order_id" in entry.source:
+        cheapest = min(program.redeeming.rewards, key=lambda reward: reward.points, default=None)
+        yield Note(
+            message_id=f"programme_explained:{entry.member_id}",
+            member_id=entry.member_id,
+            kind="programme_explained",
+            values={
+                "points": entry.points,
+                "how": program.earning.description,
+                "reward_name": cheapest.name if cheapest else "",
+                "reward_points": cheapest.points if cheapest else None,
+            },
+        )
+
+
+_KIND_OF: Mapping[EntryType, Kind] = {
+    "enroll": "welcome",
+    "confirm": "welcome",
+    "refund": "points_refunded",
+    "badge": "badge_earned",
+    "gift_in": "gift_received",
+    "gift_return": "gift_returned",
+    "referral": "referral_rewarded",
+    "membership": "membership_paid",
+    "membership_cancel": "membership_ended",
+    "membership_end": "membership_ended",
+    "approve": "action_approved",
+    "reject": "action_rejected",
+    "birthday": "birthday",
+    "anniversary": "anniversary",
+    "provisional": "consent_requested",
+    "payout": "credit_paid_out",
+}
+_ONLY_WITH_POINTS: frozenset[Kind] = frozenset({"points_refunded", "referral_rewarded"})
+
+
+def _values_of(entry: Entry, program: Program) -> dict[str, Value]:
+    if entry.type == "badge":
+        name = entry.source["badge_id"]
+        found = next((one.name for one in program.challenges if one.challenge_id == name), name)
+        return {"badge_name": found, "points": entry.points}
+    if entry.type in {"approve", "reject"}:
+        action = entry.source["action"]
+        found = next((one.description for one in program.earning.actions if one.action_id == action), action)
+        return {"action_name": found, **({"points": entry.earned} if entry.type == "approve" else {})}
+    if entry.type.startswith("membership"):
+        plan_id = entry.source["plan_id"]
+        plan = program.plan(plan_id)
+        paid = entry.membership.paid_through.isoformat() if entry.membership and entry.type == "membership" else None
+        return {"plan_name": plan.name if plan else plan_id, **({"paid_through": paid} if paid else {})}
+    if entry.type == "provisional":
+        until = entry.provisional_until
+        return {"points": entry.balance_after + entry.pending_effect, "until": until.isoformat() if until else None}
+    if entry.type == "payout":
+        return {"amount": -entry.points}
+    return {"points": _moved(entry)}
+
+
+def _moved(entry: Entry) -> int:
+    return abs(entry.points) or abs(entry.available_effect)
 
 
 def _tier_reached(entry: Entry, program: Program) -> Iterator[Note]:
     rank = program.tiers.rank(entry.tier.tier_id) if entry.tier else None
     if rank is not None:
         tier = program.tiers.levels[rank]
-        benefits = f" Yours from now on: {', '.join(tier.benefits)}." if tier.benefits else ""
-        text = f"You have reached {tier.name}.{benefits}"
-        yield _note(entry, "tier_reached", f"Welcome to {tier.name}", text)
+        yield _note(entry, "tier_reached", {"tier_name": tier.name, "benefits": tier.benefits})
 
 
 def _nudge(entry: Entry, account: Account, program: Program) -> Iterator[Note]:
@@ -221,22 +280,31 @@ def _nudge(entry: Entry, account: Account, program: Program) -> Iterator[Note]:
     reward = nearest_reward(account, program, today)
     if reward is None or reward.points - account.balance > program.messages.nudge_within_points:
         return
-    missing = reward.points - account.balance
     yield Note(
         message_id=f"nudge:{entry.member_id}:{reward.reward_id}:{month_of(today)}",
+        member_id=entry.member_id,
         kind="nudge",
-        subject=f"{_count(missing)} to {reward.name}",
-        text=f"Only {_count(missing)} to {reward.name}.",
+        values={"reward_name": reward.name, "missing": reward.points - account.balance},
     )
 
 
-def _note(entry: Entry, kind: Kind, subject: str, text: str) -> Note:
-    return Note(message_id=f"{kind}:{entry.entry_id}", kind=kind, subject=subject, text=text)
+def _reward_reached(entry: Entry, account: Account, program: Program) -> Iterator[Note]:
+    """The dearest of the rewards that the balance covers since this entry and did not before; none of the others."""
+    today = local_day(entry.recorded_at, program.time_zone)
+    before = entry.balance_after - entry.available_effect
+    crossed = [
+        reward
+        for reward in program.redeeming.rewards
+        if before < reward.points <= min(entry.balance_after, account.balance)
+        and why_unavailable(account, program, reward, today) is None
+    ]
+    if crossed:
+        dearest = max(crossed, key=lambda reward: reward.points)
+        yield _note(entry, "reward_reached", {"reward_name": dearest.name, "points": dearest.points})
 
 
-def _agreed(marketing: Marketing, channel: Channel) -> bool:
-    return marketing.email if channel == "email" else marketing.sms
-
-
-def _count(points: int) -> str:
-    return "1 point" if points == 1 else f"{points} points"
+def _note(entry: Entry, kind: Kind, values: Mapping[str, Value], to: str | None = None) -> Note:
+    """A note on an entry; the balance is the one after it, unless it is for somebody else."""
+    member_id = to or entry.member_id
+    own: dict[str, Value] = {"balance": entry.balance_after} if member_id == entry.member_id else {}
+    return Note(message_id=f"{kind}:{entry.entry_id}", member_id=member_id, kind=kind, values={**own, **values})

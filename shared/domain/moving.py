@@ -3,14 +3,20 @@
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from shared.domain.account import UNTIL_APPROVED, Account, Entry, Standing, Use
+from shared.domain.account import UNTIL_APPROVED, Account, Entry, Membership, Standing, Traits, Use
 from shared.domain.calendar import local_day
+from shared.domain.challenges import merged_badges, merged_progress
+from shared.domain.consenting import require_consent
 from shared.domain.crediting import granted_now, with_tier_raised
-from shared.domain.errors import Fault, InsufficientPointsError, InvalidRequestError, InvalidStateError
+from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.expiry import live_day, maturing_day
+from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import book, combined, draft, give, negative, take
+from shared.domain.memberships import current
 from shared.domain.program import Program
-from shared.domain.redeeming import release
+from shared.domain.redeeming import release, require_points
+from shared.domain.referring import carried
+from shared.domain.segments import united
 
 MERGES_MAX = 20
 
@@ -35,11 +41,14 @@ def transfer(
 ) -> Moved:
     """Move points; each lot keeps its expiry date, and the receiver's debt is settled from them first.
 
-    Raises InsufficientPointsError if the giver has too few, InvalidRequestError if both are the same member.
+    Raises InsufficientPointsError if the giver has too few, MemberFrozenError if they may not give, InvalidRequestError
+    if both are the same member.
     """
     if giver.member_id == receiver.member_id:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
-    _require_points(giver, points)
+    require_not_frozen(giver)
+    require_consent(giver)
+    require_points(giver, points)
     lots = take(giver.lots, points)
     today = local_day(now, program.time_zone)
     incoming = combined(*({live_day(receiver, program, day, today): points} for day, points in lots.items()))
@@ -68,11 +77,15 @@ def adjust(
     now: datetime,
     actor: str,
     fingerprint: str,
+    requested_by: str | None = None,
 ) -> Entry:
-    """Add or take points by an operator's hand. Raises InsufficientPointsError if more are taken than are there."""
+    """Add or take points by an operator's hand; with `requested_by`, at that operator's wish and with `actor`'s word.
+
+    Raises InsufficientPointsError if more are taken than are there.
+    """
     today = local_day(now, program.time_zone)
     if points < 0:
-        _require_points(account, -points)
+        require_points(account, -points)
     return draft(
         account,
         "adjust",
@@ -87,20 +100,28 @@ def adjust(
             if points > 0
             else {"lots": negative(take(account.lots, -points))}
         ),
-        source={"reference": reference, "reason": reason},
+        source={
+            "reference": reference,
+            "reason": reason,
+            **({"requested_by": requested_by, "approved_by": actor} if requested_by else {}),
+        },
     )
 
 
 def merge(gone: Account, into: Account, program: Program, *, now: datetime, actor: str) -> Moved:
     """Make two accounts one: lots, pending points and open holds with their dates, debt, counters, the higher tier.
 
-    Raises InvalidRequestError if both are the same, InvalidStateError if `into` has taken in too many others.
+    Raises InvalidRequestError if both are the same, MemberFrozenError if `gone` is frozen, InvalidStateError if `into`
+    has taken in too many others.
     """
     if gone.member_id == into.member_id:
         raise InvalidRequestError(Fault("/from_member_id", "must be another member"))
+    require_not_frozen(gone)
+    require_consent(gone)
+    require_consent(into)
     absorbed = (gone.member_id, *gone.merged_from)
     if len(into.merged_from) + len(absorbed) > MERGES_MAX:
-        raise InvalidStateError(f"a member can take in at most {MERGES_MAX} others")
+        raise InvalidStateError(f"a member can take in at most {MERGES_MAX} others, ever; {len(into.merged_from)} are in already")
     shared: dict[str, Any] = {
         "occurred_at": now,
         "recorded_at": now,
@@ -136,8 +157,15 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         qualifying_before=max(0, gone.qualifying_ever - sum(gone.qualifying.values())),
         uses=_uses_that_count(gone, into),
         tier=_higher(gone, into, program),
+        badges=merged_badges(gone, into),
+        progress=merged_progress(gone, into),
+        membership=_longer_paid(gone, into),
         source=source,
         merged_from=absorbed,
+        referred=carried(gone, into),
+        activity=dict(gone.activity),
+        last_order_on=gone.last_order_on,
+        traits=None if gone.traits == Traits() else united(gone.traits, into.traits),
     )
     return Moved(out, with_tier_raised(into, program, received, today))
 
@@ -160,14 +188,9 @@ def erase(account: Account, program: Program, *, now: datetime, actor: str) -> l
         lots=negative(account.lots),
         pending=negative(account.pending),
         debt=-account.debt,
+        traits=None if account.traits == Traits() else Traits(),
     )
     return [*entries, last]
-
-
-def _require_points(account: Account, points: int) -> None:
-    if points > account.balance:
-        missing = points - account.balance
-        raise InsufficientPointsError(f"{points} points are needed, {account.balance} are there: {missing} short")
 
 
 def _with_debt(into: Account, lots: dict[str, int], debt: int) -> dict[str, Any]:
@@ -194,6 +217,12 @@ def _uses_that_count(gone: Account, into: Account) -> dict[str, Use]:
     return {
         name: use for name, use in gone.uses.items() if name not in into.uses or use.period >= into.uses[name].period
     }
+
+
+def _longer_paid(gone: Account, into: Account) -> Membership | None:
+    """The membership that `into` takes over: it has none, or one that ends sooner."""
+    theirs, own = current(gone), current(into)
+    return theirs if theirs and (own is None or own.paid_through < theirs.paid_through) else None
 
 
 def _higher(gone: Account, into: Account, program: Program) -> Standing | None:

@@ -5,17 +5,16 @@ Days are days in the program's time zone, first and last included.
 """
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from shared.domain.calendar import DayEnds
 from shared.domain.fields import (
     Amount,
     Currency,
     Days,
+    Flag,
     Points,
     PositiveAmount,
     PositivePoints,
@@ -24,16 +23,29 @@ from shared.domain.fields import (
     Slug,
     Text,
 )
-from shared.domain.terms.common import Filter, Limit, Months, Percent, Times, Validity, require_unique
+from shared.domain.terms.agents import Agents
+from shared.domain.terms.automatic_enrolment import AutomaticEnrolment
+from shared.domain.terms.campaigns import Campaigns
+from shared.domain.terms.cashback import Cashback
+from shared.domain.terms.celebrations import Celebrations
+from shared.domain.terms.challenges import CHALLENGES_MAX, Challenge
+from shared.domain.terms.common import Filter, Limit, Percent, Rounding, Times, Validity, require_unique
+from shared.domain.terms.expiring import Expiry
+from shared.domain.terms.messages import Messages
+from shared.domain.terms.operators import Operators
+from shared.domain.terms.partners import Partner, Partners
+from shared.domain.terms.plans import PLANS_MAX, Plan
+from shared.domain.terms.privacy import Privacy
+from shared.domain.terms.referrals import Referrals
+from shared.domain.terms.rules import Rule, SegmentIds
+from shared.domain.terms.segments import Segments
+from shared.domain.terms.sharing import Gifts, Pools
+from shared.domain.terms.standing import StandingRules
 
 RULES_MAX = 100
 REWARDS_MAX = 200
 TIERS_MAX = 10
 ACTIONS_MAX = 50
-
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Rounding = Literal["down", "nearest", "up"]
 
 
 def _known_zone(name: str) -> str:
@@ -54,62 +66,27 @@ def _known_currency(code: str) -> str:
     return code
 
 
-class When(Validity):
-    """What an order must be for a rule to apply. What is left empty does not matter.
-
-    Categories and SKUs select lines; the rule then works on those lines alone.
-    """
-
-    categories: Filter = ()
-    skus: Filter = ()
-    channels: Filter = ()
-    store_ids: Filter = ()
-    partner_ids: Filter = ()
-    tiers: Filter = ()
-    weekdays: tuple[Weekday, ...] = ()
-    minimum_spend: Amount = 0
-
-
-class Multiply(Record):
-    """So many percent of the base points instead of 100: 200 doubles them. Each multiplier works on the base alone."""
-
-    kind: Literal["multiply"]
-    percent: Annotated[int, Field(strict=True, gt=100, le=10_000)]
-
-
-class Add(Record):
-    """So many points on top, once for the order or once for each item that the rule selects."""
-
-    kind: Literal["add"]
-    points: PositivePoints
-    per: Literal["order", "item"] = "order"
-
-
-class Rule(Record):
-    """A bonus on top of the base points."""
-
-    rule_id: Slug
-    description: Text
-    when: When = When()
-    effect: Annotated[Multiply | Add, Field(discriminator="kind")]
-    limit: Limit | None = None
-
-
 class Action(Record):
-    """Something other than an order that earns points."""
+    """Something other than an order that earns points, every `cool_off_days` at most.
+
+    With `approval` the points wait for an operator's word, and live from then on.
+    """
 
     action_id: Slug
     description: Text
     points: PositivePoints
     limit: Limit | None = None
+    cool_off_days: Annotated[Days, Field(ge=1)] | None = None
+    approval: Flag = False
 
 
 class Earning(Record):
-    """`points` for each `per_amount` minor units, rounded once over the whole order."""
+    """`points` for each `per_amount` minor units, at most `base_max` of an order, rounded once with all bonuses."""
 
     points: PositivePoints
     per_amount: PositiveAmount
     description: Text
+    base_max: PositivePoints | None = None
     rounding: Rounding = "down"
     minimum_spend: Amount = 0
     excluded_categories: Filter = ()
@@ -118,54 +95,6 @@ class Earning(Record):
     welcome_points: Points = 0
     rules: Annotated[tuple[Rule, ...], Field(max_length=RULES_MAX)] = ()
     actions: Annotated[tuple[Action, ...], Field(max_length=ACTIONS_MAX)] = ()
-
-
-class Term(Record):
-    """Points live so many months or days from when they can be spent, to the end of the unit which that day lies in."""
-
-    kind: Literal["term"]
-    months: Months | None = None
-    days: Annotated[Days, Field(ge=1)] | None = None
-    ends: DayEnds = "day"
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if (self.months is None) == (self.days is None):
-            raise ValueError("give either months or days")
-        return self
-
-
-class Inactivity(Record):
-    """All points live so many months from the member's last order, action or redemption."""
-
-    kind: Literal["inactivity"]
-    months: Months
-
-
-class CalendarDate(Record):
-    """All points end on one day of the year, but never sooner than `minimum_days` after they were earned."""
-
-    kind: Literal["calendar_date"]
-    month: Annotated[int, Field(strict=True, ge=1, le=12)]
-    day: Annotated[int, Field(strict=True, ge=1, le=31)]
-    minimum_days: Days = 0
-
-    @model_validator(mode="after")
-    def _exists(self) -> Self:
-        try:
-            date(2024, self.month, self.day)  # a leap year
-        except ValueError as error:
-            raise ValueError(f"no year has a day {self.day} in month {self.month}") from error
-        return self
-
-
-class Never(Record):
-    """Points do not expire."""
-
-    kind: Literal["never"]
-
-
-Expiry = Annotated[Term | Inactivity | CalendarDate | Never, Field(discriminator="kind")]
 
 
 class Tier(Record):
@@ -213,6 +142,7 @@ class _Reward(Validity):
     points: PositivePoints
     stock: Points | None = None
     minimum_tier: Slug | None = None
+    segments: SegmentIds = ()
     limit: Times | None = None
 
 
@@ -274,14 +204,6 @@ class Redeeming(Record):
     rewards: Annotated[tuple[Reward, ...], Field(max_length=REWARDS_MAX)] = ()
 
 
-class Messages(Record):
-    """What members are told. Marketing always needs their consent; `service` says when service messages go out."""
-
-    service: Literal["always", "with_consent", "never"] = "always"
-    reminder_days: Annotated[tuple[Annotated[Days, Field(ge=1, le=90)], ...], Field(max_length=5)] = (30, 7, 1)
-    nudge_within_points: Points = 50
-
-
 class Program(Record):
     """One version of a shop's program."""
 
@@ -295,18 +217,71 @@ class Program(Record):
     refund_debt: Literal["allowed", "forgiven"] = "allowed"
     tiers: Tiers
     redeeming: Redeeming = Redeeming()
+    segments: Segments | None = None
+    campaigns: Campaigns = ()
     messages: Messages = Messages()
+    challenges: Annotated[tuple[Challenge, ...], Field(max_length=CHALLENGES_MAX)] = ()
+    memberships: Annotated[tuple[Plan, ...], Field(max_length=PLANS_MAX)] = ()
+    referrals: Referrals | None = None
+    automatic_enrolment: AutomaticEnrolment | None = None
+    standing_rules: StandingRules | None = None
+    celebrations: Celebrations | None = None
+    operators: Operators | None = None
+    cashback: Cashback | None = None
+    pools: Pools | None = None
+    gifts: Gifts | None = None
+    privacy: Privacy | None = None
+    partners: Partners = ()
+    agents: Agents | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         require_unique("rule_id", (rule.rule_id for rule in self.earning.rules))
         require_unique("action_id", (action.action_id for action in self.earning.actions))
         require_unique("reward_id", (reward.reward_id for reward in self.redeeming.rewards))
+        require_unique("challenge_id", (challenge.challenge_id for challenge in self.challenges))
+        require_unique("plan_id", (plan.plan_id for plan in self.memberships))
+        for plan in self.memberships:
+            self._require_tiers((plan.tier_id,) if plan.tier_id else (), f"plan {plan.plan_id!r}")
         for rule in self.earning.rules:
             self._require_tiers(rule.when.tiers, f"rule {rule.rule_id!r}")
         for reward in self.redeeming.rewards:
             self._require_tiers((reward.minimum_tier,) if reward.minimum_tier else (), f"reward {reward.reward_id!r}")
         return self
+
+    @model_validator(mode="after")
+    def _segments_and_campaigns(self) -> Self:
+        require_unique("campaign_id", (campaign.campaign_id for campaign in self.campaigns))
+        for segment in self.segments.named if self.segments else ():
+            for condition in (*segment.all, *segment.any, *segment.none):
+                self._require_tiers(condition.tiers, f"segment {segment.segment_id!r}")
+        for rule in self.earning.rules:
+            self._require_segments(rule.when.segments, f"rule {rule.rule_id!r}")
+        for reward in self.redeeming.rewards:
+            self._require_segments(reward.segments, f"reward {reward.reward_id!r}")
+        for campaign in self.campaigns:
+            self._require_tiers(campaign.when.tiers, f"campaign {campaign.campaign_id!r}")
+            self._require_segments(campaign.when.segments, f"campaign {campaign.campaign_id!r}")
+        for audience in self.messages.audiences:
+            self._require_segments(audience.segments, f"messages of the kind {audience.kind!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _of_partners(self) -> Self:
+        require_unique("partner_id", (partner.partner_id for partner in self.partners))
+        for reward in self.redeeming.rewards:
+            if self.partners and isinstance(reward, PartnerReward) and self.partner(reward.partner_id) is None:
+                known = ", ".join(partner.partner_id for partner in self.partners)
+                unknown = f"names the partner {reward.partner_id!r}, which is not one of: {known}"
+                raise ValueError(f"reward {reward.reward_id!r} {unknown}")
+        return self
+
+    def _require_segments(self, segment_ids: Sequence[str], where: str) -> None:
+        known = [segment.segment_id for segment in self.segments.named] if self.segments else []
+        for segment_id in segment_ids:
+            if segment_id not in known:
+                names = ", ".join(known) or "none"
+                raise ValueError(f"{where} names the segment {segment_id!r}, which is not one of: {names}")
 
     def _require_tiers(self, tier_ids: Sequence[str], where: str) -> None:
         for tier_id in tier_ids:
@@ -317,3 +292,11 @@ class Program(Record):
     def reward(self, reward_id: str) -> "Reward | None":
         """The reward of that id, if there is one."""
         return next((reward for reward in self.redeeming.rewards if reward.reward_id == reward_id), None)
+
+    def plan(self, plan_id: str) -> Plan | None:
+        """The plan of paid membership of that id, if there is one."""
+        return next((plan for plan in self.memberships if plan.plan_id == plan_id), None)
+
+    def partner(self, partner_id: str | None) -> Partner | None:
+        """The partner of that id, if there is one."""
+        return next((partner for partner in self.partners if partner.partner_id == partner_id), None)

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Discriminator, Tag
 
-from shared.domain.account import Account, Entry, EntryType, Hold, Lots, Use
+from shared.domain.account import Account, Entry, EntryType, Hold, Lots, PartnerShare, Use
 from shared.domain.calendar import local_day, period_frees_on, period_of
+from shared.domain.consenting import require_consent
 from shared.domain.errors import (
     Fault,
     InsufficientPointsError,
@@ -22,9 +23,14 @@ from shared.domain.errors import (
     RewardUnavailableError,
 )
 from shared.domain.expiry import live_day, prolonged
-from shared.domain.fields import Amount, Currency, Flag, PositivePoints, Record, Reference, Slug
+from shared.domain.fields import Amount, Currency, Flag, PositiveAmount, PositivePoints, Record, Reference, Slug
+from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import combined, draft, give, negative, take
+from shared.domain.partnering import share_of
 from shared.domain.program import MoneyReward, PartnerReward, Program, Reward
+from shared.domain.segments import in_any
+from shared.domain.sides import is_wallet
+from shared.domain.terms.partners import Partner
 from shared.domain.tiers import held_tier
 
 OPEN_HOLDS_MAX = 20
@@ -59,15 +65,33 @@ class MoneyRequest(Record):
     order_id: Reference | None = None
 
 
+class CreditRequest(Record):
+    """Spend store credit on an order; amounts in minor units."""
+
+    credit: PositiveAmount
+    order_total: Amount
+    currency: Currency
+    capture: Flag = False
+    order_id: Reference | None = None
+
+
 def _shape(request: Any) -> str:  # noqa: ANN401
+    if isinstance(request, CreditRequest) or (isinstance(request, Mapping) and "credit" in request):
+        return "credit"
     names_reward = isinstance(request, Mapping) and "reward_id" in request
     return "reward" if names_reward or isinstance(request, RewardRequest) else "points"
 
 
 Spending = Annotated[
-    Annotated[RewardRequest, Tag("reward")] | Annotated[MoneyRequest, Tag("points")], Discriminator(_shape)
+    Annotated[RewardRequest, Tag("reward")]
+    | Annotated[MoneyRequest, Tag("points")]
+    | Annotated[CreditRequest, Tag("credit")],
+    Discriminator(_shape),
 ]
-"""A request to spend points; it is for a reward if it names one."""
+"""A request to spend points or credit; it is for a reward if it names one."""
+
+
+Request = RewardRequest | MoneyRequest | CreditRequest
 
 
 class Price(NamedTuple):
@@ -78,7 +102,7 @@ class Price(NamedTuple):
     reward: Reward | None
 
 
-def price(account: Account, program: Program, request: RewardRequest | MoneyRequest, today: date) -> Price:
+def price(account: Account, program: Program, request: Request, today: date) -> Price:
     """What the request costs this member today.
 
     Raises RewardNotFoundError, RewardUnavailableError (not now, not in this tier, the limit is reached) or, for points
@@ -86,6 +110,9 @@ def price(account: Account, program: Program, request: RewardRequest | MoneyRequ
     """
     if isinstance(request, MoneyRequest):
         return Price(request.points, _value_of(program, request), None)
+    if isinstance(request, CreditRequest):
+        _require_payable(program, request)
+        return Price(request.credit, request.credit, None)
     reward = program.reward(request.reward_id)
     if reward is None:
         raise RewardNotFoundError(f"the program has no reward {request.reward_id!r}")
@@ -109,11 +136,13 @@ def why_unavailable(account: Account, program: Program, reward: Reward, today: d
         held = program.tiers.levels.index(held_tier(account, program.tiers, today))
         if needed is None or held < needed:
             return f"{reward.name} is for members from the tier {reward.minimum_tier!r} up"
+    if not in_any(account, program, reward.segments, today):
+        return f"{reward.name} is for members of {' or '.join(repr(name) for name in reward.segments)}"
     if reward.limit is not None:
         use = account.uses.get(f"reward:{reward.reward_id}")
         if use and use.period == period_of(today, reward.limit.per) and use.times >= reward.limit.times:
             frees_on = period_frees_on(today, reward.limit.per)
-            until = f"; it frees on {frees_on}" if frees_on else ""
+            until = f"; it frees on {frees_on}" if frees_on else "; it never frees"
             return f"{reward.name} can be had {reward.limit.times} times per {reward.limit.per}{until}"
     return None
 
@@ -128,25 +157,29 @@ def nearest_reward(account: Account, program: Program, today: date) -> Reward | 
 def reserve(
     account: Account,
     program: Program,
-    request: RewardRequest | MoneyRequest,
+    request: Request,
     *,
     redemption_id: str,
     now: datetime,
     actor: str,
     fingerprint: str,
+    at: Partner | None = None,
 ) -> Entry:
-    """Lock the points of a redemption.
+    """Lock the points of a redemption; `at` says which partner takes them, if one does.
 
-    Raises as `price` does; InsufficientPointsError if the balance does not cover it; InvalidStateError if too many
-    redemptions are open.
+    Raises as `price` does; MemberFrozenError; InsufficientPointsError if the balance does not cover it;
+    InvalidStateError if too many redemptions are open.
     """
+    require_not_frozen(account)
+    require_consent(account)
     today = local_day(now, program.time_zone)
     cost = price(account, program, request, today)
-    if cost.points > account.balance:
-        missing = cost.points - account.balance
-        raise InsufficientPointsError(f"{cost.points} points are needed, {account.balance} are there: {missing} short")
+    require_points(account, cost.points)
     if len(account.holds) >= OPEN_HOLDS_MAX:
-        raise InvalidStateError(f"{OPEN_HOLDS_MAX} redemptions are open; capture or cancel one first")
+        first = min(hold.expires_at for hold in account.holds.values())
+        raise InvalidStateError(
+            f"{OPEN_HOLDS_MAX} redemptions are open at most; capture or cancel one, or wait: the first ends at {first}"
+        )
     moved = prolonged(account, program, today)
     lots = take(combined(account.lots, moved), cost.points)
     limit = cost.reward.limit if cost.reward else None
@@ -159,6 +192,7 @@ def reserve(
         order_id=request.order_id,
         stocked=cost.reward is not None and cost.reward.stock is not None,
         limit_period=period_of(today, limit.per) if limit else None,
+        partner=_taken_by(program, cost.reward, at),
     )
     return draft(
         account,
@@ -174,6 +208,7 @@ def reserve(
         uses={f"reward:{hold.reward_id}": Use(period=hold.limit_period, times=1)} if hold.limit_period else {},
         stock={hold.reward_id: -1} if hold.reward_id and hold.stocked else {},
         source=_source(redemption_id, hold),
+        partner=hold.partner,
     )
 
 
@@ -190,6 +225,7 @@ def capture(account: Account, program: Program, redemption_id: str, *, now: date
         actor=actor,
         closed={redemption_id: hold},
         source=_source(redemption_id, hold),
+        partner=hold.partner,
     )
 
 
@@ -197,7 +233,7 @@ def release(
     account: Account,
     program: Program,
     redemption_id: str,
-    type_: Literal["cancel", "lapse"],
+    type_: Literal["cancel", "lapse", "gift_return"],
     *,
     occurred_at: datetime,
     now: datetime,
@@ -218,6 +254,7 @@ def release(
         uses=_use_given_back(hold),
         stock={hold.reward_id: 1} if hold.reward_id and hold.stocked else {},
         source=_source(redemption_id, hold),
+        partner=hold.partner,
     )
 
 
@@ -239,7 +276,16 @@ def reverse(
         stock={hold.reward_id: 1} if hold.reward_id and hold.stocked else {},
         reversed={redemption_id: hold},
         source=_source(redemption_id, hold),
+        partner=hold.partner,
     )
+
+
+def require_points(account: Account, points: int) -> None:
+    """Raises InsufficientPointsError if the balance does not cover them."""
+    if points > account.balance:
+        unit = "minor units of credit" if is_wallet(account.member_id) else "points"
+        missing = points - account.balance
+        raise InsufficientPointsError(f"{points} {unit} are needed, {account.balance} are there: {missing} short")
 
 
 def state_of(entries: Mapping[EntryType, Entry], now: datetime) -> State:
@@ -286,6 +332,16 @@ def _value_of(program: Program, request: MoneyRequest) -> int:
     return value
 
 
+def _require_payable(program: Program, request: CreditRequest) -> None:
+    if program.cashback is None:
+        raise RewardUnavailableError("the program takes no store credit")
+    if request.currency != program.currency:
+        raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
+    payable = request.order_total * program.cashback.order_share_percent // 100
+    if request.credit > payable:
+        raise InvalidRequestError(Fault("/credit", f"this order takes at most {payable} minor units of credit"))
+
+
 def _given_back(account: Account, program: Program, lots: Lots, today: date) -> dict[str, Any]:
     """Lots that come back, with the grace that those past their date get, and the debt that they settle."""
     usable = combined(*({live_day(account, program, day, today): points} for day, points in lots.items()))
@@ -299,6 +355,12 @@ def _use_given_back(hold: Hold) -> dict[str, Use]:
     return {f"reward:{hold.reward_id}": Use(period=hold.limit_period, times=-1)}
 
 
+def _taken_by(program: Program, reward: Reward | None, at: Partner | None) -> PartnerShare | None:
+    partner = at or (program.partner(reward.partner_id) if isinstance(reward, PartnerReward) else None)
+    return share_of(partner) if partner is not None else None
+
+
 def _source(redemption_id: str, hold: Hold) -> dict[str, str]:
     source = {"redemption_id": redemption_id, "reward_id": hold.reward_id, "order_id": hold.order_id}
+    source["partner_id"] = hold.partner.partner_id if hold.partner else None
     return {name: value for name, value in source.items() if value is not None}

@@ -6,15 +6,21 @@ where nobody looks. Each entry's key is its cause, so it is booked once however 
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from shared.domain.account import NEVER, UNTIL_APPROVED, Account, Entry
 from shared.domain.calendar import local_day, start_of_day
+from shared.domain.celebrating import celebrate_anniversary, next_anniversary
+from shared.domain.consenting import lapses_at, unclaimed
 from shared.domain.expiry import date_of, live_day
 from shared.domain.ledger import book, combined, draft, give
+from shared.domain.memberships import current as current_membership
+from shared.domain.memberships import end as end_membership
+from shared.domain.memberships import ends_at as membership_ends_at
 from shared.domain.program import Program
 from shared.domain.redeeming import release
-from shared.domain.tiers import reviewed
+from shared.domain.retaining import erased_on, warned_on
+from shared.domain.tiers import missing_at_review, reviewed
 
 
 class Settled(NamedTuple):
@@ -34,12 +40,17 @@ class _Change(NamedTuple):
 
 
 class Reminder(NamedTuple):
-    """On which day to tell a member that points end `days_ahead` days later, after `last_day`."""
+    """On which day to tell a member that points end `days_ahead` days later, after `last_day`.
+
+    Or that their tier will be reviewed on `last_day`, and that `points` are missing to keep it. Or that they will be
+    erased on `last_day`, with the `points` that they have.
+    """
 
     on: date
     days_ahead: int
     last_day: date
     points: int
+    about: Literal["points", "tier", "erasure"] = "points"
 
 
 def settle(account: Account, program: Program, now: datetime, entries_max: int | None = None) -> Settled:
@@ -66,6 +77,8 @@ def due_on(account: Account, program: Program, reminded_on: date) -> date | None
     days = [reminder.on for reminder in reminders(account, program) if reminder.on > reminded_on]
     if change is not None:
         days.append(local_day(change.at, program.time_zone))
+    if (last_day := erased_on(account, program)) is not None:
+        days.append(last_day)
     return min(days, default=None)
 
 
@@ -81,17 +94,39 @@ def reminded_through(account: Account, program: Program, reminded_on: date, toda
 def reminders_to_send(account: Account, program: Program, reminded_on: date, today: date) -> list[Reminder]:
     """The reminders that wait to be sent: of several for one lot the latest, none for a lot whose day has passed."""
     due = (one for one in reminders(account, program) if reminded_on < one.on <= today <= one.last_day)
-    return list({reminder.last_day: reminder for reminder in due}.values())
+    return list({(reminder.about, reminder.last_day): reminder for reminder in due}.values())
 
 
 def reminders(account: Account, program: Program) -> list[Reminder]:
-    """Every reminder that the account's lots call for, past ones included, the earliest first."""
-    return sorted(
+    """Every reminder that the account's lots and its tier call for, past ones included, the earliest first."""
+    ending = [
         Reminder(last_day - timedelta(days=ahead), ahead, last_day, points)
         for lot, points in account.lots.items()
         if (last_day := date_of(lot)) is not None
         for ahead in program.messages.reminder_days
-    )
+    ]
+    return sorted([*ending, *_tier_warnings(account, program), *_erasure_warnings(account, program)])
+
+
+def _erasure_warnings(account: Account, program: Program) -> list[Reminder]:
+    on, last_day = warned_on(account, program), erased_on(account, program)
+    if on is None or last_day is None:
+        return []
+    return [Reminder(on, (last_day - on).days, last_day, account.balance, "erasure")]
+
+
+def _tier_warnings(account: Account, program: Program) -> list[Reminder]:
+    """The warnings before a review that would be missed if nothing more came; none once enough is there."""
+    review_on = account.tier.review_on if account.tier else None
+    if review_on is None or not program.messages.tier_warning_days or not account.is_open:
+        return []
+    missing = missing_at_review(account, program.tiers)
+    if missing <= 0:
+        return []
+    return [
+        Reminder(review_on - timedelta(days=ahead), ahead, review_on, missing, "tier")
+        for ahead in program.messages.tier_warning_days
+    ]
 
 
 def _next_change(account: Account, program: Program) -> _Change | None:
@@ -115,6 +150,17 @@ def _next_change(account: Account, program: Program) -> _Change | None:
     if review_on is not None:
         starts_at = start_of_day(review_on, zone)
         changes.append(_Change(starts_at, 3, lambda now: _review(account, program, starts_at, now)))
+    membership = current_membership(account)
+    if membership is not None:
+        over_at = membership_ends_at(membership, program)
+        changes.append(_Change(over_at, 4, lambda now: end_membership(account, program, now)))
+    anniversary = next_anniversary(account, program)
+    if anniversary is not None:
+        at = start_of_day(anniversary, zone)
+        changes.append(_Change(at, 4, lambda now: celebrate_anniversary(account, program, anniversary, now)))
+    lapse_at = lapses_at(account, program)
+    if lapse_at is not None:
+        changes.append(_Change(lapse_at, 5, lambda now: unclaimed(account, program, lapse_at, now)))
     return min(changes, key=lambda change: change[:2], default=None)
 
 

@@ -18,9 +18,16 @@ def tier_for(tiers: Tiers, amount: int) -> Tier:
 
 
 def held_tier(account: Account, tiers: Tiers, day: date) -> Tier:
-    """The tier an account holds; if the program no longer has it, the one that the member qualifies for."""
+    """The tier an account holds: the one it has reached, or a paid membership's if that is higher.
+
+    If the program no longer has the tier that was reached, it is the one that the member qualifies for.
+    """
     rank = tiers.rank(account.standing().tier_id)
-    return tier_for(tiers, qualifying(account, tiers, day)) if rank is None else tiers.levels[rank]
+    reached = tier_for(tiers, qualifying(account, tiers, day)) if rank is None else tiers.levels[rank]
+    membership = account.membership
+    if membership is None or membership.state != "paid" or membership.tier_id is None:
+        return reached
+    return tiers.levels[max(tiers.levels.index(reached), tiers.rank(membership.tier_id) or 0)]
 
 
 def entered(tiers: Tiers, tier: Tier, day: date) -> Standing:
@@ -48,8 +55,7 @@ def reviewed(account: Account, tiers: Tiers) -> Standing:
     day = standing.review_on
     if day is None:
         raise AssertionError(f"no review is due for {account.member_id}")
-    missed_on = day - timedelta(days=tiers.grace_days) if standing.grace else day
-    counted = _counted(account, tiers, _period_start(tiers, missed_on - timedelta(days=1)), day - timedelta(days=1))
+    counted = _counted_at_review(standing, day, account, tiers)
     rank = tiers.rank(standing.tier_id)
     if rank is None:
         return _renewed(tiers, tier_for(tiers, counted), day, since=day)
@@ -59,6 +65,20 @@ def reviewed(account: Account, tiers: Tiers) -> Standing:
         return standing.model_copy(update={"review_on": day + timedelta(days=tiers.grace_days), "grace": True})
     lower = tiers.levels[rank - 1] if tiers.down == "one_step" else tier_for(tiers, counted)
     return _renewed(tiers, lower, day, since=day)
+
+
+def missing_at_review(account: Account, tiers: Tiers) -> int:
+    """What is missing to keep the tier at its next review, in the tiers' measure; 0 if nothing is, or none comes."""
+    standing = account.standing()
+    rank = tiers.rank(standing.tier_id)
+    if standing.review_on is None or rank is None:
+        return 0
+    return max(0, tiers.levels[rank].threshold - _counted_at_review(standing, standing.review_on, account, tiers))
+
+
+def _counted_at_review(standing: Standing, day: date, account: Account, tiers: Tiers) -> int:
+    missed_on = day - timedelta(days=tiers.grace_days) if standing.grace else day
+    return _counted(account, tiers, _period_start(tiers, missed_on - timedelta(days=1)), day - timedelta(days=1))
 
 
 def _renewed(tiers: Tiers, tier: Tier, day: date, since: date) -> Standing:

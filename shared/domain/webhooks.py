@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints
 
 from shared.domain.fields import Record, Text
-from shared.domain.messages import EVENT_TYPES, Event
+from shared.domain.events import ALL_TYPES, Event
 
 WEBHOOKS_MAX = 20
 OLD_SECRET_LIVES = timedelta(hours=24)
@@ -40,8 +40,8 @@ def _address(url: str) -> str:
 
 
 def _known_type(event_type: str) -> str:
-    if event_type not in EVENT_TYPES.values():
-        raise ValueError(f"must be one of {', '.join(EVENT_TYPES.values())}")
+    if event_type not in ALL_TYPES:
+        raise ValueError(f"must be one of {', '.join(ALL_TYPES)}")
     return event_type
 
 
@@ -49,7 +49,7 @@ Url = Annotated[
     str, StringConstraints(strict=True, max_length=2048, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_address)
 ]
 EventType = Annotated[str, AfterValidator(_known_type)]
-EventTypes = Annotated[tuple[EventType, ...], Field(max_length=len(EVENT_TYPES))]
+EventTypes = Annotated[tuple[EventType, ...], Field(max_length=len(ALL_TYPES))]
 
 
 class Webhook(Record):

@@ -13,8 +13,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import MappingProxyType
 
 from infra.cloud import assets
 
@@ -22,8 +24,16 @@ RUNS = 9
 RATIO_MAX = 1.3
 SECONDS_MAX = 30
 RUNTIME_CLIENT = "awslambdaric==4.2.2"
-_MACHINE = f"manylinux2014_{os.uname().machine}"
+MACHINE = f"manylinux2014_{os.uname().machine}"
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+EVERYDAY = ("account", "earn", "enroll", "redeem")
+"""The functions that somebody at a till waits for."""
 _NOTHING = "def handler(event, context): pass\n"
+_CLIENT = """\
+import boto3
+client = boto3.client("dynamodb")
+def handler(event, context): pass
+"""
 _BARE = """\
 import boto3
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
@@ -32,7 +42,7 @@ client = boto3.client("dynamodb")
 def handler(event, context): pass
 """
 _WITH_CLIENT = """\
-from {name} import handler
+from shared.start import handler
 from shared import dynamo
 dynamo.client()
 """
@@ -40,25 +50,35 @@ dynamo.client()
 
 def main() -> int:
     """Print milliseconds for each function; 1 if any is over RATIO_MAX times the bare one."""
+    nothing = "nothing"
+    took = measure(assets.function_names())
+    ratios = {name: milliseconds / took["bare"] for name, milliseconds in took.items() if name != nothing}
+    print(f"{nothing:<10}{took[nothing]:6.0f} ms; the others beyond that")
+    for name, ratio in ratios.items():
+        print(f"{name:<10}{took[name]:6.0f} ms   {ratio:.2f}")
+    highest = max(ratios[name] for name in assets.function_names())
+    print(f"the highest is {highest:.2f} times the bare one; {RATIO_MAX} is allowed")
+    return int(highest > RATIO_MAX)
+
+
+def measure(functions: Sequence[str] = EVERYDAY) -> dict[str, float]:
+    """Milliseconds of processor time of functions, and of what they are compared with, all beyond `nothing`."""
     python = assets.runtime_python()
     if python is None:
         sys.exit(f"Python {assets.RUNTIME} is needed: what another one takes says nothing about Lambda")
-    layer = assets.layer_folder(_MACHINE)
+    layer = assets.layer_folder(MACHINE)
     with tempfile.TemporaryDirectory() as temporary:
         bench = Bench(python, layer, Path(temporary))
-        bench.median(_NOTHING, None)  # fills the machine's file cache
-        nothing = bench.median(_NOTHING, None)
-        bare = bench.median(_BARE, None)
-        validating = bench.median(_BARE.replace("Resolver()", "Resolver(enable_validation=True)"), None)
-        print(f"{'nothing':<10}{nothing:6.0f} ms\n{'bare':<10}{bare:6.0f} ms   1.00")
-        print(f"{'validating':<10}{validating:6.0f} ms   {(validating - nothing) / (bare - nothing):.2f}")
-        ratios = []
-        for name in assets.function_names():
-            took = bench.median(_WITH_CLIENT.format(name=name), name)
-            ratios.append((took - nothing) / (bare - nothing))
-            print(f"{name:<10}{took:6.0f} ms   {ratios[-1]:.2f}")
-    print(f"the highest is {max(ratios):.2f} times the bare one, without what nothing takes; {RATIO_MAX} is allowed")
-    return int(max(ratios) > RATIO_MAX)
+        handlers: dict[str, tuple[str, str | None]] = {
+            "nothing": (_NOTHING, None),
+            "client": (_CLIENT, None),
+            "bare": (_BARE, None),
+            "validating": (_BARE.replace("Resolver()", "Resolver(enable_validation=True)"), None),
+            **{name: (_WITH_CLIENT, name) for name in functions},
+        }
+        took = bench.medians(handlers)
+    nothing = took.pop("nothing")
+    return {"nothing": nothing, **{name: milliseconds - nothing for name, milliseconds in took.items()}}
 
 
 class Bench:
@@ -70,20 +90,54 @@ class Bench:
         self._folder = folder
         self._client = folder / "client"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        command += ["--target", str(self._client), "--platform", _MACHINE, "--python-version", assets.RUNTIME]
+        command += ["--target", str(self._client), "--platform", MACHINE, "--python-version", assets.RUNTIME]
         subprocess.run([*command, "--only-binary=:all:", RUNTIME_CLIENT], check=True)
         subprocess.run([python, "-m", "compileall", "-q", str(self._client)], check=True)
 
-    def median(self, handler: str, function: str | None) -> float:
-        """Milliseconds of processor time until a handler is ready for work, in the middle of RUNS."""
+    def medians(self, handlers: Mapping[str, tuple[str, str | None]]) -> dict[str, float]:
+        """Milliseconds of processor time until each handler is ready for work, in the middle of RUNS.
+
+        They take turns, so that a machine which is busy for a while slows all of them alike.
+        """
+        tasks = {name: (self.task(handler, function), function) for name, (handler, function) in handlers.items()}
+        rounds = [{name: self._start(*task) for name, task in tasks.items()} for _ in range(RUNS + 1)]
+        # The first round fills the machine's file cache.
+        return {name: statistics.median(each[name] for each in rounds[1:]) for name in tasks}
+
+    def task(self, handler: str, function: str | None) -> Path:
+        """A folder with `measured.handler`, compiled."""
         task = self._folder / f"task-{function}-{hash(handler)}"
         task.mkdir(exist_ok=True)
         (task / "measured.py").write_text(handler)
         subprocess.run([self._python, "-m", "compileall", "-q", str(task)], check=True)
-        code = [str(assets.function_folder(function))] if function else []
-        return statistics.median(self._start(task, code) for _ in range(RUNS))
+        return task
 
-    def _start(self, task: Path, code: list[str]) -> float:
+    def spawn(
+        self, task: Path, function: str | None, port: int, settings: Mapping[str, str] = _NO_SETTINGS
+    ) -> "subprocess.Popen[bytes]":
+        """The runtime client, which asks the runtime API on a port of loopback for a task's work."""
+        code = [str(assets.function_folder(function))] if function else []
+        environment = {
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+            "AWS_LAMBDA_FUNCTION_NAME": "bench",
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "_HANDLER": "measured.handler",
+            "LAMBDA_TASK_ROOT": str(task),
+            "POWERTOOLS_SERVICE_NAME": "loyalty",
+            "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
+            "PYDANTIC_DISABLE_PLUGINS": "__all__",
+            "FUNCTION": str(function),
+            "PYTHONPATH": os.pathsep.join([*code, str(self._layer / "python"), str(self._client)]),
+            **settings,
+        }
+        command = [self._python, "-m", "awslambdaric", "measured.handler"]
+        return subprocess.Popen(command, cwd=task, env=environment, stdout=subprocess.DEVNULL)
+
+    def _start(self, task: Path, function: str | None) -> float:
         asked, failures = threading.Event(), list[str]()
 
         class Api(BaseHTTPRequestHandler):
@@ -100,21 +154,7 @@ class Bench:
 
         server = HTTPServer(("127.0.0.1", 0), Api)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        environment = {
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}",
-            "AWS_LAMBDA_FUNCTION_NAME": "bench",
-            "AWS_LAMBDA_FUNCTION_VERSION": "1",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "bench",
-            "AWS_SECRET_ACCESS_KEY": "bench",
-            "_HANDLER": "measured.handler",
-            "LAMBDA_TASK_ROOT": str(task),
-            "POWERTOOLS_SERVICE_NAME": "loyalty",
-            "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
-            "PYTHONPATH": os.pathsep.join([*code, str(self._layer / "python"), str(self._client)]),
-        }
-        process = subprocess.Popen([self._python, "-m", "awslambdaric", "measured.handler"], cwd=task, env=environment)
+        process = self.spawn(task, function, server.server_port)
         try:
             if not asked.wait(SECONDS_MAX) or failures:
                 raise RuntimeError(f"the runtime client did not ask for work: {failures}")

@@ -12,11 +12,13 @@ from math import ceil, floor
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from shared.domain.program import CalendarDate, Earning, Inactivity, Program, Term
+from shared.domain.program import Earning, Program
+from shared.domain.terms.expiring import CalendarDate, Inactivity, Term
 
 DAY = timedelta(days=1)
 
-State = Literal["pending", "available", "held", "captured", "expired", "taken_back", "settled", "forfeited"]
+State = Literal["pending", "waiting", "available", "held", "captured", "expired", "taken_back", "settled", "forfeited"]
+"""`waiting` is for somebody's word, `pending` for a day."""
 
 
 class RefusedError(Exception):
@@ -30,6 +32,8 @@ class Point:
     last_day: date | None
     available_on: date | None = None
     redemption: str | None = None
+    cause: str | None = None
+    """What they are waiting for."""
 
 
 @dataclass
@@ -81,7 +85,7 @@ class Member:
     grace: bool = False
     debt: int = 0
     earned: int = 0
-    status: Literal["active", "merged", "erased"] = "active"
+    status: Literal["active", "provisional", "merged", "erased", "lapsed"] = "active"
 
 
 @dataclass
@@ -148,11 +152,7 @@ class Clerk:
             raise RefusedError("refund_exceeds_order")
         takes = self._worth(sale, left) - self._worth(sale, left - amount)
         sale.refunded += amount
-        pending = [
-            point
-            for point in self._of(sale.owner, "pending")
-            if (point.available_on, point.last_day) == (sale.available_on, sale.last_day)
-        ]
+        pending = self._still_to_come(order)
         own = [point for point in self._available(sale.owner) if point.last_day == sale.last_day]
         others = [point for point in self._available(sale.owner) if point.last_day != sale.last_day]
         taken = [*pending, *own, *others][:takes]
@@ -226,7 +226,7 @@ class Clerk:
         for redemption in self.reserved(name):
             self.cancel(redemption)
         for point in self.points:
-            if point.owner == name and point.state in ("available", "pending"):
+            if point.owner == name and point.state in ("available", "pending", "waiting"):
                 point.state = "forfeited"
         self.members[name].debt = 0
         self.members[name].status = "erased"
@@ -283,7 +283,7 @@ class Clerk:
         member = self.members[name]
         mine = [point for point in self.points if point.owner == name]
         if member.status != "active":
-            kept = [point for point in mine if point.state in ("available", "pending", "held")]
+            kept = [point for point in mine if point.state in ("available", "pending", "waiting", "held")]
             return {"status": member.status, "left": len(kept), "debt": member.debt}
         return {
             "status": member.status,
@@ -319,6 +319,15 @@ class Clerk:
 
     def _in(self, redemption: str, state: State) -> list[Point]:
         return [point for point in self.points if (point.redemption, point.state) == (redemption, state)]
+
+    def _still_to_come(self, order: str) -> list[Point]:
+        """An order's points, or others of the same days, that cannot be spent yet."""
+        sale = self.sales[order]
+        return [
+            point
+            for point in self._of(sale.owner, "pending")
+            if (point.available_on, point.last_day) == (sale.available_on, sale.last_day)
+        ]
 
     def _available(self, name: str) -> list[Point]:
         """Oldest first, points that never expire last."""
@@ -361,14 +370,14 @@ class Clerk:
     def _deadline(self, begins: date) -> date | None:
         policy = self.program.expiry
         if isinstance(policy, Inactivity):
-            return _months_later(begins, policy.months)
+            return months_later(begins, policy.months)
         if isinstance(policy, CalendarDate):
             day = begins + policy.minimum_days * DAY
             while not _falls_on(day, policy.month, policy.day):
                 day += DAY
             return day
         if isinstance(policy, Term):
-            day = _months_later(begins, policy.months) if policy.months else begins + (policy.days or 0) * DAY
+            day = months_later(begins, policy.months) if policy.months else begins + (policy.days or 0) * DAY
             last_months = {
                 "day": (),
                 "month": range(1, 13),
@@ -383,7 +392,7 @@ class Clerk:
 
     def _stay_active(self, name: str, day: date) -> None:
         if isinstance(self.program.expiry, Inactivity):
-            deadline = _months_later(day, self.program.expiry.months)
+            deadline = months_later(day, self.program.expiry.months)
             for point in self._available(name):
                 if point.last_day is not None and point.last_day < deadline:
                     point.last_day = deadline
@@ -435,7 +444,7 @@ class Clerk:
     def _a_day_begins(self) -> None:
         for name, member in self.members.items():
             self._arrive(name, [one for one in self._of(name, "pending") if one.available_on == self.today])
-            if member.status == "active" and member.review_on == self.today:
+            if member.status in ("active", "provisional") and member.review_on == self.today:
                 self._review(name)
         for point in self.points:
             if point.state == "available" and point.last_day is not None and point.last_day < self.today:
@@ -482,7 +491,7 @@ class Clerk:
             return None
         if self.program.tiers.period == "calendar_year":
             return date(self.today.year + years, 1, 1)
-        return _months_later(self.today, 12)
+        return months_later(self.today, 12)
 
 
 def _end(point: Point) -> date:
@@ -505,7 +514,7 @@ def _month(day: date) -> int:
     return day.year * 12 + day.month
 
 
-def _months_later(day: date, months: int) -> date:
+def months_later(day: date, months: int) -> date:
     """Turn `months` pages; where the page has no such day, its last one."""
     page = day.replace(day=1)
     for _ in range(months):

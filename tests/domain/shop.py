@@ -1,19 +1,39 @@
 """A shop to play out examples in: it has a clock, and does as the functions do; look, ask the rule, book."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from shared.domain import moving, redeeming
-from shared.domain.account import Account, Entry
-from shared.domain.earning import Line, Occasion, Order, earn_action, earn_order, order_earnings, refund_order
+from shared.domain import (
+    approving,
+    celebrating,
+    consenting,
+    credit,
+    freezing,
+    giving,
+    memberships,
+    moving,
+    pooling,
+    redeeming,
+    referring,
+)
+from shared.domain.account import Account, Entry, Referred, Traits
+from shared.domain.calendar import month_of
+from shared.domain.campaigns import budget_name, budget_total
+from shared.domain.challenges import action_deed, with_challenges
+from shared.domain.earning import Line, Occasion, Order, earn_action, order_earnings, refund_order
 from shared.domain.enrolling import enroll
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
+from shared.domain.ordering import credited
+from shared.domain.partnering import deposit_points, funding_name, month_name, require_partner
 from shared.domain.program import Program
 from shared.domain.redeeming import MoneyRequest, RewardRequest
+from shared.domain.reviewing import Decision, Verdict
+from shared.domain.segments import change_traits
 from shared.domain.settling import settle
+from shared.domain.sides import pool_account_of, wallet_of
 
 NEW_YORK = "America/New_York"
 BERLIN = "Europe/Berlin"
@@ -80,8 +100,11 @@ class Shop:
         self.audited = audited
         self.ledgers: dict[str, list[Entry]] = {}
         self.refunded: dict[str, int] = {}
+        self.budgets: dict[str, int] = {}
+        self.deposits: dict[str, int] = {}
         self._accounts: dict[str, Account] = {}
         self._earned: dict[str, Entry] = {}
+        self._credited: dict[str, Entry] = {}
         self._captured: dict[str, Entry] = {}
 
     @property
@@ -116,6 +139,51 @@ class Shop:
         self.ledgers[member] = []
         return self._booked(enroll(member, self.program, now=self.now, actor="till", fingerprint=""))
 
+    def bring(self, advocate: str, friend: str, state: Literal["open", "in_review"] = "open") -> Entry:
+        """Enroll a friend with an advocate's code."""
+        referred = Referred(advocate=advocate, state=state)
+        entry = enroll(friend, self.program, now=self.now, actor="till", fingerprint="", referred=referred)
+        self._accounts[friend], self.ledgers[friend] = Account(member_id=friend), []
+        self._booked(entry)
+        self.book(referring.on_joining(self._accounts[friend], self.program, now=self.now, actor="till"))
+        return entry
+
+    def follow_friend(self, advocate: str, friend: str) -> list[Entry]:
+        """What a friend's entries mean for the advocate and, once an order came back, for both; once each."""
+        terms, referred = self.program.referrals, self.look(friend).referred
+        assert terms is not None
+        assert referred is not None
+        done = []
+        if referred.state == "rewarded" and not self._rewards(advocate, friend, "referral"):
+            account, order = self.look(advocate), self._earned[referred.order_id or ""]
+            done.append(self._booked(referring.advocate_reward(account, self.program, terms, friend, order, self.now)))
+        for member in (advocate, friend) if referred.state == "reversed" else ():
+            paid = self._rewards(member, friend, "referral")
+            if paid and not self._rewards(member, friend, "referral_reversal"):
+                done.append(self._booked(referring.reversal(self.look(member), self.program, paid[0], self.now)))
+        return done
+
+    def review_friend(self, friend: str, *, is_approved: bool) -> list[Entry]:
+        entries = referring.reviewed(
+            self.look(friend), self.program, is_approved=is_approved, now=self.now, actor="olga"
+        )
+        self.book(entries)
+        return entries
+
+    def open_provisional(self, member: str) -> Entry:
+        """Somebody known by an identifier alone."""
+        entry = consenting.open_provisional(member, self.program, now=self.now, actor="till", fingerprint="")
+        self._accounts[member], self.ledgers[member] = Account(member_id=member), []
+        return self._booked(entry)
+
+    def consent(self, member: str) -> Entry:
+        return self._booked(
+            consenting.confirm(self.look(member), self.program, now=self.now, actor="app", fingerprint="")
+        )
+
+    def _rewards(self, member: str, friend: str, type_: str) -> list[Entry]:
+        return [entry for entry in self.ledgers[member] if entry.type == type_ and entry.source["friend"] == friend]
+
     def order(self, order_id: str, total: int, placed_at: datetime | None = None, **details: Any) -> Order:
         lines = tuple(Line(**line) for line in details.pop("lines", ()))
         return Order(
@@ -130,14 +198,20 @@ class Shop:
     def buy(self, member: str, order_id: str, total: int, placed_at: datetime | None = None, **details: Any) -> Entry:
         order = self.order(order_id, total, placed_at, **details)
         account = self.look(member)
-        entry = earn_order(account, self.program, order, now=self.now, actor="till", fingerprint="")
+        caps = self._left_of_budgets()
+        entries = credited(account, self.program, order, now=self.now, actor="till", fingerprint="", caps=caps)
+        entry = entries[0]
+        self.budgets |= {name: left - entry.budgets.get(name, 0) for name, left in caps.items()}
         self._earned[order_id] = entry
-        return self._booked(entry)
+        self.book(entries)
+        return entry
 
     def act(self, member: str, action: str, occurred_at: datetime | None = None) -> Entry:
         account = self.look(member)
         occasion = Occasion(action=action, reference="r", occurred_at=occurred_at or self.now)
-        return self._booked(earn_action(account, self.program, occasion, now=self.now, actor="till", fingerprint=""))
+        entry = earn_action(account, self.program, occasion, now=self.now, actor="till", fingerprint="")
+        self.book(with_challenges(account, self.program, entry, action_deed(self.program, occasion, entry)))
+        return entry
 
     def refund(self, member: str, order_id: str, amount: int) -> Entry:
         before = self.refunded.get(order_id, 0)
@@ -154,7 +228,16 @@ class Shop:
             fingerprint="",
         )
         self.refunded[order_id] = before + amount
-        return self._booked(entry)
+        for name, points in entry.budgets.items():
+            self.budgets[name] -= points
+        return self._booked(referring.with_reversal(self._accounts[member], entry, self._earned[order_id]))
+
+    def pay_in(self, partner_id: str, amount: int) -> int:
+        """A partner's deposit, and the points that it pays for."""
+        name, points = funding_name(partner_id), deposit_points(require_partner(self.program, partner_id), amount)
+        self.deposits[name] = self.deposits.get(name, 0) + points
+        self.budgets[name] = self.budgets.get(name, 0) + points
+        return points
 
     def reserve(self, member: str, redemption_id: str, what: int | str, order_total: int = 1_000_000) -> Entry:
         """Reserve a reward, by its id, or so many points as money."""
@@ -230,10 +313,163 @@ class Shop:
             )
         )
 
+    def pay_membership(self, member: str, plan_id: str, amount: int = 1200) -> Entry:
+        payment = memberships.Payment(
+            plan_id=plan_id, reference="paid", amount=amount, currency="USD", paid_at=self.now
+        )
+        account = self.look(member)
+        return self._booked(memberships.pay(account, self.program, payment, now=self.now, actor="till", fingerprint=""))
+
+    def cancel_membership(self, member: str) -> Entry:
+        account = self.look(member)
+        return self._booked(
+            memberships.cancel(account, self.program, "cancelled", now=self.now, actor="till", fingerprint="")
+        )
+
+    def decide(self, member: str, earned: Entry, decision: Decision) -> Entry:
+        """Approve or reject an action whose points wait."""
+        step = approving.approve_action if decision == "approved" else approving.reject_action
+        return self._booked(step(self.look(member), self.program, earned, Verdict(decision, "olga", self.now)))
+
+    def freeze(self, member: str, step: Literal["freeze", "unfreeze"] = "freeze") -> Entry:
+        turn = freezing.freeze if step == "freeze" else freezing.unfreeze
+        account = self.look(member)
+        cause = {"reason": "a doubt", "reference": f"case-{account.sequence}"}
+        return self._booked(turn(account, self.program, **cause, now=self.now, actor="olga", fingerprint=""))
+
+    def birthday(self, member: str, known_since: datetime, day: date | None = None) -> Entry | None:
+        """Celebrate a birthday, today's if no other; None: it does not pay."""
+        account, birthday = self.look(member), celebrating.Occurrence(day or self.today, known_since)
+        if not celebrating.birthday_pays(account, self.program, birthday):
+            return None
+        return self._booked(celebrating.celebrate_birthday(account, self.program, birthday, now=self.now))
+
+    def note(self, member: str, traits: Traits) -> Entry:
+        """Give a member other traits."""
+        account = self.look(member)
+        reference = f"note-{account.sequence}"
+        return self._booked(
+            change_traits(account, self.program, traits, reference=reference, now=self.now, actor="till")
+        )
+
+    def _left_of_budgets(self) -> dict[str, int]:
+        names = [budget_name(campaign) for campaign in self.program.campaigns if campaign.budget]
+        partners = self.program.partners
+        names += [month_name(one.partner_id, month_of(self.today)) for one in partners if one.limits.points_per_month]
+        totals = {name: budget_total(self.program, name) or 0 for name in names}
+        totals |= {funding_name(one.partner_id): 0 for one in partners if one.funding == "prepaid"}
+        return {**totals, **{name: left for name, left in self.budgets.items() if name in totals}}
+
+    def wallet(self, member: str) -> Account:
+        """A member's store credit as of now; what time has done is booked."""
+        return self._side(wallet_of(member))
+
+    def cash_back(self, member: str, order_id: str, total: int) -> list[Entry]:
+        """What an order earns in money; the points are another matter."""
+        entries = credit.earn_credit(
+            self.wallet(member), self.program, self.order(order_id, total), now=self.now, actor="till"
+        )
+        self.book(entries)
+        if entries:
+            self._credited[order_id] = entries[-1]
+        return entries
+
+    def refund_with_credit(self, member: str, order_id: str, amount: int) -> None:
+        """Refund an order that earned points and money."""
+        refund = self.refund(member, order_id, amount)
+        if order_id in self._credited:
+            earned = self._credited[order_id]
+            self._booked(credit.take_back_credit(self.wallet(member), self.program, earned, refund, amount=amount))
+
+    def pay_out(self, member: str, amount: int) -> Entry:
+        payout = credit.Payout(amount=amount, currency="USD", reference="p")
+        return self._booked(
+            credit.pay_out(
+                self.wallet(member), self.program, payout, payout_id="p", now=self.now, actor="till", fingerprint=""
+            )
+        )
+
+    def spend_credit(self, member: str, redemption_id: str, amount: int) -> None:
+        """Spend store credit on an order, at once."""
+        request = redeeming.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
+        reserved = redeeming.reserve(
+            self.wallet(member),
+            credit.credit_program(self.program),
+            request,
+            redemption_id=redemption_id,
+            now=self.now,
+            actor="till",
+            fingerprint="",
+        )
+        self._booked(reserved)
+        wallet = self.wallet(member)
+        self._booked(redeeming.capture(wallet, self.program, redemption_id, now=self.now, actor="till"))
+
+    def pool(self, pool_id: str) -> Account:
+        """A pool as of now; what time has done is booked."""
+        return self._side(pool_account_of(pool_id))
+
+    def join_pool(self, member: str, pool_id: str) -> None:
+        self.book(
+            pooling.join(
+                self.look(member),
+                self.pool(pool_id),
+                self.program,
+                change_id="c",
+                is_new=True,
+                now=self.now,
+                actor="till",
+                fingerprint="",
+            )
+        )
+
+    def leave_pool(self, member: str) -> None:
+        account = self.look(member)
+        pool = self.pool(account.pool_id or "")
+        self.book(pooling.leave(account, pool, self.program, change_id="c", now=self.now, actor="till"))
+
+    def in_pools(self, decide: Callable[[Sequence[Account]], Sequence[Entry]], *members: str) -> list[Entry]:
+        """Book what is decided about members, with what it takes from their pools and what they put in."""
+        own = [self.look(member) for member in members]
+        pools = [self._side(name) for name in pooling.pools_of(own)]
+        together = pooling.through_pools(lambda accounts, *_: decide(accounts))
+        entries = list(together([*own, *pools], (), self.program, self.now))
+        self.book(entries)
+        return entries
+
+    def offer_gift(self, giver: str, receiver: str, points: int, gift_id: str) -> Entry:
+        return self._booked(
+            giving.offer(
+                self.look(giver),
+                self.program,
+                points,
+                to=receiver,
+                gift_id=gift_id,
+                now=self.now,
+                actor="app",
+                fingerprint="",
+            )
+        )
+
+    def accept_gift(self, giver: str, receiver: str, gift_id: str) -> moving.Moved:
+        moved = giving.accept(self.look(receiver), self.look(giver), self.program, gift_id, now=self.now, actor="app")
+        self.book(moved)
+        return moved
+
+    def return_gift(self, giver: str, receiver: str, gift_id: str) -> Entry:
+        return self._booked(
+            giving.give_back(self.look(giver), self.program, gift_id, to=receiver, now=self.now, actor="app")
+        )
+
     def erase(self, member: str) -> list[Entry]:
         entries = moving.erase(self.look(member), self.program, now=self.now, actor="olga")
         self.book(entries)
         return entries
+
+    def _side(self, account_id: str) -> Account:
+        if account_id not in self._accounts:
+            self._accounts[account_id], self.ledgers[account_id] = Account(member_id=account_id), []
+        return self.look(account_id)
 
     def _booked(self, entry: Entry) -> Entry:
         self.book([entry])

@@ -76,21 +76,21 @@ def test_who_says_nothing_has_consented_to_nothing() -> None:
 
 def test_a_change_leaves_alone_what_it_does_not_name_and_null_removes() -> None:
     member = join(email="ada@example.com", card_number="C-1", name="Ada", birthday="12-10")
-    after = changed(member, Change.model_validate({"email": "Ada@new.example", "birthday": None}), "US")
+    after = changed(member, Change.model_validate({"email": "Ada@new.example", "birthday": None}), "US", NOW)
     assert (after.email, after.birthday, after.name, after.card_number) == ("ada@new.example", None, "Ada", "C-1")
     assert after.member_id == "ada"
 
 
 def test_consent_set_to_null_is_withdrawn() -> None:
     member = join(card_number="C-1", consent={"terms_version": "1", "marketing": {"email": True}})
-    after = changed(member, Change.model_validate({"consent": None}), "US")
+    after = changed(member, Change.model_validate({"consent": None}), "US", NOW)
     assert not after.consent.marketing.email
 
 
 def test_a_member_keeps_at_least_one_identifier() -> None:
     member = join(card_number="C-1")
     with pytest.raises(InvalidRequestError):
-        changed(member, Change.model_validate({"card_number": None}), "US")
+        changed(member, Change.model_validate({"card_number": None}), "US", NOW)
 
 
 def test_of_an_erased_member_nothing_personal_is_left() -> None:

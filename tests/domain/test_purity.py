@@ -11,7 +11,7 @@ import shared.domain
 
 FOLDER = Path(shared.domain.__file__).parent
 MODULES = sorted(FOLDER.glob("*.py"))
-LIBRARIES = {"pydantic", "iso4217", "email_validator", "phonenumbers"}
+LIBRARIES = {"jinja2", "pydantic", "iso4217", "email_validator", "phonenumbers"}
 REACHES_OUT = {"os", "io", "pathlib", "socket", "ssl", "http", "urllib.request", "subprocess", "threading", "logging"}
 CHANCE = {"time", "random", "uuid"}
 CLOCKS = {"now", "utcnow", "today"}

@@ -16,7 +16,16 @@ from shared.domain.errors import (
     RewardNotFoundError,
     RewardUnavailableError,
 )
-from shared.domain.redeeming import MoneyRequest, RewardRequest, Spending, nearest_reward, price, state_of, voucher_code
+from shared.domain.redeeming import (
+    CreditRequest,
+    MoneyRequest,
+    RewardRequest,
+    Spending,
+    nearest_reward,
+    price,
+    state_of,
+    voucher_code,
+)
 
 from .shop import SECOND, Shop, a_program, at
 
@@ -358,7 +367,7 @@ def test_no_fraction_of_a_cent_is_ever_gained_or_lost(points: int, per: int, amo
 
 
 def test_a_request_is_for_a_reward_if_it_names_one_and_else_for_money() -> None:
-    spending: TypeAdapter[RewardRequest | MoneyRequest] = TypeAdapter(Spending)
+    spending: TypeAdapter[RewardRequest | MoneyRequest | CreditRequest] = TypeAdapter(Spending)
     assert isinstance(spending.validate_python({"reward_id": "tea"}), RewardRequest)
     assert isinstance(spending.validate_python({"points": 5, "order_total": 100, "currency": "USD"}), MoneyRequest)
 

@@ -29,7 +29,12 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="session")
 def world(provider: Provider) -> Iterator[Deployed]:
     """The deployed stack, with the holds prepared that have to run out."""
-    context = {"issuer": provider.url, "audiences": AUDIENCE, "allowed_origins": ORIGIN}
+    context = {
+        "issuer": provider.url,
+        "audiences": AUDIENCE,
+        "allowed_origins": ORIGIN,
+        "webhook_targets": "anywhere",
+    }
     with deployed(context) as deployment, Deployed(deployment, provider) as world:
         prepare(world)
         world.note_runs()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.issuer import new_key
+from tests.e2e.issuer import Provider, new_key
 from tests.e2e.world import Deployed
 from tests.infra.cloud.stories import MEMBER, OPERATOR, STOREFRONT, enrolled
 
@@ -20,8 +20,8 @@ BAD: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_a_bad_token_opens_nothing(world: Deployed, what: str) -> None:
-    token = world.provider.token(STOREFRONT, **BAD[what])
+def test_a_bad_token_opens_nothing(world: Deployed, provider: Provider, what: str) -> None:
+    token = provider.token(STOREFRONT, **BAD[what])
     assert world.call("GET", "/v1/rewards", token=token).status == 401
 
 
@@ -38,9 +38,9 @@ def test_any_one_of_the_scopes_will_do(world: Deployed) -> None:
         assert world.call("GET", "/v1/rewards", scope=scope).status == 200
 
 
-def test_a_member_reaches_their_own_account_and_no_other(world: Deployed) -> None:
+def test_a_member_reaches_their_own_account_and_no_other(world: Deployed, provider: Provider) -> None:
     own, other = enrolled(world), enrolled(world)
-    token = world.provider.token(MEMBER, member_id=own)
+    token = provider.token(MEMBER, member_id=own)
     assert world.call("GET", "/v1/members/me/account", token=token).body["member_id"] == own
     assert world.call("GET", f"/v1/members/{own}/account", token=token).status == 200
     refused = world.call("GET", f"/v1/members/{other}/account", token=token)

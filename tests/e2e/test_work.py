@@ -19,12 +19,18 @@ def test_a_member_who_joins_is_written_to_and_the_bus_hears_of_it(world: Deploye
     assert (event["source"], event["detail-type"], event["detail"]["sequence"]) == ("loyalty", "member.enrolled", 1)
 
 
-def test_a_ledger_entry_that_cannot_be_read_keeps_nobody_else_from_being_told(world: Deployed) -> None:
+def test_a_ledger_entry_that_cannot_be_read_ends_alone_in_the_dead_letters_while_the_others_pass(
+    world: Deployed,
+) -> None:
+    addresses = [f"{uuid4().hex}@example.com" for _ in range(2)]
     poison = {"pk": {"S": f"POISON#{uuid4().hex}"}, "sk": {"S": "X"}, "type": {"S": "earn"}, "body": {"S": "{"}}
+    enrolled(world, email=addresses[0])
     world.put_item(poison)
-    address = f"{uuid4().hex}@example.com"
-    enrolled(world, email=address)
-    eventually(lambda: world.mails_to(address) == 1)
+    enrolled(world, email=addresses[1])
+    eventually(lambda: [world.mails_to(address) for address in addresses] == [1, 1])
+    letters = _reading(world, world.resource("StreamDeadLetters"))
+    batches = eventually(lambda: [one for one in _set_aside(world, letters()) if poison in one])
+    assert batches == [[poison]]
 
 
 def test_the_schedule_books_what_has_expired(world: Deployed) -> None:
@@ -49,6 +55,21 @@ def test_a_message_that_cannot_be_worked_ends_in_the_dead_letters_while_the_othe
     letters = _reading(world, world.resource("ExpiryDeadLetters"))
     eventually(lambda: poison in letters())
     assert good not in letters()
+
+
+def _set_aside(world: Deployed, letters: list[Any]) -> list[list[Any]]:
+    """The items of the stream that letters speak of: they say no more than where to find them."""
+    streams, items = world.deployment.client("dynamodbstreams"), list[list[Any]]()
+    for batch in (letter["DDBStreamBatchInfo"] for letter in letters):
+        iterator = streams.get_shard_iterator(
+            StreamArn=batch["streamArn"],
+            ShardId=batch["shardId"],
+            ShardIteratorType="AT_SEQUENCE_NUMBER",
+            SequenceNumber=batch["startSequenceNumber"],
+        )["ShardIterator"]
+        records = streams.get_records(ShardIterator=iterator, Limit=batch["batchSize"])["Records"]
+        items.append([record["dynamodb"]["NewImage"] for record in records])
+    return items
 
 
 def _member_with_expired_points(world: Deployed) -> str:

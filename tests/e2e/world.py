@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from zlib import crc32
 
 import httpx
@@ -15,8 +15,7 @@ from infra.cloud import needs
 from infra.cloud.data import DUE_SHARDS
 from infra.deploy_local import ACCOUNT, Deployment
 from infra.local.environment import REGION
-from tests.e2e.issuer import Provider
-from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, enrolled, hold
+from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, hold, pooled
 
 ANSWER_SECONDS_MAX = 20
 WAIT_SECONDS_MAX = 60
@@ -27,14 +26,21 @@ RUN_DAYS_AGO = 45
 HOLDERS = ("earn", "enroll", "expire")
 
 
+class Issuer(Protocol):
+    """Whoever signs the tokens that the deployed API takes."""
+
+    def token(self, *scopes: str) -> str:
+        """A token with these scopes."""
+
+
 class Deployed:
     """A deployed stack as a world for stories. Its clock is everybody's."""
 
     moves_time = False
 
-    def __init__(self, deployment: Deployment, provider: Provider) -> None:
+    def __init__(self, deployment: Deployment, issuer: Issuer) -> None:
         self.deployment = deployment
-        self.provider = provider
+        self._issuer = issuer
         self._http = httpx.Client(base_url=deployment.url, timeout=ANSWER_SECONDS_MAX)
         self._lambda = deployment.client("lambda")
         self._database = deployment.client("dynamodb")
@@ -61,7 +67,7 @@ class Deployed:
     ) -> Reply:
         given = dict(headers or {})
         if token or scope:
-            given["Authorization"] = f"Bearer {token or self.provider.token(scope or '')}"
+            given["Authorization"] = f"Bearer {token or self._issuer.token(scope or '')}"
         answer = self._http.request(method, path, json=body, headers=given)
         return Reply(answer.status_code, answer.headers, answer.json() if answer.content else None)
 
@@ -102,7 +108,7 @@ class Deployed:
         for _ in range(ENROLLED_MAX):
             if not wanted:
                 break
-            member_id = enrolled(self)
+            member_id = pooled(self)
             function = wanted.pop(crc32(member_id.encode()) % DUE_SHARDS, None)
             if function:
                 hold(self, member_id)
@@ -112,6 +118,9 @@ class Deployed:
     def member_with_lapsed_hold(self, function: str) -> str:
         time.sleep(max(0, self._lapsed_at - time.monotonic()))
         return self._holders[function]
+
+    def await_mail(self, address: str) -> None:
+        eventually(lambda: self.mails_to(address))
 
     @contextmanager
     def refusing_mail(self) -> Iterator[None]:

@@ -23,6 +23,8 @@ ENVIRONMENT = {
     "IDENTITY_KEY": "00" * 32,
     "DUE_SHARDS": "2",
     "WEBHOOK_TARGETS": "public",
+    "PUBLIC_URL": "https://loyalty.example",
+    "MESSAGES": "send",
     "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
     "POWERTOOLS_SERVICE_NAME": "loyalty",
     "POWERTOOLS_METRICS_DISABLED": "true",

@@ -12,18 +12,52 @@ from urllib.parse import urlencode
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from functions import account, earn, enroll, program, redeem, webhooks
+from functions import (
+    account,
+    agents,
+    campaigns,
+    consent,
+    earn,
+    enroll,
+    memberships,
+    operators,
+    partners,
+    preferences,
+    program,
+    redeem,
+    referrals,
+    share,
+    wallet,
+    webhooks,
+)
 from shared import clock, settings, store
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
 
 ROUTES: tuple[tuple[str, ModuleType], ...] = (
     ("/v1/webhooks", webhooks),
+    ("/preferences", preferences),
+    ("/v1/unsubscribe", preferences),
+    ("/v1/messages", preferences),
+    ("/v1/campaigns", campaigns),
+    ("/v1/partners", partners),
+    ("/v1/ucp", agents),
+    ("/credit", wallet),
+    ("/membership", memberships),
+    ("/v1/pools", share),
+    ("/gifts", share),
     ("/redemptions", redeem),
     ("/v1/earn/quote", earn),
+    ("/v1/earn", consent),
+    ("/consent", consent),
+    ("/referrals", referrals),
     ("/earn", earn),
     ("/refunds", earn),
-    ("/adjustments", earn),
+    ("/adjustments", operators),
+    ("/freeze", operators),
+    ("/unfreeze", operators),
+    ("/v1/reviews", operators),
+    ("/v1/audit", operators),
     ("/transfers", earn),
     ("/account", account),
     ("/entries", account),
@@ -34,6 +68,7 @@ ROUTES: tuple[tuple[str, ModuleType], ...] = (
 REGION = "us-east-1"
 START = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
+PARTNER = "loyalty/partner"
 PAGES_MAX = 50
 PROBLEM = {"type", "title", "status", "detail", "code"}
 
@@ -83,6 +118,7 @@ class Shop:
         *,
         scope: str | None = STOREFRONT,
         member_id: str | None = None,
+        partner_id: str | None = None,
         caller: str = "till-7",
         headers: Mapping[str, str | None] | None = None,
         text: str | None = None,
@@ -94,6 +130,8 @@ class Shop:
         claims = {"scope": scope, "client_id": "till-app", "sub": caller}
         if member_id:
             claims["member_id"] = member_id
+        if partner_id:
+            claims |= {"partner_id": partner_id, "scope": PARTNER}
         if body is not None:
             text = json.dumps(body)
         sent = {"content-type": "application/json", **{name.lower(): text for name, text in (headers or {}).items()}}
@@ -220,9 +258,10 @@ class Shop:
 
     def change_program(self, **sections: Any) -> int:
         """Lay changes over the sections of the program; its new version."""
-        text = self.get("/v1/program").body
+        text = self.get("/v1/program/whole", scope=OPERATOR).body
         for name, change in sections.items():
-            text[name] = {**text[name], **change} if isinstance(change, dict) and name != "expiry" else change
+            merges = isinstance(change, dict) and name != "expiry"
+            text[name] = {**(text.get(name) or {}), **change} if merges else change
         reply = self.replace_program(text, text["version"])
         assert reply.status == 200, reply.body
         return int(reply.body["version"])

@@ -37,6 +37,9 @@ def test_an_account_shows_everything_the_member_has(shop: Shop) -> None:
         "expiring": [{"on": "2027-11-30", "points": 140}],
         "next_reward": {"reward_id": "free-coffee", "name": "Free coffee", "missing": 10},
         "badges": [],
+        "challenges": [],
+        "membership": None,
+        "pool": None,
         "as_of": "2026-11-20T18:03:00Z",
     }
 

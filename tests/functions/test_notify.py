@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from functions import notify
-from shared import dynamo, keys, settings, store, webhooks
-from shared.domain.messages import Event, Message
+from shared import dynamo, keys, settings, webhooks
+from shared import outbox as outboxes
+from shared.domain.events import Event, PartnerEvent
+from shared.domain.messages import Message
 from tests.functions.shop import OPERATOR, Shop
 
 AGREED = {"terms_version": "2026-01", "marketing": {"email": True, "sms": True}}
@@ -26,8 +28,8 @@ class Outbox:
             raise ConnectionError("the mail server is away")
         self.messages.append(message)
 
-    def publish(self, events: Sequence[Event]) -> None:
-        self.events += events
+    def publish(self, events: Sequence[Event | PartnerEvent]) -> None:
+        self.events += [event for event in events if isinstance(event, Event)]
 
     @property
     def kinds(self) -> list[str]:
@@ -36,11 +38,12 @@ class Outbox:
 
 
 @pytest.fixture
-def outbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Outbox]:
+def outbox() -> Iterator[Outbox]:
     webhooks.forget()
     kept = Outbox()
-    monkeypatch.setattr(notify, "_outbox", kept)
+    outboxes.use(kept)
     yield kept
+    outboxes.use(None)
     webhooks.forget()
 
 

@@ -12,7 +12,7 @@ from tests.shared.wire import Wire
 
 
 def text_of(shop: Shop) -> dict[str, Any]:
-    return dict(shop.get("/v1/program").body)
+    return dict(shop.get("/v1/program/whole", scope=OPERATOR).body)
 
 
 def versions() -> dict[str, str]:
@@ -303,3 +303,17 @@ def test_what_is_no_program_replaces_none(
     with shop.writing_nothing():
         sent = {"If-Match": '"1"', **headers}
         assert_refused(shop.call("PUT", "/v1/program", scope=OPERATOR, text=body, headers=sent), status, code)
+
+
+def test_members_see_what_concerns_them_and_operators_the_whole(shop: Shop) -> None:
+    shop.change_program(
+        operators={"adjustment_limit_points": 500},
+        standing_rules={"minimum_age": 16},
+    )
+    seen = shop.get("/v1/program", scope=None)
+    whole = shop.get("/v1/program/whole", scope=OPERATOR)
+    hidden = {"segments", "campaigns", "messages", "standing_rules", "partners", "operators", "privacy"}
+    assert set(whole.body) - set(seen.body) == hidden
+    assert whole.body["operators"] == {"adjustment_limit_points": 500}
+    assert seen.headers["ETag"] == whole.headers["ETag"]
+    assert_refused(shop.get("/v1/program/whole"), 403, "forbidden")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions import deliver, notify
-from shared import store, webhook_queue, webhooks
+from shared import outbox, store, webhook_queue, webhooks
 from shared.domain.webhooks import ATTEMPTS_MAX, DEAD_AFTER
 from tests.functions.shop import OPERATOR, Shop
 
@@ -43,7 +43,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     webhooks.forget()
     waiting = Queue()
     monkeypatch.setattr(webhook_queue, "_queue", waiting)
-    monkeypatch.setattr(notify, "_outbox", Nowhere())
+    monkeypatch.setattr(outbox, "_outbox", Nowhere())
     yield waiting
     webhooks.forget()
 

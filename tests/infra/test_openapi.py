@@ -6,7 +6,7 @@ from openapi_spec_validator import validate
 
 from infra import openapi
 
-SCOPES = {"loyalty/storefront", "loyalty/member", "loyalty/operator"}
+SCOPES = {"loyalty/storefront", "loyalty/member", "loyalty/operator", "loyalty/partner"}
 
 
 def test_the_document_is_valid_openapi_3_1() -> None:
@@ -24,14 +24,15 @@ def test_every_operation_is_one_route_of_one_function() -> None:
     assert {route.function for route in openapi.routes()} == set(openapi.HTTP_FUNCTIONS)
 
 
-def test_only_the_program_is_open_to_everybody() -> None:
-    public = [(route.method, route.path) for route in openapi.routes() if not route.scopes]
-    assert public == [("GET", "/v1/program")]
+def test_only_the_program_and_links_in_messages_are_open_to_everybody() -> None:
+    public = {(route.method, route.path) for route in openapi.routes() if not route.scopes}
+    link = "/v1/unsubscribe/{token}"
+    assert public == {("GET", "/v1/program"), ("GET", link), ("POST", link)}
 
 
 def test_routes_ask_for_the_contracts_scopes() -> None:
     scopes = {(route.method, route.path): route.scopes for route in openapi.routes()}
     assert set().union(*scopes.values()) == SCOPES
-    assert scopes["POST", "/v1/members/{member_id}/earn"] == {"loyalty/storefront"}
+    assert scopes["POST", "/v1/members/{member_id}/earn"] == {"loyalty/storefront", "loyalty/partner"}
     assert scopes["POST", "/v1/members/{member_id}/transfers"] == {"loyalty/member", "loyalty/operator"}
     assert openapi.document()["components"]["securitySchemes"]["oauth2"]["scheme"] == "bearer"

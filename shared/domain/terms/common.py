@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,7 @@ FILTERS_MAX = 200
 Filter = Annotated[tuple[Reference, ...], Field(max_length=FILTERS_MAX)]
 Months = Annotated[int, Field(strict=True, ge=1, le=120)]
 Percent = Annotated[int, Field(strict=True, ge=1, le=100)]
+Rounding = Literal["down", "nearest", "up"]
 
 
 class Validity(Record):

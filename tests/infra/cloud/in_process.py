@@ -23,13 +23,14 @@ from infra.cloud.needs import (
     HISTORY,
     IDENTITY_SECRET,
     LOYALTY,
+    OF_PARTNERS,
     PEOPLE,
     SENDER,
     WEBHOOK_QUEUE,
 )
 from infra.local.engine import create_table_request
 from shared import clock, dynamo, settings, store, webhooks
-from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, enrolled, hold
+from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, hold, pooled
 
 REGION = "us-east-1"
 START = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
@@ -118,10 +119,13 @@ class InProcess:
         return boto3.client("dynamodb").get_item(TableName="loyalty", Key=key)["Item"]
 
     def member_with_lapsed_hold(self, function: str) -> str:  # noqa: ARG002 - there are enough for all
-        member_id = enrolled(self)
+        member_id = pooled(self)
         hold(self, member_id)
         self._now += timedelta(minutes=HOLD_MINUTES + 1)
         return member_id
+
+    def await_mail(self, address: str) -> None:
+        """Nothing is sent here that a story does not ask for."""
 
     @contextmanager
     def refusing_mail(self) -> Iterator[None]:
@@ -176,6 +180,8 @@ def make_everything() -> dict[str, str]:
         "EXPIRY_QUEUE_URL": queues[EXPIRY_QUEUE],
         "WEBHOOK_QUEUE_URL": queues[WEBHOOK_QUEUE],
         "WEBHOOK_TARGETS": "anywhere",
+        "PUBLIC_URL": "https://loyalty.example",
+        "MESSAGES": "send",
         "EVENT_BUS": "loyalty",
         "SENDER_EMAIL": SENDER_ADDRESS,
         "IDENTITY_KEY_SECRET_ID": secret["ARN"],
@@ -225,7 +231,7 @@ def _uses(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str,
         key = params.get("Key") or params["Item"]
         yield f"dynamodb:{operation}", params["TableName"], key["pk"]["S"]
     elif operation == "Query":
-        index = {"history": HISTORY, "due": DUE}.get(params.get("IndexName", ""))
+        index = {"history": HISTORY, "due": DUE, "partner": OF_PARTNERS}.get(params.get("IndexName", ""))
         key = "" if index else params["ExpressionAttributeValues"][":pk"]["S"]
         yield "dynamodb:Query", index or params["TableName"], key
     else:

@@ -5,9 +5,10 @@ comes last, so that a story may be told again after it has failed.
 """
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
@@ -15,7 +16,25 @@ from shared.domain.calendar import local_day
 
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
 LIMITED_REWARD = {"reward_id": "mug", "name": "Mug", "kind": "product", "sku": "MUG", "points": 10, "stock": 1000}
+PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12}
+CHECKED_ACTION = {"action_id": "survey", "description": "Survey", "points": 5, "approval": True}
+ADJUSTMENT_LIMIT = 1000
+CAMPAIGN = {
+    "campaign_id": "opening",
+    "description": "One point more",
+    "effect": {"kind": "add", "points": 1},
+    "budget": {"points": 1_000_000},
+}
+PARTNER = {
+    "partner_id": "cafe",
+    "name": "Cafe",
+    "funding": "prepaid",
+    "point_cost": {"points": 1, "amount": 1},
+    "limits": {"points_per_month": 1_000_000},
+    "alert_below": 1000,
+}
 HOLD_MINUTES = 1
+CONSENT_DAYS = 3
 REMINDER_DAYS = 30
 OK = 200
 NOBODY_LISTENS = "http://127.0.0.1:9/"
@@ -62,6 +81,9 @@ class World(Protocol):
     def member_with_lapsed_hold(self, function: str) -> str:
         """A member whose hold on the limited reward has run out, unbooked; the same one for a function every time."""
 
+    def await_mail(self, address: str) -> None:
+        """Wait for the first e-mail there, where somebody else sends it."""
+
     def refusing_mail(self) -> AbstractContextManager[None]:
         """While it lasts, e-mail cannot be sent."""
 
@@ -87,24 +109,41 @@ def enrolled(world: World, **details: Any) -> str:
     return str(ok(world, "POST", "/v1/members", body, headers=keyed())["member_id"])
 
 
-def ordered(world: World, member_id: str, total: int = 5000) -> str:
+def ordered(world: World, member_id: str, total: int = 5000, **details: Any) -> str:
     """The id of an order that a member has been credited with."""
     order_id = uuid4().hex
     body = {"type": "order", "order_id": order_id, "placed_at": world.now().isoformat(), "currency": "USD"}
-    ok(world, "POST", f"/v1/members/{member_id}/earn", {**body, "total": total})
+    ok(world, "POST", f"/v1/members/{member_id}/earn", {**body, "total": total, **details})
     return order_id
 
 
 def prepare(world: World) -> None:
     """A programme with a limited reward and short holds."""
-    reply = world.call("GET", "/v1/program", scope=None)
+    reply = world.call("GET", "/v1/program/whole", scope=OPERATOR)
     assert reply.status == OK, reply
     program = dict(reply.body)
     program["redeeming"]["hold_minutes"] = HOLD_MINUTES
     rewards = [reward for reward in program["redeeming"]["rewards"] if reward["reward_id"] != "mug"]
     program["redeeming"]["rewards"] = [*rewards, LIMITED_REWARD]
+    program["memberships"] = [PLAN]
+    program |= {"cashback": {"amount": 10, "per_amount": 100}, "pools": {}, "gifts": {}, "segments": {}}
+    program["earning"]["actions"] = [{"action_id": "review", "description": "Review", "points": 25}, CHECKED_ACTION]
+    program["celebrations"] = {"birthday": {"points": 5, "notice_days": 0}}
+    program["operators"] = {"adjustment_limit_points": ADJUSTMENT_LIMIT}
+    program["campaigns"] = [CAMPAIGN]
+    program["partners"] = [PARTNER]
+    program["agents"] = {"claim": "com.example.rewards", "currency_name": "Points", "currency_code": "PTS"}
+    program["referrals"] = {"advocate_points": 10, "friend_points": 5}
+    program["automatic_enrolment"] = {"consent_days": CONSENT_DAYS}
     etag = next(value for name, value in reply.headers.items() if name.lower() == "etag")
     ok(world, "PUT", "/v1/program", program, scope=OPERATOR, headers={"If-Match": etag})
+
+
+def pooled(world: World) -> str:
+    """A new member who shares a pool, alone so far."""
+    member_id = enrolled(world)
+    ok(world, "POST", "/v1/pools", {"member_id": member_id}, headers=keyed())
+    return member_id
 
 
 def hold(world: World, member_id: str) -> str:
@@ -125,15 +164,15 @@ def earn(world: World) -> None:
     order_id = ordered(world, member_id)
     refund = {"order_id": order_id, "refund_id": "r", "amount": 1000, "refunded_at": world.now().isoformat()}
     ok(world, "POST", f"/v1/members/{member_id}/refunds", refund)
-    adjustment = {"points": 5, "reason": "sorry", "reference": uuid4().hex}
-    ok(world, "POST", f"/v1/members/{member_id}/adjustments", adjustment, scope=OPERATOR)
     too_many, few = ({"to_member_id": other_id, "points": points} for points in (1_000_000, 5))
     path = f"/v1/members/{member_id}/transfers"
     ok(world, "POST", path, too_many, 409, scope=OPERATOR, headers=keyed())
     ok(world, "POST", path, few, scope=OPERATOR, headers=keyed())
     action = {"type": "action", "action": "review", "reference": uuid4().hex, "occurred_at": world.now().isoformat()}
     ok(world, "POST", f"/v1/members/{member_id}/earn", action)
+    ok(world, "POST", f"/v1/members/{member_id}/earn", {**action, "action": "survey", "reference": uuid4().hex})
     ok(world, "POST", f"/v1/members/{member_id}/earn", {**action, "action": "unknown"}, 4)
+    ordered(world, brought(world))
     ordered(world, world.member_with_lapsed_hold("earn"))
 
 
@@ -141,7 +180,10 @@ def enroll(world: World) -> None:
     email, other_email = (f"{uuid4().hex}@example.com" for _ in range(2))
     member_id, gone_id = enrolled(world, email=email), enrolled(world, phone=f"+1 212 555 {uuid4().int % 10**4:04}")
     assert ok(world, "POST", "/v1/members/lookup", {"email": email})["member_id"] == member_id
-    ok(world, "PATCH", f"/v1/members/{member_id}", {"email": other_email})
+    ok(world, "PATCH", f"/v1/members/{member_id}", {"email": other_email, "name": "Ada Story", "birthday": "12-10"})
+    ok(world, "PATCH", f"/v1/members/{member_id}", {"place": "US-CA"})
+    ok(world, "POST", f"/v1/members/{member_id}/tags", {"add": ["vip"]}, headers=keyed())
+    ok(world, "POST", "/v1/members/search", {"name": "story"}, scope=OPERATOR)
     ok(world, "POST", f"/v1/members/{member_id}/merge", {"from_member_id": gone_id})
     ok(world, "POST", f"/v1/members/{member_id}/merge", {"from_member_id": gone_id})
     ok(world, "GET", f"/v1/members/{member_id}/export", scope=OPERATOR)
@@ -149,15 +191,156 @@ def enroll(world: World) -> None:
     ok(world, "DELETE", f"/v1/members/{world.member_with_lapsed_hold('enroll')}", scope=OPERATOR)
 
 
+def brought(world: World, **details: Any) -> str:
+    """A new member who has come by another's code."""
+    advocate_id = enrolled(world, fingerprints=["card"])
+    code = ok(world, "GET", f"/v1/members/{advocate_id}")["referral_code"]
+    return enrolled(world, referral_code=code, **details)
+
+
+def bought(world: World, identifier: Mapping[str, str]) -> Any:
+    """What an order answers that somebody with an identifier has placed."""
+    body = {"type": "order", "order_id": uuid4().hex, "placed_at": world.now().isoformat(), "currency": "USD"}
+    return ok(world, "POST", "/v1/earn", {**body, "total": 5000, "identifier": identifier})
+
+
+def consent(world: World) -> None:
+    card = {"card_number": uuid4().hex}
+    member_id = bought(world, card)["account"]["member_id"]
+    bought(world, card)
+    ok(world, "POST", f"/v1/members/{member_id}/consent", {"terms_version": "1"})
+    for known in (brought(world), pooled(world), world.member_with_lapsed_hold("consent")):
+        bought(world, {"external_id": ok(world, "GET", f"/v1/members/{known}")["external_id"]})
+    if world.moves_time:
+        bought(world, card := {"card_number": uuid4().hex})
+        world.pass_days(CONSENT_DAYS + 1)
+        bought(world, card)
+
+
+def referrals(world: World) -> None:
+    friend_id = brought(world)
+    advocate_id = json.loads(world.item(f"MEMBER#{friend_id}", "ENROLL")["body"]["S"])["referred"]["advocate"]
+    assert ok(world, "GET", f"/v1/members/{advocate_id}/referrals")["items"]
+
+
+def follow(world: World) -> None:
+    friend_id = brought(world)
+    order_id = ordered(world, friend_id)
+    _follow(world, world.item(f"ORDER#{order_id}", "EARN"))
+    refund = {"order_id": order_id, "refund_id": "r", "amount": 5000, "refunded_at": world.now().isoformat()}
+    ok(world, "POST", f"/v1/members/{friend_id}/refunds", refund)
+    _follow(world, world.item(f"ORDER#{order_id}", "REFUND#r"))
+    member_id = bought(world, {"card_number": uuid4().hex})["account"]["member_id"]
+    first = dict(world.item(f"MEMBER#{member_id}", "PROVISIONAL"))
+    first["body"] = {"S": json.dumps({**json.loads(first["body"]["S"]), "type": "unclaimed"})}
+    _follow(world, first)
+    erased = dict(world.item(f"MEMBER#{enrolled(world, name='Ada', birthday='12-10')}", "ENROLL"))
+    erased["body"] = {"S": json.dumps({**json.loads(erased["body"]["S"]), "type": "erase"})}
+    _follow(world, erased)
+
+
+def campaigns(world: World) -> None:
+    [campaign] = ok(world, "GET", "/v1/campaigns", scope=OPERATOR)["items"]
+    assert ok(world, "GET", "/v1/campaigns/opening", scope=OPERATOR) == campaign
+
+
+def agents(world: World) -> None:
+    buyer = {"member_id": enrolled(world), "verified": True}
+    ok(world, "POST", "/v1/ucp/loyalty", {"currency": "USD", "total": 5000, "buyer": buyer})
+
+
+def partners(world: World) -> None:
+    path = "/v1/partners/cafe"
+    _pay_in(world)
+    ordered(world, enrolled(world), partner_id="cafe")
+    ok(world, "GET", path, scope=OPERATOR)
+    assert ok(world, "GET", f"{path}/entries", scope=OPERATOR)["items"]
+    ok(world, "GET", f"{path}/settlements/{_today(world)[:7]}", scope=OPERATOR)
+
+
 def redeem(world: World) -> None:
     member_id = enrolled(world)
     captured, cancelled = hold(world, member_id), hold(world, member_id)
     path = f"/v1/members/{member_id}/redemptions"
-    ok(world, "POST", f"{path}/{captured}/capture")
+    ok(world, "POST", f"{path}/{captured}/capture", scope=OPERATOR)
     ok(world, "GET", f"{path}/{captured}")
     ok(world, "POST", f"{path}/{captured}/reverse", scope=OPERATOR)
     ok(world, "POST", f"{path}/{cancelled}/cancel")
     ok(world, "POST", path, {"points": 1_000_000, "order_total": 10_000_000, "currency": "USD"}, 409, headers=keyed())
+    hold(world, pooled(world))
+
+
+def share(world: World) -> None:
+    giver, receiver = enrolled(world), enrolled(world)
+    opened = ok(world, "POST", "/v1/pools", {"member_id": giver}, headers=keyed())
+    pool = f"/v1/pools/{opened['pool_id']}"
+    ok(world, "POST", f"{pool}/members", {"member_id": receiver}, headers=keyed())
+    ok(world, "POST", f"{pool}/members", {"member_id": receiver}, 409, headers=keyed())
+    ok(world, "GET", pool)
+    ok(world, "DELETE", f"{pool}/members/{receiver}", headers=keyed())
+    gift = {"to_member_id": receiver, "points": 5, "message": "For you"}
+    path = f"/v1/members/{giver}/gifts"
+    ok(world, "POST", path, {**gift, "points": 1_000_000}, 409, headers=keyed())
+    accepted, withdrawn = (ok(world, "POST", path, gift, headers=keyed())["gift_id"] for _ in range(2))
+    ok(world, "POST", f"/v1/members/{receiver}/gifts/{accepted}/accept")
+    ok(world, "GET", f"/v1/members/{receiver}/gifts/{accepted}")
+    ok(world, "POST", f"{path}/{withdrawn}/withdraw")
+    ok(world, "POST", f"/v1/members/{world.member_with_lapsed_hold('share')}/gifts", gift, headers=keyed())
+
+
+def wallet(world: World) -> None:
+    member_id = pooled(world)
+    ordered(world, member_id)
+    hold(world, member_id)
+    if world.moves_time:
+        world.pass_days(1)
+    path = f"/v1/members/{member_id}/credit"
+    ok(world, "GET", path)
+    ok(world, "GET", f"{path}/entries")
+    payout = {"amount": 100, "currency": "USD", "reference": uuid4().hex}
+    ok(world, "POST", f"{path}/payouts", {**payout, "amount": 1_000_000}, 409)
+    ok(world, "POST", f"{path}/payouts", payout)
+
+
+def memberships(world: World) -> None:
+    for member_id in (enrolled(world), world.member_with_lapsed_hold("memberships")):
+        path, paid = f"/v1/members/{member_id}/membership", uuid4().hex
+        payment = {"plan_id": "plus", "reference": paid, "amount": 4900, "currency": "USD"}
+        ok(world, "POST", path, {**payment, "paid_at": world.now().isoformat()})
+        ok(world, "POST", f"{path}/cancel", {"reference": paid})
+        ok(world, "POST", f"{path}/cancel", {"reference": uuid4().hex}, 409)
+
+
+def operators(world: World) -> None:
+    member_id = enrolled(world)
+    survey = {"type": "action", "action": "survey", "reference": uuid4().hex, "occurred_at": world.now().isoformat()}
+    for reference in (uuid4().hex, uuid4().hex):
+        ok(world, "POST", f"/v1/members/{member_id}/earn", {**survey, "reference": reference})
+    waiting = ok(world, "GET", "/v1/reviews", scope=OPERATOR)["items"]
+    first, second = [one["review_id"] for one in waiting if one["member_id"] == member_id]
+    friend_id = brought(world, fingerprints=["card"])
+    waiting = ok(world, "GET", "/v1/reviews", scope=OPERATOR)["items"]
+    [suspect] = [one["review_id"] for one in waiting if one["member_id"] == friend_id]
+    ok(world, "POST", f"/v1/reviews/{suspect}/approve", scope=OPERATOR)
+    ok(world, "POST", f"/v1/reviews/{suspect}/reject", {"reason": "late"}, scope=OPERATOR, status=4)
+    ok(world, "POST", f"/v1/reviews/{first}/approve", scope=OPERATOR)
+    ok(world, "POST", f"/v1/reviews/{second}/reject", {"reason": "empty"}, scope=OPERATOR)
+    ok(world, "POST", f"/v1/reviews/{second}/approve", scope=OPERATOR, status=409)
+    path, cause = f"/v1/members/{member_id}", {"reason": "a doubt", "reference": uuid4().hex}
+    for points in (5, ADJUSTMENT_LIMIT + 1):
+        adjustment = {"points": points, "reason": "sorry", "reference": uuid4().hex}
+        ok(world, "POST", f"{path}/adjustments", adjustment, scope=OPERATOR)
+    ok(world, "POST", f"{path}/freeze", cause, scope=OPERATOR)
+    ok(world, "POST", f"{path}/unfreeze", cause, scope=OPERATOR)
+    assert ok(world, "GET", "/v1/audit", scope=OPERATOR)["items"]
+    ok(world, "POST", f"/v1/members/{world.member_with_lapsed_hold('operators')}/freeze", cause, scope=OPERATOR)
+
+
+def celebrate(world: World) -> None:
+    birthday = {"birthday": _today(world)[5:]}
+    for member_id in (enrolled(world), world.member_with_lapsed_hold("celebrate")):
+        ok(world, "PATCH", f"/v1/members/{member_id}", birthday)
+    assert "birthdays" in world.invoke("celebrate", {"time": world.now().isoformat()})
 
 
 def program(world: World) -> None:
@@ -176,13 +359,41 @@ def expire(world: World) -> None:
 def notify(world: World) -> None:
     webhook_id = _webhook(world)
     address = f"{uuid4().hex}@example.com"
-    _tell(world, enrolled(world, email=address))
-    _tell(world, enrolled(world, phone=f"+1 212 555 {uuid4().int % 10**4:04}"))
+    _tell(world, _record(world, enrolled(world, email=address)))
+    _tell(world, _record(world, enrolled(world, phone=f"+1 212 555 {uuid4().int % 10**4:04}")))
     _tell_again_after_a_failure(world)
+    _offer_wait_and_state(world)
+    _pay_in(world)
+    order_id = ordered(world, enrolled(world), partner_id="cafe")
+    _tell(world, _record_of(world.item(f"ORDER#{order_id}", "EARN")))
     ok(world, "DELETE", f"/v1/webhooks/{webhook_id}", scope=OPERATOR)
     world.invoke("notify", {"time": world.now().isoformat()})
     if world.moves_time:
         _be_reminded(world, enrolled(world, email=f"{uuid4().hex}@example.com"))
+
+
+def feedback(world: World) -> None:
+    address = f"{uuid4().hex}@example.com"
+    member_id = enrolled(world, email=address)
+    detail = {
+        "eventType": "Complaint",
+        "mail": {"tags": {"member_id": [member_id]}},
+        "complaint": {"complainedRecipients": [{"emailAddress": address}]},
+    }
+    assert world.invoke("feedback", {"source": "aws.ses", "detail": detail}) == {"suppressed": 1}
+
+
+def preferences(world: World) -> None:
+    address = f"{uuid4().hex}@example.com"
+    member_id = enrolled(world, email=address)
+    path = f"/v1/members/{member_id}/preferences"
+    ok(world, "GET", path, scope=OPERATOR)
+    ok(world, "PATCH", path, {"time_zone": "Asia/Tokyo", "categories": {"marketing": {"email": True}}}, scope=OPERATOR)
+    late = f"/v1/members/{world.member_with_lapsed_hold('preferences')}/preferences"
+    ok(world, "PATCH", late, {"categories": {"marketing": {"email": True}}})
+    ok(world, "POST", "/v1/messages/preview", {"kind": "welcome", "member_id": member_id}, scope=OPERATOR)
+    forged = urlsafe_b64encode(b"marketing:somebody:signature").decode().rstrip("=")
+    ok(world, "POST", f"/v1/unsubscribe/{forged}", {"List-Unsubscribe": "One-Click"}, 404, scope=None)
 
 
 def webhooks(world: World) -> None:
@@ -219,13 +430,26 @@ def deliver(world: World) -> None:
 
 STORIES: Mapping[str, Callable[[World], None]] = {
     "account": account,
+    "agents": agents,
+    "celebrate": celebrate,
+    "campaigns": campaigns,
+    "consent": consent,
     "deliver": deliver,
     "earn": earn,
     "enroll": enroll,
     "expire": expire,
+    "follow": follow,
+    "memberships": memberships,
     "notify": notify,
+    "operators": operators,
+    "feedback": feedback,
+    "preferences": preferences,
+    "partners": partners,
     "program": program,
     "redeem": redeem,
+    "referrals": referrals,
+    "share": share,
+    "wallet": wallet,
     "webhooks": webhooks,
 }
 
@@ -240,19 +464,52 @@ def _webhook(world: World) -> str:
     return str(answer["webhook_id"])
 
 
-def _tell(world: World, member_id: str) -> None:
-    answer = world.invoke("notify", {"Records": [_record(world, member_id)]})
+def _follow(world: World, item: Item) -> None:
+    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": dict(item)}}
+    answer = world.invoke("follow", {"Records": [record]})
+    assert answer == {"batchItemFailures": []}, answer
+
+
+def _tell(world: World, record: Mapping[str, Any]) -> None:
+    answer = world.invoke("notify", {"Records": [record]})
     assert answer == {"batchItemFailures": []}, answer
 
 
 def _tell_again_after_a_failure(world: World) -> None:
     address = f"{uuid4().hex}@example.com"
     record = _record(world, enrolled(world, email=address))
+    # The stream tells of the member as well, and may only now come to it.
+    world.await_mail(address)
     with world.refusing_mail():
         assert world.invoke("notify", {"Records": [record]})["batchItemFailures"]
     before = world.mails_to(address)
     assert world.invoke("notify", {"Records": [record]}) == {"batchItemFailures": []}
     assert world.mails_to(address) == before + 1
+
+
+def _offer_wait_and_state(world: World) -> None:
+    """Marketing with its link and its weekly count, a message that waits, and a statement of the month before."""
+    before = world.call("GET", "/v1/program/whole", scope=OPERATOR).body["messages"]
+    hour, utc = timedelta(hours=1), world.now().astimezone(UTC)
+    quiet = {"starts_at": f"{utc - hour:%H:%M}", "ends_at": f"{utc + hour:%H:%M}"}
+    _use_messages(world, {**before, "also_send": ["statement"], "marketing_per_week": 50, "quiet_hours": quiet})
+    for zone in ("UTC", "Etc/GMT-12"):
+        details = {"email": f"{uuid4().hex}@example.com", "consent": {"marketing": {"email": True}}, "time_zone": zone}
+        order_id = ordered(world, enrolled(world, **details))
+        _tell(world, _record_of(world.item(f"ORDER#{order_id}", "EARN")))
+    if world.moves_time:
+        world.pass_days(32)
+        done = world.invoke("notify", {"time": world.now().isoformat()})
+        assert done["waited"] > 0, done
+        assert done["statements"] > 0, done
+    _use_messages(world, before)
+
+
+def _use_messages(world: World, messages: Mapping[str, Any]) -> None:
+    reply = world.call("GET", "/v1/program/whole", scope=OPERATOR)
+    etag = next(value for name, value in reply.headers.items() if name.lower() == "etag")
+    body = {**reply.body, "messages": messages}
+    ok(world, "PUT", "/v1/program", body, scope=OPERATOR, headers={"If-Match": etag})
 
 
 def _be_reminded(world: World, member_id: str) -> None:
@@ -262,8 +519,17 @@ def _be_reminded(world: World, member_id: str) -> None:
     assert world.invoke("notify", {"time": world.now().isoformat()})["reminders"] > 0
 
 
+def _pay_in(world: World) -> None:
+    """A deposit that leaves the partner below its level."""
+    paid_in = {"amount": 100, "currency": "USD", "reference": uuid4().hex}
+    ok(world, "POST", "/v1/partners/cafe/deposits", paid_in, scope=OPERATOR)
+
+
 def _record(world: World, member_id: str) -> dict[str, Any]:
     """A stream's record of the member's first entry, as if it were a later one: nobody has been told of it."""
-    item = dict(world.item(f"MEMBER#{member_id}", "ENROLL"))
-    item["body"] = {"S": json.dumps({**json.loads(item["body"]["S"]), "sequence": uuid4().int % 10**9})}
-    return {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": item}}
+    return _record_of(world.item(f"MEMBER#{member_id}", "ENROLL"))
+
+
+def _record_of(item: Item) -> dict[str, Any]:
+    body = {"S": json.dumps({**json.loads(item["body"]["S"]), "sequence": uuid4().int % 10**9})}
+    return {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": {**item, "body": body}}}

@@ -1,8 +1,12 @@
 """The bill is made from what operations really use."""
 
+import ast
+import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -11,10 +15,58 @@ import pytest
 from moto import mock_aws
 
 from infra import costs
+from infra.app import synthesize
+from infra.cloud.assets import FUNCTIONS, SHARED
+from infra.metrics import OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
 from shared import clock
 from tests.infra.cloud.in_process import REGION, InProcess, make_everything, start_cold
-from tests.infra.cloud.stories import enrolled, keyed, ok, ordered
+from tests.infra.cloud.stories import OPERATOR, PARTNER, enrolled, keyed, ok, ordered
 
+BILLED = {
+    "ApiGatewayV2::Api",
+    "CloudWatch::Alarm",
+    "CloudWatch::Dashboard",
+    "Cognito::UserPool",
+    "DynamoDB::Table",
+    "Events::Archive",
+    "Events::EventBus",
+    "KMS::Key",
+    "Lambda::Function",
+    "Lambda::Version",
+    "Logs::LogGroup",
+    "SES::EmailIdentity",
+    "SQS::Queue",
+    "Scheduler::Schedule",
+    "SecretsManager::Secret",
+}
+"""What each month's bill has a part for."""
+FREE = {
+    "ApiGatewayV2::Authorizer",
+    "ApiGatewayV2::Integration",
+    "ApiGatewayV2::Route",
+    "ApiGatewayV2::Stage",
+    "CDK::Metadata",
+    "Cognito::UserPoolClient",
+    "Cognito::UserPoolDomain",
+    "Cognito::UserPoolGroup",
+    "Cognito::UserPoolResourceServer",
+    "EventSchemas::Registry",
+    "EventSchemas::Schema",
+    "IAM::Policy",
+    "IAM::Role",
+    "Lambda::Alias",
+    "Lambda::EventInvokeConfig",
+    "Lambda::EventSourceMapping",
+    "Lambda::LayerVersion",
+    "Lambda::Permission",
+    "SES::ConfigurationSet",
+    "SES::ConfigurationSetEventDestination",
+    "SNS::Subscription",
+    "SNS::Topic",
+    "SNS::TopicPolicy",
+    "SQS::QueuePolicy",
+}
+PAID_IN = {"amount": 1_000_000, "currency": "USD", "reference": "a"}
 READ_UNIT_BYTES, WRITE_UNIT_BYTES = 4096, 1024
 
 
@@ -33,7 +85,7 @@ class Meter:
                 item = request.get("Item", {})
                 steps = _steps(item, WRITE_UNIT_BYTES)
                 is_entry, is_account = "type" in item and "sequence" in item, "due_pk" in item
-                self.writes += 2 * steps + is_entry * steps + is_account
+                self.writes += 2 * steps + is_entry * steps + is_account + ("partner_pk" in item) * steps
 
 
 @pytest.fixture
@@ -67,10 +119,77 @@ def test_operations_use_the_units_that_the_bill_says(world: InProcess) -> None:
         assert abs(meter.writes - stated.write_units) <= 2, name
 
 
+def test_an_order_with_a_partner_uses_what_the_bill_says_beside(world: InProcess) -> None:
+    program = world.call("GET", "/v1/program/whole", scope=OPERATOR).body
+    headers = {"If-Match": f'"{program["version"]}"'}
+    ok(world, "PUT", "/v1/program", {**program, "partners": [PARTNER]}, scope=OPERATOR, headers=headers)
+    ok(world, "POST", "/v1/partners/cafe/deposits", PAID_IN, scope=OPERATOR)
+    member_id = enrolled(world, email="ada@example.com")
+    ordered(world, member_id, partner_id="cafe")
+    meter = _measured(lambda: ordered(world, member_id, partner_id="cafe"))
+    stated = costs.OPERATIONS["partner order"]
+    assert abs(meter.reads - stated.read_units) <= 1
+    assert abs(meter.writes - stated.write_units) <= 2, meter.writes
+
+
+def test_the_bill_counts_what_stands_in_the_stack_and_nothing_in_it_is_unknown(tmp_path: Path) -> None:
+    name = synthesize(tmp_path, stage="prod")
+    resources = json.loads((tmp_path / f"{name}.template.json").read_text())["Resources"].values()
+    standing = Counter(resource["Type"].removeprefix("AWS::") for resource in resources)
+    assert standing["CloudWatch::Alarm"] == costs.ALARMS
+    polled = [one for one in resources if "MaximumConcurrency" in one["Properties"].get("ScalingConfig", {})]
+    assert len(polled) == costs.POLLED_QUEUES
+    assert all(standing[one] == 1 for one in ("CloudWatch::Dashboard", "KMS::Key", "SecretsManager::Secret"))
+    assert not any(
+        stage["Properties"]["DefaultRouteSettings"].get("DetailedMetricsEnabled")
+        for stage in resources
+        if stage["Type"] == "AWS::ApiGatewayV2::Stage"
+    )
+    assert set(standing) <= BILLED | FREE
+
+
+def test_the_bill_counts_every_metric_that_functions_publish() -> None:
+    names = {name for folder in (FUNCTIONS, SHARED) for path in folder.rglob("*.py") for name in _counted_in(path)}
+    assert len(names | {OUTSTANDING_POINTS, OUTSTANDING_LIABILITY}) == costs.METRICS
+
+
+def test_queues_cost_what_waiting_at_them_costs_even_when_nobody_comes() -> None:
+    # Five requests of twenty seconds at each of two queues.
+    assert costs.monthly(0, 0)["queues"] == pytest.approx(2 * 5 * 730 * 180 * 0.40e-6, rel=0.01)
+
+
+def test_a_price_says_where_and_when_it_was_looked_up() -> None:
+    for price in costs.PRICES.values():
+        assert price.region == "us-east-1"
+        assert price.published <= date.fromisoformat(price.looked_up_on).strftime("%Y-%m")
+
+
+def test_whoever_signs_in_is_on_the_bill() -> None:
+    assert costs.monthly(9, 9, 1000)["Cognito"] - costs.monthly(9, 9)["Cognito"] == pytest.approx(15)
+
+
+def test_the_bill_says_what_it_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    costs.run_cost(1000, 2000, 0)
+    printed = capsys.readouterr().out
+    assert all(part in printed for part in ("taxes", "free tiers", "data to the internet", "us-east-1"))
+
+
 def test_a_bill_grows_with_the_orders_and_has_no_part_below_nothing() -> None:
     small, large = costs.monthly(1000, 2000), costs.monthly(1000, 20_000)
     assert all(dollars >= 0 for dollars in small.values())
     assert sum(small.values()) < sum(large.values()) < 10 * sum(small.values())
+
+
+def _counted_in(path: Path) -> Iterator[str]:
+    """Names in calls of `count`, and those that are looked up for one."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "count":
+            yield from (keyword.arg for keyword in node.keywords if keyword.arg)
+        if isinstance(node, ast.FunctionDef) and node.name == "_amounts":
+            texts = {
+                one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            }
+            yield from (text for text in texts if text[:1].isupper())
 
 
 def _redeemed(world: InProcess, path: str) -> None:

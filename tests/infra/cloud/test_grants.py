@@ -17,6 +17,7 @@ BY_AWS = frozenset(
     {
         # DynamoDB and Lambda ask for these in the function's name; moto does not.
         ("kms:Decrypt", "people-key"),
+        ("ses:SendEmail", "mail-settings"),
         ("sqs:ReceiveMessage", "expiry-queue"),
         ("sqs:DeleteMessage", "expiry-queue"),
         ("sqs:GetQueueAttributes", "expiry-queue"),

@@ -112,6 +112,15 @@ def test_whoever_is_waited_for_starts_from_a_snapshot_in_production(prod: Templa
     assert not any("SnapStart" in one for one in dev.properties("AWS::Lambda::Function"))
 
 
+def test_webhooks_lead_to_the_internet_alone_unless_told_otherwise(prod: Template, dev: Template) -> None:
+    for template in (prod, dev):
+        variables = [
+            function.get("Environment", {}).get("Variables", {})
+            for function in template.properties("AWS::Lambda::Function")
+        ]
+        assert [one["WEBHOOK_TARGETS"] for one in variables if "WEBHOOK_TARGETS" in one] == ["public", "public"]
+
+
 def test_another_issuer_takes_the_place_of_the_user_pool(dev: Template) -> None:
     assert dev.of("AWS::Cognito::UserPool") == []
     [authorizer] = dev.properties("AWS::ApiGatewayV2::Authorizer")

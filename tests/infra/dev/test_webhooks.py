@@ -1,56 +1,21 @@
 """A shop's own system is told of events: signed, again after a failure, and again on request."""
 
-import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.infra.dev.conftest import Server
+from tests.infra.receiver import Receiver, receiving
 
 WAIT_SECONDS_MAX = 30
 
 
-class Receiver:
-    """A shop's endpoint on loopback. It answers with `status`, and keeps what it got."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/hook"
-        self.status = 200
-        self.got: list[tuple[dict[str, str], str]] = []
-
-    def about(self, member: str) -> list[tuple[dict[str, str], str]]:
-        """Headers and bodies of what came about a member, in the order they came."""
-        return [(headers, body) for headers, body in self.got if json.loads(body)["data"]["member_id"] == member]
-
-    def types_about(self, member: str) -> list[str]:
-        """The types of those events."""
-        return [json.loads(body)["type"] for _, body in self.about(member)]
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            found.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(found.status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    http = HTTPServer(("127.0.0.1", 0), Handler)
-    found = Receiver(http.server_port)
-    thread = threading.Thread(target=http.serve_forever)
-    thread.start()
-    yield found
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    with receiving() as receiver:
+        yield receiver
 
 
 def test_events_come_signed_and_a_rotated_secret_signs_beside_the_old_one(server: Server, receiver: Receiver) -> None:

@@ -34,6 +34,7 @@ def message(number: int, member_id: str) -> Message:
         kind="welcome",
         category="service",
         channel="email",
+        locale="en",
         to="ada@example.com",
         subject="Welcome",
         text="You have joined.",
@@ -64,6 +65,7 @@ def local(tmp_path: Path, mailbox: Mailbox, serve: Serve, issuer: Issuer) -> str
         mailbox=mailbox,
         dead_letters=dead_letters,
         check=lambda: Report(2, 5, [Violation(1, "m-1", "balance 3, lots 4")]),
+        feedback=lambda _event, _context: {"suppressed": 0},
     )
     routes = [*control.routes(), *docs.routes({"openapi": "3.1.0"})]
     return serve(Gateway([], {}, issuer).application(routes))
@@ -131,7 +133,7 @@ def test_a_job_is_run_on_demand(local: str) -> None:
 def test_what_is_wrong_and_what_failed_can_be_read(local: str) -> None:
     report = httpx.get(f"{local}/_local/verify").json()
     violation = {"invariant": 1, "member_id": "m-1", "detail": "balance 3, lots 4"}
-    assert report == {"accounts": 2, "entries": 5, "violations": [violation]}
+    assert report == {"accounts": 2, "entries": 5, "violations": [violation], "outstanding": 0}
     assert len(httpx.get(f"{local}/_local/dead-letters").json()["dead_letters"]) == 1
 
 
@@ -142,6 +144,7 @@ def test_the_index_names_every_endpoint(local: str) -> None:
         "GET /_local/clock",
         "POST /_local/clock",
         "GET /_local/mailbox",
+        "POST /_local/mailbox/feedback",
         "GET /_local/dead-letters",
         "POST /_local/run",
         "GET /_local/verify",

@@ -133,7 +133,7 @@ def test_an_engine_that_was_restarted_is_read_from_its_new_beginning(dead_letter
 
 def _stream(endpoint: str, listener: Listener, dead_letters: Journal, folder: Path) -> Stream:
     told = Delivery("notify", listener, sequence_number, dead_letters)
-    return Stream(engine.streams_client(endpoint), engine.stream_arn(endpoint), told, folder / "stream.json")
+    return Stream(engine.streams_client(endpoint), engine.stream_arn(endpoint), [told], folder / "stream.json")
 
 
 def _write(endpoint: str, *numbers: int) -> None:

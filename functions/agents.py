@@ -1,0 +1,103 @@
+"""What shopping agents ask: what a cart would earn, and for whom."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import model_validator
+
+from shared import clock, http, store
+from shared.domain.account import Account
+from shared.domain.calendar import local_day
+from shared.domain.credit import credit_program
+from shared.domain.earning import Line, Order, order_earnings
+from shared.domain.errors import InvalidStateError, MemberNotActiveError
+from shared.domain.fields import Amount, Currency, Flag, Record, Reference
+from shared.domain.members import IDENTIFIER_KINDS, Identifiers
+from shared.domain.membership_block import (
+    MembershipBlock,
+    RewardBlock,
+    RewardCurrency,
+    forecast,
+    membership_block,
+    tiers_of,
+)
+from shared.domain.program import Program
+from shared.domain.settling import settle
+
+app = http.resolver()
+
+
+class Buyer(Identifiers):
+    """Who is said to be buying; `verified` if the storefront knows that it is they."""
+
+    member_id: Reference | None = None
+    verified: Flag = False
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Buyer":
+        if len(self.model_dump(exclude_none=True, exclude={"verified"})) != 1:
+            raise ValueError(f"give exactly one of member_id, {', '.join(IDENTIFIER_KINDS)}")
+        if self.verified and self.member_id is None:
+            raise ValueError("who is verified is known by their member_id")
+        return self
+
+
+class Cart(Record):
+    """What is in the cart, as in an order, and who is there: a verified member, somebody unverified, or nobody."""
+
+    currency: Currency
+    total: Amount
+    lines: tuple[Line, ...] = ()
+    channel: Reference | None = None
+    store_id: Reference | None = None
+    touchpoint: Reference | None = None
+    buyer: Buyer | None = None
+
+
+class LoyaltyAnswer(Record):
+    """The membership by the claim that the program is known under."""
+
+    loyalty: dict[str, MembershipBlock]
+
+
+@app.post(
+    "/v1/ucp/loyalty",
+    security=http.allow(http.STOREFRONT),
+    responses=http.answers({200: LoyaltyAnswer}, 404, 409),
+    summary="The Universal Commerce Protocol's loyalty block for a cart; writes nothing",
+    tags=["Agents"],
+)
+def show_loyalty(request: Annotated[Cart, Body()]) -> http.Answer:
+    caller, now, program = http.caller(app), clock.now(), store.load_program()
+    agents = program.agents
+    if agents is None:
+        raise InvalidStateError("the program says nothing to agents: it has no section agents")
+    account: Account | None = None
+    if request.buyer is not None and request.buyer.verified:
+        # Nobody else is looked for: so an answer cannot tell who is a member.
+        account = store.load_account(caller.reach(str(request.buyer.member_id))).account
+        account = settle(account, program, max(now, account.booked_at or now)).account
+        if not account.is_open:
+            raise MemberNotActiveError(f"the member {account.member_id} was {account.status}")
+    today = local_day(now, program.time_zone)
+    order = Order.model_validate({**request.model_dump(exclude={"buyer"}), "order_id": "cart", "placed_at": now})
+    tiers = tiers_of(account, program, today) if account else ()
+    points = forecast(order_earnings(account, program, order, now).breakdown, tiers)
+    currency = RewardCurrency(name=agents.currency_name, code=agents.currency_code)
+    rewards = [RewardBlock(currency=currency, earning_forecast=points)]
+    if program.cashback is not None:
+        earned = order_earnings(None, credit_program(program), order, now)
+        credit = RewardCurrency(name=agents.credit_name, code=program.currency, decimal_places=_decimal_places(program))
+        rewards.append(RewardBlock(currency=credit, earning_forecast=forecast(earned.breakdown, ())))
+    return http.answer(LoyaltyAnswer(loyalty={agents.claim: membership_block(account, program, rewards, today)}))
+
+
+def _decimal_places(program: Program) -> int:
+    from iso4217 import Currency as Iso4217  # noqa: PLC0415 - parses its tables; only cashback needs it
+
+    return Iso4217(program.currency).exponent or 0
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

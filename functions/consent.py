@@ -1,0 +1,171 @@
+"""Those known by an identifier alone: what they earn before they have agreed to the terms, and their consent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import Field, model_validator
+
+from shared import clock, http, joining, keys, outcomes, people, profiles, store
+from shared.answers import BookedAnswer, MemberAnswer, member_answer
+from shared.domain import members
+from shared.domain.account import Account, Entry
+from shared.domain.calendar import local_day
+from shared.domain.consenting import open_provisional
+from shared.domain.earning import Order
+from shared.domain.errors import (
+    LoyaltyError,
+    MemberNotActiveError,
+    MemberNotFoundError,
+    OrderBelongsToAnotherMemberError,
+    TryAgainError,
+)
+from shared.domain.fields import Day, Flag, Record, Reference
+from shared.domain.ledger import book
+from shared.domain.members import IDENTIFIER_KINDS, Consent, Identifiers, Identity, Marketing
+from shared.domain.ordering import credited
+from shared.domain.program import Program
+from shared.domain.segments import first_traits
+from shared.domain.standing import require_age
+from shared.dynamo import CancelledError, Item
+
+OPENING_ATTEMPTS_MAX = 3
+
+app = http.resolver()
+
+
+class Known(Identifiers):
+    """Exactly one identifier."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Known":
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError(f"give exactly one of {', '.join(IDENTIFIER_KINDS)}")
+        return self
+
+
+class OrderEarn(Order):
+    """Credit an order."""
+
+    type: Literal["order"]
+
+
+class Arrival(OrderEarn):
+    """An order of somebody known by an identifier."""
+
+    identifier: Known
+
+
+class Agreement(Record):
+    """The terms that a member agrees to, and by which means they want to hear offers."""
+
+    terms_version: Reference
+    marketing: Marketing = Marketing()
+    channel: Annotated[Reference | None, Field(description="where that was said, such as web or till")] = None
+    age_confirmed: Flag = False
+    birth_date: Day | None = None
+
+
+@app.post(
+    "/v1/earn",
+    security=http.allow(http.STOREFRONT),
+    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Credit an order to whoever has an identifier; somebody unknown becomes a provisional member",
+    tags=["Earning"],
+)
+def earn_by_identifier(request: Annotated[Arrival, Body()]) -> http.Answer:
+    caller, now, program = http.caller(app), clock.now(), store.load_program()
+    [identity] = members.identities(request.identifier, program.country)
+    order = OrderEarn.model_validate(request.model_dump(exclude={"identifier"}))
+    # As under the member's own path: a till that has learned who it was may send the order there again.
+    mark = http.fingerprint(order)
+    for _ in range(OPENING_ATTEMPTS_MAX):
+        member_id = people.find(identity)
+        try:
+            if member_id is not None:
+                return outcomes.booked(_earned(member_id, order, caller.actor, mark, now), now)
+            return outcomes.booked(_opened(identity, order, program, caller.actor, mark, now), now)
+        except MemberNotActiveError:
+            # Their time to consent is over, and nothing has been done about it yet.
+            _let_lapse(str(member_id), now)
+        except CancelledError:
+            continue  # somebody else has just opened the same one
+    raise TryAgainError("the member is being opened by others; the same request may be sent again")
+
+
+@app.post(
+    "/v1/members/<member_id>/consent",
+    security=http.allow(http.STOREFRONT, http.MEMBER),
+    responses=http.answers({200: MemberAnswer}, 404, 409),
+    summary="Agree to the terms: points that waited become available",
+    tags=["Members"],
+)
+def agree(member_id: str, request: Annotated[Agreement, Body()]) -> http.Answer:
+    caller, now, program = http.caller(app), clock.now(), store.load_program()
+    before = people.load_member(caller.reach(member_id))
+    given = Consent(terms_version=request.terms_version, marketing=request.marketing)
+    after = members.consenting(before.member, given, now=now, channel=request.channel)
+    if before.member.status != "provisional":
+        members.require_active(before.member)
+        if after != before.member:
+            profiles.save(before, after, actor=caller.actor, now=now)
+        return http.answer(member_answer(after))
+    today = local_day(now, program.time_zone)
+    require_age(program, today, is_confirmed=request.age_confirmed, born_on=request.birth_date)
+    code = members.new_referral_code(None)
+    after = joining.newcomer(after.model_copy(update={"status": "active", "referral_code": code}), program, ())
+    joining.confirmed(before, after, actor=caller.actor, fingerprint=http.fingerprint(request), now=now)
+    return http.answer(member_answer(after))
+
+
+def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) -> store.Outcome:
+    caps: dict[str, int] = {}
+
+    def credit(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        return credited(accounts[0], program, order, now=now, actor=actor, fingerprint=mark, caps=caps)
+
+    key = keys.earn_key({"order_id": order.order_id})
+    return store.operate([member_id], credit, key=key, fingerprint=mark, now=now, caps=caps)
+
+
+def _opened(identity: Identity, order: Order, program: Program, actor: str, mark: str, now: datetime) -> store.Outcome:
+    """A new provisional member with the order's points, or the entry that stands if this was done before.
+
+    Raises MemberNotFoundError if the program opens none by this, CancelledError if others opened the same one.
+    """
+    terms = program.automatic_enrolment
+    if terms is None or identity.kind not in terms.identifiers:
+        raise MemberNotFoundError(f"no member has this {identity.kind}, and nobody is enrolled automatically by it")
+    # The order is part of it: who comes again after having lapsed is somebody new.
+    member_id = people.new_member_id(f"provisional:{identity.kind}:{identity.value}|{order.order_id}")
+    email = identity.value if identity.kind == "email" else None
+    first = open_provisional(
+        member_id, program, now=now, actor=actor, fingerprint=mark, traits=first_traits(program, None, (), email)
+    )
+    profile = members.provisional(identity, member_id=member_id, channel=order.channel, now=now)
+    try:
+        account = book(Account(member_id=member_id), first)
+        entries = credited(account, program, order, now=now, actor=actor, fingerprint=mark)
+        draws = any(entry.budgets for entry in entries)
+        outcome = store.enroll(first, people.writes(None, profile), () if draws else entries)
+    except (CancelledError, LoyaltyError):
+        standing = store.load_entry(keys.earn_key({"order_id": order.order_id}))
+        if standing is None:
+            raise
+        if standing.member_id != member_id:
+            raise OrderBelongsToAnotherMemberError("the order's points were credited to another member") from None
+        return _earned(member_id, order, actor, mark, now)
+    return _earned(member_id, order, actor, mark, now) if draws else outcome._replace(entry=entries[0])
+
+
+def _let_lapse(member_id: str, now: datetime) -> None:
+    """Book that a provisional member's time is over, and free what they were found by."""
+    store.settle_stored(member_id, now)
+    if store.load_account(member_id).account.status == "lapsed":
+        people.forget(member_id, members.lapsed)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

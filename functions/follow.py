@@ -1,0 +1,105 @@
+"""Ledger stream in: what one member's entry means for others, and for what is kept about a person.
+
+A referral that pays off rewards the advocate, one that is returned costs both; who never agreed to the terms is
+forgotten. Each consequence is an entry under its own key, so a record that is delivered again finds it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from shared import clock, keys, people, personal, store, telemetry
+from shared.domain import members
+from shared.domain.account import Account, Entry, Referred
+from shared.domain.moving import MERGES_MAX
+from shared.domain.program import Program
+from shared.domain.referring import Role, advocate_reward, friend_of, reversal
+from shared.domain.sides import member_of
+from shared.dynamo import Item, Key
+
+ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
+    """Answer a batch of the ledger's stream, each record failing alone."""
+    failed = [record for record in event["Records"] if not _followed(record)]
+    return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
+
+
+def follow(entry: Entry) -> None:
+    """Do what an entry asks for beyond its own account."""
+    if entry.type == "unclaimed":
+        people.forget(entry.member_id, members.lapsed)
+    if entry.type == "erase" and member_of(entry.member_id) == entry.member_id:
+        people.forget(entry.member_id, members.erased)
+        personal.forget((entry.member_id, *store.load_account(entry.member_id).account.merged_from))
+    if entry.referred is None:
+        return
+    if entry.referred.state == "rewarded":
+        _reward_advocate(entry, clock.now())
+    elif entry.referred.state == "reversed":
+        _take_back(entry, clock.now())
+
+
+def _followed(record: Mapping[str, Any]) -> bool:
+    image = record["dynamodb"].get("NewImage", {})
+    if record["eventName"] != "INSERT" or "type" not in image:
+        return True
+    try:
+        follow(store.entry_of(image))
+    except Exception:
+        telemetry.logger().exception("an entry could not be followed")
+        return False
+    return True
+
+
+def _reward_advocate(entry: Entry, now: datetime) -> None:
+    """Book the advocate's reward, unless the referral has been reversed meanwhile, or there is nobody to pay."""
+    terms, friend = store.load_program().referrals, _survivor(entry.member_id)
+    referred = friend.referred if friend else None
+    if terms is None or friend is None or referred is None or not _still_pays(referred, entry):
+        return
+    advocate = _survivor(referred.advocate)
+    order = store.load_entry(keys.earn_key({"order_id": referred.order_id or ""}))
+    if advocate is None or advocate.member_id == friend.member_id or order is None:
+        return
+    name, earned = friend_of(friend), order
+
+    def reward(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        return [advocate_reward(accounts[0], program, terms, name, earned, now)]
+
+    store.operate([advocate.member_id], reward, key=keys.referral_key(name, "ADVOCATE"), fingerprint="", now=now)
+
+
+def _take_back(entry: Entry, now: datetime) -> None:
+    """Take back what both got for an order that was returned, as far as they have got anything."""
+    friend = _survivor(entry.member_id)
+    if friend is None:
+        return
+    name = friend_of(friend)
+    for role in ROLES:
+        paid = store.load_entry(keys.referral_key(name, role))
+        owner = _survivor(paid.member_id) if paid and paid.points else None
+        if paid is not None and owner is not None:
+            _book_reversal(owner.member_id, paid, keys.referral_reversal_key(name, role), now)
+
+
+def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None:
+    def take(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        return [reversal(accounts[0], program, paid, now)]
+
+    store.operate([member_id], take, key=key, fingerprint="", now=now)
+
+
+def _still_pays(referred: Referred, entry: Entry) -> bool:
+    return referred.state == "rewarded" and referred.order_id == (entry.referred and entry.referred.order_id)
+
+
+def _survivor(member_id: str) -> Account | None:
+    """The account that a member has by now: their own, or one that they were merged into; None if it is closed."""
+    for _ in range(MERGES_MAX):
+        account = store.load_account(member_id).account
+        if account.merged_into is None:
+            return account if account.is_open else None
+        member_id = account.merged_into
+    return None

@@ -1,0 +1,67 @@
+"""Paid memberships: pay for one, first or again, and cancel it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from shared import clock, http, keys, outcomes, store
+from shared.answers import BookedAnswer
+from shared.domain.account import Account, Entry
+from shared.domain.fields import Record, Reference
+from shared.domain.memberships import Payment, cancel, pay
+from shared.domain.program import Program
+from shared.dynamo import Item
+
+app = http.resolver()
+
+
+class Cancellation(Record):
+    """End the membership that runs; what is to be paid back stands in the entry's source, in minor units."""
+
+    reference: Reference
+
+
+@app.post(
+    "/v1/members/<member_id>/membership",
+    security=http.allow(http.STOREFRONT),
+    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Begin or renew a paid membership",
+    tags=["Memberships"],
+)
+def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    mark = http.fingerprint(payment)
+
+    def begin(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        return [pay(accounts[0], program, payment, now=now, actor=caller.actor, fingerprint=mark)]
+
+    key = keys.membership_key(payment.reference, "PAID")
+    outcome = store.operate([caller.reach(member_id)], begin, key=key, fingerprint=mark, now=now)
+    return outcomes.booked(outcome, now)
+
+
+@app.post(
+    "/v1/members/<member_id>/membership/cancel",
+    security=http.allow(http.STOREFRONT, http.OPERATOR),
+    responses=http.answers({200: BookedAnswer}, 404, 409),
+    summary="End a paid membership today, and say what is to be paid back",
+    tags=["Memberships"],
+)
+def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    mark = http.fingerprint(request)
+
+    def end(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        return [cancel(accounts[0], program, request.reference, now=now, actor=caller.actor, fingerprint=mark)]
+
+    key = keys.membership_key(request.reference, "CANCEL")
+    outcome = store.operate([caller.reach(member_id)], end, key=key, fingerprint=mark, now=now)
+    return outcomes.booked(outcome, now, HTTPStatus.OK)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

@@ -1,0 +1,271 @@
+"""What operators do by hand: adjust, freeze and unfreeze, decide reviews, read who did what."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+
+from shared import audit, clock, deciding, http, keys, outcomes, reviews, store
+from shared.answers import AccountAnswer, BookedAnswer, EntryAnswer, account_answer, entry_answer
+from shared.domain.account import Account, Entry
+from shared.domain.calendar import month_of
+from shared.domain.errors import Fault, InvalidRequestError, MemberNotActiveError
+from shared.domain.fields import Record, Reference, SignedPoints, Text
+from shared.domain.freezing import freeze, unfreeze
+from shared.domain.moving import adjust
+from shared.domain.program import Program
+from shared.domain.reviewing import Review, ReviewKind, Verdict
+from shared.dynamo import Item
+
+app = http.resolver()
+
+Month = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="2026-11; the current one")]
+
+
+class Adjustment(Record):
+    """Points given (positive) or taken (negative) by hand."""
+
+    points: SignedPoints
+    reason: Text
+    reference: Reference
+
+
+class Cause(Record):
+    """Why a member is frozen or no longer, and the case it belongs to."""
+
+    reason: Text
+    reference: Reference
+
+
+class Rejection(Record):
+    """Why not."""
+
+    reason: Text
+
+
+class ReviewAnswer(Record):
+    """What waits for an operator's word, or has had it."""
+
+    review_id: str
+    kind: str
+    member_id: str
+    requested_by: str
+    requested_at: datetime
+    what: str
+    details: dict[str, str]
+    state: str
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str | None
+
+
+class ReviewPage(Record):
+    """A page of what waits, of each kind the longest waiting first."""
+
+    items: tuple[ReviewAnswer, ...]
+    next_cursor: str | None
+
+
+class DecisionAnswer(Record):
+    """A decided review, the entry that it brought if it brought one, and the account as it stands now."""
+
+    review: ReviewAnswer
+    entry: EntryAnswer | None
+    account: AccountAnswer | None
+
+
+class AuditPage(Record):
+    """A page of traces, the newest first."""
+
+    items: tuple[audit.Trace, ...]
+    next_cursor: str | None
+
+
+@app.post(
+    "/v1/members/<member_id>/adjustments",
+    security=http.allow(http.OPERATOR),
+    responses=http.answers({201: BookedAnswer, 200: BookedAnswer, 202: ReviewAnswer}, 404, 409),
+    summary="Give or take points by hand, with a reason; above the program's limit a second operator approves",
+    tags=["Operators"],
+)
+def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    member_id, mark = caller.reach(member_id), http.fingerprint(request)
+    if request.points == 0:
+        raise InvalidRequestError(Fault("/points", "must not be 0"))
+    key = keys.adjustment_key(member_id, request.reference)
+    if _takes_two(store.load_program(), request.points) and store.load_entry(key) is None:
+        return _ask(caller, member_id, request, mark, now)
+
+    def set_right(
+        accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime
+    ) -> list[Entry]:
+        return [
+            adjust(
+                accounts[0],
+                program,
+                request.points,
+                reason=request.reason,
+                reference=request.reference,
+                now=now,
+                actor=caller.actor,
+                fingerprint=mark,
+            )
+        ]
+
+    trail = audit.trail(caller, "points.adjusted", now, member_id, reference=request.reference)
+    outcome = store.operate([member_id], set_right, key=key, fingerprint=mark, now=now, also=trail)
+    return outcomes.booked(outcome, now)
+
+
+@app.post(
+    "/v1/members/<member_id>/freeze",
+    security=http.allow(http.OPERATOR),
+    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Freeze a member: points still come in, but none are spent, given away or paid out",
+    tags=["Operators"],
+)
+def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> http.Answer:
+    return _freeze(member_id, cause, "freeze")
+
+
+@app.post(
+    "/v1/members/<member_id>/unfreeze",
+    security=http.allow(http.OPERATOR),
+    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Let a frozen member spend again",
+    tags=["Operators"],
+)
+def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> http.Answer:
+    return _freeze(member_id, cause, "unfreeze")
+
+
+@app.get(
+    "/v1/reviews",
+    security=http.allow(http.OPERATOR),
+    responses=http.answers({200: ReviewPage}),
+    summary="What waits for an operator's word",
+    tags=["Operators"],
+)
+def read_reviews(
+    kind: Annotated[ReviewKind | None, Query()] = None,
+    limit: http.PageLimit = http.PAGE_DEFAULT,
+    cursor: http.PageCursor = None,
+) -> http.Answer:
+    after = http.decode_cursor(cursor, str)[0] if cursor else None
+    if after is not None and not after.startswith(f"{kind}#" if kind else ""):
+        raise http.foreign_cursor()
+    items, more = reviews.listing(kind, limit, after)
+    following = http.encode_cursor(more) if more else None
+    return http.answer(ReviewPage(items=tuple(_shown(review) for review in items), next_cursor=following))
+
+
+@app.post(
+    "/v1/reviews/<review_id>/approve",
+    security=http.allow(http.OPERATOR),
+    responses=http.answers({200: DecisionAnswer}, 404, 409),
+    summary="Approve what waits, and book what it brings",
+    tags=["Operators"],
+)
+def approve(review_id: str) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    return _decide(review_id, Verdict("approved", caller.actor, now), caller)
+
+
+@app.post(
+    "/v1/reviews/<review_id>/reject",
+    security=http.allow(http.OPERATOR),
+    responses=http.answers({200: DecisionAnswer}, 404, 409),
+    summary="Reject what waits, with a reason",
+    tags=["Operators"],
+)
+def reject(review_id: str, request: Annotated[Rejection, Body()]) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    verdict = Verdict("rejected", caller.actor, now, request.reason, http.fingerprint(request))
+    return _decide(review_id, verdict, caller)
+
+
+@app.get(
+    "/v1/audit",
+    security=http.allow(http.OPERATOR),
+    responses=http.answers({200: AuditPage}),
+    summary="What operators did in a month, and whose personal data they looked at, the newest first",
+    tags=["Operators"],
+)
+def read_audit(
+    month: Month = None, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
+) -> http.Answer:
+    before = http.decode_cursor(cursor, str)[0] if cursor else None
+    items, more = audit.listing(month or month_of(clock.now().date()), limit, before)
+    return http.answer(AuditPage(items=tuple(items), next_cursor=http.encode_cursor(more) if more else None))
+
+
+def _takes_two(program: Program, points: int) -> bool:
+    limit = program.operators.adjustment_limit_points if program.operators else None
+    return limit is not None and abs(points) > limit
+
+
+def _ask(caller: http.Caller, member_id: str, request: Adjustment, mark: str, now: datetime) -> http.Answer:
+    """The review that a large adjustment waits for; nothing is booked yet."""
+    account = store.load_account(member_id).account
+    if not account.is_open:
+        raise MemberNotActiveError(f"the member {member_id} was {account.status}")
+    details = {"points": str(request.points), "reason": request.reason, "reference": request.reference}
+    review = Review(
+        review_id=reviews.id_of("adjustment", member_id, request.reference),
+        kind="adjustment",
+        member_id=member_id,
+        requested_by=caller.actor,
+        requested_at=now,
+        what=f"Adjust by {request.points} points: {request.reason}",
+        details=details,
+        fingerprint=mark,
+    )
+    trail = audit.trail(caller, "adjustment.requested", now, member_id, reference=request.reference)
+    standing, replayed = deciding.ask(review, trail)
+    status = HTTPStatus.ACCEPTED if standing.state == "open" else HTTPStatus.OK
+    return http.answer(_shown(standing), status, replayed=replayed)
+
+
+def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    member_id, mark = caller.reach(member_id), http.fingerprint(cause)
+    step = freeze if type_ == "freeze" else unfreeze
+
+    def turn(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        return [
+            step(
+                accounts[0],
+                program,
+                reason=cause.reason,
+                reference=cause.reference,
+                now=now,
+                actor=caller.actor,
+                fingerprint=mark,
+            )
+        ]
+
+    trail = audit.trail(caller, f"member.{type_}", now, member_id, reference=cause.reference)
+    key = keys.freeze_key(member_id, type_, cause.reference)
+    return outcomes.booked(store.operate([member_id], turn, key=key, fingerprint=mark, now=now, also=trail), now)
+
+
+def _decide(review_id: str, verdict: Verdict, caller: http.Caller) -> http.Answer:
+    done = deciding.decide(review_id, verdict, caller)
+    entry = account = None
+    if done.outcome is not None:
+        entry = entry_answer(done.outcome.entry)
+        account = account_answer(done.outcome.accounts[0], store.load_program(), verdict.at)
+    body = DecisionAnswer(review=_shown(done.review), entry=entry, account=account)
+    return http.answer(body, replayed=done.replayed)
+
+
+def _shown(review: Review) -> ReviewAnswer:
+    return ReviewAnswer.model_validate({name: getattr(review, name) for name in ReviewAnswer.model_fields})
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

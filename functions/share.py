@@ -1,0 +1,400 @@
+"""Points shared by a household's pool, and given as gifts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from shared import clock, gift_words, http, keys, people, store
+from shared.answers import ExpiringPoints, points_by_day
+from shared.domain.account import Account, Entry, EntryType
+from shared.domain.errors import (
+    Fault,
+    ForbiddenError,
+    GiftNotFoundError,
+    InvalidRequestError,
+    InvalidStateError,
+    MemberNotActiveError,
+    MemberNotFoundError,
+    PoolNotFoundError,
+)
+from shared.domain.fields import PositivePoints, Record, Reference, Text
+from shared.domain.giving import GiftState, accept, gift_state, give_back, offer
+from shared.domain.moving import MERGES_MAX
+from shared.domain.pooling import CONTRIBUTED, SPENT, join, leave
+from shared.domain.program import Program
+from shared.domain.settling import settle
+from shared.domain.sides import pool_account_of
+from shared.dynamo import Item
+
+app = http.resolver()
+
+ANYONE_WITH_A_TOKEN = http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR)
+
+
+class Joining(Record):
+    """Who joins; a member's token joins as `me`."""
+
+    member_id: Reference = "me"
+
+
+class PoolMember(Record):
+    """A member of a pool, and what they have put in and spent."""
+
+    member_id: str
+    contributed: int
+    spent: int
+
+
+class PoolAnswer(Record):
+    """A pool to the second of `as_of`. `expiring` adds up to `balance`; `former` are those who have left."""
+
+    pool_id: str
+    balance: int
+    expiring: tuple[ExpiringPoints, ...]
+    members: tuple[PoolMember, ...]
+    former: tuple[PoolMember, ...]
+    as_of: datetime
+
+
+class Gift(Record):
+    """Points for another member, who may accept or return them, and words that go with them."""
+
+    to_member_id: Reference
+    points: PositivePoints
+    message: Text | None = None
+
+
+class GiftAnswer(Record):
+    """A gift: its state, and until when it can be accepted."""
+
+    gift_id: str
+    state: GiftState
+    points: int
+    from_member_id: str
+    to_member_id: str
+    message: str | None
+    offered_at: datetime
+    accept_until: datetime
+
+
+@app.post(
+    "/v1/pools",
+    security=http.allow(http.STOREFRONT, http.MEMBER),
+    responses=http.answers({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
+    summary="Open a pool; who opens it joins it with all their points",
+    tags=["Pools"],
+)
+def open_pool(request: Annotated[Joining, Body()], key: http.IdempotencyKey = None) -> http.Answer:
+    caller = http.caller(app)
+    member_id, pools = caller.reach(request.member_id), store.load_program().pools
+    if pools and pools.created_by == "storefront" and http.STOREFRONT not in caller.scopes:
+        raise ForbiddenError("the program lets the storefront alone open pools")
+    pool_id = http.derived_id("pool", member_id, http.required_key(key))
+    return _join(pool_id, member_id, pool_id, is_new=True)
+
+
+@app.post(
+    "/v1/pools/<pool_id>/members",
+    security=http.allow(http.STOREFRONT, http.MEMBER),
+    responses=http.answers({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
+    summary="Join a pool with all one's points; its id is the invitation",
+    tags=["Pools"],
+)
+def join_pool(pool_id: str, request: Annotated[Joining, Body()], key: http.IdempotencyKey = None) -> http.Answer:
+    _require_possible(pool_id)
+    member_id = http.caller(app).reach(request.member_id)
+    change_id = http.derived_id("join", pool_id, member_id, http.required_key(key))
+    return _join(pool_id, member_id, change_id, is_new=False)
+
+
+@app.delete(
+    "/v1/pools/<pool_id>/members/<member_id>",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: PoolAnswer}, 400, 404, 409),
+    summary="Leave a pool; what was put in stays, but the last takes everything along",
+    tags=["Pools"],
+)
+def leave_pool(pool_id: str, member_id: str, key: http.IdempotencyKey = None) -> http.Answer:
+    _require_possible(pool_id)
+    caller, now = http.caller(app), clock.now()
+    member_id = caller.reach(member_id)
+    change_id = http.derived_id("leave", pool_id, member_id, http.required_key(key))
+
+    def part(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        member, pool = accounts[:2]
+        if member.pool_id != pool_id:
+            raise InvalidStateError("the member does not share this pool")
+        return leave(member, pool, program, change_id=change_id, now=now, actor=caller.actor)
+
+    accounts = [member_id, pool_account_of(pool_id)]
+    key_ = keys.pool_key(change_id, "LEAVE", member_id)
+    outcome = store.operate(accounts, part, key=key_, fingerprint="", now=now, shares=False)
+    return _pool_shown(outcome, now, HTTPStatus.OK)
+
+
+@app.get(
+    "/v1/pools/<pool_id>",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: PoolAnswer}, 404),
+    summary="A pool's points, and who has put in and spent how many",
+    tags=["Pools"],
+)
+def read_pool(pool_id: str) -> http.Answer:
+    _require_possible(pool_id)
+    caller = http.caller(app)
+    pool = store.load_account(pool_account_of(pool_id)).account
+    is_own_only = not caller.scopes & {http.STOREFRONT, http.OPERATOR}
+    if not pool.sequence or (is_own_only and caller.member_id not in pool.pool_members):
+        raise PoolNotFoundError(f"there is no pool {pool_id}")
+    return http.answer(_pool_answer(pool, clock.now()))
+
+
+@app.post(
+    "/v1/members/<member_id>/gifts",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({201: GiftAnswer, 200: GiftAnswer}, 400, 404, 409),
+    summary="Give points to another member, who may accept or return them",
+    tags=["Gifts"],
+)
+def offer_gift(member_id: str, request: Annotated[Gift, Body()], key: http.IdempotencyKey = None) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    member_id, to = caller.reach(member_id), request.to_member_id
+    if to == member_id:
+        raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
+    if not http.may_be_issued(to):
+        raise MemberNotFoundError(f"there is no member {to}")
+    gift_id = http.derived_id("gift", member_id, http.required_key(key))
+    # Words are personal: a digest that anybody can compute would tell them to who tries.
+    mark = people.keyed_hash(f"gift:{http.fingerprint(request)}")[:32]
+
+    def give(accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        _require_open(to, items[0])
+        entry = offer(
+            accounts[0], program, request.points, to=to, gift_id=gift_id, now=now, actor=caller.actor, fingerprint=mark
+        )
+        return [entry]
+
+    outcome = store.operate(
+        [member_id],
+        give,
+        key=keys.gift_key(gift_id, "OFFER"),
+        fingerprint=mark,
+        now=now,
+        reads=[keys.account_key(to)],
+        also=gift_words.words_writes(gift_id, member_id, to, request.message) if request.message else (),
+    )
+    state = gift_state(_by_type(gift_id), outcome.accounts[0], now) if outcome.replayed else "offered"
+    status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
+    return http.answer(_gift_answer(outcome.entry, state, request.message), status, replayed=outcome.replayed)
+
+
+@app.get(
+    "/v1/members/<member_id>/gifts/<gift_id>",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: GiftAnswer}, 404),
+    summary="A gift, for who gave it and who was given it",
+    tags=["Gifts"],
+)
+def read_gift(member_id: str, gift_id: str) -> http.Answer:
+    account = store.load_account(http.caller(app).reach(member_id)).account
+    steps = _by_type(gift_id)
+    offered = _known(steps.get("gift_offer"), gift_id, account)
+    return _gift_shown(offered, steps)
+
+
+@app.post(
+    "/v1/members/<member_id>/gifts/<gift_id>/accept",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: GiftAnswer}, 404, 409),
+    summary="Accept a gift; each lot keeps its expiry date",
+    tags=["Gifts"],
+)
+def accept_gift(member_id: str, gift_id: str) -> http.Answer:
+    caller = http.caller(app)
+    member_id = caller.reach(member_id)
+    offered = _offer_of(gift_id)
+    if member_id == offered.member_id:
+        raise GiftNotFoundError(f"the member was not offered a gift {gift_id}")
+
+    def hand_over(
+        accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime
+    ) -> list[Entry]:
+        if offered.source["to"] not in (accounts[0].member_id, *accounts[0].merged_from):
+            raise GiftNotFoundError(f"the member was not offered a gift {gift_id}")
+        moved = accept(accounts[0], accounts[1], program, gift_id, now=now, actor=caller.actor)
+        return [moved.out, moved.into]
+
+    return _end(offered, gift_id, "IN", hand_over, member_id)
+
+
+@app.post(
+    "/v1/members/<member_id>/gifts/<gift_id>/return",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: GiftAnswer}, 404, 409),
+    summary="Decline a gift: the points go back to the giver's lots",
+    tags=["Gifts"],
+)
+def return_gift(member_id: str, gift_id: str) -> http.Answer:
+    return _give_back(member_id, gift_id, "to")
+
+
+@app.post(
+    "/v1/members/<member_id>/gifts/<gift_id>/withdraw",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: GiftAnswer}, 404, 409),
+    summary="Take an offered gift back",
+    tags=["Gifts"],
+)
+def withdraw_gift(member_id: str, gift_id: str) -> http.Answer:
+    return _give_back(member_id, gift_id, "from")
+
+
+def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> http.Answer:
+    actor, now = http.caller(app).actor, clock.now()
+
+    def enter(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        member, pool = accounts[:2]
+        return join(member, pool, program, change_id=change_id, is_new=is_new, now=now, actor=actor, fingerprint="")
+
+    outcome = store.operate(
+        [member_id, pool_account_of(pool_id)],
+        enter,
+        key=keys.pool_key(change_id, "JOIN", member_id),
+        fingerprint="",
+        now=now,
+        shares=False,
+    )
+    return _pool_shown(outcome, now, HTTPStatus.CREATED)
+
+
+def _pool_shown(outcome: store.Outcome, now: datetime, status: HTTPStatus) -> http.Answer:
+    body = _pool_answer(outcome.accounts[1], now)
+    return http.answer(body, HTTPStatus.OK if outcome.replayed else status, replayed=outcome.replayed)
+
+
+def _pool_answer(pool: Account, now: datetime) -> PoolAnswer:
+    pool = settle(pool, store.load_program(), max(now, pool.booked_at or now)).account
+    known = sorted({name.partition(":")[2] for name in pool.uses} - set(pool.pool_members))
+    return PoolAnswer(
+        pool_id=pool.member_id.partition("~")[0],
+        balance=pool.balance,
+        expiring=points_by_day(pool.lots),
+        members=tuple(_part_of(pool, member_id) for member_id in pool.pool_members),
+        former=tuple(_part_of(pool, member_id) for member_id in known),
+        as_of=now,
+    )
+
+
+def _part_of(pool: Account, member_id: str) -> PoolMember:
+    contributed, spent = (pool.uses.get(f"{name}:{member_id}") for name in (CONTRIBUTED, SPENT))
+    return PoolMember(
+        member_id=member_id,
+        contributed=contributed.points if contributed else 0,
+        spent=spent.points if spent else 0,
+    )
+
+
+def _require_possible(pool_id: str) -> None:
+    if not http.may_be_issued(pool_id):
+        raise PoolNotFoundError(f"there is no pool {pool_id}")
+
+
+def _require_open(member_id: str, item: Item | None) -> None:
+    if item is None:
+        raise MemberNotFoundError(f"there is no member {member_id}")
+    account = store.account_of(item)
+    if not account.is_open:
+        raise MemberNotActiveError(f"the member {member_id} was {account.status}")
+
+
+def _give_back(member_id: str, gift_id: str, side: str) -> http.Answer:
+    caller = http.caller(app)
+    account = store.load_account(caller.reach(member_id)).account
+    offered = _offer_of(gift_id)
+    if offered.source[side] not in (account.member_id, *account.merged_from):
+        raise GiftNotFoundError(f"the member has no gift {gift_id} to give back")
+
+    def undo(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        return [give_back(accounts[0], program, gift_id, to=offered.source["to"], now=now, actor=caller.actor)]
+
+    return _end(offered, gift_id, "RETURN", undo)
+
+
+def _end(offered: Entry, gift_id: str, step: str, decide: store.Decide, *receiver: str) -> http.Answer:
+    now, giver = clock.now(), offered.member_id
+    for _ in range(MERGES_MAX):
+        try:
+            outcome = store.operate(
+                [*receiver, giver], decide, key=keys.gift_key(gift_id, step), fingerprint="", now=now
+            )
+            break
+        except MemberNotActiveError:
+            giver = _taken_in_by(giver)
+            if giver in receiver:
+                raise InvalidStateError("giver and receiver have become one member; withdraw the gift") from None
+    else:
+        raise MemberNotActiveError(f"the member {giver} was merged too often")
+    words = gift_words.load_words(gift_id, offered.source["to"])
+    state: GiftState = "accepted" if step == "IN" else "returned"
+    return http.answer(_gift_answer(offered, state, words), replayed=outcome.replayed)
+
+
+def _taken_in_by(member_id: str) -> str:
+    """Who has a gift's points after its giver was merged. Raises MemberNotActiveError if nobody has."""
+    account = store.load_account(member_id).account
+    if account.merged_into is None:
+        raise MemberNotActiveError("one of the two is no longer a member")
+    return account.merged_into
+
+
+def _gift_shown(offered: Entry, steps: Mapping[EntryType, Entry]) -> http.Answer:
+    now = clock.now()
+    giver = store.load_account(offered.member_id).account
+    while giver.merged_into:
+        giver = store.load_account(giver.merged_into).account
+    words = gift_words.load_words(offered.source["gift_id"], offered.source["to"])
+    return http.answer(_gift_answer(offered, gift_state(steps, giver, now), words))
+
+
+def _gift_answer(offered: Entry, state: GiftState, message: str | None) -> GiftAnswer:
+    [hold] = offered.opened.values()
+    return GiftAnswer(
+        gift_id=offered.source["gift_id"],
+        state=state,
+        points=hold.points,
+        from_member_id=offered.source["from"],
+        to_member_id=offered.source["to"],
+        message=message,
+        offered_at=offered.occurred_at,
+        accept_until=hold.expires_at,
+    )
+
+
+def _by_type(gift_id: str) -> Mapping[EntryType, Entry]:
+    if not http.may_be_issued(gift_id):
+        raise GiftNotFoundError(f"there is no gift {gift_id}")
+    return {entry.type: entry for entry in store.load_gift(gift_id)}
+
+
+def _offer_of(gift_id: str) -> Entry:
+    if not http.may_be_issued(gift_id):
+        raise GiftNotFoundError(f"there is no gift {gift_id}")
+    offered = store.load_entry(keys.gift_key(gift_id, "OFFER"))
+    if offered is None:
+        raise GiftNotFoundError(f"there is no gift {gift_id}")
+    return offered
+
+
+def _known(offered: Entry | None, gift_id: str, account: Account) -> Entry:
+    ours = (account.member_id, *account.merged_from)
+    if offered is None or not {offered.source["from"], offered.source["to"]} & set(ours):
+        raise GiftNotFoundError(f"the member has no gift {gift_id}")
+    return offered
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

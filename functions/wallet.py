@@ -1,0 +1,101 @@
+"""Store credit: read it, and pay it out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from shared import clock, http, keys, store
+from shared.answers import EntryAnswer, EntryPage, entry_answer
+from shared.credit_answers import CreditAnswer, credit_answer
+from shared.domain.account import Account, Entry
+from shared.domain.credit import Payout, pay_out
+from shared.domain.fields import Record
+from shared.domain.freezing import require_not_frozen
+from shared.domain.program import Program
+from shared.domain.sides import wallet_of
+from shared.dynamo import Item
+
+app = http.resolver()
+
+ANYONE_WITH_A_TOKEN = http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR)
+
+
+class PayoutAnswer(Record):
+    """The entry that paid credit out, in minor units, and the wallet as it stands now."""
+
+    payout_id: str
+    entry: EntryAnswer
+    credit: CreditAnswer
+
+
+@app.get(
+    "/v1/members/<member_id>/credit",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: CreditAnswer}, 404),
+    summary="Store credit: what can be spent, what is pending, held, owed and expiring",
+    tags=["Credit"],
+)
+def read_credit(member_id: str) -> http.Answer:
+    member_id = http.caller(app).reach(member_id)
+    _, wallet = store.load_accounts([member_id, wallet_of(member_id)])
+    return http.answer(credit_answer(wallet, store.load_program(), clock.now()))
+
+
+@app.get(
+    "/v1/members/<member_id>/credit/entries",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({200: EntryPage}, 404),
+    summary="The wallet's ledger in minor units, newest first",
+    tags=["Credit"],
+)
+def read_credit_entries(
+    member_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
+) -> http.Answer:
+    member_id = http.caller(app).reach(member_id)
+    _, wallet = store.load_accounts([member_id, wallet_of(member_id)])
+    wallets = (wallet.member_id, *wallet.merged_from)
+    place, before = http.decode_cursor(cursor, int, int) if cursor else (0, wallet.sequence + 1)
+    if not 0 <= place < len(wallets) or not 0 < before <= store.SEQUENCE_MAX:
+        raise http.foreign_cursor()
+    entries = store.load_history(wallets[place], limit, before)
+    following = None
+    if entries and entries[-1].sequence > 1:
+        following = http.encode_cursor(place, entries[-1].sequence)
+    elif place + 1 < len(wallets):
+        following = http.encode_cursor(place + 1, store.SEQUENCE_MAX)
+    return http.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
+
+
+@app.post(
+    "/v1/members/<member_id>/credit/payouts",
+    security=ANYONE_WITH_A_TOKEN,
+    responses=http.answers({201: PayoutAnswer, 200: PayoutAnswer}, 404, 409),
+    summary="Pay credit out: to the shop's own store credit, or as cash if the program allows it",
+    tags=["Credit"],
+)
+def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> http.Answer:
+    caller, now = http.caller(app), clock.now()
+    member_id = caller.reach(member_id)
+    payout_id = http.derived_id("payout", member_id, request.reference)
+    mark = http.fingerprint(request)
+
+    def pay(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        require_not_frozen(accounts[0])
+        entry = pay_out(
+            accounts[1], program, request, payout_id=payout_id, now=now, actor=caller.actor, fingerprint=mark
+        )
+        return [entry]
+
+    accounts = [member_id, wallet_of(member_id)]
+    outcome = store.operate(accounts, pay, key=keys.payout_key(payout_id), fingerprint=mark, now=now)
+    credit = credit_answer(outcome.accounts[1], store.load_program(), now)
+    body = PayoutAnswer(payout_id=payout_id, entry=entry_answer(outcome.entry), credit=credit)
+    return http.answer(body, HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED, replayed=outcome.replayed)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

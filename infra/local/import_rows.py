@@ -1,0 +1,292 @@
+"""What the lines of an import mean: members, points, or tiers, told apart by the header.
+
+members  any of external_id, email, phone, card_number; enrolled_at; and optionally name, birthday (12-10), locale,
+         terms_version, marketing_email and marketing_sms (yes or no), referral_code, tags (blanks between them), place,
+         time_zone, channel
+points   one of the identifiers; points, earned_at, expires_on (a day, or never), reference; optionally available_on
+tiers    one of the identifiers; tier_id, since, and optionally review_on, qualifying (2026-03:120 2026-04:30),
+         qualifying_before, grace (yes or no)
+
+Days are written 2026-11-20, times with their offset, 2026-11-20T18:03:00+01:00; a day alone is its first instant.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from infra.local.errors import UsageError
+from shared.domain.account import Standing
+from shared.domain.calendar import start_of_day
+from shared.domain.errors import InvalidRequestError
+from shared.domain.fields import POINTS_MAX, Day, Instant
+from shared.domain.importing import BroughtPoints, BroughtTier, require_spendable, require_tier
+from shared.domain.members import IDENTIFIER_KINDS, Consent, Enrollment, Identifiers, Identity, identities
+from shared.domain.program import Program
+from shared.domain.segments import TAGS_MAX
+from shared.domain.terms.segments import Tag
+
+Kind = Literal["members", "points", "tiers"]
+
+REQUIRED: Mapping[Kind, tuple[str, ...]] = {
+    "members": ("enrolled_at",),
+    "points": ("points", "earned_at", "expires_on", "reference"),
+    "tiers": ("tier_id", "since"),
+}
+OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
+    "members": (
+        "name",
+        "birthday",
+        "locale",
+        "terms_version",
+        "marketing_email",
+        "marketing_sms",
+        "referral_code",
+        "tags",
+        "place",
+        "time_zone",
+        "channel",
+    ),
+    "points": ("available_on",),
+    "tiers": ("review_on", "qualifying", "qualifying_before", "grace"),
+}
+NEVER = "never"
+REFERENCE_MAX = 128
+_DETAILS = ("name", "birthday", "locale", "place", "time_zone", "channel")
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{3,39}")
+_MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])):(\d{1,12})")
+_SHORTENED = re.compile(r"\d[.,]?\d*[eE]\+\d+")
+_YES, _NO = frozenset({"yes", "true", "1", "y"}), frozenset({"", "no", "false", "0", "n"})
+_DAY, _INSTANT = TypeAdapter[date](Day), TypeAdapter[datetime](Instant)
+_TAGS = TypeAdapter[tuple[str, ...]](tuple[Tag, ...])
+_Model = TypeVar("_Model", bound=BaseModel)
+_Value = TypeVar("_Value")
+
+
+class Joining(NamedTuple):
+    """Somebody who was a member elsewhere."""
+
+    identity: Identity
+    request: Enrollment
+    consent: Consent
+    joined_at: datetime
+    referral_code: str | None
+    tags: tuple[str, ...]
+
+
+class Bringing(NamedTuple):
+    """A member's points or tier of elsewhere."""
+
+    identity: Identity
+    brought: BroughtPoints | BroughtTier
+
+
+Row = Joining | Bringing
+
+
+def kind_of(header: list[str]) -> Kind:
+    """What a file with this header holds. Raises UsageError if that is nothing known, and says what is amiss."""
+    kind: Kind = "tiers" if "tier_id" in header else "points" if "points" in header else "members"
+    missing = [name for name in REQUIRED[kind] if name not in header]
+    unknown = [name for name in header if name not in (*IDENTIFIER_KINDS, *REQUIRED[kind], *OPTIONAL[kind])]
+    if not set(header) & set(IDENTIFIER_KINDS):
+        missing.insert(0, f"one of {', '.join(IDENTIFIER_KINDS)}")
+    if missing or unknown:
+        lacks = f"lacks {', '.join(missing)}" if missing else ""
+        knows = f"names {', '.join(map(repr, unknown))}, which is no column of it" if unknown else ""
+        raise UsageError(
+            f"the header of {kind} {' and '.join(filter(None, (lacks, knows)))}. It must name "
+            f"{', '.join(REQUIRED[kind])} and one of {', '.join(IDENTIFIER_KINDS)}; "
+            f"it may name {', '.join(OPTIONAL[kind])}"
+        )
+    return kind
+
+
+def parse(kind: Kind, cells: Mapping[str, str], program: Program, now: datetime) -> Row:
+    """What a line says. Raises ValueError that says in which column what is wrong, and what to do about it."""
+    faults: list[str] = []
+    read = _Cells(cells, program.time_zone, faults)
+    row = {"members": _member, "points": _points, "tiers": _tier}[kind](read, program, now)
+    if faults or row is None:
+        raise ValueError("; ".join(faults))
+    return row
+
+
+class _Cells:
+    """The cells of one line by their column, and the list that their faults go to."""
+
+    def __init__(self, cells: Mapping[str, str], zone: str, faults: list[str]) -> None:
+        self._cells = cells
+        self._zone = zone
+        self._faults = faults
+
+    def text(self, name: str) -> str | None:
+        return self._cells.get(name) or None
+
+    def fault(self, name: str, what: str) -> None:
+        self._faults.append(f"{name}: {what}")
+
+    def required(self, name: str) -> str:
+        value = self._cells.get(name, "")
+        if not value:
+            self.fault(name, "is empty")
+        return value
+
+    def day(self, name: str) -> date | None:
+        return self._checked(name, self.text(name), _DAY.validate_python)
+
+    def instant(self, name: str) -> datetime | None:
+        """A time, or the first instant of a day."""
+        return self._checked(name, self.required(name) or None, self._instant)
+
+    def flag(self, name: str) -> bool:
+        value = self._cells.get(name, "").lower()
+        if value not in _YES | _NO:
+            self.fault(name, f"{value!r} is neither yes nor no")
+        return value in _YES
+
+    def number(self, name: str) -> int | None:
+        value = self.text(name)
+        if value is None:
+            return None
+        if not value.isascii() or not value.isdigit() or int(value[:12]) > POINTS_MAX:
+            self.fault(name, f"{value!r} is not a whole number of at most {POINTS_MAX}, without separators")
+            return None
+        return int(value)
+
+    def identifiers(self) -> Identifiers | None:
+        given: dict[str, str] = {name: value for name in IDENTIFIER_KINDS if (value := self.text(name))}
+        for name, value in given.items():
+            if _SHORTENED.fullmatch(value):
+                self.fault(name, f"{value!r} was shortened by a spreadsheet: make the column text and save it again")
+                return None
+        if not given:
+            self._faults.append(f"give one of {', '.join(IDENTIFIER_KINDS)}")
+            return None
+        return self.model(Identifiers, given)
+
+    def model(self, type_: type[_Model], values: Mapping[str, object]) -> _Model | None:
+        try:
+            return type_.model_validate(values)
+        except ValidationError as error:
+            for fault in error.errors():
+                self.fault(str(fault["loc"][0]) if fault["loc"] else "line", _said(fault["msg"]))
+            return None
+
+    def _instant(self, value: str) -> datetime:
+        if len(value) == len("2026-11-20"):
+            return start_of_day(_DAY.validate_python(value), self._zone)
+        return _INSTANT.validate_python(value)
+
+    def _checked(self, name: str, value: str | None, check: Callable[[str], _Value]) -> _Value | None:
+        if value is None:
+            return None
+        try:
+            return check(value)
+        except ValidationError as error:
+            self.fault(name, f"{value!r}: {_said(error.errors()[0]['msg'])}")
+            return None
+
+
+def _member(read: _Cells, program: Program, now: datetime) -> Joining | None:
+    given = read.identifiers()
+    joined_at = read.instant("enrolled_at")
+    if joined_at is not None and joined_at > now:
+        read.fault("enrolled_at", f"{joined_at} has not come yet")
+    marketing = {"email": read.flag("marketing_email"), "sms": read.flag("marketing_sms")}
+    terms = read.text("terms_version")
+    consent = read.model(Consent, {"terms_version": terms, "marketing": marketing})
+    code, tags = _code(read), _tags(read)
+    if given is None:
+        return None
+    known = given.model_dump(exclude_none=True)
+    request = read.model(Enrollment, {**known, **{name: value for name in _DETAILS if (value := read.text(name))}})
+    identity = _identity(read, given, program)
+    if request is None or identity is None or joined_at is None or consent is None:
+        return None
+    return Joining(identity, request, consent, joined_at, code, tags)
+
+
+def _points(read: _Cells, program: Program, now: datetime) -> Bringing | None:
+    given = read.identifiers()
+    reference, points = read.required("reference"), read.number("points")
+    if read.required("points") and points == 0:
+        read.fault("points", "must be more than 0")
+    if len(reference) > REFERENCE_MAX or not reference.isprintable():
+        read.fault("reference", f"must be at most {REFERENCE_MAX} printable characters")
+    earned_at, available_on = read.instant("earned_at"), read.day("available_on")
+    is_endless = read.required("expires_on").lower() == NEVER
+    expires_on = None if is_endless else read.day("expires_on")
+    identity = _identity(read, given, program) if given else None
+    if identity is None or not points or earned_at is None or (expires_on is None and not is_endless):
+        return None
+    brought = BroughtPoints(
+        reference=reference, points=points, earned_at=earned_at, expires_on=expires_on, available_on=available_on
+    )
+    _checked_by(read, lambda: require_spendable(brought, program, now))
+    return Bringing(identity, brought)
+
+
+def _tier(read: _Cells, program: Program, now: datetime) -> Bringing | None:
+    given = read.identifiers()
+    tier_id, since, review_on = read.required("tier_id"), read.day("since"), read.day("review_on")
+    if read.required("since"):
+        before, grace, months = read.number("qualifying_before"), read.flag("grace"), _months(read)
+    identity = _identity(read, given, program) if given else None
+    if identity is None or since is None:
+        return None
+    standing = Standing(tier_id=tier_id, since=since, review_on=review_on, grace=grace)
+    brought = BroughtTier(standing=standing, qualifying=months, qualifying_before=before or 0)
+    _checked_by(read, lambda: require_tier(brought, program, now))
+    return Bringing(identity, brought)
+
+
+def _identity(read: _Cells, given: Identifiers, program: Program) -> Identity | None:
+    """The first identifier, which stands for the member; all of them are looked at."""
+    found: list[Identity] = []
+    _checked_by(read, lambda: found.extend(identities(given, program.country)))
+    return found[0] if found else None
+
+
+def _checked_by(read: _Cells, check: Callable[[], None]) -> None:
+    try:
+        check()
+    except InvalidRequestError as error:
+        for fault in error.faults:
+            read.fault(fault.pointer.removeprefix("/"), fault.detail)
+
+
+def _code(read: _Cells) -> str | None:
+    code = read.text("referral_code")
+    if code is not None and not _CODE.fullmatch(code.upper()):
+        read.fault("referral_code", f"{code!r} must be 4 to 40 letters, digits and hyphens")
+    return code.upper() if code else None
+
+
+def _tags(read: _Cells) -> tuple[str, ...]:
+    words = tuple(sorted(set((read.text("tags") or "").split())))
+    try:
+        _TAGS.validate_python(words)
+    except ValidationError:
+        read.fault("tags", "a tag is at most 32 small letters, digits and _ . : -, with blanks between tags")
+    if len(words) > TAGS_MAX:
+        read.fault("tags", f"a member has at most {TAGS_MAX}")
+    return words
+
+
+def _months(read: _Cells) -> dict[str, int]:
+    """What counted toward the tier, by month."""
+    months: dict[str, int] = {}
+    for word in (read.text("qualifying") or "").split():
+        found = _MONTH.fullmatch(word)
+        if found is None or found[1] in months:
+            read.fault("qualifying", f"{word!r} must be a month and an amount, such as 2026-03:120, each month once")
+        else:
+            months[found[1]] = int(found[2])
+    return months
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,297 @@
+"""`loyalty import`: members, points and tiers of another programme, from CSV.
+
+The whole file is checked first, line by line, and nothing is written while any line is wrong. Then every line is booked
+under a key of its own, so a second run, or one after a crash, books nothing twice. Neither run keeps more of a file
+than a mark for each line.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from infra.local import cells
+from infra.local.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
+from infra.local.purchases import BadLine
+from shared import keys, people, store
+from shared.domain import members
+from shared.domain.account import Account, Entry
+from shared.domain.errors import IdempotencyMismatchError, LoyaltyError, TryAgainError
+from shared.domain.importing import BroughtPoints, bring_points, bring_tier, join
+from shared.domain.members import Identity
+from shared.domain.program import Program
+from shared.domain.segments import first_traits, retagged
+from shared.dynamo import CancelledError, Item, Key
+
+WORKERS = 4
+"""More do not help on one machine: the engine and this process have one core each."""
+LINES_TOGETHER = 400
+"""How many lines are at hand at a time; the workers share them."""
+BAD_LINES_MAX = 500
+"""How many are told of; the others are counted."""
+CODE_ATTEMPTS = 3
+ACTOR = "import"
+
+
+@dataclass
+class Result:
+    """What an import did, or in a dry run would do: lines new, lines booked before, and lines that are wrong."""
+
+    kind: Kind
+    new: int = 0
+    before: int = 0
+    bad: int = 0
+    bad_lines: list[BadLine] = field(default_factory=list)
+    points: int = 0
+    """Of the new lines."""
+    is_written: bool = False
+
+    def refuse(self, line: int, reason: str) -> None:
+        """Count a line that is wrong."""
+        self.bad += 1
+        if len(self.bad_lines) < BAD_LINES_MAX:
+            self.bad_lines.append(BadLine(line, reason))
+
+
+class _Parsed(NamedTuple):
+    """A line as understood: its place among the lines, what it says, and the mark of its content."""
+
+    place: int
+    line: int
+    row: Row
+    mark: str
+
+
+def run(path: Path, now: datetime, *, dry_run: bool, progress: Callable[[int], None] = lambda _: None) -> Result:
+    """Import a file as of an instant. The environment says into which tables. Raises LocalError.
+
+    `progress` is told of lines that are dealt with, twice of each: checked, and written.
+    """
+    kind = kind_of(cells.header(path))
+    program = store.load_program()
+    checking = _Check(kind, program)
+    for parsed in _batches(path, kind, program, now, checking):
+        checking.look(parsed)
+        progress(len(parsed))
+    result = checking.result
+    result.bad_lines.sort()
+    if result.bad or dry_run:
+        return result
+    result.is_written = True
+    result.new = result.before = result.points = 0
+    with ThreadPoolExecutor(WORKERS) as workers:
+        for parsed in _batches(path, kind, program, now, None):
+            shares: dict[int, list[_Parsed]] = {}
+            for one in parsed:
+                if checking.stands[one.place]:
+                    result.before += 1
+                else:
+                    shares.setdefault(crc32(one.row.identity.value.encode()) % WORKERS, []).append(one)
+            for done in [workers.submit(_write_all, share, program, now) for share in shares.values()]:
+                for one, refusal, was_before in done.result():
+                    _count(result, one, refusal, was_before=was_before)
+            progress(len(parsed))
+    result.bad_lines.sort()
+    return result
+
+
+def member_id_of(identity: Identity) -> str:
+    """The id of a member who is brought in: the same for the same identifier."""
+    return people.new_member_id(f"import:{identity.kind}:{identity.value}")
+
+
+class _Check:
+    """The first of the two runs through a file."""
+
+    def __init__(self, kind: Kind, program: Program) -> None:
+        self.result = Result(kind)
+        self.stands = bytearray()
+        self._program = program
+        self._seen: set[bytes] = set()
+
+    def fault(self, line: int, reason: str) -> None:
+        self.result.refuse(line, reason)
+
+    def look(self, lines: Sequence[_Parsed]) -> None:
+        """Look at some lines beside what is there."""
+        lines = [one for one in lines if self._once(one)]
+        looked = self._at_members(lines) if self.result.kind == "members" else self._at_brought(lines)
+        for one, standing, refusal in looked:
+            if refusal is not None:
+                self.fault(one.line, refusal)
+                continue
+            if standing is not None and standing.fingerprint != one.mark:
+                self.fault(one.line, "was brought in before with other details, which stay; correct it over the API")
+                continue
+            self.stands.extend(bytes(one.place + 1 - len(self.stands)))
+            self.stands[one.place] = standing is not None
+            _count(self.result, one, None, was_before=standing is not None)
+
+    def _once(self, one: _Parsed) -> bool:
+        """Whether no line before says the same of the same member."""
+        names = [f"{found.kind}:{found.value}" for found in _identities(one.row, self._program)]
+        if isinstance(one.row, Bringing):
+            names = [f"{names[0]}|{_reference(one.row)}"]
+        marks = [hashlib.blake2b(name.encode(), digest_size=12).digest() for name in names]
+        twice = [name.split(":")[0] for name, mark in zip(names, marks, strict=True) if mark in self._seen]
+        if twice:
+            what = "the same member has this reference" if self.result.kind == "points" else "the same member stands"
+            self.fault(one.line, f"{', '.join(twice)}: {what} on a line before; one of them must go")
+        self._seen.update(marks)
+        return not twice
+
+    def _at_members(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
+        ids = [member_id_of(one.row.identity) for one in lines]
+        entries = store.load_entries([keys.enroll_key(member_id) for member_id in ids])
+        wanted = [_identities(one.row, self._program) for one in lines]
+        owners = iter(people.find_all([identity for some in wanted for identity in some]))
+        for one, member_id, entry, some in zip(lines, ids, entries, wanted, strict=True):
+            taken = [identity.kind for identity in some if next(owners) not in {None, member_id}]
+            refusal = f"{', '.join(taken)}: another member has it already" if taken and entry is None else None
+            yield one, entry, refusal
+
+    def _at_brought(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
+        ids = people.find_all([one.row.identity for one in lines])
+        found = [(one, member_id) for one, member_id in zip(lines, ids, strict=True) if member_id is not None]
+        entries = store.load_entries([_brought_key(member_id, one.row) for one, member_id in found])
+        standing = {one.place: entry for (one, _), entry in zip(found, entries, strict=True)}
+        for one, member_id in zip(lines, ids, strict=True):
+            kind = one.row.identity.kind
+            refusal = f"{kind}: there is no such member; import members first" if member_id is None else None
+            yield one, standing.get(one.place), refusal
+
+
+def _batches(path: Path, kind: Kind, program: Program, now: datetime, check: _Check | None) -> Iterator[list[_Parsed]]:
+    """The file's good lines, some at a time; `check` is told of the others."""
+    names = cells.header(path)
+    rows = enumerate(cells.lines(path))
+    while some := list(islice(rows, LINES_TOGETHER)):
+        parsed = []
+        for place, line in some:
+            try:
+                parsed.append(_parsed(place, line, names, kind, program, now))
+            except ValueError as error:
+                if check is not None:
+                    check.fault(line.number, str(error))
+        yield parsed
+
+
+def _parsed(place: int, line: cells.Line, names: list[str], kind: Kind, program: Program, now: datetime) -> _Parsed:
+    if len(line.cells) != len(names):
+        raise ValueError(f"{len(line.cells)} cells where the header has {len(names)}: put quotes around commas")
+    values = dict(zip(names, line.cells, strict=True))
+    said = "\x1f".join(f"{name}={value}" for name, value in sorted(values.items()) if value)
+    return _Parsed(place, line.number, parse(kind, values, program, now), people.keyed_hash(f"import:{said}")[:32])
+
+
+def _write_all(lines: Sequence[_Parsed], program: Program, now: datetime) -> list[tuple[_Parsed, str | None, bool]]:
+    """Each line with why it was refused, if it was, and whether it had been booked before."""
+    done: list[tuple[_Parsed, str | None, bool]] = []
+    for one in lines:
+        try:
+            was_before = _joined(one, program, now) if isinstance(one.row, Joining) else _brought(one, now)
+            done.append((one, None, was_before))
+        except LoyaltyError as error:
+            done.append((one, f"{error.code}: {error}", False))
+    return done
+
+
+def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
+    """Write a member; whether they were there before."""
+    row = one.row
+    if not isinstance(row, Joining):
+        raise TypeError(row)
+    member_id, channels = member_id_of(row.identity), row.consent.marketing.channels
+    member = members.joined(
+        row.request, member_id=member_id, referral_code="", country=program.country, now=row.joined_at
+    )
+    member = members.consenting(member, row.consent, now=now, channel=row.request.channel)
+    member = members.attributed(member, ACTOR)
+    traits = first_traits(program, member.place, channels, member.email)
+    if row.tags:
+        traits = retagged(traits or Account(member_id=member_id).traits, row.tags, ())
+    entry = join(member_id, program, row.joined_at, now=now, actor=ACTOR, fingerprint=one.mark, traits=traits)
+    for _ in range(CODE_ATTEMPTS):
+        code = row.referral_code or members.new_referral_code(row.request.name)
+        writes = people.writes(None, member.model_copy(update={"referral_code": code}))
+        try:
+            store.enroll(entry, writes)
+        except CancelledError as cancelled:
+            standing = store.load_entry(keys.enroll_key(member_id))
+            if standing is not None:
+                return _same(standing, one.mark)
+            refusal = people.identity_taken(cancelled, writes)
+            if not isinstance(refusal, TryAgainError):
+                raise refusal from cancelled
+        else:
+            return False
+    raise TryAgainError("the referral code belongs to another member, or others write the same; import the file again")
+
+
+def _brought(one: _Parsed, now: datetime) -> bool:
+    """Book points or a tier; whether they were booked before."""
+    row = one.row
+    member_id = people.find(row.identity)
+    if member_id is None or not isinstance(row, Bringing):
+        raise TryAgainError("the member has gone since the file was checked")
+    stands: list[Entry] = []
+
+    def bring(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+        [account] = accounts
+        for gone in account.merged_from:
+            standing = store.load_entry(_brought_key(gone, row))
+            if standing is not None:
+                stands.append(standing)
+                raise IdempotencyMismatchError("was brought in for a member who was merged into this one")
+        if isinstance(row.brought, BroughtPoints):
+            return [bring_points(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.mark)]
+        return [bring_tier(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.mark)]
+
+    key = _brought_key(member_id, row)
+    try:
+        return store.operate([member_id], bring, key=key, fingerprint=one.mark, now=now, shares=False).replayed
+    except IdempotencyMismatchError:
+        if stands:
+            return _same(stands[0], one.mark)
+        raise
+
+
+def _same(standing: Entry, mark: str) -> bool:
+    if standing.fingerprint != mark:
+        raise IdempotencyMismatchError("was brought in before with other details")
+    return True
+
+
+def _identities(row: Row, program: Program) -> list[Identity]:
+    """Everything on the line that no two members share; first that which stands for the member."""
+    if not isinstance(row, Joining):
+        return [row.identity]
+    own = members.identities(row.request, program.country)
+    return [*own, *([Identity(kind="referral_code", value=row.referral_code)] if row.referral_code else [])]
+
+
+def _reference(row: Bringing) -> str:
+    return row.brought.reference if isinstance(row.brought, BroughtPoints) else "tier"
+
+
+def _brought_key(member_id: str, row: Row) -> Key:
+    if not isinstance(row, Bringing):
+        raise TypeError(row)
+    what = "points" if isinstance(row.brought, BroughtPoints) else "tier"
+    return keys.brought_in_key(member_id, what, _reference(row))
+
+
+def _count(result: Result, one: _Parsed, refusal: str | None, *, was_before: bool) -> None:
+    if refusal is not None:
+        result.refuse(one.line, refusal)
+    elif was_before:
+        result.before += 1
+    else:
+        result.new += 1
+        if isinstance(one.row, Bringing) and isinstance(one.row.brought, BroughtPoints):
+            result.points += one.row.brought.points

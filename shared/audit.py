@@ -1,0 +1,84 @@
+"""Who did what: each change by an operator and each look at personal data leaves a trace, which nobody changes.
+
+A trace stands by its month, and once more by the member whom it is about, so that both are found in one query. It names
+people by their ids alone.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from shared import dynamo, settings
+from shared.domain.calendar import month_of
+from shared.domain.fields import Record
+from shared.dynamo import Key, Write
+
+if TYPE_CHECKING:
+    from shared.http import Caller
+
+OF_MEMBER_MAX_PAGES = 100
+_OPERATOR = "operator:"
+_OF_MEMBER = "ACCESS#"
+
+
+class Trace(Record):
+    """What an operator did or looked at, and about whom; `details` are ids and counts, never personal data."""
+
+    at: datetime
+    actor: str
+    what: str
+    member_id: str | None = None
+    details: Mapping[str, str] = {}
+
+
+def trail(
+    caller: "Caller", what: str, at: datetime, member_id: str | None = None, **details: str | None
+) -> list[Write]:
+    """The writes of a trace, to stand in the transaction of what it tells of; none if no operator is calling."""
+    if not caller.actor.startswith(_OPERATOR):
+        return []
+    known = {name: value for name, value in details.items() if value is not None}
+    trace = Trace(at=at, actor=caller.actor, what=what, member_id=member_id, details=known)
+    mark = f"{at.isoformat(timespec='microseconds')}#{secrets.token_hex(4)}"
+    keys = [Key(f"AUDIT#{month_of(at.date())}", mark)]
+    if member_id is not None:
+        keys.append(Key(f"MEMBER#{member_id}", f"{_OF_MEMBER}{mark}"))
+    body = {"S": trace.model_dump_json(exclude_defaults=True)}
+    table = settings.loyalty_table()
+    return [{"Put": {"TableName": table, "Item": {**dynamo.key_of(key), "body": body}}} for key in keys]
+
+
+def record(caller: "Caller", what: str, at: datetime, member_id: str | None = None, **details: str | None) -> None:
+    """Leave a trace of what writes nothing else. Raises TryAgainError if it cannot be written."""
+    writes = trail(caller, what, at, member_id, **details)
+    if writes:
+        dynamo.transact(writes)
+
+
+def listing(month: str, limit: int, before: str | None = None) -> tuple[Sequence[Trace], str | None]:
+    """At most `limit` traces of a month (2026-11), the newest first, and where the next page begins."""
+    values: dict[str, Any] = {":pk": {"S": f"AUDIT#{month}"}, ":before": {"S": before or "~"}}
+    answer = dynamo.ask(
+        lambda: dynamo.client().query(
+            TableName=settings.loyalty_table(),
+            KeyConditionExpression="pk = :pk AND sk < :before",
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+    )
+    items = answer["Items"]
+    more = items[-1]["sk"]["S"] if "LastEvaluatedKey" in answer else None
+    return [Trace.model_validate_json(item["body"]["S"]) for item in items], more
+
+
+def of_member(member_id: str) -> list[Trace]:
+    """Every trace that is about a member, the oldest first."""
+    items = dynamo.query(
+        settings.loyalty_table(),
+        pages_max=OF_MEMBER_MAX_PAGES,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :access)",
+        ExpressionAttributeValues={":pk": {"S": f"MEMBER#{member_id}"}, ":access": {"S": _OF_MEMBER}},
+    )
+    return [Trace.model_validate_json(item["body"]["S"]) for item in items]

@@ -1,0 +1,188 @@
+"""Budgets of points that many spend at once and never overspend: campaigns' (`campaign:<id>`), partners' prepaid ones.
+
+A budget's unleased points stand in one item, the leased ones in slices. An entry's `budgets` are drawn from the slice
+of its member in the transaction that books it, on condition that there is enough; only a slice that runs short asks
+for more, so a budget costs no request of its own in the normal case and no item takes every write.
+"""
+
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from shared import dynamo, keys, settings
+from shared.domain.account import Entry
+from shared.domain.budgeting import SLICES, UNLEASED, Budget, Moves, lease, resized
+from shared.domain.campaigns import budget_name, budget_total
+from shared.domain.errors import TryAgainError
+from shared.domain.partnering import is_of_partner
+from shared.domain.program import Program
+from shared.dynamo import CancelledError, Item, Key, Write
+
+ATTEMPTS_MAX = 12
+USED_UP_SECONDS = 30
+"""For how long a campaign's budget is remembered to be used up: what a raised one takes to be seen everywhere."""
+
+_used_up: dict[str, float] = {}
+
+
+class _Stored(NamedTuple):
+    """A budget as read; `version` is the program's that set its total (0: deposits did); whether it is there at all."""
+
+    budget: Budget
+    version: int
+    exists: bool
+
+
+def load(name: str) -> Budget:
+    """A budget as it stands: total, left and spent points; all of them 0 if nothing was ever put in it."""
+    return _load(name).budget
+
+
+def deposit(name: str, points: int) -> Write:
+    """A write that puts points into a prepaid budget, for the transaction that books what was paid for them."""
+    values = {":points": {"N": str(points)}}
+    return _update(keys.budget_key(name), "ADD budgeted :points, remaining :points", values)
+
+
+def apply(program: Program) -> None:
+    """Give each campaign's budget the total that the program names, but never less than is spent.
+
+    Raises TryAgainError if others kept drawing on one that is lowered; whoever next runs short in it does it then.
+    """
+    for campaign in program.campaigns:
+        if campaign.budget is not None:
+            _resize(budget_name(campaign), campaign.budget.total, program.version)
+
+
+def used_up() -> dict[str, int]:
+    """The campaigns' budgets that were found used up a moment ago, as caps: an order need not try them again."""
+    oldest = time.monotonic() - USED_UP_SECONDS
+    return {name: 0 for name, found_at in list(_used_up.items()) if found_at > oldest}
+
+
+def forget() -> None:
+    """Try every budget again."""
+    _used_up.clear()
+
+
+def draws(entries: Sequence[Entry]) -> list[Write]:
+    """What takes the entries' points from their members' slices; a negative number gives points back."""
+    sums: dict[Key, int] = {}
+    for entry in entries:
+        for name, points in entry.budgets.items():
+            key = keys.budget_slice_key(name, _slice_of(entry.member_id))
+            sums[key] = sums.get(key, 0) + points
+    return [_add(key, -points) for key, points in sums.items() if points]
+
+
+def short(cancelled: CancelledError, entries: Sequence[Entry]) -> dict[tuple[str, str], int]:
+    """The budgets whose slices did not hold what the entries draw: points needed, by the budget's name and member."""
+    needs: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        for name, points in entry.budgets.items():
+            if keys.budget_slice_key(name, _slice_of(entry.member_id)) in cancelled.keys:
+                needs[name, entry.member_id] = needs.get((name, entry.member_id), 0) + points
+    return needs
+
+
+def refill(needs: Mapping[tuple[str, str], int], program: Program) -> dict[str, int]:
+    """Lease what is needed. Where all that is left is less, it is in the member's slice then, and is the name's cap."""
+    caps = {}
+    for (name, member_id), need in needs.items():
+        left = _refill(name, _slice_of(member_id), need, program)
+        if left < need:
+            caps[name] = left
+    return caps
+
+
+def _refill(name: str, slice_number: int, need: int, program: Program) -> int:
+    total = budget_total(program, name)
+    for attempt in range(ATTEMPTS_MAX):
+        stored = _load(name)
+        if total is not None and stored.version < program.version:
+            _resize(name, total, program.version)
+            continue
+        moves = lease(stored.budget, slice_number, need)
+        after = stored.budget.after(moves)
+        try:
+            if moves:
+                dynamo.transact(_writes(name, moves))
+        except CancelledError:
+            dynamo.back_off(attempt)
+            continue
+        if after.left == 0 and total is not None and not is_of_partner(name):
+            _used_up[name] = time.monotonic()
+        return after.slices.get(slice_number, 0)
+    raise TryAgainError(f"the budget {name} is being drawn on by others; the same request may be sent again")
+
+
+def _resize(name: str, total: int, version: int) -> None:
+    """Raise or lower a budget's total to the one that a program's version names; an older version changes nothing."""
+    for attempt in range(ATTEMPTS_MAX):
+        stored = _load(name)
+        if stored.version >= version:
+            return
+        moves = dict(resized(stored.budget, total))
+        unleased = moves.pop(UNLEASED, 0)
+        values = {
+            ":total": {"N": str(max(total, stored.budget.spent))},
+            ":unleased": {"N": str(unleased)},
+            ":version": {"N": str(version)},
+            ":least": {"N": str(max(0, -unleased))},
+            ":before": {"N": str(stored.version)},
+        }
+        as_read = "version = :before AND remaining >= :least" if stored.exists else "attribute_not_exists(pk)"
+        if not stored.exists:
+            values = {key: value for key, value in values.items() if key not in {":least", ":before"}}
+        change = "SET budgeted = :total, version = :version ADD remaining :unleased"
+        try:
+            dynamo.transact([_update(keys.budget_key(name), change, values, as_read), *_writes(name, moves)])
+        except CancelledError:
+            dynamo.back_off(attempt)
+        else:
+            _used_up.pop(name, None)
+            return
+    raise TryAgainError(f"the budget {name} is being drawn on by others; the same request may be sent again")
+
+
+def _load(name: str) -> _Stored:
+    wanted = [keys.budget_key(name), *(keys.budget_slice_key(name, number) for number in range(SLICES))]
+    of_total, *of_slices = dynamo.get_together(settings.loyalty_table(), wanted)
+    slices = {number: _number(item, "remaining") for number, item in enumerate(of_slices) if item}
+    budget = Budget(_number(of_total, "budgeted"), _number(of_total, "remaining"), slices)
+    return _Stored(budget, _number(of_total, "version"), exists=of_total is not None)
+
+
+def _number(item: Item | None, name: str) -> int:
+    return int(item[name]["N"]) if item and name in item else 0
+
+
+def _writes(name: str, moves: Moves) -> list[Write]:
+    places: Iterable[tuple[Key, int]] = (
+        (keys.budget_key(name) if place == UNLEASED else keys.budget_slice_key(name, place), points)
+        for place, points in moves.items()
+    )
+    return [_add(key, points) for key, points in places]
+
+
+def _add(key: Key, points: int) -> Write:
+    """Points that come to an item, or go if it has as many."""
+    values = {":points": {"N": str(points)}}
+    if points >= 0:
+        return _update(key, "ADD remaining :points", values)
+    return _update(key, "ADD remaining :points", {**values, ":least": {"N": str(-points)}}, "remaining >= :least")
+
+
+def _update(key: Key, change: str, values: Mapping[str, Any], condition: str | None = None) -> Write:
+    update: dict[str, Any] = {
+        "TableName": settings.loyalty_table(),
+        "Key": dynamo.key_of(key),
+        "UpdateExpression": change,
+        "ExpressionAttributeValues": values,
+    }
+    return {"Update": update if condition is None else {**update, "ConditionExpression": condition}}
+
+
+def _slice_of(member_id: str) -> int:
+    return zlib.crc32(member_id.encode()) % SLICES

@@ -1,0 +1,50 @@
+"""What callers are shown of a wallet: money, never points."""
+
+from datetime import date, datetime
+
+from shared.answers import Money
+from shared.domain.account import Account
+from shared.domain.expiry import date_of
+from shared.domain.fields import Record
+from shared.domain.program import Program
+from shared.domain.settling import settle
+from shared.domain.sides import member_of
+
+
+class ExpiringCredit(Record):
+    """Credit that can be spent until the end of a day; null: without end."""
+
+    on: date | None
+    amount: int
+
+
+class CreditAnswer(Record):
+    """Store credit to the second of `as_of`. `expiring` adds up to `balance`."""
+
+    member_id: str
+    balance: Money
+    pending: Money
+    held: Money
+    debt: Money
+    lifetime_earned: Money
+    expiring: tuple[ExpiringCredit, ...]
+    as_of: datetime
+
+
+def credit_answer(wallet: Account, program: Program, now: datetime) -> CreditAnswer:
+    """A wallet as callers see it; one that was never opened is empty."""
+    wallet = settle(wallet, program, max(now, wallet.booked_at or now)).account
+
+    def money(amount: int) -> Money:
+        return Money(amount=amount, currency=program.currency)
+
+    return CreditAnswer(
+        member_id=member_of(wallet.member_id) or "",
+        balance=money(wallet.balance),
+        pending=money(wallet.pending_points),
+        held=money(wallet.held_points),
+        debt=money(wallet.debt),
+        lifetime_earned=money(wallet.earned),
+        expiring=tuple(ExpiringCredit(on=date_of(day), amount=lot) for day, lot in sorted(wallet.lots.items())),
+        as_of=now,
+    )

@@ -1,0 +1,203 @@
+"""Deciding reviews: what each kind of review books when an operator approves or rejects it, in one transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from shared import audit, dynamo, http, keys, reviews, store
+from shared.domain.account import Account, Entry
+from shared.domain.approving import approve_action, reject_action
+from shared.domain.errors import (
+    ForbiddenError,
+    IdempotencyMismatchError,
+    InvalidStateError,
+    MemberNotActiveError,
+    TryAgainError,
+)
+from shared.domain.moving import adjust
+from shared.domain.program import Program
+from shared.domain.referring import reviewed
+from shared.domain.reviewing import Decision, Review, ReviewKind, Verdict, decided
+from shared.dynamo import CancelledError, Item, Key, Write
+
+MERGES_FOLLOWED_MAX = 20
+
+Book = Callable[[Sequence[Account], Sequence[Item | None], Program, Review, Verdict], Sequence[Entry]]
+"""From settled accounts, further items, the program, the review and the verdict to entries."""
+
+
+class Decider(NamedTuple):
+    """How reviews of a kind are decided. `key` is where a verdict's own entry stands; None: it books nothing."""
+
+    book: Book
+    key: Callable[[Review, str, Decision], Key | None]
+    reads: Callable[[Review], Sequence[Key]] = lambda _: ()
+    members: Callable[[Review], Sequence[str]] = lambda review: (review.member_id,)
+    """Whose accounts it takes; the first is the one that answers show."""
+    needs_another: bool = False
+    """Whether it must be approved by another operator than the one who asked."""
+
+
+class Done(NamedTuple):
+    """A review as it was decided, and what was booked; whether that had been done before."""
+
+    review: Review
+    outcome: store.Outcome | None
+    replayed: bool
+
+
+def ask(review: Review, also: Sequence[Write]) -> tuple[Review, bool]:
+    """Open a review that nothing is booked for yet, with `also`; or the one that stands, and that it does.
+
+    Raises IdempotencyMismatchError if another request opened it, TryAgainError if another write was in the way.
+    """
+    writes = reviews.put(review)
+    try:
+        dynamo.transact([*writes, *also])
+    except CancelledError as cancelled:
+        item = cancelled.failed.get(0)
+        if item is None:
+            raise TryAgainError("another write was in the way; the same request may be sent again") from cancelled
+        standing = reviews.review_of(item)
+        if standing.fingerprint != review.fingerprint:
+            raise IdempotencyMismatchError("the reference was used before with another payload") from cancelled
+        return standing, True
+    return review, False
+
+
+def decide(review_id: str, verdict: Verdict, caller: http.Caller) -> Done:
+    """Book what the verdict brings, close the review, and leave a trace.
+
+    Raises ReviewNotFoundError, ForbiddenError if it takes another operator, InvalidStateError if it was decided
+    otherwise, and whatever the booking raises.
+    """
+    review = reviews.load(review_id)
+    decider = DECIDERS[review.kind]
+    if decider.needs_another and verdict.decision == "approved" and review.requested_by == verdict.actor:
+        raise ForbiddenError("whoever asked for it cannot approve it; another operator has to")
+    also = [
+        *reviews.close(review, verdict),
+        *audit.trail(caller, f"review.{verdict.decision}", verdict.at, review.member_id, review_id=review_id),
+    ]
+    members = list(decider.members(review))
+    try:
+        return _booked(review, decider, verdict, members, also)
+    except (MemberNotActiveError, IdempotencyMismatchError):  # perhaps of somebody who has been merged since
+        survivors = [_survivor(member_id) for member_id in members]
+        left = [member_id for member_id in survivors if member_id]
+        if len(left) == len(members) and left != members:
+            return _booked(review, decider, verdict, left, also)
+        if len(left) == len(members) or verdict.decision == "approved":
+            raise
+        return _closed(review, verdict, also)
+
+
+def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[str], also: Sequence[Write]) -> Done:
+    key = decider.key(review, members[0], verdict.decision)
+    if key is None:
+        return _closed(review, verdict, also)
+
+    def book(
+        accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
+    ) -> Sequence[Entry]:
+        _require_open(reviews.review_of(items[0]) if items[0] else review)
+        return decider.book(accounts, items[1:], program, review, verdict._replace(at=now))
+
+    outcome = store.operate(
+        members,
+        book,
+        key=key,
+        fingerprint=review.fingerprint if verdict.decision == "approved" else verdict.fingerprint,
+        now=verdict.at,
+        reads=[reviews.key_of(review.review_id), *decider.reads(review)],
+        also=also,
+    )
+    after = reviews.load(review.review_id) if outcome.replayed else decided(review, verdict)
+    return Done(after, outcome, outcome.replayed)
+
+
+def _closed(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
+    """The review without anything booked."""
+    if review.state == "open":
+        try:
+            dynamo.transact(also)
+        except CancelledError:
+            review = reviews.load(review.review_id)
+            if review.state == "open":
+                raise TryAgainError("another write was in the way; the same request may be sent again") from None
+        else:
+            return Done(decided(review, verdict), None, replayed=False)
+    if review.state != verdict.decision:
+        _require_open(review)
+    if review.reason != verdict.reason:
+        raise IdempotencyMismatchError("the review was rejected before for another reason")
+    return Done(review, None, replayed=True)
+
+
+def _require_open(review: Review) -> None:
+    if review.state != "open":
+        raise InvalidStateError(f"the review was {review.state} by {review.decided_by} at {review.decided_at}")
+
+
+def _survivor(member_id: str) -> str | None:
+    """The member that one has become by merges; None if nobody is left."""
+    for _ in range(MERGES_FOLLOWED_MAX):
+        account = store.load_account(member_id).account
+        if account.is_open:
+            return member_id
+        if account.merged_into is None:
+            return None
+        member_id = account.merged_into
+    return None
+
+
+def _decide_action(
+    accounts: Sequence[Account], items: Sequence[Item | None], program: Program, _: Review, verdict: Verdict
+) -> Sequence[Entry]:
+    if items[0] is None:
+        raise AssertionError("an action that waits for approval has its entry")
+    step = approve_action if verdict.decision == "approved" else reject_action
+    return [step(accounts[0], program, store.entry_of(items[0]), verdict)]
+
+
+def _set_right(
+    accounts: Sequence[Account], _: Sequence[Item | None], program: Program, review: Review, verdict: Verdict
+) -> Sequence[Entry]:
+    return [
+        adjust(
+            accounts[0],
+            program,
+            int(review.details["points"]),
+            reason=review.details["reason"],
+            reference=review.details["reference"],
+            now=verdict.at,
+            actor=verdict.actor,
+            fingerprint=review.fingerprint,
+            requested_by=review.requested_by,
+        )
+    ]
+
+
+def _decide_referral(
+    accounts: Sequence[Account], _: Sequence[Item | None], program: Program, review: Review, verdict: Verdict
+) -> Sequence[Entry]:
+    is_approved = verdict.decision == "approved"
+    mark = review.fingerprint if is_approved else verdict.fingerprint
+    return reviewed(
+        accounts[0], program, is_approved=is_approved, now=verdict.at, actor=verdict.actor, fingerprint=mark
+    )
+
+
+def _adjustment_key(review: Review, member_id: str, decision: Decision) -> Key | None:
+    return keys.adjustment_key(member_id, review.details["reference"]) if decision == "approved" else None
+
+
+DECIDERS: Mapping[ReviewKind, Decider] = {
+    "action": Decider(
+        _decide_action,
+        key=lambda review, _, decision: keys.action_decision_key(review.details, decision),
+        reads=lambda review: [keys.earn_key(review.details)],
+    ),
+    "referral": Decider(_decide_referral, key=lambda review, *_: keys.referral_review_key(review.member_id)),
+    "adjustment": Decider(_set_right, key=_adjustment_key, needs_another=True),
+}

@@ -1,0 +1,100 @@
+"""What members are listed under in the table of personal data: the words of their name, and their birthday.
+
+Lists are written with the profile, so they never name anybody who is not to be found there. Words stand under a keyed
+hash: the table's keys say nothing of names.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from shared import dynamo, settings
+from shared.domain.members import Member
+from shared.dynamo import Item, Key, Write
+
+NAME_WORDS_MAX = 6
+"""Words of a name that somebody is found by: a transaction that frees them has bounds."""
+LIST_PAGES_MAX = 1000
+CANDIDATES_TOGETHER = 100
+SEARCH_PAGES_MAX = 4
+"""Pages of candidates that one search looks through; whoever wants more asks for the next page."""
+_WORD = re.compile(r"[^\W_]+")
+
+Hash = Callable[[str], str]
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The different words of a name, without case and accents."""
+    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+    return tuple(dict.fromkeys(_WORD.findall(plain.casefold())))
+
+
+def changes(before: Member | None, after: Member, keyed_hash: Hash) -> list[Write]:
+    """What takes a member off the lists and puts them on others, to be written with the profile."""
+    old = _listed(before, keyed_hash) if before else {}
+    new = _listed(after, keyed_hash)
+    table = settings.people_table()
+    gone = [{"Delete": {"TableName": table, "Key": dynamo.key_of(key)}} for key in old if key not in new]
+    put = [
+        {"Put": {"TableName": table, "Item": {**dynamo.key_of(key), **attributes}}}
+        for key, attributes in new.items()
+        if old.get(key) != attributes
+    ]
+    return [*gone, *put]
+
+
+def born_on(birthday: str) -> Iterator[tuple[str, datetime]]:
+    """Each member with a birthday (12-10), and since when it has been known."""
+    values = {":pk": {"S": _birthday_pk(birthday)}}
+    items = dynamo.query(
+        settings.people_table(),
+        pages_max=LIST_PAGES_MAX,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues=values,
+    )
+    return ((_member_of(item), datetime.fromisoformat(item["since"]["S"])) for item in items)
+
+
+def named(words: Sequence[str], keyed_hash: Hash, after: str | None) -> tuple[list[str], str | None]:
+    """Members listed under the longest of the words, by id, and where the next ones begin."""
+    values: dict[str, Any] = {":pk": {"S": _word_pk(max(words, key=len), keyed_hash)}, ":after": {"S": after or " "}}
+    answer = dynamo.ask(
+        lambda: dynamo.client().query(
+            TableName=settings.people_table(),
+            KeyConditionExpression="pk = :pk AND sk > :after",
+            ExpressionAttributeValues=values,
+            Limit=CANDIDATES_TOGETHER,
+        )
+    )
+    found: list[Item] = answer["Items"]
+    more = found[-1]["sk"]["S"] if "LastEvaluatedKey" in answer else None
+    return [_member_of(item) for item in found], more
+
+
+def place_of(member_id: str) -> str:
+    """Where a member stands on any list."""
+    return f"MEMBER#{member_id}"
+
+
+def _listed(member: Member, keyed_hash: Hash) -> dict[Key, dict[str, Any]]:
+    place = place_of(member.member_id)
+    words = words_of(member.name)[:NAME_WORDS_MAX] if member.name else ()
+    lists: dict[Key, dict[str, Any]] = {Key(_word_pk(word, keyed_hash), place): {} for word in words}
+    if member.birthday:
+        since = member.birthday_since or member.enrolled_at
+        lists[Key(_birthday_pk(member.birthday), place)] = {"since": {"S": since.isoformat()}}
+    return lists
+
+
+def _word_pk(word: str, keyed_hash: Hash) -> str:
+    return f"NAME#{keyed_hash(f'name:{word}')}"
+
+
+def _birthday_pk(birthday: str) -> str:
+    return f"BIRTHDAY#{birthday}"
+
+
+def _member_of(item: Item) -> str:
+    return str(item["sk"]["S"]).removeprefix("MEMBER#")

@@ -1,0 +1,78 @@
+"""Where the points of a budget are: unleased, or leased to slices, from which each operation draws its own.
+
+What is left is the sum of both, and what is spent the rest of the total. Leases move points without spending any, so
+one that is never used loses nothing: whoever runs short takes it back.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+SLICES = 16
+"""So many items take a budget's writes side by side."""
+UNLEASED = -1
+"""Where points are that no slice holds, among the numbers of slices."""
+_LEASES = 64
+_NEEDS_AHEAD = 10
+
+Moves = Mapping[int, int]
+"""Signed changes of points by the number of the slice that holds them, or UNLEASED."""
+
+
+class Budget(NamedTuple):
+    """A budget as it stood at one instant, in points; `slices` by their numbers."""
+
+    total: int
+    unleased: int
+    slices: Mapping[int, int]
+
+    @property
+    def left(self) -> int:
+        """What can still be spent."""
+        return self.unleased + sum(self.slices.values())
+
+    @property
+    def spent(self) -> int:
+        """What has been drawn from it, less what was given back."""
+        return self.total - self.left
+
+    def after(self, moves: Moves) -> "Budget":
+        """The budget after points have moved; its total is another if they came or went."""
+        slices = {number: points + moves.get(number, 0) for number, points in self.slices.items()}
+        added = {number: points for number, points in moves.items() if number not in {UNLEASED, *slices}}
+        unleased = self.unleased + moves.get(UNLEASED, 0)
+        return Budget(self.total + sum(moves.values()), unleased, {**slices, **added})
+
+
+def lease(budget: Budget, slice_number: int, need: int) -> Moves:
+    """What brings a slice up to `need`, or as near to it as all that is left anywhere; nothing if it is there.
+
+    While enough is unleased, some more than is needed, so that the next need not ask: a 64th of the total or ten times
+    the need, but never over half of what is unleased. After that others' slices give what is missing, fullest first.
+    """
+    missing = need - budget.slices.get(slice_number, 0)
+    if missing <= 0:
+        return {}
+    ample = min(budget.unleased // 2, max(need * _NEEDS_AHEAD, budget.total // _LEASES))
+    leased = min(budget.unleased, max(missing, ample))
+    others = {number: points for number, points in budget.slices.items() if number != slice_number}
+    moves = {UNLEASED: -leased, **_taken(others, max(0, missing - leased))}
+    moves[slice_number] = -sum(moves.values())
+    return {place: points for place, points in moves.items() if points}
+
+
+def resized(budget: Budget, total: int) -> Moves:
+    """What makes the total another, which is never less than what is spent: unleased points come or go first."""
+    change = max(total, budget.spent) - budget.total
+    from_unleased = max(change, -budget.unleased)
+    moves = {UNLEASED: from_unleased, **_taken(budget.slices, from_unleased - change)}
+    return {place: points for place, points in moves.items() if points}
+
+
+def _taken(slices: Mapping[int, int], points: int) -> dict[int, int]:
+    """At most `points` from slices, the fullest first; negative changes."""
+    taken: dict[int, int] = {}
+    for number, held in sorted(slices.items(), key=lambda one: (-one[1], one[0])):
+        part = min(points, held)
+        points -= part
+        taken[number] = -part
+    return taken

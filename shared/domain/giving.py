@@ -1,0 +1,153 @@
+"""Gifts: points that wait, locked on the giver's account, until the receiver takes them, somebody gives them back, or
+they lapse as every hold does.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from shared.domain.account import Account, Entry, EntryType, Hold, Use
+from shared.domain.calendar import local_day, period_frees_on, period_of
+from shared.domain.consenting import require_consent
+from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
+from shared.domain.expiry import live_day
+from shared.domain.freezing import require_not_frozen
+from shared.domain.ledger import combined, draft, give, negative, take
+from shared.domain.moving import Moved
+from shared.domain.program import Program
+from shared.domain.redeeming import OPEN_HOLDS_MAX, release, require_points
+from shared.domain.terms.sharing import Gifts
+
+GiftState = Literal["offered", "accepted", "returned", "lapsed"]
+_USE = "gift"
+
+
+def hold_of(gift_id: str) -> str:
+    """Under which name a gift's points are locked: one that no redemption has."""
+    return f"gift:{gift_id}"
+
+
+def offer(
+    giver: Account,
+    program: Program,
+    points: int,
+    *,
+    to: str,
+    gift_id: str,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> Entry:
+    """Lock points for another member, those first that expire soonest.
+
+    Raises MemberFrozenError, ConsentRequiredError, InvalidRequestError if the gift is larger than one may be,
+    InsufficientPointsError, and InvalidStateError if the program has no gifts, the period's limit is reached, or too
+    much waits already.
+    """
+    if program.gifts is None:
+        raise InvalidStateError("the program has no gifts")
+    require_not_frozen(giver)
+    require_consent(giver)
+    today = local_day(now, program.time_zone)
+    _require_within_limits(giver, program.gifts, points, today)
+    require_points(giver, points)
+    if len(giver.holds) >= OPEN_HOLDS_MAX:
+        raise InvalidStateError(f"{OPEN_HOLDS_MAX} redemptions and gifts are open; end one first")
+    lots = take(giver.lots, points)
+    hold = Hold(points=points, lots=lots, expires_at=now + timedelta(days=program.gifts.accept_days))
+    limit = program.gifts.limit
+    return draft(
+        giver,
+        "gift_offer",
+        occurred_at=now,
+        recorded_at=now,
+        points=-points,
+        program_version=program.version,
+        actor=actor,
+        fingerprint=fingerprint,
+        lots=negative(lots),
+        opened={hold_of(gift_id): hold},
+        uses={_USE: Use(period=period_of(today, limit.per), times=1, points=points)} if limit else {},
+        source={"gift_id": gift_id, "from": giver.member_id, "to": to},
+    )
+
+
+def accept(receiver: Account, giver: Account, program: Program, gift_id: str, *, now: datetime, actor: str) -> Moved:
+    """Hand a gift over; each lot keeps its date, and the receiver's debt is settled from it first.
+
+    Raises MemberFrozenError if the giver has been frozen meanwhile, InvalidStateError if the gift waits no longer.
+    """
+    hold = _open(giver, gift_id)
+    require_not_frozen(giver)
+    today = local_day(now, program.time_zone)
+    incoming = combined(*({live_day(receiver, program, day, today): points} for day, points in hold.lots.items()))
+    source = {"gift_id": gift_id, "from": giver.member_id, "to": receiver.member_id}
+    shared = {"occurred_at": now, "recorded_at": now}
+    version = program.version
+    return Moved(
+        draft(
+            giver,
+            "gift_out",
+            **shared,
+            points=0,
+            program_version=version,
+            actor=actor,
+            closed={hold_of(gift_id): hold},
+            source=source,
+        ),
+        draft(
+            receiver,
+            "gift_in",
+            **shared,
+            points=hold.points,
+            program_version=version,
+            actor=actor,
+            **give(receiver, incoming),
+            source=source,
+        ),
+    )
+
+
+def give_back(giver: Account, program: Program, gift_id: str, *, to: str, now: datetime, actor: str) -> Entry:
+    """Undo a gift that was declined or withdrawn. Raises InvalidStateError if it waits no longer."""
+    _open(giver, gift_id)
+    entry = release(giver, program, hold_of(gift_id), "gift_return", occurred_at=now, now=now, actor=actor)
+    return entry.model_copy(update={"source": {"gift_id": gift_id, "from": giver.member_id, "to": to}})
+
+
+def gift_state(entries: Mapping[EntryType, Entry], giver: Account, now: datetime) -> GiftState:
+    """A gift's state from its entries, by type, and its giver's account: a hold that is gone has lapsed."""
+    if "gift_out" in entries:
+        return "accepted"
+    if "gift_return" in entries:
+        return "returned"
+    [(name, hold)] = entries["gift_offer"].opened.items()
+    return "offered" if hold.expires_at > now and name in giver.holds else "lapsed"
+
+
+def _open(giver: Account, gift_id: str) -> Hold:
+    hold = giver.holds.get(hold_of(gift_id))
+    if hold is None:
+        raise InvalidStateError("the gift is no longer waiting to be accepted")
+    return hold
+
+
+def _require_within_limits(giver: Account, gifts: Gifts, points: int, today: date) -> None:
+    if gifts.points_max is not None and points > gifts.points_max:
+        raise InvalidRequestError(Fault("/points", f"a gift has at most {gifts.points_max} points"))
+    limit = gifts.limit
+    if limit is None:
+        return
+    use = giver.uses.get(_USE)
+    if use is None or use.period != period_of(today, limit.per):
+        use = Use(period="")
+    is_often = limit.times is not None and use.times >= limit.times
+    is_much = limit.points is not None and use.points + points > limit.points
+    if is_often or is_much:
+        most = [f"{limit.times} gifts" if limit.times else "", f"{limit.points} points" if limit.points else ""]
+        frees_on = period_frees_on(today, limit.per)
+        until = f"; it frees on {frees_on}" if frees_on else ""
+        detail = (
+            f"a member gives at most {' and '.join(filter(None, most))} per {limit.per}, {use.points} points so far"
+        )
+        raise InvalidStateError(f"{detail}{until}")

@@ -1,0 +1,243 @@
+"""Partners' part in what members earn and spend: their limits, what they pay for, and what a month comes to.
+
+A partner's ledger is no second set of books. Each entry that a partner pays for, or is paid for, says so, and what a
+month comes to is summed up from those entries alone; so it always agrees with the members' accounts.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from fractions import Fraction
+from math import floor, gcd
+from typing import Literal, NamedTuple
+
+from shared.domain.account import Account, Entry, EntryType, PartnerShare, Use
+from shared.domain.calendar import local_day, month_of, period_frees_on, period_of
+from shared.domain.errors import (
+    Fault,
+    ForbiddenError,
+    InvalidRequestError,
+    InvalidStateError,
+    PartnerFundingExhaustedError,
+    PartnerLimitReachedError,
+    PartnerNotFoundError,
+)
+from shared.domain.limits import allowance, reached
+from shared.domain.program import Program
+from shared.domain.standing import Cap
+from shared.domain.terms.common import Limit
+from shared.domain.terms.partners import Partner
+
+_BUDGET = "partner:"
+_SETTLED: Mapping[EntryType, "Movement"] = {
+    "earn": "issued",
+    "refund": "taken_back",
+    "capture": "redeemed",
+    "reverse": "reversed",
+}
+_HELD: frozenset[EntryType] = frozenset({"capture", "reverse"})
+"""Entries whose points stand in the hold: a capture itself moves none out of a member's balance."""
+
+Movement = Literal["issued", "taken_back", "redeemed", "reversed"]
+MOVEMENTS: tuple[Movement, ...] = ("issued", "taken_back", "redeemed", "reversed")
+
+
+class Sum(NamedTuple):
+    """Points of one kind of movement, in how many entries, and what they come to in minor units."""
+
+    entries: int
+    points: int
+    amount: int
+
+
+class Settlement(NamedTuple):
+    """A partner's month: its movements, what of the points given was paid in advance, and what is to be paid.
+
+    Amounts are positive where the partner owes them to the shop. They add up: `net` is that of the movements, less
+    what was prepaid.
+    """
+
+    movements: Mapping[Movement, Sum]
+    prepaid: Sum
+    net: int
+
+
+def require_partner(program: Program, partner_id: str | None) -> Partner:
+    """The program's partner of an id. Raises PartnerNotFoundError."""
+    partner = program.partner(partner_id)
+    if partner is None:
+        raise PartnerNotFoundError(f"the program has no partner {partner_id!r}")
+    return partner
+
+
+def share_of(partner: Partner) -> PartnerShare:
+    """What an entry says of the partner whose points it moves."""
+    cost = partner.point_cost
+    prepaid = partner.funding == "prepaid"
+    return PartnerShare(partner_id=partner.partner_id, points=cost.points, amount=cost.amount, prepaid=prepaid)
+
+
+def require_may_earn(partner: Partner) -> None:
+    """Raises ForbiddenError for a partner whose orders earn nothing here."""
+    if not partner.may_earn:
+        raise ForbiddenError(f"orders at {partner.name} earn no points in this program")
+
+
+def caps_of(account: Account | None, partner: Partner, today: date) -> list[Cap]:
+    """What a partner's limits leave for one order of one member."""
+    limits, name = partner.limits, partner.name
+    caps = []
+    if limits.points_per_order:
+        most = limits.points_per_order
+        caps.append(Cap("cap:partner_order", most, f"An order at {name} earns at most {most} points"))
+    for limit, use in _member_limits(partner).items():
+        left = allowance(account, use, limit, today) or 0
+        caps.append(Cap(f"cap:partner_{limit.per}", left, f"At {name} a {limit.per}'s {reached(limit, today)}"))
+    return caps
+
+
+def uses_of(partner: Partner, points: int, today: date) -> dict[str, Use]:
+    """What an order's points use up of the partner's limits for a member."""
+    if not points:
+        return {}
+    return {
+        use: Use(period=period_of(today, limit.per), times=1, points=points)
+        for limit, use in _member_limits(partner).items()
+    }
+
+
+def funding_name(partner_id: str) -> str:
+    """Under which name the budget of a prepaid partner is kept."""
+    return f"{_BUDGET}{partner_id}"
+
+
+def month_name(partner_id: str, month: str) -> str:
+    """Under which name the budget of a partner's month is kept."""
+    return f"{_BUDGET}{partner_id}:{month}"
+
+
+def is_of_partner(budget_name: str) -> bool:
+    """Whether a budget is some partner's."""
+    return budget_name.startswith(_BUDGET)
+
+
+def month_total(program: Program, budget_name: str) -> int | None:
+    """The points that the program gives the budget of a partner's month; None if the budget is no such one."""
+    if not is_of_partner(budget_name):
+        return None
+    partner = program.partner(budget_name.removeprefix(_BUDGET).partition(":")[0])
+    return partner.limits.points_per_month if partner and budget_name != funding_name(partner.partner_id) else None
+
+
+def drawn(partner: Partner, points: int, today: date, left: Mapping[str, int]) -> dict[str, int]:
+    """What points take out of the partner's budgets. `left` is what is known to be left, of those nearly used up.
+
+    Raises PartnerFundingExhaustedError if its deposits do not pay for them, PartnerLimitReachedError if they are more
+    than the month has room for.
+    """
+    if not points:
+        return {}
+    draws = {}
+    if partner.funding == "prepaid":
+        name = funding_name(partner.partner_id)
+        if left.get(name, points) < points:
+            detail = f"{points} points are to be given, and the deposits of {partner.name} pay for {left[name]} more"
+            raise PartnerFundingExhaustedError(detail)
+        draws[name] = points
+    most = partner.limits.points_per_month
+    if most is not None:
+        name = month_name(partner.partner_id, month_of(today))
+        if left.get(name, points) < points:
+            frees_on = period_frees_on(today, "month")
+            detail = f"{partner.name} gives {most} points a month, {left[name]} are left, not {points}"
+            raise PartnerLimitReachedError(f"{detail}; it frees on {frees_on}")
+        draws[name] = points
+    return draws
+
+
+def given_back(earn: Entry, points: int) -> dict[str, int]:
+    """What taking points back puts again into the partner's budgets that they came out of."""
+    return {name: -points for name in earn.budgets if is_of_partner(name) and points}
+
+
+def deposit_points(partner: Partner, amount: int) -> int:
+    """The points that a deposit pays for.
+
+    Raises InvalidStateError for a partner that pays afterwards, InvalidRequestError if part of a point would be lost.
+    """
+    if partner.funding != "prepaid":
+        raise InvalidStateError(f"{partner.name} is postpaid: it pays what its month's settlement says")
+    cost = partner.point_cost
+    step = cost.amount // gcd(cost.points, cost.amount)
+    if amount % step:
+        usable = max(step, amount // step * step)
+        detail = f"must be a multiple of {step}, or part of a point would be lost: {usable}, say"
+        raise InvalidRequestError(Fault("/amount", detail))
+    return amount * cost.points // cost.amount
+
+
+def settlement_month(entry: Entry, program: Program) -> str:
+    """The month whose settlement an entry belongs to: that in which it was booked."""
+    return month_of(local_day(entry.recorded_at, program.time_zone))
+
+
+def points_of(entry: Entry) -> int:
+    """How many points an entry moves between members and its partner, whichever way."""
+    if entry.type in _HELD:
+        return sum(hold.points for hold in (entry.closed or entry.reversed).values())
+    return abs(entry.points)
+
+
+def settle_up(entries: Iterable[Entry]) -> Settlement:
+    """What a partner's entries of a month come to. Reservations and what became of them otherwise move nothing."""
+    counts = dict.fromkeys(MOVEMENTS, 0)
+    points = dict.fromkeys(MOVEMENTS, 0)
+    amounts = dict.fromkeys(MOVEMENTS, Fraction(0))
+    prepaid_points, prepaid_amount = 0, Fraction(0)
+    for entry in entries:
+        movement, share = _SETTLED.get(entry.type), entry.partner
+        if movement is None or share is None:
+            continue
+        moved = points_of(entry)
+        sign = 1 if movement in {"issued", "reversed"} else -1
+        amount = Fraction(sign * moved * share.amount, share.points)
+        counts[movement] += 1
+        points[movement] += moved
+        amounts[movement] += amount
+        if share.prepaid and movement in {"issued", "taken_back"}:
+            prepaid_points += sign * moved
+            prepaid_amount += amount
+    return _rounded(counts, points, amounts, prepaid_points, prepaid_amount)
+
+
+def _rounded(
+    counts: Mapping[Movement, int],
+    points: Mapping[Movement, int],
+    amounts: Mapping[Movement, Fraction],
+    prepaid_points: int,
+    prepaid_amount: Fraction,
+) -> Settlement:
+    """Whole minor units: each line what rounding the sum so far, with it, gains, so that all add up to the net."""
+    exact, before, lines = Fraction(0), 0, dict[Movement, Sum]()
+    for movement in MOVEMENTS:
+        exact += amounts[movement]
+        after = _nearest(exact)
+        lines[movement] = Sum(counts[movement], points[movement], after - before)
+        before = after
+    net = _nearest(exact - prepaid_amount)
+    paid = Sum(counts["issued"] + counts["taken_back"], prepaid_points, before - net)
+    return Settlement(lines, paid, net)
+
+
+def _nearest(exact: Fraction) -> int:
+    return floor(exact + Fraction(1, 2))
+
+
+def _member_limits(partner: Partner) -> dict[Limit, str]:
+    """The limits for each member, and under which name an account counts them."""
+    limits = partner.limits
+    found = {}
+    if limits.points_per_member_day:
+        found[Limit(points=limits.points_per_member_day, per="day")] = f"partner_day:{partner.partner_id}"
+    if limits.points_per_member_month:
+        found[Limit(points=limits.points_per_member_month, per="month")] = f"partner_month:{partner.partner_id}"
+    return found

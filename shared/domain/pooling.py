@@ -1,0 +1,248 @@
+"""Pools: points that the members of a household share.
+
+A pool is an account. A decision about a member of one is made as if the pool's points were the member's own; what it
+takes is drawn from the pool first, and what it leaves with the member goes there, each lot with its date. So whatever
+moves points, knows nothing of pools, and each member's part stands in the pool's ledger.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.domain.account import Account, Entry, EntryType, Lots, Use
+from shared.domain.calendar import local_day
+from shared.domain.consenting import require_consent
+from shared.domain.errors import InvalidStateError, PoolNotFoundError
+from shared.domain.expiry import live_day
+from shared.domain.freezing import require_not_frozen
+from shared.domain.ledger import book, combined, draft, give, negative, take
+from shared.domain.opening import open_side
+from shared.domain.program import Program
+from shared.domain.sides import is_pool, pool_account_of
+
+MEMBERS_EVER_MAX = 30
+"""A pool's account keeps what each has put in and spent, also of those who left."""
+CONTRIBUTED, SPENT = "contributed", "spent"
+_GIVES_BACK: frozenset[EntryType] = frozenset({"cancel", "reverse", "gift_return"})
+
+Decide = Callable[[Sequence[Account], Sequence[Any], Program, datetime], Sequence[Entry]]
+
+
+def pools_of(accounts: Iterable[Account]) -> list[str]:
+    """The accounts of the pools that members share in."""
+    return list(dict.fromkeys(pool_account_of(one.pool_id) for one in accounts if one.pool_id))
+
+
+def pool_among(member: Account, accounts: Iterable[Account]) -> Account | None:
+    """The member's pool, if it is one of the accounts."""
+    wanted = pool_account_of(member.pool_id) if member.pool_id else ""
+    return next((one for one in accounts if one.member_id == wanted), None)
+
+
+def united(member: Account, pool: Account | None) -> Account:
+    """The member as if the pool's points were theirs; what they owe is settled from those first."""
+    if pool is None:
+        return member
+    owed = _owed(member, pool)
+    lots = combined(member.lots, pool.lots, negative(owed))
+    return member.model_copy(update={"lots": lots, "debt": member.debt - sum(owed.values())})
+
+
+def through_pools(decide: Decide) -> Decide:
+    """The decision, with what it takes drawn from the members' pools and what it leaves put into them."""
+
+    def together(accounts: Sequence[Account], items: Sequence[Any], program: Program, now: datetime) -> list[Entry]:
+        own = [one for one in accounts if not is_pool(one.member_id)]
+        books = _Books(accounts, program, now)
+        sharers = _sharers(own, accounts)
+        trial = [united(one, sharers.get(one.member_id)) for one in own]
+        planned = list(decide(trial, items, program, now))
+        if not sharers or not planned:
+            return planned
+        for member in own:
+            pool = sharers.get(member.member_id)
+            if pool is not None:
+                effects = [entry.lots for entry in planned if entry.member_id == member.member_id]
+                books.draw(member.member_id, pool.member_id, _needed(member, pool, effects), planned[0].actor)
+        decided = decide([books.current[one.member_id] for one in own], items, program, now)
+        books.note(decided)
+        for member in own:
+            if (pool := pool_among(member, accounts)) is not None:
+                books.contribute(member.member_id, pool.member_id, planned[0].actor)
+        books.attribute(decided)
+        return books.entries
+
+    return together
+
+
+def join(
+    member: Account,
+    pool: Account,
+    program: Program,
+    *,
+    change_id: str,
+    is_new: bool,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> list[Entry]:
+    """Share a pool from now on, all available points included; the member's own entry comes before the pool's.
+
+    Raises MemberFrozenError, ConsentRequiredError, PoolNotFoundError if nobody opened it, InvalidStateError if the
+    member is in one already or owes points, if it is full, or if the program has no pools.
+    """
+    if program.pools is None:
+        raise InvalidStateError("the program has no pools")
+    require_not_frozen(member)
+    require_consent(member)
+    if not pool.sequence and not is_new:
+        raise PoolNotFoundError("there is no such pool")
+    if member.pool_id:
+        raise InvalidStateError("the member shares a pool already; leave that one first")
+    if member.debt:
+        raise InvalidStateError(f"the member owes {member.debt} points; who joins a pool owes none")
+    if len(pool.pool_members) >= program.pools.members_max:
+        raise InvalidStateError(f"a pool has at most {program.pools.members_max} members; one must leave first")
+    known = {name.partition(":")[2] for name in pool.uses}
+    if len(known | {member.member_id}) > MEMBERS_EVER_MAX:
+        raise InvalidStateError(f"a pool takes in {MEMBERS_EVER_MAX} members over its life; open a new one")
+    books = _Books([member, pool], program, now)
+    books.note(open_side(pool, program, now=now, actor=actor))
+    pool_id = pool.member_id.partition("~")[0]
+    source = {"pool_id": pool_id, "change_id": change_id, "by": member.member_id}
+    common: dict[str, Any] = {"points": 0, "source": source}
+    books.write(member.member_id, "pool_join", actor, **common, pool_id=pool_id, fingerprint=fingerprint)
+    books.write(pool.member_id, "pool_join", actor, **common, pool_members=(*pool.pool_members, member.member_id))
+    books.contribute(member.member_id, pool.member_id, actor)
+    books.attribute(())
+    return books.entries
+
+
+def leave(
+    member: Account,
+    pool: Account,
+    program: Program,
+    *,
+    change_id: str,
+    now: datetime,
+    actor: str,
+    fingerprint: str = "",
+) -> list[Entry]:
+    """Share the pool no longer. What was put in stays there, but the last to leave takes everything along."""
+    books = _Books([member, pool], program, now)
+    rest = tuple(one for one in pool.pool_members if one != member.member_id)
+    source = {"pool_id": member.pool_id or "", "change_id": change_id, "by": member.member_id}
+    common: dict[str, Any] = {"points": 0, "source": source}
+    if not rest:
+        books.draw(member.member_id, pool.member_id, dict(pool.lots), actor, pays_debt=True)
+        books.attribute(())
+    books.write(member.member_id, "pool_leave", actor, **common, pool_id="", fingerprint=fingerprint)
+    books.write(pool.member_id, "pool_leave", actor, **common, pool_members=rest)
+    return books.entries
+
+
+def contribute(member: Account, pool: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
+    """Put all that a member can spend into their pool."""
+    books = _Books([member, pool], program, now)
+    books.contribute(member.member_id, pool.member_id, actor)
+    books.attribute(())
+    return books.entries
+
+
+class _Books:
+    """Accounts while several entries are made one upon another."""
+
+    def __init__(self, accounts: Iterable[Account], program: Program, now: datetime) -> None:
+        self.current = {one.member_id: one for one in accounts}
+        self.entries: list[Entry] = []
+        self._program = program
+        self._now = now
+        self._flows: dict[tuple[str, str], int] = {}
+
+    def note(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self.current[entry.member_id] = book(self.current[entry.member_id], entry)
+            self.entries.append(entry)
+
+    def write(self, account_id: str, type_: EntryType, actor: str, **rest: Any) -> None:  # noqa: ANN401
+        account = self.current[account_id]
+        when = {"occurred_at": self._now, "recorded_at": self._now}
+        self.note([draft(account, type_, **when, program_version=self._program.version, actor=actor, **rest)])
+
+    def draw(self, member_id: str, pool_id: str, lots: Lots, actor: str, *, pays_debt: bool = False) -> None:
+        member, pool = self.current[member_id], self.current[pool_id]
+        owed = {} if pays_debt else _owed(member, pool)
+        all_lots = combined(lots, owed)
+        if not all_lots:
+            return
+        effects = give(member, self._live(member, all_lots)) if pays_debt else self._spendable(member, lots, owed)
+        points, source = sum(all_lots.values()), self._source(member, pool)
+        self.write(pool_id, "pool_out", actor, points=-points, lots=negative(all_lots), source=source)
+        self.write(member_id, "pool_in", actor, points=points, **effects, source=source)
+        self._flow(member_id, pool_id, -points)
+
+    def contribute(self, member_id: str, pool_id: str, actor: str) -> None:
+        member, pool = self.current[member_id], self.current[pool_id]
+        if not member.lots:
+            return
+        points, source = member.balance, self._source(member, pool)
+        self.write(member_id, "pool_out", actor, points=-points, lots=negative(member.lots), source=source)
+        self.write(pool_id, "pool_in", actor, points=points, lots=self._live(pool, member.lots), source=source)
+        self._flow(member_id, pool_id, points)
+
+    def attribute(self, decided: Iterable[Entry]) -> None:
+        """Say in the pool's last entry about each member how much they have put in, or spent, all told."""
+        for (member_id, pool_id), flow in self._flows.items():
+            of_member = (entry for entry in decided if entry.member_id == member_id and entry.type in _GIVES_BACK)
+            back = min(max(0, flow), sum(max(0, entry.available_effect) for entry in of_member))
+            spent, contributed = max(0, -flow) - back, max(0, flow) - back
+            index = max(
+                index
+                for index, entry in enumerate(self.entries)
+                if entry.member_id == pool_id and entry.source.get("by") == member_id
+            )
+            uses = {
+                f"{name}:{member_id}": Use(period="always", times=1, points=points)
+                for name, points in ((SPENT, spent), (CONTRIBUTED, contributed))
+                if points
+            }
+            self.entries[index] = self.entries[index].model_copy(update={"uses": uses})
+
+    def _spendable(self, member: Account, lots: Lots, owed: Lots) -> dict[str, Any]:
+        return {"lots": self._live(member, lots), "debt": -sum(owed.values())}
+
+    def _live(self, account: Account, lots: Lots) -> dict[str, int]:
+        today = local_day(self._now, self._program.time_zone)
+        return combined(*({live_day(account, self._program, day, today): points} for day, points in lots.items()))
+
+    def _source(self, member: Account, pool: Account) -> dict[str, str]:
+        move_id = f"{member.member_id}-{member.sequence + 1}"
+        return {"move_id": move_id, "pool_id": pool.member_id.partition("~")[0], "by": member.member_id}
+
+    def _flow(self, member_id: str, pool_id: str, points: int) -> None:
+        self._flows[member_id, pool_id] = self._flows.get((member_id, pool_id), 0) + points
+
+
+def _sharers(own: Iterable[Account], accounts: Sequence[Account]) -> dict[str, Account]:
+    """For each member who may draw, their pool. Of two who share one it is the first; the other may owe meanwhile."""
+    sharers: dict[str, Account] = {}
+    for member in own:
+        pool = pool_among(member, accounts)
+        if pool is not None and pool not in sharers.values():
+            sharers[member.member_id] = pool
+    return sharers
+
+
+def _owed(member: Account, pool: Account) -> dict[str, int]:
+    return take(pool.lots, min(member.debt, pool.balance))
+
+
+def _needed(member: Account, pool: Account, effects: Iterable[Lots]) -> dict[str, int]:
+    """What of the pool's lots a row of effects takes that the member's own lots do not have."""
+    change: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    for effect in effects:
+        change = combined(change, effect)
+        lowest = {day: min(lowest.get(day, 0), change.get(day, 0)) for day in {*lowest, *change}}
+    missing = {day: -low - member.lots.get(day, 0) for day, low in lowest.items()}
+    return {day: min(points, pool.lots.get(day, 0)) for day, points in sorted(missing.items()) if points > 0}

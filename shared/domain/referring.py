@@ -1,0 +1,222 @@
+"""Referral: a friend's first purchase pays off for both, and no longer if it is returned.
+
+The friend's side is booked with what the friend does. The advocate's is a consequence on another account, booked from
+the ledger's stream when an entry says that the referral has paid off, or that it has not after all.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from shared.domain.account import Account, Entry, Piece, Referred, Use
+from shared.domain.calendar import local_day, period_of
+from shared.domain.crediting import granted, granted_now, granted_on
+from shared.domain.errors import InvalidStateError
+from shared.domain.ledger import book, draft
+from shared.domain.limits import allowance, reached
+from shared.domain.program import Program
+from shared.domain.standing import is_excluded
+from shared.domain.terms.referrals import Referrals
+
+USE = "referral"
+"""Under which name an account counts the friends that it was rewarded for."""
+Role = Literal["FRIEND", "ADVOCATE"]
+
+
+def friend_of(account: Account) -> str:
+    """Under which id somebody was referred: their own, or that of a member merged into them."""
+    referred = account.referred
+    return referred.friend if referred and referred.friend else account.member_id
+
+
+def on_joining(account: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
+    """The reward of a friend who has just joined, where it comes with joining and nobody has to look first."""
+    terms, referred = program.referrals, account.referred
+    if terms is None or referred is None or referred.state != "open" or terms.friend_gets_them != "on_joining":
+        return []
+    return _friend_reward(account, program, terms, None, now, actor)
+
+
+def marked(account: Account, program: Program, earn: Entry) -> Entry:
+    """An order's entry, marked if it makes a referral pay off."""
+    terms, referred = program.referrals, account.referred
+    if terms is None or referred is None or not _pays_off(account, program, terms, referred, earn):
+        return earn
+    after = referred.model_copy(
+        update={
+            "state": "rewarded" if referred.state == "open" else referred.state,
+            "order_id": earn.source["order_id"],
+            "minimum_spend": terms.minimum_spend,
+        }
+    )
+    return earn.model_copy(update={"referred": after})
+
+
+def friend_reward(account: Account, program: Program, earn: Entry) -> list[Entry]:
+    """What a friend gets for the order that made the referral pay off; `account` is theirs after it."""
+    terms, referred = program.referrals, earn.referred
+    if terms is None or referred is None or referred.state != "rewarded" or terms.friend_gets_them == "on_joining":
+        return []
+    return _friend_reward(account, program, terms, _day_of(earn, program), earn.recorded_at, earn.actor)
+
+
+def with_reversal(account: Account, refund: Entry, earn: Entry) -> Entry:
+    """A refund's entry, marked if what is kept of the order is no longer enough for the referral to pay off."""
+    referred = account.referred
+    if referred is None or referred.order_id is None or referred.order_id != refund.source["order_id"]:
+        return refund
+    kept = (earn.order.total if earn.order else 0) - (refund.refunded or 0)
+    if kept and kept >= referred.minimum_spend:
+        return refund
+    if referred.state == "in_review":  # nothing was paid: another order may still count
+        update: dict[str, Any] = {"order_id": None, "minimum_spend": 0}
+    elif referred.state == "rewarded":
+        update = {"state": "reversed"}
+    else:
+        return refund
+    return refund.model_copy(update={"referred": referred.model_copy(update=update)})
+
+
+def reviewed(
+    account: Account, program: Program, *, is_approved: bool, now: datetime, actor: str, fingerprint: str = ""
+) -> list[Entry]:
+    """What an operator's word on a referral makes of it: an approved one pays what it would have paid by now.
+
+    Raises InvalidStateError if nothing is to be decided.
+    """
+    referred = account.referred
+    if referred is None or referred.state != "in_review":
+        raise InvalidStateError("the member's referral does not wait for a review")
+    state = ("rewarded" if referred.order_id else "open") if is_approved else "refused"
+    after = referred.model_copy(update={"state": state})
+    entry = draft(
+        account,
+        "referral_review",
+        occurred_at=now,
+        recorded_at=now,
+        points=0,
+        program_version=program.version,
+        actor=actor,
+        fingerprint=fingerprint,
+        referred=after,
+        source={"friend": friend_of(account), "state": state},
+    )
+    terms = program.referrals
+    if not is_approved or terms is None or (terms.friend_gets_them == "on_first_purchase" and not after.order_id):
+        return [entry]
+    return [entry, *_friend_reward(book(account, entry), program, terms, None, now, actor)]
+
+
+def advocate_reward(
+    account: Account, program: Program, terms: Referrals, friend: str, order: Entry, now: datetime
+) -> Entry:
+    """What an advocate gets for a friend's order: pending until it can no longer be returned.
+
+    Past the limit, or for somebody excluded, it is booked with no points, and the entry says why.
+    """
+    today = local_day(now, program.time_zone)
+    cap = allowance(account, USE, terms.limit, today)
+    points = terms.advocate_points if cap is None else min(cap, terms.advocate_points)
+    text = "A friend's first purchase"
+    if terms.limit and points < terms.advocate_points:
+        text = f"{text} ({reached(terms.limit, today)})"
+    if is_excluded(account, program):
+        points, text = 0, f"{text} (this customer is excluded from earning)"
+    effects = granted_on(account, program, points, _day_of(order, program) + timedelta(days=terms.return_days), today)
+    uses = (
+        {USE: Use(period=period_of(today, terms.limit.per), times=1, points=points)} if terms.limit and points else {}
+    )
+    return draft(
+        account,
+        "referral",
+        occurred_at=now,
+        recorded_at=now,
+        points=points,
+        program_version=program.version,
+        actor="stream",
+        **effects,
+        earned=points,
+        uses=uses,
+        source={"friend": friend, "role": "ADVOCATE"},
+        breakdown=(Piece(rule_id="referral", points=points, description=text),),
+    )
+
+
+def reversal(account: Account, program: Program, paid: Entry, now: datetime) -> Entry:
+    """Take a reward back: pending points first, then its own lot and the next to expire, then debt if allowed."""
+    from shared.domain.earning import taken_back  # noqa: PLC0415 - that module marks orders by this one's words
+
+    effects = taken_back(account, paid, paid.points)
+    short = paid.points + sum(effects["lots"].values()) + sum(effects["pending"].values())
+    debt = short if program.refund_debt == "allowed" else 0
+    freed = {name: Use(period=use.period, times=-use.times, points=-use.points) for name, use in paid.uses.items()}
+    return draft(
+        account,
+        "referral_reversal",
+        occurred_at=now,
+        recorded_at=now,
+        points=-(paid.points - short + debt),
+        program_version=program.version,
+        actor="stream",
+        **effects,
+        debt=debt,
+        earned=-(paid.points - short + debt),
+        uses=freed,
+        source={"friend": paid.source["friend"], "role": paid.source["role"]},
+    )
+
+
+def carried(gone: Account, into: Account) -> Referred | None:
+    """What a merge makes of a referral: the first one stays, and nobody is their own advocate. None: no change."""
+    ours = {into.member_id, *into.merged_from, gone.member_id, *gone.merged_from}
+    if into.referred is not None or gone.referred is None or gone.referred.advocate in ours:
+        return None
+    return gone.referred.model_copy(update={"friend": friend_of(gone)})
+
+
+def may_pay_off(account: Account, program: Program, today: date) -> bool:
+    """Whether a purchase made today comes soon enough after joining."""
+    if program.referrals is None or account.enrolled_at is None:
+        return False
+    return today <= local_day(account.enrolled_at, program.time_zone) + timedelta(days=program.referrals.purchase_days)
+
+
+def _pays_off(account: Account, program: Program, terms: Referrals, referred: Referred, earn: Entry) -> bool:
+    if referred.state not in {"open", "in_review"} or referred.order_id is not None or account.enrolled_at is None:
+        return False
+    if referred.advocate in (account.member_id, *account.merged_from) or is_excluded(account, program):
+        return False
+    joined_on, day = local_day(account.enrolled_at, program.time_zone), _day_of(earn, program)
+    is_in_time = joined_on <= day <= joined_on + timedelta(days=terms.purchase_days)
+    return is_in_time and earn.order is not None and 0 < earn.order.total >= terms.minimum_spend
+
+
+def _friend_reward(
+    account: Account, program: Program, terms: Referrals, began_on: date | None, now: datetime, actor: str
+) -> list[Entry]:
+    points = 0 if is_excluded(account, program) else terms.friend_points
+    if not points:
+        return []
+    today = local_day(now, program.time_zone)
+    effects = (
+        granted_now(account, program, points, today)
+        if began_on is None
+        else granted(account, program, points, began_on, today)
+    )
+    entry = draft(
+        account,
+        "referral",
+        occurred_at=now,
+        recorded_at=now,
+        points=points,
+        program_version=program.version,
+        actor=actor,
+        **effects,
+        earned=points,
+        source={"friend": friend_of(account), "role": "FRIEND"},
+        breakdown=(Piece(rule_id="referral", points=points, description="Brought by a friend"),),
+    )
+    return [entry]
+
+
+def _day_of(earn: Entry, program: Program) -> date:
+    return local_day(min(earn.occurred_at, earn.recorded_at), program.time_zone)

@@ -1,0 +1,53 @@
+"""What waits for an operator's word: who asked for what, and what became of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from shared.domain.fields import Record
+
+ReviewKind = Literal["action", "referral", "adjustment"]
+Decision = Literal["approved", "rejected"]
+
+
+class Review(Record):
+    """A question to operators. Its id comes from its cause, so that one cause asks once.
+
+    `what` says in words what is asked; `details` are what it takes to book the decision. No personal data.
+    """
+
+    review_id: str
+    kind: ReviewKind
+    member_id: str
+    requested_by: str
+    requested_at: datetime
+    what: str
+    details: Mapping[str, str] = {}
+    fingerprint: str = ""
+    """Of the request that asked, where that may be sent again."""
+    state: Literal["open", "approved", "rejected"] = "open"
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str | None = None
+    """Why it was rejected."""
+
+
+class Verdict(NamedTuple):
+    """What an operator says to a review, and when; `fingerprint` tells it from another under the same review."""
+
+    decision: Decision
+    actor: str
+    at: datetime
+    reason: str | None = None
+    fingerprint: str = ""
+
+
+def decided(review: Review, verdict: Verdict) -> Review:
+    """The review as it stands after the verdict."""
+    update = {
+        "state": verdict.decision,
+        "decided_by": verdict.actor,
+        "decided_at": verdict.at,
+        "reason": verdict.reason,
+    }
+    return review.model_copy(update=update)

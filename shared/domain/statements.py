@@ -1,0 +1,46 @@
+"""A member's statement of a month: what came, what went, what ends next."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from shared.domain.account import Account, Entry
+from shared.domain.calendar import local_day, month_of
+from shared.domain.expiry import date_of
+from shared.domain.kinds import Value
+from shared.domain.messages import Note
+from shared.domain.program import Program
+from shared.domain.tiers import held_tier
+
+
+def statement_id(member_id: str, month: str) -> str:
+    """The one statement of a member and a month."""
+    return f"statement:{member_id}:{month}"
+
+
+def is_of(entry: Entry, month: str, program: Program) -> bool:
+    """Whether an entry was booked in a month, by the program's days."""
+    return month_of(local_day(entry.recorded_at, program.time_zone)) == month
+
+
+def statement(account: Account, entries: Iterable[Entry], program: Program, month: str, today: date) -> Note:
+    """The statement from an account (settled) and its entries of the month."""
+    earned = spent = expired = 0
+    for entry in entries:
+        earned += entry.earned
+        expired -= entry.points if entry.type == "expiry" else 0
+        spent += sum(hold.points for hold in entry.closed.values()) if entry.type == "capture" else 0
+        spent -= sum(hold.points for hold in entry.reversed.values())
+    ends = min((day for lot in account.lots if (day := date_of(lot)) is not None), default=None)
+    values: dict[str, Value] = {
+        "month": month,
+        "balance": account.balance,
+        "earned": max(0, earned),
+        "spent": max(0, spent),
+        "expired": expired,
+        "expiring": account.lots[ends.isoformat()] if ends else 0,
+        "expiring_on": ends.isoformat() if ends else None,
+        "tier_name": held_tier(account, program.tiers, today).name,
+    }
+    return Note(
+        message_id=statement_id(account.member_id, month), member_id=account.member_id, kind="statement", values=values
+    )

@@ -1,0 +1,49 @@
+"""Whether somebody who joins by a referral is a friend at all: what refuses it, and what an operator should look at."""
+
+from collections.abc import Sequence
+
+from shared.domain.members import Member
+from shared.domain.terms.referrals import Referrals
+
+_DOTS_DO_NOT_COUNT = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
+
+
+def alike(address: str) -> str:
+    """What e-mail addresses that reach one person have in common: no `+tag`, and at some providers no dots."""
+    local, _, domain = address.lower().rpartition("@")
+    local = local.split("+")[0] or local
+    if domain in _DOTS_DO_NOT_COUNT:
+        return f"{local.replace('.', '')}@{_DOTS_DO_NOT_COUNT[domain]}"
+    return f"{local}@{domain}"
+
+
+def why_refused(friend: Member, advocate: Member, above: Sequence[Member]) -> str | None:
+    """Why the code is of no use to who joins with it; `above` brought the advocate, and who brought them, in turn."""
+    if _are_one(friend, advocate):
+        return "is your own code: it is for others to join with"
+    if any(_are_one(friend, one) for one in above):
+        return "comes from somebody whom you have brought yourself"
+    return None
+
+
+def why_suspicious(friend: Member, advocate: Member, already: Sequence[int], terms: Referrals) -> str | None:
+    """Why an operator should look at a referral; `already` says how many came this week from each of its sources."""
+    if set(friend.fingerprints) & set(advocate.fingerprints):
+        return "the same card or address as the advocate's"
+    if any(count >= terms.friends_per_week for count in already):
+        return f"more than {terms.friends_per_week} friends in a week from one source"
+    return None
+
+
+def _are_one(one: Member, other: Member) -> bool:
+    if one.member_id == other.member_id or _plain(one) & _plain(other):
+        return True
+    return bool(_addresses(one) & _addresses(other))
+
+
+def _plain(member: Member) -> set[tuple[str, str]]:
+    return {(one.kind, one.value) for one in member.identities() if one.kind not in {"referral_code", "email"}}
+
+
+def _addresses(member: Member) -> set[str]:
+    return {alike(one.value) for one in member.identities() if one.kind == "email"}

@@ -1,0 +1,66 @@
+"""Campaigns: bonuses for a while, for some members, within a budget, with a share held out to measure them by."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from shared.domain.fields import PositiveAmount, PositivePoints, Record, Slug, Text
+from shared.domain.terms.common import Limit
+from shared.domain.terms.rules import Effect, When
+
+CAMPAIGNS_MAX = 50
+HOLD_OUT_PERCENT_MAX = 90
+
+
+class PointCost(Record):
+    """What points cost the shop: so many of them `amount` minor units."""
+
+    points: PositivePoints
+    amount: PositiveAmount
+
+
+class CampaignBudget(Record):
+    """What a campaign may give away in all, in points, in money, or whichever is reached first.
+
+    Points that a refund takes back do not return to it: it says what the campaign may grant.
+    """
+
+    points: PositivePoints | None = None
+    amount: PositiveAmount | None = None
+    point_cost: PointCost | None = None
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.points is None and self.amount is None:
+            raise ValueError("give points, amount, or both")
+        if (self.amount is None) != (self.point_cost is None):
+            raise ValueError("an amount needs a point_cost, and nothing else does")
+        if self.total < 1:
+            raise ValueError("the amount does not pay for one point")
+        return self
+
+    @property
+    def total(self) -> int:
+        """The budget in points, the last of which the money still pays for in full."""
+        limits = [] if self.points is None else [self.points]
+        if self.amount is not None and self.point_cost is not None:
+            limits.append(self.amount * self.point_cost.points // self.point_cost.amount)
+        return min(limits)
+
+
+class Campaign(Record):
+    """A bonus on the orders that `when` describes, but for the members who are held out: they get nothing.
+
+    `limit` is for each member.
+    """
+
+    campaign_id: Slug
+    description: Text
+    when: When = When()
+    effect: Effect
+    limit: Limit | None = None
+    hold_out_percent: Annotated[int, Field(strict=True, ge=0, le=HOLD_OUT_PERCENT_MAX)] = 0
+    budget: CampaignBudget | None = None
+
+
+Campaigns = Annotated[tuple[Campaign, ...], Field(max_length=CAMPAIGNS_MAX)]

@@ -1,0 +1,9 @@
+"""What one operator may do alone."""
+
+from shared.domain.fields import PositivePoints, Record
+
+
+class Operators(Record):
+    """Adjustments of more points than the limit, given or taken, need the word of a second operator."""
+
+    adjustment_limit_points: PositivePoints | None = None

@@ -1,0 +1,45 @@
+"""Partners of a coalition: who else gives and takes the shop's points, at what price, and how much of them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.domain.fields import Flag, Points, PositivePoints, Record, Slug, Text
+from shared.domain.terms.campaigns import PointCost
+
+PARTNERS_MAX = 100
+
+
+class PartnerLimits(Record):
+    """How many points a partner gives: for an order, to a member in a day or month, and in a month to all of them.
+
+    An order earns no more than the first three allow. One that would exceed the last is refused, so that nobody is
+    promised what the partner does not pay for.
+    """
+
+    points_per_order: PositivePoints | None = None
+    points_per_member_day: PositivePoints | None = None
+    points_per_member_month: PositivePoints | None = None
+    points_per_month: PositivePoints | None = None
+
+
+class Partner(Record):
+    """Another shop whose orders earn points, or whose rewards are had for them.
+
+    `point_cost` is what it pays for points that it gives, and gets for points that it takes. A `prepaid` partner gives
+    no more than it has paid deposits for; below `alert_below` points left, others are told.
+    """
+
+    partner_id: Slug
+    name: Text
+    may_earn: Flag = True
+    may_redeem: Flag = False
+    """Whether it takes points for its own rewards."""
+    takes_points_as_money: Flag = False
+    funding: Literal["prepaid", "postpaid"] = "postpaid"
+    point_cost: PointCost
+    limits: PartnerLimits = PartnerLimits()
+    alert_below: Points = 0
+
+
+Partners = Annotated[tuple[Partner, ...], Field(max_length=PARTNERS_MAX)]

@@ -1,0 +1,19 @@
+"""How long members who no longer come are kept."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.domain.fields import Day, Days, Record
+from shared.domain.terms.common import Months
+
+
+class Privacy(Record):
+    """Members for whom nothing was booked but by time for so many months are erased, `warning_days` after a warning.
+
+    Nobody is warned before `starts_on`, so that those who have been away for long are warned as well.
+    """
+
+    inactive_months: Months
+    starts_on: Day
+    warning_days: Annotated[Days, Field(ge=1, le=90)] = 30

@@ -1,0 +1,107 @@
+"""Where messages and events go: to AWS, to a mailbox on one machine, or, to try a program out, to nowhere."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shared import aws, settings, telemetry
+from shared.domain.errors import TryAgainError
+from shared.domain.events import Event, PartnerEvent
+from shared.domain.messages import Message
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_sns import SNSClient
+
+EVENTS_BATCH = 10
+EVENT_SOURCE = "loyalty"
+DRY_RUN = "dry_run"
+MEMBER_TAG = "member_id"
+"""Under which name an e-mail carries its member, so that what becomes of it finds them again."""
+
+
+class Outbox(Protocol):
+    """Where messages and events go."""
+
+    def send(self, message: Message) -> None:
+        """Deliver a message by its channel."""
+
+    def publish(self, events: Sequence[Event | PartnerEvent]) -> None:
+        """Publish events for other systems."""
+
+
+def use(outbox: Outbox | None) -> None:
+    """Hand messages and events to `outbox` instead of to AWS; None: to AWS again."""
+    global _outbox  # noqa: PLW0603 - one process, one outbox
+    _outbox = outbox
+
+
+def current() -> Outbox:
+    """Where messages and events go: to AWS, unless the process was told otherwise."""
+    return _outbox or _Aws()
+
+
+_outbox: Outbox | None = None
+
+
+class _Aws:
+    """SES, SNS and EventBridge. In a dry run messages are counted in the log, and go no further."""
+
+    def send(self, message: Message) -> None:
+        if settings.messages() == DRY_RUN:
+            told = {"message_id": message.message_id, "kind": message.kind, "channel": message.channel}
+            telemetry.logger().info("a message was not sent: this is a dry run", extra=told)
+        elif message.channel == "email":
+            _send_email(message)
+        else:
+            _sns().publish(PhoneNumber=message.to, Message=message.text)
+
+    def publish(self, events: Sequence[Event | PartnerEvent]) -> None:
+        for start in range(0, len(events), EVENTS_BATCH):
+            entries: Any = [_event_entry(event) for event in events[start : start + EVENTS_BATCH]]
+            answer = _events().put_events(Entries=entries)
+            if answer["FailedEntryCount"]:
+                raise TryAgainError(f"the bus refused {answer['FailedEntryCount']} events")
+
+
+def _send_email(message: Message) -> None:
+    body: Any = {"Text": {"Data": message.text}}
+    if message.html is not None:
+        body["Html"] = {"Data": message.html}
+    content: Any = {"Subject": {"Data": message.subject}, "Body": body}
+    if message.headers:
+        content["Headers"] = [{"Name": name, "Value": value} for name, value in message.headers.items()]
+    _ses().send_email(
+        FromEmailAddress=settings.sender_email(),
+        Destination={"ToAddresses": [message.to]},
+        Content={"Simple": content},
+        EmailTags=[{"Name": MEMBER_TAG, "Value": message.member_id}],
+    )
+
+
+def _event_entry(event: Event | PartnerEvent) -> dict[str, Any]:
+    return {
+        "Source": EVENT_SOURCE,
+        "DetailType": event.type,
+        "Detail": event.model_dump_json(),
+        "EventBusName": settings.event_bus(),
+    }
+
+
+@cache
+def _ses() -> "SESV2Client":
+    made: SESV2Client = aws.client("sesv2")
+    return made
+
+
+@cache
+def _sns() -> "SNSClient":
+    made: SNSClient = aws.client("sns")
+    return made
+
+
+@cache
+def _events() -> "EventBridgeClient":
+    made: EventBridgeClient = aws.client("events")
+    return made

@@ -1,0 +1,132 @@
+"""What prepaid partners have paid in: deposits, what is left of them, and word when that runs out.
+
+What is left stands in slices, so to know it takes a read of them all. Entries are told of one after another, so one
+look serves many: as long as they have not drawn what was to spare then.
+"""
+
+import time
+from datetime import datetime
+from typing import Any
+
+from shared import budgets, dynamo, keys, outbox, settings, telemetry
+from shared.domain.account import Entry
+from shared.domain.budgeting import Budget
+from shared.domain.errors import IdempotencyMismatchError, TryAgainError
+from shared.domain.events import PartnerEvent
+from shared.domain.fields import Record
+from shared.domain.partnering import funding_name
+from shared.domain.program import Program
+from shared.domain.terms.partners import Partner
+from shared.dynamo import CancelledError, Write
+
+ATTEMPTS_MAX = 12
+LOOK_SECONDS = 10
+"""So long others may draw unseen before it is looked again."""
+
+_spare: dict[str, tuple[float, int]] = {}
+"""When each partner was looked at, and how many points above its level it had, less what has been drawn here since."""
+
+
+class Deposit(Record):
+    """What a partner paid in, in minor units, and the points that it pays for."""
+
+    partner_id: str
+    reference: str
+    amount: int
+    points: int
+    actor: str
+    deposited_at: datetime
+    fingerprint: str
+
+
+def deposit(one: Deposit, also: list[Write]) -> tuple[Deposit, bool]:
+    """Book a deposit with `also`; the one that stands under its reference, and whether it stood before.
+
+    Raises IdempotencyMismatchError if that was another.
+    """
+    key = keys.deposit_key(one.partner_id, one.reference)
+    put = dynamo.put_new(settings.loyalty_table(), key, body={"S": one.model_dump_json()})
+    for attempt in range(ATTEMPTS_MAX):
+        try:
+            dynamo.transact([put, budgets.deposit(funding_name(one.partner_id), one.points), *also])
+        except CancelledError as cancelled:
+            standing = cancelled.failed.get(0)
+            if standing is None:
+                dynamo.back_off(attempt)
+                continue
+            before = Deposit.model_validate_json(standing["body"]["S"])
+            if before.fingerprint != one.fingerprint:
+                raise IdempotencyMismatchError("the reference was used before with another deposit") from None
+            return before, True
+        else:
+            _spare.pop(one.partner_id, None)
+            return one, False
+    raise TryAgainError("the partner's budget is being drawn on by others; the same request may be sent again")
+
+
+def watch(entry: Entry, program: Program, now: datetime) -> None:
+    """Look at a prepaid partner's funds if an entry may have brought them below its level, or above it again."""
+    partner = program.partner(entry.partner.partner_id) if entry.partner else None
+    if partner is None or not partner.alert_below:
+        return
+    drawn = entry.budgets.get(funding_name(partner.partner_id), 0)
+    if not drawn:
+        return
+    looked_at, spare = _spare.get(partner.partner_id, (0.0, 0))
+    is_recent = looked_at > time.monotonic() - LOOK_SECONDS
+    if is_recent and drawn <= spare:
+        _spare[partner.partner_id] = (looked_at, spare - drawn)
+    elif not (is_recent and spare < 0 < drawn):
+        look(partner, now)
+
+
+def look_at_all(program: Program, now: datetime) -> int:
+    """Look at the funds of every partner that has a level; how many those are. Nothing draws unseen for long so."""
+    watched = [partner for partner in program.partners if partner.alert_below and partner.funding == "prepaid"]
+    for partner in watched:
+        look(partner, now)
+    return len(watched)
+
+
+def look(partner: Partner, now: datetime, *, tells: bool = True) -> Budget:
+    """What is left of a partner's deposits. If it `tells`, others hear, once, that this is below the level."""
+    name, key = partner.partner_id, keys.funds_key(partner.partner_id)
+    budget = budgets.load(funding_name(name))
+    _spare[name] = (time.monotonic(), budget.left - partner.alert_below)
+    if not partner.alert_below:
+        return budget
+    item = dynamo.get(settings.loyalty_table(), key) or {}
+    was_low, times = bool(item.get("low", {}).get("BOOL")), int(item.get("times", {"N": "0"})["N"])
+    is_low = budget.left < partner.alert_below
+    if is_low and not was_low:
+        if not tells:
+            return budget
+        _tell(partner, budget.left, times + 1, now)
+    if is_low != was_low:
+        noted: dict[str, Any] = {
+            **dynamo.key_of(key),
+            "low": {"BOOL": is_low},
+            "times": {"N": str(times + is_low)},
+        }
+        as_read = "attribute_not_exists(pk) OR (times = :times AND low = :low)"
+        dynamo.put_if(settings.loyalty_table(), noted, as_read, times={"N": str(times)}, low={"BOOL": was_low})
+    return budget
+
+
+def forget() -> None:
+    """Look again at every partner."""
+    _spare.clear()
+
+
+def _tell(partner: Partner, left: int, times: int, now: datetime) -> None:
+    """Before it is noted: who dies in between tells again, under the same id."""
+    event_id = f"partner-{partner.partner_id}-low-{times}"
+    event = PartnerEvent(
+        event_id=event_id,
+        partner_id=partner.partner_id,
+        points_left=left,
+        alert_below=partner.alert_below,
+        recorded_at=now,
+    )
+    outbox.current().publish([event])
+    telemetry.count(PartnersLowOnFunds=1)

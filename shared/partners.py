@@ -1,0 +1,69 @@
+"""What a partner may do with its own token: its own orders and rewards, and nothing of anybody else's."""
+
+from shared import http, store
+from shared.domain.account import Entry, PartnerShare
+from shared.domain.errors import (
+    Fault,
+    ForbiddenError,
+    InvalidRequestError,
+    RewardNotFoundError,
+    RewardUnavailableError,
+)
+from shared.domain.program import PartnerReward, Program
+from shared.domain.redeeming import CreditRequest, MoneyRequest, Request
+from shared.domain.terms.partners import Partner
+
+LOOKED_UP_BY = frozenset({"card_number", "external_id"})
+"""The identifiers that partners know members by; the others are personal."""
+
+
+def calling(caller: http.Caller) -> Partner | None:
+    """The partner whose token came; None: another's. Raises ForbiddenError if the program has no such partner."""
+    partner_id = caller.partner_id
+    if partner_id is None:
+        return None
+    partner = store.load_program().partner(partner_id)
+    if partner is None:
+        raise ForbiddenError(f"the program has no partner {partner_id!r}")
+    return partner
+
+
+def own_id(partner: Partner | None, order_id: str) -> str:
+    """Under which id a caller's order stands: partners number theirs without knowing the shop's or one another's."""
+    return order_id if partner is None else f"{partner.partner_id}/{order_id}"
+
+
+def require_own_name(partner: Partner, partner_id: str | None) -> None:
+    """Raises InvalidRequestError if a partner names another."""
+    if partner_id not in {None, partner.partner_id}:
+        raise InvalidRequestError(Fault("/partner_id", f"must be {partner.partner_id}, whose token it is, or left out"))
+
+
+def may_see(partner: Partner | None, share: PartnerShare | None) -> bool:
+    """Whether an order or redemption is the caller's to see: a partner's are its own alone."""
+    return partner is None or (share is not None and share.partner_id == partner.partner_id)
+
+
+def require_may_take(partner: Partner, request: Request, program: Program) -> None:
+    """Raises a refusal unless a partner may take points for what is asked: its own rewards, or its own till."""
+    if isinstance(request, CreditRequest):
+        raise ForbiddenError("store credit is spent with the shop")
+    if isinstance(request, MoneyRequest):
+        if not partner.takes_points_as_money:
+            raise RewardUnavailableError(f"{partner.name} takes no points as money")
+        return
+    reward = program.reward(request.reward_id)
+    if not isinstance(reward, PartnerReward) or reward.partner_id != partner.partner_id:
+        raise RewardNotFoundError(f"{partner.name} has no reward {request.reward_id!r}")
+    if not partner.may_redeem:
+        raise ForbiddenError(f"{partner.name} takes no points for rewards in this program")
+
+
+def shown(partner: Partner | None, outcome: store.Outcome) -> store.Outcome:
+    """The outcome with the order's id as its partner knows it."""
+    order_id = outcome.entry.source.get("order_id")
+    if partner is None or order_id is None:
+        return outcome
+    source = {**outcome.entry.source, "order_id": order_id.removeprefix(own_id(partner, ""))}
+    entry: Entry = outcome.entry.model_copy(update={"source": source})
+    return outcome._replace(entry=entry)

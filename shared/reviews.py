@@ -1,0 +1,75 @@
+"""Reviews in the table: the queue of what operators have yet to decide, and every review by its id for ever.
+
+A review is put and closed in the transaction that books what it is about.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from shared import dynamo, settings
+from shared.domain.errors import ReviewNotFoundError
+from shared.domain.reviewing import Review, ReviewKind, Verdict, decided
+from shared.dynamo import Item, Key, Write
+
+QUEUE = "REVIEWS"
+_ID_LENGTH = 26
+
+
+def id_of(kind: ReviewKind, *cause: str) -> str:
+    """The id of the review that a cause asks for: 130 bits of SHA-256 in base 32."""
+    digest = hashlib.sha256(json.dumps(["review", kind, *cause]).encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:_ID_LENGTH]
+
+
+def key_of(review_id: str) -> Key:
+    """Where a review stands, open or decided: to be read beside the accounts that it is about."""
+    return Key(f"REVIEW#{review_id}", "REVIEW")
+
+
+def put(review: Review) -> list[Write]:
+    """What opens a review: it stands by its id, and in the queue. Refused if it stands already."""
+    table, body = settings.loyalty_table(), {"S": review.model_dump_json(exclude_defaults=True)}
+    queued = {"TableName": table, "Item": {**dynamo.key_of(_place(review)), "body": body}}
+    return [dynamo.put_new(table, key_of(review.review_id), revision={"N": "1"}, body=body), {"Put": queued}]
+
+
+def close(review: Review, verdict: Verdict) -> list[Write]:
+    """What ends an open review: it leaves the queue. Refused if somebody else has decided it meanwhile."""
+    table, body = settings.loyalty_table(), {"S": decided(review, verdict).model_dump_json(exclude_defaults=True)}
+    queued = {"TableName": table, "Key": dynamo.key_of(_place(review))}
+    return [dynamo.put_over(table, key_of(review.review_id), 1, body=body), {"Delete": queued}]
+
+
+def review_of(item: Item) -> Review:
+    """The review that an item holds."""
+    return Review.model_validate_json(item["body"]["S"])
+
+
+def load(review_id: str) -> Review:
+    """A review. Raises ReviewNotFoundError."""
+    item = dynamo.get(settings.loyalty_table(), key_of(review_id))
+    if item is None:
+        raise ReviewNotFoundError(f"there is no review {review_id}")
+    return review_of(item)
+
+
+def listing(kind: ReviewKind | None, limit: int, after: str | None = None) -> tuple[Sequence[Review], str | None]:
+    """At most `limit` open reviews, of a kind the longest waiting first, and where the next page begins."""
+    request: dict[str, Any] = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": QUEUE}}}
+    if kind is not None:
+        request["KeyConditionExpression"] += " AND begins_with(sk, :kind)"
+        request["ExpressionAttributeValues"][":kind"] = {"S": f"{kind}#"}
+    if after is not None:
+        request["ExclusiveStartKey"] = dynamo.key_of(Key(QUEUE, after))
+    answer = dynamo.ask(
+        lambda: dynamo.client().query(TableName=settings.loyalty_table(), Limit=limit, ConsistentRead=True, **request)
+    )
+    more = answer["Items"][-1]["sk"]["S"] if "LastEvaluatedKey" in answer else None
+    return [review_of(item) for item in answer["Items"]], more
+
+
+def _place(review: Review) -> Key:
+    return Key(QUEUE, f"{review.kind}#{review.requested_at.isoformat()}#{review.review_id}")

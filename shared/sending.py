@@ -1,0 +1,115 @@
+"""One message on its way: is it wanted, allowed, due, not sent before; then its words, and out.
+
+Nothing is lost on the way: what may not go now waits, what fails is tried again with its cause. Nothing goes twice:
+a marker stands for each message.
+"""
+
+from datetime import date, datetime
+
+from shared import deliveries, outbox, people, store, telemetry, unsubscribing, waiting
+from shared.domain import rendering
+from shared.domain.account import Account
+from shared.domain.calendar import local_day
+from shared.domain.default_templates import DEFAULT_LOCALE, default_template
+from shared.domain.kinds import KINDS, Value
+from shared.domain.members import Member
+from shared.domain.messages import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
+from shared.domain.program import Program
+from shared.domain.rendering import RenderingError, Words
+from shared.domain.settling import settle
+from shared.domain.terms.messages import Template
+from shared.unsubscribing import Link
+
+
+def send(note: Note, program: Program, now: datetime, account: Account | None = None) -> None:
+    """See that a member is told, now or when their quiet hours end, if they are to be told at all.
+
+    `account` is the member's, settled, if it is at hand. Raises what the outbox raises; then nothing was sent.
+    """
+    if not program.messages.sends(note.kind):
+        return
+    if account is None or account.member_id != note.member_id:
+        account = settled(note.member_id, program, now)
+    today = local_day(now, program.time_zone)
+    if not is_wanted(note, account, program, today):
+        return
+    member = people.load_member(note.member_id).member
+    way = way_to(member, program, note.kind)
+    if way is None:
+        return
+    until = quiet_until(member, program, note.kind, now)
+    if until is not None:
+        waiting.put(note, until)
+        return
+    message = _worded(note, member, account, program, way, today)
+    if message is not None and deliveries.claim(note.message_id, now):
+        _hand_over(message, program, now)
+
+
+def settled(member_id: str, program: Program, now: datetime) -> Account:
+    """A member's account to the second."""
+    account = store.load_account(member_id).account
+    return settle(account, program, max(now, account.booked_at or now)).account
+
+
+def _hand_over(message: Message, program: Program, now: datetime) -> None:
+    """Send a claimed message, unless as much marketing as the program allows went to the member this week."""
+    limit = program.messages.marketing_per_week if message.category == "marketing" else None
+    week = local_day(now, program.time_zone).strftime("%G-W%V")
+    if limit is None:
+        _send_or_release(message)
+    elif deliveries.count(message.member_id, week, now) <= limit:
+        try:
+            _send_or_release(message)
+        except Exception:
+            deliveries.uncount(message.member_id, week)
+            raise
+    deliveries.mark_sent(message.message_id, now)
+
+
+def _send_or_release(message: Message) -> None:
+    try:
+        outbox.current().send(message)
+    except Exception:
+        deliveries.release(message.message_id)
+        raise
+
+
+def _worded(note: Note, member: Member, account: Account, program: Program, way: Way, today: date) -> Message | None:
+    """The message in the member's language; None if the day that it speaks of has passed."""
+    category = KINDS[note.kind].category
+    template, is_own = rendering.template_for(program.messages, note.kind, way.channel, member.locale)
+    values = values_for(note, member, account, program, template.locale, today)
+    if values is None:
+        return None
+    headers = {}
+    if way.channel == "email" and category != "service":
+        url = unsubscribing.url_for(Link(member.member_id, category))
+        values["unsubscribe_url"], headers = url, unsubscribing.headers(url)
+    template, words = _words(template, values, is_own=is_own)
+    return Message(
+        message_id=note.message_id,
+        member_id=member.member_id,
+        kind=note.kind,
+        category=category,
+        channel=way.channel,
+        locale=template.locale,
+        to=way.to,
+        subject=words.subject,
+        text=words.text,
+        html=words.html,
+        headers=headers,
+    )
+
+
+def _words(template: Template, values: dict[str, Value], *, is_own: bool) -> tuple[Template, Words]:
+    """A template's words; the built-in ones where the program's own fails on what nobody foresaw."""
+    try:
+        return template, rendering.rendered(template, values)
+    except RenderingError as error:
+        fallback = default_template(template.kind, template.channel, DEFAULT_LOCALE)
+        if not is_own or fallback is None:
+            raise
+        extra = {"kind": template.kind, "channel": template.channel, "locale": template.locale, "fault": str(error)}
+        telemetry.logger().error("a template of the program failed", extra=extra)
+        return fallback, rendering.rendered(fallback, {**values, "locale": fallback.locale})

@@ -1,0 +1,47 @@
+"""Who is to get a statement of a month: a small item for each member with an entry in it, gone once it is sent.
+
+So the work of a month's statements follows the members who did something, not all there are.
+"""
+
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared import dynamo, settings
+from shared.dynamo import Key
+
+KEPT = timedelta(days=92)
+PAGES_MAX = 1000
+
+
+def note(member_id: str, month: str, now: datetime) -> None:
+    """Note that a member had an entry in a month, however often."""
+    item: dict[str, Any] = {
+        **dynamo.key_of(_key(member_id, month)),
+        "forget_at": {"N": str(int((now + KEPT).astimezone(UTC).timestamp()))},
+    }
+    dynamo.ask(lambda: dynamo.client().put_item(TableName=settings.loyalty_table(), Item=item))
+
+
+def members(month: str) -> Iterator[str]:
+    """Whose statement of a month was not sent yet."""
+    for shard in range(settings.due_shards()):
+        found = dynamo.query(
+            settings.loyalty_table(),
+            pages_max=PAGES_MAX,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"STATEMENT#{month}#{shard}"}},
+        )
+        yield from (item["sk"]["S"] for item in found)
+
+
+def remove(member_id: str, month: str) -> None:
+    """Forget a statement that was dealt with."""
+    key = dynamo.key_of(_key(member_id, month))
+    dynamo.ask(lambda: dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key))
+
+
+def _key(member_id: str, month: str) -> Key:
+    shard = zlib.crc32(member_id.encode()) % settings.due_shards()
+    return Key(f"STATEMENT#{month}#{shard}", member_id)

@@ -1,0 +1,336 @@
+"""How much memory each function needs, and which size is the cheapest: `python -m tests.bench.memory`.
+
+Every function as deployed, with its layer, in Lambda's own runtime client on the runtime's Python, works against an
+emulator through realistic calls. Measured are its peak of resident memory and its processor time; what it then takes
+and costs at each size follows from the processor's share that Lambda gives to that size (`infra.costs.milliseconds`).
+"""
+
+import json
+import math
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from queue import Queue
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from infra import costs
+from infra.cloud import assets
+from infra.cloud.needs import NEEDS, WORKER_SECONDS_MAX
+from infra.local import engine
+from tests.bench.cold_start import MACHINE, Bench
+from tests.infra.cloud.in_process import InProcess, make_everything
+from tests.infra.cloud.stories import OPERATOR, enrolled, keyed, ok, ordered
+
+SIZES_MB = (128, 256, 512, 1024, 1769)
+CALLS = 60
+RESERVE_MB = 80
+"""Beyond what the process takes here: Lambda's own runtime, some 35, and two of DynamoDB's largest pages as objects."""
+WARM_MS_MAX = 100
+FIRST_MS_MAX = 1000
+"""Of an environment: where its start is not in a snapshot, it makes its client then, with its share of a processor."""
+_ANSWER_SECONDS_MAX = 60
+_IN_SNAPSHOT = """\
+from shared import dynamo
+dynamo.client()
+"""
+_HANDLER = """\
+import sys
+from {name} import handler as work
+asked = 0
+
+def count():
+    session = sys.modules.get("botocore.httpsession")
+    if session is None or getattr(session, "counted", False):
+        return
+    session.counted, send = True, session.URLLib3Session.send
+    def counted(self, request):
+        global asked
+        asked += 1
+        return send(self, request)
+    session.URLLib3Session.send = counted
+
+def handler(event, context):
+    count()
+    before = asked
+    return {{"answer": work(event, context), "requests": asked - before}}
+"""
+
+
+class Measured(NamedTuple):
+    """Memory in MB, processor time in milliseconds; `requests` to AWS for a call once warm."""
+
+    started_mb: float
+    peak_mb: float
+    first_ms: float
+    warm_ms: float
+    requests: float
+
+
+class Function:
+    """A function's process, handed one event after the other."""
+
+    def __init__(self, bench: Bench, name: str, settings: Mapping[str, str]) -> None:
+        self._name = name
+        self._events, self._answers = Queue[bytes](), Queue[bytes]()
+        self._asked = threading.Event()
+        self._server = HTTPServer(("127.0.0.1", 0), self._api())
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        handler = _HANDLER.format(name=name) + (_IN_SNAPSHOT if NEEDS[name].is_snapshot else "")
+        task = bench.task(handler, name)
+        self._process = bench.spawn(task, name, self._server.server_port, settings)
+        if not self._asked.wait(_ANSWER_SECONDS_MAX):
+            raise RuntimeError(f"{name} did not ask for work")
+        self._started_mb, self._started_ms = self._peak_mb(), self._processor_ms()
+        self._first_ms, self._calls, self._requests = 0.0, 0, 0
+
+    def invoke(self, event: Any) -> Any:
+        """The answer to an event."""
+        self._events.put(json.dumps(event).encode())
+        done = json.loads(self._answers.get(timeout=_ANSWER_SECONDS_MAX))
+        if "answer" not in done:
+            raise RuntimeError(str(done))
+        if self._calls == 0:
+            self._first_ms = self._processor_ms() - self._started_ms
+        else:
+            self._requests += done["requests"]
+        self._calls += 1
+        return done["answer"]
+
+    def measured(self) -> Measured:
+        """What its calls so far took; the second and later ones are the warm ones."""
+        if self._calls <= 1:
+            raise RuntimeError(f"{self._name} was hardly called: let _calls call it")
+        warm_ms = self._processor_ms() - self._started_ms - self._first_ms
+        warm = self._calls - 1
+        return Measured(self._started_mb, self._peak_mb(), self._first_ms, warm_ms / warm, self._requests / warm)
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _peak_mb(self) -> float:
+        # Not `ru_maxrss`: that counts what this process held when it made the other.
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        [peak] = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+        return int(peak) / 1024
+
+    def _processor_ms(self) -> float:
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+    def _api(self) -> type[BaseHTTPRequestHandler]:
+        events, answers, asked = self._events, self._answers, self._asked
+
+        class Api(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.set()
+                event = events.get()
+                self.send_response(200)
+                self.send_header("Lambda-Runtime-Aws-Request-Id", uuid4().hex)
+                self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 900_000))
+                self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:0:function:bench")
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(event)))
+                self.end_headers()
+                self.wfile.write(event)
+
+            def do_POST(self) -> None:
+                answers.put(self.rfile.read(int(self.headers["Content-Length"])))
+                asked.set()
+                self.send_response(202)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        return Api
+
+
+class Deployed(InProcess):
+    """A world in which every function is a process of its own, in the present."""
+
+    def __init__(self, functions: Mapping[str, Function]) -> None:
+        super().__init__()
+        self.functions = functions
+
+    def invoke(self, function: str, event: Any) -> Any:
+        return self.functions[function].invoke(event)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def main() -> int:
+    """Print what was measured and what each size makes of it; 1 if a declared size is not the one to choose."""
+    measured = measure()
+    print(f"{'':<10}{'start':>7}{'peak':>7}{'first':>8}{'warm':>8}{'asks':>6}   ms, dollars for a million calls at MB")
+    print(f"{'':<10}{'MB':>7}{'MB':>7}{'ms':>8}{'ms':>8}{'':>6}" + "".join(f"{size:>16}" for size in SIZES_MB))
+    wrong = []
+    for name, found in measured.items():
+        figures = "".join(f"{_figure(found, size):>16}" for size in SIZES_MB)
+        taken = f"{found.started_mb:7.0f}{found.peak_mb:7.0f}{found.first_ms:8.0f}{found.warm_ms:8.1f}"
+        chosen, declared = choose(found, waited_for=is_waited_for(name)), NEEDS[name].memory_mb
+        print(f"{name:<10}{taken}{found.requests:6.1f}{figures}   choose {chosen}, declared {declared}")
+        wrong += [name] if chosen != declared else []
+    print(
+        f"chosen: the cheapest that holds the peak and {RESERVE_MB} MB; where somebody waits, "
+        f"a first call takes at most {FIRST_MS_MAX} ms and a later one {WARM_MS_MAX}"
+    )
+    return int(bool(wrong))
+
+
+def choose(found: Measured, *, waited_for: bool) -> int:
+    """The cheapest size that holds a function, and is quick enough where somebody waits; the largest if none is."""
+    fit = [size for size in SIZES_MB if found.peak_mb + RESERVE_MB <= size]
+    quick = [
+        size
+        for size in fit
+        if not waited_for
+        or (
+            costs.milliseconds(found.warm_ms, found.requests, size) <= WARM_MS_MAX
+            and costs.milliseconds(found.first_ms, found.requests, size) <= FIRST_MS_MAX
+        )
+    ]
+    return min(quick, key=lambda size: _dollars(found, size), default=SIZES_MB[-1])
+
+
+def is_waited_for(name: str) -> bool:
+    """Whether somebody waits for a function: schedules, queues and the stream do not."""
+    return NEEDS[name].seconds_max < WORKER_SECONDS_MAX
+
+
+def measure() -> dict[str, Measured]:
+    """Every function after CALLS calls of the kind that it mostly gets."""
+    python = assets.runtime_python()
+    if python is None:
+        sys.exit(f"Python {assets.RUNTIME} is needed: what another one takes says nothing about Lambda")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        emulator = stack.enter_context(engine.running("ministack", folder, keep=False))
+        os.environ.update(
+            AWS_ENDPOINT_URL=emulator.endpoint,
+            AWS_DEFAULT_REGION="us-east-1",
+            AWS_ACCESS_KEY_ID="bench",
+            AWS_SECRET_ACCESS_KEY="bench",
+        )
+        settings = {"AWS_ENDPOINT_URL": emulator.endpoint, **make_everything()}
+        bench = Bench(python, assets.layer_folder(MACHINE), folder)
+        functions: dict[str, Function] = {}
+        for name in assets.function_names():
+            functions[name] = Function(bench, name, settings)
+            stack.callback(functions[name].stop)
+        address = stack.enter_context(_listener())
+        world = Deployed(functions)
+        for call in _calls(world, address):
+            for _ in range(CALLS):
+                call()
+        return {name: function.measured() for name, function in functions.items()}
+
+
+def _calls(world: Deployed, address: str) -> Iterator[Callable[[], Any]]:
+    yield lambda: _expire(world)  # first, while few accounts are due
+    member_id = enrolled(world, email="ada@example.com")
+    ordered(world, member_id, 1_000_000)
+    path = f"/v1/members/{member_id}"
+    yield lambda: ordered(world, member_id)
+    yield lambda: ok(world, "GET", f"{path}/account")
+    yield lambda: enrolled(world, email=f"{uuid4().hex}@example.com")
+    yield lambda: ok(world, "GET", "/v1/program", scope=None)
+    yield lambda: _redeem(world, path)
+    yield lambda: _notify(world, member_id)
+    webhook = ok(
+        world,
+        "POST",
+        "/v1/webhooks",
+        {"url": address, "event_types": ["points.earned"]},
+        scope=OPERATOR,
+        headers=keyed(),
+    )
+    yield lambda: ok(world, "GET", "/v1/webhooks", scope=OPERATOR)
+    yield lambda: _deliver(world, webhook["webhook_id"], member_id)
+
+
+def _expire(world: Deployed) -> None:
+    member_id = enrolled(world)
+    ordered(world, member_id)
+    _, day, shard = world.item(f"MEMBER#{member_id}", "ACCOUNT")["due_pk"]["S"].split("#")
+    now = datetime.fromisoformat(f"{day}T12:00:00+00:00") + timedelta(days=1)
+    body = json.dumps({"on": day, "shard": int(shard), "now": now.isoformat()})
+    answer = world.invoke("expire", {"Records": [{"messageId": "1", "body": body}]})
+    assert answer["batchItemFailures"] == []
+
+
+def _redeem(world: Deployed, path: str) -> None:
+    held = ok(world, "POST", f"{path}/redemptions", {"reward_id": "free-coffee"}, headers=keyed())
+    ok(world, "POST", f"{path}/redemptions/{held['redemption_id']}/cancel")
+
+
+def _notify(world: Deployed, member_id: str) -> None:
+    image = world.item(f"ORDER#{ordered(world, member_id)}", "EARN")
+    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": image}}
+    assert world.invoke("notify", {"Records": [record]})["batchItemFailures"] == []
+
+
+def _deliver(world: Deployed, webhook_id: str, member_id: str) -> None:
+    event = {
+        "event_id": uuid4().hex,
+        "type": "points.earned",
+        "member_id": member_id,
+        "sequence": 1,
+        "occurred_at": world.now().isoformat(),
+        "recorded_at": world.now().isoformat(),
+        "points": 50,
+        "balance_after": 50,
+        "program_version": 1,
+    }
+    record = {
+        "messageId": "1",
+        "receiptHandle": "1",
+        "body": json.dumps({"webhook_id": webhook_id, "event": event}),
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+    assert world.invoke("deliver", {"Records": [record]})["batchItemFailures"] == []
+
+
+@contextmanager
+def _listener() -> Iterator[str]:
+    """An endpoint that takes every delivery."""
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Endpoint)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+def _figure(found: Measured, size: int) -> str:
+    if found.peak_mb + RESERVE_MB > size:
+        return "full"
+    took = costs.milliseconds(found.warm_ms, found.requests, size)
+    return f"{math.ceil(took)}, {_dollars(found, size):.2f}"
+
+
+def _dollars(found: Measured, size: int) -> float:
+    return costs.dollars_per_million(costs.milliseconds(found.warm_ms, found.requests, size), size)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

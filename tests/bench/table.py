@@ -1,0 +1,166 @@
+"""`loyalty bench`: every figure of speed and cost beside its goal, each a count or a ratio measured in the same run."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from infra import costs
+from tests.bench import cold_start, counts, expiry, replaying, warm, writers
+from tests.bench.world import World, open_world
+
+MILLION_EARNS_DOLLARS_MAX = 4.50
+UNAVOIDABLE = {"API Gateway", "DynamoDB writes", "DynamoDB reads", "Lambda calls"}
+_MILLION = 1_000_000
+
+
+class Options(NamedTuple):
+    """Which rows; the purchases to replay, if any, and what part of them."""
+
+    rows: Sequence[str]
+    purchases: Path | None
+    fraction: float
+
+
+class Figure(NamedTuple):
+    """One line of the table; `met` is None where nothing was measured, or no goal is set."""
+
+    what: str
+    goal: str
+    figure: str
+    met: bool | None
+
+
+def run(options: Options) -> int:
+    """Print the table, each line as soon as it is known; 1 if a goal is missed."""
+    print("| figure | goal | measured | |\n|---|---|---|---|")
+    missed = False
+    for name in options.rows:
+        for line in _measured(name, options):
+            verdict = {True: "met", False: "**not met**", None: ""}[line.met]
+            print(f"| {line.what} | {line.goal} | {line.figure} | {verdict} |", flush=True)
+            missed |= line.met is False
+    return int(missed)
+
+
+def _measured(name: str, options: Options) -> Iterator[Figure]:
+    """The lines of a row, on an engine that holds nothing else: what came before must not slow what comes after."""
+    with ExitStack() as stack:
+        yield from ROWS[name](lambda: stack.enter_context(open_world()), options)
+
+
+def _requests(world: Callable[[], World], _: Options) -> Iterator[Figure]:
+    asked = counts.requests(world())
+    alike: dict[str, list[str]] = {}
+    for name, requests in asked.items():
+        alike.setdefault(" + ".join(requests), []).append(name)
+    for requests, names in alike.items():
+        most = min(counts.REQUESTS_MAX[name] for name in names)
+        number = max(len(asked[name]) for name in names)
+        yield Figure(f"requests: {', '.join(names)}", f"at most {most}", f"**{number}** ({requests})", number <= most)
+
+
+def _warm(world: Callable[[], World], _: Options) -> Iterator[Figure]:
+    took = warm.measure(world())
+    processor = f"processor {took.handler_processor_ms:.1f} over {took.bare_processor_ms:.1f} ms"
+    figure = f"**{took.ratio:.2f}** ({took.handler_ms:.1f} over {took.bare_ms:.1f} ms; {processor})"
+    yield Figure("warm earn over bare boto3", f"at most {warm.RATIO_MAX}", figure, took.ratio <= warm.RATIO_MAX)
+
+
+def _units(world: Callable[[], World], _: Options) -> Iterator[Figure]:
+    limits = {name: counts.WRITE_UNITS_MAX for name in ("earn", "a member's first earn")}
+    for name, units in counts.write_units(world()).items():
+        most = limits.get(name, counts.PARTNER_WRITE_UNITS_MAX)
+        parts = ", ".join(f"{part} {number:g}" for part, number in units.items() if part != "read")
+        written = counts.written(units)
+        yield Figure(f"write units: {name}", f"at most {most}", f"**{written:g}** ({parts})", written <= most)
+
+
+def _cold(_: Callable[[], World], __: Options) -> Iterator[Figure]:
+    took = cold_start.measure()
+    goal = f"at most {cold_start.RATIO_MAX}"
+    for bare, what in (("client", "a boto3 client alone"), ("bare", "a boto3 client and a resolver")):
+        ratios = {name: took[name] / took[bare] for name in cold_start.EVERYDAY}
+        figure = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+        times = f"{took[bare]:.0f} ms of processor time"
+        met = max(ratios.values()) <= cold_start.RATIO_MAX
+        yield Figure(f"cold start over {what}", goal, f"{figure} ({times})", met)
+
+
+def _expiry(world: Callable[[], World], _: Options) -> Iterator[Figure]:
+    asked = {among: found.total() for among, found in expiry.measure(world()).items()}
+    difference = max(asked.values()) / min(asked.values()) - 1
+    figure = ", ".join(f"{number:,} among {among:,}" for among, number in asked.items())
+    goal = f"equal within {expiry.DIFFERENCE_MAX:.0%}"
+    yield Figure(f"expiry run: requests for {expiry.DUE:,} due", goal, figure, difference <= expiry.DIFFERENCE_MAX)
+
+
+def _replay(world: Callable[[], World], options: Options) -> Iterator[Figure]:
+    what, goal = "replay of past purchases over the bare loop", f"at least {replaying.RATIO_MIN}"
+    if options.purchases is None:
+        yield Figure(what, goal, "not measured: name a file with --purchases", None)
+        return
+    done = replaying.measure(world(), options.purchases, options.fraction)
+    speed = f"{done.per_second:.0f} over {done.bare_per_second:.0f} a second"
+    beside = f"{done.orders:,} orders, {done.enrolled:,} members enrolled on the way"
+    yield Figure(what, goal, f"**{done.ratio:.2f}** ({speed}; {beside})", done.ratio >= replaying.RATIO_MIN)
+    memory = f"{done.tenth_mb:.0f} MB after a tenth, {done.peak_mb:.0f} MB in the end"
+    is_flat = done.memory_ratio <= replaying.MEMORY_RATIO_MAX
+    yield Figure("peak memory of the replay", f"flat: at most {replaying.MEMORY_RATIO_MAX} times", memory, is_flat)
+
+
+def _writers(world: Callable[[], World], _: Options) -> Iterator[Figure]:
+    crowd = writers.measure(world())
+    among = f"{writers.WRITERS} writers on one member"
+    wrong = "; ".join(crowd.wrong) or f"none among {crowd.booked}"
+    yield Figure(f"{among}: lost or double writes", "none", wrong, not crowd.wrong)
+    refused = f"**{crowd.try_again_share:.1%}** ({crowd.try_again}); the bare loop gives up {crowd.bare_share:.0%}"
+    goal = f"at most {writers.TRY_AGAIN_SHARE_MAX:.0%}"
+    few = crowd.try_again_share <= writers.TRY_AGAIN_SHARE_MAX
+    yield Figure(f"{among}: answered try_again", goal, refused, few)
+    speed = f"{crowd.booked / crowd.seconds:.0f} over {crowd.bare_booked / crowd.bare_seconds:.0f} a second"
+    figure = f"**{crowd.ratio:.2f}** ({speed})"
+    yield Figure(f"{among}: throughput over the bare loop", "at least 1", figure, crowd.ratio >= 1)
+
+
+def _cost(world: Callable[[], World], _: Options) -> Iterator[Figure]:
+    with_world = world()
+    units = counts.write_units(with_world)["earn"]
+    bill = million_earns(units["read"], counts.written(units), warm.measure(with_world).handler_processor_ms)
+    parts = ", ".join(f"{part} {dollars:.2f}" for part, dollars in bill.items())
+    total = sum(bill.values())
+    dated = f"prices of {costs.REGION} as of {costs.LOOKED_UP_ON}"
+    goal = f"at most {MILLION_EARNS_DOLLARS_MAX:.2f} dollars"
+    figure = f"**{total:.2f}** ({parts}; {dated})"
+    yield Figure("a million earns, all in", goal, figure, total <= MILLION_EARNS_DOLLARS_MAX)
+    least = sum(dollars for part, dollars in bill.items() if part in UNAVOIDABLE)
+    yield Figure("of it, before a function has run a millisecond", "", f"{least:.2f}", None)
+
+
+def million_earns(read_units: float, write_units: float, processor_ms: float) -> dict[str, float]:
+    """Dollars by part: an earn's request, its function, its units, and the lines that it logs."""
+    prices = {name: price.each * _MILLION for name, price in costs.PRICES.items()}
+    took = costs.milliseconds(processor_ms, 2, costs.NEEDS["earn"].memory_mb)
+    logged = (costs.CALL_LOG_BYTES + costs.ACCESS_LOG_BYTES) / 1024**3
+    return {
+        "API Gateway": prices["api"],
+        "DynamoDB writes": write_units * prices["write"],
+        "DynamoDB reads": read_units * prices["read"],
+        "Lambda calls": prices["lambda call"],
+        "Lambda time": took / 1000 * costs.memory_gb("earn") * prices["lambda"],
+        "starts from a snapshot": costs.COLD_SHARE * costs.memory_gb("earn") * prices["restore"],
+        "logs": logged * prices["log"],
+    }
+
+
+ROWS: Mapping[str, Callable[[Callable[[], World], Options], Iterator[Figure]]] = {
+    "requests": _requests,
+    "warm": _warm,
+    "units": _units,
+    "cold": _cold,
+    "expiry": _expiry,
+    "replay": _replay,
+    "writers": _writers,
+    "cost": _cost,
+}
+"""What `--only` takes, in the order of the table."""

@@ -1,0 +1,66 @@
+"""How long a warm earn takes over bare boto3 sending the same two requests: they take turns, one call each.
+
+So a machine that is busy for a while slows both alike, and what is compared is the call in the middle of each.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.bench.world import Bare, World, event, new_order, unique
+
+ROUNDS = 600
+WARM_UP = 60
+RATIO_MAX = 1.25
+
+
+class Warm(NamedTuple):
+    """Milliseconds of a call in the middle: by the clock, and of this process's processor."""
+
+    handler_ms: float
+    bare_ms: float
+    handler_processor_ms: float
+    bare_processor_ms: float
+
+    @property
+    def ratio(self) -> float:
+        """By the clock."""
+        return self.handler_ms / self.bare_ms
+
+    @property
+    def processor_ratio(self) -> float:
+        """By the processor."""
+        return self.handler_processor_ms / self.bare_processor_ms
+
+
+def measure(world: World) -> Warm:
+    """Earns of one member, one by one, and as many bare ones."""
+    from functions import earn  # noqa: PLC0415 - with the world's settings
+
+    member_id = world.enroll()
+    for _ in range(3):
+        order_id = world.earn(member_id)
+    bare, name = Bare.like(world, member_id, order_id), unique("bare-member")
+    bare.put_member(name)
+
+    def handle() -> Callable[[], object]:
+        request = event("POST", f"/v1/members/{member_id}/earn", new_order(), "loyalty/storefront")
+        return lambda: earn.handler(request, None)
+
+    took: list[tuple[float, float]] = []
+    bare_took: list[tuple[float, float]] = []
+    for round_ in range(ROUNDS + WARM_UP):
+        one, other = _took(handle()), _took(lambda: bare.earn(name))
+        if round_ >= WARM_UP:
+            took.append(one)
+            bare_took.append(other)
+    clock, processor = (statistics.median(each) for each in zip(*took, strict=True))
+    bare_clock, bare_processor = (statistics.median(each) for each in zip(*bare_took, strict=True))
+    return Warm(clock, bare_clock, processor, bare_processor)
+
+
+def _took(call: Callable[[], object]) -> tuple[float, float]:
+    clock, processor = time.perf_counter(), time.process_time()
+    call()
+    return (time.perf_counter() - clock) * 1000, (time.process_time() - processor) * 1000

@@ -1,0 +1,121 @@
+"""Cashback: money that orders earn, kept by the rules of points."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.domain.credit import earn_credit
+from shared.domain.errors import InsufficientPointsError, InvalidRequestError, InvalidStateError, LoyaltyError
+from shared.domain.settling import due_on
+
+from .shop import Shop, a_program, at
+
+CASHBACK = {"amount": 10, "per_amount": 100, "order_max": 500, "expiry": {"kind": "term", "days": 30}}
+
+
+def a_shop(**changes: Any) -> Shop:
+    shop = Shop(a_program(**{"cashback": CASHBACK, **changes}), at("2026-11-20 12:00"))
+    shop.enroll("ada")
+    shop.enroll("bob")
+    return shop
+
+
+def buy(shop: Shop, member: str, order_id: str, total: int) -> None:
+    shop.buy(member, order_id, total)
+    shop.cash_back(member, order_id, total)
+
+
+def test_credit_has_its_own_rate_most_and_date() -> None:
+    shop = a_shop(tiers={"levels": [{"tier_id": "one", "name": "One", "threshold": 0, "percent": 300}]})
+    buy(shop, "ada", "A-1", 1999)
+    assert shop.wallet("ada").lots == {"2026-12-20": 199}
+    buy(shop, "ada", "A-2", 100_000)
+    assert shop.wallet("ada").balance == 699
+    assert (shop.wallet("ada").qualifying, shop.look("ada").earned) == ({}, 59 + 3000)
+
+
+def test_no_wallet_is_opened_for_nothing() -> None:
+    shop = a_shop(cashback={**CASHBACK, "minimum_spend": 1000})
+    assert shop.cash_back("ada", "A-1", 999) == []
+    assert shop.wallet("ada").sequence == 0
+
+
+def test_credit_waits_and_expires_by_itself() -> None:
+    shop = a_shop(cashback={**CASHBACK, "pending_days": 10})
+    buy(shop, "ada", "A-1", 1000)
+    assert (shop.wallet("ada").balance, shop.wallet("ada").pending_points) == (0, 100)
+    assert str(due_on(shop.wallet("ada"), shop.program, shop.today)) == "2026-11-30"
+    shop.now += timedelta(days=10)
+    assert shop.wallet("ada").balance == 100
+    shop.now += timedelta(days=31)
+    assert (shop.wallet("ada").balance, shop.wallet("ada").totals.expired) == (0, 100)
+
+
+def test_excluded_goods_earn_no_money() -> None:
+    shop = a_shop(cashback={**CASHBACK, "excluded_categories": ["gift-card"]})
+    order = shop.order("A-1", 3000, lines=[{"sku": "G", "category": "gift-card", "amount": 2000}])
+    [_, entry] = earn_credit(shop.wallet("ada"), shop.program, order, now=shop.now, actor="till")
+    assert entry.points == 100
+
+
+def test_payouts_name_the_rule_they_break() -> None:
+    shop = a_shop(cashback={**CASHBACK, "minimum_payout": 100})
+    buy(shop, "ada", "A-1", 1500)
+    with pytest.raises(InvalidRequestError, match="at least 100 minor units"):
+        shop.pay_out("ada", 99)
+    with pytest.raises(InsufficientPointsError, match="200 minor units of credit are needed, 150 are there"):
+        shop.pay_out("ada", 200)
+    assert shop.pay_out("ada", 100).points == -100
+    assert shop.wallet("ada").totals.captured == 100
+
+
+def test_a_program_without_cashback_pays_nothing_out() -> None:
+    shop = Shop(a_program(), at("2026-11-20 12:00"))
+    shop.enroll("ada")
+    assert shop.cash_back("ada", "A-1", 5000) == []
+    with pytest.raises(InvalidStateError):
+        shop.pay_out("ada", 1)
+
+
+steps = st.one_of(
+    st.tuples(st.just("buy"), st.integers(0, 9000)),
+    st.tuples(st.just("refund"), st.integers(1, 4000)),
+    st.tuples(st.just("pay_out"), st.integers(1, 400)),
+    st.tuples(st.just("spend"), st.integers(1, 400)),
+    st.tuples(st.just("wait"), st.integers(1, 40)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rounding=st.sampled_from(["down", "nearest", "up"]), steps=st.lists(steps, max_size=14))
+def test_whatever_is_bought_and_returned_credit_is_what_the_rest_would_have_earned(
+    rounding: str, steps: list[tuple[str, int]]
+) -> None:
+    """Every account is checked after every entry; what came in, less what went out, is what is there."""
+    shop = a_shop(cashback={**CASHBACK, "rounding": rounding})
+    orders: dict[str, list[int]] = {}
+    for number, (step, amount) in enumerate(steps):
+        try:
+            if step == "buy":
+                buy(shop, "ada", f"A-{number}", amount)
+                orders[f"A-{number}"] = [amount, amount]
+            elif step == "refund" and orders:
+                order_id, kept = list(orders.items())[amount % len(orders)]
+                shop.refund_with_credit("ada", order_id, amount)
+                kept[1] -= amount
+            elif step == "pay_out":
+                shop.pay_out("ada", amount)
+            elif step == "spend":
+                shop.spend_credit("ada", f"R-{number}", amount)
+            else:
+                shop.now += timedelta(days=amount)
+        except LoyaltyError:
+            continue
+    wallet = shop.wallet("ada")
+    extra = {"down": 0, "nearest": 50, "up": 99}[rounding]
+    earned = sum(min(500, (kept * 10 + extra) // 100) for _, kept in orders.values())
+    totals = wallet.totals
+    assert wallet.balance - wallet.debt == earned - totals.captured - totals.expired

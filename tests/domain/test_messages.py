@@ -1,0 +1,138 @@
+"""Which words a member gets, in which language, when, and by which channel."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shared.domain.contacting import Categories, PreferencesChange, allows, preferring, suppressed, unsubscribed
+from shared.domain.default_program import default_program
+from shared.domain.default_templates import default_template
+from shared.domain.kinds import CHANNELS, KINDS, Kind, examples_of
+from shared.domain.members import Change, Member, changed
+from shared.domain.messages import quiet_until, way_to
+from shared.domain.preferences import ByChannel
+from shared.domain.rendering import faults_of, rendered, sms_parts, template_for
+from shared.domain.terms.messages import Messages, QuietHours, Template
+
+NOW = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
+PROGRAM = default_program()
+
+
+def member(**details: object) -> Member:
+    return Member.model_validate({"member_id": "m", "enrolled_at": NOW, "email": "ada@example.org", **details})
+
+
+def template(text: str, channel: str = "sms", kind: str = "welcome", locale: str = "en") -> Template:
+    subject = "x" if channel == "email" else None
+    return Template.model_validate(
+        {"kind": kind, "channel": channel, "locale": locale, "subject": subject, "text": text}
+    )
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_words_that_pass_the_check_of_a_programs_own(kind: Kind, locale: str) -> None:
+    for channel in CHANNELS:
+        built_in = default_template(kind, channel, locale)
+        assert built_in
+        assert faults_of(built_in, "", 3) == []
+        assert (rendered(built_in, examples_of(kind)).html is not None) == (channel == "email")
+
+
+@pytest.mark.parametrize(
+    ("locale", "found"), [("de-AT", "de-AT"), ("de-CH", "de"), ("fr-CA", "fr"), ("it", "fr"), (None, "fr")]
+)
+def test_the_nearest_language_wins_then_the_programs_own(locale: str | None, found: str) -> None:
+    own = tuple(template("x", locale=one) for one in ("de-AT", "fr"))
+    messages = Messages(locale="fr", templates=own)
+    assert template_for(messages, "welcome", "sms", locale)[0].locale == found
+
+
+def test_english_is_always_there() -> None:
+    assert template_for(Messages(locale="sw"), "nudge", "email", "ja-JP")[0].locale == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{{ points", "unexpected end"),
+        ("{{ pionts }}", "no variable 'pionts'"),
+        ("{{ points | frob }}", "No filter"),
+        ("{{ 'x' * 1000000000 }}", "* may not"),
+        ("{{ ''.join(program_name) }}", "calls may not"),
+        ("{% set a = 1 %}{{ a }}", "set may not"),
+        ("{% for a in program_name %}{% for b in program_name %}x{% endfor %}{% endfor %}", "inside a loop"),
+        ("{% include 'x' %}", "include may not"),
+        ("x" * 500, "sms_parts_max is 3"),
+        ("ж" * 202, "sms_parts_max is 3"),
+        ("{{ points | join }}", "cannot be rendered"),
+    ],
+)
+def test_a_fault_is_named_with_its_place(text: str, says: str) -> None:
+    [fault, *_] = faults_of(template(text), "/messages/templates/0", 3)
+    assert fault.pointer == "/messages/templates/0/text"
+    assert says in fault.detail
+
+
+def test_a_sandbox_hides_what_lies_behind_a_value() -> None:
+    assert faults_of(template("{{ program_name.__class__.__mro__ }}"), "", 3)
+
+
+def test_what_a_member_is_called_is_text_and_never_markup() -> None:
+    words = default_template("birthday", "email", "en")
+    assert words
+    html = rendered(words, examples_of("birthday") | {"member_name": "<script>"}).html
+    assert html
+    assert "<script>" not in html
+
+
+def test_an_sms_has_neither_subject_nor_html() -> None:
+    with pytest.raises(ValidationError):
+        Template(kind="welcome", channel="sms", locale="en", subject="x", text="x")
+
+
+@given(st.text(max_size=700))
+def test_a_text_never_takes_fewer_messages_than_it_fills(text: str) -> None:
+    assert sms_parts(text) * 160 >= len(text)
+
+
+@pytest.mark.parametrize(
+    ("zone", "until"),
+    [
+        ("Europe/Berlin", None),
+        ("Asia/Kolkata", datetime(2026, 11, 21, 2, 30, tzinfo=UTC)),
+        ("Asia/Tokyo", datetime(2026, 11, 20, 23, 0, tzinfo=UTC)),
+    ],
+)
+def test_quiet_hours_are_those_of_the_members_zone(zone: str, until: datetime | None) -> None:
+    program = PROGRAM.model_copy(update={"messages": Messages(quiet_hours=QuietHours())})
+    assert quiet_until(member(time_zone=zone), program, "nudge", NOW) == until
+    assert quiet_until(member(time_zone=zone), program, "reward_redeemed", NOW) is None
+
+
+def test_consent_and_a_no_to_service_are_kept_apart() -> None:
+    ada = member()
+    assert allows(ada, "service", "email")
+    assert not allows(ada, "marketing", "email")
+    assert not allows(ada, "digest", "email")
+    agreed = preferring(
+        ada, PreferencesChange(categories=Categories(marketing=ByChannel(email=True))), now=NOW, channel="web"
+    )
+    assert allows(agreed, "digest", "email")
+    assert agreed.consent_history[-1].channel == "web"
+    again = unsubscribed(agreed, "marketing", NOW)
+    assert not allows(again, "marketing", "email")
+    assert unsubscribed(again, "marketing", NOW) == again
+
+
+def test_a_bounced_address_is_left_alone_until_there_is_another() -> None:
+    ada = suppressed(member(), "email", "bounce", NOW.date())
+    assert way_to(ada, PROGRAM, "welcome") is None
+    moved = changed(ada, Change(email="ada@example.net"), "US", NOW)
+    assert way_to(moved, PROGRAM, "welcome") is not None
+    assert suppressed(suppressed(ada, "email", "complaint", NOW.date()), "email", "bounce", NOW.date()) == suppressed(
+        ada, "email", "complaint", NOW.date()
+    )

@@ -1,0 +1,195 @@
+"""Points that a household shares, and gifts."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.domain import moving, redeeming
+from shared.domain.account import Account, Entry
+from shared.domain.earning import earn_order
+from shared.domain.errors import InvalidStateError, LoyaltyError
+from shared.domain.leaving import erase_whole, merge_whole
+from shared.domain.ledger import book
+from shared.domain.pooling import pools_of
+from shared.domain.redeeming import MoneyRequest
+
+from .shop import Shop, a_program, at
+
+DAYS_30 = {"kind": "term", "days": 30}
+
+
+def a_household(*members: str, **changes: Any) -> Shop:
+    """Members who share the pool p, and eve, who does not."""
+    shop = Shop(a_program(**{"expiry": DAYS_30, "pools": {}, "gifts": {}, **changes}), at("2026-11-20 12:00"))
+    for member in (*members, "eve"):
+        shop.enroll(member)
+    for member in members:
+        shop.join_pool(member, "p")
+    return shop
+
+
+def earn(shop: Shop, member: str, order_id: str, points: int) -> list[Entry]:
+    order = shop.order(order_id, points * 100)
+    return shop.in_pools(
+        lambda own: [earn_order(own[0], shop.program, order, now=shop.now, actor="till", fingerprint="")], member
+    )
+
+
+def spend(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entry]:
+    def decide(own: Sequence[Account]) -> list[Entry]:
+        request = MoneyRequest(points=points, order_total=1_000_000, currency="USD")
+        named: dict[str, Any] = {"redemption_id": redemption_id, "now": shop.now, "actor": "till"}
+        reserved = redeeming.reserve(own[0], shop.program, request, fingerprint="", **named)
+        return [
+            reserved,
+            redeeming.capture(book(own[0], reserved), shop.program, redemption_id, now=shop.now, actor="till"),
+        ]
+
+    return shop.in_pools(decide, member)
+
+
+def send(shop: Shop, giver: str, receiver: str, points: int) -> list[Entry]:
+    named: dict[str, Any] = {"transfer_id": "t", "now": shop.now, "actor": "app", "fingerprint": ""}
+    return shop.in_pools(lambda own: moving.transfer(own[0], own[1], shop.program, points, **named), giver, receiver)
+
+
+def test_points_go_to_the_pool_with_their_dates_and_the_oldest_are_drawn_first() -> None:
+    shop = a_household("ada", "bob")
+    earn(shop, "ada", "A-1", 10)
+    shop.now += timedelta(days=5)
+    earn(shop, "bob", "B-1", 10)
+    assert shop.pool("p").lots == {"2026-12-20": 10, "2026-12-25": 10}
+    entries = spend(shop, "bob", "R-1", 12)
+    assert [(entry.member_id, entry.type) for entry in entries] == [
+        ("p~pool", "pool_out"),
+        ("bob", "pool_in"),
+        ("bob", "reserve"),
+        ("bob", "capture"),
+    ]
+    assert shop.pool("p").lots == {"2026-12-25": 8}
+    assert (shop.look("bob").totals.captured, shop.look("bob").balance, shop.look("ada").balance) == (12, 0, 0)
+    shop.now += timedelta(days=40)
+    assert shop.pool("p").totals.expired == 8
+
+
+def test_activity_prolongs_the_whole_pool_and_is_nobodys_spending() -> None:
+    shop = a_household("ada", "bob", expiry={"kind": "inactivity", "months": 1})
+    earn(shop, "ada", "A-1", 10)
+    shop.now += timedelta(days=5)
+    earn(shop, "bob", "B-1", 10)
+    assert shop.pool("p").lots == {"2026-12-25": 20}
+    assert {name: use.points for name, use in shop.pool("p").uses.items()} == {
+        "contributed:ada": 10,
+        "contributed:bob": 10,
+    }
+
+
+def test_what_is_owed_is_settled_from_the_pool_first() -> None:
+    shop = a_household("ada", "bob")
+    shop.buy("ada", "A-1", 1000)
+    spend(shop, "ada", "R-1", 10)
+    shop.refund("ada", "A-1", 400)
+    assert (shop.look("ada").debt, shop.pool("p").balance) == (4, 0)
+    earn(shop, "bob", "B-1", 9)
+    spend(shop, "ada", "R-2", 1)
+    assert (shop.look("ada").debt, shop.look("ada").balance, shop.pool("p").balance) == (0, 0, 4)
+
+
+def test_a_pool_is_left_before_a_member_goes_and_the_survivor_shares_on() -> None:
+    shop = a_household("ada", "bob")
+    earn(shop, "ada", "A-1", 10)
+    shop.adjust("eve", 7)
+    pool = shop.pool("p")
+    named: dict[str, Any] = {"now": shop.now, "actor": "olga"}
+    wallets = shop.wallet("eve"), shop.wallet("ada")
+    shop.book(merge_whole(shop.look("eve"), shop.look("ada"), wallets, [pool], shop.program, **named))
+    assert shop.pool("p").balance == 17
+    shop.book(erase_whole(shop.look("ada"), shop.wallet("ada"), [shop.pool("p")], shop.program, **named))
+    assert (shop.pool("p").balance, shop.pool("p").pool_members) == (17, ("bob",))
+    shop.book(erase_whole(shop.look("bob"), shop.wallet("bob"), [shop.pool("p")], shop.program, **named))
+    assert (shop.pool("p").balance, shop.look("bob").totals.forfeited) == (0, 17)
+
+
+def test_nobody_shares_two_pools_and_no_pool_has_too_many() -> None:
+    shop = a_household("ada", "bob", pools={"members_max": 2})
+    with pytest.raises(InvalidStateError, match="at most 2 members"):
+        shop.join_pool("eve", "p")
+    with pytest.raises(InvalidStateError, match="shares a pool already"):
+        shop.join_pool("ada", "q")
+
+
+def test_a_gift_keeps_its_dates_and_one_returned_late_gets_the_grace() -> None:
+    shop = a_household(gifts={"accept_days": 40})
+    shop.enroll("ada")
+    shop.adjust("eve", 10)
+    shop.offer_gift("eve", "ada", 4, "g1")
+    shop.offer_gift("eve", "ada", 3, "g2")
+    shop.accept_gift("eve", "ada", "g1")
+    assert shop.look("ada").lots == {"2026-12-20": 4}
+    shop.now += timedelta(days=35)
+    shop.return_gift("eve", "ada", "g2")
+    assert shop.look("eve").lots == {"2027-01-08": 3}
+    with pytest.raises(InvalidStateError):
+        shop.accept_gift("eve", "ada", "g2")
+
+
+names = st.sampled_from(["ada", "bob", "cy", "eve"])
+amounts = st.integers(1, 30)
+deeds = st.tuples(
+    st.sampled_from(["earn", "spend", "send", "give", "accept", "leave", "join", "wait"]), names, names, amounts
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    policy=st.sampled_from([DAYS_30, {"kind": "inactivity", "months": 1}, {"kind": "never"}]),
+    pending_days=st.sampled_from([0, 3]),
+    deeds=st.lists(deeds, max_size=25),
+)
+def test_no_point_is_made_or_lost_by_sharing(
+    policy: Any, pending_days: int, deeds: list[tuple[str, str, str, int]]
+) -> None:
+    """All accounts are checked after every entry; points only change places by pool moves, transfers and gifts."""
+    shop = a_household("ada", "bob", "cy", expiry=policy, earning={"pending_days": pending_days})
+    gifts: list[tuple[str, str, str]] = []
+    for number, (deed, name, other, amount) in enumerate(deeds):
+        can_spend = shop.look(name).balance + sum(shop.look(one).balance for one in pools_of([shop.look(name)]))
+        try:
+            _do(shop, deed, name, other, amount, f"{number}", gifts)
+            assert deed != "spend" or amount <= can_spend
+        except LoyaltyError:
+            assert deed != "spend" or amount > can_spend
+            continue
+        if deed in {"earn", "spend"} and shop.look(name).pool_id:
+            assert shop.look(name).lots == {}
+    between = {"pool_in", "pool_out", "transfer_in", "transfer_out", "gift_in", "gift_out"}
+    entries = [entry for ledger in shop.ledgers.values() for entry in ledger]
+    assert sum(entry.net_effect for entry in entries if entry.type in between) == 0
+    keys = [(entry.member_id, entry.source["move_id"]) for entry in entries if "move_id" in entry.source]
+    assert len(keys) == len(set(keys))
+
+
+def _do(
+    shop: Shop, deed: str, name: str, other: str, amount: int, mark: str, gifts: list[tuple[str, str, str]]
+) -> None:
+    if deed == "earn":
+        earn(shop, name, mark, amount)
+    elif deed == "spend":
+        spend(shop, name, mark, amount)
+    elif deed == "send" and name != other:
+        send(shop, name, other, amount)
+    elif deed == "give" and name != other:
+        shop.offer_gift(name, other, amount, mark)
+        gifts.append((name, other, mark))
+    elif deed == "accept" and gifts:
+        shop.accept_gift(*gifts.pop())
+    elif deed == "leave" and shop.look(name).pool_id:
+        shop.leave_pool(name)
+    elif deed == "join":
+        shop.join_pool(name, "p")
+    elif deed == "wait":
+        shop.now += timedelta(days=amount)

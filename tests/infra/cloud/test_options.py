@@ -1,0 +1,50 @@
+"""What a deployment may be told, and what it refuses."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from aws_cdk import App
+from constructs import Node
+
+from infra.cloud.options import OptionError, Options
+from infra.deploy_local import deployed
+from infra.local.errors import UsageError
+
+
+def _options(**context: Any) -> Options:
+    node: Node = App(context=context).node
+    return Options.of(node)
+
+
+def test_webhooks_lead_anywhere_in_a_stage_for_trying_things_out_alone() -> None:
+    assert _options().webhook_targets == "public"
+    assert _options(webhook_targets="anywhere").webhook_targets == "anywhere"
+    with pytest.raises(OptionError, match="webhook_targets=anywhere is for stage dev alone"):
+        _options(stage="prod", webhook_targets="anywhere")
+
+
+@pytest.mark.parametrize(
+    ("context", "why"),
+    [
+        ({"webhook_targets": "loopback"}, "webhook_targets must be public or anywhere, not 'loopback'"),
+        ({"stage": "test"}, "stage must be one of dev, prod, not 'test'"),
+        ({"issuer": "https://login.example"}, "issuer and audiences belong together"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_words(context: dict[str, str], why: str) -> None:
+    with pytest.raises(OptionError, match=why):
+        _options(**context)
+
+
+def test_the_emulator_and_the_app_say_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"stage": "prod", "webhook_targets": "anywhere"}
+    with pytest.raises(UsageError, match="stage dev alone"), deployed(wrong):
+        pass
+    monkeypatch.setenv("CDK_CONTEXT_JSON", '{"stage": "prod", "webhook_targets": "anywhere"}')
+    command = [sys.executable, "-m", "infra.app"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("loyalty: webhook_targets=anywhere")
+    assert "Traceback" not in done.stderr

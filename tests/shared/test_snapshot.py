@@ -1,0 +1,26 @@
+"""What is done before Lambda keeps a process as a snapshot."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+from functions import account
+from shared import dynamo
+from shared.domain.program import Program
+from snapshot_restore_py import get_before_snapshot
+
+print(dynamo.client.cache_info().currsize, Program.__pydantic_complete__)
+while hooks := get_before_snapshot():
+    hook, arguments, options = hooks.pop()
+    hook(*arguments, **options)
+print(Program.__pydantic_complete__)
+"""
+
+
+def test_a_snapshot_holds_the_client_and_every_validator_so_that_no_request_waits_for_them() -> None:
+    environment = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start", "AWS_DEFAULT_REGION": "eu-central-1"}
+    command = [sys.executable, "-c", PROGRAM]
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert answer.stdout.split() == ["1", "False", "True"], answer.stderr
