@@ -13,6 +13,7 @@ from shared.domain import members
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.consenting import open_provisional
+from shared.domain.credit import gives_credit
 from shared.domain.earning import Order
 from shared.domain.errors import (
     LoyaltyError,
@@ -27,6 +28,7 @@ from shared.domain.members import IDENTIFIER_KINDS, Consent, Identifiers, Identi
 from shared.domain.ordering import credited
 from shared.domain.program import Program
 from shared.domain.segments import first_traits
+from shared.domain.sides import wallet_of
 from shared.domain.standing import require_age
 from shared.dynamo import CancelledError, Item
 
@@ -123,10 +125,13 @@ def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) 
     caps: dict[str, int] = {}
 
     def credit(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        return credited(accounts[0], program, order, now=now, actor=actor, fingerprint=mark, caps=caps)
+        return credited(
+            accounts[0], program, order, now=now, actor=actor, fingerprint=mark, caps=caps, wallets=accounts[1:]
+        )
 
     key = keys.earn_key({"order_id": order.order_id})
-    return store.operate([member_id], credit, key=key, fingerprint=mark, now=now, caps=caps)
+    accounts = [member_id, *([wallet_of(member_id)] if gives_credit(store.load_program(), order) else [])]
+    return store.operate(accounts, credit, key=key, fingerprint=mark, now=now, caps=caps)
 
 
 def _opened(identity: Identity, order: Order, program: Program, actor: str, mark: str, now: datetime) -> store.Outcome:

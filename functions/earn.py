@@ -13,7 +13,7 @@ from shared.domain.account import Account, Entry
 from shared.domain.approving import review_of_action, waits_for_approval
 from shared.domain.calendar import local_day
 from shared.domain.challenges import action_deed, with_challenges
-from shared.domain.credit import earn_credit, gives_credit, take_back_credit
+from shared.domain.credit import gives_credit, take_back_credit
 from shared.domain.earning import Occasion, Order, earn_action, order_earnings, refund_order
 from shared.domain.errors import (
     Fault,
@@ -117,10 +117,16 @@ def earn(
 
     def credit(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         if isinstance(request, OrderEarn):
-            entries = credited(accounts[0], program, request, now=now, actor=caller.actor, fingerprint=mark, caps=caps)
-            for wallet in accounts[1:]:
-                entries += earn_credit(wallet, program, request, now=now, actor=caller.actor)
-            return entries
+            return credited(
+                accounts[0],
+                program,
+                request,
+                now=now,
+                actor=caller.actor,
+                fingerprint=mark,
+                caps=caps,
+                wallets=accounts[1:],
+            )
         entry = earn_action(accounts[0], program, request, now=now, actor=caller.actor, fingerprint=mark)
         return with_challenges(accounts[0], program, entry, action_deed(program, request, entry))
 

@@ -5,7 +5,7 @@ Work follows what is due. A run that dies halfway is run again: who was settled 
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,11 +15,14 @@ from shared.domain.errors import MemberNotActiveError, MemberNotFoundError, TryA
 
 FIRST_RUN_DAYS = 400
 """How far back the first run ever looks."""
-OVERLAP_DAYS = 1
-"""A run begins a day before the last one ended: accounts written around midnight may stand under the day before."""
+OVERLAP_DAYS = 31
+"""A run begins before the last one ended. An account stands under the day of its next reminder until that is sent,
+which may be late; one that was written around midnight may stand under the day before."""
 DUE_PAGES_MAX = 1000
 
 Send = Callable[[Sequence[str]], None]
+Each = Callable[[Callable[[str], int | None], Iterable[str]], Iterable[int | None]]
+"""Does something with each, as `map` does."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
@@ -46,26 +49,32 @@ def enqueue(now: datetime) -> int:
     return len(bodies)
 
 
-def settle_due(day: date, shard: int, now: datetime) -> bool:
+def settle_due(day: date, shard: int, now: datetime, each: Each = map) -> bool:
     """Check and settle every account of a shard that is due on a day. Whether all could be settled; the rest is logged.
 
-    So every account with points that expire is checked against its ledger at least once in their life.
+    So every account with points that expire is checked against its ledger at least once in their life. `each` may
+    take several at a time.
     """
-    booked, failed = 0, 0
-    for member_id in store.due_members(day, shard, DUE_PAGES_MAX):
-        try:
-            stored = store.load_account(member_id)
-            telemetry.report(member_id, store.audit(member_id, stored))
-            booked += store.settle_stored(member_id, now, stored)
-            erasing.close_if_idle(member_id, now)
-        except (TryAgainError, MemberNotFoundError, MemberNotActiveError) as error:
-            failed += 1
-            telemetry.logger().warning(
-                "an account could not be settled", extra={"member_id": member_id, "code": error.code}
-            )
+    members = store.due_members(day, shard, DUE_PAGES_MAX)
+    numbers = list(each(lambda member_id: _settled(member_id, now), members))
+    booked, failed = sum(number or 0 for number in numbers), numbers.count(None)
     if booked or failed:
         telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)
     return not failed
+
+
+def _settled(member_id: str, now: datetime) -> int | None:
+    """How many entries were booked; None if the account could not be settled."""
+    try:
+        stored = store.load_account(member_id)
+        telemetry.report(member_id, store.audit(member_id, stored))
+        booked = store.settle_stored(member_id, now, stored)
+        erasing.close_if_idle(member_id, now)
+    except (TryAgainError, MemberNotFoundError, MemberNotActiveError) as error:
+        extra = {"member_id": member_id, "code": error.code}
+        telemetry.logger().warning("an account could not be settled", extra=extra)
+        return None
+    return booked
 
 
 def use(send: Send) -> None:

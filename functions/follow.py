@@ -43,7 +43,7 @@ def follow(entry: Entry) -> None:
 
 def _followed(record: Mapping[str, Any]) -> bool:
     image = record["dynamodb"].get("NewImage", {})
-    if record["eventName"] != "INSERT" or "type" not in image:
+    if record["eventName"] != "INSERT" or "follow" not in image:
         return True
     try:
         follow(store.entry_of(image))

@@ -9,7 +9,9 @@ from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
 from shared.domain.program import Program
 from shared.domain.rendering import template_faults
 
-SHOP_ONLY = frozenset({"segments", "campaigns", "messages", "standing_rules", "partners", "operators", "privacy"})
+SHOP_ONLY = frozenset(
+    {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}
+)
 """Sections that say what the shop pays, whom it treats otherwise, and how it tells."""
 
 app = http.resolver()

@@ -14,8 +14,10 @@ from shared.domain.errors import (
     Fault,
     ForbiddenError,
     GiftNotFoundError,
+    IdempotencyMismatchError,
     InvalidRequestError,
     InvalidStateError,
+    LoyaltyError,
     MemberNotActiveError,
     MemberNotFoundError,
     PoolNotFoundError,
@@ -331,8 +333,8 @@ def _end(offered: Entry, gift_id: str, step: str, decide: store.Decide, *receive
                 [*receiver, giver], decide, key=keys.gift_key(gift_id, step), fingerprint="", now=now
             )
             break
-        except MemberNotActiveError:
-            giver = _taken_in_by(giver)
+        except (MemberNotActiveError, IdempotencyMismatchError) as error:  # perhaps merged since
+            giver = _taken_in_by(giver, error)
             if giver in receiver:
                 raise InvalidStateError("giver and receiver have become one member; withdraw the gift") from None
     else:
@@ -342,11 +344,13 @@ def _end(offered: Entry, gift_id: str, step: str, decide: store.Decide, *receive
     return http.answer(_gift_answer(offered, state, words), replayed=outcome.replayed)
 
 
-def _taken_in_by(member_id: str) -> str:
-    """Who has a gift's points after its giver was merged. Raises MemberNotActiveError if nobody has."""
+def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
+    """Who has a gift's points after its giver was merged. Raises MemberNotActiveError if nobody has, or `error`."""
     account = store.load_account(member_id).account
     if account.merged_into is None:
-        raise MemberNotActiveError("one of the two is no longer a member")
+        if isinstance(error, IdempotencyMismatchError):
+            raise error
+        raise MemberNotActiveError("one of the two is no longer a member") from error
     return account.merged_into
 
 

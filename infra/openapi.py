@@ -12,7 +12,24 @@ from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenA
 
 from shared.http import SECURITY_SCHEME
 
-HTTP_FUNCTIONS = ("enroll", "earn", "redeem", "account", "memberships", "wallet", "share", "program", "operators", "campaigns", "preferences", "webhooks", "consent", "referrals", "partners", "agents")
+HTTP_FUNCTIONS = (
+    "account",
+    "agents",
+    "campaigns",
+    "consent",
+    "earn",
+    "enroll",
+    "memberships",
+    "operators",
+    "partners",
+    "preferences",
+    "program",
+    "redeem",
+    "referrals",
+    "share",
+    "wallet",
+    "webhooks",
+)
 DOCUMENT_PATH = "/v1/openapi.json"
 
 _TITLE = "Loyalty Functions"

@@ -113,6 +113,7 @@ class AccountAnswer(Record):
     pending: int
     held: int
     debt: int
+    frozen: bool
     lifetime_earned: int
     tier: TierAnswer
     expiring: tuple[ExpiringPoints, ...]
@@ -282,6 +283,7 @@ def account_answer(account: Account, program: Program, now: datetime, others: Se
         pending=account.pending_points,
         held=account.held_points,
         debt=account.debt,
+        frozen=bool(account.frozen),
         lifetime_earned=account.earned,
         tier=_tier_answer(account, program, today),
         expiring=points_by_day(account.lots),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from shared import audit, dynamo, http, keys, reviews, store
 from shared.domain.account import Account, Entry
 from shared.domain.approving import approve_action, reject_action
+from shared.domain.challenges import approved_deed, with_challenges
 from shared.domain.errors import (
     ForbiddenError,
     IdempotencyMismatchError,
@@ -156,8 +157,11 @@ def _decide_action(
 ) -> Sequence[Entry]:
     if items[0] is None:
         raise AssertionError("an action that waits for approval has its entry")
-    step = approve_action if verdict.decision == "approved" else reject_action
-    return [step(accounts[0], program, store.entry_of(items[0]), verdict)]
+    earned = store.entry_of(items[0])
+    if verdict.decision == "rejected":
+        return [reject_action(accounts[0], program, earned, verdict)]
+    entry = approve_action(accounts[0], program, earned, verdict)
+    return with_challenges(accounts[0], program, entry, approved_deed(program, entry))
 
 
 def _set_right(

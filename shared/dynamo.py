@@ -20,7 +20,7 @@ READS_TOGETHER_ATTEMPTS = 6
 READS_TOGETHER_MAX = 25
 """DynamoDB would take 100; moto takes no more."""
 BACKOFF_SECONDS = 0.1
-BACKOFF_SECONDS_MAX = 2.5
+BACKOFF_SECONDS_MAX = 2.0
 
 _WAIT_CODES = frozenset(
     {
@@ -71,6 +71,8 @@ def client() -> "DynamoDBClient":
         max_pool_connections=CONNECTIONS_MAX,
         # Every request is made here, and the tests hold it to the limits; to check it again costs a twentieth of it.
         parameter_validation=False,
+        # To put botocore's own together again costs a quarter of what it does before a request is sent.
+        user_agent="loyalty",
         retries=retries,
     )
     made: DynamoDBClient = aws.client("dynamodb", config)

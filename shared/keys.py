@@ -19,7 +19,7 @@ _KEYS: Mapping[EntryType, tuple[str, str]] = {
     "referral_review": ("REFERRAL#{friend}", "REVIEW"),
     "referral_reversal": ("REFERRAL#{friend}", "REVERSED#{role}"),
     "birthday": ("MEMBER#{member_id}", "BIRTHDAY#{year}"),
-    "anniversary": ("MEMBER#{member_id}", "ANNIVERSARY#{year}"),
+    "anniversary": ("MEMBER#{member_id}", "ANNIVERSARY#{on}"),
     "transfer_out": ("TRANSFER#{transfer_id}", "OUT"),
     "transfer_in": ("TRANSFER#{transfer_id}", "IN"),
     "gift_offer": ("GIFT#{gift_id}", "OFFER"),

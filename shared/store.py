@@ -35,7 +35,7 @@ from shared.dynamo import CancelledError, Item, Key, Write
 
 PROGRAM_SECONDS = 30
 """For how long a program is used before it is read again: what a changed one takes to be seen everywhere."""
-ATTEMPTS_MAX = 16
+ATTEMPTS_MAX = 14
 SETTLE_ENTRIES_MAX = 40
 """Entries of time that one transaction books beside an operation's own; far below DynamoDB's 100 items."""
 ALSO_TOGETHER_MAX = 8
@@ -550,6 +550,8 @@ def _entry_put(entry: Entry, program: Program) -> Write:
         member_id={"S": entry.member_id},
         sequence={"N": str(entry.sequence)},
         type={"S": entry.type},
+        # What the stream's filter for `follow` looks at.
+        **({"follow": {"S": entry.type}} if entry.concerns_others else {}),
         **of_partner,
         **_body(entry),
     )

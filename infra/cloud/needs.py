@@ -236,7 +236,9 @@ NEEDS: Mapping[str, Needs] = {
             Grant(("dynamodb:PutItem",), LOYALTY, ("MEMBER#*", "REFERRAL#*")),
             _get(PEOPLE, "MEMBER#*"),
             Grant(
-                ("dynamodb:PutItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*")
+                ("dynamodb:PutItem", "dynamodb:DeleteItem"),
+                PEOPLE,
+                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*"),
             ),
             Grant(("dynamodb:Query",), PEOPLE, ("MEMBER#*",)),
             _use_key(),
@@ -282,7 +284,9 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "SCHEDULE", "BUDGET#*", "PARTNER#*", _READ_PROGRAM),
             Grant(
-                ("dynamodb:PutItem",), LOYALTY, ("SCHEDULE", "MEMBER#*", "MESSAGE#*", "WAITING#*", "STATEMENT#*", "PARTNER#*")
+                ("dynamodb:PutItem",),
+                LOYALTY,
+                ("SCHEDULE", "MEMBER#*", "MESSAGE#*", "WAITING#*", "STATEMENT#*", "PARTNER#*"),
             ),
             Grant(("dynamodb:UpdateItem",), LOYALTY, ("MESSAGE#*",)),
             Grant(("dynamodb:DeleteItem",), LOYALTY, ("MESSAGE#*", "WAITING#*", "STATEMENT#*")),

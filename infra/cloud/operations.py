@@ -60,12 +60,9 @@ def _alarms(scope: Construct, watched: Watched) -> Iterable[cloudwatch.Alarm]:
     yield _above(scope, "server-errors", watched.api.metric_server_error(period=PERIOD), SERVER_ERRORS_MAX)
     yield _above(scope, "invariants", _counted("InvariantViolations"), FAILURES_MAX)
     yield _above(scope, "accounts-not-settled", _counted("AccountsNotSettled"), FAILURES_MAX)
-    yield _above(
-        scope,
-        "stream-age",
-        watched.functions["notify"].function.metric("IteratorAge", period=PERIOD, statistic="Maximum"),
-        Duration.minutes(STREAM_AGE_MINUTES_MAX).to_milliseconds(),
-    )
+    for id_, name in {"stream-age": "notify", "follower-age": "follow"}.items():
+        age = watched.functions[name].function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
+        yield _above(scope, id_, age, Duration.minutes(STREAM_AGE_MINUTES_MAX).to_milliseconds())
     late = Duration.hours(EXPIRY_WAIT_HOURS_MAX)
     waiting = watched.queues.expiry.metric_approximate_age_of_oldest_message(period=PERIOD)
     yield _above(scope, "expiry-unworked", waiting, late.to_seconds())

@@ -130,16 +130,20 @@ def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: 
 
 
 def add_stream_readers(scope: Construct, functions: dict[str, Function], data: Data, queues: Queues) -> None:
-    """Both who tell of new ledger entries and who draw consequences from them read on their own."""
-    _add_stream_reader(scope, "StreamReader", functions["notify"], data, queues)
-    _add_stream_reader(scope, "StreamFollower", functions["follow"], data, queues)
+    """Who tells of new ledger entries hears of all, told from other items by their `type`; who draws consequences for
+    others hears of the few that have any.
+    """
+    _add_stream_reader(scope, "StreamReader", functions["notify"], "type", data, queues)
+    _add_stream_reader(scope, "StreamFollower", functions["follow"], "follow", data, queues)
 
 
-def _add_stream_reader(scope: Construct, id_: str, reader: Function, data: Data, queues: Queues) -> None:
-    """New ledger entries, told from other items by their `type`. A bad one is cut out of its batch and set aside."""
+def _add_stream_reader(
+    scope: Construct, id_: str, reader: Function, attribute: str, data: Data, queues: Queues
+) -> None:
+    """New items that have an attribute. A bad one is cut out of its batch and set aside."""
     entry = {
         "eventName": lambda_.FilterRule.is_equal("INSERT"),
-        "dynamodb": {"NewImage": {"type": {"S": lambda_.FilterRule.exists()}}},
+        "dynamodb": {"NewImage": {attribute: {"S": lambda_.FilterRule.exists()}}},
     }
     mapping = lambda_.EventSourceMapping(
         scope,

@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_replay(commands.add_parser("replay", help="book a file of past purchases"))
     _add_import(commands.add_parser("import", help="bring members, points and tiers in from another programme"))
     _add_export(commands.add_parser("export", help="write members, points and tiers as import reads them"))
+    _add_simulate(commands.add_parser("simulate", help="play the whole with faults, and check every rule of the books"))
     _add_verify(commands.add_parser("verify", help="check every account against its ledger"))
     _add_campaign(commands.add_parser("campaign", help="compare whom a campaign treated with those held out"))
     _add_program(commands.add_parser("program", help="check a program's file, or store it on the local server"))
@@ -98,6 +99,14 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_verify)
 
 
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="the same seed plays the same (default 1)")
+    parser.add_argument("--operations", type=int, default=100_000, metavar="N", help="how many (default 100000)")
+    parser.add_argument("--world", type=int, metavar="W", help="play one world of the seed alone")
+    parser.add_argument("--workers", type=int, metavar="P", help="processes; one for each processor if left out")
+    parser.set_defaults(command=_simulate)
+
+
 def _add_campaign(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("campaign_id", metavar="CAMPAIGN_ID")
     _add_tables(parser)
@@ -148,7 +157,7 @@ def _add_deploy(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--only", type=_names, default=[], metavar="ROWS", help="such as requests,warm; all if left out")
+    parser.add_argument("--only", type=_names, default=[], metavar="ROWS", help="such as requests,warm")
     parser.add_argument("--purchases", type=Path, metavar="FILE", help="what the replay's row replays")
     parser.add_argument("--fraction", type=_share, default=1.0, metavar="F", help="which part of it, such as 0.1")
     parser.set_defaults(command=_bench)
@@ -194,6 +203,14 @@ def _verify(parsed: argparse.Namespace) -> int:
     if parsed.publish:
         raise UsageError("totals are published for a table on AWS: add --table NAME")
     return run_verify(parsed.endpoint, parsed.data)
+
+
+def _simulate(parsed: argparse.Namespace) -> int:
+    from infra.local.simulation.run import simulate  # noqa: PLC0415
+
+    if parsed.operations < 1 or (parsed.workers or 1) < 1:
+        raise UsageError("simulate at least one operation with at least one process")
+    return simulate(parsed.seed, parsed.operations, world=parsed.world, workers=parsed.workers)
 
 
 def _campaign(parsed: argparse.Namespace) -> int:

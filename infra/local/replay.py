@@ -5,6 +5,7 @@ are reviewed as they would have been. Everything has a key of its own: a second 
 twice.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -84,7 +85,9 @@ class _Replay:
         first, last = (local_day(purchases[end].placed_at, self._zone) for end in (0, -1))
         _rewind(first)
         with ThreadPoolExecutor(WORKERS) as workers:
-            periods = groupby(purchases, lambda one: (local_day(one.placed_at, self._zone) - first).days // SCHEDULE_DAYS)
+            periods = groupby(
+                purchases, lambda one: (local_day(one.placed_at, self._zone) - first).days // SCHEDULE_DAYS
+            )
             for number, of_period in periods:
                 if number:
                     self._run_schedule(first + timedelta(days=number * SCHEDULE_DAYS), workers)
@@ -102,11 +105,9 @@ class _Replay:
         self._at(instant)
         expire.handler({"time": instant.isoformat()}, None)
 
-        def is_settled(body: str) -> bool:
-            self._at(instant)
-            return not expire.handler({"Records": [{"messageId": "", "body": body}]}, None)["batchItemFailures"]
-
-        if not all(workers.map(is_settled, waiting)):
+        asked = [json.loads(body) for body in waiting]
+        days = [(date.fromisoformat(one["on"]), one["shard"]) for one in asked]
+        if not all(expire.settle_due(due_on, shard, instant, workers.map) for due_on, shard in days):
             raise RuntimeError(f"the expiry run of {day} failed; start the replay again")
 
     def _book_all(self, purchases: Iterable[Purchase]) -> None:

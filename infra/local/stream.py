@@ -36,7 +36,9 @@ class Stream:
     A restart goes on from there: nothing is lost that the engine still has, and at most one batch comes again.
     """
 
-    def __init__(self, client: "DynamoDBStreamsClient", arn: str, deliveries: Sequence[Delivery], checkpoint: Path) -> None:
+    def __init__(
+        self, client: "DynamoDBStreamsClient", arn: str, deliveries: Sequence[Delivery], checkpoint: Path
+    ) -> None:
         self._client = client
         self._arn = arn
         self._deliveries = deliveries

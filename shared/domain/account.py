@@ -219,7 +219,7 @@ class Account(Record):
     idle_since: datetime | None = None
     """When something was last booked that was not time's doing; None: with the last entry, at `booked_at`."""
     frozen: str = ""
-    """Under which reference an operator froze it; a frozen account earns, but nothing is spent or given away from it."""
+    """Under which reference an operator froze it. A frozen account earns, but nothing is spent or given from it."""
     traits: Traits = Traits()
     activity: Mapping[str, Activity] = {}
     """By month, thirteen of them: this one and a year."""
@@ -359,6 +359,12 @@ class Entry(Record):
     def entry_id(self) -> str:
         """Unique for ever, and the same however often the entry is delivered."""
         return f"{self.member_id}-{self.sequence}"
+
+    @property
+    def concerns_others(self) -> bool:
+        """Whether something follows from it elsewhere: for another account, or for what is kept about a person."""
+        pays_or_not = self.referred is not None and self.referred.state in {"rewarded", "reversed"}
+        return pays_or_not or self.type in {"unclaimed", "erase"}
 
     @property
     def available_effect(self) -> int:

@@ -105,7 +105,7 @@ def celebrate_anniversary(account: Account, program: Program, day: date, now: da
         **granted_now(account, program, points, day),
         earned=points,
         uses=_noted(ANNIVERSARY, day),
-        source={"year": str(day.year)},
+        source={"year": str(day.year), "on": day.isoformat()},
         breakdown=(Piece(rule_id=ANNIVERSARY, points=points, description=terms.description),) if points else (),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from shared.domain.account import Account, Badge, Entry, Piece, Progress
+from shared.domain.account import UNTIL_APPROVED, Account, Badge, Entry, Piece, Progress
 from shared.domain.calendar import local_day, period_of
 from shared.domain.crediting import granted, with_tier_raised
 from shared.domain.earning import Occasion, Order
@@ -64,11 +64,19 @@ def action_deed(program: Program, occasion: Occasion, entry: Entry) -> Deed:
     return Deed(on=on, points=entry.points, action=occasion.action)
 
 
+def approved_deed(program: Program, approval: Entry) -> Deed:
+    """What an action that waited for `approval` is to challenges: it counts once it is approved, on that day."""
+    on = local_day(approval.recorded_at, program.time_zone)
+    return Deed(on=on, points=approval.earned, action=approval.source["action"])
+
+
 def with_challenges(account: Account, program: Program, entry: Entry, deed: Deed) -> list[Entry]:
     """The entry of an order or action, with the progress that it makes, and after it an entry for each badge it brings.
 
-    `account` is the one that the entry follows.
+    `account` is the one that the entry follows. What waits for approval does not count yet.
     """
+    if deed.action is not None and UNTIL_APPROVED in entry.pending and entry.type == "earn":
+        return [entry]
     progress: dict[str, Progress] = {}
     reached: list[Challenge] = []
     for challenge in program.challenges:
@@ -81,7 +89,8 @@ def with_challenges(account: Account, program: Program, entry: Entry, deed: Deed
         if after != account.progress.get(challenge.challenge_id):
             progress[challenge.challenge_id] = after
     entries = [entry.model_copy(update={"progress": progress})] if progress else [entry]
-    account = book(account, entries[0])
+    if reached:
+        account = book(account, entries[0])
     for challenge in reached:
         badge = _badge_entry(account, program, challenge, entry)
         account = book(account, badge)

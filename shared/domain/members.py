@@ -283,7 +283,9 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
         }
     )
     if len(survivor.identities()) > IDENTITIES_MAX:
-        raise InvalidStateError(f"a member is found by at most {IDENTITIES_MAX} identifiers and codes, until some are removed")
+        raise InvalidStateError(
+            f"a member is found by at most {IDENTITIES_MAX} identifiers and codes; remove some first"
+        )
     return rest, survivor
 
 

@@ -121,7 +121,8 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
     require_consent(into)
     absorbed = (gone.member_id, *gone.merged_from)
     if len(into.merged_from) + len(absorbed) > MERGES_MAX:
-        raise InvalidStateError(f"a member can take in at most {MERGES_MAX} others, ever; {len(into.merged_from)} are in already")
+        have = len(into.merged_from)
+        raise InvalidStateError(f"a member can take in at most {MERGES_MAX} others, ever; {have} are in already")
     shared: dict[str, Any] = {
         "occurred_at": now,
         "recorded_at": now,

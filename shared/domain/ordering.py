@@ -1,10 +1,11 @@
 """All that comes of an order: its points, what they complete, and what a friend gets for having been brought."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shared.domain.account import Account, Entry
 from shared.domain.challenges import order_deed, with_challenges
+from shared.domain.credit import earn_credit
 from shared.domain.earning import NO_CAPS, Order, earn_order
 from shared.domain.ledger import book_all
 from shared.domain.program import Program
@@ -20,9 +21,17 @@ def credited(
     actor: str,
     fingerprint: str,
     caps: Mapping[str, int] = NO_CAPS,
+    wallets: Sequence[Account] = (),
 ) -> list[Entry]:
-    """The entries of an order, its own first. Raises as `earn_order` does."""
+    """The entries of an order, its own first; last what it earns in money, in the member's wallet, if that is given.
+
+    No money comes before the member has agreed to the terms: it could be spent at once. Raises as `earn_order` does.
+    """
     earn = earn_order(account, program, order, now=now, actor=actor, fingerprint=fingerprint, caps=caps)
     earn = marked(account, program, earn)
     entries = list(with_challenges(account, program, earn, order_deed(program, order, earn)))
-    return [*entries, *friend_reward(book_all(account, entries), program, earn)]
+    if earn.referred is not None:
+        entries += friend_reward(book_all(account, entries), program, earn)
+    for wallet in wallets if account.status == "active" else ():
+        entries += earn_credit(wallet, program, order, now=now, actor=actor)
+    return entries

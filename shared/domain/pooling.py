@@ -194,7 +194,8 @@ class _Books:
         """Say in the pool's last entry about each member how much they have put in, or spent, all told."""
         for (member_id, pool_id), flow in self._flows.items():
             of_member = (entry for entry in decided if entry.member_id == member_id and entry.type in _GIVES_BACK)
-            back = min(max(0, flow), sum(max(0, entry.available_effect) for entry in of_member))
+            before = self.current[pool_id].uses.get(f"{SPENT}:{member_id}", Use(period="always"))
+            back = min(max(0, flow), before.points, sum(max(0, entry.available_effect) for entry in of_member))
             spent, contributed = max(0, -flow) - back, max(0, flow) - back
             index = max(
                 index

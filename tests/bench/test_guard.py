@@ -1,6 +1,6 @@
 """What may not get worse unnoticed, in counts, which a busy machine does not change: requests, units, modules.
 
-Times are for `loyalty bench`. A number here is what was reached, to be lowered when it can be and raised only knowingly.
+Times are for `loyalty bench`. A number here is what was reached: lowered when it can be, raised only knowingly.
 """
 
 import json

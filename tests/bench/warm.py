@@ -16,12 +16,17 @@ RATIO_MAX = 1.25
 
 
 class Warm(NamedTuple):
-    """Milliseconds of a call in the middle: by the clock, and of this process's processor."""
+    """Milliseconds of a call in the middle: by the clock, and of this process's processor.
+
+    `same_client` is the bare code with the client that the functions use, set up as boto3 is not by itself.
+    """
 
     handler_ms: float
     bare_ms: float
+    same_client_ms: float
     handler_processor_ms: float
     bare_processor_ms: float
+    same_client_processor_ms: float
 
     @property
     def ratio(self) -> float:
@@ -48,16 +53,15 @@ def measure(world: World) -> Warm:
         request = event("POST", f"/v1/members/{member_id}/earn", new_order(), "loyalty/storefront")
         return lambda: earn.handler(request, None)
 
-    took: list[tuple[float, float]] = []
-    bare_took: list[tuple[float, float]] = []
-    for round_ in range(ROUNDS + WARM_UP):
-        one, other = _took(handle()), _took(lambda: bare.earn(name))
-        if round_ >= WARM_UP:
-            took.append(one)
-            bare_took.append(other)
-    clock, processor = (statistics.median(each) for each in zip(*took, strict=True))
-    bare_clock, bare_processor = (statistics.median(each) for each in zip(*bare_took, strict=True))
-    return Warm(clock, bare_clock, processor, bare_processor)
+    other = Bare.like(world, member_id, order_id, world.client)
+    took = [
+        (_took(handle()), _took(lambda: bare.earn(name)), _took(lambda: other.earn(name)))
+        for _ in range(ROUNDS + WARM_UP)
+    ]
+    by_clock, by_processor = (
+        [statistics.median(turn[what][kind] for turn in took[WARM_UP:]) for what in range(3)] for kind in range(2)
+    )
+    return Warm(*by_clock, *by_processor)
 
 
 def _took(call: Callable[[], object]) -> tuple[float, float]:

@@ -164,15 +164,17 @@ def event(method: str, path: str, body: Any, scope: str, key: str = "", partner_
 class Bare:
     """The same two requests without the product: an account's item and an entry's, as large as the product's."""
 
-    def __init__(self, world: World, account: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
-        config = Config(parameter_validation=False, max_pool_connections=BARE_CONNECTIONS)
-        self._client = boto3.client("dynamodb", endpoint_url=world.endpoint, config=config)
+    def __init__(self, account: Mapping[str, Any], entry: Mapping[str, Any], client: "DynamoDBClient") -> None:
         self._account, self._entry = dict(account), dict(entry)
+        self._client = client
 
     @classmethod
-    def like(cls, world: World, member_id: str, order_id: str) -> "Bare":
-        """One that writes what an earn of this member has written."""
-        return cls(world, world.item(f"MEMBER#{member_id}", "ACCOUNT"), world.item(f"ORDER#{order_id}", "EARN"))
+    def like(cls, world: World, member_id: str, order_id: str, client: "DynamoDBClient | None" = None) -> "Bare":
+        """One that writes what an earn of this member has written; with boto3's own client unless given another."""
+        config = Config(parameter_validation=False, max_pool_connections=BARE_CONNECTIONS)
+        client = client or boto3.client("dynamodb", endpoint_url=world.endpoint, config=config)
+        account, entry = world.item(f"MEMBER#{member_id}", "ACCOUNT"), world.item(f"ORDER#{order_id}", "EARN")
+        return cls(account, entry, client)
 
     def put_member(self, name: str) -> None:
         """An account that the loop can begin with."""

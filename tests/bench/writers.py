@@ -67,9 +67,7 @@ def measure(world: World) -> Crowd:
     after = _bare(bare)
     booked, gave_up, bare_seconds = (sum(pair) for pair in zip(before, after, strict=True))
     wrong = _wrong(member_id, [*acknowledged, order_id], try_again)
-    return Crowd(
-        len(acknowledged), try_again.total(), seconds, booked, gave_up, bare_seconds, tuple(wrong)
-    )
+    return Crowd(len(acknowledged), try_again.total(), seconds, booked, gave_up, bare_seconds, tuple(wrong))
 
 
 def _wrong(member_id: str, acknowledged: list[str], refused: Counter[str]) -> list[str]:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from shared.domain.calendar import local_day
 from shared.domain.celebrating import birthdays_on, next_anniversary
 from shared.domain.settling import due_on
-from tests.domain.shop import NEW_YORK, Shop, a_program, at
+from shared.keys import entry_key
+from tests.domain.shop import AUCKLAND, KOLKATA, NEW_YORK, Shop, a_program, at
 
 
 def a_shop(joined: str = "2026-03-01 10:00", **terms: Any) -> Shop:
@@ -102,6 +103,19 @@ def test_anniversaries_before_the_program_celebrated_them_are_not_made_up_for() 
     assert shop.look("ada").balance == 0
     shop.now = at("2027-03-01 10:00")
     assert shop.look("ada").balance == 20
+
+
+def test_an_anniversary_that_another_time_zone_puts_on_another_day_is_in_nobodys_way() -> None:
+    terms = {"anniversary": {"points": 20, "starts_on": "2026-01-01"}}
+    shop = Shop(a_program(celebrations=terms, time_zone=KOLKATA), at("2026-03-01 23:00", KOLKATA))
+    shop.enroll("ada")
+    shop.now = at("2027-03-01 12:00", KOLKATA)
+    shop.look("ada")
+    shop.program = a_program(celebrations=terms, time_zone=AUCKLAND)
+    shop.now = at("2027-05-01 12:00", AUCKLAND)
+    shop.look("ada")
+    stands_at = [entry_key(entry) for entry in shop.ledgers["ada"]]
+    assert len(set(stands_at)) == len(stands_at)
 
 
 def test_a_program_without_celebrations_pays_none() -> None:

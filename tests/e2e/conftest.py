@@ -28,7 +28,7 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture(scope="session")
 def world(provider: Provider) -> Iterator[Deployed]:
-    """The deployed stack, with the holds prepared that have to run out."""
+    """The deployed stack, with the programme that the stories need."""
     context = {
         "issuer": provider.url,
         "audiences": AUDIENCE,
@@ -38,5 +38,4 @@ def world(provider: Provider) -> Iterator[Deployed]:
     with deployed(context) as deployment, Deployed(deployment, provider) as world:
         prepare(world)
         world.note_runs()
-        world.prepare_holds()
         yield world

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
 from tests.e2e.world import Deployed, eventually
-from tests.infra.cloud.stories import enrolled, ok
+from tests.infra.cloud.stories import OPERATOR, enrolled, ok
 
 
 def test_a_member_who_joins_is_written_to_and_the_bus_hears_of_it(world: Deployed) -> None:
@@ -17,6 +17,18 @@ def test_a_member_who_joins_is_written_to_and_the_bus_hears_of_it(world: Deploye
     eventually(lambda: world.mails_to(address) == 1)
     event = eventually(lambda: next((one for one in heard() if one["detail"]["member_id"] == member_id), None))
     assert (event["source"], event["detail-type"], event["detail"]["sequence"]) == ("loyalty", "member.enrolled", 1)
+
+
+def test_an_address_that_bounces_is_not_written_to_again(world: Deployed) -> None:
+    address = f"{uuid4().hex}@example.com"
+    member_id = enrolled(world, email=address)
+    tags = {"ses:configuration-set": ["loyalty-dev"], "member_id": [member_id]}
+    bounce = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": address}]}
+    detail = {"eventType": "Bounce", "mail": {"tags": tags}, "bounce": bounce}
+    told = {"Source": "aws.ses", "DetailType": "Email Bounced", "Detail": json.dumps(detail)}
+    world.deployment.client("events").put_events(Entries=[told])
+    path = f"/v1/members/{member_id}/preferences"
+    eventually(lambda: ok(world, "GET", path, scope=OPERATOR)["suppressed"])
 
 
 def test_a_ledger_entry_that_cannot_be_read_ends_alone_in_the_dead_letters_while_the_others_pass(
@@ -73,16 +85,15 @@ def _set_aside(world: Deployed, letters: list[Any]) -> list[list[Any]]:
 
 
 def _member_with_expired_points(world: Deployed) -> str:
-    """A member whose welcome points ended two days ago: what is stored is dated back, as nobody can wait."""
+    """A member whose welcome points ended two days ago, long since reminded of them."""
     member_id = enrolled(world)
-    account, entry = (dict(world.item(f"MEMBER#{member_id}", sk)) for sk in ("ACCOUNT", "ENROLL"))
-    [ends_on] = json.loads(account["state"]["S"])["lots"]
-    today = world.now().date()
-    ended_on, due_on = ((today - timedelta(days=days)).isoformat() for days in (2, 1))
+    state = json.loads(world.item(f"MEMBER#{member_id}", "ACCOUNT")["state"]["S"])
+    [ends_on] = state["lots"]
+    world.pass_days_for(member_id, (date.fromisoformat(ends_on) - world.now().date()).days + 2)
+    account = world.item(f"MEMBER#{member_id}", "ACCOUNT")
     shard = account["due_pk"]["S"].rsplit("#", 1)[1]
-    account["state"] = {"S": account["state"]["S"].replace(ends_on, ended_on)}
-    world.put_item({**account, "due_pk": {"S": f"DUE#{due_on}#{shard}"}})
-    world.put_item({**entry, "body": {"S": entry["body"]["S"].replace(ends_on, ended_on)}})
+    yesterday = (world.now() - timedelta(days=1)).date().isoformat()
+    world.put_item({**account, "due_pk": {"S": f"DUE#{yesterday}#{shard}"}})
     return member_id
 
 

@@ -1,29 +1,27 @@
 """Stories told to a deployed stack: through its HTTP address, and by what AWS itself would call its functions with."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
-from zlib import crc32
 
 import httpx
 
+from functions.celebrate import RUN as BIRTHDAY_RUN
 from infra.cloud import needs
-from infra.cloud.data import DUE_SHARDS
 from infra.deploy_local import ACCOUNT, Deployment
 from infra.local.environment import REGION
-from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, hold, pooled
+from shared.store import EXPIRY_RUN, REMINDER_RUN
+from tests.infra.cloud.stories import OPERATOR, STOREFRONT, Item, Reply, hold, ok, pooled
 
 ANSWER_SECONDS_MAX = 20
 WAIT_SECONDS_MAX = 60
 PAUSE_SECONDS = 0.2
-ENROLLED_MAX = 100
-RUN_DAYS_AGO = 45
-# Each in a shard of its own: whoever settles one shard leaves the others as they are.
-HOLDERS = ("earn", "enroll", "expire")
+RUN_DAYS_AGO = 2
 
 
 class Issuer(Protocol):
@@ -44,8 +42,6 @@ class Deployed:
         self._http = httpx.Client(base_url=deployment.url, timeout=ANSWER_SECONDS_MAX)
         self._lambda = deployment.client("lambda")
         self._database = deployment.client("dynamodb")
-        self._holders: dict[str, str] = {}
-        self._lapsed_at = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +83,17 @@ class Deployed:
     def pass_days(self, days: int) -> None:
         raise AssertionError(f"nobody can wait for {days} days")
 
+    def pass_days_for(self, member_id: str, days: int) -> None:
+        """What is stored of the member is dated back."""
+        found = self._database.query(
+            TableName=self.resource("Loyalty"),
+            IndexName="history",
+            KeyConditionExpression="member_id = :id",
+            ExpressionAttributeValues={":id": {"S": member_id}},
+        )
+        for item in (self.item(f"MEMBER#{member_id}", "ACCOUNT"), *found["Items"]):
+            self.put_item(_dated_back(item, days))
+
     def item(self, pk: str, sk: str) -> Item:
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
         item: Item = self._database.get_item(TableName=self.resource("Loyalty"), Key=key)["Item"]
@@ -97,27 +104,15 @@ class Deployed:
         self._database.put_item(TableName=self.resource("Loyalty"), Item=item)
 
     def note_runs(self) -> None:
-        """Let the schedules have run a while ago: a first run would look over a year back."""
         on = (self.now() - timedelta(days=RUN_DAYS_AGO)).date().isoformat()
-        for run in ("EXPIRY", "REMINDERS"):
+        for run in (EXPIRY_RUN, REMINDER_RUN, BIRTHDAY_RUN):
             self.put_item({"pk": {"S": "SCHEDULE"}, "sk": {"S": run}, "on": {"S": on}})
 
-    def prepare_holds(self) -> None:
-        """Hold the limited reward for a member in a shard of their own for each of HOLDERS."""
-        wanted = dict(enumerate(HOLDERS))
-        for _ in range(ENROLLED_MAX):
-            if not wanted:
-                break
-            member_id = pooled(self)
-            function = wanted.pop(crc32(member_id.encode()) % DUE_SHARDS, None)
-            if function:
-                hold(self, member_id)
-                self._holders[function] = member_id
-        self._lapsed_at = time.monotonic() + HOLD_MINUTES * 60 + 1
-
-    def member_with_lapsed_hold(self, function: str) -> str:
-        time.sleep(max(0, self._lapsed_at - time.monotonic()))
-        return self._holders[function]
+    def member_with_lapsed_hold(self) -> str:
+        member_id = pooled(self)
+        hold(self, member_id)
+        self.pass_days_for(member_id, 1)
+        return member_id
 
     def await_mail(self, address: str) -> None:
         eventually(lambda: self.mails_to(address))
@@ -137,7 +132,7 @@ class Deployed:
 
     @contextmanager
     def without(self, function: str, action: str, resource: str | None = None) -> Iterator[None]:
-        """A function without one action, on one resource or on all; started anew."""
+        """A function without one action, on one resource or on all. What it remembers it keeps."""
         iam = self.deployment.client("iam")
         role = self._lambda.get_function_configuration(FunctionName=self.name_of(function))["Role"].rsplit("/", 1)[1]
         [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -145,18 +140,21 @@ class Deployed:
         less = {**policy, "Statement": [_without(one, action, resource) for one in policy["Statement"]]}
         assert less != policy, f"{function} has no {action} on {resource}"
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(less))
-        self.start_anew(function)
         try:
             yield
         finally:
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
-            self.start_anew(function)
 
     def start_anew(self, function: str) -> None:
         """Forget what a function's environment remembers: a changed setting has it made anew."""
         name = self.name_of(function)
         seconds = self._lambda.get_function_configuration(FunctionName=name)["Timeout"]
         self._lambda.update_function_configuration(FunctionName=name, Timeout=seconds + 1)
+
+    def delete_webhooks(self) -> None:
+        """Those that stories which failed have left behind: there may not be many."""
+        for one in ok(self, "GET", "/v1/webhooks", scope=OPERATOR)["items"]:
+            ok(self, "DELETE", f"/v1/webhooks/{one['webhook_id']}", scope=OPERATOR)
 
     def name_of(self, function: str) -> str:
         """What a function is called in the stack."""
@@ -207,3 +205,12 @@ def _without(statement: Mapping[str, Any], action: str, resource: str | None) ->
     # A statement without actions is not valid: this one allows what nobody does.
     left = [one for one in listed if one not in {action, f"{action}Batch"}]
     return {**statement, "Action": left or ["dynamodb:ListImports"]}
+
+
+def _dated_back(item: Item, days: int) -> Item:
+    """An item with every date in it so many days earlier."""
+
+    def earlier(found: re.Match[str]) -> str:
+        return (date.fromisoformat(found[0]) - timedelta(days=days)).isoformat()
+
+    return json.loads(re.sub(r"(?<!\w)\d{4}-\d\d-\d\d(?=\W|T)", earlier, json.dumps(item)))  # type: ignore[no-any-return]

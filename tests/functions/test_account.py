@@ -23,6 +23,7 @@ def test_an_account_shows_everything_the_member_has(shop: Shop) -> None:
         "pending": 0,
         "held": 0,
         "debt": 0,
+        "frozen": False,
         "lifetime_earned": 1040,
         "tier": {
             "tier_id": "silver",

@@ -48,6 +48,17 @@ def test_a_known_identifier_earns_as_usual_and_replays_under_either_path(till: S
     assert (again.status, again.replayed) == (200, True)
 
 
+def test_money_comes_by_either_path_but_not_before_consent(till: Shop) -> None:
+    till.change_program(cashback={"amount": 1, "per_amount": 100})
+    ada = till.enroll("ada", card_number="C-1")
+    buy(till)
+    unknown = opened(till, {"card_number": "C-2"}, "A-2")
+    body = {"type": "order", "order_id": "A-3", "placed_at": "2026-11-20T12:00:00Z", "currency": "USD", "total": 4_200}
+    assert till.post(f"/v1/members/{unknown}/earn", body).status == 201
+    money = [till.get(f"/v1/members/{member}/credit").body["balance"]["amount"] for member in (ada, unknown)]
+    assert money == [42, 0]
+
+
 def test_an_unknown_identifier_is_nobody_where_nobody_is_enrolled_automatically(shop: Shop) -> None:
     with shop.writing_nothing():
         assert_refused(buy(shop), 404, "member_not_found")

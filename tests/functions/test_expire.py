@@ -81,12 +81,12 @@ def test_an_account_that_is_not_due_is_neither_read_nor_written(shop: Shop, queu
     assert store.load_account(member).revision == before
 
 
-def test_a_run_looks_a_day_back_beyond_the_last_one_and_at_every_shard(shop: Shop, queue: list[str]) -> None:
+def test_a_run_looks_a_month_back_beyond_the_last_one_and_at_every_shard(shop: Shop, queue: list[str]) -> None:
     _run(shop, queue)
     shop.pass_time(days=2)
     expire.handler({"time": shop.now.isoformat()}, None)
     asked = {(json.loads(body)["on"], json.loads(body)["shard"]) for body in queue}
-    days = [(shop.now - timedelta(days=back)).date().isoformat() for back in range(4)]
+    days = [(shop.now - timedelta(days=back)).date().isoformat() for back in range(2 + 31 + 1)]
     assert asked == {(day, shard) for day in days for shard in range(settings.due_shards())}
 
 
@@ -127,3 +127,11 @@ def test_an_account_that_breaks_an_invariant_is_counted_for_the_alarm(
         _run(shop, queue)
     # A point from nowhere: more than the entries make, more than replaying them gives, more than was ever granted.
     assert sum(amounts.get("InvariantViolations", 0) for amounts in counted) == 3
+
+
+def test_who_was_never_reminded_is_settled_all_the_same(shop: Shop, queue: list[str]) -> None:
+    member = shop.enroll()
+    for month, day in ((10, 31), (11, 15), (12, 2)):
+        shop.now = shop.now.replace(year=2027, month=month, day=day)
+        _run(shop, queue)
+    assert _types(member) == ["enroll", "expiry"]

@@ -289,3 +289,19 @@ def found(shop: Shop, words: str) -> list[str]:
     reply = shop.post("/v1/members/search", {"name": words})
     assert reply.status == 200, reply.body
     return [one["member_id"] for one in reply.body["items"]]
+
+
+def test_an_action_counts_toward_a_badge_once_it_is_approved(shop: Shop) -> None:
+    goal = {"kind": "count", "of": "actions", "target": 1}
+    shop.change_program(
+        earning={"actions": [{"action_id": "review", "description": "A review", "points": 25, "approval": True}]},
+        challenges=[{"challenge_id": "critic", "name": "Critic", "points": 5, "goal": goal}],
+    )
+    ada = shop.enroll("ada")
+    action = {"type": "action", "action": "review", "reference": "r-1", "occurred_at": shop.now.isoformat()}
+    assert shop.post(f"/v1/members/{ada}/earn", action).status == 201
+    assert shop.account(ada)["badges"] == []
+    [review] = shop.get("/v1/reviews", scope=OPERATOR).body["items"]
+    for _ in range(2):  # the second is a replay
+        assert shop.post(f"/v1/reviews/{review['review_id']}/approve", scope=OPERATOR).status == 200
+    assert [(badge["badge_id"], badge["times"]) for badge in shop.account(ada)["badges"]] == [("critic", 1)]

@@ -312,7 +312,16 @@ def test_members_see_what_concerns_them_and_operators_the_whole(shop: Shop) -> N
     )
     seen = shop.get("/v1/program", scope=None)
     whole = shop.get("/v1/program/whole", scope=OPERATOR)
-    hidden = {"segments", "campaigns", "messages", "standing_rules", "partners", "operators", "privacy"}
+    hidden = {
+        "segments",
+        "campaigns",
+        "messages",
+        "standing_rules",
+        "referrals",
+        "partners",
+        "operators",
+        "privacy",
+    }
     assert set(whole.body) - set(seen.body) == hidden
     assert whole.body["operators"] == {"adjustment_limit_points": 500}
     assert seen.headers["ETag"] == whole.headers["ETag"]

@@ -189,3 +189,12 @@ class TestGifts:
         assert shop.get(f"/v1/members/{eve}/gifts/{gift_id}").body["state"] == "offered"
         assert shop.post(f"/v1/members/{bob}/gifts/{gift_id}/accept").status == 200
         assert (shop.balance(eve), shop.balance(bob)) == (160, 140)
+
+    def test_withdrawing_again_after_a_merge_is_answered_as_before(self, shop: Shop, pair: tuple[str, str]) -> None:
+        ada, bob = pair
+        gift_id = gift(shop, ada, bob).body["gift_id"]
+        shop.merge(shop.enroll("eve"), ada)
+        first = shop.post(f"/v1/members/{ada}/gifts/{gift_id}/withdraw")
+        again = shop.post(f"/v1/members/{ada}/gifts/{gift_id}/withdraw")
+        assert (first.status, again.status) == (200, 200)
+        assert again.body == first.body

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
+from functions.celebrate import RUN as BIRTHDAY_RUN
 from infra import openapi, tables
 from infra.cloud.needs import (
     DUE,
@@ -112,13 +113,23 @@ class InProcess:
 
     def pass_days(self, days: int) -> None:
         self._now += timedelta(days=days)
-        note_runs(self._now - timedelta(days=1))
+        self.note_runs()
+
+    def pass_days_for(self, member_id: str, days: int) -> None:  # noqa: ARG002 - it passes for all
+        self.pass_days(days)
+
+    def note_runs(self) -> None:
+        _note_runs(self._now - timedelta(days=1))
+
+    def start_anew(self, function: str) -> None:
+        if function == self._running:
+            start_cold()
 
     def item(self, pk: str, sk: str) -> Item:
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
         return boto3.client("dynamodb").get_item(TableName="loyalty", Key=key)["Item"]
 
-    def member_with_lapsed_hold(self, function: str) -> str:  # noqa: ARG002 - there are enough for all
+    def member_with_lapsed_hold(self) -> str:
         member_id = pooled(self)
         hold(self, member_id)
         self._now += timedelta(minutes=HOLD_MINUTES + 1)
@@ -166,7 +177,7 @@ def make_everything() -> dict[str, str]:
     database = boto3.client("dynamodb")
     for table in (tables.LOYALTY, tables.PEOPLE):
         database.create_table(**create_table_request(table))
-    note_runs(START)
+    _note_runs(START)
     queues = {
         name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in (EXPIRY_QUEUE, WEBHOOK_QUEUE)
     }
@@ -188,9 +199,8 @@ def make_everything() -> dict[str, str]:
     }
 
 
-def note_runs(at: datetime) -> None:
-    """Let the schedules have run at an instant: a first run would look over a year back."""
-    for run in ("EXPIRY", "REMINDERS"):
+def _note_runs(at: datetime) -> None:
+    for run in (store.EXPIRY_RUN, store.REMINDER_RUN, BIRTHDAY_RUN):
         item = {"pk": {"S": "SCHEDULE"}, "sk": {"S": run}, "on": {"S": at.date().isoformat()}}
         boto3.client("dynamodb").put_item(TableName=LOYALTY, Item=item)
 

@@ -30,6 +30,7 @@ BILLED = {
     "DynamoDB::Table",
     "Events::Archive",
     "Events::EventBus",
+    "Events::Rule",
     "KMS::Key",
     "Lambda::Function",
     "Lambda::Version",

@@ -37,7 +37,9 @@ def test_an_engine_has_the_tables_and_leaves_no_process(kind: Kind, tmp_path: Pa
         assert engine.create_missing_tables(started.endpoint)
         assert not engine.create_missing_tables(started.endpoint)
         description: Any = engine.client(started.endpoint).describe_table(TableName=LOYALTY.name)["Table"]
-        assert {index["IndexName"] for index in description["GlobalSecondaryIndexes"]} == {index.name for index in LOYALTY.indexes}
+        assert {index["IndexName"] for index in description["GlobalSecondaryIndexes"]} == {
+            index.name for index in LOYALTY.indexes
+        }
         assert description["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
         assert engine.client(started.endpoint).describe_table(TableName=PEOPLE.name)["Table"]["TableName"] == "people"
         assert engine.stream_arn(started.endpoint)

@@ -1,8 +1,22 @@
 """A programme for one story: what the default one says, and what the story needs of it."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.infra.dev.conftest import Server
+
+SECONDS_MAX = 30
+
+
+def eventually(is_so: Callable[[], bool]) -> bool:
+    """Whether something comes about that the stream brings, a moment later."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def use_program(server: Server, **changes: Any) -> None:

@@ -26,11 +26,12 @@ def test_a_membership_is_bought_used_renewed_cancelled_and_runs_out(tmp_path: Pa
         member = server.enroll("plus-ada")
         assert points_for_100(server, member, "before") == 100
 
-        paid = pay(server, member, "m-1")
+        first = payment("m-1", "2026-03-01T12:00:00Z")
+        paid = server.post(path(member), first).json()
         assert paid["account"]["membership"]["paid_through"] == "2027-02-28"
         assert paid["account"]["tier"]["tier_id"] == "silver"
         assert points_for_100(server, member, "while-paid") == 100 + 20 + 100
-        assert server.post(path(member), payment("m-1", "2026-03-01T12:00:00Z")).headers["Idempotency-Replayed"]
+        assert server.post(path(member), first).headers["Idempotency-Replayed"] == "true"
         too_early = server.post(path(member), payment("m-2", "2026-03-01T12:00:00Z"))
         assert (too_early.status_code, too_early.json()["code"]) == (409, "invalid_state")
         assert "2027-01-29" in too_early.json()["detail"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.infra.dev.conftest import Server
-from tests.infra.dev.stories.program import use_program
+from tests.infra.dev.stories.program import eventually, use_program
 
 REFERRALS = {
     "friend_points": 50,
@@ -32,7 +32,7 @@ def test_a_friend_is_brought_and_both_are_rewarded_until_the_order_comes_back(se
     assert too_little["account"]["balance"] == 19
     first = server.order(grace, "grace-2", 3_000).json()
     assert first["account"]["balance"] == 19 + 30 + 50
-    server.http.get("/_local/mailbox")
+    assert eventually(lambda: bool(server.account(ada)["pending"]))
 
     [friend] = referrals(server, ada)["items"]
     assert (friend["friend_id"], friend["state"], friend["points"]) == (grace, "rewarded", 100)
@@ -47,9 +47,8 @@ def test_a_friend_is_brought_and_both_are_rewarded_until_the_order_comes_back(se
     now = server.http.get("/_local/clock").json()["now"]
     refund = {"order_id": "grace-2", "refund_id": "back", "amount": 1_500, "refunded_at": now}
     assert server.post(f"/v1/members/{grace}/refunds", refund).status_code == 201
-    server.http.get("/_local/mailbox")
-    assert server.account(ada)["pending"] == 0
-    assert server.account(grace)["balance"] == 19 + 15 + 50
+    assert eventually(lambda: server.account(ada)["pending"] == 0)
+    assert eventually(lambda: server.account(grace)["balance"] == 19 + 15 + 50)
     back = referrals(server, ada)
     assert (back["items"][0]["state"], back["items"][0]["points"], back["limit"]["times_left"]) == ("reversed", 0, 2)
     assert server.http.get("/_local/dead-letters").json()["dead_letters"] == []
@@ -79,8 +78,7 @@ def test_nobody_brings_themselves_and_a_known_card_is_looked_at_first(server: Se
     approved = server.call("POST", path, {}, scope="operator")
     assert approved.status_code in {200, 201}, approved.text
     assert server.account(mallory)["balance"] == 30 + 50
-    server.http.get("/_local/mailbox")
-    assert server.account(eve["member_id"])["pending"] == 100
+    assert eventually(lambda: server.account(eve["member_id"])["pending"] == 100)
     assert server.is_sound()
 
 
