@@ -93,6 +93,10 @@ def earn_by_identifier(request: Annotated[Arrival, Body()]) -> http.Answer:
             _let_lapse(str(member_id), now)
         except CancelledError:
             continue  # somebody else has just opened the same one
+        except OrderBelongsToAnotherMemberError:
+            if people.find(identity) == member_id:
+                raise
+            continue  # the same request has just been answered for whom the identifier is now
     raise TryAgainError("the member is being opened by others; the same request may be sent again")
 
 

@@ -72,11 +72,11 @@ def _reward_advocate(entry: Entry, now: datetime) -> None:
 
 
 def _take_back(entry: Entry, now: datetime) -> None:
-    """Take back what both got for an order that was returned, as far as they have got anything."""
-    friend = _survivor(entry.member_id)
-    if friend is None:
-        return
-    name = friend_of(friend)
+    """Take back what both got for an order that was returned, as far as they have got anything.
+
+    Whoever the friend has been merged into since may have been brought by somebody too: that is another referral.
+    """
+    name = entry.referred.friend or entry.member_id if entry.referred else entry.member_id
     for role in ROLES:
         paid = store.load_entry(keys.referral_key(name, role))
         owner = _survivor(paid.member_id) if paid and paid.points else None

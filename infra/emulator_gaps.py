@@ -2,7 +2,8 @@
 
 Checked with MiniStack 1.5.33. What it lacks and nothing can be done about: it does not throttle, has no time to live
 and no point-in-time recovery, asks no key for personal data, knows no conditions on partition keys, asks nobody's right
-to send to a stream's dead letters, and forgets a person's attributes and groups when their token is refreshed.
+to send to a stream's dead letters, forgets a person's attributes and groups when their token is refreshed, and notes
+where bounces and complaints are to be told but never tells of any.
 What no template can bridge, `emulator_process` adds to MiniStack itself.
 """
 

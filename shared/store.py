@@ -302,7 +302,7 @@ def settle_stored(member_id: str, now: datetime, stored: Stored | None = None) -
     booked = 0
     for attempt in range(ATTEMPTS_MAX):
         [settled] = _settled([stored], program, now)
-        if not settled.entries and stored.due_on == due_on(stored.account, program, stored.reminded_on):
+        if not settled.entries and stored.due_on == _stands_under(stored.account, program, stored.reminded_on):
             return booked
         try:
             [stored] = _write([stored], settled.entries, program, ())
@@ -511,7 +511,7 @@ def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program,
             continue
         booked_on = local_day(account.booked_at, program.time_zone) if account.booked_at else one.reminded_on
         reminded_on = reminded_through(one.account, program, one.reminded_on, booked_on)
-        next_one = Stored(account, one.revision + 1, reminded_on, due_on(account, program, reminded_on))
+        next_one = Stored(account, one.revision + 1, reminded_on, _stands_under(account, program, reminded_on))
         writes.append(_account_put(next_one))
         after.append(next_one)
     writes += [_entry_put(entry, program) for entry in entries]
@@ -520,6 +520,14 @@ def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program,
     writes += budgets.draws(entries)
     dynamo.transact([*also, *writes])
     return after
+
+
+def _stands_under(account: Account, program: Program, reminded_on: date) -> date | None:
+    """The day in the index `due`: no earlier than the account was last written, for runs may have passed that."""
+    due = due_on(account, program, reminded_on)
+    if due is None or account.booked_at is None:
+        return due
+    return max(due, reminded_on, local_day(account.booked_at, program.time_zone))
 
 
 def _account_put(stored: Stored) -> Write:

@@ -97,7 +97,7 @@ class Control:
                     f"GET {PATH}/clock": "the server's time",
                     f"POST {PATH}/clock": 'move it forward: {"now": "2027-03-05T12:00:00Z"}',
                     f"GET {PATH}/mailbox": "what was sent, the newest last; ?member_id= for one member's",
-                    f"POST {PATH}/mailbox/feedback": 'let an address bounce or complain: '
+                    f"POST {PATH}/mailbox/feedback": "let an address bounce or complain: "
                     '{"member_id": "...", "address": "ada@example.org", "event": "Bounce"}',
                     f"GET {PATH}/dead-letters": "what no function could handle",
                     f"POST {PATH}/run": 'run a scheduled function now: {"function": "expire"}, "notify" or "celebrate"',

@@ -252,7 +252,8 @@ def refund_order(
     effects = taken_back(account, earn, takes)
     short = takes + sum(effects["lots"].values()) + sum(effects["pending"].values())
     debt = short if program.refund_debt == "allowed" else 0
-    counted = takes if order.measure == "points" else amount
+    spent = amount if earn.qualifying else 0  # what somebody excluded spends counts for nothing
+    counted = takes if order.measure == "points" else spent
     points = takes - short + debt
     of_partner = {"partner_id": earn.partner.partner_id} if earn.partner else {}
     return draft(

@@ -86,9 +86,7 @@ _ON_WALLETS: Mapping[EntryType, str] = {
 """What is about money on a wallet, where the same entry of a member's own account is about points or the member."""
 _ON_POOLS: Mapping[EntryType, str] = {"enroll": "pool.opened", "expiry": "pool.expired"}
 
-ALL_TYPES: tuple[str, ...] = tuple(
-    dict.fromkeys((*EVENT_TYPES.values(), *_ON_WALLETS.values(), *_ON_POOLS.values()))
-)
+ALL_TYPES: tuple[str, ...] = tuple(dict.fromkeys((*EVENT_TYPES.values(), *_ON_WALLETS.values(), *_ON_POOLS.values())))
 """Every type that an event may have."""
 
 

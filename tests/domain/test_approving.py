@@ -110,3 +110,16 @@ def test_waiting_points_are_granted_or_taken_back_and_never_both(steps: list[tup
     account = shop.look("ada")
     assert account.pending.get(UNTIL_APPROVED, 0) == 25 * len(waiting)
     assert (account.earned, account.totals.taken_back) == (25 * granted, 25 * rejected)
+
+
+def test_a_refund_takes_nothing_of_what_waits_for_an_operator() -> None:
+    program = a_program(automatic_enrolment={}, earning={"actions": [{**REVIEW, "approval": True}]})
+    shop = Shop(program, at("2026-01-10 10:00"))
+    shop.open_provisional("ada")
+    shop.buy("ada", "A-1", 1000)
+    shop.consent("ada")
+    entry = shop.act("ada", "review")
+    shop.refund("ada", "A-1", 1000)
+    assert (shop.look("ada").balance, shop.look("ada").pending_points) == (0, 25)
+    shop.decide("ada", entry, "approved")
+    assert shop.look("ada").balance == 25

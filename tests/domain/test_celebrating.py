@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.account import Account, Traits
 from shared.domain.calendar import local_day
 from shared.domain.celebrating import birthdays_on, next_anniversary
-from shared.domain.settling import due_on
+from shared.domain.importing import join
+from shared.domain.ledger import book
+from shared.domain.settling import due_on, settle
 from shared.keys import entry_key
 from tests.domain.shop import AUCKLAND, KOLKATA, NEW_YORK, Shop, a_program, at
 
@@ -157,3 +160,35 @@ def _anniversary(joined_on: date, year: int) -> date:
         return joined_on.replace(year=year)
     except ValueError:
         return date(year, 2, 28)
+
+
+def test_the_anniversary_is_the_members_and_not_of_their_wallet_or_pool() -> None:
+    terms = {"anniversary": {"points": 7, "starts_on": "2026-01-01"}}
+    shop = Shop(
+        a_program(celebrations=terms, cashback={"amount": 1, "per_amount": 100}, pools={}), at("2026-03-01 10:00")
+    )
+    shop.enroll("ada")
+    shop.join_pool("ada", "p")
+    shop.cash_back("ada", "A-1", 500)
+    shop.now += timedelta(days=400)
+    assert (shop.look("ada").balance, shop.wallet("ada").balance, shop.pool("p").balance) == (7, 5, 0)
+
+
+def test_anniversaries_before_somebody_was_brought_in_are_not_paid() -> None:
+    program = a_program(celebrations={"anniversary": {"points": 7, "starts_on": "2020-01-01"}})
+    now = at("2026-03-01 10:00")
+    entry = join("ada", program, at("2021-05-01 10:00"), now=now, actor="olga", fingerprint="")
+    account = book(Account(member_id="ada"), entry)
+    assert settle(account, program, now).entries == ()
+    assert next_anniversary(account, program) == date(2026, 5, 1)
+
+
+def test_nobody_who_is_excluded_from_earning_is_given_points_on_their_days() -> None:
+    terms = {"birthday": {"points": 5}, "anniversary": {"points": 7, "starts_on": "2026-01-01"}}
+    shop = Shop(a_program(celebrations=terms, standing_rules={"excluded": {"tags": ["staff"]}}), at("2026-03-01 10:00"))
+    shop.enroll("ada")
+    shop.note("ada", Traits(tags=("staff",)))
+    since = shop.now
+    shop.now += timedelta(days=400)
+    assert shop.birthday("ada", since) is None
+    assert shop.look("ada").balance == 0

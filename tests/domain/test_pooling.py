@@ -193,3 +193,14 @@ def _do(
         shop.join_pool(name, "p")
     elif deed == "wait":
         shop.now += timedelta(days=amount)
+
+
+def test_points_that_come_back_from_before_are_put_in_and_not_a_negative_spending() -> None:
+    shop = a_household()
+    shop.enroll("ada")
+    shop.adjust("ada", 10)
+    shop.reserve("ada", "R-1", 6)
+    shop.join_pool("ada", "p")
+    named: dict[str, Any] = {"occurred_at": shop.now, "now": shop.now, "actor": "till"}
+    shop.in_pools(lambda own: [redeeming.release(own[0], shop.program, "R-1", "cancel", **named)], "ada")
+    assert {name: use.points for name, use in shop.pool("p").uses.items()} == {"contributed:ada": 10}

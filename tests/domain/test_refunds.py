@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.account import Traits
 from shared.domain.earning import points_kept
 from shared.domain.errors import RefundExceedsOrderError
 
@@ -318,3 +319,17 @@ def test_what_is_owed_and_what_is_there_always_come_to_the_same(
         left += total // 100
     account = shop.look("ada")
     assert account.balance - account.debt == left
+
+
+def test_what_somebody_excluded_spent_and_returned_takes_no_spending_that_counts() -> None:
+    program = a_program(
+        standing_rules={"excluded": {"tags": ["staff"]}},
+        tiers={"measure": "spend"},
+    )
+    shop = Shop(program, at("2026-11-20 12:00"))
+    shop.enroll("ada")
+    shop.buy("ada", "A-1", 300)
+    shop.note("ada", Traits(tags=("staff",)))
+    shop.buy("ada", "A-2", 400)
+    shop.refund("ada", "A-2", 400)
+    assert dict(shop.look("ada").qualifying) == {"2026-11": 300}

@@ -1,11 +1,20 @@
 """Each action that a function is granted is needed: without it, the function's story fails in the deployed stack."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from infra.cloud.needs import NEEDS
 from tests.e2e.world import Deployed
 from tests.infra.cloud.stories import STORIES, ok
 from tests.infra.cloud.test_grants import BY_AWS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_follower(world: Deployed) -> Iterator[None]:
+    """It would at times do first what a story is to see another function do."""
+    with world.no_stream_to("follow"):
+        yield
 
 
 def _granted(function: str) -> list[tuple[str, str]]:

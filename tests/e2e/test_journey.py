@@ -5,21 +5,23 @@ from uuid import uuid4
 from infra import openapi
 from tests.e2e.conftest import ORIGIN
 from tests.e2e.world import Deployed
-from tests.infra.cloud.stories import OPERATOR, enrolled, keyed, ok, ordered
+from tests.infra.cloud.stories import CAMPAIGN, OPERATOR, enrolled, keyed, ok, ordered
+
+BONUS = CAMPAIGN["effect"]["points"]
 
 
 def test_a_member_joins_earns_redeems_and_brings_something_back(world: Deployed) -> None:
     member_id = enrolled(world, email=f"{uuid4().hex}@example.com", name="Ada")
     order_id = ordered(world, member_id, total=10000)
     path = f"/v1/members/{member_id}"
-    assert ok(world, "GET", f"{path}/account")["balance"] == 200
+    assert ok(world, "GET", f"{path}/account")["balance"] == 200 + BONUS
     coffee = ok(world, "POST", f"{path}/redemptions", {"reward_id": "free-coffee"}, headers=keyed())
     redemption = f"{path}/redemptions/{coffee['redemption_id']}"
     assert ok(world, "POST", f"{redemption}/capture")["state"] == "captured"
     refund = {"order_id": order_id, "refund_id": "r-1", "amount": 2000, "refunded_at": world.now().isoformat()}
     assert ok(world, "POST", f"{path}/refunds", refund)["entry"]["points"] == -20
     account = ok(world, "GET", f"{path}/account")
-    assert account["balance"] == 200 - 150 - 20
+    assert account["balance"] == 200 + BONUS - 150 - 20
     entries = ok(world, "GET", f"{path}/entries")["items"]
     assert [entry["sequence"] for entry in entries] == [5, 4, 3, 2, 1]
 

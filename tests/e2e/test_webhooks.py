@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.e2e.world import Deployed, eventually
-from tests.infra.cloud.stories import OPERATOR, enrolled, keyed, ok, ordered
+from tests.infra.cloud.stories import CAMPAIGN, OPERATOR, enrolled, keyed, ok, ordered
 from tests.infra.receiver import Receiver, receiving
 
 
@@ -40,7 +40,11 @@ def test_an_endpoint_is_told_of_what_happened_and_can_verify_it(world: Deployed,
     events = {body["type"]: body["data"] for body in (verifier.verify(*_swapped(one)) for one in receiver.got)}
     assert events["member.enrolled"]["sequence"] == 1
     earned = events["points.earned"]
-    assert (earned["member_id"], earned["sequence"], earned["points"]) == (member_id, 2, 42)
+    assert (earned["member_id"], earned["sequence"], earned["points"]) == (
+        member_id,
+        2,
+        42 + CAMPAIGN["effect"]["points"],
+    )
 
     headers, body = receiver.about(member_id)[0]
     with pytest.raises(WebhookVerificationError):

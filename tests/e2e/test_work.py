@@ -6,8 +6,10 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
+from infra.deploy_local import ACCOUNT
+from infra.local.environment import REGION
 from tests.e2e.world import Deployed, eventually
-from tests.infra.cloud.stories import OPERATOR, enrolled, ok
+from tests.infra.cloud.stories import OPERATOR, brought, enrolled, ok, ordered
 
 
 def test_a_member_who_joins_is_written_to_and_the_bus_hears_of_it(world: Deployed) -> None:
@@ -19,16 +21,22 @@ def test_a_member_who_joins_is_written_to_and_the_bus_hears_of_it(world: Deploye
     assert (event["source"], event["detail-type"], event["detail"]["sequence"]) == ("loyalty", "member.enrolled", 1)
 
 
+def test_who_brought_a_friend_is_rewarded_once_the_friend_has_bought_something(world: Deployed) -> None:
+    friend_id = brought(world)
+    first = json.loads(world.item(f"MEMBER#{friend_id}", "ENROLL")["body"]["S"])
+    ordered(world, friend_id)
+    eventually(lambda: "referral" in _entry_types(world, first["referred"]["advocate"]))
+
+
 def test_an_address_that_bounces_is_not_written_to_again(world: Deployed) -> None:
     address = f"{uuid4().hex}@example.com"
     member_id = enrolled(world, email=address)
-    tags = {"ses:configuration-set": ["loyalty-dev"], "member_id": [member_id]}
-    bounce = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": address}]}
-    detail = {"eventType": "Bounce", "mail": {"tags": tags}, "bounce": bounce}
-    told = {"Source": "aws.ses", "DetailType": "Email Bounced", "Detail": json.dumps(detail)}
-    world.deployment.client("events").put_events(Entries=[told])
-    path = f"/v1/members/{member_id}/preferences"
-    eventually(lambda: ok(world, "GET", path, scope=OPERATOR)["suppressed"])
+    bounce = _bounce(world, member_id, address)
+    [target] = _targets_on_the_account_s_bus(world, bounce)
+    assert target.endswith(f":{world.name_of('feedback')}")
+    assert world.invoke("feedback", bounce) == {"suppressed": 1}
+    [told] = ok(world, "GET", f"/v1/members/{member_id}/preferences", scope=OPERATOR)["suppressed"]
+    assert (told["channel"], told["reason"]) == ("email", "bounce")
 
 
 def test_a_ledger_entry_that_cannot_be_read_ends_alone_in_the_dead_letters_while_the_others_pass(
@@ -99,6 +107,25 @@ def _member_with_expired_points(world: Deployed) -> str:
 
 def _entry_types(world: Deployed, member_id: str) -> set[str]:
     return {entry["type"] for entry in ok(world, "GET", f"/v1/members/{member_id}/entries")["items"]}
+
+
+def _bounce(world: Deployed, member_id: str, address: str) -> dict[str, Any]:
+    """As SES tells of one."""
+    tags = {"ses:configuration-set": ["loyalty-dev"], "member_id": [member_id]}
+    bounce = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": address}]}
+    envelope = {"id": uuid4().hex, "account": ACCOUNT, "region": REGION, "time": world.now().isoformat()}
+    told = {"source": "aws.ses", "detail-type": "Email Bounced", "resources": []}
+    return {**envelope, **told, "detail": {"eventType": "Bounce", "mail": {"tags": tags}, "bounce": bounce}}
+
+
+def _targets_on_the_account_s_bus(world: Deployed, event: dict[str, Any]) -> list[str]:
+    """Where its rules lead an event to. Nobody but AWS itself may put one of its services' there."""
+    events, told = world.deployment.client("events"), json.dumps(event)
+    rules = events.list_rules()["Rules"]
+    fitting = [
+        one for one in rules if events.test_event_pattern(EventPattern=one["EventPattern"], Event=told)["Result"]
+    ]
+    return [target["Arn"] for one in fitting for target in events.list_targets_by_rule(Rule=one["Name"])["Targets"]]
 
 
 def _run_schedule_now(world: Deployed, function: str) -> None:

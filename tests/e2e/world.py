@@ -145,6 +145,17 @@ class Deployed:
         finally:
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
 
+    @contextmanager
+    def no_stream_to(self, function: str) -> Iterator[None]:
+        """While it lasts, a function is not told what is new in the ledger; later it hears of all."""
+        mappings = self._lambda.list_event_source_mappings(FunctionName=self.name_of(function))
+        [mapping] = [one["UUID"] for one in mappings["EventSourceMappings"]]
+        self._lambda.update_event_source_mapping(UUID=mapping, Enabled=False)
+        try:
+            yield
+        finally:
+            self._lambda.update_event_source_mapping(UUID=mapping, Enabled=True)
+
     def start_anew(self, function: str) -> None:
         """Forget what a function's environment remembers: a changed setting has it made anew."""
         name = self.name_of(function)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared import settings
+from shared import people, settings
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused, stored
 from tests.functions.test_referrals import stream
 from tests.shared.wire import Wire
@@ -193,3 +193,15 @@ def test_an_answer_that_was_lost_is_told_the_next_time(till: Shop, wire: Wire) -
     buy(till)
     again = buy(till)
     assert (again.status, again.replayed) == (200, True)
+
+
+def test_of_two_tills_that_let_a_member_lapse_at_once_both_are_answered(
+    till: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lapsed = opened(till)
+    till.pass_time(days=32)
+    second = opened(till, order_id="A-2")
+    find, found = people.find, iter([lapsed])
+    monkeypatch.setattr(people, "find", lambda identity: next(found, None) or find(identity))
+    again = buy(till, order_id="A-2")
+    assert (again.status, again.replayed, again.body["account"]["member_id"]) == (200, True, second)

@@ -191,6 +191,18 @@ def test_a_friend_who_turns_out_to_be_the_advocate_is_not_rewarded(shop: Shop, a
     assert shop.account(ada)["pending"] == 0
 
 
+def test_a_reversal_of_a_merged_friend_takes_nothing_of_another_friends_reward(shop: Shop, ada: str) -> None:
+    grace, hopper = brought(shop, ada), brought(shop, ada, "hopper")
+    shop.order(grace, "A-1", 5_000)
+    shop.order(hopper, "A-2", 5_000)
+    stream()
+    pending = shop.account(ada)["pending"]
+    shop.refund(grace, 5_000)
+    shop.merge(hopper, grace)
+    assert stream() == []
+    assert shop.account(ada)["pending"] * 2 == pending, "hopper's order was kept"
+
+
 def test_a_replay_is_a_replay_though_the_code_is_of_no_use_any_more(shop: Shop, ada: str) -> None:
     body = {"external_id": "grace", "referral_code": code_of(shop, ada)}
     first = shop.post("/v1/members", body, key="g")

@@ -18,7 +18,7 @@ LIMITED_REWARD = {"reward_id": "mug", "name": "Mug", "kind": "product", "sku": "
 PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12}
 CHECKED_ACTION = {"action_id": "survey", "description": "Survey", "points": 5, "approval": True}
 ADJUSTMENT_LIMIT = 1000
-CAMPAIGN = {
+CAMPAIGN: Mapping[str, Any] = {
     "campaign_id": "opening",
     "description": "One point more",
     "effect": {"kind": "add", "points": 1},
@@ -244,6 +244,7 @@ def follow(world: World) -> None:
     ada_id = enrolled(world, name="Ada", birthday="12-10", fingerprints=["card"])
     erased = dict(world.item(f"MEMBER#{ada_id}", "ENROLL"))
     erased["body"] = {"S": json.dumps({**json.loads(erased["body"]["S"]), "type": "erase"})}
+    erased["follow"] = {"S": "erase"}
     _follow(world, erased)
 
 

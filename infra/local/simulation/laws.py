@@ -1,0 +1,238 @@
+"""What every entry must obey, beside the sums: told from the entry, the account before it, and other entries.
+
+Each law is written anew from the contract, not from the code that it checks.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from fractions import Fraction
+from math import ceil, floor
+from zoneinfo import ZoneInfo
+
+from infra.local.simulation.books import Booked, Books, Raw, Sale, Tally, added, name_of
+from shared.domain.program import Program
+
+NEVER = "never"
+_TIME = frozenset({"maturity", "expiry", "tier_review", "lapse", "anniversary", "membership_end", "unclaimed"})
+_SPENDS = frozenset({"reserve", "gift_offer", "transfer_out", "payout"})
+_GIVES_BACK = frozenset({"cancel", "lapse", "gift_return", "reverse"})
+_CROSSES = frozenset(
+    {"transfer_out", "transfer_in", "gift_out", "gift_in", "pool_out", "pool_in", "merge_out", "merge_in"}
+)
+_IS_NET = frozenset(
+    {"enroll", "earn", "refund", "adjust", "badge", "referral", "referral_reversal", "birthday", "anniversary"}
+    | {"transfer_out", "transfer_in", "gift_in", "pool_out", "pool_in", "payout", "reverse", "confirm", "expiry"}
+    | {"membership", "membership_cancel", "membership_end", "freeze", "unfreeze", "traits", "tier_review"}
+)
+"""Types whose `points` are what the member has more or less after them, debt counting against it."""
+_STAYS = frozenset({"reserve", "gift_offer", "cancel", "lapse", "gift_return", "maturity", "approve"})
+"""Types that move points between a member's buckets only."""
+_STOPPED_BY_FROST = frozenset({"reserve", "gift_offer", "transfer_out", "payout", "merge_out"})
+
+
+def check(books: Books, entries: Sequence[Booked]) -> None:
+    """Hold a commit's entries against the laws, and take them into the books."""
+    for booked in entries:
+        tally = books.tally(booked.raw["member_id"])
+        for breach in _breaches(books, booked, tally, entries):
+            books.breach(f"{name_of(booked)}, {booked.raw['type']}: {breach}")
+        books.add(booked)
+        for breach in _afterwards(booked, tally):
+            books.breach(f"{name_of(booked)}, {booked.raw['type']}: {breach}")
+    crossing = sum(net(booked.raw) for booked in entries if booked.raw["type"] in _CROSSES)
+    if crossing:
+        books.breach(f"{crossing} points came from nowhere: {[name_of(booked) for booked in entries]}")
+    if any(booked.raw["type"] not in _TIME for booked in entries):
+        for booked in {booked.raw["member_id"]: booked for booked in entries}.values():
+            _check_settled(books, booked.raw)
+
+
+def net(raw: Raw) -> int:
+    """How many points more or less the entry leaves, debt counting against them."""
+    buckets: int = sum(raw.get("lots", {}).values()) + sum(raw.get("pending", {}).values())
+    opened: int = sum(hold["points"] for hold in raw.get("opened", {}).values())
+    closed: int = sum(hold["points"] for hold in raw.get("closed", {}).values())
+    debt: int = raw.get("debt", 0)
+    return buckets + opened - closed - debt
+
+
+def _breaches(books: Books, booked: Booked, tally: Tally, together: Sequence[Booked]) -> Iterable[str]:
+    raw, kind = booked.raw, booked.raw["type"]
+    if booked.key in books.booked:
+        yield "it stands already"
+    if tally.status in {"merged", "erased", "lapsed"}:
+        yield f"the account was {tally.status}"
+    if tally.frozen and kind in _STOPPED_BY_FROST:
+        yield "the account is frozen"
+    for name in raw.get("closed", {}):
+        if name not in tally.holds:
+            yield f"the hold {name} is not open"
+    if kind in _IS_NET and net(raw) != raw["points"]:
+        yield f"says {raw['points']} points and moves {net(raw)}"
+    if kind in _STAYS and net(raw):
+        yield f"makes {net(raw)} points"
+    if kind in _OF_A_KIND:
+        yield from _OF_A_KIND[kind](books, raw, tally, together)
+    elif kind == "earn" and "order" in raw:
+        books.sales[raw["source"]["order_id"], "~" in tally.member_id] = Sale(raw)
+    yield from _stock(books, raw)
+
+
+def _afterwards(booked: Booked, tally: Tally) -> Iterable[str]:
+    raw = booked.raw
+    if any(points < 0 for points in (*tally.lots.values(), *tally.pending.values(), tally.debt)):
+        yield f"something is negative: {tally.lots}, {tally.pending}, {tally.debt}"
+    if tally.debt and tally.lots:
+        yield f"{tally.debt} are owed beside {tally.lots}"
+    if raw["type"] in _SPENDS or (raw["type"] == "adjust" and raw["points"] < 0):
+        holds = raw.get("opened", {})
+        taken = [day for hold in holds.values() for day in hold["lots"]]
+        taken = taken or [day for day, points in raw.get("lots", {}).items() if points < 0]
+        if taken and any(day < max(taken) for day in tally.lots):
+            yield f"took {taken} and left {tally.lots}: not what expires soonest"
+
+
+def _gives_back(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Iterable[str]:
+    """Points go back to their own lots, past ones to the grace days', and settle what is owed first."""
+    [hold] = {**raw.get("closed", {}), **raw.get("reversed", {})}.values()
+    opened = next((tally.holds[name] for name in raw.get("closed", {}) if name in tally.holds), hold)
+    today = books.today(raw, "occurred_at")
+    lots, debt = settled(tally.debt, moved(books, raw, tally, opened["lots"], today))
+    if (raw.get("lots", {}), raw.get("debt", 0)) != (lots, debt):
+        yield f"gave back {raw.get('lots', {})} and debt {raw.get('debt', 0)}, not {lots} and {debt}"
+
+
+def _hands_over(books: Books, raw: Raw, tally: Tally, together: Sequence[Booked]) -> Iterable[str]:
+    """What arrives has the dates of what left."""
+    other = "transfer_out" if raw["type"] == "transfer_in" else "gift_out"
+    [out] = [booked.raw for booked in together if booked.raw["type"] == other] or [{}]
+    lots = {day: -points for day, points in out.get("lots", {}).items()}
+    for hold in out.get("closed", {}).values():
+        lots = hold["lots"]
+    lots, debt = settled(tally.debt, moved(books, raw, tally, lots, books.today(raw)))
+    if (raw.get("lots", {}), raw.get("debt", 0)) != (lots, debt):
+        yield f"brought {raw.get('lots', {})} and debt {raw.get('debt', 0)}, not {lots} and {debt}"
+
+
+def _refunds(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Iterable[str]:
+    """All refunds of an order together take what its returned part had earned, rounded once."""
+    order_id, is_wallet = raw["source"]["order_id"], "~" in tally.member_id
+    sale, of_points = books.sales.get((order_id, is_wallet)), books.sales.get((order_id, False))
+    if sale is None or of_points is None:
+        yield f"no order {order_id} was credited"
+        return
+    before, after = sale.refunded, raw.get("refunded") if not is_wallet else of_points.refunded
+    total = sale.raw["order"]["total"]
+    if after is None or not before < after <= total:
+        yield f"{after} of {total} returned after {before}"
+        return
+    sale.refunded = after
+    expected = kept(sale.raw, total - before) - kept(sale.raw, total - after)
+    is_exact = books.program_of(raw).refund_debt == "allowed"
+    if (-raw["points"] != expected) if is_exact else not 0 <= -raw["points"] <= expected:
+        yield f"takes {-raw['points']} for {after - before} returned of {total}, not {expected}"
+
+
+def _matures(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Iterable[str]:
+    day = raw["available_on"]
+    waiting = {key: points for key, points in tally.pending.items() if key.startswith(f"{day}/")}
+    if day > books.today(raw) or {key: -points for key, points in waiting.items()} != raw.get("pending", {}):
+        yield f"matured {raw.get('pending', {})} of {tally.pending}"
+    incoming: dict[str, int] = {}
+    for key, points in waiting.items():
+        incoming = added(incoming, moved(books, raw, tally, {key.split("/")[1]: points}, day))
+    lots, debt = settled(tally.debt, incoming)
+    if (raw.get("lots", {}), raw.get("debt", 0)) != (lots, debt):
+        yield f"matured into {raw.get('lots', {})} and debt {raw.get('debt', 0)}, not {lots} and {debt}"
+
+
+def _expires(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Iterable[str]:
+    day = raw["expires_on"]
+    if not day < books.today(raw):
+        yield f"expired on {books.today(raw)}, its last day is {day}"
+    if raw.get("lots", {}) != {day: -tally.lots.get(day, 0)}:
+        yield f"expired {raw.get('lots', {})} of {tally.lots}"
+
+
+_OF_A_KIND: Mapping[str, Callable[[Books, Raw, Tally, Sequence[Booked]], Iterable[str]]] = {
+    **dict.fromkeys(sorted(_GIVES_BACK), _gives_back),
+    "transfer_in": _hands_over,
+    "gift_in": _hands_over,
+    "refund": _refunds,
+    "maturity": _matures,
+    "expiry": _expires,
+}
+"""The laws of one type of entry each."""
+
+
+def _stock(books: Books, raw: Raw) -> Iterable[str]:
+    for reward_id, change in raw.get("stock", {}).items():
+        reward = books.program_of(raw).reward(reward_id)
+        taken = books.stock.get(reward_id, 0) - change
+        if taken < 0 or (change < 0 and reward is not None and reward.stock is not None and taken > reward.stock):
+            yield f"{taken} pieces of {reward_id} are taken"
+    for name, hold in {**raw.get("closed", {}), **raw.get("reversed", {})}.items():
+        is_back = raw["type"] in _GIVES_BACK and hold.get("stocked", False)
+        if is_back and raw.get("stock", {}) != {hold["reward_id"]: 1}:
+            yield f"the piece of {name} was not put back"
+
+
+def _check_settled(books: Books, raw: Raw) -> None:
+    """Whatever time has done by then is booked before anything else."""
+    tally, today = books.tally(raw["member_id"]), books.today(raw)
+    if late := is_late(tally, today, raw["recorded_at"]):
+        books.breach(f"{tally.member_id}-{raw['sequence']}: time had done something to {late}, which is not booked")
+
+
+def is_late(tally: Tally, today: str, now: str) -> list[str]:
+    """What of an account time should have changed by now."""
+    if tally.status not in {"active", "provisional"}:
+        return []
+    late = [day for day in tally.lots if day < today]
+    late += [key for key in tally.pending if key.split("/")[0] <= today]
+    return [*late, *(name for name, hold in tally.holds.items() if hold["expires_at"] <= now)]
+
+
+def zone_of(program: Program) -> ZoneInfo:
+    """Where the program's days begin."""
+    return ZoneInfo(program.time_zone)
+
+
+def moved(books: Books, raw: Raw, tally: Tally, lots: Mapping[str, int], today: str) -> dict[str, int]:
+    """Lots that come to an account on a day: those whose own day has passed get the grace days."""
+    grace = books.program_of(raw).redeeming.returned_points_grace_days
+    earliest = today
+    if tally.expired_through:
+        earliest = max(earliest, str(date.fromisoformat(tally.expired_through) + timedelta(days=1)))
+    late = max(earliest, str(date.fromisoformat(today) + timedelta(days=grace)))
+    into: dict[str, int] = {}
+    for day, points in lots.items():
+        into = added(into, {day if day == NEVER or day >= earliest else late: points})
+    return into
+
+
+def settled(debt: int, lots: Mapping[str, int]) -> tuple[dict[str, int], int]:
+    """What of incoming lots is kept, and the change of the debt that they settle, the soonest first."""
+    owed, rest = debt, {}
+    for day, points in sorted(lots.items()):
+        pays = min(owed, points)
+        owed -= pays
+        if points > pays:
+            rest[day] = points - pays
+    return rest, owed - debt
+
+
+def kept(earn: Raw, amount: int) -> int:
+    """What an order would have earned on so much of it."""
+    order = earn["order"]
+    exact = Fraction(0)
+    for piece in earn.get("breakdown", ()):
+        if amount == 0 or amount < piece.get("minimum_spend", 0):
+            continue
+        whole = Fraction(piece.get("exact") or piece["points"])
+        if not piece.get("flat") and amount != order["total"]:
+            whole = whole * amount / order["total"]
+        exact += whole if piece.get("cap") is None else min(whole, Fraction(piece["cap"]))
+    how = order["rounding"]
+    points = floor(exact + Fraction(1, 2)) if how == "nearest" else floor(exact) if how == "down" else ceil(exact)
+    return points if order.get("cap") is None else min(points, order["cap"])

@@ -1,0 +1,57 @@
+"""Store credit, cent by cent: the clerk of points again, with other terms and none of the bonuses."""
+
+from datetime import datetime
+
+from tests.domain.points_one_by_one import Clerk, RefusedError
+
+
+class Cashier(Clerk):
+    """Members are those who have a wallet."""
+
+    minimum_payout: int = 1
+
+    def buy(self, name: str, order: str, total: int, placed_at: datetime) -> int:
+        """Cashback; nothing is written down, and no wallet opened, where that is nothing."""
+        known, points, sales, merits = name in self.members, len(self.points), dict(self.sales), len(self.merits)
+        if not known:
+            self.enroll(name)
+        last_days = [point.last_day for point in self.points]
+        earned = super().buy(name, order, total, placed_at)
+        if not earned:
+            self.sales, self.points, self.merits = sales, self.points[:points], self.merits[:merits]
+            for point, last_day in zip(self.points, last_days, strict=True):
+                point.last_day = last_day
+            if not known:
+                del self.members[name]
+        return earned
+
+    def pay_out(self, name: str, amount: int) -> None:
+        if amount < self.minimum_payout:
+            raise RefusedError("invalid_request")
+        self._require(name, amount)
+        self._stay_active(name, self.today)
+        for cent in self._soonest(name, amount):
+            cent.state = "captured"
+
+    def spend(self, name: str, redemption: str, amount: int) -> None:
+        self._require(name, amount)
+        self.reserve_points(name, redemption, amount)
+        self.capture(redemption)
+
+    def take_over(self, gone: str, into: str) -> None:
+        """Put a wallet into another, if there is one."""
+        if gone in self.members:
+            if into not in self.members:
+                self.enroll(into)
+            self.merge(gone, into)
+
+    def close(self, name: str) -> None:
+        if name in self.members:
+            self.erase(name)
+
+    def _require(self, name: str, amount: int) -> None:
+        if amount > (len(self._available(name)) if name in self.members else 0):
+            raise RefusedError("insufficient_points")
+
+    def _bonus_applies(self, name: str, total: int) -> bool:  # noqa: ARG002
+        return False

@@ -1,0 +1,386 @@
+"""Who the members are: how they come and go, who brought them, what they pay for, and which days are theirs."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from tests.domain.points_one_by_one import DAY, Member, Point, RefusedError, Use, months_later
+
+from .cashier import Cashier
+from .earning import EarningClerk, Stamps
+
+CONSENT_DAYS = 20
+FRIEND_POINTS, ADVOCATE_POINTS, RETURN_DAYS, QUALIFIES_FROM, PURCHASE_DAYS = 2, 3, 5, 500, 90
+FRIENDS_A_MONTH = 1
+BIRTHDAY_POINTS, NOTICE_DAYS, CHANGE_WAIT_DAYS, ANNIVERSARY_POINTS = 3, 2, 365, 2
+RENEW_WITHIN_DAYS, MONTHS_PAID = 10, 1
+
+
+@dataclass
+class Friend:
+    """A friend whom `advocate` brought, and the order that has paid off."""
+
+    name: str
+    advocate: str
+    state: Literal["open", "in_review", "refused", "rewarded", "reversed"] = "open"
+    order: str | None = None
+
+
+@dataclass
+class Reward:
+    """The points of a referral, as they were given."""
+
+    owner: str
+    points: int
+    available_on: date
+    last_day: date | None
+    day: date
+
+
+@dataclass
+class WholeClerk(EarningClerk):
+    """The whole office."""
+
+    cashier: Cashier = field(kw_only=True)
+    friends: dict[str, Friend] = field(default_factory=dict)
+    """By who holds the referral now."""
+    rewards: dict[tuple[str, str], Reward] = field(default_factory=dict)
+    paid_off: dict[str, str] = field(default_factory=dict)
+    """By order, the friend who was brought."""
+    taken_in_by: dict[str, str] = field(default_factory=dict)
+    consent_until: dict[str, date] = field(default_factory=dict)
+    birthdays: dict[str, date] = field(default_factory=dict)
+    """The last that was paid for."""
+    anniversaries: dict[str, date] = field(default_factory=dict)
+
+    # Coming and going -------------------------------------------------------------------------------------------------
+
+    def enroll_friend(self, name: str, advocate: str, *, in_review: bool) -> None:
+        self.enroll(name)
+        self.friends[name] = Friend(name, advocate, "in_review" if in_review else "open")
+        if not in_review and self._on_joining:
+            self._reward_friend(self.friends[name], name, self.today, 0)
+
+    def open_unknown(self, name: str) -> None:
+        """Somebody known by an identifier alone."""
+        self.enroll(name)
+        self.points = [point for point in self.points if point.owner != name]
+        self.members[name].earned = 0
+        self.members[name].status = "provisional"
+        self.consent_until[name] = self.today + CONSENT_DAYS * DAY
+
+    def agree(self, name: str) -> None:
+        with self.household(name):
+            self.members[name].status = "active"
+            del self.consent_until[name]
+            waited = self._of(name, "waiting")
+            self.points = [point for point in self.points if point not in waited]
+            welcome = 0 if self.is_staff(name) else self.program.earning.welcome_points
+            self._hand_out(name, len(waited) + welcome, self.today)
+            self.members[name].earned += welcome
+
+    def bring_member(self, name: str, joined: date) -> None:
+        """Somebody of another programme; years that it has celebrated are over."""
+        self.enroll(name)
+        self.points = [point for point in self.points if point.owner != name]
+        self.members[name] = Member(since=joined)
+        self.people[name].joined = joined
+        self.anniversaries[name] = self.today
+
+    def bring_points(self, name: str, points: int, last_day: date | None, available_on: date | None) -> None:
+        self.require_consent(name)
+        if (last_day and last_day < self.today) or (last_day and available_on and last_day < available_on):
+            raise RefusedError("invalid_request")
+        with self.household(name):
+            cards = [Point(name, "pending", last_day, available_on) for _ in range(points)]
+            self.points += cards
+            if available_on is None or available_on <= self.today:
+                self._arrive(name, cards)
+            self.members[name].earned += points
+
+    def merge(self, gone: str, into: str) -> None:
+        self.require_not_frozen(gone)
+        self.require_consent(gone)
+        self.require_consent(into)
+        self.leave_box(gone)
+        super().merge(gone, into)
+        self.taken_in_by[gone] = into
+        self._unite_stamps(gone, into)
+        self._unite_days(gone, into)
+        friend = self.friends.pop(gone, None)
+        ours = [name for name in self.members if self.survivor(name) == into]
+        if friend and into not in self.friends and friend.advocate not in ours:
+            self.friends[into] = friend
+        there, here = self.people[gone], self.people[into]
+        here.tags |= there.tags
+        here.place = here.place or there.place
+        self._put_in(into)
+        self.cashier.take_over(gone, into)
+
+    def erase(self, name: str) -> None:
+        self.leave_box(name)
+        super().erase(name)
+        self.people[name].tags, self.people[name].place = set(), None
+        self.friends.pop(name, None)
+        self.consent_until.pop(name, None)
+        self.paid_through.pop(name, None)
+        self.cashier.close(name)
+
+    def survivor(self, name: str) -> str:
+        while name in self.taken_in_by:
+            name = self.taken_in_by[name]
+        return name
+
+    # Referrals --------------------------------------------------------------------------------------------------------
+
+    def order(self, name: str, order: str, total: int, placed_at: datetime, *, partner: bool = False) -> int:
+        with self.household(name):
+            earned = self._order(name, order, total, placed_at, partner=partner)
+            began = self._local_day(min(placed_at, self.now))
+            friend = self.friends.get(name)
+            if friend and self._qualifies(name, friend, total, began):
+                friend.order, self.paid_off[order] = order, friend.name
+                if friend.state == "open":
+                    friend.state = "rewarded"
+                    if not self._on_joining:
+                        self._reward_friend(friend, name, began, self.program.earning.pending_days)
+        if not partner and self.members[name].status == "active":
+            self.cashier.buy(name, order, total, placed_at)
+        return earned
+
+    def refund(self, order: str, amount: int) -> None:
+        super().refund(order, amount)
+        sale = self.sales[order]
+        if order in self.cashier.sales:
+            self.cashier.refund(order, amount)
+        friend = self.friends.get(sale.owner)
+        kept = sale.total - sale.refunded
+        if friend and friend.order == order and (kept == 0 or kept < QUALIFIES_FROM):
+            if friend.state == "in_review":
+                friend.order = None
+            elif friend.state == "rewarded":
+                friend.state = "reversed"
+
+    def review_friend(self, name: str, *, approved: bool) -> None:
+        with self.household(name):
+            friend = self.friends[name]
+            friend.state = ("rewarded" if friend.order else "open") if approved else "refused"
+            if approved and (friend.order or self._on_joining):
+                self._reward_friend(friend, name, self.today, 0)
+
+    def reward_advocate(self, order: str, friend_name: str) -> bool:
+        """When it is heard of that a friend's order has paid off. Whether there is anything to book."""
+        holder = self.survivor(friend_name)
+        friend = self.friends.get(holder)
+        if friend is None or friend.state != "rewarded" or friend.order != order:
+            return False
+        advocate = self.survivor(friend.advocate)
+        is_open = self.members[advocate].status in ("active", "provisional")
+        if not is_open or advocate == holder or (friend.name, "ADVOCATE") in self.rewards:
+            return False
+        with self.household(advocate):
+            had = self._had_this_month(advocate, "friend")
+            points = ADVOCATE_POINTS if len(had) < FRIENDS_A_MONTH and not self.is_staff(advocate) else 0
+            if points:
+                self.uses.append(Use(advocate, "friend", self.today, points, redemption=f"friend:{friend.name}"))
+            placed_on = self._whole(order).placed_on
+            available_on = placed_on + RETURN_DAYS * DAY
+            last_day = self._bring(advocate, points, placed_on, RETURN_DAYS)
+            self.members[advocate].earned += points
+            self.rewards[friend.name, "ADVOCATE"] = Reward(advocate, points, available_on, last_day, self.today)
+        return True
+
+    def take_back_rewards(self, order: str) -> None:
+        """When it is heard of that the order came back after all."""
+        name = self.paid_off[order]
+        for role in ("FRIEND", "ADVOCATE"):
+            reward = self.rewards.get((name, role))
+            if reward is None or not reward.points:
+                continue
+            owner = self.survivor(reward.owner)
+            if self.members[owner].status in ("active", "provisional"):
+                with self.household(owner):
+                    self._take_back(owner, reward)
+                self.uses = [use for use in self.uses if use.redemption != f"friend:{name}" or role == "FRIEND"]
+                del self.rewards[name, role]
+                self.rewards[name, f"{role} reversed"] = reward
+
+    # Paid memberships, days of the year, the desk's own word ----------------------------------------------------------
+
+    def pay(self, name: str) -> None:
+        through = self.paid_through.get(name)
+        if through and self.today < through - RENEW_WITHIN_DAYS * DAY:
+            raise RefusedError("invalid_state")
+        with self.household(name):
+            begins = through + DAY if through else self.today
+            self.paid_through[name] = months_later(begins, MONTHS_PAID) - DAY
+
+    def stop_paying(self, name: str) -> None:
+        if name not in self.paid_through:
+            raise RefusedError("invalid_state")
+        with self.household(name):
+            del self.paid_through[name]
+
+    def birthday(self, name: str, known_on: date) -> bool:
+        """Today is somebody's birthday, and has been known to be since a day. Whether it pays."""
+        last = self.birthdays.get(name)
+        if self.members[name].status != "active" or (self.today - known_on).days < NOTICE_DAYS or self.is_staff(name):
+            return False
+        if last and last.year >= self.today.year:
+            return False
+        if last and known_on >= last and (self.today - last).days < CHANGE_WAIT_DAYS:
+            return False
+        with self.household(name):
+            self.birthdays[name] = self.today
+            self._hand_out(name, BIRTHDAY_POINTS, self.today)
+            self.members[name].earned += BIRTHDAY_POINTS
+        return True
+
+    def freeze(self, name: str, *, frozen: bool) -> None:
+        if self.people[name].frozen == frozen:
+            raise RefusedError("invalid_state")
+        with self.household(name):
+            self.people[name].frozen = frozen
+
+    def note(self, name: str, tags: set[str], place: str | None) -> None:
+        if (self.people[name].tags, self.people[name].place) == (tags, place):
+            raise RefusedError("invalid_state")
+        with self.household(name):
+            self.people[name].tags, self.people[name].place = tags, place
+
+    # What members of a household do -----------------------------------------------------------------------------------
+
+    def reserve_points(self, name: str, redemption: str, points: int) -> None:
+        self._require_may_spend(name)
+        with self.household(name):
+            super().reserve_points(name, redemption, points)
+
+    def reserve_reward(self, name: str, redemption: str, reward: str) -> None:
+        self._require_may_spend(name)
+        with self.household(name):
+            super().reserve_reward(name, redemption, reward)
+
+    def end(self, redemption: str, how: Literal["capture", "cancel", "reverse"]) -> None:
+        with self.household(self.redemptions[redemption].owner):
+            getattr(self, how)(redemption)
+
+    def transfer(self, giver: str, receiver: str, points: int) -> None:
+        self._require_may_spend(giver)
+        with self.household(giver, receiver):
+            super().transfer(giver, receiver, points)
+
+    def adjust(self, name: str, points: int) -> None:
+        with self.household(name):
+            if points > 0:
+                self._bring(name, points, self.today)
+            else:
+                super().adjust(name, points)
+
+    def pay_out(self, name: str, amount: int) -> None:
+        self.require_not_frozen(name)
+        with self.household(name):
+            self.cashier.pay_out(name, amount)
+
+    def spend_credit(self, name: str, redemption: str, amount: int) -> None:
+        self.require_not_frozen(name)
+        with self.household(name):
+            self.cashier.spend(name, redemption, amount)
+
+    # Time -------------------------------------------------------------------------------------------------------------
+
+    def wait_until(self, instant: datetime) -> None:
+        self.cashier.wait_until(instant)
+        super().wait_until(instant)
+
+    def days_to_come(self) -> list[date]:
+        more = {day + DAY for day in (*self.paid_through.values(), *self.consent_until.values())}
+        more |= {self._next_anniversary(name) for name in self.active()}
+        return sorted(
+            {*super().days_to_come(), *self.cashier.days_to_come(), *(day for day in more if day > self.today)}
+        )
+
+    def _a_day_begins(self) -> None:
+        super()._a_day_begins()
+        midnight = datetime.combine(self.today, time.min, ZoneInfo(self.program.time_zone)).astimezone(UTC)
+        for redemption in self._lapsing_today(midnight):
+            self._give_back(redemption, "held", "lapsed")
+        for name in [name for name, through in self.paid_through.items() if through < self.today]:
+            del self.paid_through[name]
+        for name in self.active():
+            if self._is_anniversary(name):
+                self.anniversaries[name] = self.today
+                self._hand_out(name, ANNIVERSARY_POINTS * (not self.is_staff(name)), self.today)
+                self.members[name].earned += ANNIVERSARY_POINTS * (not self.is_staff(name))
+        for name in [name for name, until in self.consent_until.items() if until < self.today]:
+            del self.consent_until[name]
+            super().erase(name)
+            self.members[name].status = "lapsed"
+
+    def _is_anniversary(self, name: str) -> bool:
+        joined = self.people[name].joined
+        is_day = joined < self.today and months_later(joined, 12 * (self.today.year - joined.year)) == self.today
+        return is_day and self.today > self.anniversaries.get(name, date.min)
+
+    def _next_anniversary(self, name: str) -> date:
+        joined = self.people[name].joined
+        this_year = months_later(joined, 12 * (self.today.year - joined.year))
+        return this_year if this_year > self.today else months_later(joined, 12 * (self.today.year + 1 - joined.year))
+
+    # How the office works ---------------------------------------------------------------------------------------------
+
+    @property
+    def _on_joining(self) -> bool:
+        return self.program.referrals is not None and self.program.referrals.friend_gets_them == "on_joining"
+
+    def _require_may_spend(self, name: str) -> None:
+        self.require_not_frozen(name)
+        self.require_consent(name)
+
+    def _qualifies(self, name: str, friend: Friend, total: int, day: date) -> bool:
+        joined = self.people[name].joined
+        is_open = friend.state in ("open", "in_review") and friend.order is None
+        is_other = self.survivor(friend.advocate) != name and not self.is_staff(name)
+        return is_open and is_other and joined <= day <= joined + PURCHASE_DAYS * DAY and total >= QUALIFIES_FROM
+
+    def _reward_friend(self, friend: Friend, name: str, began: date, pending_days: int) -> None:
+        if self.is_staff(name):
+            return
+        last_day = self._bring(name, FRIEND_POINTS, began, pending_days)
+        self.members[name].earned += FRIEND_POINTS
+        reward = Reward(name, FRIEND_POINTS, began + pending_days * DAY, last_day, self.today)
+        self.rewards[friend.name, "FRIEND"] = reward
+
+    def _take_back(self, owner: str, reward: Reward) -> None:
+        pending = [
+            card
+            for card in self._of(owner, "pending")
+            if (card.available_on, card.last_day) == (reward.available_on, reward.last_day)
+        ]
+        own = [card for card in self._available(owner) if card.last_day == reward.last_day]
+        others = [card for card in self._available(owner) if card.last_day != reward.last_day]
+        taken = [*pending, *own, *others][: reward.points]
+        for card in taken:
+            card.state = "taken_back"
+        if self.program.refund_debt == "allowed":
+            self.members[owner].debt += reward.points - len(taken)
+            self.members[owner].earned -= reward.points
+        else:
+            self.members[owner].earned -= len(taken)
+
+    def _unite_stamps(self, gone: str, into: str) -> None:
+        there, here = self.stamps.pop(gone, Stamps()), self.stamps.setdefault(into, Stamps())
+        here.orders = max(there.orders, here.orders)
+        here.days = there.days if len(there.days) > len(here.days) else here.days
+        if (there.run_day or date.min, there.run) > (here.run_day or date.min, here.run):
+            here.run_day, here.run = there.run_day, there.run
+        for badge, times in there.badges.items():
+            here.badges[badge] = max(times, here.badges.get(badge, 0))
+
+    def _unite_days(self, gone: str, into: str) -> None:
+        for days in (self.birthdays, self.anniversaries, self.paid_through):
+            if gone in days:
+                days[into] = max(days.pop(gone), days.get(into, date.min))
+        rests = [use for use in self.uses if (use.owner, use.what) == (into, "consultation")]
+        latest = max((use.day for use in rests), default=date.min)
+        self.uses = [use for use in self.uses if use not in rests or use.day == latest]

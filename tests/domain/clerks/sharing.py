@@ -1,0 +1,157 @@
+"""Points that a household keeps in one box, and gifts that wait to be taken."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from tests.domain.points_one_by_one import Clerk, Point, Redemption, RefusedError, Use
+
+GIFT_POINTS_A_WEEK = 20
+GIFT_DAYS = 10
+POOL_MEMBERS_MAX = 2
+
+
+@dataclass
+class Person:
+    """What is known of a member beside points."""
+
+    joined: date
+    box: str | None = None
+    frozen: bool = False
+    tags: set[str] = field(default_factory=set)
+    place: str | None = None
+
+
+@dataclass
+class SharingClerk(Clerk):
+    """A card in a box belongs to the box. Whoever of the household does something has all its cards at hand."""
+
+    people: dict[str, Person] = field(default_factory=dict)
+    gifts: dict[str, str] = field(default_factory=dict)
+    """To whom each was offered."""
+    _at_hand: dict[str, str] = field(default_factory=dict)
+    """Whose box is open for whom."""
+
+    def enroll(self, name: str) -> None:
+        self.people[name] = Person(joined=self.today)
+        super().enroll(name)
+
+    def join_box(self, name: str, box: str) -> None:
+        person = self.people[name]
+        self.require_not_frozen(name)
+        self.require_consent(name)
+        others = [one for one in self.people.values() if one.box == box]
+        if person.box or self.members[name].debt or len(others) >= POOL_MEMBERS_MAX:
+            raise RefusedError("invalid_state")
+        person.box = box
+        self._put_in(name)
+
+    def leave_box(self, name: str) -> None:
+        """Whoever is the last takes all along."""
+        box = self.people[name].box
+        self.people[name].box = None
+        if box and not any(one.box == box for one in self.people.values()):
+            cards = self._available(box)
+            for card in cards:
+                card.owner = name
+            self._arrive(name, cards)
+
+    def offer(self, giver: str, receiver: str, gift: str, points: int) -> None:
+        self.require_not_frozen(giver)
+        self.require_consent(giver)
+        this_week = self.today.isocalendar()[:2]
+        given = [use for use in self.uses if (use.owner, use.what) == (giver, "gift")]
+        if points + sum(use.points for use in given if use.day.isocalendar()[:2] == this_week) > GIFT_POINTS_A_WEEK:
+            raise RefusedError("invalid_state")
+        with self.household(giver):
+            for point in self._soonest(giver, points):
+                point.state, point.redemption, point.owner = "held", f"gift:{gift}", giver
+        self.redemptions[f"gift:{gift}"] = Redemption(giver, "reserved", self.now + timedelta(days=GIFT_DAYS))
+        self.gifts[gift] = receiver
+        self.uses.append(Use(giver, "gift", self.today, points))
+
+    def accept(self, gift: str, receiver: str) -> None:
+        offered = self._waiting_gift(gift)
+        self.require_not_frozen(offered.owner)
+        with self.household(receiver, offered.owner):
+            offered.state = "captured"
+            cards = self._in(f"gift:{gift}", "held")
+            for card in cards:
+                card.owner = receiver
+            self._arrive(receiver, cards)
+
+    def give_back(self, gift: str) -> None:
+        offered = self._waiting_gift(gift)
+        with self.household(offered.owner):
+            self._give_back(f"gift:{gift}", "held", "cancelled")
+
+    def offered(self) -> list[str]:
+        """Gifts that wait."""
+        return [gift for gift in self.gifts if self.redemptions[f"gift:{gift}"].state == "reserved"]
+
+    def require_not_frozen(self, name: str) -> None:
+        if self.people[name].frozen:
+            raise RefusedError("member_frozen")
+
+    def require_consent(self, name: str) -> None:
+        if self.members[name].status == "provisional":
+            raise RefusedError("consent_required")
+
+    def within_reach(self, name: str) -> int:
+        """How many points somebody could spend, the household's included, once what they owe is paid."""
+        box = self.people[name].box
+        return max(0, len(self._available(name)) + (self.balance(box) if box else 0) - self.members[name].debt)
+
+    @contextmanager
+    def household(self, *names: str) -> Iterator[None]:
+        """Have the box at hand, after paying from it what is owed; what is left over goes there.
+
+        Of two with one box the first has it. If the clerk refuses, nothing has been touched.
+        """
+        paid: list[tuple[str, Point]] = []
+        for name in names:
+            box = self.people[name].box
+            if box and box not in self._at_hand.values():
+                self._at_hand[name] = box
+                for card in self._available(box)[: self.members[name].debt]:
+                    card.state = "settled"
+                    self.members[name].debt -= 1
+                    paid.append((name, card))
+        try:
+            yield
+        except RefusedError:
+            for name, card in paid:
+                card.state = "available"
+                self.members[name].debt += 1
+            raise
+        finally:
+            for name in names:
+                self._at_hand.pop(name, None)
+        for name in names:
+            self._put_in(name)
+
+    def _reserve(self, name: str, redemption: str, points: int) -> None:
+        super()._reserve(name, redemption, points)
+        for card in self._in(redemption, "held"):
+            card.owner = name
+
+    def _put_in(self, name: str) -> None:
+        box = self.people[name].box
+        for card in self._available(name) if box else ():
+            card.owner = box or name
+
+    def _available(self, name: str) -> list[Point]:
+        own = super()._available(name)
+        box = self._at_hand.get(name)
+        return sorted([*own, *super()._available(box)], key=_end) if box else own
+
+    def _waiting_gift(self, gift: str) -> Redemption:
+        offered = self.redemptions[f"gift:{gift}"]
+        if offered.state != "reserved":
+            raise RefusedError("invalid_state")
+        return offered
+
+
+def _end(point: Point) -> date:
+    return point.last_day or date.max

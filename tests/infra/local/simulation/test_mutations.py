@@ -1,0 +1,164 @@
+"""Rules broken on purpose, one at a time: the simulation finds each of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from functions import earn, notify, redeem
+from infra.local.simulation.run import WORLD_OPERATIONS, play
+from infra.local.simulation.world import BreachError
+from shared import budgets, dynamo, store
+from shared.domain import crediting, moving, redeeming, settling
+from shared.domain.account import Account, Entry, Lots
+from shared.domain.earning import refund_order
+from shared.domain.errors import IdempotencyMismatchError, TryAgainError
+from shared.domain.ledger import combined, give
+from shared.dynamo import Key, Write
+
+OPERATIONS_MAX = 20_000
+SEED = 7
+
+_put_over, _entry_put, _transact = dynamo.put_over, store._entry_put, dynamo.transact  # noqa: SLF001
+_account_put, _add, _refund_order = store._account_put, budgets._add, refund_order  # noqa: SLF001
+_mature, _release, _tell = settling._mature, redeeming.release, notify.tell  # noqa: SLF001
+
+
+def _unconditional(write: Write) -> Write:
+    [(kind, request)] = write.items()
+    kept = {name: value for name, value in request.items() if name in {"TableName", "Key", "Item", "UpdateExpression"}}
+    if kind == "Update":
+        kept["ExpressionAttributeValues"] = request["ExpressionAttributeValues"]
+    return {kind: kept}
+
+
+def _newest_first(lots: Lots, points: int) -> dict[str, int]:
+    taken: dict[str, int] = {}
+    for day, held in sorted(lots.items(), reverse=True):
+        if points:
+            taken[day] = min(points, held)
+            points -= taken[day]
+    return taken
+
+
+def _refund_by_itself(account: Account, *rest: Any, refunded_before: int, **named: Any) -> Entry:
+    entry = _refund_order(account, *rest, refunded_before=0, **named)
+    return entry.model_copy(update={"refunded": refunded_before + named["amount"]})
+
+
+def _mature_twice(account: Account, *rest: Any) -> Entry:
+    entry = _mature(account, *rest)
+    lots = combined(entry.lots, entry.lots)
+    return entry.model_copy(update={"lots": lots, "balance_after": account.balance + sum(lots.values())})
+
+
+def _lost_is_done(writes: Any) -> None:
+    try:
+        _transact(writes)
+    except TryAgainError:
+        return
+
+
+def _never_told(record: Mapping[str, Any]) -> bool:
+    try:
+        _tell(store.entry_of(record["dynamodb"]["NewImage"]))
+    except Exception:
+        return True
+    return True
+
+
+def _without_due_day(stored: store.Stored) -> Write:
+    return _account_put(stored._replace(due_on=None))
+
+
+def _for_whoever_asks(standing: Entry, fingerprint: str, _: Any) -> Entry:
+    if standing.fingerprint != fingerprint:
+        raise IdempotencyMismatchError("another payload")
+    return standing
+
+
+def _without_looking(standing: Entry, _: str, accounts: Any) -> Entry:
+    if standing.member_id not in {name for one in accounts for name in (one.member_id, *one.merged_from)}:
+        raise IdempotencyMismatchError("another member")
+    return standing
+
+
+def _no_stock_back(*rest: Any, **named: Any) -> Entry:
+    return _release(*rest, **named).model_copy(update={"stock": {}})
+
+
+def _kept_whole(_: Account, lots: Lots) -> dict[str, Any]:
+    return {"lots": dict(lots), "debt": 0}
+
+
+def _to_another_lot(account: Account, _: Any, lots: Lots, __: Any) -> dict[str, Any]:
+    return give(account, {"never": sum(lots.values())})
+
+
+def _no_grace(_: Account, __: Any, day: str, today: Any) -> str:
+    return max(day, str(today))
+
+
+def _never_ends(*_: Any) -> str:
+    return "never"
+
+
+def _nothing(*_: Any, **__: Any) -> tuple[()]:
+    return ()
+
+
+def _whatever_it_says(_: Account) -> None:
+    return None
+
+
+def _without_time(*rest: Any) -> Any:
+    return [settling.Settled(one.account, (), complete=True) for one in rest[0]]
+
+
+def _conditions_dropped(table: str, key: Key, revision: int, **attributes: Any) -> Write:
+    return _unconditional(_put_over(table, key, revision, **attributes))
+
+
+BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
+    "an account is written whatever its revision": [(dynamo, "put_over", _conditions_dropped)],
+    "an entry is put over the one that stands": [(store, "_entry_put", lambda *of: _unconditional(_entry_put(*of)))],
+    "a key is taken for the same with any payload": [(store, "_same", _without_looking)],
+    "a replay is answered to whoever asks": [(store, "_same", _for_whoever_asks)],
+    "each refund is rounded by itself": [(earn, "refund_order", _refund_by_itself)],
+    "points that come back late get no grace": [(redeeming, "live_day", _no_grace)],
+    "the newest points are taken first": [(redeeming, "take", _newest_first), (moving, "take", _newest_first)],
+    "a cancelled redemption fills another lot": [(redeeming, "_given_back", _to_another_lot)],
+    "points mature twice": [(settling, "_mature", _mature_twice)],
+    "points that come do not settle what is owed": [(settling, "give", _kept_whole), (crediting, "give", _kept_whole)],
+    "a transfer loses the dates": [(moving, "live_day", _never_ends)],
+    "a piece is not put back": [(redeem, "release", _no_stock_back)],
+    "a lost answer is taken for success": [(dynamo, "transact", _lost_is_done)],
+    "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],
+    "refunds are not summed": [(store, "_refunded_writes", _nothing)],
+    "an account leaves the index of what is due": [(store, "_account_put", _without_due_day)],
+    "a frozen member may spend": [
+        (redeeming, "require_not_frozen", _whatever_it_says),
+        (moving, "require_not_frozen", _whatever_it_says),
+    ],
+    "time is not booked before an operation": [(store, "_settled", _without_time)],
+    "a record that failed is not delivered again": [(notify, "_told", _never_told)],
+    "a closed account takes entries": [(Account, "is_open", property(lambda _: True))],
+}
+"""By what is broken: which names stand for something else."""
+
+
+@pytest.fixture(params=BREAKS)
+def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner, name, replacement in BREAKS[request.param]:
+        monkeypatch.setattr(owner, name, replacement)
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_broken_rule_is_found() -> None:
+    with pytest.raises(BreachError):
+        _play_many()
+
+
+def _play_many() -> None:
+    for number in range(OPERATIONS_MAX // WORLD_OPERATIONS):
+        play(SEED, number)
