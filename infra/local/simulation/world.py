@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -117,17 +118,27 @@ class World:
     def run(self, operations: int) -> Report:
         """Play so many operations, bring everything to its end, and look at it all. Raises BreachError."""
         with seams.in_place_of_the_world(self):
-            self._open()
-            while self._operation < operations:
-                self._step()
-            self._bring_to_an_end()
-            self._look_at_everything()
+            try:
+                self._play(operations)
+            except BreachError:
+                raise
+            except Exception as error:
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                found = f"{error!r} at {place.filename}:{place.lineno}"
+                raise BreachError(self.seed, self.number, self._operation, [found]) from error
         done = self._report
         done.operations, done.commits, done.faults = self._operation, self.books.commits, self.faults.counts
         done.entries = Counter(booked.raw["type"] for booked in self.books.entry_ids.values())
         done.sent_twice = sum(times - 1 for times in self.backstage.sent.values())
         done.digest = int.from_bytes(self._digest.digest(), "big")
         return done
+
+    def _play(self, operations: int) -> None:
+        self._open()
+        while self._operation < operations:
+            self._step()
+        self._bring_to_an_end()
+        self._look_at_everything()
 
     # What the functions meet ------------------------------------------------------------------------------------------
 
