@@ -77,8 +77,8 @@ def _settled(member_id: str, now: datetime) -> int | None:
     return booked
 
 
-def use(send: Send) -> None:
-    """Hand messages to `send` instead of to SQS: on one machine the queue is in the same process."""
+def use(send: Send | None) -> None:
+    """Hand messages to `send` instead of to SQS: on one machine the queue is in the process. None: to SQS again."""
     global _send  # noqa: PLW0603 - one process, one queue
     _send = send
 

@@ -97,4 +97,5 @@ def _run(world: World) -> Counter[str]:
         records = [{"messageId": str(number), "body": body} for number, body in enumerate(waiting)]
         if expire.handler({"Records": records}, None)["batchItemFailures"]:
             raise RuntimeError("an expiry run failed")
+    expire.use(None)
     return Counter(wire.requests)
