@@ -30,7 +30,7 @@ from shared.domain.invariants import standing_breaches
 from shared.domain.messages import notes_on, reminder_note
 from shared.domain.pooling import pool_among, united
 from shared.domain.program import Program
-from shared.domain.settling import reminders_to_send, settle
+from shared.domain.settling import reminders_to_send, settle, waits_for_reminder
 from shared.domain.sides import is_wallet, member_of
 from shared.domain.statements import is_of, statement
 
@@ -157,7 +157,8 @@ def _remind(member_id: str, today: date, now: datetime) -> int:
         note = reminder_note(account, program, reminder, today)
         if note is not None:
             sending.send(note, program, now, account)
-    if stored.reminded_on < today and stored.due_on and stored.due_on <= today:
+    # An account that waits only for the expiry job is left where it stands: else every morning would find it again.
+    if due or waits_for_reminder(stored.account, program, stored.reminded_on, today):
         store.mark_reminded(stored, today)
     return 1 if due else 0
 

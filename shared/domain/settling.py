@@ -87,8 +87,12 @@ def reminded_through(account: Account, program: Program, reminded_on: date, toda
 
     So points that come today are not announced by a reminder whose day had passed before they came.
     """
-    waiting = any(reminded_on < reminder.on <= today for reminder in reminders(account, program))
-    return reminded_on if waiting else max(reminded_on, today)
+    return reminded_on if waits_for_reminder(account, program, reminded_on, today) else max(reminded_on, today)
+
+
+def waits_for_reminder(account: Account, program: Program, reminded_on: date, today: date) -> bool:
+    """Whether a reminder's day has come that is not dealt with, be it too late to send it."""
+    return any(reminded_on < reminder.on <= today for reminder in reminders(account, program))
 
 
 def reminders_to_send(account: Account, program: Program, reminded_on: date, today: date) -> list[Reminder]:
