@@ -15,6 +15,7 @@ from shared.domain.terms.messages import Messages, Template
 
 if TYPE_CHECKING:
     from jinja2 import Template as Compiled
+    from jinja2.nodes import Template as TemplateTree
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 FILTERS = ("capitalize", "default", "e", "escape", "first", "join", "last", "length", "lower", "title", "trim", "upper")
@@ -122,22 +123,31 @@ def _flaws(source: str, known: set[str]) -> Iterator[str]:
     environment = _environment(as_html=False)
     try:
         tree = environment.parse(source)
-        environment.compile(source)
+        refused = list(_refused(tree))
+        if not refused:
+            # Only now: compiling works out constants, however large.
+            environment.compile(source)
     except TemplateSyntaxError as error:
         yield f"line {error.lineno}: {error.message}"
         return
     except TemplateError as error:
         yield str(error)
         return
+    yield from refused
+    lines = {node.name: node.lineno for node in reversed(list(tree.find_all(nodes.Name)))}
+    for unknown in sorted(meta.find_undeclared_variables(tree) - known):
+        yield f"line {lines.get(unknown, 1)}: there is no variable {unknown!r}; there are {', '.join(sorted(known))}"
+
+
+def _refused(tree: "TemplateTree") -> Iterator[str]:
+    from jinja2 import nodes  # noqa: PLC0415
+
     for node in tree.find_all(nodes.Node):
         name = type(node).__name__
         if name in _REFUSED:
             yield f"line {node.lineno}: {_refusal(name)}"
         if isinstance(node, nodes.For) and any(inner is not node for inner in node.find_all(nodes.For)):
             yield f"line {node.lineno}: a loop inside a loop is not allowed"
-    lines = {node.name: node.lineno for node in reversed(list(tree.find_all(nodes.Name)))}
-    for unknown in sorted(meta.find_undeclared_variables(tree) - known):
-        yield f"line {lines.get(unknown, 1)}: there is no variable {unknown!r}; there are {', '.join(sorted(known))}"
 
 
 def _refusal(node: str) -> str:
