@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenAPI, SecurityScheme
 
+from infra.refusals import code_schema
 from shared.http import SECURITY_SCHEME
 
 HTTP_FUNCTIONS = (
@@ -62,6 +63,7 @@ def document() -> dict[str, Any]:
     for function in HTTP_FUNCTIONS:
         merge.add_schema(_schema(function).model_dump(by_alias=True, exclude_none=True))
     merged: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
+    merged["components"]["schemas"]["Problem"]["properties"]["code"] = code_schema()
     return merged
 
 

@@ -46,7 +46,7 @@ FAULTS_MAX = 100
 PROBLEM_TYPE = "application/problem+json"
 JSON_TYPE = "application/json"
 
-_STATUS: Mapping[str, HTTPStatus] = {
+STATUS: Mapping[str, HTTPStatus] = {
     "idempotency_key_required": HTTPStatus.BAD_REQUEST,
     "malformed_json": HTTPStatus.BAD_REQUEST,
     "unauthenticated": HTTPStatus.UNAUTHORIZED,
@@ -83,6 +83,7 @@ _STATUS: Mapping[str, HTTPStatus] = {
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
     "try_again": HTTPStatus.SERVICE_UNAVAILABLE,
 }
+"""With which status each code is answered."""
 
 _ISSUED_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
 _NOTHING = object()
@@ -282,7 +283,7 @@ def answer(
 
 def problem(error: LoyaltyError) -> Answer:
     """The problem details of a refusal."""
-    status = _STATUS[error.code]
+    status = STATUS[error.code]
     headers = {"Cache-Control": "no-store"}
     if error.retryable:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

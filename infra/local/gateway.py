@@ -20,7 +20,7 @@ from infra.local import payload
 from infra.local.invoke import Context, Handler
 from infra.local.tokens import Issuer, require_scope
 from infra.openapi import Route
-from shared.domain.errors import LoyaltyError, RouteNotFoundError, TryAgainError
+from shared.domain.errors import LoyaltyError, RouteNotFoundError, TooManyRequestsError
 from shared.http import problem
 
 HANDLERS_AT_ONCE_MAX = 16
@@ -74,7 +74,7 @@ class Gateway:
 
     async def _call(self, function: str, event: payload.Event) -> Mapping[str, Any]:
         if self._threads.statistics().tasks_waiting >= HANDLERS_WAITING_MAX:
-            raise TryAgainError("more is being asked at once than this server can answer")
+            raise TooManyRequestsError("more is being asked at once than this server can answer")
         handler = self._handlers[function]
         answer: Mapping[str, Any] = await to_thread.run_sync(handler, event, Context(function), limiter=self._threads)
         return answer

@@ -229,6 +229,13 @@ class UnsupportedMediaTypeError(LoyaltyError):
     code = "unsupported_media_type"
 
 
+class TooManyRequestsError(LoyaltyError):
+    """More is asked at once than is answered; nothing was done."""
+
+    code = "too_many_requests"
+    retryable = True
+
+
 class TryAgainError(LoyaltyError):
     """The write did not happen, or may be repeated safely under its key."""
 

@@ -123,17 +123,17 @@ def _flaws(source: str, known: set[str]) -> Iterator[str]:
     environment = _environment(as_html=False)
     try:
         tree = environment.parse(source)
-        refused = list(_refused(tree))
-        if not refused:
-            # Only now: compiling works out constants, however large.
-            environment.compile(source)
+        if refused := list(_refused(tree)):
+            # What follows works out constants, however large.
+            yield from refused
+            return
+        environment.compile(source)
     except TemplateSyntaxError as error:
         yield f"line {error.lineno}: {error.message}"
         return
     except TemplateError as error:
         yield str(error)
         return
-    yield from refused
     lines = {node.name: node.lineno for node in reversed(list(tree.find_all(nodes.Name)))}
     for unknown in sorted(meta.find_undeclared_variables(tree) - known):
         yield f"line {lines.get(unknown, 1)}: there is no variable {unknown!r}; there are {', '.join(sorted(known))}"

@@ -1,10 +1,14 @@
 """The document is valid, complete, and the only list of routes."""
 
+import re
 from collections import Counter
+from collections.abc import Iterator
 
 from openapi_spec_validator import validate
 
 from infra import openapi
+from shared.domain.errors import Fault, InvalidRequestError, LoyaltyError
+from shared.http import problem
 
 SCOPES = {"loyalty/storefront", "loyalty/member", "loyalty/operator", "loyalty/partner"}
 
@@ -36,3 +40,33 @@ def test_routes_ask_for_the_contracts_scopes() -> None:
     assert scopes["POST", "/v1/members/{member_id}/earn"] == {"loyalty/storefront", "loyalty/partner"}
     assert scopes["POST", "/v1/members/{member_id}/transfers"] == {"loyalty/member", "loyalty/operator"}
     assert openapi.document()["components"]["securitySchemes"]["oauth2"]["scheme"] == "bearer"
+
+
+def test_the_document_lists_every_code_with_its_status_and_meaning_and_no_other() -> None:
+    code = openapi.document()["components"]["schemas"]["Problem"]["properties"]["code"]
+    rows = dict(re.findall(r"^\| \d+ \| `(\w+)` \| (.+) \|$", code["description"], re.MULTILINE))
+    answered = {refusal.code: problem(refusal).status_code for refusal in map(_refused, _kinds(LoyaltyError))}
+    statuses = {row[1]: int(row[0]) for row in re.findall(r"^\| (\d+) \| `(\w+)` ", code["description"], re.MULTILINE)}
+    assert statuses == answered
+    assert list(rows) == list(statuses) == code["enum"]
+    assert len(set(rows.values())) == len(rows)
+
+
+def test_every_refusal_of_every_route_is_the_documented_problem() -> None:
+    for item in openapi.document()["paths"].values():
+        for operation in item.values():
+            refusals = [answer for status, answer in operation["responses"].items() if int(status) >= 400]
+            assert refusals
+            for answer in refusals:
+                [content] = answer["content"].items()
+                assert content == ("application/problem+json", {"schema": {"$ref": "#/components/schemas/Problem"}})
+
+
+def _kinds(kind: type[LoyaltyError]) -> Iterator[type[LoyaltyError]]:
+    for extended in kind.__subclasses__():
+        yield extended
+        yield from _kinds(extended)
+
+
+def _refused(kind: type[LoyaltyError]) -> LoyaltyError:
+    return kind(Fault("", "x")) if issubclass(kind, InvalidRequestError) else kind("x")

@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.infra.dev.contract import assert_documented
+
 START_SECONDS_MAX = 40
 STOP_SECONDS_MAX = 20
 LOYALTY = Path(sys.executable).with_name("loyalty")
@@ -33,7 +35,7 @@ class Server:
         self.url = found[0]
         tokens = re.findall(r"^(\w+) token\n  (\S+)$", printed, re.MULTILINE)
         self.tokens: dict[str, str] = dict(tokens)
-        self.http = httpx.Client(base_url=self.url, timeout=60)
+        self.http = httpx.Client(base_url=self.url, timeout=60, event_hooks={"response": [assert_documented]})
 
     def call(
         self,
