@@ -4,6 +4,7 @@ Built here and without Docker. Bytecode is compiled by the Lambda runtime's own 
 runtime takes it without looking at the source's date: CDK gives every file the same one, which voids dated bytecode.
 """
 
+import gzip
 import hashlib
 import json
 import logging
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from infra import openapi
 
@@ -29,7 +31,7 @@ AWS_SERVICES = ("dynamodb", "events", "secretsmanager", "sesv2", "sns", "sqs")
 HANDLER = "shared.start.handler"
 
 _BUILD = ROOT / ".loyalty" / "assets"
-_LAYER_RECIPE = "2"
+_LAYER_RECIPE = "3"
 """Changed when the layer is built differently from the same pins."""
 _SECONDS_MAX = 300
 _PROBE_SECONDS_MAX = 10
@@ -74,17 +76,19 @@ def document_folder() -> Path:
     return _built("document", fill, text, str(runtime_python()))
 
 
-def layer_folder(platform: str = LAYER_PLATFORM) -> Path:
-    """A folder with everything that functions import, at the hashed pins, for a platform."""
+def layer_folder(platform: str = LAYER_PLATFORM, *, trimmed: bool = True) -> Path:
+    """A folder with everything that functions import, at the hashed pins, for a platform; or untrimmed, as pip does."""
 
     def fill(folder: Path) -> None:
         packages = folder / "python"
         _install(packages, platform)
-        _trim(packages)
+        if trimmed:
+            _trim(packages)
+            _shorten_descriptions(packages / "botocore" / "data")
         _compile(folder, "/opt")
 
     recipe = [PINS.read_text(), *AWS_SERVICES, _LAYER_RECIPE, platform, str(runtime_python())]
-    return _built(f"layer-{platform}", fill, *recipe)
+    return _built(f"layer-{platform}" if trimmed else f"packages-{platform}", fill, *recipe)
 
 
 def _built(name: str, fill: Callable[[Path], None], *made_from: str) -> Path:
@@ -127,6 +131,29 @@ def _trim(packages: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def _shorten_descriptions(described: Path) -> None:
+    """Leave other services out of the list of endpoints, and prose out of the descriptions.
+
+    botocore reads all of it whenever a client is made, a tenth of a cold start, and uses neither.
+    """
+    endpoints = described / "endpoints.json"
+    listed = json.loads(endpoints.read_text())
+    for partition in listed["partitions"]:
+        partition["services"] = {name: at for name, at in partition["services"].items() if name in AWS_SERVICES}
+    endpoints.write_text(json.dumps(listed))
+    for description in described.rglob("service-2.json.gz"):
+        short = _without_prose(json.loads(gzip.decompress(description.read_bytes())))
+        description.write_bytes(gzip.compress(json.dumps(short).encode(), mtime=0))
+
+
+def _without_prose(described: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if isinstance(described, dict):
+        # Text alone is prose; a shape has a member of that name, too.
+        prose = "documentation" if isinstance(described.get("documentation"), str) else None
+        return {name: _without_prose(value) for name, value in described.items() if name != prose}
+    return [_without_prose(each) for each in described] if isinstance(described, list) else described
 
 
 def _compile(folder: Path, unpacked_at: str) -> None:

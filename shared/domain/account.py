@@ -204,7 +204,7 @@ class Account(Record):
     holds: Mapping[str, Hold] = {}
     debt: int = 0
     earned: int = 0
-    totals: Totals = Totals()
+    totals: Totals = Totals.model_construct()
     tier: Standing | None = None
     qualifying: Mapping[str, int] = {}
     """What counts toward tiers, by month; `qualifying_ever` is all of it."""
@@ -220,7 +220,7 @@ class Account(Record):
     """When something was last booked that was not time's doing; None: with the last entry, at `booked_at`."""
     frozen: str = ""
     """Under which reference an operator froze it. A frozen account earns, but nothing is spent or given from it."""
-    traits: Traits = Traits()
+    traits: Traits = Traits.model_construct()
     activity: Mapping[str, Activity] = {}
     """By month, thirteen of them: this one and a year."""
     last_order_on: date | None = None

@@ -15,9 +15,9 @@ SUPPRESSIONS: Mapping[str, Literal["bounce", "complaint"]] = {"Bounce": "bounce"
 class Categories(Record):
     """Yes or no by category and channel; what is left out stays."""
 
-    service: ByChannel = ByChannel()
-    marketing: ByChannel = ByChannel()
-    digest: ByChannel = ByChannel()
+    service: ByChannel = ByChannel.model_construct()
+    marketing: ByChannel = ByChannel.model_construct()
+    digest: ByChannel = ByChannel.model_construct()
 
 
 class PreferencesChange(Record):
@@ -25,7 +25,7 @@ class PreferencesChange(Record):
 
     channel: Literal["email", "sms", "none"] | None = None
     time_zone: TimeZone | None = None
-    categories: Categories = Categories()
+    categories: Categories = Categories.model_construct()
 
 
 def allows(member: Member, category: Category, channel: Channel) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from shared.domain.account import Entry, EntryType
 from shared.domain.fields import Record
+from shared.domain.giving import lapsed_gift
 from shared.domain.sides import is_pool, is_wallet
 
 EVENT_TYPES: Mapping[EntryType, str] = {
@@ -86,7 +87,12 @@ _ON_WALLETS: Mapping[EntryType, str] = {
 """What is about money on a wallet, where the same entry of a member's own account is about points or the member."""
 _ON_POOLS: Mapping[EntryType, str] = {"enroll": "pool.opened", "expiry": "pool.expired"}
 
-ALL_TYPES: tuple[str, ...] = tuple(dict.fromkeys((*EVENT_TYPES.values(), *_ON_WALLETS.values(), *_ON_POOLS.values())))
+_GIFT_LAPSED = "gift.lapsed"
+"""A gift's hold that times out, where another's is a redemption's."""
+
+ALL_TYPES: tuple[str, ...] = tuple(
+    dict.fromkeys((*EVENT_TYPES.values(), *_ON_WALLETS.values(), *_ON_POOLS.values(), _GIFT_LAPSED))
+)
 """Every type that an event may have."""
 
 
@@ -118,10 +124,18 @@ def event_of(entry: Entry) -> Event:
         balance_after=entry.balance_after,
         program_version=entry.program_version,
         tier_id=entry.tier.tier_id if entry.tier else None,
-        source={name: value for name, value in entry.source.items() if name not in _UNTOLD},
+        source=_source_of(entry),
     )
 
 
+def _source_of(entry: Entry) -> dict[str, str]:
+    if gift_id := lapsed_gift(entry):
+        return {"gift_id": gift_id}
+    return {name: value for name, value in entry.source.items() if name not in _UNTOLD}
+
+
 def _type_of(entry: Entry) -> str:
+    if lapsed_gift(entry):
+        return _GIFT_LAPSED
     of_kind = _ON_POOLS if is_pool(entry.member_id) else _ON_WALLETS if is_wallet(entry.member_id) else {}
     return of_kind.get(entry.type, EVENT_TYPES[entry.type])

@@ -20,11 +20,20 @@ from shared.domain.terms.sharing import Gifts
 
 GiftState = Literal["offered", "accepted", "returned", "lapsed"]
 _USE = "gift"
+_HOLD = "gift:"
 
 
 def hold_of(gift_id: str) -> str:
     """Under which name a gift's points are locked: one that no redemption has."""
-    return f"gift:{gift_id}"
+    return f"{_HOLD}{gift_id}"
+
+
+def lapsed_gift(entry: Entry) -> str | None:
+    """Which gift's points an entry gave back because nobody took them in time; None for any other entry."""
+    if entry.type != "lapse":
+        return None
+    [name] = entry.closed
+    return name.removeprefix(_HOLD) if name.startswith(_HOLD) else None
 
 
 def offer(

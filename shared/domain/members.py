@@ -65,7 +65,7 @@ class Consent(Record):
     """What the member agreed to: the version of the terms, and marketing by channel."""
 
     terms_version: Reference | None = None
-    marketing: Marketing = Marketing()
+    marketing: Marketing = Marketing.model_construct()
 
 
 class ConsentChange(Record):
@@ -99,8 +99,8 @@ class Enrollment(Identifiers):
     name: Text | None = None
     birthday: Birthday | None = None
     locale: Locale | None = None
-    consent: Consent = Consent()
-    message_preferences: Preferences = Preferences()
+    consent: Consent = Consent.model_construct()
+    message_preferences: Preferences = Preferences.model_construct()
     time_zone: TimeZone | None = None
     place: Place | None = None
     referral_code: Annotated[Reference, Field(max_length=40)] | None = None
@@ -142,12 +142,12 @@ class Member(Identifiers):
     birthday_since: datetime | None = None
     """Since when the birthday has been known as that; None: since they joined."""
     locale: str | None = None
-    consent: Consent = Consent()
-    message_preferences: Preferences = Preferences()
+    consent: Consent = Consent.model_construct()
+    message_preferences: Preferences = Preferences.model_construct()
     time_zone: str | None = None
     place: str | None = None
     """Where the member lives: a country or a part of one, such as US-CA."""
-    topics: Topics = Topics()
+    topics: Topics = Topics.model_construct()
     suppressed_channels: Mapping[Literal["email", "sms"], Suppression] = {}
     """Channels that lead nowhere, or are not wanted, until their address changes."""
     referral_code: str | None = None

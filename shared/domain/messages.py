@@ -9,6 +9,7 @@ from shared.domain.account import Account, Entry, EntryType
 from shared.domain.calendar import local_day, month_of
 from shared.domain.contacting import allows
 from shared.domain.fields import Record
+from shared.domain.giving import lapsed_gift
 from shared.domain.kinds import CHANNELS, KINDS, Category, Channel, Kind, Value
 from shared.domain.members import Member
 from shared.domain.program import Program
@@ -185,13 +186,11 @@ def _on_credit(entry: Entry, member_id: str) -> Iterator[Note]:
 
 
 def _on_points(entry: Entry, program: Program) -> Iterator[Note]:
-    kind = _KIND_OF.get(entry.type)
+    kind = "gift_returned" if lapsed_gift(entry) else _KIND_OF.get(entry.type)
     if entry.type == "earn":
         yield from _earned(entry, program)
     elif entry.type == "gift_offer":
-        to = entry.source.get("to_member_id") or entry.source.get("to")
-        if to:
-            yield _note(entry, "gift_offered", {"points": _moved(entry)}, to)
+        yield _note(entry, "gift_offered", {"points": _moved(entry)}, entry.source["to"])
     elif entry.type == "capture":
         [(redemption_id, hold)] = entry.closed.items()
         reward = program.reward(hold.reward_id) if hold.reward_id else None

@@ -30,8 +30,8 @@ class ByChannel(Record):
 class Topics(Record):
     """What was said of messages that are no marketing; marketing is a matter of consent."""
 
-    service: ByChannel = ByChannel()
-    digest: ByChannel = ByChannel()
+    service: ByChannel = ByChannel.model_construct()
+    digest: ByChannel = ByChannel.model_construct()
 
 
 class Suppression(Record):

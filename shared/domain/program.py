@@ -216,10 +216,10 @@ class Program(Record):
     expiry: Expiry
     refund_debt: Literal["allowed", "forgiven"] = "allowed"
     tiers: Tiers
-    redeeming: Redeeming = Redeeming()
+    redeeming: Redeeming = Redeeming.model_construct()
     segments: Segments | None = None
     campaigns: Campaigns = ()
-    messages: Messages = Messages()
+    messages: Messages = Messages.model_construct()
     challenges: Annotated[tuple[Challenge, ...], Field(max_length=CHALLENGES_MAX)] = ()
     memberships: Annotated[tuple[Plan, ...], Field(max_length=PLANS_MAX)] = ()
     referrals: Referrals | None = None

@@ -3,7 +3,7 @@
 Lambda's own runtime client on the runtime's Python, asking a runtime API on loopback for work: processor time from the
 start of the process until it asks, which is all that a start does, and hardly differs on a busy machine. Functions are
 taken as they are deployed, with their layer, and make their DynamoDB client; they are compared with a handler that has
-nothing but that client and a resolver.
+nothing but a client of boto3 and a resolver, as pip installs them.
 """
 
 import os
@@ -66,9 +66,9 @@ def measure(functions: Sequence[str] = EVERYDAY) -> dict[str, float]:
     python = assets.runtime_python()
     if python is None:
         sys.exit(f"Python {assets.RUNTIME} is needed: what another one takes says nothing about Lambda")
-    layer = assets.layer_folder(MACHINE)
+    layer, packages = assets.layer_folder(MACHINE), assets.layer_folder(MACHINE, trimmed=False)
     with tempfile.TemporaryDirectory() as temporary:
-        bench = Bench(python, layer, Path(temporary))
+        bench = Bench(python, layer, packages, Path(temporary))
         handlers: dict[str, tuple[str, str | None]] = {
             "nothing": (_NOTHING, None),
             "client": (_CLIENT, None),
@@ -84,9 +84,10 @@ def measure(functions: Sequence[str] = EVERYDAY) -> dict[str, float]:
 class Bench:
     """Starts handlers as Lambda does."""
 
-    def __init__(self, python: str, layer: Path, folder: Path) -> None:
+    def __init__(self, python: str, layer: Path, packages: Path, folder: Path) -> None:
         self._python = python
         self._layer = layer
+        self._packages = packages
         self._folder = folder
         self._client = folder / "client"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
@@ -116,7 +117,7 @@ class Bench:
         self, task: Path, function: str | None, port: int, settings: Mapping[str, str] = _NO_SETTINGS
     ) -> "subprocess.Popen[bytes]":
         """The runtime client, which asks the runtime API on a port of loopback for a task's work."""
-        code = [str(assets.function_folder(function))] if function else []
+        code = [assets.function_folder(function), self._layer / "python"] if function else [self._packages / "python"]
         environment = {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
             "AWS_LAMBDA_FUNCTION_NAME": "bench",
@@ -131,7 +132,7 @@ class Bench:
             "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
             "PYDANTIC_DISABLE_PLUGINS": "__all__",
             "FUNCTION": str(function),
-            "PYTHONPATH": os.pathsep.join([*code, str(self._layer / "python"), str(self._client)]),
+            "PYTHONPATH": os.pathsep.join(map(str, [*code, self._client])),
             **settings,
         }
         command = [self._python, "-m", "awslambdaric", "measured.handler"]

@@ -26,7 +26,7 @@ from infra.cloud import assets
 from infra.cloud.needs import NEEDS, WORKER_SECONDS_MAX
 from infra.local import engine
 from tests.bench.cold_start import MACHINE, Bench
-from tests.infra.cloud.in_process import InProcess, make_everything
+from tests.infra.cloud.in_process import InProcess, make_everything, make_tables
 from tests.infra.cloud.stories import OPERATOR, enrolled, keyed, ok, ordered
 
 SIZES_MB = (128, 256, 512, 1024, 1769)
@@ -223,8 +223,9 @@ def measure() -> dict[str, Measured]:
             AWS_ACCESS_KEY_ID="bench",
             AWS_SECRET_ACCESS_KEY="bench",
         )
+        make_tables()
         settings = {"AWS_ENDPOINT_URL": emulator.endpoint, **make_everything()}
-        bench = Bench(python, assets.layer_folder(MACHINE), folder)
+        bench = Bench(python, layer := assets.layer_folder(MACHINE), layer, folder)
         functions: dict[str, Function] = {}
         for name in assets.function_names():
             functions[name] = Function(bench, name, settings)

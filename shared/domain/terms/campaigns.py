@@ -56,7 +56,7 @@ class Campaign(Record):
 
     campaign_id: Slug
     description: Text
-    when: When = When()
+    when: When = When.model_construct()
     effect: Effect
     limit: Limit | None = None
     hold_out_percent: Annotated[int, Field(strict=True, ge=0, le=HOLD_OUT_PERCENT_MAX)] = 0

@@ -38,7 +38,7 @@ class Partner(Record):
     takes_points_as_money: Flag = False
     funding: Literal["prepaid", "postpaid"] = "postpaid"
     point_cost: PointCost
-    limits: PartnerLimits = PartnerLimits()
+    limits: PartnerLimits = PartnerLimits.model_construct()
     alert_below: Points = 0
 
 

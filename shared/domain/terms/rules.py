@@ -55,6 +55,6 @@ class Rule(Record):
 
     rule_id: Slug
     description: Text
-    when: When = When()
+    when: When = When.model_construct()
     effect: Effect
     limit: Limit | None = None

@@ -29,7 +29,7 @@ class StandingRules(Record):
     """What holds whatever else the program says."""
 
     minimum_age: Annotated[int, Field(strict=True, ge=1, le=120)] | None = None
-    excluded: Excluded = Excluded()
-    caps: Caps = Caps()
+    excluded: Excluded = Excluded.model_construct()
+    caps: Caps = Caps.model_construct()
     no_expiry_in: Annotated[tuple[Reference, ...], Field(max_length=FILTERS_MAX)] = ()
     """Places (US-CA, or US for all of it) whose members' points do not expire: those earned while they live there."""
