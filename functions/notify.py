@@ -11,6 +11,7 @@ from typing import Any
 
 from shared import (
     clock,
+    due_days,
     outbox,
     partner_funds,
     sending,
@@ -77,9 +78,9 @@ def remind(now: datetime) -> int:
     last = store.load_day(store.REMINDER_RUN) or today - timedelta(days=FIRST_RUN_DAYS)
     first = last - timedelta(days=OVERLAP_DAYS)
     reminded, failed = 0, 0
-    for offset in range((today - first).days + 1):
+    for day in due_days.between(first, today):
         for shard in range(settings.due_shards()):
-            for member_id in store.due_members(first + timedelta(days=offset), shard, DUE_PAGES_MAX):
+            for member_id in store.due_members(day, shard, DUE_PAGES_MAX):
                 try:
                     reminded += _remind(member_id, today, now)
                 except (TryAgainError, MemberNotFoundError) as error:
@@ -175,9 +176,11 @@ def _entries_of(member_id: str, month: str, program: Program) -> Iterator[Entry]
 
 
 def _amounts(entry: Entry) -> dict[str, int]:
+    """What the dashboard adds up; the change of what is outstanding is of all points, pending and held as well."""
     if is_wallet(entry.member_id):
         return {"OtherEntries": 1}
+    change = {"PointsChange": entry.available_effect + entry.pending_effect + entry.held_effect}
     names = {"enroll": "PointsEarned", "earn": "PointsEarned", "refund": "PointsTakenBack", "expiry": "PointsExpired"}
     if entry.type == "capture":
-        return {"PointsRedeemed": -entry.held_effect}
-    return {names.get(entry.type, "OtherEntries"): abs(entry.points) if entry.type in names else 1}
+        return {**change, "PointsRedeemed": -entry.held_effect}
+    return {**change, names.get(entry.type, "OtherEntries"): abs(entry.points) if entry.type in names else 1}

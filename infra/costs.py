@@ -71,6 +71,7 @@ NOT_INCLUDED = (
     "text messages (by country and carrier)",
     "support",
     "orders with partners (three write units more than others: the index of partners, and a prepaid one's funds)",
+    "members brought by members, and those enrolled by a shop who agree later (a call, or two, for each)",
     "what your own program adds: programme changes, exports, other webhooks",
 )
 
@@ -145,7 +146,7 @@ KEY_REQUESTS = 12 * _HOURS * 4
 """DynamoDB asks for the table's key again after five minutes, here for four connections."""
 
 ALARMS = 55
-METRICS = 16
+METRICS = 17
 """Names that functions count under, and those that `loyalty verify --publish` adds; one dimension each."""
 TOKENS = _HOURS
 """A storefront that keeps its token for the hour that it is good."""

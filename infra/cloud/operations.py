@@ -99,10 +99,10 @@ def _business() -> Sequence[cloudwatch.IWidget]:
         "taken": _counted("PointsTakenBack"),
     }
     change = cloudwatch.MathExpression(
-        expression="RUNNING_SUM(FILL(earned, 0) - FILL(redeemed, 0) - FILL(expired, 0) - FILL(taken, 0))",
+        expression="RUNNING_SUM(FILL(changed, 0))",
         label="change over the time shown",
         period=PERIOD,
-        using_metrics=flows,
+        using_metrics={"changed": _counted("PointsChange")},
     )
     published = {
         "points": _counted(OUTSTANDING_POINTS, "Maximum"),
