@@ -136,7 +136,7 @@ NEEDS: Mapping[str, Needs] = {
             _use_key(),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
-        memory_mb=256,
+        memory_mb=512,
         seconds_max=HTTP_SECONDS_MAX,
         is_snapshot=True,
     ),
@@ -254,7 +254,7 @@ NEEDS: Mapping[str, Needs] = {
             _get(LOYALTY, "MEMBER#*", "MEMBERSHIP#*", _READ_PROGRAM),
             Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "MEMBERSHIP#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
         ),
-        memory_mb=256,
+        memory_mb=512,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "feedback": Needs(
@@ -340,7 +340,7 @@ NEEDS: Mapping[str, Needs] = {
             _get(PEOPLE, "MEMBER#*"),
             _use_key(),
         ),
-        memory_mb=256,
+        memory_mb=512,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "preferences": Needs(

@@ -12,9 +12,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from queue import Queue
@@ -26,8 +26,8 @@ from infra.cloud import assets
 from infra.cloud.needs import NEEDS, WORKER_SECONDS_MAX
 from infra.local import engine
 from tests.bench.cold_start import MACHINE, Bench
+from tests.bench.everyday_calls import EVERYDAY_CALLS, FIRST_WHILE_FEW_ARE_DUE, begin
 from tests.infra.cloud.in_process import InProcess, make_everything, make_tables
-from tests.infra.cloud.stories import OPERATOR, enrolled, keyed, ok, ordered
 
 SIZES_MB = (128, 256, 512, 1024, 1769)
 CALLS = 60
@@ -173,14 +173,14 @@ class Deployed(InProcess):
 def main() -> int:
     """Print what was measured and what each size makes of it; 1 if a declared size is not the one to choose."""
     measured = measure()
-    print(f"{'':<10}{'start':>7}{'peak':>7}{'first':>8}{'warm':>8}{'asks':>6}   ms, dollars for a million calls at MB")
-    print(f"{'':<10}{'MB':>7}{'MB':>7}{'ms':>8}{'ms':>8}{'':>6}" + "".join(f"{size:>16}" for size in SIZES_MB))
+    print(f"{'':<12}{'start':>7}{'peak':>7}{'first':>8}{'warm':>8}{'asks':>6}   ms, dollars for a million calls at MB")
+    print(f"{'':<12}{'MB':>7}{'MB':>7}{'ms':>8}{'ms':>8}{'':>6}" + "".join(f"{size:>16}" for size in SIZES_MB))
     wrong = []
     for name, found in measured.items():
         figures = "".join(f"{_figure(found, size):>16}" for size in SIZES_MB)
         taken = f"{found.started_mb:7.0f}{found.peak_mb:7.0f}{found.first_ms:8.0f}{found.warm_ms:8.1f}"
         chosen, declared = choose(found, waited_for=is_waited_for(name)), NEEDS[name].memory_mb
-        print(f"{name:<10}{taken}{found.requests:6.1f}{figures}   choose {chosen}, declared {declared}")
+        print(f"{name:<12}{taken}{found.requests:6.1f}{figures}   choose {chosen}, declared {declared}")
         wrong += [name] if chosen != declared else []
     print(
         f"chosen: the cheapest that holds the peak and {RESERVE_MB} MB; where somebody waits, "
@@ -232,75 +232,11 @@ def measure() -> dict[str, Measured]:
             stack.callback(functions[name].stop)
         address = stack.enter_context(_listener())
         world = Deployed(functions)
-        for call in _calls(world, address):
+        everyday = begin(world, address)
+        for name in FIRST_WHILE_FEW_ARE_DUE + tuple(sorted(set(EVERYDAY_CALLS) - {*FIRST_WHILE_FEW_ARE_DUE})):
             for _ in range(CALLS):
-                call()
+                EVERYDAY_CALLS[name](everyday)
         return {name: function.measured() for name, function in functions.items()}
-
-
-def _calls(world: Deployed, address: str) -> Iterator[Callable[[], Any]]:
-    yield lambda: _expire(world)  # first, while few accounts are due
-    member_id = enrolled(world, email="ada@example.com")
-    ordered(world, member_id, 1_000_000)
-    path = f"/v1/members/{member_id}"
-    yield lambda: ordered(world, member_id)
-    yield lambda: ok(world, "GET", f"{path}/account")
-    yield lambda: enrolled(world, email=f"{uuid4().hex}@example.com")
-    yield lambda: ok(world, "GET", "/v1/program", scope=None)
-    yield lambda: _redeem(world, path)
-    yield lambda: _notify(world, member_id)
-    webhook = ok(
-        world,
-        "POST",
-        "/v1/webhooks",
-        {"url": address, "event_types": ["points.earned"]},
-        scope=OPERATOR,
-        headers=keyed(),
-    )
-    yield lambda: ok(world, "GET", "/v1/webhooks", scope=OPERATOR)
-    yield lambda: _deliver(world, webhook["webhook_id"], member_id)
-
-
-def _expire(world: Deployed) -> None:
-    member_id = enrolled(world)
-    ordered(world, member_id)
-    _, day, shard = world.item(f"MEMBER#{member_id}", "ACCOUNT")["due_pk"]["S"].split("#")
-    now = datetime.fromisoformat(f"{day}T12:00:00+00:00") + timedelta(days=1)
-    body = json.dumps({"on": day, "shard": int(shard), "now": now.isoformat()})
-    answer = world.invoke("expire", {"Records": [{"messageId": "1", "body": body}]})
-    assert answer["batchItemFailures"] == []
-
-
-def _redeem(world: Deployed, path: str) -> None:
-    held = ok(world, "POST", f"{path}/redemptions", {"reward_id": "free-coffee"}, headers=keyed())
-    ok(world, "POST", f"{path}/redemptions/{held['redemption_id']}/cancel")
-
-
-def _notify(world: Deployed, member_id: str) -> None:
-    image = world.item(f"ORDER#{ordered(world, member_id)}", "EARN")
-    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": image}}
-    assert world.invoke("notify", {"Records": [record]})["batchItemFailures"] == []
-
-
-def _deliver(world: Deployed, webhook_id: str, member_id: str) -> None:
-    event = {
-        "event_id": uuid4().hex,
-        "type": "points.earned",
-        "member_id": member_id,
-        "sequence": 1,
-        "occurred_at": world.now().isoformat(),
-        "recorded_at": world.now().isoformat(),
-        "points": 50,
-        "balance_after": 50,
-        "program_version": 1,
-    }
-    record = {
-        "messageId": "1",
-        "receiptHandle": "1",
-        "body": json.dumps({"webhook_id": webhook_id, "event": event}),
-        "attributes": {"ApproximateReceiveCount": "1"},
-    }
-    assert world.invoke("deliver", {"Records": [record]})["batchItemFailures"] == []
 
 
 @contextmanager

@@ -1,7 +1,13 @@
 """The size that is chosen is the cheapest that will do."""
 
 from infra import costs
+from infra.cloud import assets
+from tests.bench.everyday_calls import EVERYDAY_CALLS
 from tests.bench.memory import FIRST_MS_MAX, RESERVE_MB, SIZES_MB, WARM_MS_MAX, Measured, choose
+
+
+def test_every_function_is_measured() -> None:
+    assert set(EVERYDAY_CALLS) == set(assets.function_names())
 
 
 def test_whatever_nobody_waits_for_gets_the_smallest_size_that_holds_it() -> None:
