@@ -131,8 +131,8 @@ ENTRY_COPIES = 2
 MONTHS_KEPT = 12
 """How long entries, and events in the archive, have been piling up."""
 LOG_MONTHS = 3
-CALL_LOG_BYTES, ACCESS_LOG_BYTES, METRICS_LOG_BYTES = 420, 330, 230
-"""Lambda's two lines for each call; API Gateway's; a function's own with metrics."""
+ACCESS_LOG_BYTES, METRICS_LOG_BYTES = 330, 230
+"""API Gateway's line for each request; a function's own with metrics."""
 
 POLLED_QUEUES = 2
 POLLERS, POLL_SECONDS = 5, 20
@@ -284,7 +284,7 @@ def _queue_requests(month: Month) -> float:
 
 
 def _logs_gb(month: Month) -> float:
-    written = month.calls * CALL_LOG_BYTES + month.requests * ACCESS_LOG_BYTES + 2 * month.entries * METRICS_LOG_BYTES
+    written = month.requests * ACCESS_LOG_BYTES + 2 * month.entries * METRICS_LOG_BYTES
     return written / _BYTES_PER_GB
 
 

@@ -133,6 +133,8 @@ class Builder:
             role=role,
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
+            # Lambda's own lines about calls that went well say what the metrics say, and cost more than the function.
+            system_log_level_v2=lambda_.SystemLogLevel.WARN,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if is_snapshot else None,
             **properties,
         )

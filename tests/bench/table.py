@@ -142,7 +142,7 @@ def million_earns(read_units: float, write_units: float, processor_ms: float) ->
     """Dollars by part: an earn's request, its function, its units, and the lines that it logs."""
     prices = {name: price.each * _MILLION for name, price in costs.PRICES.items()}
     took = costs.milliseconds(processor_ms, 2, NEEDS["earn"].memory_mb)
-    logged = (costs.CALL_LOG_BYTES + costs.ACCESS_LOG_BYTES) / 1024**3
+    logged = costs.ACCESS_LOG_BYTES / 1024**3
     return {
         "API Gateway": prices["api"],
         "DynamoDB writes": write_units * prices["write"],
