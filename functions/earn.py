@@ -19,6 +19,7 @@ from shared.domain.errors import (
     Fault,
     ForbiddenError,
     InvalidRequestError,
+    MemberNotFoundError,
     OrderBelongsToAnotherMemberError,
     OrderNotFoundError,
 )
@@ -214,6 +215,8 @@ def transfer_points(
 ) -> http.Answer:
     caller, now = http.caller(app), clock.now()
     giver = caller.reach(member_id)
+    if not http.may_be_issued(request.to_member_id):
+        raise MemberNotFoundError(f"there is no member {request.to_member_id}")
     transfer_id = http.derived_id("transfer", giver, http.required_key(key))
     mark = http.fingerprint(request)
     if giver == request.to_member_id:

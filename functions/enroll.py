@@ -15,6 +15,7 @@ from shared import (
     dynamo,
     erasing,
     gift_words,
+    guessing,
     http,
     joining,
     keys,
@@ -238,9 +239,11 @@ def look_up_member(request: Annotated[Lookup, Body()]) -> http.Answer:
     [identity] = members.identities(request, store.load_program().country)
     if partner is not None and identity.kind not in partners.LOOKED_UP_BY:
         raise ForbiddenError(f"partners look members up by {' or '.join(sorted(partners.LOOKED_UP_BY))}")
+    guessing.require_may_guess(caller, clock.now())
     member_id = people.find(identity)
     audit.record(caller, "member.looked_up", clock.now(), member_id, by=identity.kind)
     if member_id is None:
+        guessing.count(caller, clock.now())
         raise MemberNotFoundError(f"no member has this {identity.kind}")
     if partner is not None:
         return http.answer(MemberFound(member_id=member_id))
@@ -292,7 +295,13 @@ def change_member(member_id: str, change: Annotated[Change, Body()]) -> http.Ans
     after = members.changed(before.member, change, store.load_program().country, now)
     if after != before.member:
         trail = audit.trail(caller, "member.changed", now, after.member_id)
-        profiles.save(before, after, actor=caller.actor, now=now, also=trail)
+        if after.identities() - before.member.identities():
+            guessing.require_may_guess(caller, now)
+        try:
+            profiles.save(before, after, actor=caller.actor, now=now, also=trail)
+        except IdentifierTakenError:
+            guessing.count(caller, now)
+            raise
     return http.answer(member_answer(after))
 
 

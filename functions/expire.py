@@ -5,11 +5,11 @@ Work follows what is due. A run that dies halfway is run again: who was settled 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared import erasing, queues, settings, store, telemetry
+from shared import due_days, erasing, queues, settings, store, telemetry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotActiveError, MemberNotFoundError, TryAgainError
 
@@ -34,13 +34,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 
 def enqueue(now: datetime) -> int:
-    """Put a message on the queue for each shard of each day since the last run; how many."""
+    """Put a message on the queue for each shard of each day since the last run to look at; how many."""
     today = local_day(now, store.load_program().time_zone)
     last = store.load_day(store.EXPIRY_RUN)
     first = last - timedelta(days=OVERLAP_DAYS) if last else today - timedelta(days=FIRST_RUN_DAYS)
     bodies = [
         json.dumps({"on": day.isoformat(), "shard": shard, "now": now.isoformat()})
-        for day in _days(first, today)
+        for day in due_days.between(first, today)
         for shard in range(settings.due_shards())
     ]
     for start in range(0, len(bodies), queues.BATCH):
@@ -93,10 +93,6 @@ def _worked(record: dict[str, Any]) -> bool:
     except Exception:
         telemetry.logger().exception("a message of an expiry run failed")
         return False
-
-
-def _days(first: date, last: date) -> Iterator[date]:
-    return (first + timedelta(days=count) for count in range((last - first).days + 1))
 
 
 def _sender() -> Send:

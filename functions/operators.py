@@ -11,13 +11,20 @@ from shared import audit, clock, deciding, http, keys, outcomes, reviews, store
 from shared.answers import AccountAnswer, BookedAnswer, EntryAnswer, account_answer, entry_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import month_of
-from shared.domain.errors import Fault, InvalidRequestError, MemberNotActiveError
+from shared.domain.errors import (
+    Fault,
+    IdempotencyMismatchError,
+    InvalidRequestError,
+    InvalidStateError,
+    MemberNotActiveError,
+    ReviewNotFoundError,
+)
 from shared.domain.fields import Record, Reference, SignedPoints, Text
 from shared.domain.freezing import freeze, unfreeze
 from shared.domain.moving import adjust
 from shared.domain.program import Program
 from shared.domain.reviewing import Review, ReviewKind, Verdict
-from shared.dynamo import Item
+from shared.dynamo import Item, Write
 
 app = http.resolver()
 
@@ -99,9 +106,13 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> htt
     if _takes_two(store.load_program(), request.points) and store.load_entry(key) is None:
         return _ask(caller, member_id, request, mark, now)
 
+    trail = audit.trail(caller, "points.adjusted", now, member_id, reference=request.reference)
+    asked: list[Review] = []
+
     def set_right(
-        accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime
+        accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
     ) -> list[Entry]:
+        asked[:] = [_undecided(item, mark) for item in items if item]
         return [
             adjust(
                 accounts[0],
@@ -115,8 +126,14 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> htt
             )
         ]
 
-    trail = audit.trail(caller, "points.adjusted", now, member_id, reference=request.reference)
-    outcome = store.operate([member_id], set_right, key=key, fingerprint=mark, now=now, also=trail)
+    def close_what_was_asked(_: Sequence[Entry]) -> list[Write]:
+        word = Verdict("approved", caller.actor, now)
+        return [*trail, *(write for review in asked for write in reviews.close(review, word))]
+
+    review = reviews.key_of(reviews.id_of("adjustment", member_id, request.reference))
+    outcome = store.operate(
+        [member_id], set_right, key=key, fingerprint=mark, now=now, reads=[review], also=close_what_was_asked
+    )
     return outcomes.booked(outcome, now)
 
 
@@ -124,7 +141,8 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> htt
     "/v1/members/<member_id>/freeze",
     security=http.allow(http.OPERATOR),
     responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
-    summary="Freeze a member: points still come in, but none are spent, given away or paid out",
+    summary="Freeze a member: points still come in, but none are spent, given away or paid out, their part of a pool "
+    "included",
     tags=["Operators"],
 )
 def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> http.Answer:
@@ -155,7 +173,7 @@ def read_reviews(
     cursor: http.PageCursor = None,
 ) -> http.Answer:
     after = http.decode_cursor(cursor, str)[0] if cursor else None
-    if after is not None and not after.startswith(f"{kind}#" if kind else ""):
+    if after == "" or (after is not None and not after.startswith(f"{kind}#" if kind else "")):
         raise http.foreign_cursor()
     items, more = reviews.listing(kind, limit, after)
     following = http.encode_cursor(more) if more else None
@@ -207,6 +225,16 @@ def _takes_two(program: Program, points: int) -> bool:
     return limit is not None and abs(points) > limit
 
 
+def _undecided(item: Item, mark: str) -> Review:
+    """The review that an adjustment waited for when the program still asked for a second operator."""
+    review = reviews.review_of(item)
+    if review.fingerprint != mark:
+        raise IdempotencyMismatchError("the reference was used before with another payload")
+    if review.state != "open":
+        raise InvalidStateError(f"the adjustment was {review.state} by {review.decided_by} at {review.decided_at}")
+    return review
+
+
 def _ask(caller: http.Caller, member_id: str, request: Adjustment, mark: str, now: datetime) -> http.Answer:
     """The review that a large adjustment waits for; nothing is booked yet."""
     account = store.load_account(member_id).account
@@ -253,6 +281,8 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
 
 
 def _decide(review_id: str, verdict: Verdict, caller: http.Caller) -> http.Answer:
+    if not http.may_be_issued(review_id):
+        raise ReviewNotFoundError(f"there is no review {review_id}")
     done = deciding.decide(review_id, verdict, caller)
     entry = account = None
     if done.outcome is not None:

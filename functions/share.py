@@ -33,6 +33,9 @@ from shared.dynamo import Item
 
 app = http.resolver()
 
+_POOL_ID_LENGTH = 32
+"""128 bits, as hexadecimal digits."""
+
 ANYONE_WITH_A_TOKEN = http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR)
 
 
@@ -94,7 +97,8 @@ def open_pool(request: Annotated[Joining, Body()], key: http.IdempotencyKey = No
     member_id, pools = caller.reach(request.member_id), store.load_program().pools
     if pools and pools.created_by == "storefront" and http.STOREFRONT not in caller.scopes:
         raise ForbiddenError("the program lets the storefront alone open pools")
-    pool_id = http.derived_id("pool", member_id, http.required_key(key))
+    # Whoever knows it may join: nobody may work it out from the member's id and a key like theirs.
+    pool_id = people.keyed_hash(f"pool:{http.derived_id(member_id, http.required_key(key))}")[:_POOL_ID_LENGTH]
     return _join(pool_id, member_id, pool_id, is_new=True)
 
 
@@ -219,13 +223,13 @@ def accept_gift(member_id: str, gift_id: str) -> http.Answer:
     member_id = caller.reach(member_id)
     offered = _offer_of(gift_id)
     if member_id == offered.member_id:
-        raise GiftNotFoundError(f"the member was not offered a gift {gift_id}")
+        raise _no_gift(gift_id)
 
     def hand_over(
         accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime
     ) -> list[Entry]:
         if offered.source["to"] not in (accounts[0].member_id, *accounts[0].merged_from):
-            raise GiftNotFoundError(f"the member was not offered a gift {gift_id}")
+            raise _no_gift(gift_id)
         moved = accept(accounts[0], accounts[1], program, gift_id, now=now, actor=caller.actor)
         return [moved.out, moved.into]
 
@@ -317,7 +321,7 @@ def _give_back(member_id: str, gift_id: str, side: str) -> http.Answer:
     account = store.load_account(caller.reach(member_id)).account
     offered = _offer_of(gift_id)
     if offered.source[side] not in (account.member_id, *account.merged_from):
-        raise GiftNotFoundError(f"the member has no gift {gift_id} to give back")
+        raise _no_gift(gift_id)
 
     def undo(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         return [give_back(accounts[0], program, gift_id, to=offered.source["to"], now=now, actor=caller.actor)]
@@ -379,24 +383,29 @@ def _gift_answer(offered: Entry, state: GiftState, message: str | None) -> GiftA
 
 def _by_type(gift_id: str) -> Mapping[EntryType, Entry]:
     if not http.may_be_issued(gift_id):
-        raise GiftNotFoundError(f"there is no gift {gift_id}")
+        raise _no_gift(gift_id)
     return {entry.type: entry for entry in store.load_gift(gift_id)}
 
 
 def _offer_of(gift_id: str) -> Entry:
     if not http.may_be_issued(gift_id):
-        raise GiftNotFoundError(f"there is no gift {gift_id}")
+        raise _no_gift(gift_id)
     offered = store.load_entry(keys.gift_key(gift_id, "OFFER"))
     if offered is None:
-        raise GiftNotFoundError(f"there is no gift {gift_id}")
+        raise _no_gift(gift_id)
     return offered
 
 
 def _known(offered: Entry | None, gift_id: str, account: Account) -> Entry:
     ours = (account.member_id, *account.merged_from)
     if offered is None or not {offered.source["from"], offered.source["to"]} & set(ours):
-        raise GiftNotFoundError(f"the member has no gift {gift_id}")
+        raise _no_gift(gift_id)
     return offered
+
+
+def _no_gift(gift_id: str) -> GiftNotFoundError:
+    """One answer for a gift that is not there and for one of others."""
+    return GiftNotFoundError(f"the member has no gift {gift_id}")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
 from shared import addresses, audit, clock, http, store, webhook_queue, webhooks
-from shared.domain.errors import IdempotencyMismatchError, InvalidStateError
+from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, WebhookNotFoundError
 from shared.domain.events import event_of
 from shared.domain.fields import Record, Reference, Text
 from shared.domain.webhooks import Delivery, EventTypes, Url, Webhook
@@ -127,7 +127,7 @@ def read_all(limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor 
     tags=["Webhooks"],
 )
 def read_one(webhook_id: str) -> http.Answer:
-    return http.answer(_shown(webhooks.load(webhook_id)[0]))
+    return http.answer(_shown(_load(webhook_id)[0]))
 
 
 @app.patch(
@@ -138,7 +138,7 @@ def read_one(webhook_id: str) -> http.Answer:
     tags=["Webhooks"],
 )
 def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> http.Answer:
-    webhook, revision = webhooks.load(webhook_id)
+    webhook, revision = _load(webhook_id)
     if request.url is not None:
         addresses.require_public(request.url)
     given = {name: value for name, value in request.model_dump(exclude_unset=True).items() if value is not None}
@@ -159,7 +159,7 @@ def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> http.A
     tags=["Webhooks"],
 )
 def delete(webhook_id: str) -> http.Answer:
-    webhook, _ = webhooks.load(webhook_id)
+    webhook, _ = _load(webhook_id)
     webhooks.delete(webhook_id)
     _trace("webhook.deleted", webhook_id)
     return http.answer(_shown(webhook))
@@ -174,7 +174,7 @@ def delete(webhook_id: str) -> http.Answer:
 )
 def rotate(webhook_id: str, key: http.IdempotencyKey = None) -> http.Answer:
     now, mark = clock.now(), http.derived_id("rotation", http.required_key(key))
-    webhook, revision = webhooks.load(webhook_id)
+    webhook, revision = _load(webhook_id)
     if webhook.rotation_key == mark:
         return http.answer(_with_secret(webhook, now), replayed=True)
     update = {"generation": webhook.generation + 1, "rotated_at": now, "rotation_key": mark}
@@ -194,7 +194,7 @@ def rotate(webhook_id: str, key: http.IdempotencyKey = None) -> http.Answer:
 def read_deliveries(
     webhook_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
 ) -> http.Answer:
-    webhooks.load(webhook_id)
+    _load(webhook_id)
     before = http.decode_cursor(cursor, str)[0] if cursor else None
     items, more = webhooks.deliveries(webhook_id, limit, before)
     return http.answer(DeliveryPage(items=tuple(items), next_cursor=http.encode_cursor(more) if more else None))
@@ -208,7 +208,7 @@ def read_deliveries(
     tags=["Webhooks"],
 )
 def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> http.Answer:
-    webhook, _ = webhooks.load(webhook_id)
+    webhook, _ = _load(webhook_id)
     if webhook.status != "enabled":
         raise InvalidStateError(f"the webhook is disabled: {webhook.disabled_because}")
     account = store.load_account(request.member_id).account
@@ -220,6 +220,13 @@ def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> http.Answer:
     _trace("webhook.replayed", webhook_id, account.member_id)
     more = last + 1 if last < account.sequence else None
     return http.answer(ReplayAnswer(queued=len(wanted), next_sequence=more), HTTPStatus.ACCEPTED)
+
+
+def _load(webhook_id: str) -> tuple[Webhook, int]:
+    """An endpoint that a path names, and how often it was written. Raises WebhookNotFoundError."""
+    if not http.may_be_issued(webhook_id):
+        raise WebhookNotFoundError(f"there is no webhook {webhook_id}")
+    return webhooks.load(webhook_id)
 
 
 def _trace(what: str, webhook_id: str, member_id: str | None = None) -> None:

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenAPI, SecurityScheme
 
 from infra.refusals import code_schema
-from shared.http import SECURITY_SCHEME
+from shared.http import KEY_LENGTH_MAX, SECURITY_SCHEME
 
 HTTP_FUNCTIONS = (
     "account",
@@ -35,6 +35,7 @@ DOCUMENT_PATH = "/v1/openapi.json"
 
 _TITLE = "Loyalty Functions"
 _VERSION = "1"
+_KEY_HEADER = "idempotency-key"
 _SECURITY_SCHEMES: dict[str, SecurityScheme] = {
     SECURITY_SCHEME: HTTPBearer(
         bearerFormat="JWT", description="An access token; each route names the scopes it takes."
@@ -64,6 +65,14 @@ def document() -> dict[str, Any]:
         merge.add_schema(_schema(function).model_dump(by_alias=True, exclude_none=True))
     merged: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
     merged["components"]["schemas"]["Problem"]["properties"]["code"] = code_schema()
+    for operation in (one for path in merged["paths"].values() for one in path.values()):
+        for parameter in operation.get("parameters", ()):
+            # Its absence has a refusal of its own, which a parameter that is required to the resolver would not get.
+            if parameter["name"] == _KEY_HEADER:
+                parameter |= {
+                    "required": True,
+                    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
+                }
     return merged
 
 

@@ -113,8 +113,12 @@ def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[st
         reads=[reviews.key_of(review.review_id), *decider.reads(review)],
         also=also,
     )
-    after = reviews.load(review.review_id) if outcome.replayed else decided(review, verdict)
-    return Done(after, outcome, outcome.replayed)
+    if not outcome.replayed:
+        return Done(decided(review, verdict), outcome, replayed=False)
+    standing = reviews.load(review.review_id)
+    if standing.state == "open":  # booked while the program asked for no second operator
+        return _closed(standing, verdict, also)._replace(outcome=outcome, replayed=True)
+    return Done(standing, outcome, replayed=True)
 
 
 def _closed(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:

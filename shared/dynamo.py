@@ -19,6 +19,8 @@ CONNECTIONS_MAX = 32
 READS_TOGETHER_ATTEMPTS = 6
 READS_TOGETHER_MAX = 25
 """DynamoDB would take 100; moto takes no more."""
+WRITES_TOGETHER_MAX = 100
+"""Items of one transaction."""
 BACKOFF_SECONDS = 0.1
 BACKOFF_SECONDS_MAX = 2.0
 

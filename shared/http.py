@@ -43,6 +43,8 @@ PAGE_DEFAULT, PAGE_MAX = 25, 100
 CURSOR_LENGTH_MAX = 256
 RETRY_AFTER_SECONDS = 1
 FAULTS_MAX = 100
+ANY_ROUTE_REFUSES = (400, 413, 415, 422, 429, 503)
+"""Statuses of a body that cannot be read, of what breaks a rule, of haste and of trouble."""
 PROBLEM_TYPE = "application/problem+json"
 JSON_TYPE = "application/json"
 
@@ -116,7 +118,7 @@ class Problem(Record):
 
 
 class Caller(NamedTuple):
-    """Whose token came with the request."""
+    """Whose token came with the request. `scopes` are those of it that open the route: no other counts there."""
 
     subject: str
     scopes: frozenset[str]
@@ -238,7 +240,7 @@ def answers(statuses: Mapping[int, Any], *refusals: int) -> dict[int, Any]:
     }
     problems = {
         status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: {"model": Problem}}}
-        for status in sorted({*refusals, 401, 403, 422, 429, 503})
+        for status in sorted({*refusals, 401, 403, *ANY_ROUTE_REFUSES})
     }
     return {**shapes, **problems}
 
@@ -248,7 +250,7 @@ def page(*refusals: int) -> dict[int, Any]:
     ok = {"description": HTTPStatus.OK.phrase, "content": {"text/html": {"schema": {"type": "string"}}}}
     problems = {
         status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: {"model": Problem}}}
-        for status in sorted({*refusals, 422, 429, 503})
+        for status in sorted({*refusals, *ANY_ROUTE_REFUSES})
     }
     return {200: ok, **problems}
 
@@ -259,7 +261,7 @@ def caller(app: Resolver) -> Caller:
     if not claims:
         raise UnauthenticatedError("a bearer token is needed")
     subject = claims.get("sub") or claims.get("client_id") or "unknown"
-    scopes = frozenset(claims.get("scope", "").split())
+    scopes = frozenset(claims.get("scope", "").split()) & _wanted(app)
     return Caller(subject, scopes, claims.get("member_id"), claims.get("partner_id"))
 
 
@@ -286,7 +288,7 @@ def problem(error: LoyaltyError) -> Answer:
     status = STATUS[error.code]
     headers = {"Cache-Control": "no-store"}
     if error.retryable:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        headers["Retry-After"] = str(getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     details: dict[str, Any] = {
@@ -338,6 +340,7 @@ def decode_cursor(cursor: str, *shape: type) -> list[Any]:
     """What `encode_cursor` was given. Raises InvalidRequestError for anything else."""
     try:
         parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        json.dumps(parts, ensure_ascii=False).encode()  # half a character is no text that the database takes
     except (ValueError, RecursionError):
         parts = None
     if not isinstance(parts, list) or [type(part) for part in parts] != list(shape):
@@ -361,12 +364,16 @@ def page_of(items: Sequence[_Listed], limit: int, cursor: str | None) -> tuple[S
 
 def _authorize(app: Resolver, next_middleware: Callable[[Resolver], Answer]) -> Answer:
     """The gateway checks scopes too; a route that it was not told about is refused here."""
-    security = getattr(app.context["_route"], "security", None)
-    if security:
-        wanted = {scope for scheme in security for scope in scheme[SECURITY_SCHEME]}
-        if not caller(app).scopes & wanted:
-            raise ForbiddenError(f"the token needs one of the scopes {', '.join(sorted(wanted))}")
+    wanted = _wanted(app)
+    if wanted and not caller(app).scopes:
+        raise ForbiddenError(f"the token needs one of the scopes {', '.join(sorted(wanted))}")
     return next_middleware(app)
+
+
+def _wanted(app: Resolver) -> frozenset[str]:
+    """The scopes that open the route in hand; none: it is open to everybody."""
+    security: list[dict[str, list[str]]] = getattr(app.context["_route"], "security", None) or []
+    return frozenset(scope for scheme in security for scope in scheme[SECURITY_SCHEME])
 
 
 def _with_readable_body(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -284,15 +284,51 @@ def enroll(entry: Entry, also: Sequence[Write], more: Sequence[Entry] = ()) -> O
     Raises CancelledError, which counts `also` from 0.
     """
     program = load_program()
-    account = book_all(Account(member_id=entry.member_id), [entry, *more])
-    today = local_day(entry.recorded_at, program.time_zone)
-    stored = Stored(account, 1, today, due_on(account, program, today))
+    stored = _opened(entry, [entry, *more], program)
     dynamo.transact([*also, *(_entry_put(one, program) for one in (entry, *more)), _account_put(stored)])
-    return Outcome(entry, (account,), replayed=False)
+    return Outcome(entry, (stored.account,), replayed=False)
 
 
-def settle_stored(member_id: str, now: datetime, stored: Stored | None = None) -> int:
-    """Book what time has done to one account, and move it to its next day in the index `due`.
+def enroll_together(newcomers: Sequence[tuple[Entry, Sequence[Write]]]) -> bool:
+    """Write several new accounts with their first entries, and what goes with each; all or none, and which it was.
+
+    For much work at once: whoever is told of none does each alone, which says what stood in the way.
+    """
+    program = load_program()
+    writes = [write for _, also in newcomers for write in also]
+    for entry, _ in newcomers:
+        writes += [_entry_put(entry, program), _account_put(_opened(entry, [entry], program))]
+    if len(writes) > dynamo.WRITES_TOGETHER_MAX:
+        return False
+    try:
+        dynamo.transact(writes)
+    except (LoyaltyError, CancelledError):
+        return False
+    return True
+
+
+def book_together(members: Sequence[str], decide: Callable[[Account, Program], Sequence[Entry]], now: datetime) -> bool:
+    """Book what `decide` makes of several members' accounts, one by one; all or none, and which it was.
+
+    For much work at once: whoever is told of none does each alone (`operate`), which says what stood in the way: time
+    has done something to an account, it was merged, the rules refuse one, others were writing, or it is too much.
+    """
+    program = load_program()
+    try:
+        stored, _ = _load(members, ())
+        if not all(_is_plain(one.account, program, now) for one in stored):
+            return False
+        entries = [entry for one in stored for entry in decide(one.account, program)]
+        if len(stored) + len(entries) > dynamo.WRITES_TOGETHER_MAX:
+            return False
+        _write(stored, entries, program, ())
+    except (LoyaltyError, CancelledError):
+        return False
+    return True
+
+
+def settle_stored(member_id: str, now: datetime, stored: Stored | None = None, *, not_before: date = date.min) -> int:
+    """Book what time has done to one account, and move it to its next day in the index `due`, `not_before` a day.
 
     How many entries were booked; `stored` is the account if it has been read. Raises TryAgainError when others kept
     winning the race.
@@ -302,10 +338,11 @@ def settle_stored(member_id: str, now: datetime, stored: Stored | None = None) -
     booked = 0
     for attempt in range(ATTEMPTS_MAX):
         [settled] = _settled([stored], program, now)
-        if not settled.entries and stored.due_on == _stands_under(stored.account, program, stored.reminded_on):
+        stands_under = _stands_under(stored.account, program, stored.reminded_on, not_before)
+        if not settled.entries and stored.due_on == stands_under:
             return booked
         try:
-            [stored] = _write([stored], settled.entries, program, ())
+            [stored] = _write([stored], settled.entries, program, (), not_before)
         except CancelledError:
             dynamo.back_off(attempt)
             stored = load_account(member_id)
@@ -326,6 +363,19 @@ def audit(member_id: str, stored: Stored | None = None) -> list[Breach]:
     entries = [entry for entry in reversed(newest_first) if entry.sequence <= account.sequence]
     is_caught_up = bool(entries) and entries[-1].sequence == account.sequence
     return breaches(account, entries) if is_caught_up else []
+
+
+def replace_account(standing: Item | None, account: Account) -> None:
+    """Put an account over the item that stands, if one does: for repairs, which have found that its ledger makes it.
+
+    Raises CancelledError if somebody else has written it since it was read.
+    """
+    program = load_program()
+    today = local_day(account.booked_at, program.time_zone) if account.booked_at else date.min
+    reminded_on = date.fromisoformat(standing["reminded_on"]["S"]) if standing else today
+    revision = int(standing["revision"]["N"]) if standing else 0
+    due = _stands_under(account, program, reminded_on)
+    dynamo.transact([_account_put(Stored(account, revision + 1, reminded_on, due))])
 
 
 def mark_reminded(stored: Stored, through: date) -> bool:
@@ -500,7 +550,13 @@ def _planned(
     return (of_time, None) if of_time and len(more) > ALSO_TOGETHER_MAX else ([*of_time, *decided], more)
 
 
-def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program, also: Sequence[Write]) -> list[Stored]:
+def _write(
+    stored: Sequence[Stored],
+    entries: Sequence[Entry],
+    program: Program,
+    also: Sequence[Write],
+    not_before: date = date.min,
+) -> list[Stored]:
     """Accounts, entries, stock, sums, `also`; nothing for an account that was not there and stays empty."""
     writes: list[Write] = []
     after: list[Stored] = []
@@ -511,7 +567,8 @@ def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program,
             continue
         booked_on = local_day(account.booked_at, program.time_zone) if account.booked_at else one.reminded_on
         reminded_on = reminded_through(one.account, program, one.reminded_on, booked_on)
-        next_one = Stored(account, one.revision + 1, reminded_on, _stands_under(account, program, reminded_on))
+        stands_under = _stands_under(account, program, reminded_on, not_before)
+        next_one = Stored(account, one.revision + 1, reminded_on, stands_under)
         writes.append(_account_put(next_one))
         after.append(next_one)
     writes += [_entry_put(entry, program) for entry in entries]
@@ -522,12 +579,25 @@ def _write(stored: Sequence[Stored], entries: Sequence[Entry], program: Program,
     return after
 
 
-def _stands_under(account: Account, program: Program, reminded_on: date) -> date | None:
+def _opened(first: Entry, entries: Sequence[Entry], program: Program) -> Stored:
+    """A new account with its entries."""
+    account = book_all(Account(member_id=first.member_id), entries)
+    today = local_day(first.recorded_at, program.time_zone)
+    return Stored(account, 1, today, due_on(account, program, today))
+
+
+def _is_plain(account: Account, program: Program, now: datetime) -> bool:
+    """Whether an account is open, nobody was merged into it, and time has nothing to book on it."""
+    is_settled = not settle(account, program, _instant(now, account), 1).entries
+    return account.is_open and not account.merged_from and is_settled
+
+
+def _stands_under(account: Account, program: Program, reminded_on: date, not_before: date = date.min) -> date | None:
     """The day in the index `due`: no earlier than the account was last written, for runs may have passed that."""
     due = due_on(account, program, reminded_on)
     if due is None or account.booked_at is None:
         return due
-    return max(due, reminded_on, local_day(account.booked_at, program.time_zone))
+    return max(due, reminded_on, local_day(account.booked_at, program.time_zone), not_before)
 
 
 def _account_put(stored: Stored) -> Write:

@@ -182,11 +182,12 @@ NEEDS: Mapping[str, Needs] = {
     "enroll": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "MERGE#*", "REVIEW#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "MERGE#*", "REVIEW#*", "GUESSES#*", _READ_PROGRAM),
             Grant(
                 _BOOK_TIME,
                 LOYALTY,
                 (
+                    "GUESSES#*",
                     "MEMBER#*",
                     "MERGE#*",
                     "REDEMPTION#*",

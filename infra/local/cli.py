@@ -43,8 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_replay(commands.add_parser("replay", help="book a file of past purchases"))
     _add_import(commands.add_parser("import", help="bring members, points and tiers in from another programme"))
     _add_export(commands.add_parser("export", help="write members, points and tiers as import reads them"))
+    _add_settle(commands.add_parser("settle", help="have idle accounts learn what a changed program brings them"))
     _add_simulate(commands.add_parser("simulate", help="play the whole with faults, and check every rule of the books"))
     _add_verify(commands.add_parser("verify", help="check every account against its ledger"))
+    _add_rebuild(commands.add_parser("rebuild", help="make a restored table whole from its ledger; nobody may write"))
     _add_campaign(commands.add_parser("campaign", help="compare whom a campaign treated with those held out"))
     _add_program(commands.add_parser("program", help="check a program's file, or store it on the local server"))
     _add_token(commands.add_parser("token", help="print an access token for the local server"))
@@ -53,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands.add_parser("bench", help="measure speed and cost against their goals, in a checkout"))
     _add_cost(commands.add_parser("cost", help="print what a month on AWS costs"))
     commands.add_parser("openapi", help="print the OpenAPI document").set_defaults(command=_openapi)
+    bill = commands.add_parser("sbom", help="print what ships to Lambda, with hashes, as a CycloneDX document")
+    bill.set_defaults(command=_sbom)
     return parser
 
 
@@ -60,6 +64,7 @@ def _add_dev(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=0, help="where to listen; a free port if left out")
     parser.add_argument("--now", type=_instant, help="start the clock here, such as 2027-03-05T12:00:00Z")
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep state here between starts")
+    parser.add_argument("--empty", action="store_true", help="begin without example members")
     database = parser.add_mutually_exclusive_group()
     database.add_argument("--engine", choices=get_args(engine.Kind), default="ministack", help="the database to start")
     database.add_argument("--endpoint", type=_url, metavar="URL", help="a DynamoDB that is running already")
@@ -85,6 +90,11 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_export)
 
 
+def _add_settle(parser: argparse.ArgumentParser) -> None:
+    _add_whole_tables(parser)
+    parser.set_defaults(command=_settle)
+
+
 def _add_whole_tables(parser: argparse.ArgumentParser) -> None:
     """Both tables: those of this machine, or on AWS, where it takes more to name them."""
     _add_tables(parser).add_argument("--table", metavar="NAME", help="on AWS, with the shell's credentials and region")
@@ -97,6 +107,14 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     _add_tables(parser).add_argument("--table", metavar="NAME", help="on AWS, with the shell's credentials and region")
     parser.add_argument("--publish", action="store_true", help="with --table: tell the dashboard the totals")
     parser.set_defaults(command=_verify)
+
+
+def _add_rebuild(parser: argparse.ArgumentParser) -> None:
+    _add_tables(parser).add_argument("--table", metavar="NAME", help="on AWS, with the shell's credentials and region")
+    parser.add_argument("--due-shards", type=int, metavar="N", help="with --table: as the functions have DUE_SHARDS")
+    parser.add_argument("--withdraw", type=Path, metavar="FILE", help="move entries beyond a missing one to this file")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
+    parser.set_defaults(command=_rebuild)
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
@@ -173,7 +191,7 @@ def _add_cost(parser: argparse.ArgumentParser) -> None:
 
 
 def _dev(parsed: argparse.Namespace) -> int:
-    dev.dev(dev.Options(parsed.port, parsed.now, parsed.data, parsed.engine, parsed.endpoint))
+    dev.dev(dev.Options(parsed.port, parsed.now, parsed.data, parsed.engine, parsed.endpoint, parsed.empty))
     return 0
 
 
@@ -195,6 +213,12 @@ def _export(parsed: argparse.Namespace) -> int:
     return run_export(parsed.folder, parsed)
 
 
+def _settle(parsed: argparse.Namespace) -> int:
+    from infra.local.bulk_commands import run_settle  # noqa: PLC0415
+
+    return run_settle(parsed)
+
+
 def _verify(parsed: argparse.Namespace) -> int:
     from infra.local.commands import run_verify, run_verify_on_aws  # noqa: PLC0415
 
@@ -203,6 +227,12 @@ def _verify(parsed: argparse.Namespace) -> int:
     if parsed.publish:
         raise UsageError("totals are published for a table on AWS: add --table NAME")
     return run_verify(parsed.endpoint, parsed.data)
+
+
+def _rebuild(parsed: argparse.Namespace) -> int:
+    from infra.local.rebuild_command import run_rebuild  # noqa: PLC0415
+
+    return run_rebuild(parsed)
 
 
 def _simulate(parsed: argparse.Namespace) -> int:
@@ -277,6 +307,13 @@ def _cost(parsed: argparse.Namespace) -> int:
 
 def _openapi(_parsed: argparse.Namespace) -> int:
     print(json.dumps(openapi.document(), indent=2))
+    return 0
+
+
+def _sbom(_parsed: argparse.Namespace) -> int:
+    from infra import sbom  # noqa: PLC0415 - others do without its library
+
+    print(sbom.document(sbom.PINS.read_text(encoding="utf-8")))
     return 0
 
 

@@ -27,13 +27,17 @@ _SOURCES = ("functions", "infra", "shared")
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asked for. Without `port` a free one is taken; without `data` nothing is kept."""
+    """What the command line asked for.
+
+    Without `port` a free one is taken; without `data` nothing is kept; new tables get example members, or `is_empty`.
+    """
 
     port: int = 0
     start: datetime | None = None
     data: Path | None = None
     kind: engine.Kind = "ministack"
     endpoint: str | None = None
+    is_empty: bool = False
 
 
 def dev(options: Options) -> None:
@@ -47,7 +51,7 @@ def dev(options: Options) -> None:
         folder = stack.enter_context(_folder(options.data))
         listener = stack.enter_context(_listener(options.port))
         used = stack.enter_context(_engine(options, folder))
-        if engine.create_missing_tables(used.endpoint):
+        if engine.create_missing_tables(used.endpoint) and not options.is_empty:
             (folder / UNSEEDED).touch()
         # The key belongs to the data: to what is kept here, or to an endpoint that keeps it.
         variables = environment.variables(used.endpoint, options.data or folders.state_folder())

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from pydantic import TypeAdapter
+
 from infra.local import cells
 from infra.local.errors import LocalError
 from infra.local.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
@@ -19,7 +21,7 @@ from shared.domain.account import UNTIL_APPROVED, Account, Entry, EntryType
 from shared.domain.calendar import start_of_day
 from shared.domain.expiry import date_of
 from shared.domain.ledger import combined
-from shared.domain.members import IDENTIFIER_KINDS, Member
+from shared.domain.members import IDENTIFIER_KINDS, Identity, Member
 from shared.domain.program import Program
 from shared.domain.settling import settle
 from shared.domain.sides import member_of
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KINDS: tuple[Kind, ...] = ("members", "points", "tiers")
+_IDENTITIES = TypeAdapter(tuple[Identity, ...])
 _RETURNS: frozenset[EntryType] = frozenset({"cancel", "lapse", "reverse", "maturity"})
 """Entries that give points back to their lot, or move them on: they were earned before."""
 
@@ -116,8 +119,9 @@ def _rows(
         }
         for number, one in enumerate(_lots(account, program), start=1)
     ]
-    exported.points += sum(int(one["points"]) for one in points)
-    return {"members": [_member(account, member)], "points": points, "tiers": [{**known, **_tier(account)}]}
+    brought = sum(int(one["points"]) for one in points)
+    exported.points += brought
+    return {"members": [_member(account, member)], "points": points, "tiers": [{**known, **_tier(account, brought)}]}
 
 
 def _member(account: Account, member: Member) -> dict[str, str]:
@@ -130,11 +134,13 @@ def _member(account: Account, member: Member) -> dict[str, str]:
         "marketing_email": _yes(marketing.email),
         "marketing_sms": _yes(marketing.sms),
         "tags": " ".join(account.traits.tags),
+        "also_known_as": _IDENTITIES.dump_json(member.also_known_as).decode() if member.also_known_as else "",
     }
 
 
-def _tier(account: Account) -> dict[str, str]:
-    standing = account.standing()
+def _tier(account: Account, points: int) -> dict[str, str]:
+    """The tier, and what of the member's past neither file of the others tells, where they bring so many points."""
+    standing, earned_before = account.standing(), account.earned - points
     before = account.qualifying_ever - sum(account.qualifying.values())
     return {
         "tier_id": standing.tier_id,
@@ -143,6 +149,8 @@ def _tier(account: Account) -> dict[str, str]:
         "qualifying": " ".join(f"{month}:{amount}" for month, amount in account.qualifying.items()),
         "qualifying_before": str(before) if before > 0 else "",
         "grace": _yes(standing.grace),
+        "earned_before": str(earned_before) if earned_before > 0 else "",
+        "badges": " ".join(f"{name}:{badge.times}:{badge.on}" for name, badge in account.badges.items()),
     }
 
 

@@ -2,10 +2,11 @@
 
 members  any of external_id, email, phone, card_number; enrolled_at; and optionally name, birthday (12-10), locale,
          terms_version, marketing_email and marketing_sms (yes or no), referral_code, tags (blanks between them), place,
-         time_zone, channel
+         time_zone, channel, also_known_as (what merged members were found by, as JSON)
 points   one of the identifiers; points, earned_at, expires_on (a day, or never), reference; optionally available_on
 tiers    one of the identifiers; tier_id, since, and optionally review_on, qualifying (2026-03:120 2026-04:30),
-         qualifying_before, grace (yes or no)
+         qualifying_before, grace (yes or no), earned_before (points earned beside those of the points file),
+         badges (each with how often and since when, regular:2:2026-03-04)
 
 Days are written 2026-11-20, times with their offset, 2026-11-20T18:03:00+01:00; a day alone is its first instant.
 """
@@ -18,12 +19,20 @@ from typing import Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from infra.local.errors import UsageError
-from shared.domain.account import Standing
+from shared.domain.account import Badge, Standing
 from shared.domain.calendar import start_of_day
 from shared.domain.errors import InvalidRequestError
 from shared.domain.fields import POINTS_MAX, Day, Instant
 from shared.domain.importing import BroughtPoints, BroughtTier, require_spendable, require_tier
-from shared.domain.members import IDENTIFIER_KINDS, Consent, Enrollment, Identifiers, Identity, identities
+from shared.domain.members import (
+    IDENTIFIER_KINDS,
+    IDENTITIES_MAX,
+    Consent,
+    Enrollment,
+    Identifiers,
+    Identity,
+    identities,
+)
 from shared.domain.program import Program
 from shared.domain.segments import TAGS_MAX
 from shared.domain.terms.segments import Tag
@@ -48,18 +57,21 @@ OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
         "place",
         "time_zone",
         "channel",
+        "also_known_as",
     ),
     "points": ("available_on",),
-    "tiers": ("review_on", "qualifying", "qualifying_before", "grace"),
+    "tiers": ("review_on", "qualifying", "qualifying_before", "grace", "earned_before", "badges"),
 }
 NEVER = "never"
 REFERENCE_MAX = 128
 _DETAILS = ("name", "birthday", "locale", "place", "time_zone", "channel")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{3,39}")
 _MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])):(\d{1,12})")
+_BADGE = re.compile(r"([a-z0-9][a-z0-9_.-]{0,63}):([1-9]\d{0,5}):(\d{4}-\d\d-\d\d)")
 _SHORTENED = re.compile(r"\d[.,]?\d*[eE]\+\d+")
 _YES, _NO = frozenset({"yes", "true", "1", "y"}), frozenset({"", "no", "false", "0", "n"})
 _DAY, _INSTANT = TypeAdapter[date](Day), TypeAdapter[datetime](Instant)
+_IDENTITIES = TypeAdapter[tuple[Identity, ...]](tuple[Identity, ...])
 _TAGS = TypeAdapter[tuple[str, ...]](tuple[Tag, ...])
 _Model = TypeVar("_Model", bound=BaseModel)
 _Value = TypeVar("_Value")
@@ -74,6 +86,8 @@ class Joining(NamedTuple):
     joined_at: datetime
     referral_code: str | None
     tags: tuple[str, ...]
+    also_known_as: tuple[Identity, ...] = ()
+    """What merged members were found by, as it is kept."""
 
 
 class Bringing(NamedTuple):
@@ -198,7 +212,7 @@ def _member(read: _Cells, program: Program, now: datetime) -> Joining | None:
     marketing = {"email": read.flag("marketing_email"), "sms": read.flag("marketing_sms")}
     terms = read.text("terms_version")
     consent = read.model(Consent, {"terms_version": terms, "marketing": marketing})
-    code, tags = _code(read), _tags(read)
+    code, tags, others = _code(read), _tags(read), _others(read, program)
     if given is None:
         return None
     known = given.model_dump(exclude_none=True)
@@ -206,7 +220,7 @@ def _member(read: _Cells, program: Program, now: datetime) -> Joining | None:
     identity = _identity(read, given, program)
     if request is None or identity is None or joined_at is None or consent is None:
         return None
-    return Joining(identity, request, consent, joined_at, code, tags)
+    return Joining(identity, request, consent, joined_at, code, tags, others)
 
 
 def _points(read: _Cells, program: Program, now: datetime) -> Bringing | None:
@@ -234,11 +248,18 @@ def _tier(read: _Cells, program: Program, now: datetime) -> Bringing | None:
     tier_id, since, review_on = read.required("tier_id"), read.day("since"), read.day("review_on")
     if read.required("since"):
         before, grace, months = read.number("qualifying_before"), read.flag("grace"), _months(read)
+        earned_before, badges = read.number("earned_before"), _badges(read)
     identity = _identity(read, given, program) if given else None
     if identity is None or since is None:
         return None
     standing = Standing(tier_id=tier_id, since=since, review_on=review_on, grace=grace)
-    brought = BroughtTier(standing=standing, qualifying=months, qualifying_before=before or 0)
+    brought = BroughtTier(
+        standing=standing,
+        qualifying=months,
+        qualifying_before=before or 0,
+        earned_before=earned_before or 0,
+        badges=badges,
+    )
     _checked_by(read, lambda: require_tier(brought, program, now))
     return Bringing(identity, brought)
 
@@ -274,6 +295,45 @@ def _tags(read: _Cells) -> tuple[str, ...]:
     if len(words) > TAGS_MAX:
         read.fault("tags", f"a member has at most {TAGS_MAX}")
     return words
+
+
+def _others(read: _Cells, program: Program) -> tuple[Identity, ...]:
+    """What else a member is found by, as it is kept; a cell of JSON, for an external id may have blanks."""
+    text = read.text("also_known_as")
+    try:
+        given = _IDENTITIES.validate_json(text) if text else ()
+    except ValidationError:
+        read.fault("also_known_as", 'must be JSON, such as [{"kind": "email", "value": "ada@example.org"}]')
+        return ()
+    if len(given) > IDENTITIES_MAX - len(IDENTIFIER_KINDS) - 1:
+        read.fault("also_known_as", f"a member is found by at most {IDENTITIES_MAX} identifiers and codes")
+        return ()
+    kept: list[Identity] = []
+    for one in given:
+        if one.kind == "referral_code":
+            kept.append(one)
+            continue
+        try:
+            kept += identities(Identifiers.model_validate({one.kind: one.value}), program.country)
+        except (InvalidRequestError, ValidationError):
+            read.fault("also_known_as", f"{one.value!r} is no {one.kind}")
+    return tuple(kept)
+
+
+def _badges(read: _Cells) -> dict[str, Badge]:
+    """The badges held, each with how often it was earned and since when."""
+    badges: dict[str, Badge] = {}
+    for word in (read.text("badges") or "").split():
+        found = _BADGE.fullmatch(word)
+        try:
+            on = _DAY.validate_python(found[3]) if found else None
+        except ValidationError:
+            on = None
+        if found is None or on is None or found[1] in badges:
+            read.fault("badges", f"{word!r} must be a badge, how often, and since when, such as regular:2:2026-03-04")
+        else:
+            badges[found[1]] = Badge(on=on, times=int(found[2]))
+    return badges
 
 
 def _months(read: _Cells) -> dict[str, int]:

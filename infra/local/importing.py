@@ -2,7 +2,7 @@
 
 The whole file is checked first, line by line, and nothing is written while any line is wrong. Then every line is booked
 under a key of its own, so a second run, or one after a crash, books nothing twice. Neither run keeps more of a file
-than a mark for each line.
+than a mark for each line. Many lines go in one request, whole or not at all.
 """
 
 import hashlib
@@ -18,12 +18,13 @@ from zlib import crc32
 from infra.local import cells
 from infra.local.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
 from infra.local.purchases import BadLine
-from shared import keys, people, store
+from shared import dynamo, keys, people, store
 from shared.domain import members
 from shared.domain.account import Account, Entry
 from shared.domain.errors import IdempotencyMismatchError, LoyaltyError, TryAgainError
 from shared.domain.importing import BroughtPoints, bring_points, bring_tier, join
-from shared.domain.members import Identity
+from shared.domain.ledger import book
+from shared.domain.members import Identity, Member
 from shared.domain.program import Program
 from shared.domain.segments import first_traits, retagged
 from shared.dynamo import CancelledError, Item, Key
@@ -34,6 +35,8 @@ LINES_TOGETHER = 400
 """How many lines are at hand at a time; the workers share them."""
 BAD_LINES_MAX = 500
 """How many are told of; the others are counted."""
+MEMBERS_TOGETHER = 6
+"""How many newcomers go in one request: a profile, up to six identifiers and its places in lists make a dozen items."""
 CODE_ATTEMPTS = 3
 ACTOR = "import"
 
@@ -103,6 +106,10 @@ def run(path: Path, now: datetime, *, dry_run: bool, progress: Callable[[int], N
 def member_id_of(identity: Identity) -> str:
     """The id of a member who is brought in: the same for the same identifier."""
     return people.new_member_id(f"import:{identity.kind}:{identity.value}")
+
+
+_Done = tuple[_Parsed, str | None, bool]
+"""A line, why it was refused, if it was, and whether it had been booked before."""
 
 
 class _Check:
@@ -189,20 +196,48 @@ def _parsed(place: int, line: cells.Line, names: list[str], kind: Kind, program:
     return _Parsed(place, line.number, parse(kind, values, program, now), people.keyed_hash(f"import:{said}")[:32])
 
 
-def _write_all(lines: Sequence[_Parsed], program: Program, now: datetime) -> list[tuple[_Parsed, str | None, bool]]:
-    """Each line with why it was refused, if it was, and whether it had been booked before."""
-    done: list[tuple[_Parsed, str | None, bool]] = []
-    for one in lines:
-        try:
-            was_before = _joined(one, program, now) if isinstance(one.row, Joining) else _brought(one, now)
-            done.append((one, None, was_before))
-        except LoyaltyError as error:
-            done.append((one, f"{error.code}: {error}", False))
+def _write_all(lines: Sequence[_Parsed], program: Program, now: datetime) -> list[_Done]:
+    """Each line with why it was refused, if it was, and whether it had been booked before.
+
+    Many go in one request. Where that does not work, each goes alone, which tells what is the matter with it.
+    """
+    done: list[_Done] = []
+    for some in _groups(lines):
+        if _joined_together(some, program, now) if isinstance(some[0].row, Joining) else _brought_together(some, now):
+            done += [(one, None, False) for one in some]
+        else:
+            done += [_alone(one, program, now) for one in some]
     return done
 
 
-def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
-    """Write a member; whether they were there before."""
+def _groups(lines: Sequence[_Parsed]) -> Iterator[list[_Parsed]]:
+    """As many lines as one request may take, all of a member's together."""
+    by_member: dict[Identity, list[_Parsed]] = {}
+    for one in lines:
+        by_member.setdefault(one.row.identity, []).append(one)
+    group: list[_Parsed] = []
+    members_in_it = 0
+    for own in by_member.values():
+        most = MEMBERS_TOGETHER if isinstance(own[0].row, Joining) else dynamo.READS_TOGETHER_MAX
+        is_full = len(group) + len(own) + members_in_it >= dynamo.WRITES_TOGETHER_MAX
+        if group and (is_full or members_in_it == most):
+            yield group
+            group, members_in_it = [], 0
+        group += own
+        members_in_it += 1
+    if group:
+        yield group
+
+
+def _alone(one: _Parsed, program: Program, now: datetime) -> _Done:
+    try:
+        return one, None, _joined(one, program, now) if isinstance(one.row, Joining) else _brought(one, now)
+    except LoyaltyError as error:
+        return one, f"{error.code}: {error}", False
+
+
+def _newcomer(one: _Parsed, program: Program, now: datetime) -> tuple[Member, Entry]:
+    """The profile of a member, without their referral code, and their first entry."""
     row = one.row
     if not isinstance(row, Joining):
         raise TypeError(row)
@@ -211,18 +246,37 @@ def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
         row.request, member_id=member_id, referral_code="", country=program.country, now=row.joined_at
     )
     member = members.consenting(member, row.consent, now=now, channel=row.request.channel)
-    member = members.attributed(member, ACTOR)
+    member = members.attributed(member, ACTOR).model_copy(update={"also_known_as": row.also_known_as})
     traits = first_traits(program, member.place, channels, member.email)
     if row.tags:
         traits = retagged(traits or Account(member_id=member_id).traits, row.tags, ())
     entry = join(member_id, program, row.joined_at, now=now, actor=ACTOR, fingerprint=one.mark, traits=traits)
+    return member, entry
+
+
+def _with_code(member: Member, row: Row) -> Member:
+    given = row.referral_code if isinstance(row, Joining) else None
+    return member.model_copy(update={"referral_code": given or members.new_referral_code(member.name)})
+
+
+def _joined_together(lines: Sequence[_Parsed], program: Program, now: datetime) -> bool:
+    """Write members whom nobody was before; all or none, and which it was."""
+    newcomers = []
+    for one in lines:
+        member, entry = _newcomer(one, program, now)
+        newcomers.append((entry, people.writes(None, _with_code(member, one.row))))
+    return store.enroll_together(newcomers)
+
+
+def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
+    """Write a member; whether they were there before."""
+    member, entry = _newcomer(one, program, now)
     for _ in range(CODE_ATTEMPTS):
-        code = row.referral_code or members.new_referral_code(row.request.name)
-        writes = people.writes(None, member.model_copy(update={"referral_code": code}))
+        writes = people.writes(None, _with_code(member, one.row))
         try:
             store.enroll(entry, writes)
         except CancelledError as cancelled:
-            standing = store.load_entry(keys.enroll_key(member_id))
+            standing = store.load_entry(keys.enroll_key(member.member_id))
             if standing is not None:
                 return _same(standing, one.mark)
             refusal = people.identity_taken(cancelled, writes)
@@ -231,6 +285,33 @@ def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
         else:
             return False
     raise TryAgainError("the referral code belongs to another member, or others write the same; import the file again")
+
+
+def _brought_together(lines: Sequence[_Parsed], now: datetime) -> bool:
+    """Book points or tiers that were not booked before; all or none, and which it was."""
+    by_member: dict[str, list[_Parsed]] = {}
+    for one, member_id in zip(lines, people.find_all([one.row.identity for one in lines]), strict=True):
+        if member_id is None:
+            return False
+        by_member.setdefault(member_id, []).append(one)
+
+    def bring(account: Account, program: Program) -> list[Entry]:
+        entries: list[Entry] = []
+        for one in by_member[account.member_id]:
+            entries.append(_entry(account, one, program, now))
+            account = book(account, entries[-1])
+        return entries
+
+    return store.book_together(list(by_member), bring, now)
+
+
+def _entry(account: Account, one: _Parsed, program: Program, now: datetime) -> Entry:
+    row = one.row
+    if not isinstance(row, Bringing):
+        raise TypeError(row)
+    if isinstance(row.brought, BroughtPoints):
+        return bring_points(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.mark)
+    return bring_tier(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.mark)
 
 
 def _brought(one: _Parsed, now: datetime) -> bool:
@@ -248,9 +329,7 @@ def _brought(one: _Parsed, now: datetime) -> bool:
             if standing is not None:
                 stands.append(standing)
                 raise IdempotencyMismatchError("was brought in for a member who was merged into this one")
-        if isinstance(row.brought, BroughtPoints):
-            return [bring_points(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.mark)]
-        return [bring_tier(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.mark)]
+        return [_entry(account, one, program, now)]
 
     key = _brought_key(member_id, row)
     try:
@@ -272,7 +351,8 @@ def _identities(row: Row, program: Program) -> list[Identity]:
     if not isinstance(row, Joining):
         return [row.identity]
     own = members.identities(row.request, program.country)
-    return [*own, *([Identity(kind="referral_code", value=row.referral_code)] if row.referral_code else [])]
+    code = [Identity(kind="referral_code", value=row.referral_code)] if row.referral_code else []
+    return [*own, *code, *row.also_known_as]
 
 
 def _reference(row: Bringing) -> str:

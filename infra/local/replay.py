@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from functions import expire
+from infra.local.due_days import days_standing
 from infra.local.purchases import BadLine, Purchase, read
 from infra.local.storefront import RefusedError, Storefront
-from shared import clock, store
+from shared import clock, due_days, dynamo, settings, store
 from shared.domain.calendar import local_day, start_of_day
 
 WORKERS = 8
@@ -97,10 +99,12 @@ class _Replay:
                 for done in [workers.submit(self._book_all, share) for share in shares.values()]:
                     done.result()
             self._run_schedule(last, workers)
+            _bring_forward(last, start_of_day(last, self._zone), workers)
 
     def _run_schedule(self, day: date, workers: ThreadPoolExecutor) -> None:
         waiting: list[str] = []
         expire.use(waiting.extend)
+        due_days.use(partial(days_standing, dynamo.client()))
         instant = start_of_day(day, self._zone)
         self._at(instant)
         expire.handler({"time": instant.isoformat()}, None)
@@ -150,6 +154,21 @@ def _rewind(day: date) -> None:
     last = store.load_day(store.EXPIRY_RUN)
     if last is None or last > day:
         store.note_day(store.EXPIRY_RUN, day)
+
+
+def _bring_forward(last: date, now: datetime, workers: ThreadPoolExecutor) -> None:
+    """Have those whose reminder's day has passed stand under the last day, where the schedules go on.
+
+    Nobody was reminded on the way, so they still wait under that day, and the schedules look back a month alone.
+    """
+    for day in days_standing(dynamo.client(), date.min, last - timedelta(days=1)):
+        for shard in range(settings.due_shards()):
+            members = store.due_members(day, shard, expire.DUE_PAGES_MAX)
+            for settled in [workers.submit(store.settle_stored, one, now, not_before=last) for one in members]:
+                settled.result()
+    reminded = store.load_day(store.REMINDER_RUN)
+    if reminded is None or reminded > last:
+        store.note_day(store.REMINDER_RUN, last)
 
 
 @contextmanager

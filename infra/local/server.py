@@ -21,7 +21,7 @@ from infra import openapi
 from infra.local import child, docs, engine, examples, folders, seed, verify
 from infra.local.control import Control
 from infra.local.delivery import Delivery
-from infra.local.due_days import earliest_due, earliest_waiting
+from infra.local.due_days import days_standing, earliest_due, earliest_waiting
 from infra.local.errors import LocalError
 from infra.local.expiry_queue import ExpiryQueue
 from infra.local.gateway import Gateway
@@ -34,7 +34,7 @@ from infra.local.stream import Stream, sequence_number
 from infra.local.tokens import Issuer
 from infra.local.webhook_queue import WebhookQueue
 from infra.tables import LOYALTY
-from shared import clock, outbox, store, webhook_queue
+from shared import clock, due_days, outbox, store, webhook_queue
 
 STOP_SECONDS_MAX = 5
 CONNECTIONS_MAX = 1000
@@ -72,6 +72,7 @@ def _application(orders: Orders) -> Starlette:
     outbox.use(mailbox)
     os.environ["PUBLIC_URL"] = orders.url
     expire.use(queue.send)
+    due_days.use(partial(days_standing, database))
     sample = _sample_member(folder, time.now())
     clock.use(time.now)
 

@@ -1,15 +1,16 @@
 """The invariants over a whole table."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
+from infra.local.companions import Together
+from infra.local.derived import Derived, OfEntries, makers_of, name_of
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
 from shared.domain.sides import is_wallet
-from shared.keys import refunded_key, stock_key
+from shared.dynamo import Key, key_of
 from shared.store import entry_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Report(NamedTuple):
 
 
 def check(client: "DynamoDBClient", loyalty_table: str, progress: Progress | None = None) -> Report:
-    """Check every account against all its entries, and the sums kept beside them (an order's refunds, rewards taken).
+    """Check every account against all its entries, what is kept beside them (refunds of an order, stock, budgets), and
+    that whatever moved between accounts stands on both sides.
 
     Memory grows with the number of members and of refunded orders, not with the ledger. `progress` is told of each
     account. What is wrong with the table as a whole is looked at again, in case others are writing to it.
@@ -61,17 +63,16 @@ def check(client: "DynamoDBClient", loyalty_table: str, progress: Progress | Non
 
 
 def _check_once(table: "_Table", progress: Progress | None) -> tuple[Report, list[Violation]]:
-    sums, expected = Counter[str](), Counter[str]()
+    derived, of_entries, together = Derived(), OfEntries(), Together()
     members, seen, entries, outstanding = [], 0, 0, 0
     for item in table.items():
         if item["sk"]["S"] == "ACCOUNT":
             members.append(item["pk"]["S"].removeprefix("MEMBER#"))
         elif "type" in item:
             seen += 1
-        elif item["sk"]["S"] in {"REFUNDED", "STOCK"}:
-            sums["#".join((item["pk"]["S"], item["sk"]["S"]))] = _sum_of(item)
-        elif item["sk"]["S"] in {"TOTAL", "SLICE"}:
-            sums.update(_spent_of(item))
+            together.take(item)
+        else:
+            derived.take(item)
     violations: list[Violation] = []
     for number, member_id in enumerate(sorted(members), start=1):
         found, account, ledger = _check_member(table, member_id)
@@ -79,13 +80,17 @@ def _check_once(table: "_Table", progress: Progress | None) -> tuple[Report, lis
         entries += len(ledger)
         if account is not None and not is_wallet(account.member_id):
             outstanding += account.balance + account.pending_points + account.held_points
-        expected.update(_sums_of(ledger))
+        of_entries.take(ledger)
         if progress:
             progress(number)
     of_table = [
-        Violation(3, "", f"{name} is {sums[name]}, the entries make {expected[name]}")
-        for name in sorted(set(sums) | set(expected))
-        if sums[name] != expected[name]
+        Violation(3, "", f"{name} is {derived.kept[name]}, {makers_of(name)} make {made}")
+        for name, made in derived.wrong(of_entries).items()
+    ]
+    of_table += [
+        Violation(5, one.member_id, f"entry {one.entry_id} stands without {name_of(key)}, written with it")
+        for key, one in together.alone.items()
+        if not table.has(key)
     ]
     if entries < seen:
         of_table.append(Violation(3, "", f"{seen - entries} entries belong to no account"))
@@ -100,6 +105,10 @@ class _Table:
     def items(self) -> Iterator[Mapping[str, Any]]:
         pages = self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True)
         return (item for page in pages for item in page["Items"])
+
+    def has(self, place: Key) -> bool:
+        found = self._client.get_item(TableName=self._name, Key=key_of(place), ConsistentRead=True)
+        return "Item" in found
 
     def account(self, member_id: str) -> Account:
         key: Any = {"pk": {"S": f"MEMBER#{member_id}"}, "sk": {"S": "ACCOUNT"}}
@@ -130,28 +139,3 @@ def _check_member(table: _Table, member_id: str) -> tuple[list[Violation], Accou
         account,
         ledger,
     )
-
-
-def _sum_of(item: Mapping[str, Any]) -> int:
-    return int(item["amount" if item["sk"]["S"] == "REFUNDED" else "taken"]["N"])
-
-
-def _spent_of(item: Mapping[str, Any]) -> dict[str, int]:
-    """What an item says of how much of its budget is spent: its total, less whatever is left in any of its items."""
-    pk, total = item["pk"]["S"], int(item["budgeted"]["N"]) if "budgeted" in item else 0
-    name = pk if item["sk"]["S"] == "TOTAL" else pk.rpartition("#")[0]
-    return {name: total - int(item["remaining"]["N"])}
-
-
-def _sums_of(ledger: list[Entry]) -> Counter[str]:
-    sums = Counter[str]()
-    refunded: dict[str, int] = {}
-    for entry in ledger:
-        if entry.refunded is not None:
-            name = "#".join(refunded_key(entry.source["order_id"]))
-            refunded[name] = max(entry.refunded, refunded.get(name, 0))
-        sums.update({f"BUDGET#{name}": points for name, points in entry.budgets.items()})
-        for reward_id, change in entry.stock.items():
-            sums["#".join(stock_key(reward_id))] -= change
-    sums.update(refunded)
-    return sums

@@ -482,7 +482,23 @@ def _under_caps(
     also: Sequence[Cap] = (),
 ) -> Earned:
     under = capped(account, program, earned.breakdown, today, is_order=is_order, also=also)
-    return earned._replace(breakdown=under.pieces, uses={**earned.uses, **under.uses}, cap=under.cap)
+    cut = earned.points - sum(piece.points for piece in under.pieces)
+    budgets = _really_drawn(earned, cut)
+    return earned._replace(breakdown=under.pieces, uses={**earned.uses, **under.uses}, budgets=budgets, cap=under.cap)
+
+
+def _really_drawn(earned: Earned, cut: int) -> dict[str, int]:
+    """What budgets pay for once a cap has cut so many points: those of the last pieces go first.
+
+    Campaigns come on top of all else, so a budget pays for nothing that the order would have earned without it.
+    """
+    drawn_points: dict[str, int] = {}
+    for piece in reversed(earned.breakdown):
+        lost = min(cut, piece.points)
+        cut -= lost
+        if piece.rule_id in earned.budgets and piece.points > lost:
+            drawn_points[piece.rule_id] = piece.points - lost
+    return drawn_points
 
 
 def _credit(

@@ -235,6 +235,10 @@ class TooManyRequestsError(LoyaltyError):
     code = "too_many_requests"
     retryable = True
 
+    def __init__(self, detail: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
 
 class TryAgainError(LoyaltyError):
     """The write did not happen, or may be repeated safely under its key."""

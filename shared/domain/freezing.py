@@ -1,4 +1,7 @@
-"""Freezing a member: points still come and expire, open redemptions end as they would, but nothing new is spent."""
+"""Freezing a member: points still come and expire, open redemptions end as they would, but nothing new is spent.
+
+What they have put into a pool is taken out of it (see `pooling`), so that nobody else spends it meanwhile.
+"""
 
 from datetime import datetime
 

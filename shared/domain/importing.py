@@ -6,7 +6,7 @@ Nobody is told of it, and it makes no points of its own: no welcome, no rise.
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from shared.domain.account import Account, Entry, Standing, Traits
+from shared.domain.account import Account, Badge, Entry, Standing, Traits
 from shared.domain.calendar import local_day, start_of_day
 from shared.domain.celebrating import celebrated_through
 from shared.domain.consenting import require_consent
@@ -32,11 +32,16 @@ class BroughtPoints(Record):
 
 
 class BroughtTier(Record):
-    """A tier held in another programme, and what has counted toward it: by month, and before those months."""
+    """A tier held in another programme, and what has counted toward it: by month, and before those months.
+
+    And what else is left of the time there: points earned beside those that are brought in, and badges.
+    """
 
     standing: Standing
     qualifying: Mapping[str, int] = {}
     qualifying_before: int = 0
+    earned_before: int = 0
+    badges: Mapping[str, Badge] = {}
 
 
 def join(
@@ -117,7 +122,7 @@ def require_spendable(brought: BroughtPoints, program: Program, now: datetime) -
 def bring_tier(
     account: Account, program: Program, brought: BroughtTier, *, now: datetime, actor: str, fingerprint: str
 ) -> Entry:
-    """Note the tier that the member holds, and until when it is theirs.
+    """Note the tier that the member holds, and until when it is theirs; badges that they have got here stay.
 
     Raises InvalidRequestError as `require_tier` does, InvalidStateError if they have reached a higher one here.
     """
@@ -138,6 +143,8 @@ def bring_tier(
         tier=brought.standing,
         qualifying=dict(brought.qualifying),
         qualifying_before=brought.qualifying_before,
+        earned=brought.earned_before,
+        badges={name: badge for name, badge in brought.badges.items() if name not in account.badges},
         source={BROUGHT_IN: "tier", "reference": "tier"},
     )
 
@@ -160,3 +167,5 @@ def require_tier(brought: BroughtTier, program: Program, now: datetime) -> None:
         raise InvalidRequestError(Fault("/review_on", f"{standing.review_on} has come: say when the next review is"))
     if any(month > today.isoformat()[:7] for month in brought.qualifying):
         raise InvalidRequestError(Fault("/qualifying", "names a month that has not come yet"))
+    if any(badge.on > today for badge in brought.badges.values()):
+        raise InvalidRequestError(Fault("/badges", "names a day that has not come yet"))

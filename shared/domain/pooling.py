@@ -3,6 +3,9 @@
 A pool is an account. A decision about a member of one is made as if the pool's points were the member's own; what it
 takes is drawn from the pool first, and what it leaves with the member goes there, each lot with its date. So whatever
 moves points, knows nothing of pools, and each member's part stands in the pool's ledger.
+
+Whoever is frozen stands apart until that ends: what they have put in and not spent is taken out of the pool to their
+own account, where nobody spends it, what they earn stays there, and the others share on with theirs.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +28,8 @@ MEMBERS_EVER_MAX = 30
 CONTRIBUTED, SPENT = "contributed", "spent"
 _GIVES_BACK: frozenset[EntryType] = frozenset({"cancel", "reverse", "gift_return"})
 
+_NONE = Use(period="always")
+
 Decide = Callable[[Sequence[Account], Sequence[Any], Program, datetime], Sequence[Entry]]
 
 
@@ -41,7 +46,7 @@ def pool_among(member: Account, accounts: Iterable[Account]) -> Account | None:
 
 def united(member: Account, pool: Account | None) -> Account:
     """The member as if the pool's points were theirs; what they owe is settled from those first."""
-    if pool is None:
+    if pool is None or member.frozen:
         return member
     owed = _owed(member, pool)
     lots = combined(member.lots, pool.lots, negative(owed))
@@ -57,13 +62,15 @@ def through_pools(decide: Decide) -> Decide:
         sharers = _sharers(own, accounts)
         trial = [united(one, sharers.get(one.member_id)) for one in own]
         planned = list(decide(trial, items, program, now))
-        if not sharers or not planned:
+        if not planned or len(own) == len(accounts):
             return planned
         for member in own:
             pool = sharers.get(member.member_id)
             if pool is not None:
                 effects = [entry.lots for entry in planned if entry.member_id == member.member_id]
                 books.draw(member.member_id, pool.member_id, _needed(member, pool, effects), planned[0].actor)
+                if any(entry.type == "freeze" and entry.member_id == member.member_id for entry in planned):
+                    books.set_apart(member.member_id, pool.member_id, planned[0].actor)
         decided = decide([books.current[one.member_id] for one in own], items, program, now)
         books.note(decided)
         for member in own:
@@ -158,6 +165,7 @@ class _Books:
         self._program = program
         self._now = now
         self._flows: dict[tuple[str, str], int] = {}
+        self._set_apart: dict[tuple[str, str], int] = {}
 
     def note(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -181,9 +189,17 @@ class _Books:
         self.write(member_id, "pool_in", actor, points=points, **effects, source=source)
         self._flow(member_id, pool_id, -points)
 
+    def set_apart(self, member_id: str, pool_id: str, actor: str) -> None:
+        """Take a member's own part out of the pool, as far as it is still there; what expires soonest goes first."""
+        pool, key = self.current[pool_id], (member_id, pool_id)
+        contributed, spent = (pool.uses.get(f"{name}:{member_id}", _NONE).points for name in (CONTRIBUTED, SPENT))
+        part = max(0, min(contributed - spent + self._flows.get(key, 0), pool.balance))
+        self.draw(member_id, pool_id, take(pool.lots, part), actor)
+        self._set_apart[key] = part
+
     def contribute(self, member_id: str, pool_id: str, actor: str) -> None:
         member, pool = self.current[member_id], self.current[pool_id]
-        if not member.lots:
+        if not member.lots or member.frozen:
             return
         points, source = member.balance, self._source(member, pool)
         self.write(member_id, "pool_out", actor, points=-points, lots=negative(member.lots), source=source)
@@ -192,11 +208,13 @@ class _Books:
 
     def attribute(self, decided: Iterable[Entry]) -> None:
         """Say in the pool's last entry about each member how much they have put in, or spent, all told."""
-        for (member_id, pool_id), flow in self._flows.items():
+        for (member_id, pool_id), all_flow in self._flows.items():
+            apart = self._set_apart.get((member_id, pool_id), 0)
+            flow = all_flow + apart
             of_member = (entry for entry in decided if entry.member_id == member_id and entry.type in _GIVES_BACK)
-            before = self.current[pool_id].uses.get(f"{SPENT}:{member_id}", Use(period="always"))
+            before = self.current[pool_id].uses.get(f"{SPENT}:{member_id}", _NONE)
             back = min(max(0, flow), before.points, sum(max(0, entry.available_effect) for entry in of_member))
-            spent, contributed = max(0, -flow) - back, max(0, flow) - back
+            spent, contributed = max(0, -flow) - back, max(0, flow) - back - apart
             index = max(
                 index
                 for index, entry in enumerate(self.entries)
@@ -229,7 +247,7 @@ def _sharers(own: Iterable[Account], accounts: Sequence[Account]) -> dict[str, A
     sharers: dict[str, Account] = {}
     for member in own:
         pool = pool_among(member, accounts)
-        if pool is not None and pool not in sharers.values():
+        if pool is not None and not member.frozen and pool not in sharers.values():
             sharers[member.member_id] = pool
     return sharers
 

@@ -113,6 +113,29 @@ def test_the_last_order_of_a_budget_gets_the_exact_rest_and_later_ones_nothing()
     assert [groups_of(entry.source)["double"] for entry in entries] == ["treated", "treated", "used_up"]
 
 
+@pytest.mark.parametrize(
+    ("most", "drawn"),
+    [(25, {"campaign:double": 10, "campaign:extra": 5}), (18, {"campaign:double": 8}), (10, {}), (4, {})],
+)
+def test_what_a_cap_cuts_off_an_order_is_not_charged_to_a_budget(most: int, drawn: dict[str, int]) -> None:
+    extra = {**DOUBLE, "campaign_id": "extra", "effect": {"kind": "add", "points": 7}}
+    campaigns = ({**DOUBLE, "budget": {"points": 100}}, {**extra, "budget": {"points": 100}})
+    shop = shop_with(*campaigns, standing_rules={"caps": {"points_per_order": most}})
+    entry = shop.buy("ada", "a", 1_000)
+    assert (entry.points, dict(entry.budgets)) == (most, drawn)
+    left = {name: 100 - drawn.get(name, 0) for name in ("campaign:double", "campaign:extra")}
+    assert shop.budgets == left
+    assert shop.refund("ada", "a", 1_000).points == -most
+
+
+def test_a_day_that_is_full_leaves_a_budget_alone() -> None:
+    campaign = {**DOUBLE, "budget": {"points": 100}}
+    shop = shop_with(campaign, standing_rules={"caps": {"points_per_day": 25}})
+    entries = [shop.buy("ada", name, 1_000) for name in "abc"]
+    assert [entry.points for entry in entries] == [20, 5, 0]
+    assert shop.budgets == {"campaign:double": 90}
+
+
 def test_what_a_refund_takes_back_does_not_return_to_the_budget() -> None:
     shop = shop_with({**DOUBLE, "budget": {"points": 15}})
     shop.buy("ada", "a", 1_000)

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain import moving, redeeming
+from shared.domain import freezing, moving, redeeming
 from shared.domain.account import Account, Entry
 from shared.domain.earning import earn_order
-from shared.domain.errors import InvalidStateError, LoyaltyError
+from shared.domain.errors import InsufficientPointsError, InvalidStateError, LoyaltyError, MemberFrozenError
 from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book
 from shared.domain.pooling import pools_of
@@ -112,6 +112,63 @@ def test_a_pool_is_left_before_a_member_goes_and_the_survivor_shares_on() -> Non
     assert (shop.pool("p").balance, shop.pool("p").pool_members) == (17, ("bob",))
     shop.book(erase_whole(shop.look("bob"), shop.wallet("bob"), [shop.pool("p")], shop.program, **named))
     assert (shop.pool("p").balance, shop.look("bob").totals.forfeited) == (0, 17)
+
+
+def freeze(shop: Shop, member: str, step: Literal["freeze", "unfreeze"] = "freeze") -> list[Entry]:
+    turn = freezing.freeze if step == "freeze" else freezing.unfreeze
+    cause: dict[str, Any] = {"reason": "a doubt", "reference": f"case-{shop.look(member).sequence}"}
+    named: dict[str, Any] = {**cause, "now": shop.now, "actor": "olga", "fingerprint": ""}
+    return shop.in_pools(lambda own: [turn(own[0], shop.program, **named)], member)
+
+
+def put_in(shop: Shop) -> dict[str, int]:
+    return {name: use.points for name, use in shop.pool("p").uses.items() if use.points}
+
+
+def test_a_frozen_members_part_leaves_the_pool_and_comes_back_with_them() -> None:
+    shop = a_household("ada", "bob")
+    earn(shop, "ada", "A-1", 10)
+    shop.now += timedelta(days=5)
+    earn(shop, "bob", "B-1", 10)
+    spend(shop, "ada", "R-1", 4)
+    assert [(entry.member_id, entry.type) for entry in freeze(shop, "ada")] == [
+        ("p~pool", "pool_out"),
+        ("ada", "pool_in"),
+        ("ada", "freeze"),
+    ]
+    assert (shop.look("ada").lots, shop.pool("p").lots) == ({"2026-12-20": 6}, {"2026-12-25": 10})
+    assert put_in(shop) == {"contributed:ada": 4, "spent:ada": 4, "contributed:bob": 10}
+
+    with pytest.raises(InsufficientPointsError):
+        spend(shop, "bob", "R-2", 11)
+    with pytest.raises(MemberFrozenError):
+        spend(shop, "ada", "R-2", 1)
+    earn(shop, "ada", "A-2", 3)
+    assert (shop.look("ada").balance, shop.pool("p").balance) == (9, 10)
+    spend(shop, "bob", "R-2", 10)
+
+    freeze(shop, "ada", "unfreeze")
+    assert (shop.look("ada").balance, shop.pool("p").balance) == (0, 9)
+    assert put_in(shop) == {"contributed:ada": 13, "spent:ada": 4, "contributed:bob": 10, "spent:bob": 10}
+
+
+def test_what_others_have_spent_of_a_frozen_members_part_is_gone_and_theirs_stays_with_them() -> None:
+    shop = a_household("ada", "bob")
+    shop.buy("ada", "A-1", 1000)
+    earn(shop, "ada", "A-0", 0)
+    spend(shop, "bob", "R-1", 7)
+    freeze(shop, "ada")
+    assert (shop.look("ada").balance, shop.pool("p").balance) == (3, 0)
+    freeze(shop, "bob")
+    assert (shop.look("bob").balance, shop.pool("p").balance) == (0, 0)
+    shop.refund("ada", "A-1", 500)
+    assert (shop.look("ada").balance, shop.look("ada").debt) == (0, 2)
+    freeze(shop, "bob", "unfreeze")
+    earn(shop, "bob", "B-1", 5)
+    freeze(shop, "ada", "unfreeze")
+    assert (shop.look("ada").debt, shop.pool("p").balance) == (2, 5)
+    earn(shop, "ada", "A-2", 1)
+    assert (shop.look("ada").debt, shop.pool("p").balance) == (0, 4)
 
 
 def test_nobody_shares_two_pools_and_no_pool_has_too_many() -> None:

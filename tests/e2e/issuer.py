@@ -28,6 +28,7 @@ class Provider:
         """A token; `claims` replace what is in a good one."""
         now = int(time.time())
         good = {"iss": self.url, "aud": AUDIENCE, "sub": "e2e", "scope": " ".join(scopes), "iat": now}
+        good["partner_id"] = "cafe"
         made = {**good, "exp": now + LIFETIME_SECONDS, **claims}
         return jwt.encode(made, key or self.key, algorithm="RS256", headers={"kid": KEY_ID})
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from functions import expire
-from shared import settings, store
+from shared import due_days, settings, store
 from shared.domain.ledger import combined
 from tests.functions.shop import Shop
 
@@ -88,6 +88,25 @@ def test_a_run_looks_a_month_back_beyond_the_last_one_and_at_every_shard(shop: S
     asked = {(json.loads(body)["on"], json.loads(body)["shard"]) for body in queue}
     days = [(shop.now - timedelta(days=back)).date().isoformat() for back in range(2 + 31 + 1)]
     assert asked == {(day, shard) for day in days for shard in range(settings.due_shards())}
+
+
+def test_where_it_is_known_where_accounts_stand_a_run_looks_nowhere_else(shop: Shop, queue: list[str]) -> None:
+    spans: list[tuple[date, date]] = []
+
+    def known(first: date, last: date) -> list[date]:
+        spans.append((first, last))
+        return [last]
+
+    _run(shop, queue)
+    queue.clear()
+    due_days.use(known)
+    try:
+        expire.handler({"time": shop.now.isoformat()}, None)
+    finally:
+        due_days.use(None)
+    today = shop.now.date()
+    assert spans == [(today - timedelta(days=31), today)]
+    assert {json.loads(body)["on"] for body in queue} == {today.isoformat()}
 
 
 def test_a_run_that_was_missed_is_made_up_for(shop: Shop, queue: list[str]) -> None:

@@ -1,6 +1,7 @@
 """What members and systems are told, by which channel, and how often."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -197,9 +198,63 @@ def test_what_is_no_entry_is_passed_over(shop: Shop, outbox: Outbox) -> None:
     assert outbox.events == []
 
 
+def test_a_gift_is_announced_to_its_receiver_and_its_giver_hears_when_it_comes_back(
+    shop: Shop, outbox: Outbox
+) -> None:
+    shop.change_program(gifts={"accept_days": 7})
+    giver = shop.enroll(email="ada@example.org")
+    friend = shop.enroll("join-2", email="bob@example.org")
+    words = {"to_member_id": friend, "points": 40, "message": "For Ada's tea"}
+    gift_id = shop.post(f"/v1/members/{giver}/gifts", words, key="gift").body["gift_id"]
+    notify.handler(_stream(giver), None)
+    assert [(one.to, one.subject) for one in outbox.messages if one.kind == "gift_offered"] == [
+        ("bob@example.org", "A gift of 40 points waits for you")
+    ]
+    assert "tea" not in "".join(event.model_dump_json() for event in outbox.events)
+
+    shop.now += timedelta(days=7)
+    shop.adjust(giver, 1)  # whoever looks settles the account, and the lapse is booked
+    outbox.events.clear()
+    notify.handler(_stream(giver), None)
+    [lapsed] = [event for event in outbox.events if event.type.endswith(".lapsed")]
+    assert (lapsed.type, lapsed.source, lapsed.points) == ("gift.lapsed", {"gift_id": gift_id}, 40)
+    [returned] = [one for one in outbox.messages if one.kind == "gift_returned"]
+    assert (returned.to, returned.subject) == ("ada@example.org", "Your gift came back")
+    assert "40 points" in returned.text
+
+
+def test_a_reservation_that_times_out_is_still_a_redemptions_affair(shop: Shop, outbox: Outbox) -> None:
+    member = shop.enroll(email="ada@example.org")
+    reserved = shop.spend(member, 100, 1_000).body["redemption_id"]
+    shop.now += timedelta(days=2)
+    shop.adjust(member, 1)
+    notify.handler(_stream(member), None)
+    [lapsed] = [event for event in outbox.events if event.type.endswith(".lapsed")]
+    assert (lapsed.type, lapsed.source["redemption_id"]) == ("redemption.lapsed", reserved)
+    assert "gift_returned" not in outbox.kinds
+
+
 def test_an_erased_member_hears_nothing_more(shop: Shop, outbox: Outbox) -> None:
     member = shop.enroll(email="ada@example.org")
     shop.call("DELETE", f"/v1/members/{member}", scope=OPERATOR)
     notify.handler(_stream(member), None)
     assert outbox.messages == []
     assert [event.type for event in outbox.events] == ["member.enrolled", "member.erased"]
+
+
+def test_what_the_dashboard_adds_up_is_what_members_hold(
+    shop: Shop, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes: list[int] = []
+    monkeypatch.setattr("shared.telemetry.count", lambda **amounts: changes.append(amounts["PointsChange"]))
+    member = shop.enroll()
+    shop.order(member, total=60_000)
+    shop.redeem(member)
+    shop.redeem(member, key="spend-2", capture=True)
+    shop.refund(member, 10_000)
+    shop.adjust(member, -30)
+    notify.handler(_stream(member), None)
+    account = shop.account(member)
+    held = [account["balance"], account["pending"], account["held"]]
+    assert account["held"] > 0
+    assert sum(changes) == sum(held)

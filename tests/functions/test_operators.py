@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared import audit, settings
+from shared import audit, dynamo, reviews, settings
 from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire
 
@@ -146,6 +146,42 @@ def test_a_rejected_adjustment_is_not_booked(shop: Shop) -> None:
     assert (decide(shop, review_id, "reject").replayed, shop.balance(ada)) == (True, before)
     assert_refused(decide(shop, review_id, "approve", caller="otto"), 409, "invalid_state")
     assert (adjust(shop, ada, -101).status, adjust(shop, ada, -101).body["state"]) == (200, "rejected")
+
+
+def test_an_adjustment_that_no_longer_takes_two_closes_what_was_asked(shop: Shop, wire: Wire) -> None:
+    shop.change_program(operators={"adjustment_limit_points": 100})
+    ada = shop.enroll()
+    review_id = adjust(shop, ada, 101).body["review_id"]
+    rejected = adjust(shop, ada, 102, reference="other").body["review_id"]
+    decide(shop, rejected, "reject")
+
+    shop.change_program(operators={"adjustment_limit_points": 1000})
+    assert_refused(adjust(shop, ada, 103), 422, "idempotency_mismatch")
+    assert_refused(adjust(shop, ada, 102, reference="other"), 409, "invalid_state")
+    wire.requests.clear()
+    booked = adjust(shop, ada, 101, caller="otto")
+    assert wire.requests == ["TransactGetItems", "TransactWriteItems"]
+    assert booked.status == 201
+    assert shop.get("/v1/reviews", scope=OPERATOR).body["items"] == []
+    again = decide(shop, review_id, "approve", caller="eve")
+    assert (again.replayed, again.body["review"]["decided_by"]) == (True, "operator:otto")
+    assert again.body["entry"] == booked.body["entry"]
+    assert_refused(decide(shop, review_id, "reject"), 409, "invalid_state")
+
+
+def test_a_review_left_open_beside_its_booking_is_closed_by_whoever_approves_it(shop: Shop) -> None:
+    shop.change_program(operators={"adjustment_limit_points": 100})
+    ada = shop.enroll()
+    review_id = adjust(shop, ada, 101).body["review_id"]
+    left_open = reviews.load(review_id)
+    entry = decide(shop, review_id, "approve", caller="otto").body["entry"]
+    key = dynamo.key_of(reviews.key_of(review_id))
+    dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key)
+    dynamo.transact(reviews.put(left_open))  # two machines, two programs: asked here, booked there
+
+    again = decide(shop, review_id, "approve", caller="otto")
+    assert (again.replayed, again.body["entry"], again.body["review"]["state"]) == (True, entry, "approved")
+    assert shop.get("/v1/reviews", scope=OPERATOR).body["items"] == []
 
 
 def test_more_points_than_there_are_stay_in_review(shop: Shop) -> None:

@@ -80,6 +80,24 @@ class TestPools:
         assert leave(shop, pool_id, bob).body["members"] == []
         assert shop.balance(bob) == 200
 
+    def test_a_frozen_members_part_cannot_be_spent_by_the_others(
+        self, shop: Shop, family: tuple[str, str, str], wire: Wire
+    ) -> None:
+        ada, bob, pool_id = family
+        cause = {"reason": "stolen card", "reference": "case-7"}
+        wire.requests.clear()
+        frozen = shop.post(f"/v1/members/{ada}/freeze", cause, scope=OPERATOR)
+        assert wire.requests == ["GetItem", "GetItem", "TransactWriteItems"]
+        assert (frozen.body["account"]["balance"], frozen.body["account"]["pool"]["balance"]) == (100, 100)
+        assert parts(shop, pool_id) == {ada: (0, 0), bob: (100, 0)}
+        assert_refused(shop.redeem(bob), 409, "insufficient_points")
+        assert_refused(shop.spend(ada, 50, 1_000), 409, "member_frozen")
+        assert shop.post(f"/v1/members/{ada}/freeze", cause, scope=OPERATOR).replayed
+
+        shop.post(f"/v1/members/{ada}/unfreeze", {**cause, "reference": "case-8"}, scope=OPERATOR)
+        assert parts(shop, pool_id) == {ada: (100, 0), bob: (100, 0)}
+        assert shop.redeem(bob, key="again").status == 201
+
     def test_a_pool_is_joined_only_by_who_agrees_while_there_is_room(
         self, shop: Shop, family: tuple[str, str, str]
     ) -> None:

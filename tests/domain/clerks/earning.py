@@ -1,7 +1,7 @@
 """What orders and actions bring in a programme with everything, and what of it a return takes."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fractions import Fraction
 from math import ceil, floor
@@ -204,23 +204,28 @@ class EarningClerk(SharingClerk):
             self.uses.append(Use(name, "bonus", today, 2))
         if sale.flat:
             self.uses.append(Use(name, "spring", today, sale.flat))
-            self.spring_left -= sale.flat
+            # What is doubled comes after it, so a cap cuts that first.
+            before = self._uncapped(replace(sale, extra=0), sale.total) - sale.flat
+            self.spring_left -= min(sale.flat, max(0, earned - before))
         self.uses.append(Use(name, "day", today, earned))
         if sale.partner:
             self.uses.append(Use(name, "bakery", today, earned))
             self.deposits_left -= earned
 
     def _worth(self, sale: Sale, kept: int) -> int:
-        """The base with all that multiplies it, and what comes on top; then no more than the caps allow."""
+        """No more than the caps allow."""
         assert isinstance(sale, WholeSale)
+        return min(self._uncapped(sale, kept), sale.most)
+
+    def _uncapped(self, sale: WholeSale, kept: int) -> int:
+        """The base with all that multiplies it, and what comes on top."""
         earning = sale.earning
         if sale.nothing or kept == 0 or kept < earning.minimum_spend:
             return 0
         exact = Fraction(kept * earning.points * (sale.percent + sale.extra), earning.per_amount * 100)
         exact += 2 if sale.bonus and kept >= 500 else 0
         exact += sale.flat if kept >= 300 else 0
-        whole = {"down": floor(exact), "up": ceil(exact), "nearest": floor(exact + Fraction(1, 2))}[earning.rounding]
-        return min(whole, sale.most)
+        return {"down": floor(exact), "up": ceil(exact), "nearest": floor(exact + Fraction(1, 2))}[earning.rounding]
 
     def _spring(self, name: str, total: int) -> int:
         """3 points from 3.00 up, 8 a month, for those who are not held out, as long as the budget lasts."""

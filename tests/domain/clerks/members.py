@@ -242,6 +242,8 @@ class WholeClerk(EarningClerk):
             raise RefusedError("invalid_state")
         with self.household(name):
             self.people[name].frozen = frozen
+        if frozen:
+            self.set_apart(name)
 
     def note(self, name: str, tags: set[str], place: str | None) -> None:
         if (self.people[name].tags, self.people[name].place) == (tags, place):

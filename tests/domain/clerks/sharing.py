@@ -1,5 +1,6 @@
 """Points that a household keeps in one box, and gifts that wait to be taken."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class SharingClerk(Clerk):
     people: dict[str, Person] = field(default_factory=dict)
     gifts: dict[str, str] = field(default_factory=dict)
     """To whom each was offered."""
+    brought: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By member and box: how many cards somebody has put in, less those they took out."""
     _at_hand: dict[str, str] = field(default_factory=dict)
     """Whose box is open for whom."""
 
@@ -53,9 +56,19 @@ class SharingClerk(Clerk):
         self.people[name].box = None
         if box and not any(one.box == box for one in self.people.values()):
             cards = self._available(box)
+            self.brought[name, box] -= len(cards)
             for card in cards:
                 card.owner = name
             self._arrive(name, cards)
+
+    def set_apart(self, name: str) -> None:
+        """Whoever is frozen gets their own cards out of the box, as far as they are there, the oldest first."""
+        box = self.people[name].box
+        if box:
+            theirs = self._available(box)[: max(0, self.brought[name, box])]
+            self.brought[name, box] -= len(theirs)
+            for card in theirs:
+                card.owner = name
 
     def offer(self, giver: str, receiver: str, gift: str, points: int) -> None:
         self.require_not_frozen(giver)
@@ -100,7 +113,7 @@ class SharingClerk(Clerk):
 
     def within_reach(self, name: str) -> int:
         """How many points somebody could spend, the household's included, once what they owe is paid."""
-        box = self.people[name].box
+        box = self._box(name)
         return max(0, len(self._available(name)) + (self.balance(box) if box else 0) - self.members[name].debt)
 
     @contextmanager
@@ -110,10 +123,12 @@ class SharingClerk(Clerk):
         Of two with one box the first has it. If the clerk refuses, nothing has been touched.
         """
         paid: list[tuple[str, Point]] = []
+        before: dict[tuple[str, str], int] = {}
         for name in names:
-            box = self.people[name].box
+            box = self._box(name)
             if box and box not in self._at_hand.values():
                 self._at_hand[name] = box
+                before[name, box] = self.balance(box)
                 for card in self._available(box)[: self.members[name].debt]:
                     card.state = "settled"
                     self.members[name].debt -= 1
@@ -128,6 +143,8 @@ class SharingClerk(Clerk):
         finally:
             for name in names:
                 self._at_hand.pop(name, None)
+        for (name, box), cards in before.items():
+            self.brought[name, box] += self.balance(box) - cards
         for name in names:
             self._put_in(name)
 
@@ -136,10 +153,15 @@ class SharingClerk(Clerk):
         for card in self._in(redemption, "held"):
             card.owner = name
 
+    def _box(self, name: str) -> str | None:
+        """The box that somebody shares; nobody who is frozen does."""
+        return None if self.people[name].frozen else self.people[name].box
+
     def _put_in(self, name: str) -> None:
-        box = self.people[name].box
+        box = self._box(name)
         for card in self._available(name) if box else ():
             card.owner = box or name
+            self.brought[name, card.owner] += 1
 
     def _available(self, name: str) -> list[Point]:
         own = super()._available(name)

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import boto3
 import botocore.client
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
@@ -30,6 +31,7 @@ from infra.cloud.needs import (
     WEBHOOK_QUEUE,
 )
 from infra.local.engine import create_table_request
+from infra.local.simulation.database import Database
 from shared import clock, dynamo, settings, store, webhooks
 from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, hold, pooled
 
@@ -79,7 +81,7 @@ class InProcess:
         scope: str | None = STOREFRONT,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        claims = {"scope": scope, "client_id": "story", "sub": "story"}
+        claims = {"scope": scope, "client_id": "story", "sub": "story", "partner_id": "cafe"}
         event = {
             "version": "2.0",
             "rawPath": path,
@@ -172,11 +174,34 @@ class InProcess:
             yield
 
 
-def make_everything() -> dict[str, str]:
-    """Make on moto what the functions use; the settings that lead there."""
-    database = boto3.client("dynamodb")
+def make_tables() -> None:
+    """Make the tables where clients find them: on moto or an engine, where `database` does not take their place."""
     for table in (tables.LOYALTY, tables.PEOPLE):
-        database.create_table(**create_table_request(table))
+        boto3.client("dynamodb").create_table(**create_table_request(table))
+
+
+@contextmanager
+def database() -> Iterator[None]:
+    """DynamoDB in memory for every client: moto copies its tables with each transaction."""
+    made = Database(
+        (tables.LOYALTY, tables.PEOPLE),
+        around=lambda _operation, execute: execute(),
+        watch=lambda _written: None,
+        behind=lambda: 0,
+    )
+    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - all pass here
+
+    def answered(client: Any, operation: str, params: Mapping[str, Any]) -> Any:
+        if client.meta.service_model.service_name != "dynamodb":
+            return ask(client, operation, params)
+        return getattr(made, xform_name(operation))(**params)
+
+    with patch.object(botocore.client.BaseClient, "_make_api_call", answered):
+        yield
+
+
+def make_everything() -> dict[str, str]:
+    """Make what the functions use besides tables; the settings that lead there."""
     _note_runs(START)
     queues = {
         name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in (EXPIRY_QUEUE, WEBHOOK_QUEUE)

@@ -190,6 +190,7 @@ def enroll(world: World) -> None:
     assert ok(world, "POST", "/v1/members/lookup", {"email": email})["member_id"] == member_id
     ok(world, "PATCH", f"/v1/members/{member_id}", {"email": other_email, "name": "Ada Story", "birthday": "12-10"})
     ok(world, "PATCH", f"/v1/members/{member_id}", {"place": "US-CA"})
+    ok(world, "POST", "/v1/members/lookup", {"card_number": uuid4().hex}, 404, scope="loyalty/partner")
     ok(world, "POST", f"/v1/members/{member_id}/tags", {"add": ["vip"]}, headers=keyed())
     ok(world, "POST", "/v1/members/search", {"name": "story"}, scope=OPERATOR)
     ok(world, "POST", f"/v1/members/{member_id}/merge", {"from_member_id": gone_id})

@@ -10,7 +10,7 @@ from moto import mock_aws
 from infra.cloud import assets
 from infra.cloud.needs import IDENTITY_SECRET, NEEDS, Grant
 from shared import clock
-from tests.infra.cloud.in_process import REGION, InProcess, Use, make_everything, start_cold
+from tests.infra.cloud.in_process import REGION, InProcess, Use, database, make_everything, start_cold
 from tests.infra.cloud.stories import STORIES, prepare
 
 BY_AWS = frozenset(
@@ -37,7 +37,7 @@ BY_AWS = frozenset(
 @pytest.fixture(scope="module")
 def told() -> Iterator[InProcess]:
     """A world in which all stories have been told."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
+    with pytest.MonkeyPatch.context() as patch, mock_aws(), database():
         for name, value in {
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",

@@ -6,20 +6,17 @@ from typing import Any
 import pytest
 
 from infra import tables
-from infra.app import synthesize
 from infra.cloud.needs import NEEDS
+from tests.infra.cloud.conftest import Template
 
 Widgets = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def widgets(tmp_path_factory: pytest.TempPathFactory) -> Widgets:
+def widgets(prod: Template) -> Widgets:
     """The metrics of each widget as text, by its title."""
-    folder = tmp_path_factory.mktemp("prod")
-    name = synthesize(folder, stage="prod")
-    resources = json.loads((folder / f"{name}.template.json").read_text())["Resources"].values()
-    [dashboard] = [one for one in resources if one["Type"] == "AWS::CloudWatch::Dashboard"]
-    parts: list[Any] = dashboard["Properties"]["DashboardBody"]["Fn::Join"][1]
+    [dashboard] = prod.properties("AWS::CloudWatch::Dashboard")
+    parts: list[Any] = dashboard["DashboardBody"]["Fn::Join"][1]
     body = json.loads("".join(part if isinstance(part, str) else "reference" for part in parts))
     return {one["properties"]["title"]: json.dumps(one["properties"]["metrics"]) for one in body["widgets"]}
 

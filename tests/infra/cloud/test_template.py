@@ -1,52 +1,18 @@
 """What the template must say, whatever else it says."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from infra import openapi
-from infra.app import synthesize
 from infra.cloud import assets
 from infra.cloud.needs import NEEDS
+from tests.infra.cloud.conftest import Template
 
 LAYER_MB_MAX = 40
 SYNTHESIS_SECONDS_MAX = 60
-
-Resources = Mapping[str, Mapping[str, Any]]
-
-
-class Template:
-    """A synthesized stack."""
-
-    def __init__(self, folder: Path, **context: str) -> None:
-        self.folder = folder
-        name = synthesize(folder, **context)
-        self.path = folder / f"{name}.template.json"
-        self.resources: Resources = json.loads(self.path.read_text())["Resources"]
-
-    def of(self, type_: str) -> list[Mapping[str, Any]]:
-        """The resources of a type."""
-        return [resource for resource in self.resources.values() if resource["Type"] == type_]
-
-    def properties(self, type_: str) -> list[Mapping[str, Any]]:
-        """What the resources of a type are like."""
-        return [resource["Properties"] for resource in self.of(type_)]
-
-
-@pytest.fixture(scope="module")
-def prod(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(tmp_path_factory.mktemp("prod"), stage="prod")
-
-
-@pytest.fixture(scope="module")
-def dev(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    issuer = {"issuer": "https://login.example", "audiences": "loyalty, till"}
-    return Template(tmp_path_factory.mktemp("dev"), stage="dev", allowed_origins="https://shop.example", **issuer)
 
 
 def test_tables_are_backed_up_protected_and_outlive_the_stack(prod: Template) -> None:

@@ -5,12 +5,16 @@ import os
 import random
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from infra.local import cli, engine, folders
+from shared import clock
+from tests.infra.cloud.in_process import start_cold
 from tests.infra.dev.conftest import LOYALTY, run_loyalty
 
 MEMBERS = [
@@ -22,32 +26,53 @@ TIERS = ["external_id", "tier_id", "since", "review_on", "qualifying"]
 TOMORROW = date.today() + timedelta(days=1)  # noqa: DTZ011 - the command's own clock is the machine's
 MEMORY_MB_MAX = 250
 
+RunHere = Callable[..., str]
 
-def test_members_points_and_tiers_go_in_once_come_out_and_go_in_elsewhere(tmp_path: Path) -> None:
-    files = [str(path) for path in write_files(tmp_path, members=120)]
-    here, there = ("--data", str(tmp_path / "here")), ("--data", str(tmp_path / "there"))
 
-    told = run(tmp_path, "import", "--dry-run", files[0], *here)
-    assert "members: 120 lines would be brought in, 0 brought in before, 0 wrong" in told
-    assert "nothing was written" in told
-    told = run(tmp_path, "import", *files, *here)
-    assert "points: 240 lines brought in" in told
-    assert "tiers: 120 lines brought in" in told
-    told = run(tmp_path, "import", *files, *here)
-    assert (
-        len(re.findall(r": 0 lines brought in(?: with 0 points)?, (?:120|240) brought in before, 0 wrong", told)) == 3
-    )
+@pytest.fixture
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[RunHere]:
+    """Commands in this process, each as if it had just begun: to start a process takes longer than most of them."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
-    run(tmp_path, "export", str(tmp_path / "out"), *here)
-    out = [str(tmp_path / "out" / f"{kind}.csv") for kind in ("members", "points", "tiers")]
-    run(tmp_path, "import", *out, *there)
-    run(tmp_path, "export", str(tmp_path / "again"), *there)
+    def run_here(*arguments: str) -> str:
+        start_cold()
+        with patch.dict(os.environ):
+            status = cli.main(arguments)
+        captured = capsys.readouterr()
+        assert status == 0, captured.out + captured.err
+        return captured.out
+
+    yield run_here
+    clock.use(lambda: datetime.now(UTC))
+    start_cold()
+
+
+def test_members_points_and_tiers_go_in_once_come_out_and_go_in_elsewhere(tmp_path: Path, run_here: RunHere) -> None:
+    files = [str(path) for path in write_files(tmp_path, members=60)]
+    engines = [engine.running("ministack", folders.private_folder(tmp_path / name), keep=False) for name in "ab"]
+    with engines[0] as one, engines[1] as other:
+        here, there = ("--endpoint", one.endpoint), ("--endpoint", other.endpoint)
+
+        told = run_here("import", "--dry-run", files[0], *here)
+        assert "members: 60 lines would be brought in, 0 brought in before, 0 wrong" in told
+        assert "nothing was written" in told
+        told = run_here("import", *files, *here)
+        assert "points: 120 lines brought in" in told
+        assert "tiers: 60 lines brought in" in told
+        told = run_here("import", *files, *here)
+        again = re.findall(r": 0 lines brought in(?: with 0 points)?, (?:60|120) brought in before, 0 wrong", told)
+        assert len(again) == 3
+
+        run_here("export", str(tmp_path / "out"), *here)
+        out = [str(tmp_path / "out" / f"{kind}.csv") for kind in ("members", "points", "tiers")]
+        run_here("import", *out, *there)
+        run_here("export", str(tmp_path / "again"), *there)
+        assert "0 violations" in run_here("verify", *there)
     for kind in ("members", "points", "tiers"):
         first, second = rows(tmp_path / "out" / f"{kind}.csv"), rows(tmp_path / "again" / f"{kind}.csv")
         assert first == second
         assert first
     assert lots(tmp_path / "out" / "points.csv", POINTS[1:4]) == lots(tmp_path / "points.csv", POINTS[1:4])
-    assert "0 violations" in run(tmp_path, "verify", *there)
     assert (tmp_path / "out" / "members.csv").stat().st_mode & 0o077 == 0
 
 

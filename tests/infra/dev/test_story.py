@@ -20,7 +20,7 @@ def test_the_three_printed_calls_work_when_pasted(server: Server) -> None:
 
 
 def test_from_joining_to_points_that_expire(tmp_path: Path) -> None:
-    with serving(tmp_path, "--now", "2026-11-20T18:00:00Z") as server:
+    with serving(tmp_path, "--empty", "--now", "2026-11-20T18:00:00Z") as server:
         member = server.enroll("ada")
         earned = server.order(member, "A-1", 42_500)
         assert earned.json()["entry"]["points"] == 425
@@ -68,7 +68,7 @@ def test_from_joining_to_points_that_expire(tmp_path: Path) -> None:
 
 def test_requests_are_recognised_after_a_restart(tmp_path: Path) -> None:
     data = str(tmp_path / "data")
-    with serving(tmp_path, "--data", data) as server:
+    with serving(tmp_path, "--empty", "--data", data) as server:
         ada, grace = server.enroll("ada"), server.enroll("grace")
         calls: list[tuple[str, dict[str, object], str | None]] = [
             (
@@ -96,7 +96,7 @@ def test_requests_are_recognised_after_a_restart(tmp_path: Path) -> None:
         ]
         assert [answer.status_code for answer in first] == [201] * 4, [answer.text for answer in first]
 
-    with serving(tmp_path, "--data", data) as server:
+    with serving(tmp_path, "--empty", "--data", data) as server:
         again = [
             server.post(path, body, key, scope=scope) for (path, body, key), scope in zip(calls, scopes, strict=True)
         ]
@@ -118,7 +118,8 @@ def test_requests_are_recognised_after_a_restart(tmp_path: Path) -> None:
 
 def test_a_token_made_before_the_server_started_is_taken(tmp_path: Path) -> None:
     token = run_loyalty(tmp_path, "token", "--scope", "loyalty/storefront").stdout.strip()
-    with serving(tmp_path, "--engine", "moto") as server:
+    with serving(tmp_path, "--empty", "--engine", "moto") as server:
+        assert server.http.get("/_local/verify").json()["accounts"] == 0
         answer = server.http.get("/v1/rewards", headers={"Authorization": f"Bearer {token}"})
         after = server.command("token", "--scope", "loyalty/operator").stdout.strip()
         put = server.http.put("/v1/program", json={}, headers={"Authorization": f"Bearer {after}", "If-Match": '"1"'})

@@ -13,7 +13,7 @@ from moto import mock_aws
 from infra.local import cli
 from infra.local.publishing import publish
 from shared.domain.default_program import default_program
-from tests.infra.cloud.in_process import REGION, InProcess, make_everything, start_cold
+from tests.infra.cloud.in_process import REGION, InProcess, make_everything, make_tables, start_cold
 from tests.infra.cloud.stories import enrolled, ordered
 
 CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -27,6 +27,7 @@ def _account() -> Iterator[None]:
 
 
 def test_the_totals_of_a_table_on_aws_reach_the_dashboards_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    make_tables()
     os.environ.update(make_everything())
     world = InProcess()
     member_id = enrolled(world)

@@ -12,5 +12,5 @@ from tests.infra.dev.conftest import Server, serving
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """One server for all stories that need none of their own."""
-    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as running:
+    with tempfile.TemporaryDirectory() as home, serving(Path(home), "--empty") as running:
         yield running

@@ -18,7 +18,7 @@ ACTIONS = [
 
 
 def test_what_members_do_and_days_that_come_round(tmp_path: Path) -> None:
-    with serving(tmp_path, "--now", "2026-11-20T18:00:00Z") as server:
+    with serving(tmp_path, "--empty", "--now", "2026-11-20T18:00:00Z") as server:
         use_program(
             server,
             earning={"actions": ACTIONS},

@@ -55,7 +55,7 @@ def test_who_joins_with_the_identifier_gets_what_waits(server: Server) -> None:
 
 
 def test_who_never_agrees_is_forgotten(tmp_path: Path) -> None:
-    with serving(tmp_path, "--now", "2026-11-20T18:00:00Z") as server:
+    with serving(tmp_path, "--empty", "--now", "2026-11-20T18:00:00Z") as server:
         use_program(server, automatic_enrolment={"consent_days": 30})
         card = {"card_number": "C-lost"}
         gone = buy(server, card, "lost-1", 4_200).json()["account"]["member_id"]

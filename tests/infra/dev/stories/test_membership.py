@@ -21,7 +21,7 @@ PLUS = {
 
 
 def test_a_membership_is_bought_used_renewed_cancelled_and_runs_out(tmp_path: Path) -> None:
-    with serving(tmp_path, "--now", "2026-03-01T12:00:00Z") as server:
+    with serving(tmp_path, "--empty", "--now", "2026-03-01T12:00:00Z") as server:
         use_program(server, memberships=[PLUS])
         member = server.enroll("plus-ada")
         assert points_for_100(server, member, "before") == 100

@@ -39,7 +39,7 @@ def moved_to(server: Server, now: str) -> None:
 
 def started(home: Path) -> AbstractContextManager[Server]:
     """A server of its own, whose clock can be moved: it is six in the evening in Vienna."""
-    return serving(home, "--now", "2026-11-20T17:00:00Z")
+    return serving(home, "--empty", "--now", "2026-11-20T17:00:00Z")
 
 
 def test_a_shop_finds_its_own_words_and_faults_before_its_members_do(tmp_path: Path) -> None:

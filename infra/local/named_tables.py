@@ -1,0 +1,72 @@
+"""Which tables a command works on, of this machine or on AWS, and what time it is there."""
+
+import json
+import os
+import urllib.request
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.local import engine, running
+from infra.local.database import opened
+from infra.local.errors import LocalError, UsageError
+from infra.tables import LOYALTY
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_ANSWER_SECONDS_MAX = 5
+
+
+class Tables(NamedTuple):
+    """The tables that this process's environment now names, and the time that it is for them."""
+
+    client: "DynamoDBClient"
+    loyalty: str
+    now: datetime
+
+
+@contextmanager
+def named_tables(named: Namespace, *, must_exist: bool = False) -> Iterator[Tables]:
+    """The tables that the command line names, known to the environment for as long as the block lasts.
+
+    Raises UsageError for options that do not go together, LocalError where the tables cannot be used.
+    """
+    if named.table:
+        with _on_aws(named) as tables:
+            yield tables
+        return
+    if named.people_table or named.identity_secret or named.due_shards:
+        raise UsageError("--people-table, --identity-secret and --due-shards belong to --table NAME, on AWS")
+    with opened(named.endpoint, named.data, must_exist=must_exist) as used:
+        yield Tables(engine.client(used), LOYALTY.name, _time_at(used))
+
+
+@contextmanager
+def _on_aws(named: Namespace) -> Iterator[Tables]:
+    given = {
+        "PEOPLE_TABLE": named.people_table,
+        "IDENTITY_KEY_SECRET_ID": named.identity_secret,
+        "DUE_SHARDS": str(named.due_shards or ""),
+    }
+    if not all(given.values()):
+        raise UsageError("on AWS, give --people-table, --identity-secret and --due-shards too")
+    os.environ.update(given, LOYALTY_TABLE=named.table)
+    try:
+        yield Tables(boto3.client("dynamodb"), named.table, datetime.now(UTC))
+    except (BotoCoreError, ClientError) as error:
+        raise LocalError(f"{named.table}: {error}") from error
+
+
+def _time_at(endpoint: str) -> datetime:
+    """What time it is for a database: a local server's clock can be moved."""
+    server = running.find()
+    if server is None or server.endpoint != endpoint:
+        return datetime.now(UTC)
+    with urllib.request.urlopen(f"{server.url}/_local/clock", timeout=_ANSWER_SECONDS_MAX) as answer:  # noqa: S310
+        return datetime.fromisoformat(json.load(answer)["now"])

@@ -1,0 +1,55 @@
+"""How often a caller may guess: what can be found out by trying is not told to who keeps trying.
+
+A member finds out by taking another's identifier that somebody has it; a partner, by looking up cards, which there are.
+What they found out is counted by the hour; who has found out too much waits for the next one, right or wrong.
+"""
+
+from datetime import datetime, timedelta
+
+from shared import dynamo, settings
+from shared.domain.errors import TooManyRequestsError
+from shared.dynamo import Key
+from shared.http import OPERATOR, PARTNER, STOREFRONT, Caller
+
+MEMBER_GUESSES_MAX = 10
+"""A person mistypes an address now and then."""
+PARTNER_GUESSES_MAX = 300
+"""All tills of a partner have one token."""
+KEPT = timedelta(days=1)
+
+
+def require_may_guess(caller: Caller, now: datetime) -> None:
+    """Raises TooManyRequestsError for a member or partner who has guessed too often this hour."""
+    most = _guesses_max(caller)
+    if most is None:
+        return
+    item = dynamo.get(settings.loyalty_table(), _key(caller, now))
+    if item is not None and int(item["guesses"]["N"]) >= most:
+        left = 3600 - now.minute * 60 - now.second
+        raise TooManyRequestsError("too many guesses; the next hour has room for more", left)
+
+
+def count(caller: Caller, now: datetime) -> None:
+    """Note that a caller has guessed; whoever works for the shop is trusted to."""
+    if _guesses_max(caller) is None:
+        return
+    end = str(int((now + KEPT).timestamp()))
+    dynamo.ask(
+        lambda: dynamo.client().update_item(
+            TableName=settings.loyalty_table(),
+            Key=dynamo.key_of(_key(caller, now)),
+            UpdateExpression="SET forget_at = :end ADD guesses :one",
+            ExpressionAttributeValues={":one": {"N": "1"}, ":end": {"N": end}},
+        )
+    )
+
+
+def _guesses_max(caller: Caller) -> int | None:
+    if PARTNER in caller.scopes:
+        return PARTNER_GUESSES_MAX
+    return None if caller.scopes & {STOREFRONT, OPERATOR} else MEMBER_GUESSES_MAX
+
+
+def _key(caller: Caller, now: datetime) -> Key:
+    who = caller.partner_id or caller.member_id or ""
+    return Key(f"GUESSES#{who}", f"{now:%Y-%m-%dT%H}")

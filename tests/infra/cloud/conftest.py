@@ -1,0 +1,57 @@
+"""The stack as each stage gets it, synthesized once for all tests and all processes that run them."""
+
+import fcntl
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.app import synthesize
+
+Resources = Mapping[str, Mapping[str, Any]]
+
+
+class Template:
+    """A synthesized stack."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.resources: Resources = json.loads(path.read_text())["Resources"]
+
+    def of(self, type_: str) -> list[Mapping[str, Any]]:
+        """The resources of a type."""
+        return [resource for resource in self.resources.values() if resource["Type"] == type_]
+
+    def properties(self, type_: str) -> list[Mapping[str, Any]]:
+        """What the resources of a type are like."""
+        return [resource["Properties"] for resource in self.of(type_)]
+
+
+@pytest.fixture(scope="session")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(_synthesized_once(tmp_path_factory, stage="prod"))
+
+
+@pytest.fixture(scope="session")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    issuer = {"issuer": "https://login.example", "audiences": "loyalty, till"}
+    return Template(_synthesized_once(tmp_path_factory, stage="dev", allowed_origins="https://shop.example", **issuer))
+
+
+def _synthesized_once(temporary: pytest.TempPathFactory, *, stage: str, **context: str) -> Path:
+    """The stage's template: whichever process asks first makes it for all of this run."""
+    here = temporary.getbasetemp()
+    shared = here.parent if here.name.startswith("popen-") else here  # what pytest-xdist names its workers' folders
+    folder = shared / f"stack-{stage}"
+    with (shared / f"stack-{stage}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = list(folder.glob("*.template.json"))
+        if not found:
+            making = temporary.mktemp("stack")
+            synthesize(making, stage=stage, **context)
+            making.rename(folder)
+            found = list(folder.glob("*.template.json"))
+    [path] = found
+    return path

@@ -1,0 +1,46 @@
+"""What a replay of years leaves behind is taken up by the schedules of today."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from functions import expire, notify
+from infra.local import replay
+from shared import clock, due_days, store
+from tests.functions.shop import Shop
+
+PURCHASES = """customer,order,date_time,amount,currency
+early,E-1,2024-01-05T10:00,29.33,USD
+late,L-1,2024-11-25T10:00,12.50,USD
+"""
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(replay, "WORKERS", 1)  # moto loses writes of several
+    yield
+    due_days.use(None)
+    expire.use(None)
+
+
+def test_who_should_have_been_reminded_on_the_way_is_reminded_after_it_and_then_left_alone(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.change_program(messages={"reminder_days": [90]})
+    file = tmp_path / "purchases.csv"
+    file.write_text(PURCHASES, encoding="utf-8")
+    replay.replay(file, show_progress=False)
+    last = date(2024, 11, 25)
+    found = shop.post("/v1/members/lookup", {"external_id": "early"})
+    member = found.body["member_id"]
+    assert store.load_account(member).due_on == last, "in January it expires, in November it was to be announced"
+
+    shop.now = shop.now.replace(year=2024, month=11, day=26)
+    clock.use(lambda: shop.now)
+    morning = {"time": shop.now.isoformat()}
+    assert [notify.handler(morning, None)["reminders"] for _ in range(2)] == [1, 0]
+    due = store.load_account(member).due_on
+    assert due is not None
+    assert due - last > timedelta(days=60)

@@ -1,0 +1,95 @@
+"""Import, export and settle on tables on AWS, with the shell's credentials."""
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from moto import mock_aws
+
+from infra.local import cli, importing, sweeping
+from infra.local.exporting import KINDS
+from shared import dynamo, people, store
+from shared.domain.members import Identity
+from tests.infra.cloud.in_process import REGION, make_everything, make_tables, start_cold
+
+CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+MEMBERS = """external_id,email,enrolled_at,also_known_as
+shop-1,ada@example.org,2020-01-02,"[{""kind"":""email"",""value"":""Ada.L@example.org""}]"
+shop-2,bob@example.org,2021-01-02,
+"""
+POINTS = """external_id,points,earned_at,expires_on,reference
+shop-1,120,2026-03-04,never,r1
+shop-2,30,2026-03-04,never,r1
+"""
+TIERS = """external_id,tier_id,since,earned_before,badges
+shop-1,bronze,2026-03-04,880,regular:2:2026-05-06
+shop-2,bronze,2026-03-04,,
+"""
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in (importing, sweeping):
+        monkeypatch.setattr(command, "WORKERS", 1)  # moto loses writes of several
+
+
+@pytest.fixture
+def aws() -> Iterator[list[str]]:
+    """Options that name the tables of an account on AWS."""
+    with patch.dict(os.environ, CREDENTIALS), mock_aws():
+        start_cold()
+        make_tables()
+        made = make_everything()
+        yield [
+            *("--table", made["LOYALTY_TABLE"], "--people-table", made["PEOPLE_TABLE"]),
+            *("--identity-secret", made["IDENTITY_KEY_SECRET_ID"], "--due-shards", made["DUE_SHARDS"]),
+        ]
+    start_cold()
+
+
+def test_tables_on_aws_take_files_once_and_give_them_back(aws: list[str], tmp_path: Path) -> None:
+    files = []
+    for kind, text in zip(KINDS, (MEMBERS, POINTS, TIERS), strict=True):
+        files.append(tmp_path / f"{kind}.csv")
+        files[-1].write_text(text, encoding="utf-8")
+    paths = [str(path) for path in files]
+
+    with pytest.MonkeyPatch.context() as untouched:
+        untouched.setattr(dynamo, "transact", None)
+        assert cli.main(["import", "--dry-run", paths[0], *aws]) == 0
+    for _ in range(2):
+        start_cold()
+        assert cli.main(["import", *paths, *aws]) == 0
+    ada = people.find(Identity(kind="email", value="ada.l@example.org"))
+    assert ada is not None
+    account = store.load_account(ada).account
+    assert (account.balance, account.earned, account.badges["regular"].times) == (120, 1000, 2)
+
+    start_cold()
+    assert cli.main(["export", str(tmp_path / "out"), *aws]) == 0
+    start_cold()
+    assert cli.main(["settle", *aws]) == 0
+    for path in files:
+        assert _said(tmp_path / "out" / path.name, path) == _said(path, path)
+    start_cold()
+    assert cli.main(["verify", "--table", "loyalty"]) == 0
+
+
+def test_tables_on_aws_are_named_whole_or_not_at_all(aws: list[str], tmp_path: Path) -> None:
+    assert cli.main(["export", str(tmp_path / "out"), *aws[:4]]) == 2
+    assert cli.main(["export", str(tmp_path / "out"), *aws[2:]]) == 2
+
+
+def _said(path: Path, like: Path) -> list[list[str]]:
+    """What a file says in the columns of another: identities as they are kept, times to their day."""
+    with like.open(newline="", encoding="utf-8") as file:
+        names = [name for name in next(csv.reader(file)) if name != "reference"]
+    with path.open(newline="", encoding="utf-8") as file:
+        return sorted([_kept(line[name]) for name in names] for line in csv.DictReader(file))
+
+
+def _kept(cell: str) -> str:
+    return cell.lower().partition("t05:00:00z")[0]
