@@ -1,20 +1,17 @@
 """`loyalty replay`: a shop's past purchases through the functions that the API uses, with time moving as the file does.
 
-Members are enrolled with their first purchase, and the expiry schedule runs on the way, so that points expire and tiers
-are reviewed as they would have been. Everything has a key of its own: a second run, or one after a crash, books nothing
-twice.
+Members are enrolled with their first purchase. What time has done, points expired and tiers reviewed, is booked before
+a member's next purchase, and in the end for all, each entry with the moment at which it came about. Everything has a key
+of its own: a second run, or one after a crash, books nothing twice.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from itertools import groupby
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -26,13 +23,11 @@ from functions import expire
 from infra.local.due_days import days_standing
 from infra.local.purchases import BadLine, Purchase, read
 from infra.local.storefront import RefusedError, Storefront
-from shared import clock, due_days, dynamo, settings, store
+from shared import clock, dynamo, settings, store
 from shared.domain.calendar import local_day, start_of_day
 
 WORKERS = 8
 """More do not help: the engine and this process have one core each."""
-SCHEDULE_DAYS = 28
-"""How often what time has done is booked. No balance waits for it: an account is settled whenever it is looked at."""
 CLIENT_ID = "replay"
 
 
@@ -81,38 +76,16 @@ class _Replay:
         self._counting = threading.Lock()
 
     def run(self, purchases: Sequence[Purchase]) -> None:
-        """Each customer's purchases in order; every SCHEDULE_DAYS what time has done until then."""
+        """Each customer's purchases in order, then what time has done until the last one."""
         if not purchases:
             return
-        first, last = (local_day(purchases[end].placed_at, self._zone) for end in (0, -1))
-        _rewind(first)
         with ThreadPoolExecutor(WORKERS) as workers:
-            periods = groupby(
-                purchases, lambda one: (local_day(one.placed_at, self._zone) - first).days // SCHEDULE_DAYS
-            )
-            for number, of_period in periods:
-                if number:
-                    self._run_schedule(first + timedelta(days=number * SCHEDULE_DAYS), workers)
-                shares: dict[int, list[Purchase]] = {}
-                for purchase in of_period:
-                    shares.setdefault(crc32(purchase.customer.encode()) % WORKERS, []).append(purchase)
-                for done in [workers.submit(self._book_all, share) for share in shares.values()]:
-                    done.result()
-            self._run_schedule(last, workers)
-            _bring_forward(last, start_of_day(last, self._zone), workers)
-
-    def _run_schedule(self, day: date, workers: ThreadPoolExecutor) -> None:
-        waiting: list[str] = []
-        expire.use(waiting.extend)
-        due_days.use(partial(days_standing, dynamo.client()))
-        instant = start_of_day(day, self._zone)
-        self._at(instant)
-        expire.handler({"time": instant.isoformat()}, None)
-
-        asked = [json.loads(body) for body in waiting]
-        days = [(date.fromisoformat(one["on"]), one["shard"]) for one in asked]
-        if not all(expire.settle_due(due_on, shard, instant, workers.map) for due_on, shard in days):
-            raise RuntimeError(f"the expiry run of {day} failed; start the replay again")
+            shares: dict[int, list[Purchase]] = {}
+            for purchase in purchases:
+                shares.setdefault(crc32(purchase.customer.encode()) % WORKERS, []).append(purchase)
+            for done in [workers.submit(self._book_all, share) for share in shares.values()]:
+                done.result()
+            _settle(local_day(purchases[-1].placed_at, self._zone), self._zone, workers)
 
     def _book_all(self, purchases: Iterable[Purchase]) -> None:
         for purchase in purchases:
@@ -149,26 +122,21 @@ def _order(purchase: Purchase) -> dict[str, Any]:
     }
 
 
-def _rewind(day: date) -> None:
-    """Have the schedule look at what is due from the file's beginning on, even where it has been further."""
-    last = store.load_day(store.EXPIRY_RUN)
-    if last is None or last > day:
-        store.note_day(store.EXPIRY_RUN, day)
+def _settle(last: date, zone: str, workers: ThreadPoolExecutor) -> None:
+    """Book what time has done until a day to everybody whom it concerns, and have the schedules go on from there.
 
-
-def _bring_forward(last: date, now: datetime, workers: ThreadPoolExecutor) -> None:
-    """Have those whose reminder's day has passed stand under the last day, where the schedules go on.
-
-    Nobody was reminded on the way, so they still wait under that day, and the schedules look back a month alone.
+    Nobody was reminded on the way: those whose reminder's day has passed stand under the last day as well.
     """
-    for day in days_standing(dynamo.client(), date.min, last - timedelta(days=1)):
+    now = start_of_day(last, zone)
+    for day in days_standing(dynamo.client(), date.min, last):
         for shard in range(settings.due_shards()):
             members = store.due_members(day, shard, expire.DUE_PAGES_MAX)
             for settled in [workers.submit(store.settle_stored, one, now, not_before=last) for one in members]:
                 settled.result()
-    reminded = store.load_day(store.REMINDER_RUN)
-    if reminded is None or reminded > last:
-        store.note_day(store.REMINDER_RUN, last)
+    for run in (store.EXPIRY_RUN, store.REMINDER_RUN):
+        noted = store.load_day(run)
+        if noted is None or noted > last:
+            store.note_day(run, last)
 
 
 @contextmanager
