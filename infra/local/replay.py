@@ -1,8 +1,8 @@
 """`loyalty replay`: a shop's past purchases through the functions that the API uses, with time moving as the file does.
 
 Members are enrolled with their first purchase. What time has done, points expired and tiers reviewed, is booked before
-a member's next purchase, and in the end for all, each entry with the moment at which it came about. Everything has a key
-of its own: a second run, or one after a crash, books nothing twice.
+a member's next purchase, and in the end for all, each entry with the moment at which it came about. Everything has a
+key of its own: a second run, or one after a crash, books nothing twice.
 """
 
 import threading
