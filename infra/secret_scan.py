@@ -23,12 +23,16 @@ _NO_SECRETS = frozenset({"Public IP (ipv4)"})
 """What detectors report besides secrets."""
 
 KNOWN = {
-    "identity-secret": "the name of the secret that the stack makes",
-    **dict.fromkeys(("00", "bench", "local", "test", "x"), "what emulators take"),
-    **dict.fromkeys(("p", "pass"), "in addresses that are refused"),
-    "12345678901234567890": "a number that is no phone's",
-    "23456789ABCDEFGHJKMNPQRSTUVWXYZ": "the letters of referral codes",
-    "23456789ABCDEFGHJKMNPQRSTVWXYZ": "the letters of voucher codes",
+    value: reason
+    for reason, values in {
+        "names what the stack makes": ("identity-secret", "the name of the secret that the stack makes"),
+        "what emulators take": ("00", "bench", "local", "test", "x"),
+        "stands in addresses and requests that are refused": ("p", "pass", "whsec_x"),
+        "a number that is no phone's": ("12345678901234567890",),
+        "the letters of referral codes": ("23456789ABCDEFGHJKMNPQRSTUVWXYZ",),
+        "the letters of voucher codes": ("23456789ABCDEFGHJKMNPQRSTVWXYZ",),
+    }.items()
+    for value in values
 }
 
 

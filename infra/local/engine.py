@@ -59,8 +59,8 @@ def running(
 ) -> Iterator[Engine]:
     """An engine for as long as the block lasts, with `settings` of its own; `module` runs it, if not its kind's own.
 
-    It logs to `folder`, and with `keep` finds there what it held when it was last stopped. MiniStack writes its
-    state when it is asked to end and at no other time. Raises LocalError when it does not start, or did not save.
+    It logs to `folder`, and with `keep` finds there whatever it has acknowledged, even if it was killed. Raises
+    LocalError when it does not start, or did not keep what it held.
     """
     state = folders.private_folder(folder / "engine") if keep else None
     port = _free_port()
@@ -79,7 +79,7 @@ def running(
         stopping_at = time.time()
         child.stop(process)
     if state:
-        _require_saved(state, stopping_at, log)
+        _require_kept(state, stopping_at, log)
 
 
 def client(endpoint: str) -> "DynamoDBClient":
@@ -156,7 +156,9 @@ def _key_schema(hash_key: tables.Attribute, range_key: tables.Attribute) -> list
 
 
 def _environment(port: int, state: Path | None) -> dict[str, str]:
-    kept = {"PERSIST_STATE": "1", "STATE_DIR": str(state)} if state else {"PERSIST_STATE": "0"}
+    kept = {"PERSIST_STATE": "0"}
+    if state:
+        kept = {"PERSIST_STATE": "1", "STATE_DIR": str(state), "JOURNAL": str(_journal(state))}
     return {
         **os.environ,
         "BIND_HOST": LOOPBACK,
@@ -187,11 +189,17 @@ def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     raise LocalError(f"the engine did not start; the end of its log:\n{_tail(log)}")
 
 
-def _require_saved(state: Path, stopping_at: float, log: Path) -> None:
+def _journal(state: Path) -> Path:
+    """Where MiniStack notes what it acknowledges, until it has saved its state."""
+    return state / "journal.jsonl"
+
+
+def _require_kept(state: Path, stopping_at: float, log: Path) -> None:
     saved = state / "dynamodb.json"
     # Some file systems keep whole seconds only.
-    if not saved.exists() or saved.stat().st_mtime < int(stopping_at):
-        raise LocalError(f"the engine did not save what it held; the end of its log:\n{_tail(log)}")
+    is_saved = saved.exists() and saved.stat().st_mtime >= int(stopping_at)
+    if not is_saved and not _journal(state).exists():
+        raise LocalError(f"the engine did not keep what it held; the end of its log:\n{_tail(log)}")
 
 
 def _tail(log: Path) -> str:

@@ -35,7 +35,7 @@ LINES_TOGETHER = 400
 """How many lines are at hand at a time; the workers share them."""
 BAD_LINES_MAX = 500
 """How many are told of; the others are counted."""
-MEMBERS_TOGETHER = 6
+MEMBERS_TOGETHER = 8
 """How many newcomers go in one request: a profile, up to six identifiers and its places in lists make a dozen items."""
 CODE_ATTEMPTS = 3
 ACTOR = "import"

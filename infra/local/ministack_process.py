@@ -1,9 +1,15 @@
 """MiniStack in a process that ends with its parent. Its settings, its port among them, are in the environment."""
 
+import os
+from pathlib import Path
+
 from ministack.app import main as serve  # type: ignore[import-untyped]
 
 from infra.local import child
+from infra.local.durable import Durable
 
 if __name__ == "__main__":
     child.take_orders()
+    if journal := os.environ.get("JOURNAL"):
+        Durable(Path(journal)).take_over()
     serve()

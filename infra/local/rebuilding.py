@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from botocore.exceptions import ClientError
+
 from infra.local.derived import OfEntries
 from infra.local.errors import LocalError
 from infra.local.restored import Place, Restored
@@ -73,8 +75,8 @@ def rebuild(
 
     with ThreadPoolExecutor(WORKERS) as workers:
         for one in workers.map(see_to, restored.members):
-            found.append(one)
             of_entries.take(one.ledger)
+            found.append(one._replace(ledger=[]))
             progress()
     sums = put_right(client, table, restored.derived, of_entries, writes=writes)
     return Report(
@@ -135,7 +137,9 @@ class _Rebuild:
         if self._writes:
             try:
                 self._write_account(key, standing, made)
-            except (CancelledError, self._client.exceptions.ConditionalCheckFailedException) as error:
+            except (CancelledError, ClientError) as error:
+                if isinstance(error, ClientError) and not _is_refused(error):
+                    raise
                 raise LocalError(f"somebody else is writing to {member_id}: let nobody, and rebuild again") from error
         if not ledger:
             return f"{member_id}: the account is gone, since it has no entry that can be kept"
@@ -161,6 +165,10 @@ class _Rebuild:
         _append(self._keeps, [get(self._table, key) for key in places])
         for key in places:
             self._client.delete_item(TableName=self._table, Key=key_of(key))
+
+
+def _is_refused(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
 
 
 def _is_same(standing: Item, made: Account) -> bool:

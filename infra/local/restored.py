@@ -41,7 +41,7 @@ class Restored:
         for item in items:
             self._take(item)
         wanted = {key for needed in self._needs.values() for key in needed} - self._found.keys()
-        self._found |= {key: _place(item) for key in wanted if (item := find(key)) is not None}
+        self._found |= {key: _place(found) for key in wanted if (found := find(key)) is not None}
 
     @property
     def members(self) -> list[str]:

@@ -61,7 +61,10 @@ def offer(
     _require_within_limits(giver, program.gifts, points, today)
     require_points(giver, points)
     if len(giver.holds) >= OPEN_HOLDS_MAX:
-        raise InvalidStateError(f"{OPEN_HOLDS_MAX} redemptions and gifts are open; end one first")
+        first = min(hold.expires_at for hold in giver.holds.values())
+        raise InvalidStateError(
+            f"{OPEN_HOLDS_MAX} redemptions and gifts are open at most; end one, or wait: the first ends at {first}"
+        )
     lots = take(giver.lots, points)
     hold = Hold(points=points, lots=lots, expires_at=now + timedelta(days=program.gifts.accept_days))
     limit = program.gifts.limit
@@ -155,7 +158,7 @@ def _require_within_limits(giver: Account, gifts: Gifts, points: int, today: dat
     if is_often or is_much:
         most = [f"{limit.times} gifts" if limit.times else "", f"{limit.points} points" if limit.points else ""]
         frees_on = period_frees_on(today, limit.per)
-        until = f"; it frees on {frees_on}" if frees_on else ""
+        until = f"; it frees on {frees_on}" if frees_on else "; it never frees"
         detail = (
             f"a member gives at most {' and '.join(filter(None, most))} per {limit.per}, {use.points} points so far"
         )

@@ -198,9 +198,7 @@ def test_what_is_no_entry_is_passed_over(shop: Shop, outbox: Outbox) -> None:
     assert outbox.events == []
 
 
-def test_a_gift_is_announced_to_its_receiver_and_its_giver_hears_when_it_comes_back(
-    shop: Shop, outbox: Outbox
-) -> None:
+def test_a_gift_is_announced_to_its_receiver_and_its_giver_hears_when_it_comes_back(shop: Shop, outbox: Outbox) -> None:
     shop.change_program(gifts={"accept_days": 7})
     giver = shop.enroll(email="ada@example.org")
     friend = shop.enroll("join-2", email="bob@example.org")

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from infra.local import rebuilding
 from infra.local.errors import LocalError
 from infra.local.rebuilding import Report, rebuild
 from infra.local.verify import Violation, check
 from shared import budgets, dynamo, keys, settings, store
+from shared.domain.account import Account
+from shared.domain.ledger import book_all
 from shared.domain.partnering import funding_name
 from shared.dynamo import Key
 from tests.functions.shop import OPERATOR, Shop
@@ -24,6 +27,11 @@ DOUBLE = {
     "effect": {"kind": "multiply", "percent": 200},
     "budget": {"points": 500},
 }
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuilding, "WORKERS", 1)  # moto is not safe under threads
 
 
 def violations() -> list[Violation]:
@@ -335,9 +343,10 @@ def test_a_run_that_died_on_the_way_is_run_again(shop: Shop, tmp_path: Path, mon
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(store, "replace_account", die)
-        run(tmp_path / "withdrawn")
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "withdrawn")
     run(tmp_path / "withdrawn")
 
     assert (shop.account(ada), shop.account(grace)) == expected
@@ -345,7 +354,4 @@ def test_a_run_that_died_on_the_way_is_run_again(shop: Shop, tmp_path: Path, mon
 
 
 def _as_enrolled(member: str) -> Any:
-    from shared.domain.account import Account
-    from shared.domain.ledger import book_all
-
     return book_all(Account(member_id=member), store.load_whole_history(member)[-1:])

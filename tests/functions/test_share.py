@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.redeeming import OPEN_HOLDS_MAX
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
 
@@ -198,6 +199,15 @@ class TestGifts:
         shop.erase(pair[side])
         assert "birthday" not in str(shop.tables()).lower().replace("birthday#", "")
         assert shop.get(f"/v1/members/{pair[1 - side]}/gifts/{gift_id}").body["message"] is None
+
+    def test_a_limit_for_ever_and_too_much_at_once_say_so(self, shop: Shop, pair: tuple[str, str]) -> None:
+        ada, bob = pair
+        shop.change_program(gifts={"limit": {"times": 50, "per": "lifetime"}})
+        for number in range(OPEN_HOLDS_MAX):
+            assert gift(shop, ada, bob, 1, f"g{number}").status == 201
+        assert "the first ends at 2026-11-27" in gift(shop, ada, bob, 1, "more").body["detail"]
+        shop.change_program(gifts={"limit": {"times": 1, "per": "lifetime"}})
+        assert "never frees" in gift(shop, ada, bob, 1, "more").body["detail"]
 
     def test_a_merged_givers_gift_is_still_accepted(self, shop: Shop, pair: tuple[str, str]) -> None:
         ada, bob = pair

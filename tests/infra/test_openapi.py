@@ -62,6 +62,13 @@ def test_every_refusal_of_every_route_is_the_documented_problem() -> None:
                 assert content == ("application/problem+json", {"schema": {"$ref": "#/components/schemas/Problem"}})
 
 
+def test_routes_that_need_a_key_say_so() -> None:
+    operations = [one for item in openapi.document()["paths"].values() for one in item.values()]
+    keys = [each for one in operations for each in one.get("parameters", ()) if each["name"] == "idempotency-key"]
+    assert len(keys) >= 8
+    assert all(each["required"] and each["schema"]["minLength"] == 1 for each in keys)
+
+
 def _kinds(kind: type[LoyaltyError]) -> Iterator[type[LoyaltyError]]:
     for extended in kind.__subclasses__():
         yield extended

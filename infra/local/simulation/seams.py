@@ -16,7 +16,7 @@ from functions import consent, earn, enroll, expire, memberships, operators, red
 from functions import program as programs
 from infra.local.simulation.database import Database
 from infra.tables import LOYALTY, PEOPLE
-from shared import audit, budgets, clock, dynamo, outbox, partner_funds, settings, store, telemetry, webhooks
+from shared import audit, budgets, clock, dynamo, http, outbox, partner_funds, settings, store, telemetry, webhooks
 from shared.domain import members
 from shared.domain.events import Event, PartnerEvent
 from shared.domain.invariants import Breach
@@ -25,6 +25,7 @@ from shared.domain.messages import Message
 APPS = tuple(
     module.app for module in (accounts, consent, earn, enroll, memberships, operators, programs, redeem, share, wallet)
 )
+_SCOPES = frozenset({http.STOREFRONT, http.MEMBER, http.OPERATOR, http.PARTNER})
 SETTINGS: Mapping[str, str] = {
     "LOYALTY_TABLE": LOYALTY.name,
     "PEOPLE_TABLE": PEOPLE.name,
@@ -95,6 +96,7 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
             (telemetry, "report", outside.report),
             (expire, "_send", outside.queue),
             (clock, "_source", outside.clock),
+            (http, "_wanted", lambda _: _SCOPES),  # routes are called by themselves, not looked up
             (outbox, "_outbox", outside),
         ):
             stack.enter_context(patch.object(module, name, replacement))

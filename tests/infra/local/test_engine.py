@@ -1,6 +1,7 @@
 """An engine starts, keeps what it was asked to keep, and is never left behind."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from infra.local import child, engine
 from infra.local.engine import Kind
@@ -67,6 +69,52 @@ def test_an_engine_whose_parent_is_killed_saves_and_ends(tmp_path: Path) -> None
         assert engine.client(again.endpoint).scan(TableName=LOYALTY.name)["Items"] == [ITEM]
 
 
+def test_an_engine_that_is_killed_has_everything_again(tmp_path: Path) -> None:
+    other: Any = {**ITEM, "sk": {"S": "ENROLL"}, "type": {"S": "enroll"}}
+    with engine.running("ministack", tmp_path, keep=True) as first:
+        engine.create_missing_tables(first.endpoint)
+        client, arn = engine.client(first.endpoint), engine.stream_arn(first.endpoint)
+        client.put_item(TableName=LOYALTY.name, Item=ITEM)
+        client.transact_write_items(
+            TransactItems=[
+                {"Delete": {"TableName": LOYALTY.name, "Key": ITEM}},
+                {"Put": {"TableName": LOYALTY.name, "Item": other}},
+            ]
+        )
+        client.put_item(TableName=PEOPLE.name, Item=ITEM)
+        delivered, *following = _stream(first.endpoint)
+        _kill(first)
+    with (tmp_path / "engine" / "journal.jsonl").open("a") as journal:
+        journal.write('{"items": [["cut off')
+
+    for _ in range(2):
+        with engine.running("ministack", tmp_path, keep=True) as again:
+            assert not engine.create_missing_tables(again.endpoint)
+            assert engine.stream_arn(again.endpoint) == arn
+            assert engine.client(again.endpoint).scan(TableName=LOYALTY.name)["Items"] == [other]
+            assert engine.client(again.endpoint).scan(TableName=PEOPLE.name)["Items"] == [ITEM]
+            assert _stream(again.endpoint, after=delivered) == following
+            _kill(again)
+
+
+def test_a_clean_stop_leaves_no_journal(tmp_path: Path) -> None:
+    with engine.running("ministack", tmp_path, keep=True) as started:
+        engine.create_missing_tables(started.endpoint)
+        engine.client(started.endpoint).put_item(TableName=LOYALTY.name, Item=ITEM)
+        assert (tmp_path / "engine" / "journal.jsonl").exists()
+    assert not (tmp_path / "engine" / "journal.jsonl").exists()
+
+
+def test_what_cannot_be_written_down_is_not_acknowledged(tmp_path: Path) -> None:
+    with engine.running("ministack", tmp_path, keep=True) as started:
+        engine.create_missing_tables(started.endpoint)
+        assert started.process
+        resource.prlimit(started.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        with pytest.raises(BotoCoreError):
+            engine.client(started.endpoint).put_item(TableName=LOYALTY.name, Item=ITEM)
+        assert started.process.wait(SECONDS_MAX) == 1
+
+
 def test_where_nothing_answers_says_so_in_one_line() -> None:
     with pytest.raises(LocalError, match=r"no DynamoDB answers at http://127\.0\.0\.1:9"):
         engine.create_missing_tables("http://127.0.0.1:9")
@@ -92,6 +140,24 @@ def test_a_child_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> 
         process.stdout.readline()
         child.stop(process)
         assert process.returncode == -signal.SIGKILL
+
+
+def _kill(started: engine.Engine) -> None:
+    assert started.process
+    started.process.kill()
+    started.process.wait()
+
+
+def _stream(endpoint: str, after: Any = None) -> list[Any]:
+    """What the ledger's stream has, from the beginning or after a record."""
+    client, arn = engine.streams_client(endpoint), engine.stream_arn(endpoint)
+    [shard] = client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    place: Any = {"ShardIteratorType": "TRIM_HORIZON"}
+    if after:
+        number = after["dynamodb"]["SequenceNumber"]
+        place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": number}
+    iterator = client.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], **place)["ShardIterator"]
+    return list(client.get_records(ShardIterator=iterator)["Records"])
 
 
 def _ends(pid: int) -> bool:

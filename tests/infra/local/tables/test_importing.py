@@ -1,0 +1,129 @@
+"""Many lines go in one request; one that cannot go keeps no other back, and whatever was interrupted is taken up."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from infra.local import importing
+from shared import dynamo
+from shared.domain.errors import TryAgainError
+from shared.dynamo import Write
+from tests.functions.shop import Shop
+from tests.shared.wire import Wire
+
+MANY = 40
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "WORKERS", 1)  # moto loses writes of several
+
+
+def bring(shop: Shop, path: Path, header: str, lines: Sequence[str]) -> importing.Result:
+    path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+    return importing.run(path, shop.now, dry_run=False)
+
+
+def bring_members(shop: Shop, path: Path) -> importing.Result:
+    return bring(shop, path, "external_id,enrolled_at", [f"c{number},2020-01-02" for number in range(MANY)])
+
+
+def bring_points(shop: Shop, path: Path, last_day: str = "never") -> importing.Result:
+    lines = [f"c{number},{1 + number},2026-03-04,{last_day},r{lot}" for number in range(MANY) for lot in range(2)]
+    return bring(shop, path, "external_id,points,earned_at,expires_on,reference", lines)
+
+
+def member_of(shop: Shop, number: int) -> str:
+    return str(shop.post("/v1/members/lookup", {"external_id": f"c{number}"}).body["member_id"])
+
+
+def outcome(result: importing.Result) -> tuple[int, int, int]:
+    return result.new, result.before, result.bad
+
+
+def test_lines_go_in_together(shop: Shop, tmp_path: Path, wire: Wire) -> None:
+    assert outcome(bring_members(shop, tmp_path / "members.csv")) == (MANY, 0, 0)
+    assert wire.requests.count("TransactWriteItems") == MANY / importing.MEMBERS_TOGETHER
+    wire.requests.clear()
+    assert outcome(bring_points(shop, tmp_path / "points.csv")) == (2 * MANY, 0, 0)
+    assert wire.requests.count("TransactWriteItems") == 2
+    assert "GetItem" not in wire.requests[1:]
+    wire.requests.clear()
+    assert outcome(bring_points(shop, tmp_path / "points.csv")) == (0, 2 * MANY, 0)
+    assert "TransactWriteItems" not in wire.requests
+    assert shop.balance(member_of(shop, 7)) == 16
+
+
+def test_a_line_that_is_refused_keeps_no_other_back(shop: Shop, tmp_path: Path) -> None:
+    shop.change_program(automatic_enrolment={"consent_days": 30})
+    order = {
+        "type": "order",
+        "order_id": "P-1",
+        "placed_at": shop.now.isoformat(),
+        "currency": "USD",
+        "total": 4250,
+        "identifier": {"external_id": "c3"},
+    }
+    assert shop.post("/v1/earn", order).status == 201
+    others = [f"c{number},2020-01-02" for number in range(MANY) if number != 3]
+    bring(shop, tmp_path / "members.csv", "external_id,enrolled_at", others)
+    done = bring_points(shop, tmp_path / "points.csv")
+    assert outcome(done) == (2 * MANY - 2, 0, 2)
+    assert [(bad.line, bad.reason.split(":")[0]) for bad in done.bad_lines] == [
+        (8, "consent_required"),
+        (9, "consent_required"),
+    ]
+    assert shop.balance(member_of(shop, 4)) == 10
+
+
+def test_what_a_crash_left_undone_is_done_by_the_next_run(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_members(shop, tmp_path / "members.csv")
+    transact, calls = dynamo.transact, list[int]()
+
+    def crashing(writes: Sequence[Write]) -> None:
+        calls.append(len(writes))
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        transact(writes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dynamo, "transact", crashing)
+        with pytest.raises(KeyboardInterrupt):
+            bring_points(shop, tmp_path / "points.csv")
+    done = bring_points(shop, tmp_path / "points.csv")
+    assert outcome(done) == (2 * MANY - 50, 50, 0)
+    assert [shop.balance(member_of(shop, number)) for number in (0, MANY - 1)] == [2, 2 * MANY]
+
+
+def test_an_answer_that_got_lost_books_nothing_twice(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_members(shop, tmp_path / "members.csv")
+    transact, lost = dynamo.transact, list[Sequence[Write]]()
+
+    def losing(writes: Sequence[Write]) -> None:
+        transact(writes)
+        if not lost:
+            lost.append(writes)
+            raise TryAgainError("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dynamo, "transact", losing)
+        done = bring_points(shop, tmp_path / "points.csv")
+    assert outcome(done) == (2 * MANY - 50, 50, 0)
+    assert shop.balance(member_of(shop, 0)) == 2
+
+
+def test_accounts_that_time_has_changed_are_settled_on_the_way(shop: Shop, tmp_path: Path) -> None:
+    bring_members(shop, tmp_path / "members.csv")
+    tomorrow = (shop.now + timedelta(days=1)).date().isoformat()
+    path = tmp_path / "points.csv"
+    bring(shop, path, "external_id,points,earned_at,expires_on,reference", [f"c5,9,2026-03-04,{tomorrow},soon"])
+    shop.now += timedelta(days=3)
+    assert outcome(bring_points(shop, path)) == (2 * MANY, 0, 0)
+    types = [entry["type"] for entry in shop.entries(member_of(shop, 5))]
+    assert types == ["brought_in", "brought_in", "expiry", "brought_in", "enroll"]
