@@ -22,6 +22,7 @@ from infra.local.server_orders import UNANNOUNCED, UNSEEDED, Orders
 
 _LOOK_MS = 500
 _BACKLOG = 512
+_KILLS_MAX = 50
 _SOURCES = ("functions", "infra", "shared")
 
 
@@ -70,7 +71,7 @@ def dev(options: Options) -> None:
 
 
 class _Supervisor:
-    """Keeps one server running, and starts it anew when the code changes."""
+    """Keeps one server running, and starts it anew when the code changes or somebody has killed it."""
 
     def __init__(self, used: Engine, orders: Orders, variables: dict[str, str]) -> None:
         self._engine = used
@@ -80,7 +81,7 @@ class _Supervisor:
     def run(self, stopping: threading.Event) -> None:
         """Until `stopping` is set. Raises LocalError when the engine ends, or the server before any change."""
         server = self._start()
-        is_first, is_up = True, True
+        is_first, is_up, kills = True, True, 0
         try:
             for changes in _changes(stopping):
                 if self._engine.ended():
@@ -90,7 +91,13 @@ class _Supervisor:
                     child.stop(server)
                     server = self._start()
                     is_first, is_up = False, True
-                elif is_up and server.poll() is not None:
+                elif is_up and (status := server.poll()) is not None:
+                    kills += status < 0
+                    if status < 0 and kills <= _KILLS_MAX:
+                        print("the server was killed: starting again", flush=True)
+                        server = self._start()
+                        is_first = False
+                        continue
                     if is_first:
                         raise LocalError("the server ended: it says why above")
                     print("the server ended: it starts again when the code changes", flush=True)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+STEPS_MAX = 1_000_000
+
 _State = TypeVar("_State")
 _Call = TypeVar("_Call")
 
@@ -35,35 +37,44 @@ class _Event:
 def is_linearizable(
     history: Sequence[Operation[_Call]], state: _State, step: Callable[[_State, _Call], _State | None]
 ) -> bool:
-    """Whether some order explains the history. `step` gives the state after an operation, None if that cannot be."""
+    """Whether some order explains the history. `step` gives the state after an operation, None if that cannot be.
+
+    What changes nothing is put in order as soon as it fits, and never tried later: whatever order it fits in later has
+    room for it now. Raises RuntimeError if it is not decided after STEPS_MAX.
+    """
     head = _listed(history)
     waiting = sum(operation.returned is not None for operation in history)
     done = 0
     tried: set[tuple[int, _State]] = set()
-    path: list[tuple[_Event, _State]] = []
+    path: list[tuple[_Event, _State, bool]] = []
     event = head.after
-    while waiting:
+    for _ in range(STEPS_MAX):
+        if not waiting:
+            return True
         if event is not None and (event.match is not None or history[event.number].returned is None):
             after = step(state, history[event.number].what)
             mark = (done | 1 << event.number, after)
             if after is not None and mark not in tried:
                 tried.add((mark[0], after))
-                path.append((event, state))
+                path.append((event, state, after == state))
                 state, done = after, mark[0]
                 waiting -= event.match is not None
                 _take(event)
                 event = head.after
             else:
                 event = event.after
-        elif not path:
-            return False
         else:  # an operation has returned that was not yet done: the last choice was wrong
-            event, state = path.pop()
-            done ^= 1 << event.number
-            waiting += event.match is not None
-            _put_back(event)
+            is_no_choice = True
+            while is_no_choice:
+                if not path:
+                    return False
+                event, state, is_no_choice = path.pop()
+                done ^= 1 << event.number
+                waiting += event.match is not None
+                _put_back(event)
+            assert event is not None
             event = event.after
-    return True
+    raise RuntimeError(f"undecided after {STEPS_MAX} steps")
 
 
 def _listed(history: Sequence[Operation[_Call]]) -> _Event:

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
@@ -99,32 +98,40 @@ class Traffic:
 
     def _asked(self, pair: int, kind: str, random: Random) -> _Asked:
         member = random.randrange(2)
-        path = f"/v1/members/{self._pairs[pair][member]}"
         if kind == "earn":
             return self._earn(pair, member, random)
         if kind == "refund" and self._orders[pair]:
-            member, order_id, order = random.choice(self._orders[pair][-REMEMBERED:])
-            refund_id, amount = f"r{random.randrange(3)}", 1_050
-            body = {"order_id": order_id, "refund_id": refund_id, "amount": amount, "refunded_at": order["placed_at"]}
-            call = Call(kind, member, f"{order_id}/{refund_id}", amount)
-            return _Asked(call, "earn", f"/v1/members/{self._pairs[pair][member]}/refunds", body)
-        if kind == "reserve":
-            name, points = unique("spend"), random.randint(1, 60)
-            body = {"points": points, "order_total": 100_000, "currency": "USD"}
-            return _Asked(Call(kind, member, name, points), "redeem", f"{path}/redemptions", body, name)
+            return self._refund(pair, random)
         if kind in {"capture", "cancel", "reverse"} and self._redemptions[pair]:
             member, name, redemption_id = random.choice(self._redemptions[pair][-REMEMBERED:])
-            path = f"/v1/members/{self._pairs[pair][member]}/redemptions/{redemption_id}/{kind}"
+            path = f"{self._path(pair, member)}/redemptions/{redemption_id}/{kind}"
             return _Asked(Call(kind, member, name), "redeem", path)
+        if kind in {"reserve", "adjust", "transfer"}:
+            return self._move(pair, member, kind, random)
+        return _Asked(Call("read", member), "account", f"{self._path(pair, member)}/account")
+
+    def _move(self, pair: int, member: int, kind: str, random: Random) -> _Asked:
+        name, path = unique(kind), self._path(pair, member)
+        points = random.choice((-25, -5, 5, 30)) if kind == "adjust" else random.randint(1, 50)
+        call = Call(kind, member, name, points)
+        if kind == "reserve":
+            body: Any = {"points": points, "order_total": 100_000, "currency": "USD"}
+            return _Asked(call, "redeem", f"{path}/redemptions", body, name)
         if kind == "adjust":
-            name, points = unique("case"), random.choice((-25, -5, 5, 30))
             body = {"points": points, "reason": "a race", "reference": name}
-            return _Asked(Call(kind, member, name, points), "operators", f"{path}/adjustments", body, scope=OPERATOR)
-        if kind == "transfer":
-            name, points = unique("gift"), random.randint(1, 40)
-            body = {"to_member_id": self._pairs[pair][1 - member], "points": points}
-            return _Asked(Call(kind, member, name, points), "earn", f"{path}/transfers", body, name, OPERATOR)
-        return _Asked(Call("read", member), "account", f"{path}/account")
+            return _Asked(call, "operators", f"{path}/adjustments", body, scope=OPERATOR)
+        body = {"to_member_id": self._pairs[pair][1 - member], "points": points}
+        return _Asked(call, "earn", f"{path}/transfers", body, name, OPERATOR)
+
+    def _refund(self, pair: int, random: Random) -> _Asked:
+        member, order_id, order = random.choice(self._orders[pair][-REMEMBERED:])
+        refund_id, amount = f"r{random.randrange(3)}", 1_050
+        body = {"order_id": order_id, "refund_id": refund_id, "amount": amount, "refunded_at": order["placed_at"]}
+        call = Call("refund", member, f"{order_id}/{refund_id}", amount)
+        return _Asked(call, "earn", f"{self._path(pair, member)}/refunds", body)
+
+    def _path(self, pair: int, member: int) -> str:
+        return f"/v1/members/{self._pairs[pair][member]}"
 
     def _earn(self, pair: int, member: int, random: Random) -> _Asked:
         """A new order, or, of another caller's or its own, one again."""
@@ -137,13 +144,7 @@ class Traffic:
             body["total"] = total
             with self._noting:
                 self._orders[pair].append((member, name, body))
-        path = f"/v1/members/{self._pairs[pair][member]}/earn"
-        return _Asked(Call("earn", member, name, body["total"]), "earn", path, body)
-
-
-def members_of(traffic: Traffic) -> Sequence[str]:
-    """Everybody who takes part."""
-    return [member for pair in traffic._pairs for member in pair]  # noqa: SLF001
+        return _Asked(Call("earn", member, name, body["total"]), "earn", f"{self._path(pair, member)}/earn", body)
 
 
 def _like(call: Call, *, refused: str = "", saw: Seen | None = None, is_unknown: bool = False) -> Call:

@@ -1,4 +1,4 @@
-"""Faults that the engine cannot produce, in some of a client's requests: conflicts, throttling, lost calls, lost answers."""
+"""Faults that the engine cannot produce, in some of a client's requests: conflicts, throttling, lost messages."""
 
 import threading
 from collections import Counter

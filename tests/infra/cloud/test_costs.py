@@ -132,6 +132,7 @@ def test_an_order_with_a_partner_uses_what_the_bill_says_beside(world: InProcess
     assert abs(meter.writes - stated.write_units) <= 2, meter.writes
 
 
+@pytest.mark.stack
 def test_the_bill_counts_what_stands_in_the_stack_and_nothing_in_it_is_unknown(prod: Template) -> None:
     resources = prod.resources.values()
     standing = Counter(resource["Type"].removeprefix("AWS::") for resource in resources)

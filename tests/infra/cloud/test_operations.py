@@ -9,6 +9,8 @@ from infra import tables
 from infra.cloud.needs import NEEDS
 from tests.infra.cloud.conftest import Template
 
+pytestmark = pytest.mark.stack
+
 Widgets = dict[str, str]
 
 

@@ -11,6 +11,8 @@ from infra.cloud import assets
 from infra.cloud.needs import NEEDS
 from tests.infra.cloud.conftest import Template
 
+pytestmark = pytest.mark.stack
+
 LAYER_MB_MAX = 40
 SYNTHESIS_SECONDS_MAX = 60
 
