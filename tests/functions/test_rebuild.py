@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.local import rebuilding
+from infra.local import cli, rebuilding
 from infra.local.errors import LocalError
 from infra.local.rebuilding import Report, rebuild
 from infra.local.verify import Violation, check
@@ -351,6 +351,13 @@ def test_a_run_that_died_on_the_way_is_run_again(shop: Shop, tmp_path: Path, mon
 
     assert (shop.account(ada), shop.account(grace)) == expected
     assert is_whole()
+
+
+def test_a_table_on_aws_is_rebuilt_as_its_functions_stand_accounts_in_the_index(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["rebuild", "--table", "loyalty"]) == 2
+    assert "--due-shards" in capsys.readouterr().err
 
 
 def _as_enrolled(member: str) -> Any:

@@ -9,10 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -23,6 +23,7 @@ from tests.infra.dev.conftest import Server, run_loyalty, serving
 
 CALLERS = 6
 MEMBERS = 12
+IDLE = 60
 PURCHASES = 60
 ANSWER_SECONDS_MAX = 60
 """How long a caller goes on asking while processes are started again."""
@@ -48,7 +49,14 @@ class Crashing:
         self._noting = threading.Lock()
         self._stopping = threading.Event()
         self._numbers = iter(range(1_000_000))
+        self._kills = {
+            "server": self._kill_server,
+            "engine": self._kill_engine,
+            "replay": self._kill_replay,
+            "expiry": self._kill_expiry,
+        }
         self.server = self._start()
+        self._idle: list[str] = []
         self._members = [self.server.enroll(f"member-{number}") for number in range(MEMBERS)]
 
     def close(self) -> None:
@@ -59,15 +67,15 @@ class Crashing:
         """Kill one of `server`, `engine`, `replay`, `expiry` while callers call; what has happened, in a line."""
         before = Counter(self.counts)
         self._stopping.clear()
+        if victim == "expiry":
+            self._pass_a_year()
         now = self.server.http.get("/_local/clock").json()["now"]
         with ThreadPoolExecutor(CALLERS) as callers:
             calling = [callers.submit(self._order, now) for _ in range(CALLERS)]
             waited = self._random.uniform(0.1, 0.6)
             time.sleep(waited)
             try:
-                {"server": self._server, "engine": self._engine, "replay": self._replay, "expiry": self._expiry}[
-                    victim
-                ]()
+                self._kills[victim]()
                 time.sleep(0.2)
             finally:
                 self._stopping.set()
@@ -131,17 +139,17 @@ class Crashing:
 
     # Kills ------------------------------------------------------------------------------------------------------------
 
-    def _server(self) -> None:
+    def _kill_server(self) -> None:
         os.kill(self._child(_SERVER), signal.SIGKILL)
         self._await_server()
 
-    def _engine(self) -> None:
+    def _kill_engine(self) -> None:
         """Without its engine `loyalty dev` ends; it is started again on what the engine has kept."""
         os.kill(self._child(_ENGINE), signal.SIGKILL)
         self.server.process.wait(ANSWER_SECONDS_MAX)
         self.server = self._start()
 
-    def _replay(self) -> None:
+    def _kill_replay(self) -> None:
         """A replay is killed, and run again to its end."""
         file = self._home / f"purchases-{next(self._numbers)}.csv"
         orders = [f"{file.stem}-{number}" for number in range(PURCHASES)]
@@ -162,11 +170,8 @@ class Crashing:
         with self._noting:
             self.promised |= dict.fromkeys(orders, 10)
 
-    def _expiry(self) -> None:
+    def _kill_expiry(self) -> None:
         """The server is killed while it books a year's expiry; then the run is started again."""
-        now = self.server.http.get("/_local/clock").json()["now"]
-        later = f"{int(now[:4]) + 1 + (now[5:7] == '12')}-12-15T12:00:00Z"
-        self.server.http.post("/_local/clock", json={"now": later})
 
         def expire() -> None:
             with httpx.Client(base_url=self.server.url, timeout=10) as http:
@@ -177,18 +182,39 @@ class Crashing:
 
         running = threading.Thread(target=expire)
         running.start()
-        time.sleep(self._random.uniform(0, 0.15))
+        time.sleep(self._random.uniform(0, 0.1))
         os.kill(self._child(_SERVER), signal.SIGKILL)
         running.join()
         self._await_server()
         self.server.http.post("/_local/run", json={"function": "expire"}).raise_for_status()
+
+    def _pass_a_year(self) -> None:
+        """So that everybody's points are due, among them those of members who then do nothing else."""
+        self._idle = self._idle or [self.server.enroll(f"idle-{number}") for number in range(IDLE)]
+        for member in self._idle:
+            order_id = f"order-{next(self._numbers)}"
+            answer = self.server.order(member, order_id, 1_000)
+            assert answer.status_code == 201, answer.text
+            self.promised[order_id] = answer.json()["entry"]["points"]
+        now = self.server.http.get("/_local/clock").json()["now"]
+        later = f"{int(now[:4]) + 1}-12-15T12:00:00Z"
+        moved = self.server.http.post("/_local/clock", json={"now": later}, timeout=ANSWER_SECONDS_MAX * 5)
+        moved.raise_for_status()
 
     # Processes --------------------------------------------------------------------------------------------------------
 
     def _start(self) -> Server:
         arguments = ("--data", str(self._data), "--empty", "--port", str(self._port))
         self._lives.close()
-        return self._lives.enter_context(serving(self._home, *arguments))
+        server = self._lives.enter_context(serving(self._home, *arguments))
+        threading.Thread(target=self._drain, args=(server.process.stdout,), daemon=True).start()
+        return server
+
+    def _drain(self, printed: IO[str]) -> None:
+        """Take what it prints, which it prints much of when its engine is gone: a full pipe would hold it up."""
+        with (self._home / "dev.log").open("a") as log, suppress(ValueError):  # closed with the process
+            for line in printed:
+                log.write(line)
 
     def _await_server(self) -> None:
         self._until(self._answers)

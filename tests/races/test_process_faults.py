@@ -15,14 +15,6 @@ def crashing(tmp_path: Path) -> Iterator[Crashing]:
     shop.close()
 
 
-def test_a_killed_server_and_a_killed_engine_lose_nothing(crashing: Crashing) -> None:
-    for victim in ("server", "engine"):
-        crashing.round(victim)
-        assert not crashing.wrong()
-    assert crashing.counts["unanswered"]
-    assert crashing.promised
-
-
 @pytest.mark.long
 def test_twenty_kills_lose_nothing(crashing: Crashing) -> None:
     for number in range(20):

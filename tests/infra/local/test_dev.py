@@ -29,6 +29,10 @@ def test_whatever_ends_it_ends_the_engine_and_the_server_too(
         assert httpx.get(f"{url}/_local").json()["pid"] == process.pid
         children = _children_of(process.pid)
         assert len(children) == 2
+        if number == signal.SIGTERM:
+            os.kill(children[-1], signal.SIGKILL)  # the server, started last, which is started again
+            assert _await(lambda: "starting again" in log.read_text() and _answers(url))
+            children = _children_of(process.pid)
         process.send_signal(number)
         assert process.wait(SECONDS_MAX) == status
         assert _await(lambda: not any(_exists(child) for child in children))
@@ -37,6 +41,13 @@ def test_whatever_ends_it_ends_the_engine_and_the_server_too(
         process.wait()
     notes = list((home / "loyalty-functions" / "servers").iterdir())
     assert (notes == []) is (number != signal.SIGKILL)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/_local").is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _children_of(pid: int) -> list[int]:
