@@ -138,16 +138,20 @@ def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) 
     return store.operate(accounts, credit, key=key, fingerprint=mark, now=now, caps=caps)
 
 
-def _opened(identity: Identity, order: Order, program: Program, actor: str, mark: str, now: datetime) -> store.Outcome:
+def _opened(
+    identity: Identity, order: Order, program: Program, actor: str, mark: str, now: datetime, gone: int = 0
+) -> store.Outcome:
     """A new provisional member with the order's points, or the entry that stands if this was done before.
 
-    Raises MemberNotFoundError if the program opens none by this, CancelledError if others opened the same one.
+    So many members opened for this very order are `gone`, lapsed or erased before it was credited. Raises
+    MemberNotFoundError if the program opens none by this, CancelledError if others opened the same one.
     """
     terms = program.automatic_enrolment
     if terms is None or identity.kind not in terms.identifiers:
         raise MemberNotFoundError(f"no member has this {identity.kind}, and nobody is enrolled automatically by it")
     # The order is part of it: who comes again after having lapsed is somebody new.
-    member_id = people.new_member_id(f"provisional:{identity.kind}:{identity.value}|{order.order_id}")
+    cause = f"provisional:{identity.kind}:{identity.value}|{order.order_id}"
+    member_id = people.new_member_id(f"{cause}|{gone}" if gone else cause)
     email = identity.value if identity.kind == "email" else None
     first = open_provisional(
         member_id, program, now=now, actor=actor, fingerprint=mark, traits=first_traits(program, None, (), email)
@@ -160,12 +164,21 @@ def _opened(identity: Identity, order: Order, program: Program, actor: str, mark
         outcome = store.enroll(first, people.writes(None, profile), () if draws else entries)
     except (CancelledError, LoyaltyError):
         standing = store.load_entry(keys.earn_key({"order_id": order.order_id}))
+        if standing is None and _is_gone(member_id):
+            return _opened(identity, order, program, actor, mark, now, gone + 1)
         if standing is None:
             raise
         if standing.member_id != member_id:
             raise OrderBelongsToAnotherMemberError("the order's points were credited to another member") from None
         return _earned(member_id, order, actor, mark, now)
     return _earned(member_id, order, actor, mark, now) if draws else outcome._replace(entry=entries[0])
+
+
+def _is_gone(member_id: str) -> bool:
+    try:
+        return store.load_account(member_id).account.status in {"lapsed", "erased"}
+    except MemberNotFoundError:
+        return False
 
 
 def _let_lapse(member_id: str, now: datetime) -> None:

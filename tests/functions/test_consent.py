@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared import people, settings
+from shared.domain.errors import TryAgainError
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused, stored
 from tests.functions.test_referrals import stream
 from tests.shared.wire import Wire
@@ -205,3 +206,23 @@ def test_of_two_tills_that_let_a_member_lapse_at_once_both_are_answered(
     monkeypatch.setattr(people, "find", lambda identity: next(found, None) or find(identity))
     again = buy(till, order_id="A-2")
     assert (again.status, again.replayed, again.body["account"]["member_id"]) == (200, True, second)
+
+
+@pytest.mark.parametrize("gone", ["lapsed", "erased"])
+def test_an_order_whose_member_is_gone_before_it_was_credited_opens_another(
+    till: Shop, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    effect = {"effect": {"kind": "add", "points": 10}, "budget": {"points": 100}}
+    till.change_program(campaigns=[{"campaign_id": "spring", "description": "Spring", **effect}])
+    with monkeypatch.context() as crash:
+        crash.setattr("functions.consent._earned", lambda *_: (_ for _ in ()).throw(TryAgainError("crashed")))
+        assert_refused(buy(till), 503, "try_again")
+    first = till.post("/v1/members/lookup", CARD).body["member_id"]
+    if gone == "erased":
+        till.erase(first)
+    else:
+        till.pass_time(days=32)
+    again = buy(till)
+    assert (again.status, again.body["entry"]["points"]) == (201, 52)
+    assert again.body["account"]["member_id"] != first
+    assert (buy(till).status, buy(till).replayed) == (200, True)
