@@ -8,7 +8,7 @@ the failure carries. An entry's key is its cause, so a repeated request finds th
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from shared import budgets, dynamo, keys, settings
@@ -593,11 +593,15 @@ def _is_plain(account: Account, program: Program, now: datetime) -> bool:
 
 
 def _stands_under(account: Account, program: Program, reminded_on: date, not_before: date = date.min) -> date | None:
-    """The day in the index `due`: no earlier than the account was last written, for runs may have passed that."""
+    """The day in the index `due`: not long before the account was last written, for runs may have passed that.
+
+    The day before will do, since runs overlap by weeks, and by the clock of another machine it may still be that.
+    """
     due = due_on(account, program, reminded_on)
     if due is None or account.booked_at is None:
         return due
-    return max(due, reminded_on, local_day(account.booked_at, program.time_zone), not_before)
+    written_on = max(reminded_on, local_day(account.booked_at, program.time_zone))
+    return max(due, written_on - timedelta(days=1), not_before)
 
 
 def _account_put(stored: Stored) -> Write:

@@ -60,6 +60,19 @@ def test_points_whose_last_day_is_over_are_booked_as_expired_once(shop: Shop, qu
     assert shop.account(member)["balance"] == 0
 
 
+def test_whom_a_machine_whose_clock_runs_ahead_has_looked_at_is_found_all_the_same(
+    shop: Shop, queue: list[str]
+) -> None:
+    shop.now = shop.now.replace(hour=23, minute=0)
+    member = shop.enroll()
+    shop.order(member, total=60_000)
+    assert shop.redeem(member).status == 201
+    assert store.mark_reminded(store.load_account(member), shop.now.date() + timedelta(days=1))
+    shop.pass_time(minutes=31)
+    _run(shop, queue)
+    assert _types(member)[-1] == "lapse"
+
+
 def test_holds_pending_points_and_tiers_are_booked_when_their_time_has_come(shop: Shop, queue: list[str]) -> None:
     member = shop.enroll()
     shop.order(member, total=120_000)
