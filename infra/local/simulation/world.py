@@ -137,8 +137,7 @@ class World:
         self._open()
         while self._operation < operations:
             self._step()
-        self._bring_to_an_end()
-        self._look_at_everything()
+        self._look_at_everything(self._bring_to_an_end())
 
     # What the functions meet ------------------------------------------------------------------------------------------
 
@@ -421,8 +420,12 @@ class World:
 
     # The end ----------------------------------------------------------------------------------------------------------
 
-    def _bring_to_an_end(self) -> None:
-        """Without further faults every request is answered, every delivery made, and everything due is booked."""
+    def _bring_to_an_end(self) -> datetime:
+        """Without further faults every request is answered, every delivery made, and everything due is booked.
+
+        Until when that was: days begin elsewhere once a program has moved to another zone, and then a run finds whoever
+        is due a day later.
+        """
         self.faults.is_quiet = True
         for _ in range(ROUNDS_MAX):
             if not self._unanswered and not self.backstage.waits:
@@ -437,6 +440,8 @@ class World:
         else:
             self.books.breach(f"not done after {ROUNDS_MAX} rounds: {len(self._unanswered)} requests")
         self._skew = timedelta()
+        until = self.now
+        self.now += timedelta(days=1)
         for job in reversed(JOBS):
             self.backstage.schedule(job, self.now.isoformat())
         for _ in range(ROUNDS_MAX):
@@ -444,6 +449,7 @@ class World:
                 break
             self._deliver_some()
         self._require_no_breach()
+        return until
 
     def _deliver_some(self) -> None:
         for _ in range(FEW_STEPS):
@@ -451,12 +457,12 @@ class World:
             self.backstage.deliver("notify")
             self.backstage.settle()
 
-    def _look_at_everything(self) -> None:
-        books, now = self.books, self.now.isoformat().replace("+00:00", "Z")
+    def _look_at_everything(self, until: datetime) -> None:
+        books, now = self.books, until.isoformat().replace("+00:00", "Z")
         for member_id, tally in books.tallies.items():
             self._look_at(member_id)
             program = books.programs[max(books.programs)]
-            today = self.now.astimezone(laws.zone_of(program)).date().isoformat()
+            today = until.astimezone(laws.zone_of(program)).date().isoformat()
             if laws.is_late(tally, today, now):
                 books.breach(f"{member_id}: an expiry run has left {tally.lots}, {tally.pending}, {tally.holds}")
         for key, entry_id in books.acknowledged.items():
