@@ -23,6 +23,8 @@ _WAYS_TO_A_REWARD: frozenset[EntryType] = frozenset(
     {"earn", "approve", "badge", "referral", "birthday", "anniversary", "maturity", "gift_in", "adjust"}
 )
 """Entries that may bring a reward within reach; points that merely come back do not."""
+_TIERS_UNTOLD: frozenset[EntryType] = frozenset({"enroll", "provisional", "tier_review", "merge_in", "brought_in"})
+"""Entries whose tier nobody has reached by them: the one that all begin in, or one that was held before."""
 _FOR_PROSPECTS: frozenset[Kind] = frozenset({"consent_requested", "programme_explained"})
 """What somebody who has not joined yet may be told."""
 
@@ -70,7 +72,7 @@ def notes_on(entry: Entry, account: Account, program: Program) -> Iterator[Note]
     if entry.type == "enroll" and entry.source:  # brought in from another programme, where they were welcomed
         return
     yield from _on_points(entry, program)
-    if entry.tier and entry.type not in {"enroll", "tier_review", "merge_in", "brought_in"}:
+    if entry.tier and entry.type not in _TIERS_UNTOLD:
         yield from _tier_reached(entry, program)
     if entry.type == "earn":
         yield from _nudge(entry, account, program)

@@ -34,6 +34,7 @@ from shared.domain.reviewing import Decision, Verdict
 from shared.domain.segments import change_traits
 from shared.domain.settling import settle
 from shared.domain.sides import pool_account_of, wallet_of
+from tests.domain.entries import check_entry
 
 NEW_YORK = "America/New_York"
 BERLIN = "Europe/Berlin"
@@ -46,6 +47,8 @@ BEIRUT = "Asia/Beirut"
 ZONES = (NEW_YORK, BERLIN, KOLKATA, AUCKLAND, KIRITIMATI, SAO_PAULO, CAIRO, BEIRUT)
 
 SECOND = timedelta(seconds=1)
+PRINT = "a request"
+"""The fingerprint of whatever the shop asks for."""
 
 _PLAIN: Mapping[str, Any] = {
     "name": "Tea Club",
@@ -129,6 +132,8 @@ class Shop:
     def book(self, entries: Sequence[Entry]) -> None:
         """Write entries down, and check the books of those concerned."""
         for entry in entries:
+            check_entry(entry)
+            assert (entry.recorded_at, entry.program_version) == (self.now, self.program.version), entry
             self._accounts[entry.member_id] = book(self._accounts[entry.member_id], entry)
             self.ledgers[entry.member_id].append(entry)
         for member in {entry.member_id for entry in entries if self.audited}:
@@ -137,12 +142,12 @@ class Shop:
     def enroll(self, member: str) -> Entry:
         self._accounts[member] = Account(member_id=member)
         self.ledgers[member] = []
-        return self._booked(enroll(member, self.program, now=self.now, actor="till", fingerprint=""))
+        return self._booked(enroll(member, self.program, now=self.now, actor="till", fingerprint=PRINT))
 
     def bring(self, advocate: str, friend: str, state: Literal["open", "in_review"] = "open") -> Entry:
         """Enroll a friend with an advocate's code."""
         referred = Referred(advocate=advocate, state=state)
-        entry = enroll(friend, self.program, now=self.now, actor="till", fingerprint="", referred=referred)
+        entry = enroll(friend, self.program, now=self.now, actor="till", fingerprint=PRINT, referred=referred)
         self._accounts[friend], self.ledgers[friend] = Account(member_id=friend), []
         self._booked(entry)
         self.book(referring.on_joining(self._accounts[friend], self.program, now=self.now, actor="till"))
@@ -172,13 +177,13 @@ class Shop:
 
     def open_provisional(self, member: str) -> Entry:
         """Somebody known by an identifier alone."""
-        entry = consenting.open_provisional(member, self.program, now=self.now, actor="till", fingerprint="")
+        entry = consenting.open_provisional(member, self.program, now=self.now, actor="till", fingerprint=PRINT)
         self._accounts[member], self.ledgers[member] = Account(member_id=member), []
         return self._booked(entry)
 
     def consent(self, member: str) -> Entry:
         return self._booked(
-            consenting.confirm(self.look(member), self.program, now=self.now, actor="app", fingerprint="")
+            consenting.confirm(self.look(member), self.program, now=self.now, actor="app", fingerprint=PRINT)
         )
 
     def _rewards(self, member: str, friend: str, type_: str) -> list[Entry]:
@@ -199,7 +204,7 @@ class Shop:
         order = self.order(order_id, total, placed_at, **details)
         account = self.look(member)
         caps = self._left_of_budgets()
-        entries = credited(account, self.program, order, now=self.now, actor="till", fingerprint="", caps=caps)
+        entries = credited(account, self.program, order, now=self.now, actor="till", fingerprint=PRINT, caps=caps)
         entry = entries[0]
         self.budgets |= {name: left - entry.budgets.get(name, 0) for name, left in caps.items()}
         self._earned[order_id] = entry
@@ -209,7 +214,7 @@ class Shop:
     def act(self, member: str, action: str, occurred_at: datetime | None = None) -> Entry:
         account = self.look(member)
         occasion = Occasion(action=action, reference="r", occurred_at=occurred_at or self.now)
-        entry = earn_action(account, self.program, occasion, now=self.now, actor="till", fingerprint="")
+        entry = earn_action(account, self.program, occasion, now=self.now, actor="till", fingerprint=PRINT)
         self.book(with_challenges(account, self.program, entry, action_deed(self.program, occasion, entry)))
         return entry
 
@@ -225,7 +230,7 @@ class Shop:
             refunded_at=self.now,
             now=self.now,
             actor="till",
-            fingerprint="",
+            fingerprint=PRINT,
         )
         self.refunded[order_id] = before + amount
         for name, points in entry.budgets.items():
@@ -253,7 +258,7 @@ class Shop:
             redemption_id=redemption_id,
             now=self.now,
             actor="till",
-            fingerprint="",
+            fingerprint=PRINT,
         )
         return self._booked(entry)
 
@@ -288,7 +293,7 @@ class Shop:
             transfer_id="t",
             now=self.now,
             actor="till",
-            fingerprint="",
+            fingerprint=PRINT,
         )
         self.book(moved)
         return moved
@@ -309,7 +314,7 @@ class Shop:
                 reference="a",
                 now=self.now,
                 actor="olga",
-                fingerprint="",
+                fingerprint=PRINT,
             )
         )
 
@@ -318,12 +323,14 @@ class Shop:
             plan_id=plan_id, reference="paid", amount=amount, currency="USD", paid_at=self.now
         )
         account = self.look(member)
-        return self._booked(memberships.pay(account, self.program, payment, now=self.now, actor="till", fingerprint=""))
+        return self._booked(
+            memberships.pay(account, self.program, payment, now=self.now, actor="till", fingerprint=PRINT)
+        )
 
     def cancel_membership(self, member: str) -> Entry:
         account = self.look(member)
         return self._booked(
-            memberships.cancel(account, self.program, "cancelled", now=self.now, actor="till", fingerprint="")
+            memberships.cancel(account, self.program, "cancelled", now=self.now, actor="till", fingerprint=PRINT)
         )
 
     def decide(self, member: str, earned: Entry, decision: Decision) -> Entry:
@@ -335,7 +342,7 @@ class Shop:
         turn = freezing.freeze if step == "freeze" else freezing.unfreeze
         account = self.look(member)
         cause = {"reason": "a doubt", "reference": f"case-{account.sequence}"}
-        return self._booked(turn(account, self.program, **cause, now=self.now, actor="olga", fingerprint=""))
+        return self._booked(turn(account, self.program, **cause, now=self.now, actor="olga", fingerprint=PRINT))
 
     def birthday(self, member: str, known_since: datetime, day: date | None = None) -> Entry | None:
         """Celebrate a birthday, today's if no other; None: it does not pay."""
@@ -385,7 +392,7 @@ class Shop:
         payout = credit.Payout(amount=amount, currency="USD", reference="p")
         return self._booked(
             credit.pay_out(
-                self.wallet(member), self.program, payout, payout_id="p", now=self.now, actor="till", fingerprint=""
+                self.wallet(member), self.program, payout, payout_id="p", now=self.now, actor="till", fingerprint=PRINT
             )
         )
 
@@ -399,7 +406,7 @@ class Shop:
             redemption_id=redemption_id,
             now=self.now,
             actor="till",
-            fingerprint="",
+            fingerprint=PRINT,
         )
         self._booked(reserved)
         wallet = self.wallet(member)
@@ -419,7 +426,7 @@ class Shop:
                 is_new=True,
                 now=self.now,
                 actor="till",
-                fingerprint="",
+                fingerprint=PRINT,
             )
         )
 
@@ -447,7 +454,7 @@ class Shop:
                 gift_id=gift_id,
                 now=self.now,
                 actor="app",
-                fingerprint="",
+                fingerprint=PRINT,
             )
         )
 

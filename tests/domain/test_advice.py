@@ -41,6 +41,13 @@ def segment(**conditions: Any) -> dict[str, Any]:
     return {"segment_id": "s", "name": "S", **conditions}
 
 
+def by_spend(**earning: Any) -> dict[str, Any]:
+    """Gold from 1000 dollars on, which earn `points` each."""
+    gold = {"tier_id": "gold", "name": "Gold", "threshold": 100_000, "percent": 150}
+    bronze = {"tier_id": "bronze", "name": "Bronze", "threshold": 0}
+    return {"earning": earning, "tiers": {"measure": "spend", "levels": [bronze, gold]}}
+
+
 def challenge(**changes: Any) -> dict[str, Any]:
     goal = {"kind": "count", "of": "amount", "target": 10_000}
     return {"challenges": [{"challenge_id": "b", "name": "B", "goal": goal, **changes}]}
@@ -73,14 +80,23 @@ def test_the_default_program_needs_no_advice() -> None:
             "none of its days is a sun",
         ),
         (
-            {"earning": {**rule(categories=["gift"])["earning"], "excluded_categories": ["gift"]}},
+            {"earning": {**rule(categories=["gift", "tea"])["earning"], "excluded_categories": ["tea", "gift"]}},
             "/earning/rules/0/when",
-            "excluded",
+            "gift, tea is excluded",
         ),
         (
             {**rule(tiers=["gold"], segments=["s"]), "segments": {"named": [segment(all=[{"tiers": ["silver"]}])]}},
             "/earning/rules/0/when",
             "no member in any of its tiers",
+        ),
+        (
+            {
+                "earning": {
+                    "rules": [{"rule_id": "r", "description": "R", "effect": {"kind": "multiply", "percent": 1001}}]
+                }
+            },
+            "/earning/rules/0/effect",
+            "'r' pays 1001 % of the base",
         ),
         (campaign(budget=None), "/campaigns/0", "no budget"),
         (campaign(when={"ends_on": "2026-11-01"}), "/campaigns/0/when", "never applies"),
@@ -103,7 +119,7 @@ def test_the_default_program_needs_no_advice() -> None:
         (rewards({**COFFEE, "ends_on": "2026-01-01"}), "/redeeming/rewards/0/ends_on", "ended on"),
         (rewards({**COFFEE, "stock": 0}), "/redeeming/rewards/0/stock", "nobody can have it"),
         (
-            {**rewards(COFFEE, hold_minutes=43_200), "expiry": {"kind": "term", "days": 20}},
+            {**rewards(COFFEE, hold_minutes=28_801), "expiry": {"kind": "term", "days": 20}},
             "/redeeming/hold_minutes",
             "hold",
         ),
@@ -142,8 +158,141 @@ def test_the_default_program_needs_no_advice() -> None:
             "/privacy/inactive_months",
             "can still be spent",
         ),
+        (
+            {"earning": {"excluded_skus": ["a", "b", "c"], **rule(skus=["a", "b"])["earning"]}},
+            "/earning/rules/0/when",
+            "never applies: a, b is excluded",
+        ),
+        (
+            {**rewards({**COFFEE, "points": 9001}), **by_spend(points=1), "expiry": {"kind": "term", "days": 1095}},
+            "/redeeming/rewards/0/points",
+            "costs 9001 points: nobody saves up over 9000 before",
+        ),
+        (
+            {
+                **rewards({**COFFEE, "points": 251}),
+                "earning": {"welcome_points": 50},
+                "expiry": {"kind": "term", "days": 20},
+                "standing_rules": {"caps": {"points_per_day": 10}},
+            },
+            "/redeeming/rewards/0/points",
+            "saves up over 250 before",
+        ),
+        (
+            {
+                **rewards({**COFFEE, "minimum_tier": "gold", "segments": ["s", "t"]}),
+                "segments": {
+                    "named": [
+                        segment(all=[{"tiers": ["silver"]}], none=[{"tiers": ["gold"]}]),
+                        {**segment(any=[{"tiers": ["bronze"]}, {"tiers": ["silver"]}]), "segment_id": "t"},
+                    ]
+                },
+            },
+            "/redeeming/rewards/0",
+            "no member in 'gold' or above",
+        ),
+        (
+            {**rewards(COFFEE, returned_points_grace_days=21), "expiry": {"kind": "term", "days": 20}},
+            "/redeeming/returned_points_grace_days",
+            "(20 days)",
+        ),
+        (
+            {"earning": {"pending_days": 56}, "expiry": {"kind": "inactivity", "months": 2}},
+            "/earning/pending_days",
+            "wait 56 days before they can be spent, and live 56",
+        ),
+        (
+            {
+                "earning": {"pending_days": 30},
+                "expiry": {"kind": "calendar_date", "month": 3, "day": 31, "minimum_days": 30},
+            },
+            "/earning/pending_days",
+            "points wait 30 days before they can be spent, and live 30",
+        ),
+        (challenge(points=101), "/challenges/0/points", "may earn only 100"),
+        (
+            challenge(points=41, minimum_spend=1000, goal={"kind": "visits", "target": 4, "within_days": 30}),
+            "/challenges/0/points",
+            "may earn only 40",
+        ),
+        (
+            challenge(points=41, minimum_spend=1000, goal={"kind": "count", "of": "orders", "target": 4}),
+            "/challenges/0/points",
+            "may earn only 40",
+        ),
+        (referrals(ends_on="2026-11-19"), "/referrals/ends_on", "ended on 2026-11-19"),
+        (
+            {"segments": {"named": [segment(all=[{"tiers": ["gold"]}], none=[{"tiers": ["gold"]}])]}},
+            "/segments/named/0",
+            "no tier fits",
+        ),
     ],
 )
 def test_what_is_unwise_is_named_with_its_place(changes: dict[str, Any], pointer: str, words: str) -> None:
     found = advice(a_program(**changes), TODAY)
     assert [one.pointer for one in found if words in one.text] == [pointer], found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"earning": {"points": 20}},
+        {"earning": {"actions": [{"action_id": "a", "description": "A", "points": 5, "limit": LIMIT}]}},
+        {"earning": {"actions": [{"action_id": "a", "description": "A", "points": 5, "cool_off_days": 1}]}},
+        {"earning": {"actions": [{"action_id": "a", "description": "A", "points": 5, "approval": True}]}},
+        {"automatic_enrolment": {"points_max": 100}},
+        rule(ends_on="2026-11-20"),
+        rule(starts_on="2026-11-22", ends_on="2026-11-23", weekdays=["sun"]),
+        rule(starts_on="2026-11-23", ends_on="2026-11-29", weekdays=["sun"]),
+        rule(starts_on="2026-11-23", weekdays=["sun"]),
+        {"earning": {**rule(categories=["gift", "tea"])["earning"], "excluded_categories": ["gift"]}},
+        {"earning": {**rule(skus=["a", "b"])["earning"], "excluded_skus": ["a"]}},
+        rule(tiers=["gold"]),
+        {**rule(segments=["s"]), "segments": {"named": [segment(all=[{"tiers": ["silver"]}])]}},
+        {**rule(tiers=["silver"], segments=["s"]), "segments": {"named": [segment(all=[{"tiers": ["silver"]}])]}},
+        campaign(hold_out_percent=50),
+        campaign(effect={"kind": "multiply", "percent": 1000}),
+        levels(percent=110, benefits=["A cake"]),
+        {**levels(threshold=36_500), "standing_rules": {"caps": {"points_per_day": 100}}},
+        rewards(VOUCHER, {**VOUCHER, "reward_id": "v", "value": 200}),
+        {**rewards({**COFFEE, "points": 3000}), "expiry": YEAR},
+        {**rewards({**COFFEE, "points": 9000}), "expiry": {"kind": "term", "days": 1095}},
+        {**rewards({**COFFEE, "points": 9999}), "expiry": {"kind": "inactivity", "months": 12}},
+        rewards({**COFFEE, "ends_on": "2026-11-20"}, {**COFFEE, "reward_id": "c", "stock": 1}),
+        {
+            **rewards({**COFFEE, "minimum_tier": "silver", "segments": ["s"]}),
+            "segments": {"named": [segment(all=[{"tiers": ["gold"]}, {"tags": ["vip"]}])]},
+        },
+        {
+            **rewards({**COFFEE, "segments": ["s"]}),
+            "segments": {
+                "named": [
+                    segment(none=[{"tiers": ["gold", "silver", "bronze"], "tags": ["vip"]}]),
+                    {**segment(any=[{"tiers": ["gold"]}, {"tags": ["vip"]}]), "segment_id": "t"},
+                ]
+            },
+        },
+        {**rewards(COFFEE, hold_minutes=28_800), "expiry": {"kind": "term", "days": 20}},
+        {"earning": {"pending_days": 30}, "expiry": {"kind": "term", "days": 31}},
+        {**rewards(COFFEE, returned_points_grace_days=31), "expiry": {"kind": "term", "days": 31}},
+        {"segments": {"named": [segment(all=[{"tiers": ["silver", "gold"]}, {"tiers": ["gold"]}])]}},
+        challenge(points=100),
+        challenge(points=100, ends_on="2026-11-20"),
+        challenge(points=5, goal={"kind": "count", "of": "orders", "target": 2}),
+        challenge(points=40, minimum_spend=1000, goal={"kind": "visits", "target": 4, "within_days": 30}),
+        challenge(points=0, repeatable=True, goal={"kind": "count", "of": "orders", "target": 2}),
+        referrals(ends_on="2026-11-20"),
+        referrals(minimum_spend=0, return_days=0, advocate_points=0, friend_points=10),
+        {"gifts": {"points_max": 10}},
+        {"gifts": {"limit": LIMIT}},
+        {"cashback": {"amount": 20, "per_amount": 100, "cash_payouts": True, "pending_days": 1}},
+        {"memberships": [{"plan_id": "p", "name": "P", "price": 100, "months": 12, "percent": 101}]},
+        {"memberships": [{"plan_id": "p", "name": "P", "price": 100, "months": 12, "tier_id": "gold"}]},
+        {"memberships": [{"plan_id": "p", "name": "P", "price": 100, "months": 12, "benefits": ["A cake"]}]},
+        {"privacy": {"inactive_months": 6, "starts_on": "2026-01-01"}},
+        {"expiry": YEAR, "privacy": {"inactive_months": 12, "starts_on": "2026-01-01"}},
+    ],
+)
+def test_what_is_only_just_wise_needs_no_advice(changes: dict[str, Any]) -> None:
+    told = {"messages": {"reminder_days": [7]}}
+    assert advice(a_program(**told, **changes), TODAY) == []

@@ -177,7 +177,7 @@ def test_the_anniversary_is_the_members_and_not_of_their_wallet_or_pool() -> Non
 def test_anniversaries_before_somebody_was_brought_in_are_not_paid() -> None:
     program = a_program(celebrations={"anniversary": {"points": 7, "starts_on": "2020-01-01"}})
     now = at("2026-03-01 10:00")
-    entry = join("ada", program, at("2021-05-01 10:00"), now=now, actor="olga", fingerprint="")
+    entry = join("ada", program, at("2021-05-01 10:00"), now=now, actor="olga", fingerprint="request")
     account = book(Account(member_id="ada"), entry)
     assert settle(account, program, now).entries == ()
     assert next_anniversary(account, program) == date(2026, 5, 1)

@@ -1,13 +1,14 @@
 """What counts toward a badge, when it begins anew, and what it pays."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.challenges import courses
+from shared.domain.account import Account, Badge, Progress
+from shared.domain.challenges import courses, merged_badges, merged_progress
 from shared.domain.invariants import breaches
 
 from .shop import Shop, a_program, at
@@ -201,3 +202,31 @@ def test_badges_are_paid_once_each_and_nothing_else_changes(
     assert breaches(account, ledger) == []
     progress = account.progress.get("c")
     assert progress is None or len(progress.days) + len(progress.kinds) <= goal["target"]
+
+
+def test_of_two_who_become_one_the_further_keeps_its_progress_and_the_earlier_its_badge() -> None:
+    ada = Account(
+        member_id="ada",
+        progress={
+            "even": Progress(period="2026-11", kinds=("cake",)),
+            "later": Progress(period="2026-12", count=1),
+            "fewer": Progress(period="2026-11", count=1),
+            "new": Progress(streak=1),
+        },
+        badges={"old": Badge(on=date(2026, 1, 1), times=1), "lone": Badge(on=date(2026, 3, 1), times=4)},
+    )
+    bob = Account(
+        member_id="bob",
+        progress={
+            "even": Progress(period="2026-11", kinds=("tea",)),
+            "later": Progress(period="2026-11", count=5),
+            "fewer": Progress(period="2026-11", days=(date(2026, 11, 1), date(2026, 11, 2))),
+        },
+        badges={"old": Badge(on=date(2026, 2, 1), times=3)},
+    )
+    assert set(merged_progress(ada, bob)) == {"later", "new"}
+    assert merged_badges(ada, bob) == {
+        "old": Badge(on=date(2026, 1, 1), times=3),
+        "lone": Badge(on=date(2026, 3, 1), times=4),
+    }
+    assert merged_badges(bob, ada) == {"old": Badge(on=date(2026, 1, 1), times=3)}

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.account import UNTIL_APPROVED, Traits
 from shared.domain.errors import ConsentRequiredError, MemberNotFoundError
 from shared.domain.settling import due_on
 
@@ -67,6 +68,31 @@ def test_no_more_than_the_shops_maximum_waits_for_one_person() -> None:
     assert "At most 50 points wait for consent" in entry.breakdown[-1].description
     shop.consent("card")
     assert shop.buy("card", "A-3", 4_200).points == 42
+
+
+def test_a_return_before_consent_takes_from_what_waits() -> None:
+    shop = a_shop()
+    shop.open_provisional("card")
+    shop.buy("card", "A-1", 4_200)
+    entry = shop.refund("card", "A-1", 1_000)
+    assert (entry.points, entry.debt, entry.lots, entry.pending) == (-10, 0, {}, {UNTIL_APPROVED: -10})
+    assert shop.look("card").pending_points == 32
+
+
+def test_who_earns_nothing_is_not_welcomed_with_points_either() -> None:
+    shop = a_shop(earning={"welcome_points": 10}, standing_rules={"excluded": {"tags": ["staff"]}})
+    shop.open_provisional("card")
+    shop.note("card", Traits(tags=("staff",)))
+    shop.consent("card")
+    assert shop.look("card").balance == 0
+
+
+def test_an_action_that_is_approved_pays_only_those_who_have_agreed() -> None:
+    shop = a_shop(earning={"actions": [{"action_id": "a", "description": "A", "points": 5, "approval": True}]})
+    shop.open_provisional("card")
+    entry = shop.act("card", "a")
+    assert (entry.points, entry.breakdown[0].points, entry.pending) == (0, 0, {})
+    assert "agreed to the terms" in entry.breakdown[0].description
 
 
 def test_a_program_without_the_section_opens_nobody() -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.credit import earn_credit
+from shared.domain.credit import Payout, earn_credit, pay_out
 from shared.domain.errors import InsufficientPointsError, InvalidRequestError, InvalidStateError, LoyaltyError
+from shared.domain.redeeming import CreditRequest, reserve
 from shared.domain.settling import due_on
 
 from .shop import Shop, a_program, at
@@ -61,15 +62,60 @@ def test_excluded_goods_earn_no_money() -> None:
     assert entry.points == 100
 
 
+def test_excluded_articles_earn_no_money() -> None:
+    shop = a_shop(cashback={**CASHBACK, "excluded_skus": ["G"]})
+    order = shop.order("A-1", 3000, lines=[{"sku": "G", "amount": 2000}])
+    [_, entry] = earn_credit(shop.wallet("ada"), shop.program, order, now=shop.now, actor="till")
+    assert entry.points == 100
+
+
+def test_credit_pays_no_more_than_its_share_of_an_order_in_whole_minor_units() -> None:
+    shop = a_shop(cashback={**CASHBACK, "order_share_percent": 50})
+    buy(shop, "ada", "A-1", 1500)
+    by: dict[str, Any] = {"redemption_id": "R-1", "now": shop.now, "actor": "till", "fingerprint": "f"}
+    requests = [CreditRequest(credit=credit, order_total=79, currency="USD") for credit in (39, 40)]
+    assert reserve(shop.wallet("ada"), shop.program, requests[0], **by).points == -39
+    with pytest.raises(InvalidRequestError, match=r"^/credit: this order takes at most 39 minor units"):
+        reserve(shop.wallet("ada"), shop.program, requests[1], **by)
+
+
 def test_payouts_name_the_rule_they_break() -> None:
     shop = a_shop(cashback={**CASHBACK, "minimum_payout": 100})
     buy(shop, "ada", "A-1", 1500)
-    with pytest.raises(InvalidRequestError, match="at least 100 minor units"):
+    with pytest.raises(InvalidRequestError, match=r"^/amount: at least 100 minor units"):
         shop.pay_out("ada", 99)
     with pytest.raises(InsufficientPointsError, match="200 minor units of credit are needed, 150 are there"):
         shop.pay_out("ada", 200)
     assert shop.pay_out("ada", 100).points == -100
     assert shop.wallet("ada").totals.captured == 100
+
+
+@pytest.mark.parametrize(
+    ("changes", "cash_payouts", "words"),
+    [
+        ({"currency": "EUR"}, True, "^/currency: must be USD"),
+        ({"to": "cash"}, False, "^/to: the program pays"),
+        ({"to": "cash", "currency": "EUR"}, False, "^/currency: [^;]*; /to: [^;]*$"),
+    ],
+)
+def test_payouts_that_the_program_does_not_make_are_refused(
+    changes: dict[str, str], cash_payouts: bool, words: str
+) -> None:
+    shop = a_shop(cashback={**CASHBACK, "cash_payouts": cash_payouts})
+    buy(shop, "ada", "A-1", 1500)
+    payout = Payout.model_validate({"amount": 1, "currency": "USD", "reference": "p", **changes})
+    by: dict[str, Any] = {"payout_id": "p", "now": shop.now, "actor": "till", "fingerprint": "f"}
+    with pytest.raises(InvalidRequestError, match=words):
+        pay_out(shop.wallet("ada"), shop.program, payout, **by)
+
+
+def test_credit_is_paid_out_as_cash_where_the_program_allows_it() -> None:
+    shop = a_shop(cashback={**CASHBACK, "cash_payouts": True})
+    buy(shop, "ada", "A-1", 1500)
+    payout = Payout(amount=150, currency="USD", reference="p", to="cash")
+    by: dict[str, Any] = {"payout_id": "p", "now": shop.now, "actor": "till", "fingerprint": "f"}
+    entry = pay_out(shop.wallet("ada"), shop.program, payout, **by)
+    assert (entry.points, entry.source) == (-150, {"payout_id": "p", "reference": "p", "to": "cash"})
 
 
 def test_a_program_without_cashback_pays_nothing_out() -> None:

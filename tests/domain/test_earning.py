@@ -211,6 +211,11 @@ def test_a_limit_for_a_lifetime_never_frees() -> None:
     assert shop.quote("ada", 100) == 1
 
 
+def test_a_rule_that_just_keeps_within_its_limit_says_nothing_of_it() -> None:
+    shop = a_shop(earning=earning_with({**added(5), "limit": {"points": 5, "per": "month"}}))
+    assert [piece.description for piece in shop.buy("ada", "A-1", 1000).breakdown][1:] == ["Rule 0"]
+
+
 def test_a_rule_limited_in_points_pays_what_is_left_of_them() -> None:
     shop = a_shop(earning=earning_with({**doubled(), "limit": {"points": 25, "per": "month"}}))
     bonuses = [lines_of(shop.buy("ada", f"A-{number}", 1000))[1][1] for number in range(4)]

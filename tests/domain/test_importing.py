@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Account, Entry, Standing
+from shared.domain.account import Account, Badge, Entry, Standing
 from shared.domain.errors import InvalidRequestError, InvalidStateError
 from shared.domain.importing import BroughtPoints, BroughtTier, bring_points, bring_tier, join
 from shared.domain.invariants import breaches
@@ -22,7 +22,7 @@ EARNED = at("2026-03-04 10:00")
 
 
 def joined() -> tuple[Account, list[Entry]]:
-    entry = join("ada", PROGRAM, at("2020-01-02 00:00"), now=NOW, actor="import", fingerprint="")
+    entry = join("ada", PROGRAM, at("2020-01-02 00:00"), now=NOW, actor="import", fingerprint="request")
     return book(Account(member_id="ada"), entry), [entry]
 
 
@@ -47,7 +47,9 @@ def test_who_is_brought_in_keeps_the_day_they_joined_and_gets_no_welcome() -> No
 
 def test_points_keep_both_of_their_dates() -> None:
     account, _ = joined()
-    entry = bring_points(account, PROGRAM, points(1, 70, date(2027, 1, 31)), now=NOW, actor="import", fingerprint="")
+    entry = bring_points(
+        account, PROGRAM, points(1, 70, date(2027, 1, 31)), now=NOW, actor="import", fingerprint="request"
+    )
     account = book(account, entry)
     assert dict(account.lots) == {"2027-01-31": 70}
     assert entry.occurred_at == EARNED
@@ -67,17 +69,27 @@ def test_points_keep_both_of_their_dates() -> None:
 def test_points_that_make_no_sense_are_refused(brought: BroughtPoints, place: str) -> None:
     account, _ = joined()
     with pytest.raises(InvalidRequestError) as refused:
-        bring_points(account, PROGRAM, brought, now=NOW, actor="import", fingerprint="")
+        bring_points(account, PROGRAM, brought, now=NOW, actor="import", fingerprint="request")
     assert refused.value.faults[0].pointer == place
 
 
 def test_a_tier_is_held_until_its_own_review_and_nobody_is_told() -> None:
     account, _ = joined()
-    entry = bring_tier(account, PROGRAM, tier("silver"), now=NOW, actor="import", fingerprint="")
+    entry = bring_tier(account, PROGRAM, tier("silver"), now=NOW, actor="import", fingerprint="request")
     account = book(account, entry)
     assert account.standing() == Standing(tier_id="silver", since=date(2026, 3, 1), review_on=date(2027, 3, 1))
     assert account.qualifying == {"2026-03": 700}
     assert list(notes_on(entry, account, PROGRAM)) == []
+
+
+def test_badges_come_along_but_for_those_that_were_got_here() -> None:
+    account, _ = joined()
+    account = account.model_copy(update={"badges": {"here": Badge(on=TODAY)}})
+    badges = {"here": Badge(on=date(2020, 1, 1)), "there": Badge(on=date(2020, 1, 1))}
+    brought = tier("silver").model_copy(update={"badges": badges})
+    entry = bring_tier(account, PROGRAM, brought, now=NOW, actor="import", fingerprint="request")
+    assert entry.badges == {"there": Badge(on=date(2020, 1, 1))}
+    assert entry.source == {"brought_in": "tier", "reference": "tier"}
 
 
 @pytest.mark.parametrize(
@@ -89,20 +101,21 @@ def test_a_tier_is_held_until_its_own_review_and_nobody_is_told() -> None:
         (tier("silver", TODAY), "/review_on"),
         (tier("silver", since=TODAY + timedelta(days=1)), "/since"),
         (tier("silver").model_copy(update={"qualifying": {"2026-12": 1}}), "/qualifying"),
+        (tier("silver").model_copy(update={"badges": {"b": Badge(on=TODAY + timedelta(days=1))}}), "/badges"),
     ],
 )
 def test_a_tier_that_makes_no_sense_is_refused(brought: BroughtTier, place: str) -> None:
     account, _ = joined()
     with pytest.raises(InvalidRequestError) as refused:
-        bring_tier(account, PROGRAM, brought, now=NOW, actor="import", fingerprint="")
+        bring_tier(account, PROGRAM, brought, now=NOW, actor="import", fingerprint="request")
     assert refused.value.faults[0].pointer == place
 
 
 def test_a_tier_reached_here_is_not_lowered() -> None:
     account, _ = joined()
-    account = book(account, bring_tier(account, PROGRAM, tier("gold"), now=NOW, actor="import", fingerprint=""))
+    account = book(account, bring_tier(account, PROGRAM, tier("gold"), now=NOW, actor="import", fingerprint="request"))
     with pytest.raises(InvalidStateError, match="higher"):
-        bring_tier(account, PROGRAM, tier("silver"), now=NOW, actor="import", fingerprint="")
+        bring_tier(account, PROGRAM, tier("silver"), now=NOW, actor="import", fingerprint="request")
 
 
 @given(
@@ -125,7 +138,7 @@ def test_whatever_is_brought_in_adds_up_now_and_later(
         if expires_on and available_on and expires_on < available_on:
             continue
         brought = points(number, amount, expires_on, available_on)
-        entry = bring_points(account, PROGRAM, brought, now=NOW, actor="import", fingerprint="")
+        entry = bring_points(account, PROGRAM, brought, now=NOW, actor="import", fingerprint="request")
         account, total = book(account, entry), total + amount
         ledger.append(entry)
         assert breaches(account, ledger) == []

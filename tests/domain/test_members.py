@@ -43,7 +43,7 @@ def test_a_phone_number_without_a_country_is_of_the_programs(country: str, numbe
 
 
 def test_whoever_gives_no_identifier_cannot_join() -> None:
-    with pytest.raises(InvalidRequestError, match="at least one of external_id, email, phone, card_number"):
+    with pytest.raises(InvalidRequestError, match=r"^: give at least one of external_id, email, phone, card_number"):
         join(name="Ada")
 
 
@@ -55,7 +55,7 @@ def test_every_identifier_that_is_not_what_it_says_is_named() -> None:
 
 @pytest.mark.parametrize("phone", ["123", "+1 555", "12345678901234567890"])
 def test_what_cannot_be_a_phone_number_is_refused(phone: str) -> None:
-    with pytest.raises(InvalidRequestError):
+    with pytest.raises(InvalidRequestError, match=r"^/phone: is not a (possible )?phone number"):
         normalised({"phone": phone}, "US")
 
 
@@ -116,6 +116,15 @@ def test_a_merged_member_is_found_under_everything_either_was_known_by() -> None
     assert (gone.status, gone.merged_into, gone.name) == ("merged", "ada", None)
     with pytest.raises(MemberNotActiveError, match="merged into ada"):
         require_active(gone)
+
+
+def test_a_birthday_that_a_merge_brings_has_been_known_for_as_long_as_it_was() -> None:
+    known = join("bob", card_number="C-2", birthday="02-01")
+    other = join("ada", card_number="C-1", birthday="03-01").model_copy(update={"birthday_since": NOW})
+    _, stays = united(known, join("ada", card_number="C-1"))
+    assert (stays.birthday, stays.birthday_since) == ("02-01", known.birthday_since or known.enrolled_at)
+    _, stays = united(known, other)
+    assert (stays.birthday, stays.birthday_since) == ("03-01", NOW)
 
 
 def test_a_merge_widens_no_consent() -> None:

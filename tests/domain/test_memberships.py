@@ -80,7 +80,7 @@ def test_another_plan_an_unknown_one_and_cancelling_nothing_are_refused() -> Non
     shop = shop_with()
     with pytest.raises(InvalidStateError, match="no membership"):
         shop.cancel_membership("ada")
-    with pytest.raises(InvalidRequestError, match="plus, club"):
+    with pytest.raises(InvalidRequestError, match=r"^/plan_id: 'gold' is not a plan of the program: plus, club$"):
         shop.pay_membership("ada", "gold")
     shop.pay_membership("ada", "plus")
     with pytest.raises(InvalidStateError, match="paid through 2026-02-27; cancel it first"):

@@ -65,7 +65,12 @@ def test_english_is_always_there() -> None:
         ("{{ ''.join(program_name) }}", "calls may not"),
         ("{% set a = 1 %}{{ a }}", "set may not"),
         ("{% for a in program_name %}{% for b in program_name %}x{% endfor %}{% endfor %}", "inside a loop"),
-        ("{% include 'x' %}", "include may not"),
+        ("{% include 'x' %}", "line 1: include may not"),
+        ("x\n{{ points ** 9 }}", "line 2: ** may not"),
+        ("{{ points % 9 }}", "line 1: % may not"),
+        ("{{ points ~ 9 }}", "line 1: ~ may not"),
+        ("{% set a %}x{% endset %}", "line 1: set may not"),
+        ("{% macro a() %}x{% endmacro %}", "line 1: macro may not"),
         ("x" * 500, "sms_parts_max is 3"),
         ("ж" * 202, "sms_parts_max is 3"),
         ("{{ points | join }}", "cannot be rendered"),
@@ -75,6 +80,20 @@ def test_a_fault_is_named_with_its_place(text: str, says: str) -> None:
     [fault, *_] = faults_of(template(text), "/messages/templates/0", 3)
     assert fault.pointer == "/messages/templates/0/text"
     assert says in fault.detail
+
+
+@pytest.mark.parametrize(
+    ("currency", "locale", "shown"),
+    [
+        ("EUR", "en", "12.05 EUR"),
+        ("EUR", "de-AT", "12,05 EUR"),
+        ("JPY", "en", "1205 JPY"),
+        ("KWD", "en", "1.205 KWD"),
+    ],
+)
+def test_money_is_shown_with_as_many_digits_as_its_currency_has(currency: str, locale: str, shown: str) -> None:
+    words = template("{{ amount | money }}", kind="credit_earned")
+    assert rendered(words, {"amount": 1205, "currency": currency, "locale": locale}).text == shown
 
 
 def test_a_sandbox_hides_what_lies_behind_a_value() -> None:

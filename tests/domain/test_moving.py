@@ -230,7 +230,7 @@ class TestMerge:
             shop.enroll(f"m-{number}")
         for number in range(20):
             shop.merge(f"m-{number}", "ada")
-        with pytest.raises(InvalidStateError):
+        with pytest.raises(InvalidStateError, match="at most 20 others, ever; 20 are in already"):
             shop.merge("m-20", "ada")
         with pytest.raises(InvalidStateError):
             shop.merge("ada", "bob")

@@ -56,6 +56,27 @@ def test_an_order_and_a_day_at_a_partner_earn_no_more_than_it_allows_and_the_ent
     assert shop.buy("ada", "5", 2500, partner_id="cafe").points == 25
 
 
+def test_what_a_member_earns_in_a_month_is_limited_at_each_partner_apart() -> None:
+    limits = {"limits": {"points_per_member_month": 30}}
+    shop = a_shop({**CAFE, **limits}, {**CAFE, "partner_id": "baker", **limits})
+    assert shop.buy("ada", "1", 2500, partner_id="cafe").points == 25
+    shop.now += timedelta(days=1)
+    second = shop.buy("ada", "2", 2500, partner_id="cafe")
+    assert (second.points, lines(second)["cap:partner_month"]) == (5, -20)
+    assert second.breakdown[-1].description.endswith("frees on 2026-12-01")
+    assert shop.buy("ada", "3", 2500, partner_id="baker").points == 25
+    shop.now = at("2026-12-01T00:00")
+    assert shop.buy("ada", "4", 2500, partner_id="cafe").points == 25
+
+
+def test_a_partners_reward_names_the_partner_in_every_entry() -> None:
+    shop = a_shop(HOTEL)
+    shop.adjust("ada", 20)
+    expected = {"redemption_id": "R-1", "reward_id": "cake", "partner_id": "hotel"}
+    for entry in (shop.reserve("ada", "R-1", "cake"), shop.capture("ada", "R-1"), shop.reverse("ada", "R-1")):
+        assert entry.source == expected
+
+
 def test_a_partners_month_is_not_exceeded_by_a_point_and_the_refusal_says_what_is_left_and_when_it_frees() -> None:
     shop = a_shop({**CAFE, "limits": {"points_per_month": 40}})
     shop.buy("ada", "1", 2500, partner_id="cafe")
@@ -84,7 +105,9 @@ def test_a_prepaid_partner_gives_what_its_deposits_pay_for_and_what_comes_back_m
 
 def test_a_deposit_buys_whole_points_of_those_who_pay_in_advance() -> None:
     shop = a_shop(CAFE, HOTEL)
-    with pytest.raises(InvalidRequestError, match="must be a multiple of 2, or part of a point would be lost: 20, say"):
+    with pytest.raises(
+        InvalidRequestError, match=r"^/amount: must be a multiple of 2, or part of a point would be lost: 20, say"
+    ):
         deposit_points(require_partner(shop.program, "hotel"), 21)
     with pytest.raises(InvalidStateError, match="postpaid"):
         deposit_points(require_partner(shop.program, "cafe"), 20)

@@ -35,7 +35,7 @@ def a_household(*members: str, **changes: Any) -> Shop:
 def earn(shop: Shop, member: str, order_id: str, points: int) -> list[Entry]:
     order = shop.order(order_id, points * 100)
     return shop.in_pools(
-        lambda own: [earn_order(own[0], shop.program, order, now=shop.now, actor="till", fingerprint="")], member
+        lambda own: [earn_order(own[0], shop.program, order, now=shop.now, actor="till", fingerprint="request")], member
     )
 
 
@@ -43,7 +43,7 @@ def spend(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entr
     def decide(own: Sequence[Account]) -> list[Entry]:
         request = MoneyRequest(points=points, order_total=1_000_000, currency="USD")
         named: dict[str, Any] = {"redemption_id": redemption_id, "now": shop.now, "actor": "till"}
-        reserved = redeeming.reserve(own[0], shop.program, request, fingerprint="", **named)
+        reserved = redeeming.reserve(own[0], shop.program, request, fingerprint="request", **named)
         return [
             reserved,
             redeeming.capture(book(own[0], reserved), shop.program, redemption_id, now=shop.now, actor="till"),
@@ -53,7 +53,7 @@ def spend(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entr
 
 
 def send(shop: Shop, giver: str, receiver: str, points: int) -> list[Entry]:
-    named: dict[str, Any] = {"transfer_id": "t", "now": shop.now, "actor": "app", "fingerprint": ""}
+    named: dict[str, Any] = {"transfer_id": "t", "now": shop.now, "actor": "app", "fingerprint": "request"}
     return shop.in_pools(lambda own: moving.transfer(own[0], own[1], shop.program, points, **named), giver, receiver)
 
 
@@ -74,6 +74,50 @@ def test_points_go_to_the_pool_with_their_dates_and_the_oldest_are_drawn_first()
     assert (shop.look("bob").totals.captured, shop.look("bob").balance, shop.look("ada").balance) == (12, 0, 0)
     shop.now += timedelta(days=40)
     assert shop.pool("p").totals.expired == 8
+
+
+def test_no_more_is_drawn_than_ones_own_points_that_have_just_come_do_not_cover() -> None:
+    shop = a_household("ada", "bob", earning={"pending_days": 5})
+    earn(shop, "ada", "A-1", 10)
+    earn(shop, "bob", "B-1", 20)
+    shop.now += timedelta(days=5)
+    spend(shop, "bob", "R-1", 1)
+    entries = spend(shop, "ada", "R-2", 15)
+    assert [(entry.member_id, entry.points) for entry in entries if entry.type == "pool_out"] == [("p~pool", -5)]
+    assert shop.pool("p").balance == 14
+
+
+def test_two_things_decided_at_once_draw_together_what_they_need() -> None:
+    shop = a_household("ada")
+    earn(shop, "ada", "A-1", 20)
+
+    def decide(own: Sequence[Account]) -> list[Entry]:
+        by: dict[str, Any] = {"now": shop.now, "actor": "till", "fingerprint": "request"}
+        request = MoneyRequest(points=6, order_total=1_000_000, currency="USD")
+        first = redeeming.reserve(own[0], shop.program, request, redemption_id="R-1", **by)
+        return [
+            first,
+            redeeming.reserve(book(own[0], first), shop.program, request, redemption_id="R-2", **by),
+        ]
+
+    entries = shop.in_pools(decide, "ada")
+    assert [(entry.type, entry.points) for entry in entries] == [
+        ("pool_out", -12),
+        ("pool_in", 12),
+        ("reserve", -6),
+        ("reserve", -6),
+    ]
+
+
+def test_who_owes_points_joins_no_pool_and_is_told_how_many() -> None:
+    shop = a_household("ada")
+    shop.enroll("bob")
+    shop.buy("bob", "A-1", 1000)
+    shop.reserve("bob", "R-1", 10)
+    shop.capture("bob", "R-1")
+    shop.refund("bob", "A-1", 400)
+    with pytest.raises(InvalidStateError, match="owes 4 points"):
+        shop.join_pool("bob", "p")
 
 
 def test_activity_prolongs_the_whole_pool_and_is_nobodys_spending() -> None:
@@ -117,7 +161,7 @@ def test_a_pool_is_left_before_a_member_goes_and_the_survivor_shares_on() -> Non
 def freeze(shop: Shop, member: str, step: Literal["freeze", "unfreeze"] = "freeze") -> list[Entry]:
     turn = freezing.freeze if step == "freeze" else freezing.unfreeze
     cause: dict[str, Any] = {"reason": "a doubt", "reference": f"case-{shop.look(member).sequence}"}
-    named: dict[str, Any] = {**cause, "now": shop.now, "actor": "olga", "fingerprint": ""}
+    named: dict[str, Any] = {**cause, "now": shop.now, "actor": "olga", "fingerprint": "request"}
     return shop.in_pools(lambda own: [turn(own[0], shop.program, **named)], member)
 
 

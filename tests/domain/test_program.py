@@ -87,7 +87,11 @@ def with_tiers(*levels: dict[str, Any], **changes: Any) -> dict[str, Any]:
         (with_reward(sku=None), "redeeming/rewards/0/product/sku", "string"),
         (with_reward(kind="money_off"), "redeeming/rewards/0/money_off/value", "required"),
         (with_reward(kind="percent_off", percent=101), "redeeming/rewards/0/percent_off/percent", "less"),
-        (with_reward(minimum_tier="platinum"), "", "reward 'tea' names the tier 'platinum'"),
+        (
+            with_reward(minimum_tier="platinum"),
+            "",
+            "reward 'tea' names the tier 'platinum', which is not one of: bronze, silver, gold",
+        ),
         (with_reward(limit={"times": 0, "per": "day"}), "redeeming/rewards/0/product/limit/times", "greater"),
         ({"redeeming": {"rewards": [REWARD, REWARD]}}, "", "reward_id 'tea' stands twice"),
         ({"redeeming": {"hold_minutes": 0}}, "redeeming/hold_minutes", "greater"),

@@ -142,7 +142,7 @@ def test_tags_are_added_then_removed_and_kept_in_order() -> None:
 
 def test_a_member_has_at_most_twenty_tags() -> None:
     full = retagged(Traits(), [f"t{number}" for number in range(20)], [])
-    with pytest.raises(InvalidRequestError, match="at most 20 tags, these would be 21"):
+    with pytest.raises(InvalidRequestError, match=r"^/add: .* at most 20 tags, these would be 21"):
         retagged(full, ["one-more"], [])
     assert len(retagged(full, ["one-more"], ["t0"]).tags) == 20
 
@@ -153,6 +153,9 @@ def test_a_merge_keeps_as_many_tags_as_fit_and_widens_no_consent() -> None:
     assert len(united(gone, TRAITS).tags) == 20
     assert set(TRAITS.tags) < set(united(gone, TRAITS).tags)
     assert united(gone, TRAITS).place == "US-CA"
+    assert united(Traits(excluded=True), Traits()).excluded
+    assert united(Traits(), Traits(excluded=True)).excluded
+    assert not united(Traits(), Traits()).excluded
 
 
 def test_traits_that_are_so_already_are_not_noted_again() -> None:

@@ -290,3 +290,31 @@ def test_after_looking_an_account_is_not_due_before_tomorrow_unless_a_hold_lapse
     assert (
         at(f"{due} 00:00", quiet.time_zone) <= next_entry.occurred_at < at(f"{due} 23:59:59", quiet.time_zone) + SECOND
     )
+
+
+def test_what_falls_on_one_midnight_is_booked_in_an_order_that_never_changes() -> None:
+    """Points come before others end; a tier is reviewed with all that counts; who never agreed is gone last."""
+    midnight = at("2026-12-01 00:00")
+    program = a_program(celebrations={"anniversary": {"points": 5, "starts_on": "2020-01-01"}})
+    account = Account(
+        member_id="ada",
+        enrolled_at=at("2025-12-01 12:00"),
+        pending={"2026-12-01/2027-12-31": 7},
+        holds={
+            "B": Hold(points=3, lots={"2027-12-31": 3}, expires_at=midnight),
+            "A": Hold(points=2, lots={"2027-12-31": 2}, expires_at=midnight),
+        },
+        lots={"2026-11-30": 4},
+        tier=Standing(tier_id="silver", since=date(2025, 12, 1), review_on=date(2026, 12, 1)),
+    )
+    settled = settle(account, program, midnight)
+    assert [(entry.type, entry.points, entry.occurred_at) for entry in settled.entries] == [
+        ("maturity", 0, midnight),
+        ("lapse", 2, midnight),
+        ("lapse", 3, midnight),
+        ("expiry", -4, midnight),
+        ("tier_review", 0, midnight),
+        ("anniversary", 5, midnight),
+    ]
+    assert [entry.source.get("redemption_id") for entry in settled.entries[1:3]] == ["A", "B"]
+    assert settle(account, program, midnight - SECOND).entries == ()

@@ -1,11 +1,13 @@
 """Signatures, waits and addresses of webhooks."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from standardwebhooks import Webhook as PublicWebhook
 
+from shared.domain.events import Event
 from shared.domain.webhooks import (
     ATTEMPTS_MAX,
     DEAD_AFTER,
@@ -15,6 +17,8 @@ from shared.domain.webhooks import (
     Url,
     Webhook,
     after_delivery,
+    body_of,
+    host_and_port,
     is_public,
     secret_of,
     signature,
@@ -27,6 +31,35 @@ HOOK = Webhook(webhook_id="w", url="https://shop.example/hook", created_at=NOW)
 
 def _try(status: int | None, at: datetime = NOW) -> Delivery:
     return Delivery(event_id="m-1", event_type="points.earned", attempt=1, at=at, status=status, duration_ms=1)
+
+
+def test_what_is_posted_says_what_happened_and_when() -> None:
+    event = Event(
+        event_id="ada-2",
+        type="points.earned",
+        member_id="ada",
+        sequence=2,
+        occurred_at=NOW,
+        recorded_at=NOW,
+        points=10,
+        balance_after=12,
+        program_version=1,
+    )
+    posted = body_of(event)
+    assert posted.startswith('{"type":"points.earned","timestamp":"2026-11-20T18:03:00Z","data":{"event_id":"ada-2",')
+    assert Event.model_validate(json.loads(posted)["data"]) == event
+
+
+@pytest.mark.parametrize(
+    ("url", "leads_to"),
+    [
+        ("https://shop.example/hook", ("shop.example", 443)),
+        ("http://shop.example/hook", ("shop.example", 80)),
+        ("https://shop.example:8443/hook", ("shop.example", 8443)),
+    ],
+)
+def test_an_address_leads_to_its_port_or_the_usual_one(url: str, leads_to: tuple[str, int]) -> None:
+    assert host_and_port(url) == leads_to
 
 
 def test_the_public_library_takes_our_signature() -> None:

@@ -109,22 +109,24 @@ class WholeShop(Shop):
 
     def enroll_friend(self, member: str, advocate: str, *, in_review: bool) -> None:
         referred = Referred(advocate=advocate, state="in_review" if in_review else "open")
-        first = enroll(member, self.program, **self._by("till"), fingerprint="", referred=referred)
+        first = enroll(member, self.program, **self._by("till"), fingerprint="request", referred=referred)
         self._open(member, first)
         self.book(on_joining(self.stored(member), self.program, **self._by("till")))
 
     def open_unknown(self, member: str) -> None:
-        self._open(member, open_provisional(member, self.program, **self._by("till"), fingerprint=""))
+        self._open(member, open_provisional(member, self.program, **self._by("till"), fingerprint="request"))
 
     def agree(self, member: str) -> None:
-        self.operate(lambda own: [confirm(own[0], self.program, **self._by("web"), fingerprint="")], member)
+        self.operate(lambda own: [confirm(own[0], self.program, **self._by("web"), fingerprint="request")], member)
 
     def bring_member(self, member: str, joined_at: datetime) -> None:
-        self._open(member, importing.join(member, self.program, joined_at, **self._by("olga"), fingerprint=""))
+        self._open(member, importing.join(member, self.program, joined_at, **self._by("olga"), fingerprint="request"))
 
     def bring_points(self, member: str, brought: importing.BroughtPoints) -> None:
         self.operate(
-            lambda own: [importing.bring_points(own[0], self.program, brought, **self._by("olga"), fingerprint="")],
+            lambda own: [
+                importing.bring_points(own[0], self.program, brought, **self._by("olga"), fingerprint="request")
+            ],
             member,
         )
 
@@ -153,7 +155,7 @@ class WholeShop(Shop):
 
         def credit_it(accounts: Sequence[Account]) -> list[Entry]:
             named: dict[str, Any] = {"caps": dict(self.budgets), "wallets": accounts[1:]}
-            return credited(accounts[0], self.program, order, **self._by("till"), fingerprint="", **named)
+            return credited(accounts[0], self.program, order, **self._by("till"), fingerprint="request", **named)
 
         wallets = [wallet_of(member)] if credit.gives_credit(self.program, order) else []
         entries = [one for one in self.operate(credit_it, member, *wallets) if one.type == "earn"]
@@ -175,7 +177,7 @@ class WholeShop(Shop):
                 refunded_before=before,
                 refunded_at=self.now,
                 **self._by("till"),
-                fingerprint="",
+                fingerprint="request",
             )
             entries = [with_reversal(accounts[0], entry, earned)]
             if (of_credit := self._credited.get(order_id)) is not None:
@@ -189,7 +191,7 @@ class WholeShop(Shop):
         occasion = Occasion(action=action, reference=reference, occurred_at=occurred_at)
 
         def credit_it(own: Sequence[Account]) -> list[Entry]:
-            entry = earn_action(own[0], self.program, occasion, **self._by("till"), fingerprint="")
+            entry = earn_action(own[0], self.program, occasion, **self._by("till"), fingerprint="request")
             return with_challenges(own[0], self.program, entry, action_deed(self.program, occasion, entry))
 
         [entry] = [one for one in self.operate(credit_it, member) if one.type == "earn"]
@@ -211,7 +213,7 @@ class WholeShop(Shop):
             if isinstance(what, str)
             else redeeming.MoneyRequest(points=what, order_total=1_000_000, currency="USD")
         )
-        named: dict[str, Any] = {"redemption_id": redemption, "fingerprint": ""}
+        named: dict[str, Any] = {"redemption_id": redemption, "fingerprint": "request"}
         self.operate(
             lambda own: [redeeming.reserve(own[0], self.program, request, **named, **self._by("till"))], member
         )
@@ -233,7 +235,7 @@ class WholeShop(Shop):
                 self._captured[redemption] = entry
 
     def send(self, giver: str, receiver: str, points: int, transfer: str) -> None:
-        named: dict[str, Any] = {"transfer_id": transfer, "fingerprint": ""}
+        named: dict[str, Any] = {"transfer_id": transfer, "fingerprint": "request"}
         self.operate(
             lambda own: moving.transfer(own[0], own[1], self.program, points, **named, **self._by("app")),
             giver,
@@ -241,11 +243,11 @@ class WholeShop(Shop):
         )
 
     def set_right(self, member: str, points: int, reference: str) -> None:
-        named: dict[str, Any] = {"reason": "to set it right", "reference": reference, "fingerprint": ""}
+        named: dict[str, Any] = {"reason": "to set it right", "reference": reference, "fingerprint": "request"}
         self.operate(lambda own: [moving.adjust(own[0], self.program, points, **named, **self._by("olga"))], member)
 
     def offer(self, giver: str, receiver: str, points: int, gift: str) -> None:
-        named: dict[str, Any] = {"to": receiver, "gift_id": gift, "fingerprint": ""}
+        named: dict[str, Any] = {"to": receiver, "gift_id": gift, "fingerprint": "request"}
         self.operate(lambda own: [giving.offer(own[0], self.program, points, **named, **self._by("app"))], giver)
 
     def accept(self, giver: str, receiver: str, gift: str) -> None:
@@ -256,7 +258,7 @@ class WholeShop(Shop):
         self.operate(lambda own: [giving.give_back(own[0], self.program, gift, **named)], giver)
 
     def share(self, member: str, pool: str, change: str, *, is_new: bool) -> None:
-        named: dict[str, Any] = {"change_id": change, "is_new": is_new, "fingerprint": ""}
+        named: dict[str, Any] = {"change_id": change, "is_new": is_new, "fingerprint": "request"}
         self.operate(
             lambda own: pooling.join(own[0], own[1], self.program, **named, **self._by("app")),
             member,
@@ -277,7 +279,7 @@ class WholeShop(Shop):
 
         def pay(own: Sequence[Account]) -> list[Entry]:
             freezing.require_not_frozen(own[0])
-            named: dict[str, Any] = {"payout_id": payout, "fingerprint": ""}
+            named: dict[str, Any] = {"payout_id": payout, "fingerprint": "request"}
             return [credit.pay_out(own[1], self.program, request, **named, **self._by("till"))]
 
         self.operate(pay, member, wallet_of(member))
@@ -289,7 +291,7 @@ class WholeShop(Shop):
             freezing.require_not_frozen(own[0])
             terms = credit.credit_program(self.program)
             named: dict[str, Any] = {"redemption_id": redemption, **self._by("till")}
-            reserved = redeeming.reserve(own[1], terms, request, fingerprint="", **named)
+            reserved = redeeming.reserve(own[1], terms, request, fingerprint="request", **named)
             return [reserved, redeeming.capture(book(own[1], reserved), terms, **named)]
 
         self.operate(spend, member, wallet_of(member))
@@ -299,12 +301,15 @@ class WholeShop(Shop):
     def pay_for(self, member: str, plan: str, reference: str) -> None:
         payment = memberships.Payment(plan_id=plan, reference=reference, amount=1200, currency="USD", paid_at=self.now)
         self.operate(
-            lambda own: [memberships.pay(own[0], self.program, payment, **self._by("till"), fingerprint="")], member
+            lambda own: [memberships.pay(own[0], self.program, payment, **self._by("till"), fingerprint="request")],
+            member,
         )
 
     def stop_paying(self, member: str, reference: str) -> None:
         self.operate(
-            lambda own: [memberships.cancel(own[0], self.program, reference, **self._by("till"), fingerprint="")],
+            lambda own: [
+                memberships.cancel(own[0], self.program, reference, **self._by("till"), fingerprint="request")
+            ],
             member,
         )
 
@@ -324,7 +329,7 @@ class WholeShop(Shop):
 
     def turn(self, member: str, reference: str, *, frozen: bool) -> None:
         step = freezing.freeze if frozen else freezing.unfreeze
-        named: dict[str, Any] = {"reason": "a doubt", "reference": reference, "fingerprint": ""}
+        named: dict[str, Any] = {"reason": "a doubt", "reference": reference, "fingerprint": "request"}
         self.operate(lambda own: [step(own[0], self.program, **named, **self._by("olga"))], member)
 
     def describe(self, member: str, tags: set[str], place: str | None, reference: str) -> None:

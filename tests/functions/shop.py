@@ -33,6 +33,7 @@ from functions import (
 from shared import clock, settings, store
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
+from tests.domain.entries import check_entry
 
 ROUTES: tuple[tuple[str, ModuleType], ...] = (
     ("/v1/webhooks", webhooks),
@@ -293,6 +294,8 @@ def assert_refused(reply: Reply, status: int, code: str) -> None:
     assert set(reply.body) == PROBLEM | ({"errors"} if code == "invalid_request" else set())
     assert reply.body["status"] == status
     assert reply.body["detail"]
+    # A fault may quote what was sent; a rule's own words always have their values.
+    assert code == "invalid_request" or "None" not in reply.body["detail"]
     for fault in reply.body.get("errors", ()):
         assert set(fault) == {"pointer", "detail"}
         assert fault["pointer"] == "" or fault["pointer"].startswith(("/", "header:", "query:"))
@@ -314,7 +317,9 @@ def check_every_account() -> None:
     items = stored(settings.loyalty_table())
     ledgers: dict[str, list[Entry]] = {}
     for item in items:
+        _check_item(item)
         if "sequence" in item and "body" in item:
+            check_entry(store.entry_of(item))
             ledgers.setdefault(item["member_id"]["S"], []).append(store.entry_of(item))
     for item in items:
         if item["sk"]["S"] == "ACCOUNT":
@@ -322,3 +327,20 @@ def check_every_account() -> None:
             entries = sorted(ledgers.pop(account.member_id), key=lambda entry: entry.sequence)
             assert breaches(account, entries) == []
     assert ledgers == {}, "entries without an account"
+
+
+def _check_item(item: dict[str, Any]) -> None:
+    """Fails where an entry or an account does not stand in the indexes that it belongs in, by their names."""
+    names = set(item) - {"pk", "sk"}
+    if item["sk"]["S"] == "ACCOUNT":
+        account = Account.model_validate_json(item["state"]["S"])
+        assert names - {"due_pk", "due_sk"} == {"state", "sequence", "revision", "reminded_on"}
+        assert names >= {"due_pk", "due_sk"} or not names & {"due_pk", "due_sk"}
+        assert "due_sk" not in names or item["due_sk"]["S"] == account.member_id
+        assert int(item["sequence"]["N"]) == account.sequence
+    elif {"body", "sequence"} <= names:
+        entry = store.entry_of(item)
+        of_partner = {"partner_pk", "partner_sk"} if entry.partner else set()
+        follows = {"follow"} if entry.concerns_others else set()
+        assert names == {"member_id", "sequence", "type", "body", *of_partner, *follows}
+        assert (item["type"]["S"], int(item["sequence"]["N"])) == (entry.type, entry.sequence)

@@ -1,4 +1,4 @@
-"""What mutmut made of the sources and what became of it, read from its folder."""
+"""What mutmut made of the sources, read from its folder."""
 
 import ast
 import difflib
@@ -6,15 +6,11 @@ import json
 import re
 import textwrap
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-UNTESTED = 33
-KILLED = {1, 3}
-"""A test failed, or could not even run."""
-TIMED_OUT = {24, -24, 36, 152, 255}
 _WORDS = re.compile(r"[A-Za-z] [A-Za-z]")
 _EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
@@ -28,12 +24,10 @@ class Change:
     after: str
 
 
-def verdicts(folder: Path) -> dict[str, int | None]:
-    """What became of each mutant, by name: pytest's exit code, or one of mutmut's own; None before it has run."""
-    found: dict[str, int | None] = {}
-    for file in sorted((folder / "mutants").rglob("*.meta")):
-        found |= json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"]
-    return found
+def mutants(folder: Path) -> list[str]:
+    """The names of all, sorted."""
+    metas = (folder / "mutants").rglob("*.meta")
+    return sorted(name for file in metas for name in json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"])
 
 
 def change_of(name: str, folder: Path) -> Change:
@@ -64,14 +58,9 @@ def is_wording(name: str, folder: Path) -> bool:
 
 
 def equivalents() -> dict[Change, str]:
-    """Changes that no test can notice because nothing changes, each with the reason."""
-    listed: Sequence[dict[str, str]] = tomllib.loads(_EQUIVALENT.read_text(encoding="utf-8")).get("change", [])
+    """Changes that no test can notice because they change nothing, each with the reason."""
+    listed: Sequence[dict[str, str]] = tomllib.loads(_EQUIVALENT.read_text(encoding="utf-8"))["change"]
     return {Change(each["module"], each["before"], each["after"]): each["why"] for each in listed}
-
-
-def unnoticed(names: Collection[str], codes: dict[str, int | None]) -> list[str]:
-    """Those of `names` that no test failed for, sorted."""
-    return sorted(name for name in names if codes[name] not in KILLED | TIMED_OUT)
 
 
 def _texts(name: str, folder: Path) -> tuple[str, str]:

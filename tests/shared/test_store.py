@@ -1,6 +1,6 @@
 """What operations ask of the database, and that each is booked once whatever others and the network do meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from types import SimpleNamespace
@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from shared import dynamo, store
-from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
+from shared import dynamo, keys, settings, store
+from shared.domain import moving
+from shared.domain.account import Account, Entry
+from shared.domain.enrolling import enroll
+from shared.domain.program import Program
+from shared.dynamo import Key, Write
+from tests.functions.shop import OPERATOR, START, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
 
 READ, WRITE = "GetItem", "TransactWriteItems"
@@ -438,3 +443,76 @@ def test_a_program_that_changes_while_an_order_is_credited_credits_it_by_one_of_
     wire.before(WRITE, lambda: shop.change_program(earning={"points": 7}))
     entry: dict[str, Any] = shop.order(ada, "A-2", 1000).body["entry"]
     assert (entry["points"], entry["program_version"]) in {(10, 1), (70, 2)}
+
+
+# Much at once --------------------------------------------------------------------------------------------------------
+
+
+def given(points: int, account: Account, program: Program) -> list[Entry]:
+    """What adds points to an account, or takes them."""
+    by = {"reason": "to begin with", "reference": "many", "actor": "import", "fingerprint": "f"}
+    return [moving.adjust(account, program, points, now=START, **by)]
+
+
+def newcomer(member_id: str, *also: Write) -> tuple[Entry, Sequence[Write]]:
+    return enroll(member_id, store.load_program(), now=START, actor="import", fingerprint="f"), also
+
+
+def test_what_many_members_get_is_booked_with_one_transaction(shop: Shop, wire: Wire, ada: str, grace: str) -> None:
+    wire.requests.clear()
+    assert store.book_together([ada, grace], partial(given, 5), shop.now)
+    assert wire.requests == [READ_TOGETHER, WRITE]
+    assert (shop.balance(ada), shop.balance(grace)) == (705, 105)
+
+
+def test_what_cannot_be_booked_for_one_is_booked_for_nobody(
+    shop: Shop, wire: Wire, ada: str, grace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shop.writing_nothing():
+        assert not store.book_together([ada, grace], partial(given, -101), shop.now)
+        assert not store.book_together([ada, "nobody"], partial(given, 5), shop.now)
+        wire.refuse(WRITE, "TransactionCanceledException", reasons=CONFLICT)
+        assert not store.book_together([ada, grace], partial(given, 5), shop.now)
+        monkeypatch.setattr(dynamo, "WRITES_TOGETHER_MAX", 3)
+        assert not store.book_together([ada, grace], partial(given, 5), shop.now)
+    monkeypatch.setattr(dynamo, "WRITES_TOGETHER_MAX", 4)
+    assert store.book_together([ada, grace], partial(given, 5), shop.now)
+
+
+def test_whom_time_or_a_merge_has_changed_is_left_to_be_booked_alone(shop: Shop, ada: str, grace: str) -> None:
+    eve = shop.enroll("eve")
+    shop.merge(ada, grace)
+    with shop.writing_nothing():
+        assert not store.book_together([ada, eve], partial(given, 5), shop.now)
+        assert not store.book_together([eve, grace], partial(given, 5), shop.now)
+    assert store.book_together([eve], partial(given, 5), shop.now)
+    shop.pass_time(days=500)
+    with shop.writing_nothing():
+        assert not store.book_together([eve], partial(given, 5), shop.now)
+
+
+def test_many_join_with_one_transaction_all_or_none(
+    shop: Shop, wire: Wire, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = dynamo.put_new(settings.loyalty_table(), Key("NOTE", "one"))
+    assert store.enroll_together([newcomer("one", note), newcomer("two")])
+    assert [store.load_account(name).account.balance for name in ("one", "two")] == [100, 100]
+    assert dynamo.get(settings.loyalty_table(), Key("NOTE", "one"))
+    with shop.writing_nothing():
+        assert not store.enroll_together([newcomer("three"), newcomer(ada)])
+        wire.refuse(WRITE, "TransactionCanceledException", reasons=CONFLICT)
+        assert not store.enroll_together([newcomer("three"), newcomer("four")])
+        monkeypatch.setattr(dynamo, "WRITES_TOGETHER_MAX", 3)
+        assert not store.enroll_together([newcomer("three"), newcomer("four")])
+    monkeypatch.setattr(dynamo, "WRITES_TOGETHER_MAX", 4)
+    assert store.enroll_together([newcomer("three"), newcomer("four")])
+
+
+def test_entries_are_found_by_their_keys_however_many(wire: Wire, ada: str) -> None:
+    absent = [keys.earn_key({"order_id": f"B-{number}"}) for number in range(dynamo.READS_TOGETHER_MAX)]
+    wire.requests.clear()
+    found = store.load_entries([*absent, keys.earn_key({"order_id": "A-1"})])
+    assert wire.requests == [READ_TOGETHER, READ_TOGETHER]
+    assert found[:-1] == [None] * len(absent)
+    assert found[-1] is not None
+    assert (found[-1].member_id, found[-1].source) == (ada, {"order_id": "A-1"})

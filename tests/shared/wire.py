@@ -83,7 +83,9 @@ class Wire:
 
 
 def hold_to_limits(params: dict[str, Any], **_: Any) -> None:
-    """Fails on what DynamoDB itself refuses and moto lets pass."""
+    """Fails on what DynamoDB itself refuses and moto lets pass, and where money is read as it was a moment ago."""
+    asked_for = (params.get("ExpressionAttributeValues") or {}).get(":pk", {}).get("S", "")
+    assert params.get("ConsistentRead") or not asked_for.startswith(("GIFT#", "REDEMPTION#")), asked_for
     writes = [next(iter(one.values())) for one in params.get("TransactItems", ())]
     keys = [_key(one) for one in writes]
     assert len(keys) == len(set(keys)), "a transaction names an item twice"
