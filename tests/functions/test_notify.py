@@ -240,9 +240,8 @@ def test_an_erased_member_hears_nothing_more(shop: Shop, outbox: Outbox) -> None
     assert [event.type for event in outbox.events] == ["member.enrolled", "member.erased"]
 
 
-def test_what_the_dashboard_adds_up_is_what_members_hold(
-    shop: Shop, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("outbox")
+def test_what_the_dashboard_adds_up_is_what_members_hold(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     changes: list[int] = []
     monkeypatch.setattr("shared.telemetry.count", lambda **amounts: changes.append(amounts["PointsChange"]))
     member = shop.enroll()

@@ -48,6 +48,6 @@ def _paths() -> list[tuple[Callable[[str], object], dict[str, Any]]]:
 
 
 @cache
-def _problem_validator() -> Any:  # noqa: ANN401 - the library has no types
+def _problem_validator() -> Any:
     components = openapi.document()["components"]
     return Draft202012Validator({"$ref": "#/components/schemas/Problem", "components": components})
