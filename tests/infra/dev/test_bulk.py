@@ -76,6 +76,7 @@ def test_members_points_and_tiers_go_in_once_come_out_and_go_in_elsewhere(tmp_pa
     assert (tmp_path / "out" / "members.csv").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.process
 def test_every_wrong_line_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path / "data"))
     members = tmp_path / "members.csv"

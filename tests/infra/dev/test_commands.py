@@ -18,6 +18,7 @@ grace,A-6
 """
 
 
+@pytest.mark.process
 def test_a_file_of_purchases_is_booked_once_however_often_it_is_replayed(tmp_path: Path) -> None:
     first = run_loyalty(tmp_path, "replay", str(SAMPLE))
     sound = run_loyalty(tmp_path, "verify")

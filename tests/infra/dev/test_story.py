@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.infra.dev.conftest import Server, run_loyalty, serving
 
@@ -66,6 +67,7 @@ def test_from_joining_to_points_that_expire(tmp_path: Path) -> None:
         assert server.command("verify").returncode == 0
 
 
+@pytest.mark.process
 def test_requests_are_recognised_after_a_restart(tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     with serving(tmp_path, "--empty", "--data", data) as server:
@@ -116,6 +118,7 @@ def test_requests_are_recognised_after_a_restart(tmp_path: Path) -> None:
     assert [answer["code"] for answer in changed] == ["idempotency_mismatch"] * 4
 
 
+@pytest.mark.process
 def test_a_token_made_before_the_server_started_is_taken(tmp_path: Path) -> None:
     token = run_loyalty(tmp_path, "token", "--scope", "loyalty/storefront").stdout.strip()
     with serving(tmp_path, "--empty", "--engine", "moto") as server:

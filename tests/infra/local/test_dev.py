@@ -17,6 +17,7 @@ SECONDS_MAX = 40
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.process
 def test_whatever_ends_it_ends_the_engine_and_the_server_too(
     number: signal.Signals, status: int, tmp_path: Path, home: Path
 ) -> None:

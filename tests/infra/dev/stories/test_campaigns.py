@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.infra.dev.conftest import Server, serving
 from tests.infra.dev.stories.program import use_program
 
@@ -93,6 +95,7 @@ def test_a_share_is_held_out_and_the_ledger_tells_what_the_campaign_did(server: 
     assert "held_out" in report.stdout
 
 
+@pytest.mark.process
 def test_many_at_once_spend_a_small_budget_to_the_point(tmp_path: Path) -> None:
     # A server of its own: the stories that share one replace each other's programme.
     with serving(tmp_path, "--empty") as server:
