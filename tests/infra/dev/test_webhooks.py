@@ -9,7 +9,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from tests.infra.dev.conftest import Server
 from tests.infra.receiver import Receiver, receiving
 
-WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = 90
 
 
 @pytest.fixture
