@@ -164,9 +164,9 @@ def _opened(
         outcome = store.enroll(first, people.writes(None, profile), () if draws else entries)
     except (CancelledError, LoyaltyError):
         standing = store.load_entry(keys.earn_key({"order_id": order.order_id}))
-        if standing is None and _is_gone(member_id):
-            return _opened(identity, order, program, actor, mark, now, gone + 1)
         if standing is None:
+            if _is_gone(member_id):
+                return _opened(identity, order, program, actor, mark, now, gone + 1)
             raise
         if standing.member_id != member_id:
             raise OrderBelongsToAnotherMemberError("the order's points were credited to another member") from None

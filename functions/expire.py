@@ -5,7 +5,7 @@ Work follows what is due. A run that dies halfway is run again: who was settled 
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,8 +21,6 @@ which may be late; one that was written around midnight may stand under the day 
 DUE_PAGES_MAX = 1000
 
 Send = Callable[[Sequence[str]], None]
-Each = Callable[[Callable[[str], int | None], Iterable[str]], Iterable[int | None]]
-"""Does something with each, as `map` does."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
@@ -49,14 +47,12 @@ def enqueue(now: datetime) -> int:
     return len(bodies)
 
 
-def settle_due(day: date, shard: int, now: datetime, each: Each = map) -> bool:
+def settle_due(day: date, shard: int, now: datetime) -> bool:
     """Check and settle every account of a shard that is due on a day. Whether all could be settled; the rest is logged.
 
-    So every account with points that expire is checked against its ledger at least once in their life. `each` may
-    take several at a time.
+    So every account with points that expire is checked against its ledger at least once in their life.
     """
-    members = store.due_members(day, shard, DUE_PAGES_MAX)
-    numbers = list(each(lambda member_id: _settled(member_id, now), members))
+    numbers = [_settled(member_id, now) for member_id in store.due_members(day, shard, DUE_PAGES_MAX)]
     booked, failed = sum(number or 0 for number in numbers), numbers.count(None)
     if booked or failed:
         telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)

@@ -41,7 +41,6 @@ BODY_BYTES_MAX = 256 * 1024
 KEY_LENGTH_MAX = 255
 PAGE_DEFAULT, PAGE_MAX = 25, 100
 CURSOR_LENGTH_MAX = 256
-RETRY_AFTER_SECONDS = 1
 FAULTS_MAX = 100
 ANY_ROUTE_REFUSES = (400, 413, 415, 422, 429, 503)
 """Statuses of a body that cannot be read, of what breaks a rule, of haste and of trouble."""
@@ -288,7 +287,7 @@ def problem(error: LoyaltyError) -> Answer:
     status = STATUS[error.code]
     headers = {"Cache-Control": "no-store"}
     if error.retryable:
-        headers["Retry-After"] = str(getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS))
+        headers["Retry-After"] = str(error.retry_after_seconds)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     details: dict[str, Any] = {

@@ -1,12 +1,9 @@
 """What `loyalty replay` and `loyalty verify` print."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 from iso4217 import Currency
 from rich.console import Console
 from rich.progress import Progress
@@ -15,8 +12,8 @@ from rich.table import Table
 from infra.local import engine
 from infra.local.campaign_effect import effect
 from infra.local.database import opened
-from infra.local.errors import LocalError
 from infra.local.holdings import Holdings, holdings
+from infra.local.named_tables import on_aws
 from infra.local.publishing import publish
 from infra.local.replay import Result, replay
 from infra.local.verify import Report, check
@@ -50,11 +47,8 @@ def run_verify(endpoint: str | None, data: Path | None) -> int:
 
 def run_verify_on_aws(table: str, *, publishes: bool) -> int:
     """Likewise for a table on AWS, with the shell's credentials; with `publishes` the dashboard learns the totals."""
-    os.environ["LOYALTY_TABLE"] = table
-    try:
-        return _verify(boto3.client("dynamodb"), table, publishes=publishes)
-    except (BotoCoreError, ClientError) as error:
-        raise LocalError(f"{table} cannot be checked: {error}") from error
+    with on_aws(table, {}, failure=f"{table} cannot be checked") as client:
+        return _verify(client, table, publishes=publishes)
 
 
 def _verify(client: "DynamoDBClient", table: str, *, publishes: bool) -> int:

@@ -4,7 +4,7 @@ import json
 import os
 import urllib.request
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -56,11 +56,21 @@ def _on_aws(named: Namespace) -> Iterator[Tables]:
     }
     if not all(given.values()):
         raise UsageError("on AWS, give --people-table, --identity-secret and --due-shards too")
-    os.environ.update(given, LOYALTY_TABLE=named.table)
+    with on_aws(named.table, given, failure=named.table) as client:
+        yield Tables(client, named.table, datetime.now(UTC))
+
+
+@contextmanager
+def on_aws(table: str, settings: Mapping[str, str], *, failure: str) -> Iterator["DynamoDBClient"]:
+    """A table on AWS, with the shell's credentials and region; it and `settings` are known to the environment.
+
+    Raises LocalError, which begins with `failure`, for whatever AWS refuses while the block lasts.
+    """
+    os.environ.update(settings, LOYALTY_TABLE=table)
     try:
-        yield Tables(boto3.client("dynamodb"), named.table, datetime.now(UTC))
+        yield boto3.client("dynamodb")
     except (BotoCoreError, ClientError) as error:
-        raise LocalError(f"{named.table}: {error}") from error
+        raise LocalError(f"{failure}: {error}") from error
 
 
 def _time_at(endpoint: str) -> datetime:

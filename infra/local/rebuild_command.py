@@ -1,20 +1,18 @@
 """What `loyalty rebuild` prints, and on which table it works."""
 
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import Progress
 
 from infra.local import engine
 from infra.local.database import opened
-from infra.local.errors import LocalError, UsageError
+from infra.local.errors import UsageError
+from infra.local.named_tables import on_aws
 from infra.local.rebuilding import Report, rebuild
 from infra.tables import LOYALTY
 
@@ -32,11 +30,9 @@ def run_rebuild(named: Namespace) -> int:
     if not named.table:
         with opened(named.endpoint, named.data, must_exist=True) as used:
             return _rebuild(engine.client(used), LOYALTY.name, named.withdraw, is_dry=named.dry_run)
-    os.environ.update(LOYALTY_TABLE=named.table, DUE_SHARDS=str(named.due_shards))
-    try:
-        return _rebuild(boto3.client("dynamodb"), named.table, named.withdraw, is_dry=named.dry_run)
-    except (BotoCoreError, ClientError) as error:
-        raise LocalError(f"{named.table} cannot be rebuilt: {error}") from error
+    settings = {"DUE_SHARDS": str(named.due_shards)}
+    with on_aws(named.table, settings, failure=f"{named.table} cannot be rebuilt") as client:
+        return _rebuild(client, named.table, named.withdraw, is_dry=named.dry_run)
 
 
 def _rebuild(client: "DynamoDBClient", table: str, withdraw: Path | None, *, is_dry: bool) -> int:

@@ -1,8 +1,7 @@
 """Every account of a table brought up to date: what time has done is booked, and each stands under its next day.
 
 An account learns its next day when it is written. After a change of the program that gives idle members one (retention,
-anniversaries, other reminders), or after years have been replayed, nobody writes to them; the functions never read a
-whole table, so a command does.
+anniversaries, other reminders) nobody writes to them; the functions never read a whole table, so a command does.
 """
 
 from collections.abc import Callable, Iterator

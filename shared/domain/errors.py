@@ -17,6 +17,8 @@ class LoyaltyError(Exception):
 
     code: ClassVar[str]
     retryable: ClassVar[bool] = False
+    retry_after_seconds = 1
+    """How long to wait before another try, where one can help."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)

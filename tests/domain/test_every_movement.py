@@ -32,8 +32,8 @@ from shared.domain.sides import is_pool, is_wallet, pool_account_of
 from .clerks import earning, members, sharing
 from .clerks.cashier import Cashier
 from .clerks.members import WholeClerk
-from .points_one_by_one import RefusedError
 from .shop import BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SECOND, a_program
+from .side_by_side import both, both_reserve, both_wait
 from .test_every_point import BONUS, REVIEW, REWARDS, beginning_of, levels
 from .whole_shop import WholeShop
 
@@ -411,7 +411,7 @@ class Movements(RuleBasedStateMachine):
             expires_on=last_day,
             available_on=starts,
         )
-        self._both(
+        both(
             lambda: self.clerk.bring_points(name, points, last_day, starts),
             lambda: self.shop.bring_points(name, brought),
         )
@@ -420,7 +420,7 @@ class Movements(RuleBasedStateMachine):
     @rule(pair=one_of(pairs))
     def merge(self, pair: tuple[str, str]) -> None:
         gone, into = pair
-        self._both(lambda: self.clerk.merge(gone, into), lambda: self.shop.merge_all(gone, into))
+        both(lambda: self.clerk.merge(gone, into), lambda: self.shop.merge_all(gone, into))
 
     @precondition(lambda self: len(open_ones(self)) > 2)
     @rule(name=one_of(open_ones))
@@ -441,7 +441,7 @@ class Movements(RuleBasedStateMachine):
     @rule(name=one_of(active), total=totals)
     def order_at_the_bakery(self, name: str, total: int) -> None:
         order, now = self._new("order"), self.shop.now
-        self._both(
+        both(
             lambda: self.clerk.order(name, order, total, now, partner=True),
             lambda: self.shop.earn(name, order, total, now, partner="bakery"),
         )
@@ -461,7 +461,7 @@ class Movements(RuleBasedStateMachine):
     def refund(self, order: str, amount: int | None) -> None:
         sale = self.clerk.sales[order]
         amount, owner = sale.total - sale.refunded if amount is None else amount, sale.owner
-        self._both(lambda: self.clerk.refund(order, amount), lambda: self.shop.give_back_order(owner, order, amount))
+        both(lambda: self.clerk.refund(order, amount), lambda: self.shop.give_back_order(owner, order, amount))
 
     @precondition(some(open_ones))
     @rule(name=one_of(open_ones), days_ago=st.sampled_from([0, 0, 3]))
@@ -481,14 +481,14 @@ class Movements(RuleBasedStateMachine):
     @rule(name=one_of(active), days=st.sampled_from([earning.CONSULTATION_RESTS - 1, earning.CONSULTATION_RESTS]))
     def consult_again(self, name: str, days: int) -> None:
         self.consult(name)
-        self._wait_until(self.shop.now + timedelta(days=days))
+        both_wait(self.clerk, self.shop, self.shop.now + timedelta(days=days))
         self.consult(name)
 
     @precondition(some(active))
     @rule(name=one_of(active), days=st.sampled_from([1, 2, 3, 4]))
     def come_again(self, name: str, days: int) -> None:
         self.order(name, 300, 0)
-        self._wait_until(self.shop.now + timedelta(days=days))
+        both_wait(self.clerk, self.shop, self.shop.now + timedelta(days=days))
         self.order(name, 300, 0)
 
     @precondition(some(undecided))
@@ -509,13 +509,8 @@ class Movements(RuleBasedStateMachine):
         if isinstance(what, int):
             what = self._within_reach(name, what)
 
-        def clerk_does() -> None:
-            if isinstance(what, str):
-                self.clerk.reserve_reward(name, redemption, what)
-            else:
-                self.clerk.reserve_points(name, redemption, what)
-
-        if self._both(clerk_does, lambda: self.shop.redeem(name, redemption, what)) and at_once:
+        done = both_reserve(self.clerk, name, redemption, what, lambda: self.shop.redeem(name, redemption, what))
+        if done and at_once:
             self._end(redemption, "capture")
 
     @precondition(some(reserved))
@@ -542,7 +537,7 @@ class Movements(RuleBasedStateMachine):
     def transfer(self, pair: tuple[str, str], points: int) -> None:
         giver, receiver = pair
         points, transfer = self._within_reach(giver, points), self._new("transfer")
-        self._both(
+        both(
             lambda: self.clerk.transfer(giver, receiver, points),
             lambda: self.shop.send(giver, receiver, points, transfer),
         )
@@ -551,7 +546,7 @@ class Movements(RuleBasedStateMachine):
     @rule(name=one_of(open_ones), points=amounts, given=st.booleans())
     def adjust(self, name: str, points: int, given: bool) -> None:
         points, reference = points if given else -self._within_reach(name, points), self._new("adjustment")
-        self._both(lambda: self.clerk.adjust(name, points), lambda: self.shop.set_right(name, points, reference))
+        both(lambda: self.clerk.adjust(name, points), lambda: self.shop.set_right(name, points, reference))
 
     @precondition(some(pairs))
     @rule(pair=one_of(pairs), points=amounts)
@@ -560,7 +555,7 @@ class Movements(RuleBasedStateMachine):
         if len(self.clerk.reserved(giver)) >= HOLDS_MAX:
             return
         points, gift = self._within_reach(giver, points), self._new("gift")
-        self._both(
+        both(
             lambda: self.clerk.offer(giver, receiver, gift, points),
             lambda: self.shop.offer(giver, receiver, points, gift),
         )
@@ -615,15 +610,15 @@ class Movements(RuleBasedStateMachine):
         giver = self.clerk.redemptions[f"gift:{gift}"].owner
         receiver = self.clerk.survivor(self.clerk.gifts[gift])
         if accepted and giver != receiver and receiver in active(self):
-            self._both(lambda: self.clerk.accept(gift, receiver), lambda: self.shop.accept(giver, receiver, gift))
+            both(lambda: self.clerk.accept(gift, receiver), lambda: self.shop.accept(giver, receiver, gift))
         else:
-            self._both(lambda: self.clerk.give_back(gift), lambda: self.shop.decline(giver, receiver, gift))
+            both(lambda: self.clerk.give_back(gift), lambda: self.shop.decline(giver, receiver, gift))
 
     @precondition(some(open_ones))
     @rule(name=one_of(open_ones), box=st.sampled_from(["p1", "p1", "p2"]))
     def share(self, name: str, box: str) -> None:
         change, is_new = self._new("join"), pool_account_of(box) not in self.shop.accounts()
-        self._both(
+        both(
             lambda: self.clerk.join_box(name, pool_account_of(box)),
             lambda: self.shop.share(name, box, change, is_new=is_new),
         )
@@ -642,9 +637,9 @@ class Movements(RuleBasedStateMachine):
         amount = there + 1 if amount == AMOUNT_MAX else min(amount, there or 1)
         cause = self._new("money")
         if paid_out:
-            self._both(lambda: self.clerk.pay_out(name, amount), lambda: self.shop.cash_out(name, amount, cause))
+            both(lambda: self.clerk.pay_out(name, amount), lambda: self.shop.cash_out(name, amount, cause))
         else:
-            self._both(
+            both(
                 lambda: self.clerk.spend_credit(name, cause, amount),
                 lambda: self.shop.pay_with_credit(name, cause, amount),
             )
@@ -655,7 +650,7 @@ class Movements(RuleBasedStateMachine):
     @rule(name=one_of(active))
     def pay_for_a_membership(self, name: str) -> None:
         reference = self._new("payment")
-        self._both(lambda: self.clerk.pay(name), lambda: self.shop.pay_for(name, "plus", reference))
+        both(lambda: self.clerk.pay(name), lambda: self.shop.pay_for(name, "plus", reference))
 
     @precondition(some(paying))
     @rule(name=one_of(paying))
@@ -674,16 +669,14 @@ class Movements(RuleBasedStateMachine):
     @rule(name=one_of(active), days=st.sampled_from([340, 365, 366]), known_for=st.sampled_from([2, 400]))
     def birthday_again(self, name: str, days: int, known_for: int) -> None:
         self.birthday(name, 30)
-        self._wait_until(self.shop.now + timedelta(days=days))
+        both_wait(self.clerk, self.shop, self.shop.now + timedelta(days=days))
         self.birthday(name, known_for)
 
     @precondition(some(open_ones))
     @rule(name=one_of(open_ones), frozen=st.booleans())
     def freeze(self, name: str, frozen: bool) -> None:
         reference = self._new("case")
-        self._both(
-            lambda: self.clerk.freeze(name, frozen=frozen), lambda: self.shop.turn(name, reference, frozen=frozen)
-        )
+        both(lambda: self.clerk.freeze(name, frozen=frozen), lambda: self.shop.turn(name, reference, frozen=frozen))
 
     @precondition(some(open_ones))
     @rule(
@@ -693,7 +686,7 @@ class Movements(RuleBasedStateMachine):
     )
     def describe(self, name: str, tags: set[str], place: str | None) -> None:
         reference = self._new("note")
-        self._both(
+        both(
             lambda: self.clerk.note(name, set(tags), place),
             lambda: self.shop.describe(name, tags, place, reference),
         )
@@ -723,7 +716,7 @@ class Movements(RuleBasedStateMachine):
             self.enroll_friend(advocate, in_review=False)
             self.order(list(self.clerk.members)[-1], members.QUALIFIES_FROM, 0)
         else:
-            self._wait_until(self.shop.now + timedelta(days=days))
+            both_wait(self.clerk, self.shop, self.shop.now + timedelta(days=days))
             for one in (name, advocate):
                 self.redeem(one, max(1, self.clerk.within_reach(one)), at_once=True)
             self.refund(next(order for order, sale in reversed(self.clerk.sales.items()) if sale.owner == name), 1)
@@ -748,7 +741,7 @@ class Movements(RuleBasedStateMachine):
     @rule(span=st.sampled_from(SPANS), booked=st.booleans())
     def wait(self, span: timedelta, booked: bool) -> None:
         """Sometimes the scheduled job books what is due, sometimes it is dead."""
-        self._wait_until(self.shop.now + span)
+        both_wait(self.clerk, self.shop, self.shop.now + span)
         for name in self.shop.accounts() if booked else ():
             self.shop.look(name)
 
@@ -757,7 +750,7 @@ class Movements(RuleBasedStateMachine):
     def wait_for_a_day_on_which_something_happens(self, which: int, early: bool) -> None:
         days = self.clerk.days_to_come()
         begins = beginning_of(days[which % len(days)], self.shop.program)
-        self._wait_until(begins - SECOND if early else begins)
+        both_wait(self.clerk, self.shop, begins - SECOND if early else begins)
 
     # What must be so --------------------------------------------------------------------------------------------------
 
@@ -822,25 +815,6 @@ class Movements(RuleBasedStateMachine):
         else:
             self.clerk.take_back_rewards(entry.referred.order_id or "")
         self.shop.follow(entry)
-
-    def _both(self, clerk_does: Callable[[], object], shop_does: Callable[[], object]) -> bool:
-        """Both do it, or both refuse for the same reason. Whether they did."""
-        refusals: list[str | None] = [None, None]
-        try:
-            clerk_does()
-        except RefusedError as refusal:
-            refusals[0] = str(refusal)
-        try:
-            shop_does()
-        except LoyaltyError as refusal:
-            refusals[1] = refusal.code
-        assert refusals[0] == refusals[1]
-        return refusals[0] is None
-
-    def _wait_until(self, instant: datetime) -> None:
-        if instant > self.shop.now:
-            self.clerk.wait_until(instant)
-            self.shop.now = instant
 
 
 def _shown(account: Account, shop: WholeShop) -> dict[str, object]:

@@ -14,13 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shared.domain.account import Account, Entry, Use
 from shared.domain.calendar import period_of
-from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import breaches
 from shared.domain.program import Program
 from shared.domain.tiers import qualifying
 
-from .points_one_by_one import Clerk, RefusedError
+from .points_one_by_one import Clerk
 from .shop import BEIRUT, BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SAO_PAULO, SECOND, ZONES, Shop, a_program
+from .side_by_side import both, both_reserve, both_wait
 
 T = TypeVar("T")
 
@@ -282,7 +282,7 @@ class Members(RuleBasedStateMachine):
         sale = self.clerk.sales[order]
         amount = sale.total - sale.refunded if amount is None else amount
         owner = sale.owner
-        self._both(lambda: self.clerk.refund(order, amount), lambda: self.shop.refund(owner, order, amount))
+        both(lambda: self.clerk.refund(order, amount), lambda: self.shop.refund(owner, order, amount))
 
     @precondition(some(active))
     @rule(name=one_of(active), what=rewards | amounts)
@@ -293,13 +293,8 @@ class Members(RuleBasedStateMachine):
         if isinstance(what, int):
             what = self._within_reach(name, what)
 
-        def clerk_does() -> None:
-            if isinstance(what, str):
-                self.clerk.reserve_reward(name, redemption, what)
-            else:
-                self.clerk.reserve_points(name, redemption, what)
-
-        if self._both(clerk_does, lambda: self.shop.reserve(name, redemption, what)) and at_once:
+        done = both_reserve(self.clerk, name, redemption, what, lambda: self.shop.reserve(name, redemption, what))
+        if done and at_once:
             self.capture(redemption)
 
     @precondition(some(rich))
@@ -330,7 +325,7 @@ class Members(RuleBasedStateMachine):
     def transfer(self, pair: tuple[str, str], points: int) -> None:
         giver, receiver = pair
         points = self._within_reach(giver, points)
-        self._both(
+        both(
             lambda: self.clerk.transfer(giver, receiver, points),
             lambda: self.shop.transfer(giver, receiver, points),
         )
@@ -346,7 +341,7 @@ class Members(RuleBasedStateMachine):
     @rule(name=one_of(active), points=amounts, given=st.booleans())
     def adjust(self, name: str, points: int, given: bool) -> None:
         points = points if given else -self._within_reach(name, points)
-        self._both(lambda: self.clerk.adjust(name, points), lambda: self.shop.adjust(name, points))
+        both(lambda: self.clerk.adjust(name, points), lambda: self.shop.adjust(name, points))
 
     @precondition(lambda self: len(self.clerk.members) > 3 and bool(active(self)))
     @rule(name=one_of(leaving))
@@ -361,7 +356,7 @@ class Members(RuleBasedStateMachine):
     @rule(span=st.sampled_from(SPANS), booked=st.booleans())
     def wait(self, span: timedelta, booked: bool) -> None:
         """Sometimes the scheduled job books what is due, sometimes it is dead."""
-        self._wait_until(self.shop.now + span)
+        both_wait(self.clerk, self.shop, self.shop.now + span)
         for name in self.clerk.members if booked else ():
             self.shop.look(name)
 
@@ -369,12 +364,14 @@ class Members(RuleBasedStateMachine):
     @rule(which=st.sampled_from([0, 0, -1]), early=st.booleans())
     def wait_for_a_day_on_which_something_happens(self, which: int, early: bool) -> None:
         begins = beginning_of(self.clerk.days_to_come()[which], self.shop.program)
-        self._wait_until(begins - SECOND if early else begins)
+        both_wait(self.clerk, self.shop, begins - SECOND if early else begins)
 
     @precondition(some(reserved))
     @rule(redemption=one_of(reserved), early=st.booleans())
     def wait_for_a_hold_to_lapse(self, redemption: str, early: bool) -> None:
-        self._wait_until(self.clerk.redemptions[redemption].lapses_at - (SECOND if early else timedelta(0)))
+        both_wait(
+            self.clerk, self.shop, self.clerk.redemptions[redemption].lapses_at - (SECOND if early else timedelta(0))
+        )
 
     @invariant()
     def they_agree(self) -> None:
@@ -401,25 +398,6 @@ class Members(RuleBasedStateMachine):
         """No more than there are; but of those who ask for most, one more."""
         balance = self.clerk.balance(name)
         return balance + 1 if points == AMOUNT_MAX else min(points, balance or 1)
-
-    def _both(self, clerk_does: Callable[[], object], shop_does: Callable[[], object]) -> bool:
-        """Both do it, or both refuse for the same reason. Whether they did."""
-        refusals: list[str | None] = [None, None]
-        try:
-            clerk_does()
-        except RefusedError as refusal:
-            refusals[0] = str(refusal)
-        try:
-            shop_does()
-        except LoyaltyError as refusal:
-            refusals[1] = refusal.code
-        assert refusals[0] == refusals[1]
-        return refusals[0] is None
-
-    def _wait_until(self, instant: datetime) -> None:
-        if instant > self.shop.now:
-            self.clerk.wait_until(instant)
-            self.shop.now = instant
 
 
 def _left(way: str, entries: list[Entry]) -> int:

@@ -56,11 +56,14 @@ Pair = tuple[Member, Member]
 def step(pair: Pair, call: Call) -> Pair | None:
     """Both members after a call; None if its answer cannot be."""
     one, other = pair[call.member], pair[1 - call.member]
-    after = _STEPS[call.kind](one, other, call)
+    deed = f"{call.kind} {call.name}"
+    after = (one, other) if deed in one.done else _STEPS[call.kind](one, other, call)
     if isinstance(after, str):
         return pair if call.is_unknown or call.refused == after else None
     if call.refused or (call.saw is not None and call.saw != after[0].seen):
         return None
+    if call.kind != "read":
+        after = replace(after[0], done=one.done | {deed}), after[1]
     return after if call.member == 0 else (after[1], after[0])
 
 
@@ -69,24 +72,16 @@ def _credited(one: Member, points: int) -> Member:
     return replace(one, debt=one.debt - pays, balance=one.balance + points - pays)
 
 
-def _once(one: Member, call: Call) -> bool:
-    return f"{call.kind} {call.name}" in one.done
-
-
-def _did(one: Member, call: Call) -> Member:
-    return replace(one, done=one.done | {f"{call.kind} {call.name}"})
+def _named(holds: frozenset[tuple[str, int]], name: str) -> tuple[str, int] | None:
+    return next((hold for hold in holds if hold[0] == name), None)
 
 
 def _earn(one: Member, other: Member, call: Call) -> Any:
-    if _once(one, call):
-        return one, other
     order = (call.name, call.amount, 0)
-    return _did(_credited(replace(one, orders=one.orders | {order}), call.amount // POINTS_PER), call), other
+    return _credited(replace(one, orders=one.orders | {order}), call.amount // POINTS_PER), other
 
 
 def _refund(one: Member, other: Member, call: Call) -> Any:
-    if _once(one, call):
-        return one, other
     order_id = call.name.partition("/")[0]
     found = [order for order in one.orders if order[0] == order_id]
     if not found:
@@ -98,61 +93,49 @@ def _refund(one: Member, other: Member, call: Call) -> Any:
     points = (total - before) // POINTS_PER - (total - after) // POINTS_PER
     takes = min(points, one.balance)
     orders = one.orders - {found[0]} | {(order_id, total, after)}
-    return _did(replace(one, orders=orders, balance=one.balance - takes, debt=one.debt + points - takes), call), other
+    return replace(one, orders=orders, balance=one.balance - takes, debt=one.debt + points - takes), other
 
 
 def _reserve(one: Member, other: Member, call: Call) -> Any:
-    if _once(one, call):
-        return one, other
     if one.balance < call.amount:
         return "insufficient_points"
     held = one.held | {(call.name, call.amount)}
-    return _did(replace(one, balance=one.balance - call.amount, held=held), call), other
+    return replace(one, balance=one.balance - call.amount, held=held), other
 
 
 def _capture(one: Member, other: Member, call: Call) -> Any:
-    if _once(one, call):
-        return one, other
-    found = [hold for hold in one.held if hold[0] == call.name]
-    if not found:
+    hold = _named(one.held, call.name)
+    if hold is None:
         return "invalid_state"
-    return _did(replace(one, held=one.held - {found[0]}, captured=one.captured | {found[0]}), call), other
+    return replace(one, held=one.held - {hold}, captured=one.captured | {hold}), other
 
 
 def _cancel(one: Member, other: Member, call: Call) -> Any:
-    if _once(one, call):
-        return one, other
-    found = [hold for hold in one.held if hold[0] == call.name]
-    if not found:
+    hold = _named(one.held, call.name)
+    if hold is None:
         return "invalid_state"
-    return _did(_credited(replace(one, held=one.held - {found[0]}), found[0][1]), call), other
+    return _credited(replace(one, held=one.held - {hold}), hold[1]), other
 
 
 def _reverse(one: Member, other: Member, call: Call) -> Any:
-    if _once(one, call):
-        return one, other
-    found = [hold for hold in one.captured if hold[0] == call.name]
-    if not found:
+    hold = _named(one.captured, call.name)
+    if hold is None:
         return "invalid_state"
-    return _did(_credited(replace(one, captured=one.captured - {found[0]}), found[0][1]), call), other
+    return _credited(replace(one, captured=one.captured - {hold}), hold[1]), other
 
 
 def _adjust(one: Member, other: Member, call: Call) -> Any:
-    if _once(one, call):
-        return one, other
     if call.amount > 0:
-        return _did(_credited(one, call.amount), call), other
+        return _credited(one, call.amount), other
     if one.balance < -call.amount:
         return "insufficient_points"
-    return _did(replace(one, balance=one.balance + call.amount), call), other
+    return replace(one, balance=one.balance + call.amount), other
 
 
 def _transfer(one: Member, other: Member, call: Call) -> Any:
-    if _once(one, call):
-        return one, other
     if one.balance < call.amount:
         return "insufficient_points"
-    return _did(replace(one, balance=one.balance - call.amount), call), _credited(other, call.amount)
+    return replace(one, balance=one.balance - call.amount), _credited(other, call.amount)
 
 
 def _read(one: Member, other: Member, _: Call) -> Any:

@@ -1,7 +1,7 @@
 """DynamoDB's expressions, as far as the product uses them: parsed once for each distinct text, refused if unknown."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from operator import eq, ge, gt, le, lt, ne
@@ -91,11 +91,7 @@ class _Tokens:
             raise UnknownExpressionError(f"{self.peek()!r} in {self._text!r}")
 
     def any_of(self) -> Condition:
-        parts = [self._all_of()]
-        while self.peek() == "OR":
-            self.next()
-            parts.append(self._all_of())
-        return parts[0] if len(parts) == 1 else lambda item, values: any(part(item, values) for part in parts)
+        return self._chain("OR", self._all_of, any)
 
     def change(self, clause: str) -> Change:
         name = self._name()
@@ -107,11 +103,14 @@ class _Tokens:
         return _set(name, value) if clause == "SET" else _add(name, value)
 
     def _all_of(self) -> Condition:
-        parts = [self._one()]
-        while self.peek() == "AND":
+        return self._chain("AND", self._one, all)
+
+    def _chain(self, word: str, part_of: Callable[[], Condition], holds: Callable[[Iterable[bool]], bool]) -> Condition:
+        parts = [part_of()]
+        while self.peek() == word:
             self.next()
-            parts.append(self._one())
-        return parts[0] if len(parts) == 1 else lambda item, values: all(part(item, values) for part in parts)
+            parts.append(part_of())
+        return parts[0] if len(parts) == 1 else lambda item, values: holds(part(item, values) for part in parts)
 
     def _one(self) -> Condition:
         token = self.peek()
