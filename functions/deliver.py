@@ -37,20 +37,23 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 
 def _done(record: Mapping[str, Any]) -> bool:
-    """Whether a message is dealt with: delivered, or not wanted any more."""
+    """Whether a message is dealt with: delivered, or not wanted any more. Trouble with one leaves the others alone."""
     try:
-        task = webhook_queue.task_of(record)
-        webhook, revision = webhooks.load(task.webhook_id)
+        return _delivered(record)
     except WebhookNotFoundError:
         return True
     except Exception:
-        telemetry.logger().exception("a delivery cannot be read")
+        telemetry.logger().exception("a delivery failed")
         return False
+
+
+def _delivered(record: Mapping[str, Any]) -> bool:
+    task = webhook_queue.task_of(record)
+    webhook, revision = webhooks.load(task.webhook_id)
     if webhook.status != "enabled":
         return True
     attempt = int(record["attributes"]["ApproximateReceiveCount"])
     delivery = _post(webhook, task, attempt, clock.now())
-    webhooks.record(webhook.webhook_id, delivery)
     _note(webhook, revision, delivery)
     if delivery.next_in_seconds is not None:
         webhook_queue.queue().postpone(record, delivery.next_in_seconds)
@@ -119,16 +122,20 @@ def _pool(target: Target) -> urllib3.HTTPConnectionPool:
 
 
 def _note(webhook: Webhook, revision: int, delivery: Delivery) -> None:
-    """Keep what a try says of the endpoint itself; if somebody else does at the same time, the next try will."""
+    """Keep a try, and what it says of the endpoint itself, which somebody else may do at the same time.
+
+    The next try will, if this cannot: what went out is not sent again because nobody could write it down.
+    """
     after = after_delivery(webhook, delivery)
     telemetry.count(WebhookDeliveries=1, WebhookFailures=int(not delivery.succeeded))
     if delivery.attempt >= ATTEMPTS_MAX and not delivery.succeeded:
         telemetry.count(WebhookGivenUp=1)
-    if after == webhook:
-        return
     try:
-        webhooks.save(after, revision)
+        webhooks.record(webhook.webhook_id, delivery)
+        if after != webhook:
+            webhooks.save(after, revision)
     except TryAgainError:
+        telemetry.logger().warning("a delivery was not noted", extra={"webhook_id": webhook.webhook_id}, exc_info=True)
         return
     if after.status == "disabled":
         telemetry.count(WebhooksDisabled=1)

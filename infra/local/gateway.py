@@ -35,6 +35,7 @@ class Gateway:
         self._handlers = handlers
         self._issuer = issuer
         self._threads = CapacityLimiter(HANDLERS_AT_ONCE_MAX)
+        self._in_hand = 0
 
     def application(self, others: Sequence[BaseRoute], lifespan: Lifespan[Starlette] | None = None) -> Starlette:
         """The gateway with `others` beside its own routes."""
@@ -73,10 +74,17 @@ class Gateway:
         return payload.response(await self._call(route.function, event))
 
     async def _call(self, function: str, event: payload.Event) -> Mapping[str, Any]:
-        if self._threads.statistics().tasks_waiting >= HANDLERS_WAITING_MAX:
+        # Counted here: the limiter learns only later of who comes at the same moment.
+        if self._in_hand >= HANDLERS_AT_ONCE_MAX + HANDLERS_WAITING_MAX:
             raise TooManyRequestsError("more is being asked at once than this server can answer")
         handler = self._handlers[function]
-        answer: Mapping[str, Any] = await to_thread.run_sync(handler, event, Context(function), limiter=self._threads)
+        self._in_hand += 1
+        try:
+            answer: Mapping[str, Any] = await to_thread.run_sync(
+                handler, event, Context(function), limiter=self._threads
+            )
+        finally:
+            self._in_hand -= 1
         return answer
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from functions import deliver, notify
 from shared import outbox, store, webhook_queue, webhooks
+from shared.domain.errors import TryAgainError
 from shared.domain.webhooks import ATTEMPTS_MAX, DEAD_AFTER
 from tests.functions.shop import OPERATOR, Shop
 
@@ -77,6 +78,10 @@ def _register(shop: Shop, key: str = "hook-1", **details: Any) -> Any:
 def _deliver(body: str, attempt: int = 1) -> bool:
     record = {"messageId": "1", "body": body, "attributes": {"ApproximateReceiveCount": str(attempt)}}
     return not deliver.handler({"Records": [record]}, None)["batchItemFailures"]
+
+
+def _no_answer(*_: Any) -> None:
+    raise TryAgainError("the database asks to wait")
 
 
 def _tell(member: str) -> None:
@@ -161,6 +166,31 @@ def test_waits_grow_until_the_last_try_which_is_left_to_the_dead_letters(
     assert len(queue.waits) == ATTEMPTS_MAX - 1
     assert queue.waits[0] < 10
     assert queue.waits[-1] > 3600
+
+
+def test_what_went_out_is_not_sent_again_because_it_could_not_be_noted(
+    shop: Shop, queue: Queue, answers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _register(shop)
+    _tell(shop.enroll())
+    monkeypatch.setattr(webhooks, "record", _no_answer)
+    answers += [200, 500]
+    assert _deliver(queue.bodies[0])
+    assert not _deliver(queue.bodies[0])
+    assert len(queue.waits) == 1, "what failed waits its turn all the same"
+
+
+def test_trouble_with_one_delivery_leaves_the_others_of_its_batch_alone(
+    shop: Shop, queue: Queue, answers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _register(shop)
+    _tell(shop.enroll())
+    monkeypatch.setattr(queue, "postpone", _no_answer)
+    answers += [200, 500, 200]
+    attributes = {"ApproximateReceiveCount": "1"}
+    batch = [{"messageId": name, "body": queue.bodies[0], "attributes": attributes} for name in ("1", "2", "3")]
+    assert deliver.handler({"Records": batch}, None) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert answers == []
 
 
 def test_a_dead_endpoint_is_disabled_told_of_and_can_be_enabled_again(
