@@ -21,4 +21,8 @@ def client(service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401
 def _session() -> "Session":
     from botocore.session import get_session  # noqa: PLC0415 - importing this module does no work
 
-    return get_session()
+    from shared.descriptions import Descriptions  # noqa: PLC0415
+
+    session = get_session()
+    session.register_component("data_loader", Descriptions())
+    return session

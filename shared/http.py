@@ -18,7 +18,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 from pydantic import BaseModel, Field
 
-from shared import dynamo, settings
+from shared import settings
 from shared.domain.errors import (
     BodyTooLargeError,
     Fault,
@@ -209,7 +209,7 @@ def resolver(forms: str | None = None) -> Resolver:
     Paths that begin with `forms` also take HTML forms, whose fields stand for those of a JSON object.
     """
     if settings.is_snapshot():
-        _prepare_snapshot()
+        _build_before_snapshot()
     app = Resolver(forms)
     app.use([_authorize])
     app.exception_handler(LoyaltyError)(problem)
@@ -218,11 +218,10 @@ def resolver(forms: str | None = None) -> Resolver:
     return app
 
 
-def _prepare_snapshot() -> None:
-    """Do now what the first request would do otherwise: every environment starts from the snapshot."""
+def _build_before_snapshot() -> None:
+    """Build validators before the snapshot that every environment starts from, instead of in each one's requests."""
     from snapshot_restore_py import register_before_snapshot  # type: ignore[import-untyped]  # noqa: PLC0415 - the runtime's
 
-    dynamo.client()
     register_before_snapshot(build_all)
 
 

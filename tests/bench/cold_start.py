@@ -20,7 +20,7 @@ from types import MappingProxyType
 
 from infra.cloud import assets
 
-RUNS = 9
+RUNS = 15
 RATIO_MAX = 1.3
 SECONDS_MAX = 30
 RUNTIME_CLIENT = "awslambdaric==4.2.2"

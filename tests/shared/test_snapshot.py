@@ -6,8 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-from functions import account
-from shared import dynamo
+from shared import dynamo, start
 from shared.domain.program import Program
 from snapshot_restore_py import get_before_snapshot
 
@@ -20,7 +19,11 @@ print(Program.__pydantic_complete__)
 
 
 def test_a_snapshot_holds_the_client_and_every_validator_so_that_no_request_waits_for_them() -> None:
-    environment = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start", "AWS_DEFAULT_REGION": "eu-central-1"}
+    environment = {
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "FUNCTION": "functions.account",
+    }
     command = [sys.executable, "-c", PROGRAM]
     answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert answer.stdout.split() == ["1", "False", "True"], answer.stderr
