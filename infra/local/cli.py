@@ -20,10 +20,14 @@ from shared.domain.fields import Instant
 from shared.http import MEMBER, PARTNER
 
 _PORT_MAX = 65535
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. The exit status: 0, 1 when it failed or found something wrong, 2 for a call that cannot work."""
+    """Run a command. The exit status: 0, 1 when it failed or found something wrong, 2 for a call that cannot work.
+
+    After Ctrl-C it is 130, as shells have it.
+    """
     parsed = _parser().parse_args(arguments)
     if not (parsed.on_aws or getattr(parsed, "table", None)):
         environment.forget_the_shell()
@@ -32,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LocalError as error:
         print(f"loyalty: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        print("loyalty: stopped", file=sys.stderr)
+        return _INTERRUPTED
     return status
 
 

@@ -10,12 +10,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from infra.local import engine
+from infra.local.booking import Result
 from infra.local.campaign_effect import effect
 from infra.local.database import opened
 from infra.local.holdings import Holdings, holdings
 from infra.local.named_tables import on_aws
 from infra.local.publishing import publish
-from infra.local.replay import Result, replay
+from infra.local.replay import replay
 from infra.local.verify import Report, check
 from infra.tables import LOYALTY
 from shared import store

@@ -1,46 +1,35 @@
 """`loyalty replay`: a shop's past purchases through the functions that the API uses, with time moving as the file does.
 
-Members are enrolled with their first purchase. What time has done, points expired and tiers reviewed, is booked before
-a member's next purchase, and in the end for all, each entry with the moment at which it came about. Everything has a
-key of its own: a second run, or one after a crash, books nothing twice.
+Everything has a key of its own: a second run, or one after a crash, books nothing twice.
 """
 
+import os
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
-from zlib import crc32
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from functions import expire
+from infra.local.booking import Result, book, by_customer, settle
 from infra.local.due_days import days_standing
+from infra.local.errors import LocalError
 from infra.local.purchases import BadLine, Purchase, read
-from infra.local.storefront import RefusedError, Storefront
-from shared import clock, dynamo, settings, store
-from shared.domain.calendar import local_day, start_of_day
+from shared import dynamo, settings, store
+from shared.domain.calendar import local_day
 
-WORKERS = 8
-"""More do not help: the engine and this process have one core each."""
-CLIENT_ID = "replay"
-
-
-@dataclass
-class Result:
-    """What a replay did: orders booked now, orders that had been booked before, and the lines that are none."""
-
-    orders: int = 0
-    replayed: int = 0
-    enrolled: int = 0
-    bad_lines: list[BadLine] = field(default_factory=list)
-    until: datetime | None = None
-    seconds: float = 0.0
+PROCESSES = 2
+"""On two cores, with the engine beside them, more do not help."""
+ALONE_MAX = 1_000
+"""So many purchases are booked about as soon as another process has started."""
 
 
 def replay(path: Path, *, show_progress: bool = True) -> Result:
@@ -50,108 +39,91 @@ def replay(path: Path, *, show_progress: bool = True) -> Result:
     """
     started = time.monotonic()
     zone = store.load_program().time_zone
-    result = Result()
-    purchases = []
+    result, purchases = Result(), list[Purchase]()
     for line in read(path, zone):
         if isinstance(line, BadLine):
             result.bad_lines.append(line)
         else:
             purchases.append(line)
     purchases.sort(key=lambda purchase: (purchase.placed_at, purchase.line))
-    with _own_time() as at, _bar(len(purchases), show_progress) as advance:
-        _Replay(result, at, zone, advance).run(purchases)
-    result.bad_lines.sort()
+    if purchases:
+        last = local_day(purchases[-1].placed_at, zone)
+        with _bar(len(purchases), show_progress) as advance:
+            for part in _booked(purchases, last, zone, advance):
+                result.add(part)
+        _settle_others(last, zone)
     result.seconds = time.monotonic() - started
     return result
 
 
-class _Replay:
-    def __init__(self, result: Result, at: Callable[[datetime], None], zone: str, advance: Callable[[], None]) -> None:
-        self._result = result
-        self._at = at
-        self._zone = zone
-        self._advance = advance
-        self._members: dict[str, str] = {}
-        self._shop = Storefront(CLIENT_ID)
-        self._counting = threading.Lock()
-
-    def run(self, purchases: Sequence[Purchase]) -> None:
-        """Each customer's purchases in order, then what time has done until the last one."""
-        if not purchases:
-            return
-        with ThreadPoolExecutor(WORKERS) as workers:
-            shares: dict[int, list[Purchase]] = {}
-            for purchase in purchases:
-                shares.setdefault(crc32(purchase.customer.encode()) % WORKERS, []).append(purchase)
-            for done in [workers.submit(self._book_all, share) for share in shares.values()]:
-                done.result()
-            _settle(local_day(purchases[-1].placed_at, self._zone), self._zone, workers)
-
-    def _book_all(self, purchases: Iterable[Purchase]) -> None:
-        for purchase in purchases:
-            try:
-                self._book(purchase)
-            except RefusedError as error:
-                with self._counting:
-                    self._result.bad_lines.append(BadLine(purchase.line, str(error)))
-            self._advance()
-
-    def _book(self, purchase: Purchase) -> None:
-        self._at(purchase.placed_at)
-        member_id = self._members.get(purchase.customer)
-        is_new = False
-        if member_id is None:
-            joined = self._shop.enroll(f"{CLIENT_ID}:{purchase.customer}", external_id=purchase.customer)
-            member_id, is_new = joined.body["member_id"], not joined.is_replay
-            self._members[purchase.customer] = member_id
-        booked = self._shop.earn(member_id, _order(purchase))
-        with self._counting:
-            self._result.enrolled += is_new
-            self._result.orders += not booked.is_replay
-            self._result.replayed += booked.is_replay
-            self._result.until = max(purchase.placed_at, self._result.until or purchase.placed_at)
+def _booked(purchases: Sequence[Purchase], last: date, zone: str, advance: Callable[[], None]) -> Iterator[Result]:
+    """What came of each process's customers."""
+    if len(purchases) <= ALONE_MAX:
+        yield book(purchases, last, zone, advance)
+        return
+    started = [_start(share, last, zone) for share in by_customer(purchases, PROCESSES)]
+    waiting = [heard for _, heard in started]
+    try:
+        while waiting:
+            ready = wait(waiting)
+            for heard in [one for one in waiting if one in ready]:
+                said = _received(heard)
+                if isinstance(said, Result):
+                    waiting.remove(heard)
+                    yield said
+                else:
+                    advance()
+    finally:
+        for process, _ in started:
+            process.terminate()
+            process.join()
 
 
-def _order(purchase: Purchase) -> dict[str, Any]:
-    return {
-        "order_id": purchase.order_id,
-        "placed_at": purchase.placed_at.isoformat(),
-        "currency": purchase.currency,
-        "total": purchase.amount,
-        "lines": list(purchase.lines),
-    }
+def _start(share: Sequence[Purchase], last: date, zone: str) -> tuple[BaseProcess, Connection]:
+    context = get_context("spawn")
+    heard, tells = context.Pipe(duplex=False)
+    process = context.Process(target=_book_and_tell, args=(share, last, zone, tells))
+    process.start()
+    tells.close()
+    return process, heard
 
 
-def _settle(last: date, zone: str, workers: ThreadPoolExecutor) -> None:
-    """Book what time has done until a day to everybody whom it concerns, and have the schedules go on from there.
+def _book_and_tell(share: Sequence[Purchase], last: date, zone: str, tells: Connection) -> None:
+    """Tell of each purchase, and in the end what came of all. Ctrl-C is left to the one who started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        tells.send(book(share, last, zone, lambda: tells.send(None)))
+    except Exception as error:
+        tells.send(error)
 
-    Nobody was reminded on the way: those whose reminder's day has passed stand under the last day as well.
-    """
-    now = start_of_day(last, zone)
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _received(heard: Connection) -> Result | None:
+    try:
+        said: Result | Exception | None = heard.recv()
+    except EOFError:
+        raise LocalError("a part of the replay was stopped; run it again: nothing is booked twice") from None
+    if isinstance(said, Exception):
+        raise said
+    return said
+
+
+def _settle_others(last: date, zone: str) -> None:
+    """Bring those who bought nothing to a day, too, and have the schedules go on from there."""
     for day in days_standing(dynamo.client(), date.min, last):
         for shard in range(settings.due_shards()):
-            members = store.due_members(day, shard, expire.DUE_PAGES_MAX)
-            for settled in [workers.submit(store.settle_stored, one, now, not_before=last) for one in members]:
-                settled.result()
+            settle(store.due_members(day, shard, expire.DUE_PAGES_MAX), last, zone)
     for run in (store.EXPIRY_RUN, store.REMINDER_RUN):
         noted = store.load_day(run)
         if noted is None or noted > last:
             store.note_day(run, last)
-
-
-@contextmanager
-def _own_time() -> Iterator[Callable[[datetime], None]]:
-    """A clock that each thread sets for itself, for as long as the block lasts."""
-    here = threading.local()
-
-    def at(instant: datetime) -> None:
-        here.now = instant
-
-    clock.use(lambda: here.now)
-    try:
-        yield at
-    finally:
-        clock.use(lambda: datetime.now(UTC))
 
 
 @contextmanager

@@ -1,11 +1,17 @@
 """The commands that work on tables: replay and verify."""
 
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
 import pytest
 
-from tests.infra.dev.conftest import Server, run_loyalty
+from infra.local.replay import PROCESSES
+from tests.infra.dev.conftest import LOYALTY, Server, run_loyalty
 
 SAMPLE = Path(__file__).parents[2] / "data" / "cdnow_sample.txt"
 CSV = """customer,order,date_time,amount,currency,lines
@@ -31,6 +37,48 @@ def test_a_file_of_purchases_is_booked_once_however_often_it_is_replayed(tmp_pat
         assert _figure(first.stdout, what) == _figure(second.stdout, what) > 0
     assert sound.stdout.startswith("124 accounts, ")
     assert sound.stdout.rstrip().endswith("0 violations")
+
+
+@pytest.mark.process
+def test_a_large_file_is_booked_by_two_processes_and_again_if_one_is_killed(tmp_path: Path) -> None:
+    file, data = tmp_path / "orders.csv", str(tmp_path / "data")
+    lines = [f"c{number % 90},A-{number},2026-0{1 + number // 500}-05T10:00:00Z,7.00,USD" for number in range(2_000)]
+    file.write_text("\n".join(["customer,order,date_time,amount,currency", *lines]))
+    with subprocess.Popen(
+        [LOYALTY, "replay", str(file), "--data", data],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as replaying:
+        parts = _parts(replaying.pid)
+        time.sleep(1)
+        os.kill(parts[0], signal.SIGKILL)
+        _, complaint = replaying.communicate(timeout=60)
+    assert replaying.returncode == 1
+    assert "run it again: nothing is booked twice" in complaint
+    assert not any(Path(f"/proc/{part}").exists() for part in parts)
+
+    again = run_loyalty(tmp_path, "replay", str(file), "--data", data)
+    assert again.returncode == 0, again.stderr
+    assert _figure(again.stdout, "orders booked now") + _figure(again.stdout, "orders booked before") == 2_000
+    assert _figure(again.stdout, "members") == 90
+    assert run_loyalty(tmp_path, "verify", "--data", data).stdout.rstrip().endswith("0 violations")
+
+
+def _parts(parent: int) -> list[int]:
+    """The processes among whom a replay shares its customers, once they are there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                is_child = f"\nPPid:\t{parent}\n" in (path / "status").read_text()
+                if is_child and "spawn_main" in (path / "cmdline").read_text():
+                    found.append(int(path.name))
+        if len(found) == PROCESSES:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("no other process was started")
 
 
 def test_a_bad_line_is_named_and_the_rest_is_booked(tmp_path: Path) -> None:
