@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from infra import openapi
+from infra.cloud.lazy_packages import make_lazy
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS, SHARED = ROOT / "functions", ROOT / "shared"
@@ -28,10 +29,13 @@ LAYER_PLATFORM = "manylinux2014_aarch64"
 AWS_SERVICES = ("dynamodb", "events", "secretsmanager", "sesv2", "sns", "sqs")
 """The services that functions call. boto3 brings the descriptions of over 400; the others stay out of the layer."""
 
+LAZY_PACKAGES = ("aws_lambda_powertools/event_handler", "aws_lambda_powertools/utilities/data_classes")
+"""What imports far more than functions use."""
+
 HANDLER = "shared.start.handler"
 
 _BUILD = ROOT / ".loyalty" / "assets"
-_LAYER_RECIPE = "3"
+_LAYER_RECIPE = "5"
 """Changed when the layer is built differently from the same pins."""
 _SECONDS_MAX = 300
 _PROBE_SECONDS_MAX = 10
@@ -85,6 +89,8 @@ def layer_folder(platform: str = LAYER_PLATFORM, *, trimmed: bool = True) -> Pat
         if trimmed:
             _trim(packages)
             _shorten_descriptions(packages / "botocore" / "data")
+            for name in LAZY_PACKAGES:
+                make_lazy(packages / name)
         _compile(folder, "/opt")
 
     recipe = [PINS.read_text(), *AWS_SERVICES, _LAYER_RECIPE, platform, str(runtime_python())]

@@ -296,3 +296,40 @@ def test_what_is_unwise_is_named_with_its_place(changes: dict[str, Any], pointer
 def test_what_is_only_just_wise_needs_no_advice(changes: dict[str, Any]) -> None:
     told = {"messages": {"reminder_days": [7]}}
     assert advice(a_program(**told, **changes), TODAY) == []
+
+
+TWENTY_DAYS = {"kind": "term", "days": 20}
+
+
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [
+        ({**by_spend(points=1), "expiry": {"kind": "term", "days": 365}}, 3_000),
+        ({**by_spend(points=2), "expiry": {"kind": "term", "days": 366}}, 12_000),
+        ({**by_spend(points=1, per_amount=50), "expiry": TWENTY_DAYS}, 6_000),
+        ({**levels(threshold=500), "expiry": TWENTY_DAYS}, 1_500),
+        ({"standing_rules": {"caps": {"points_per_day": 10}}, "expiry": TWENTY_DAYS}, 200),
+        ({**levels(threshold=50), "standing_rules": {"caps": {"points_per_day": 10}}, "expiry": TWENTY_DAYS}, 150),
+    ],
+)
+def test_a_reward_may_cost_what_the_best_customer_saves_up_and_no_more(changes: dict[str, Any], most: int) -> None:
+    def told(points: int) -> list[str]:
+        program = a_program(**{**changes, **rewards({**COFFEE, "points": points})})
+        return [one.text for one in advice(program, TODAY) if "saves up" in one.text]
+
+    assert told(most) == []
+    [text] = told(most + 1)
+    assert f"over {most} before" in text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"expiry": {"kind": "never"}},
+        {"expiry": {"kind": "inactivity", "months": 2}},
+        {"tiers": {**levels()["tiers"], "period": "lifetime"}, "expiry": TWENTY_DAYS},
+    ],
+)
+def test_where_nothing_bounds_what_is_saved_up_no_price_is_too_high(changes: dict[str, Any]) -> None:
+    program = a_program(**{**changes, **rewards({**COFFEE, "points": 1_000_000})})
+    assert not [one for one in advice(program, TODAY) if "saves up" in one.text]

@@ -123,3 +123,22 @@ def test_a_refund_takes_nothing_of_what_waits_for_an_operator() -> None:
     assert (shop.look("ada").balance, shop.look("ada").pending_points) == (0, 25)
     shop.decide("ada", entry, "approved")
     assert shop.look("ada").balance == 25
+
+
+def test_points_that_live_while_the_member_is_active_live_on_with_an_approval() -> None:
+    shop = Shop(
+        a_program(
+            earning={"points": 1, "per_amount": 100, "actions": [{**REVIEW, "approval": True}]},
+            expiry={"kind": "inactivity", "months": 2},
+        ),
+        at("2026-01-10 10:00"),
+    )
+    shop.enroll("ada")
+    shop.buy("ada", "A-1", 10_00)
+    entry = shop.act("ada", "review")
+    shop.now = at("2026-03-01 10:00")
+    shop.decide("ada", entry, "approved")
+    shop.now = at("2026-04-20 10:00")
+    assert shop.look("ada").balance == 35
+    shop.now = at("2026-05-20 10:00")
+    assert shop.look("ada").balance == 0

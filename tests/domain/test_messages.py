@@ -1,6 +1,7 @@
 """Which words a member gets, in which language, when, and by which channel."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -155,3 +156,34 @@ def test_a_bounced_address_is_left_alone_until_there_is_another() -> None:
     assert suppressed(suppressed(ada, "email", "complaint", NOW.date()), "email", "bounce", NOW.date()) == suppressed(
         ada, "email", "complaint", NOW.date()
     )
+
+
+@pytest.mark.parametrize(("length", "parts"), [(0, 1), (160, 1), (161, 2), (306, 2), (307, 3), (459, 3), (460, 4)])
+def test_a_plain_text_takes_160_letters_or_153_in_each_of_several(length: int, parts: int) -> None:
+    assert sms_parts("x" * length) == parts
+
+
+@pytest.mark.parametrize(("text", "parts"), [("€" * 80, 1), ("€" * 80 + "x", 2), ("ж" * 70, 1), ("ж" * 71, 2)])
+def test_letters_beyond_the_plain_ones_take_more_room(text: str, parts: int) -> None:
+    assert sms_parts(text) == parts
+
+
+@pytest.mark.parametrize(("letters", "parts"), [(35, 1), (36, 2), (67, 2), (68, 3)])
+def test_an_emoji_takes_the_room_of_two_letters(letters: int, parts: int) -> None:
+    assert sms_parts("🎁" * letters) == parts
+
+
+@pytest.mark.parametrize(
+    ("service", "agrees", "reaches"),
+    [
+        ("always", False, True),
+        ("with_consent", False, False),
+        ("with_consent", True, True),
+        ("never", True, False),
+    ],
+)
+def test_a_service_message_goes_to_whom_the_shop_wants_to_write(service: Any, agrees: bool, reaches: bool) -> None:
+    program = PROGRAM.model_copy(update={"messages": Messages(service=service)})
+    wish = PreferencesChange(categories=Categories(marketing=ByChannel(email=agrees)))
+    ada = preferring(member(), wish, now=NOW, channel="web")
+    assert (way_to(ada, program, "reward_redeemed") is not None) is reaches

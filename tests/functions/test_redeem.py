@@ -394,6 +394,16 @@ def test_no_more_of_a_limited_reward_are_given_than_there_are(shop: Shop) -> Non
     assert stock_left(shop) == 0
 
 
+def test_what_is_left_is_told_of_each_of_many_rewards(shop: Shop) -> None:
+    offer(shop, *(mug(reward_id=f"mug-{number}", stock=3, points=1) for number in range(60)))
+    ada = shop.enroll()
+    taken = (0, 24, 25, 49, 50, 59)
+    for number in taken:
+        shop.redeem(ada, f"mug-{number}", key=f"spend-{number}")
+    left = [reward["stock_left"] for reward in shop.pages("/v1/rewards", 100)]
+    assert left == [2 if number in taken else 3 for number in range(60)]
+
+
 def test_a_reservation_that_is_repeated_takes_one_piece(shop: Shop) -> None:
     offer(shop, mug(stock=1))
     ada = shop.enroll()
