@@ -37,19 +37,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 
 def _done(record: Mapping[str, Any]) -> bool:
-    """Whether a message is dealt with: delivered, or not wanted any more. Trouble with one leaves the others alone."""
+    """Whether a message is dealt with: delivered, or not wanted any more."""
     try:
-        return _delivered(record)
+        task = webhook_queue.task_of(record)
+        webhook, revision = webhooks.load(task.webhook_id)
     except WebhookNotFoundError:
         return True
     except Exception:
-        telemetry.logger().exception("a delivery failed")
+        telemetry.logger().exception("a delivery cannot be read")
         return False
-
-
-def _delivered(record: Mapping[str, Any]) -> bool:
-    task = webhook_queue.task_of(record)
-    webhook, revision = webhooks.load(task.webhook_id)
     if webhook.status != "enabled":
         return True
     attempt = int(record["attributes"]["ApproximateReceiveCount"])

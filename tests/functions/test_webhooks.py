@@ -180,19 +180,6 @@ def test_what_went_out_is_not_sent_again_because_it_could_not_be_noted(
     assert len(queue.waits) == 1, "what failed waits its turn all the same"
 
 
-def test_trouble_with_one_delivery_leaves_the_others_of_its_batch_alone(
-    shop: Shop, queue: Queue, answers: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _register(shop)
-    _tell(shop.enroll())
-    monkeypatch.setattr(queue, "postpone", _no_answer)
-    answers += [200, 500, 200]
-    attributes = {"ApproximateReceiveCount": "1"}
-    batch = [{"messageId": name, "body": queue.bodies[0], "attributes": attributes} for name in ("1", "2", "3")]
-    assert deliver.handler({"Records": batch}, None) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
-    assert answers == []
-
-
 def test_a_dead_endpoint_is_disabled_told_of_and_can_be_enabled_again(
     shop: Shop, queue: Queue, answers: list[int]
 ) -> None:
