@@ -82,7 +82,7 @@ def _booked(purchases: Sequence[Purchase], last: date, zone: str, advance: Calla
 def _start(share: Sequence[Purchase], last: date, zone: str) -> tuple[BaseProcess, Connection]:
     context = get_context("spawn")
     heard, tells = context.Pipe(duplex=False)
-    process = context.Process(target=_book_and_tell, args=(share, last, zone, tells))
+    process = context.Process(target=_book_and_tell, args=(share, last, zone, tells), daemon=True)
     process.start()
     tells.close()
     return process, heard
