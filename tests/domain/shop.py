@@ -181,9 +181,10 @@ class Shop:
         self._accounts[member], self.ledgers[member] = Account(member_id=member), []
         return self._booked(entry)
 
-    def consent(self, member: str) -> Entry:
+    def consent(self, member: str, traits: Traits | None = None) -> Entry:
+        account = self.look(member)
         return self._booked(
-            consenting.confirm(self.look(member), self.program, now=self.now, actor="app", fingerprint=PRINT)
+            consenting.confirm(account, self.program, now=self.now, actor="app", fingerprint=PRINT, traits=traits)
         )
 
     def _rewards(self, member: str, friend: str, type_: str) -> list[Entry]:

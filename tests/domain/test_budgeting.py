@@ -14,6 +14,10 @@ def test_a_first_lease_takes_more_than_it_needs_but_leaves_half_to_others() -> N
     assert lease(Budget(100, 100, {}), 3, 20) == {UNLEASED: -50, 3: 50}
 
 
+def test_others_give_nothing_while_enough_is_unleased() -> None:
+    assert lease(Budget(100, 60, {2: 40}), 3, 30) == {UNLEASED: -30, 3: 30}
+
+
 def test_what_other_slices_hold_unused_is_taken_back_when_nothing_is_unleased() -> None:
     budget = Budget(100, 0, {1: 30, 2: 50, 3: 5})
     assert lease(budget, 3, 40) == {2: -35, 3: 35}

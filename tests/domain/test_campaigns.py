@@ -218,3 +218,11 @@ def test_a_campaign_is_in_one_state_at_a_time() -> None:
     assert [state(campaign, day, None) for day in days] == ["scheduled", "running", "running"]
     assert state(campaign, NOW.date().replace(month=12), 0) == "ended"
     assert (state(campaign, days[1], 0), state(campaign, days[1], 1)) == ("used_up", "running")
+
+
+def test_a_limit_of_two_pays_twice_and_what_just_fits_is_not_called_limited() -> None:
+    shop = shop_with({**DOUBLE, "limit": {"times": 2, "per": "month", "points": 20}})
+    lines = [shop.buy("ada", f"order-{number}", 1_000).breakdown[-1] for number in range(3)]
+    assert [(line.points, line.description) for line in lines[:2]] == [(10, "Double points")] * 2
+    assert lines[2].points == 0
+    assert "Double points (" in lines[2].description

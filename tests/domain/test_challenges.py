@@ -230,3 +230,17 @@ def test_of_two_who_become_one_the_further_keeps_its_progress_and_the_earlier_it
         "lone": Badge(on=date(2026, 3, 1), times=4),
     }
     assert merged_badges(bob, ada) == {"old": Badge(on=date(2026, 1, 1), times=3)}
+
+
+def test_points_of_actions_count_where_points_are_counted() -> None:
+    shop = shop_with({"kind": "count", "of": "points", "target": 4})
+    shop.act("ada", "review")
+    assert percent(shop) == 25
+
+
+def test_a_second_order_in_the_same_week_neither_adds_to_a_streak_nor_breaks_it() -> None:
+    shop = shop_with({"kind": "streak", "per": "week", "target": 3})
+    for number, day in enumerate((0, 7, 8, 14)):
+        shop.now = START + timedelta(days=day)
+        buy(shop, number)
+    assert times(shop) == 1

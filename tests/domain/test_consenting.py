@@ -132,3 +132,12 @@ def test_whatever_is_bought_and_returned_before_and_after_consent_the_books_bala
         assert account.balance == 0
         kept = sum(entry.points for entry in shop.ledgers["card"])
         assert account.pending_points - account.debt == kept
+
+
+def test_where_somebody_lives_counts_from_the_moment_they_agree() -> None:
+    shop = a_shop(standing_rules={"no_expiry_in": ["CA"]})
+    shop.open_provisional("card")
+    shop.buy("card", "A-1", 4_200)
+    shop.consent("card", Traits(place="CA-QC"))
+    shop.now = at("2036-11-20T13:00")
+    assert shop.look("card").balance == 42

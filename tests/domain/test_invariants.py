@@ -29,7 +29,8 @@ def test_sound_books_have_no_breach() -> None:
         ({"lots": {"2027-02-02": 0}}, 1),
         ({"lots": {"2027-02-02": -3}}, 1),
         ({"pending": {"2027-02-02/2027-03-02": 0}}, 1),
-        ({"debt": 3}, 1),
+        ({"debt": 1}, 1),
+        ({"debt": 3, "lots": {"2027-02-02": 1}}, 1),
         ({"debt": -3}, 1),
         ({"totals": Totals(granted=-1)}, 1),
         ({"qualifying": {"2026-11": -1}}, 1),
@@ -45,7 +46,9 @@ def test_sound_books_have_no_breach() -> None:
 )
 def test_an_account_that_was_tampered_with_is_noticed(change: dict[str, Any], invariant: int) -> None:
     account, entries = books()
-    assert invariant in broken_by(account.model_copy(update=change), entries)
+    tampered = account.model_copy(update=change)
+    assert invariant in broken_by(tampered, entries)
+    assert all(breach.detail for breach in breaches(tampered, entries))
 
 
 def test_a_hold_that_is_not_the_sum_of_its_lots_is_noticed() -> None:

@@ -106,3 +106,15 @@ def test_what_is_taken_ends_no_later_than_anything_that_is_left(lots: dict[str, 
 def test_more_than_there_is_cannot_be_taken(lots: dict[str, int]) -> None:
     with pytest.raises(BrokenLedgerError, match="1 points short"):
         take(lots, sum(lots.values()) + 1)
+
+
+def test_an_account_is_idle_since_the_last_thing_that_somebody_did() -> None:
+    shop = Shop(a_program(earning={"pending_days": 1}), at("2026-11-20 12:00"))
+    shop.enroll("ada")
+    shop.buy("ada", "A-1", 1_000)
+    shop.now = at("2026-11-25 12:00")
+    account = shop.look("ada")
+    assert account.balance == 10
+    assert account.idle_since == at("2026-11-20 12:00")
+    shop.buy("ada", "A-2", 1_000)
+    assert shop.stored("ada").idle_since is None

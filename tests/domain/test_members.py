@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from shared.domain.contacting import suppressed
 from shared.domain.errors import InvalidRequestError, MemberNotActiveError
 from shared.domain.members import (
     Change,
@@ -150,3 +151,10 @@ def test_a_referral_code_begins_with_the_name_and_is_never_the_same(name: str | 
         assert head == first
         assert len(tail) == 6
         assert not set(tail) & set("01ILO")
+
+
+def test_a_merge_keeps_in_mind_which_addresses_do_not_work() -> None:
+    bob = suppressed(join("bob", email="bob@example.com"), "email", "bounce", NOW.date())
+    _, stays = united(bob, join("ada", card_number="C-1"))
+    assert stays.email == "bob@example.com"
+    assert set(stays.suppressed_channels) == {"email"}

@@ -118,3 +118,19 @@ def test_a_merge_keeps_the_membership_that_lasts_longer() -> None:
     shop.pay_membership("ada", "plus")
     shop.merge("bob", "ada")
     assert paid_through(shop) == date(2027, 1, 30)
+
+
+def test_a_plan_that_multiplies_nothing_has_no_line_of_its_own() -> None:
+    shop = shop_with()
+    shop.pay_membership("ada", "club")
+    assert [piece.rule_id for piece in shop.buy("ada", "order", 10_000).breakdown] == ["base"]
+
+
+def test_a_cancelled_membership_says_on_which_day_it_ended() -> None:
+    shop = shop_with()
+    shop.pay_membership("ada", "plus")
+    shop.now = at("2026-02-10 12:00")
+    shop.cancel_membership("ada")
+    membership = shop.look("ada").membership
+    assert membership is not None
+    assert (membership.state, membership.paid_through) == ("ended", date(2026, 2, 10))

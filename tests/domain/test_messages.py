@@ -187,3 +187,9 @@ def test_a_service_message_goes_to_whom_the_shop_wants_to_write(service: Any, ag
     wish = PreferencesChange(categories=Categories(marketing=ByChannel(email=agrees)))
     ada = preferring(member(), wish, now=NOW, channel="web")
     assert (way_to(ada, program, "reward_redeemed") is not None) is reaches
+
+
+def test_a_subject_that_comes_to_nothing_is_a_fault() -> None:
+    empty = template("x", channel="email").model_copy(update={"subject": "{% if not program_name %}x{% endif %}"})
+    [fault] = faults_of(empty, "/messages/templates/0", 3)
+    assert (fault.pointer, fault.detail) == ("/messages/templates/0/subject", "is empty with example values")

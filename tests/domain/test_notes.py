@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.account import Entry
+from shared.domain.account import Entry, Standing
 from shared.domain.members import Member
 from shared.domain.messages import Note, is_wanted, notes_on, reminder_note, values_for
 from shared.domain.redeeming import voucher_code
@@ -316,6 +316,8 @@ def test_an_audience_is_of_its_own_kind_alone() -> None:
         return is_wanted(Note(message_id="m", member_id="ada", kind=kind), account, shop.program, TODAY)
 
     assert [wanted(kind) for kind in ("nudge", "points_earned", "welcome")] == [False, True, False]
+    account = account.model_copy(update={"tier": Standing(tier_id="gold", since=TODAY)})
+    assert wanted("nudge")
 
 
 def test_a_template_gets_what_the_note_says_and_what_all_have() -> None:
