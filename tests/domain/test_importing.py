@@ -70,7 +70,9 @@ def test_points_that_make_no_sense_are_refused(brought: BroughtPoints, place: st
     account, _ = joined()
     with pytest.raises(InvalidRequestError) as refused:
         bring_points(account, PROGRAM, brought, now=NOW, actor="import", fingerprint="request")
-    assert refused.value.faults[0].pointer == place
+    [fault] = refused.value.faults
+    assert fault.pointer == place
+    assert fault.detail, "it says what to do"
 
 
 def test_a_tier_is_held_until_its_own_review_and_nobody_is_told() -> None:

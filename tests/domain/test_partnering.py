@@ -115,7 +115,7 @@ def test_a_deposit_buys_whole_points_of_those_who_pay_in_advance() -> None:
 
 def test_a_partner_that_may_not_earn_does_not() -> None:
     shop = a_shop({**CAFE, "may_earn": False})
-    with pytest.raises(ForbiddenError):
+    with pytest.raises(ForbiddenError, match="earn no points in this program"):
         shop.quote("ada", 1000, partner_id="cafe")
 
 
