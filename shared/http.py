@@ -18,7 +18,6 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 from pydantic import BaseModel, Field
 
-from shared import settings
 from shared.domain.errors import (
     BodyTooLargeError,
     Fault,
@@ -32,7 +31,7 @@ from shared.domain.errors import (
     UnauthenticatedError,
     UnsupportedMediaTypeError,
 )
-from shared.domain.fields import Record, build_all
+from shared.domain.fields import Record
 
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
 PARTNER = "loyalty/partner"
@@ -208,21 +207,12 @@ def resolver(forms: str | None = None) -> Resolver:
 
     Paths that begin with `forms` also take HTML forms, whose fields stand for those of a JSON object.
     """
-    if settings.is_snapshot():
-        _build_before_snapshot()
     app = Resolver(forms)
     app.use([_authorize])
     app.exception_handler(LoyaltyError)(problem)
     app.exception_handler(RequestValidationError)(lambda error: problem(_invalid(app, error)))
     app.not_found(lambda _: problem(RouteNotFoundError("there is no such path, or not with this method")))
     return app
-
-
-def _build_before_snapshot() -> None:
-    """Build validators before the snapshot that every environment starts from, instead of in each one's requests."""
-    from snapshot_restore_py import register_before_snapshot  # type: ignore[import-untyped]  # noqa: PLC0415 - the runtime's
-
-    register_before_snapshot(build_all)
 
 
 def allow(*scopes: str) -> list[dict[str, list[str]]]:

@@ -93,7 +93,7 @@ def layer_folder(platform: str = LAYER_PLATFORM, *, trimmed: bool = True) -> Pat
                 make_lazy(packages / name)
         _compile(folder, "/opt")
 
-    recipe = [PINS.read_text(), *AWS_SERVICES, _LAYER_RECIPE, platform, str(runtime_python())]
+    recipe = [PINS.read_text(), *AWS_SERVICES, *LAZY_PACKAGES, _LAYER_RECIPE, platform, str(runtime_python())]
     return _built(f"layer-{platform}" if trimmed else f"packages-{platform}", fill, *recipe)
 
 

@@ -19,7 +19,7 @@ import httpx
 from infra.local import engine
 from infra.tables import LOYALTY
 from tests.infra.dev.conftest import LOYALTY as COMMAND
-from tests.infra.dev.conftest import Server, run_loyalty, serving
+from tests.infra.dev.conftest import Server, children, run_loyalty, serving
 
 CALLERS = 6
 MEMBERS = 12
@@ -237,11 +237,8 @@ class Crashing:
             time.sleep(0.05)
 
     def _child(self, module: str) -> int:
-        columns = ["ps", "-A", "-o", "pid=,ppid=,args="]
-        listed = subprocess.run(columns, capture_output=True, text=True, check=True).stdout
-        found = [line.split(None, 2) for line in listed.splitlines()]
-        [pid] = [pid for pid, parent, name in found if int(parent) == self.server.process.pid and module in name]
-        return int(pid)
+        [pid] = children(self.server.process.pid, module)
+        return pid
 
 
 def _free_port() -> int:

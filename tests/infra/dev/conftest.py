@@ -98,6 +98,14 @@ def run_loyalty(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def children(parent: int, word: str) -> list[int]:
+    """The processes that `parent` has started, of those with a word in their command."""
+    columns = ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="]
+    listed = subprocess.run(columns, capture_output=True, text=True, check=True).stdout
+    found = [line.split(None, 2) for line in listed.splitlines()]
+    return [int(pid) for pid, of, command in found if int(of) == parent and word in command]
+
+
 @contextmanager
 def serving(home: Path, *arguments: str) -> Iterator[Server]:
     """`loyalty dev` with these arguments; stopped as Ctrl-C would, and gone when the block ends."""

@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import boto3
 import pytest
 
 from infra.local.replay import PROCESSES
-from tests.infra.dev.conftest import LOYALTY, Server, run_loyalty
+from tests.infra.dev.conftest import LOYALTY, Server, children, run_loyalty
 
 SAMPLE = Path(__file__).parents[2] / "data" / "cdnow_sample.txt"
 CSV = """customer,order,date_time,amount,currency,lines
@@ -69,12 +68,7 @@ def _parts(parent: int) -> list[int]:
     """The processes among whom a replay shares its customers, once they are there."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                is_child = f"\nPPid:\t{parent}\n" in (path / "status").read_text()
-                if is_child and "spawn_main" in (path / "cmdline").read_text():
-                    found.append(int(path.name))
+        found = children(parent, "spawn_main")
         if len(found) == PROCESSES:
             return found
         time.sleep(0.05)
