@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud.assets import ROOT
-from infra.local.errors import LocalError
+from infra.errors import LocalError
 
 CDK = "aws-cdk@2.1148.1"
 """The command line. Version 3 cannot read what this version of the library writes."""

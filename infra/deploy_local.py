@@ -17,9 +17,9 @@ from botocore.config import Config
 from infra.app import synthesize
 from infra.cloud.options import OptionError
 from infra.emulator_gaps import bridged
-from infra.local import engine
-from infra.local.environment import REGION
-from infra.local.errors import LocalError, UsageError
+from infra.errors import LocalError, UsageError
+from infra.machine import engine
+from infra.machine.environment import REGION
 
 ACCOUNT = "000000000000"
 ENGINE_SETTINGS: Mapping[str, str] = {

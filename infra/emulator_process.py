@@ -12,7 +12,7 @@ from typing import Any
 from ministack.app import main as serve  # type: ignore[import-untyped]
 from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
-from infra.local import child
+from infra.machine import supervised_process
 
 Document = Mapping[str, Any]
 Records = Sequence[Document]
@@ -90,6 +90,6 @@ def _mapping_of(function: Document, event: Any) -> Document | None:  # noqa: ANN
 
 
 if __name__ == "__main__":
-    child.take_orders()
+    supervised_process.take_orders()
     mend()
     serve()

@@ -13,9 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from infra import openapi
 from infra.costs import run_cost
-from infra.local import dev, engine, environment
-from infra.local.errors import LocalError, UsageError
+from infra.errors import LocalError, UsageError
+from infra.local import dev
 from infra.local.tokens import Issuer
+from infra.machine import engine, environment
 from shared.domain.fields import Instant
 from shared.http import MEMBER, PARTNER
 

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from infra.local import engine
 from infra.local.booking import Result
 from infra.local.campaign_effect import effect
 from infra.local.database import opened
@@ -18,6 +17,7 @@ from infra.local.named_tables import on_aws
 from infra.local.publishing import publish
 from infra.local.replay import replay
 from infra.local.verify import Report, check
+from infra.machine import engine
 from infra.tables import LOYALTY
 from shared import store
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.local import engine, environment, folders, running
-from infra.local.errors import UsageError
+from infra.errors import UsageError
+from infra.machine import engine, environment, folders, server_registry
 
 
 def kept_folder() -> Path:
@@ -21,7 +21,7 @@ def opened(endpoint: str | None, data: Path | None, *, must_exist: bool = False)
     `endpoint` if it is given; else the tables kept in `data` if that is; else the running server's; else those that
     commands keep. Raises UsageError with `must_exist` if none of these has any.
     """
-    server = running.find()
+    server = server_registry.find()
     if endpoint or (data is None and server):
         if server and endpoint in {None, server.endpoint}:
             endpoint, variables = server.endpoint, server.environment

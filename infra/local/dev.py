@@ -15,10 +15,10 @@ from pathlib import Path
 from watchfiles import PythonFilter, watch
 from watchfiles.main import FileChange
 
-from infra.local import child, engine, environment, folders, running
-from infra.local.engine import LOOPBACK, Engine
-from infra.local.errors import LocalError, UsageError
+from infra.errors import LocalError, UsageError
 from infra.local.server_orders import UNANNOUNCED, UNSEEDED, Orders
+from infra.machine import engine, environment, folders, server_registry, supervised_process
+from infra.machine.engine import LOOPBACK, Engine
 
 _LOOK_MS = 500
 _BACKLOG = 512
@@ -57,7 +57,9 @@ def dev(options: Options) -> None:
         # The key belongs to the data: to what is kept here, or to an endpoint that keeps it.
         variables = environment.variables(used.endpoint, options.data or folders.state_folder())
         url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-        stack.enter_context(running.announced(running.Server(os.getpid(), url, used.endpoint, variables)))
+        stack.enter_context(
+            server_registry.announced(server_registry.Server(os.getpid(), url, used.endpoint, variables))
+        )
         orders = Orders(
             pid=os.getpid(),
             url=url,
@@ -88,7 +90,7 @@ class _Supervisor:
                     raise LocalError("the engine ended by itself: start again")
                 if changes:
                     print("the code has changed: starting again", flush=True)
-                    child.stop(server)
+                    supervised_process.stop(server)
                     server = self._start()
                     is_first, is_up = False, True
                 elif is_up and (status := server.poll()) is not None:
@@ -103,10 +105,10 @@ class _Supervisor:
                     print("the server ended: it starts again when the code changes", flush=True)
                     is_up = False
         finally:
-            child.stop(server)
+            supervised_process.stop(server)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return child.start(
+        return supervised_process.start(
             "infra.local.server",
             self._orders.model_dump(mode="json"),
             environment=self._variables,

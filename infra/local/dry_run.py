@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from infra.local.errors import LocalError
+from infra.errors import LocalError
 from shared.domain.default_program import default_program
 from shared.domain.kinds import CHANNELS, KINDS, examples_of
 from shared.domain.program import Program

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from infra.local.delivery import Delivery, Record
-from infra.local.environment import REGION
 from infra.local.invoke import Handler
 from infra.local.journal import Journal
+from infra.machine.environment import REGION
 
 BATCH_MAX = 10
 MESSAGES_PER_RUN_MAX = 100_000

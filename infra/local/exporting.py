@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from pydantic import TypeAdapter
 
+from infra.errors import LocalError
 from infra.local import cells
-from infra.local.errors import LocalError
 from infra.local.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
 from shared import people, store
 from shared.domain.account import UNTIL_APPROVED, Account, Entry, EntryType

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from infra.local.errors import UsageError
+from infra.errors import UsageError
 from shared.domain.account import Badge, Standing
 from shared.domain.calendar import start_of_day
 from shared.domain.errors import InvalidRequestError

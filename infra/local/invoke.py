@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from infra.local.environment import REGION
+from infra.machine.environment import REGION
 
 Handler = Callable[[dict[str, Any], Any], Any]
 

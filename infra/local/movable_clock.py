@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
-from infra.local import folders
+from infra.machine import folders
 
 
 class MovableClock:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local import engine, running
+from infra.errors import LocalError, UsageError
 from infra.local.database import opened
-from infra.local.errors import LocalError, UsageError
+from infra.machine import engine, server_registry
 from infra.tables import LOYALTY
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def on_aws(table: str, settings: Mapping[str, str], *, failure: str) -> Iterator
 
 def _time_at(endpoint: str) -> datetime:
     """What time it is for a database: a local server's clock can be moved."""
-    server = running.find()
+    server = server_registry.find()
     if server is None or server.endpoint != endpoint:
         return datetime.now(UTC)
     with urllib.request.urlopen(f"{server.url}/_local/clock", timeout=_ANSWER_SECONDS_MAX) as answer:  # noqa: S310

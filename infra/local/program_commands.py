@@ -7,9 +7,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from infra.local import program_file, running
-from infra.local.errors import LocalError, UsageError
+from infra.errors import LocalError, UsageError
+from infra.local import program_file
 from infra.local.tokens import Issuer
+from infra.machine import server_registry
 from shared.http import OPERATOR
 
 _SECONDS_MAX = 30
@@ -33,7 +34,7 @@ def run_check(path: Path, *, strict: bool) -> int:
 
 def run_put(path: Path) -> int:
     """Store a program on the running local server; the exit status, 1 if the server refuses it."""
-    server = running.find()
+    server = server_registry.find()
     if server is None:
         raise UsageError("no local server is running: start `loyalty dev`")
     text = program_file.load(path)

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from infra.local.errors import UsageError
+from infra.errors import UsageError
 from shared.domain.advice import Advice, advice
 from shared.domain.calendar import local_day
 from shared.domain.default_program import default_program

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from iso4217 import Currency
 
-from infra.local.errors import LocalError, UsageError
+from infra.errors import LocalError, UsageError
 
 _COLUMNS = ("customer", "order", "date_time", "amount", "currency")
 _SPELLINGS = {"date-time": "date_time", "datetime": "date_time", "date time": "date_time"}

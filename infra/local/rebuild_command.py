@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
-from infra.local import engine
+from infra.errors import UsageError
 from infra.local.database import opened
-from infra.local.errors import UsageError
 from infra.local.named_tables import on_aws
 from infra.local.rebuilding import Report, rebuild
+from infra.machine import engine
 from infra.tables import LOYALTY
 
 if TYPE_CHECKING:

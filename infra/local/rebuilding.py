@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from infra.errors import LocalError
 from infra.local.derived import OfEntries
-from infra.local.errors import LocalError
 from infra.local.restored import Place, Restored
 from infra.local.resumming import put_right
 from shared import keys, store

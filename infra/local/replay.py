@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from functions import expire
+from infra.errors import LocalError
 from infra.local.booking import Result, book, by_customer, settle
 from infra.local.due_days import days_standing
-from infra.local.errors import LocalError
 from infra.local.purchases import BadLine, Purchase, read
 from shared import dynamo, settings, store
 from shared.domain.calendar import local_day

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from infra.errors import LocalError
 from infra.local.derived import BUDGET, DEPOSITED, PROGRAM, VERSION, Derived, OfEntries, makers_of
-from infra.local.errors import LocalError
 from shared import keys, store
 from shared.domain.campaigns import budget_total
 from shared.dynamo import Item, Key, key_of

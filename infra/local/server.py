@@ -18,11 +18,11 @@ from starlette.types import Lifespan
 
 from functions import celebrate, deliver, expire, feedback, follow, notify
 from infra import openapi
-from infra.local import child, docs, engine, examples, folders, seed, verify
+from infra.errors import LocalError
+from infra.local import docs, examples, seed, verify
 from infra.local.control import Control
 from infra.local.delivery import Delivery
 from infra.local.due_days import days_standing, earliest_due, earliest_waiting
-from infra.local.errors import LocalError
 from infra.local.expiry_queue import ExpiryQueue
 from infra.local.gateway import Gateway
 from infra.local.journal import Journal
@@ -33,6 +33,7 @@ from infra.local.server_orders import UNANNOUNCED, UNSEEDED, Orders
 from infra.local.stream import Stream, sequence_number
 from infra.local.tokens import Issuer
 from infra.local.webhook_queue import WebhookQueue
+from infra.machine import engine, folders, supervised_process
 from infra.tables import LOYALTY
 from shared import clock, due_days, outbox, store, webhook_queue
 
@@ -43,7 +44,7 @@ CONNECTIONS_MAX = 1000
 def main() -> None:
     """Serve until the process is asked to end, or the one that started it is gone."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    orders = Orders.model_validate(child.take_orders())
+    orders = Orders.model_validate(supervised_process.take_orders())
     try:
         application = _application(orders)
     except LocalError as error:

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from infra.local import folders
-from infra.local.errors import LocalError
+from infra.errors import LocalError
+from infra.machine import folders
 from shared.domain.errors import ForbiddenError, UnauthenticatedError
 
 # Names without a port: a token outlives the server that was running when it was printed.

@@ -24,7 +24,7 @@ from uuid import uuid4
 from infra import costs
 from infra.cloud import assets
 from infra.cloud.needs import NEEDS, WORKER_SECONDS_MAX
-from infra.local import engine
+from infra.machine import engine
 from tests.bench.cold_start import MACHINE, Bench
 from tests.bench.everyday_calls import EVERYDAY_CALLS, FIRST_WHILE_FEW_ARE_DUE, begin
 from tests.infra.cloud.in_process import InProcess, make_everything, make_tables

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 from botocore.config import Config
 
-from infra.local import engine, environment
+from infra.machine import engine, environment
 from infra.tables import LOYALTY
 from shared import clock, dynamo, settings, store
 from tests.shared.wire import Wire

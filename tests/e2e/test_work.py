@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from infra.deploy_local import ACCOUNT
-from infra.local.environment import REGION
+from infra.machine.environment import REGION
 from tests.e2e.world import Deployed, eventually
 from tests.infra.cloud.stories import OPERATOR, brought, enrolled, ok, ordered
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from moto import mock_aws
 
-from infra.local.engine import create_table_request
+from infra.machine.engine import create_table_request
 from infra.tables import LOYALTY, PEOPLE
 from shared import clock, dynamo, settings, store
 from tests.functions.shop import REGION, Shop, check_every_account, moto_tables

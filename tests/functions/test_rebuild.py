@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from infra.errors import LocalError
 from infra.local import cli, rebuilding
-from infra.local.errors import LocalError
 from infra.local.rebuilding import Report, rebuild
 from infra.local.verify import Violation, check
 from shared import budgets, dynamo, keys, settings, store

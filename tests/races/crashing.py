@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import httpx
 
-from infra.local import engine
+from infra.machine import engine
 from infra.tables import LOYALTY
 from tests.infra.dev.conftest import LOYALTY as COMMAND
 from tests.infra.dev.conftest import Server, children, run_loyalty, serving
@@ -27,7 +27,7 @@ IDLE = 60
 PURCHASES = 60
 ANSWER_SECONDS_MAX = 60
 """How long a caller goes on asking while processes are started again."""
-_ENGINE, _SERVER = "infra.local.ministack_process", "infra.local.server"
+_ENGINE, _SERVER = "infra.machine.ministack_process", "infra.local.server"
 
 
 class Crashing:

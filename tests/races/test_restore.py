@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra.local import cli, engine
+from infra.local import cli
+from infra.machine import engine
 from infra.tables import LOYALTY
 from tests.bench.world import World, open_world, start_cold
 from tests.races.traffic import PROGRAM, Traffic

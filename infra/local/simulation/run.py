@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 
-from infra.local.errors import LocalError
+from infra.errors import LocalError
 from infra.local.simulation.world import BreachError, Report, World
 
 WORLD_OPERATIONS = 1000

@@ -10,7 +10,7 @@ from constructs import Node
 
 from infra.cloud.options import OptionError, Options
 from infra.deploy_local import deployed
-from infra.local.errors import UsageError
+from infra.errors import UsageError
 
 
 def _options(**context: Any) -> Options:

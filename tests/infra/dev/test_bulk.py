@@ -12,7 +12,8 @@ from unittest.mock import patch
 
 import pytest
 
-from infra.local import cli, engine, folders
+from infra.local import cli
+from infra.machine import engine, folders
 from shared import clock
 from tests.infra.cloud.in_process import start_cold
 from tests.infra.dev.conftest import LOYALTY, run_loyalty

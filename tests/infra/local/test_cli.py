@@ -9,8 +9,9 @@ from unittest.mock import patch
 import boto3
 import pytest
 
-from infra.local import cli, environment
+from infra.local import cli
 from infra.local.tokens import Issuer
+from infra.machine import environment
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from infra.local import delivery, engine
+from infra.local import delivery
 from infra.local.delivery import Delivery
 from infra.local.journal import Journal
 from infra.local.stream import Stream, sequence_number
+from infra.machine import engine
 from infra.tables import LOYALTY
 
 SECONDS_MAX = 10

@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from infra.local.errors import LocalError
+from infra.errors import LocalError
 from infra.local.tokens import AUDIENCE, ISSUER, LIFETIME_SECONDS, Issuer, require_scope
 from shared import clock
 from shared.domain.errors import ForbiddenError, UnauthenticatedError

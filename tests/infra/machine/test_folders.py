@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import folders
-from infra.local.errors import LocalError
+from infra.errors import LocalError
+from infra.machine import folders
 
 
 def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from infra.local import running
-from infra.local.running import Server
+from infra.machine import server_registry
+from infra.machine.server_registry import Server
 from tests.infra.local.conftest import Serve
 
 
@@ -29,23 +29,23 @@ def notes(home: Path) -> list[Path]:
 
 
 def test_a_running_server_is_found_until_it_ends(url: str, home: Path) -> None:
-    with running.announced(server(os.getpid(), url)):
-        assert running.find() == server(os.getpid(), url)
+    with server_registry.announced(server(os.getpid(), url)):
+        assert server_registry.find() == server(os.getpid(), url)
         assert [note.stat().st_mode & 0o777 for note in notes(home)] == [0o600]
-    assert running.find() is None
+    assert server_registry.find() is None
     assert notes(home) == []
 
 
 def test_the_note_of_a_server_that_was_killed_is_cleared_away(url: str, home: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
-    note = running.announced(server(gone.pid, url))
+    note = server_registry.announced(server(gone.pid, url))
     note.__enter__()
-    assert running.find() is None
+    assert server_registry.find() is None
     assert notes(home) == []
 
 
 def test_another_server_on_the_same_port_is_not_mistaken_for_it(url: str, home: Path) -> None:
-    with running.announced(server(os.getppid(), url)):
-        assert running.find() is None
+    with server_registry.announced(server(os.getppid(), url)):
+        assert server_registry.find() is None
         assert len(notes(home)) == 1

@@ -16,9 +16,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import tables
-from infra.local import child, folders
-from infra.local.environment import REGION
-from infra.local.errors import LocalError
+from infra.errors import LocalError
+from infra.machine import folders, supervised_process
+from infra.machine.environment import REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -66,7 +66,7 @@ def running(
     port = _free_port()
     log = folder / "engine.log"
     with log.open("ab") as output:
-        process = child.start(
+        process = supervised_process.start(
             module or f"infra.local.{kind}_process",
             {"host": LOOPBACK, "port": port},
             environment={**_environment(port, state), **settings},
@@ -77,7 +77,7 @@ def running(
         yield Engine(f"http://{LOOPBACK}:{port}", process)
     finally:
         stopping_at = time.time()
-        child.stop(process)
+        supervised_process.stop(process)
     if state:
         _require_kept(state, stopping_at, log)
 

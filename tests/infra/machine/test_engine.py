@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from infra.local import child, engine
-from infra.local.engine import Kind
-from infra.local.errors import LocalError
+from infra.errors import LocalError
+from infra.machine import engine, supervised_process
+from infra.machine.engine import Kind
 from infra.tables import LOYALTY, PEOPLE
 
 SECONDS_MAX = 20
@@ -133,12 +133,12 @@ def test_an_engine_that_cannot_start_shows_its_log(tmp_path: Path, monkeypatch: 
 
 
 def test_a_child_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "STOP_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(supervised_process, "STOP_SECONDS_MAX", 0.2)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        child.stop(process)
+        supervised_process.stop(process)
         assert process.returncode == -signal.SIGKILL
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from infra.local.errors import LocalError
+from infra.errors import LocalError
 
 _PRIVATE_FOLDER = 0o700
 

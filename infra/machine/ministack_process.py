@@ -5,11 +5,11 @@ from pathlib import Path
 
 from ministack.app import main as serve  # type: ignore[import-untyped]
 
-from infra.local import child
-from infra.local.durable import Durable
+from infra.machine import supervised_process
+from infra.machine.durable import Durable
 
 if __name__ == "__main__":
-    child.take_orders()
+    supervised_process.take_orders()
     if journal := os.environ.get("JOURNAL"):
         Durable(Path(journal)).take_over()
     serve()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.local import folders
+from infra.machine import folders
 
 _ANSWER_SECONDS_MAX = 2
 

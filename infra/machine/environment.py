@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from infra.local import folders
+from infra.machine import folders
 from infra.tables import LOYALTY, PEOPLE
 
 REGION = "us-east-1"

@@ -5,7 +5,7 @@ import logging
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from infra.local import child
+from infra.machine import supervised_process
 
 
 def serve(host: str, port: int) -> None:
@@ -16,5 +16,5 @@ def serve(host: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    orders = child.take_orders()
+    orders = supervised_process.take_orders()
     serve(orders["host"], orders["port"])
