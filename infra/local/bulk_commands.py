@@ -9,21 +9,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from infra.local import cells, importing
-from infra.local.exporting import Exported, export
-from infra.local.import_rows import kind_of
-from infra.local.named_tables import named_tables
-from infra.local.sweeping import sweep
+from infra.tools import csv_files, importer
+from infra.tools.aws_target import named_tables
+from infra.tools.catch_up import sweep
+from infra.tools.exporter import Exported, export
+from infra.tools.import_rows import kind_of
 
 
 def run_import(files: Sequence[Path], named: Namespace, *, dry_run: bool) -> int:
     """Import files one after another and report; the exit status, 1 if any line is wrong."""
     for path in files:
-        kind_of(cells.header(path))  # before a database is started for what cannot work
+        kind_of(csv_files.header(path))  # before a database is started for what cannot work
     with named_tables(named) as tables, Progress(console=Console(stderr=True)) as progress:
         for path in files:
             advance = partial(progress.advance, progress.add_task(path.name, total=None))
-            result = importing.run(path, tables.now, dry_run=dry_run, progress=advance)
+            result = importer.run(path, tables.now, dry_run=dry_run, progress=advance)
             _report(path, result, dry_run=dry_run)
             if result.bad:
                 return 1
@@ -52,7 +52,7 @@ def run_settle(named: Namespace) -> int:
     return 1 if swept.failed else 0
 
 
-def _report(path: Path, result: importing.Result, *, dry_run: bool) -> None:
+def _report(path: Path, result: importer.Result, *, dry_run: bool) -> None:
     for bad in result.bad_lines:
         print(f"{path.name}: line {bad.line}: {bad.reason}", file=sys.stderr)
     if result.bad > len(result.bad_lines):

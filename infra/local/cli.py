@@ -279,7 +279,7 @@ def _token(parsed: argparse.Namespace) -> int:
 
 
 def _dry_run(parsed: argparse.Namespace) -> int:
-    from infra.local.dry_run import write_messages  # noqa: PLC0415
+    from infra.tools.message_preview import write_messages  # noqa: PLC0415
 
     print(f"{write_messages(parsed.to, parsed.program, parsed.locale)} messages written to {parsed.to}")
     return 0

@@ -9,16 +9,16 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from infra.local.booking import Result
-from infra.local.campaign_effect import effect
-from infra.local.database import opened
-from infra.local.holdings import Holdings, holdings
-from infra.local.named_tables import on_aws
-from infra.local.publishing import publish
-from infra.local.replay import replay
-from infra.local.verify import Report, check
 from infra.machine import engine
 from infra.tables import LOYALTY
+from infra.tools.aws_target import on_aws
+from infra.tools.campaign_effect import effect
+from infra.tools.publish_totals import publish
+from infra.tools.replay import replay
+from infra.tools.replay_worker import Result
+from infra.tools.target import opened
+from infra.tools.totals import Holdings, holdings
+from infra.tools.verify import Report, check
 from shared import store
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from infra.local.mailbox import Mailbox, feedback_event
 from infra.local.movable_clock import MovableClock
 from infra.local.schedule import Schedule, Scheduled
 from infra.local.stream import Stream
-from infra.local.verify import Report
+from infra.tools.verify import Report
 from shared.domain.errors import Fault, ForbiddenError, InvalidRequestError, MalformedJsonError
 from shared.domain.fields import Instant, Record
 

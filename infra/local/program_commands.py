@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from infra.errors import LocalError, UsageError
-from infra.local import program_file
 from infra.local.tokens import Issuer
 from infra.machine import server_registry
+from infra.tools import program_file
 from shared.http import OPERATOR
 
 _SECONDS_MAX = 30

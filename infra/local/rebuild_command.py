@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from infra.errors import UsageError
-from infra.local.database import opened
-from infra.local.named_tables import on_aws
-from infra.local.rebuilding import Report, rebuild
 from infra.machine import engine
 from infra.tables import LOYALTY
+from infra.tools.aws_target import on_aws
+from infra.tools.rebuild import Report, rebuild
+from infra.tools.target import opened
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

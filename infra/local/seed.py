@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from infra.local.purchases import Purchase, read
-from infra.local.storefront import RefusedError, Storefront
+from infra.tools.purchases import Purchase, read
+from infra.tools.storefront import RefusedError, Storefront
 from shared import clock, store
 
 PURCHASES = Path(__file__).parent / "data" / "purchases.csv"

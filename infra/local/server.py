@@ -19,10 +19,9 @@ from starlette.types import Lifespan
 from functions import celebrate, deliver, expire, feedback, follow, notify
 from infra import openapi
 from infra.errors import LocalError
-from infra.local import docs, examples, seed, verify
+from infra.local import docs, examples, seed
 from infra.local.control import Control
 from infra.local.delivery import Delivery
-from infra.local.due_days import days_standing, earliest_due, earliest_waiting
 from infra.local.expiry_queue import ExpiryQueue
 from infra.local.gateway import Gateway
 from infra.local.journal import Journal
@@ -35,6 +34,8 @@ from infra.local.tokens import Issuer
 from infra.local.webhook_queue import WebhookQueue
 from infra.machine import engine, folders, supervised_process
 from infra.tables import LOYALTY
+from infra.tools import verify
+from infra.tools.due_index import days_standing, earliest_due, earliest_waiting
 from shared import clock, due_days, outbox, store, webhook_queue
 
 STOP_SECONDS_MAX = 5

@@ -66,7 +66,7 @@ def measure(world: World, path: Path, fraction: float) -> Replayed:
 
 
 def _replay(path: Path) -> tuple[int, int, float, float, float]:
-    from infra.local.replay import replay  # noqa: PLC0415 - in a process of its own
+    from infra.tools.replay import replay  # noqa: PLC0415 - in a process of its own
 
     samples: list[float] = []
     done = threading.Event()

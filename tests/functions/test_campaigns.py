@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.campaign_effect import effect
-from infra.local.verify import check
+from infra.tools.campaign_effect import effect
+from infra.tools.verify import check
 from shared import budgets, dynamo, keys, settings, store
 from shared.domain.account import Traits
 from shared.domain.budgeting import SLICES

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.verify import check
 from infra.tables import LOYALTY
+from infra.tools.verify import check
 from shared import dynamo
 from tests.bench.world import World, open_world
 from tests.races.linearizability import Operation, is_linearizable

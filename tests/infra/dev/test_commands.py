@@ -9,7 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from infra.local.replay import PROCESSES
+from infra.tools.replay import PROCESSES
 from tests.infra.dev.conftest import LOYALTY, Server, children, run_loyalty
 
 SAMPLE = Path(__file__).parents[2] / "data" / "cdnow_sample.txt"

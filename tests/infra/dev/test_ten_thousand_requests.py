@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from infra import openapi
-from infra.local import cli
+from infra import openapi, tools
 from tests.functions.test_contract import SETTINGS
 from tests.infra.dev.conftest import Server, serving
 
@@ -25,7 +24,7 @@ SECONDS_MAX = 1200
 OWN_SCOPES = ("loyalty/storefront", "loyalty/operator", "loyalty/member")
 CALLERS = {"the shop, its operator and a member": OWN_SCOPES, "a member": OWN_SCOPES[2:], "a partner": ()}
 PARTNER = "corner-cafe"
-PROGRAM = Path(cli.__file__).with_name("example_program.json")
+PROGRAM = Path(tools.__file__).with_name("example_program.json")
 
 
 @pytest.mark.long

@@ -18,7 +18,7 @@ from infra.local.mailbox import Mailbox
 from infra.local.movable_clock import MovableClock
 from infra.local.schedule import Schedule
 from infra.local.tokens import Issuer
-from infra.local.verify import Report, Violation
+from infra.tools.verify import Report, Violation
 from shared.domain.messages import Message
 from tests.infra.local.conftest import Serve
 

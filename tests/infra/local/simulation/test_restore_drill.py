@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from infra.local import rebuilding
-from infra.local.rebuilding import Report, rebuild
 from infra.local.simulation import seams
 from infra.local.simulation.database import Database, Item, Key, Written
 from infra.local.simulation.world import World
-from infra.local.verify import Violation, check
 from infra.tables import LOYALTY, PEOPLE
+from infra.tools import rebuild as rebuilding
+from infra.tools.rebuild import Report, rebuild
+from infra.tools.verify import Violation, check
 from shared import dynamo
 from shared.store import entry_of
 

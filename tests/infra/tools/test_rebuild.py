@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from infra.errors import LocalError
-from infra.local import cli, rebuilding
-from infra.local.rebuilding import Report, rebuild
-from infra.local.verify import Violation, check
+from infra.local import cli
+from infra.tools import rebuild as rebuilding
+from infra.tools.rebuild import Report, rebuild
+from infra.tools.verify import Violation, check
 from shared import budgets, dynamo, keys, settings, store
 from shared.domain.account import Account
 from shared.domain.ledger import book_all

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from infra.local import cells
-from infra.local.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
-from infra.local.purchases import BadLine
+from infra.tools import csv_files
+from infra.tools.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
+from infra.tools.purchases import BadLine
 from shared import dynamo, keys, people, store
 from shared.domain import members
 from shared.domain.account import Account, Entry
@@ -75,7 +75,7 @@ def run(path: Path, now: datetime, *, dry_run: bool, progress: Callable[[int], N
 
     `progress` is told of lines that are dealt with, twice of each: checked, and written.
     """
-    kind = kind_of(cells.header(path))
+    kind = kind_of(csv_files.header(path))
     program = store.load_program()
     checking = _Check(kind, program)
     for parsed in _batches(path, kind, program, now, checking):
@@ -175,8 +175,8 @@ class _Check:
 
 def _batches(path: Path, kind: Kind, program: Program, now: datetime, check: _Check | None) -> Iterator[list[_Parsed]]:
     """The file's good lines, some at a time; `check` is told of the others."""
-    names = cells.header(path)
-    rows = enumerate(cells.lines(path))
+    names = csv_files.header(path)
+    rows = enumerate(csv_files.lines(path))
     while some := list(islice(rows, LINES_TOGETHER)):
         parsed = []
         for place, line in some:
@@ -188,7 +188,7 @@ def _batches(path: Path, kind: Kind, program: Program, now: datetime, check: _Ch
         yield parsed
 
 
-def _parsed(place: int, line: cells.Line, names: list[str], kind: Kind, program: Program, now: datetime) -> _Parsed:
+def _parsed(place: int, line: csv_files.Line, names: list[str], kind: Kind, program: Program, now: datetime) -> _Parsed:
     if len(line.cells) != len(names):
         raise ValueError(f"{len(line.cells)} cells where the header has {len(names)}: put quotes around commas")
     values = dict(zip(names, line.cells, strict=True))

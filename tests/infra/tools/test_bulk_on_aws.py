@@ -9,8 +9,9 @@ from unittest.mock import patch
 import pytest
 from moto import mock_aws
 
-from infra.local import cli, importing, sweeping
-from infra.local.exporting import KINDS
+from infra.local import cli
+from infra.tools import catch_up, importer
+from infra.tools.exporter import KINDS
 from shared import dynamo, people, store
 from shared.domain.members import Identity
 from tests.infra.cloud.in_process import REGION, make_everything, make_tables, start_cold
@@ -32,7 +33,7 @@ shop-2,bronze,2026-03-04,,
 
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    for command in (importing, sweeping):
+    for command in (importer, catch_up):
         monkeypatch.setattr(command, "WORKERS", 1)  # moto loses writes of several
 
 

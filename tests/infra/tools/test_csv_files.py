@@ -8,29 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import UsageError
-from infra.local import cells
+from infra.tools import csv_files
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1)))
 def test_a_cell_comes_back_as_it_was_and_is_no_formula(values: list[str]) -> None:
     for value in values:
-        assert cells.plain(cells.escaped(value)) == value
-        assert cells.escaped(value)[0] not in "=+-@\t\r"
+        assert csv_files.plain(csv_files.escaped(value)) == value
+        assert csv_files.escaped(value)[0] not in "=+-@\t\r"
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+44 20 7946 0958", "-2", "@SUM(A1)", "'=1", "''@"])
 def test_what_a_spreadsheet_would_run_is_text(cell: str) -> None:
     file = io.StringIO()
-    cells.write(file, [[cell]])
+    csv_files.write(file, [[cell]])
     assert file.getvalue() == f"'{cell}\n"
-    assert cells.plain(file.getvalue()) == cell
+    assert csv_files.plain(file.getvalue()) == cell
 
 
 def test_marks_line_ends_blank_lines_and_quoted_breaks_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b'\xef\xbb\xbfEmail, Name \r\na@example.org,"Ada\r\nLovelace"\r\n\r\n,,\r\nb@example.org, Bob\r\n')
-    assert cells.header(path) == ["email", "name"]
-    assert [(line.number, line.cells[-1]) for line in cells.lines(path)] == [(2, "Ada\r\nLovelace"), (6, "Bob")]
+    assert csv_files.header(path) == ["email", "name"]
+    assert [(line.number, line.cells[-1]) for line in csv_files.lines(path)] == [(2, "Ada\r\nLovelace"), (6, "Bob")]
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_what_cannot_be_read_says_what_to_do(content: bytes, words: str, tmp_pat
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=words):
-        print(cells.header(path), list(cells.lines(path)))
+        print(csv_files.header(path), list(csv_files.lines(path)))

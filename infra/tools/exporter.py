@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from pydantic import TypeAdapter
 
 from infra.errors import LocalError
-from infra.local import cells
-from infra.local.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
+from infra.tools import csv_files
+from infra.tools.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
 from shared import people, store
 from shared.domain.account import UNTIL_APPROVED, Account, Entry, EntryType
 from shared.domain.calendar import start_of_day
@@ -72,10 +72,10 @@ def export(client: "DynamoDBClient", loyalty_table: str, folder: Path, now: date
         except OSError as error:
             raise LocalError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
         for kind, file in opened.items():
-            cells.write(file, [columns(kind)])
+            csv_files.write(file, [columns(kind)])
         for account, member in _members(client, loyalty_table, program, now, exported):
             for kind, rows in _rows(account, member, program, exported).items():
-                cells.write(opened[kind], ([row.get(name, "") for name in columns(kind)] for row in rows))
+                csv_files.write(opened[kind], ([row.get(name, "") for name in columns(kind)] for row in rows))
     return exported
 
 

@@ -20,9 +20,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from functions import expire
 from infra.errors import LocalError
-from infra.local.booking import Result, book, by_customer, settle
-from infra.local.due_days import days_standing
-from infra.local.purchases import BadLine, Purchase, read
+from infra.tools.due_index import days_standing
+from infra.tools.purchases import BadLine, Purchase, read
+from infra.tools.replay_worker import Result, book, by_customer, settle
 from shared import dynamo, settings, store
 from shared.domain.calendar import local_day
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import importing
-from infra.local.exporting import KINDS, export
+from infra.tools import importer
+from infra.tools.exporter import KINDS, export
 from shared import dynamo, settings, store
 from tests.functions.shop import Shop, moto_tables
 
 
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "WORKERS", 1)  # moto loses writes of several
+    monkeypatch.setattr(importer, "WORKERS", 1)  # moto loses writes of several
 
 
 def test_a_merged_member_keeps_names_badges_and_what_was_earned_over_the_move(shop: Shop, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_merged_member_keeps_names_badges_and_what_was_earned_over_the_move(sh
     store.forget_program()
     shop.replace_program(program.model_dump(mode="json", exclude={"version"}), 1)
     for kind in KINDS:
-        done = importing.run(tmp_path / f"{kind}.csv", shop.now, dry_run=False)
+        done = importer.run(tmp_path / f"{kind}.csv", shop.now, dry_run=False)
         assert (done.bad_lines, done.new > 0) == ([], True)
 
     found = {
@@ -77,6 +77,6 @@ def test_what_cannot_be_is_named_by_line(shop: Shop, tmp_path: Path, header: str
     values = "2020-01-02" if header == "also_known_as" else "bronze,2026-03-04"
     path = tmp_path / "file.csv"
     path.write_text(f"external_id,{required},{header}\nshop-1,{values},{cell}\n", encoding="utf-8")
-    done = importing.run(path, shop.now, dry_run=False)
+    done = importer.run(path, shop.now, dry_run=False)
     assert [bad.line for bad in done.bad_lines] == [2]
     assert fault in done.bad_lines[0].reason

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from functions import expire, notify
-from infra.local import booking, replay
+from infra.tools import replay, replay_worker
 from shared import clock, due_days, store
 from tests.functions.shop import Shop
 
@@ -19,7 +19,7 @@ late,L-1,2024-11-25T10:00,12.50,USD
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(booking, "THREADS", 1)  # moto loses writes of several
+    monkeypatch.setattr(replay_worker, "THREADS", 1)  # moto loses writes of several
     yield
     due_days.use(None)
     expire.use(None)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from infra.local.own_writes import OwnWrites, remembering
-from infra.local.purchases import BadLine, Purchase
-from infra.local.storefront import Answer, RefusedError, Storefront
+from infra.tools.own_writes import OwnWrites, remembering
+from infra.tools.purchases import BadLine, Purchase
+from infra.tools.storefront import Answer, RefusedError, Storefront
 from shared import clock, dynamo, store
 from shared.domain.calendar import start_of_day
 

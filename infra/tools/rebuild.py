@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from botocore.exceptions import ClientError
 
 from infra.errors import LocalError
-from infra.local.derived import OfEntries
-from infra.local.restored import Place, Restored
-from infra.local.resumming import put_right
+from infra.tools.aggregates import put_right
+from infra.tools.consistent_prefix import Place, Restored
+from infra.tools.derived_items import OfEntries
 from shared import keys, store
 from shared.domain.account import Account, Entry
 from shared.domain.ledger import BrokenLedgerError, book_all

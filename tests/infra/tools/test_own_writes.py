@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from infra.local.own_writes import OwnWrites, remembering
+from infra.tools.own_writes import OwnWrites, remembering
 from shared import aws, dynamo
 from tests.functions.shop import Shop, check_every_account
 

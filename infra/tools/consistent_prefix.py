@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from infra.local.companions import companions, may_have_companions
-from infra.local.derived import Derived, name_of
+from infra.tools.derived_items import Derived, name_of
+from infra.tools.transaction_groups import companions, may_have_companions
 from shared import keys
 from shared.dynamo import Item, Key
 from shared.store import entry_of

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from infra.local.companions import Together
-from infra.local.derived import Derived, OfEntries, makers_of, name_of
+from infra.tools.derived_items import Derived, OfEntries, makers_of, name_of
+from infra.tools.transaction_groups import Together
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
 from shared.domain.sides import is_wallet

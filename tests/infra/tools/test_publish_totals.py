@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from infra.local import cli
-from infra.local.publishing import publish
+from infra.tools.publish_totals import publish
 from shared.domain.default_program import default_program
 from tests.infra.cloud.in_process import REGION, InProcess, make_everything, make_tables, start_cold
 from tests.infra.cloud.stories import enrolled, ordered

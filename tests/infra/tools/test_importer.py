@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import importing
+from infra.tools import importer
 from shared import dynamo
 from shared.domain.errors import TryAgainError
 from shared.dynamo import Write
@@ -18,19 +18,19 @@ MANY = 40
 
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "WORKERS", 1)  # moto loses writes of several
+    monkeypatch.setattr(importer, "WORKERS", 1)  # moto loses writes of several
 
 
-def bring(shop: Shop, path: Path, header: str, lines: Sequence[str]) -> importing.Result:
+def bring(shop: Shop, path: Path, header: str, lines: Sequence[str]) -> importer.Result:
     path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
-    return importing.run(path, shop.now, dry_run=False)
+    return importer.run(path, shop.now, dry_run=False)
 
 
-def bring_members(shop: Shop, path: Path) -> importing.Result:
+def bring_members(shop: Shop, path: Path) -> importer.Result:
     return bring(shop, path, "external_id,enrolled_at", [f"c{number},2020-01-02" for number in range(MANY)])
 
 
-def bring_points(shop: Shop, path: Path, last_day: str = "never") -> importing.Result:
+def bring_points(shop: Shop, path: Path, last_day: str = "never") -> importer.Result:
     lines = [f"c{number},{1 + number},2026-03-04,{last_day},r{lot}" for number in range(MANY) for lot in range(2)]
     return bring(shop, path, "external_id,points,earned_at,expires_on,reference", lines)
 
@@ -39,13 +39,13 @@ def member_of(shop: Shop, number: int) -> str:
     return str(shop.post("/v1/members/lookup", {"external_id": f"c{number}"}).body["member_id"])
 
 
-def outcome(result: importing.Result) -> tuple[int, int, int]:
+def outcome(result: importer.Result) -> tuple[int, int, int]:
     return result.new, result.before, result.bad
 
 
 def test_lines_go_in_together(shop: Shop, tmp_path: Path, wire: Wire) -> None:
     assert outcome(bring_members(shop, tmp_path / "members.csv")) == (MANY, 0, 0)
-    assert wire.requests.count("TransactWriteItems") == MANY / importing.MEMBERS_TOGETHER
+    assert wire.requests.count("TransactWriteItems") == MANY / importer.MEMBERS_TOGETHER
     wire.requests.clear()
     assert outcome(bring_points(shop, tmp_path / "points.csv")) == (2 * MANY, 0, 0)
     assert wire.requests.count("TransactWriteItems") == 2

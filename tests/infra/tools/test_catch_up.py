@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from functions import expire, notify
-from infra.local import sweeping
-from infra.local.sweeping import Swept, sweep
+from infra.tools import catch_up
+from infra.tools.catch_up import Swept, sweep
 from shared import dynamo, settings, store
 from tests.functions.shop import Shop
 from tests.shared.wire import Wire
@@ -14,7 +14,7 @@ from tests.shared.wire import Wire
 
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "WORKERS", 1)  # moto loses writes of several
+    monkeypatch.setattr(catch_up, "WORKERS", 1)  # moto loses writes of several
 
 
 def swept(shop: Shop) -> Swept:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from infra.local import cli, program_file
+from infra import tools
+from infra.local import cli
+from infra.tools import program_file
 
-EXAMPLE = Path(cli.__file__).with_name("example_program.json")
+EXAMPLE = Path(tools.__file__).with_name("example_program.json")
 
 
 @pytest.fixture

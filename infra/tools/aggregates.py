@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from infra.errors import LocalError
-from infra.local.derived import BUDGET, DEPOSITED, PROGRAM, VERSION, Derived, OfEntries, makers_of
+from infra.tools.derived_items import BUDGET, DEPOSITED, PROGRAM, VERSION, Derived, OfEntries, makers_of
 from shared import keys, store
 from shared.domain.campaigns import budget_total
 from shared.dynamo import Item, Key, key_of

@@ -13,9 +13,9 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.errors import LocalError, UsageError
-from infra.local.database import opened
 from infra.machine import engine, server_registry
 from infra.tables import LOYALTY
+from infra.tools.target import opened
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
