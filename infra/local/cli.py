@@ -244,7 +244,7 @@ def _rebuild(parsed: argparse.Namespace) -> int:
 
 
 def _simulate(parsed: argparse.Namespace) -> int:
-    from infra.local.simulation.run import simulate  # noqa: PLC0415
+    from infra.simulation.run import simulate  # noqa: PLC0415
 
     if parsed.operations < 1 or (parsed.workers or 1) < 1:
         raise UsageError("simulate at least one operation with at least one process")

@@ -30,8 +30,8 @@ from infra.cloud.needs import (
     SENDER,
     WEBHOOK_QUEUE,
 )
-from infra.local.simulation.database import Database
 from infra.machine.engine import create_table_request
+from infra.simulation.fake_dynamodb import Database
 from shared import clock, dynamo, settings, store, webhooks
 from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, hold, pooled
 

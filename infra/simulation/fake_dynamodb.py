@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from infra.local.simulation import expressions
-from infra.local.simulation.expressions import UnknownExpressionError, plain
+from infra.simulation import expressions
+from infra.simulation.expressions import UnknownExpressionError, plain
 from infra.tables import Index, Table
 
 TRANSACTION_ITEMS_MAX = 100

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from infra.local.cli import main
-from infra.local.simulation import run
-from infra.local.simulation.world import Report, World
+from infra.simulation import run
+from infra.simulation.world import Report, World
 
-_DIGEST = "from infra.local.simulation.world import World; print(World(11, 3).run(300).digest)"
+_DIGEST = "from infra.simulation.world import World; print(World(11, 3).run(300).digest)"
 
 
 def test_nothing_is_breached_in_a_few_thousand_operations() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from infra.local.simulation.database import refusal
+from infra.simulation.fake_dynamodb import refusal
 
 _WRITES = frozenset({"TransactWriteItems", "PutItem", "UpdateItem", "DeleteItem"})
 _PER_MILLE: dict[str, int] = {

@@ -9,8 +9,8 @@ from random import Random
 from typing import Any
 
 from functions import expire, follow, notify
-from infra.local.simulation.books import Booked, Books, name_of
-from infra.local.simulation.faults import Faults, MachineDiedError
+from infra.simulation.books import Booked, Books, name_of
+from infra.simulation.faults import Faults, MachineDiedError
 from shared.domain.errors import TryAgainError
 from shared.domain.events import Event, PartnerEvent
 from shared.domain.messages import Message

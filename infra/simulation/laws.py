@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import ceil, floor
 from zoneinfo import ZoneInfo
 
-from infra.local.simulation.books import Booked, Books, Raw, Sale, Tally, added, name_of
+from infra.simulation.books import Booked, Books, Raw, Sale, Tally, added, name_of
 from shared.domain.program import Program
 
 NEVER = "never"

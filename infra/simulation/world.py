@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from infra.local.simulation import laws, programs, seams
-from infra.local.simulation.backstage import Backstage
-from infra.local.simulation.books import Books, name_of
-from infra.local.simulation.database import Database, Written
-from infra.local.simulation.faults import WEATHERS, Faults, MachineDiedError
-from infra.local.simulation.storefront import Request, Storefront
+from infra.simulation import laws, programs, seams
+from infra.simulation.backstage import Backstage
+from infra.simulation.books import Books, name_of
+from infra.simulation.fake_dynamodb import Database, Written
+from infra.simulation.faults import WEATHERS, Faults, MachineDiedError
+from infra.simulation.traffic import Request, Storefront
 from infra.tables import LOYALTY, PEOPLE
 from shared import store
 from shared.domain.errors import LoyaltyError

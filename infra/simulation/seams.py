@@ -14,7 +14,7 @@ from unittest.mock import patch
 from functions import account as accounts
 from functions import consent, earn, enroll, expire, memberships, operators, redeem, share, wallet
 from functions import program as programs
-from infra.local.simulation.database import Database
+from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
 from shared import audit, budgets, clock, dynamo, http, outbox, partner_funds, settings, store, telemetry, webhooks
 from shared.domain import members

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from functions import earn, notify, redeem
-from infra.local.simulation.run import WORLD_OPERATIONS, play
-from infra.local.simulation.world import BreachError
+from infra.simulation.run import WORLD_OPERATIONS, play
+from infra.simulation.world import BreachError
 from shared import budgets, dynamo, store
 from shared.domain import crediting, moving, redeeming, settling
 from shared.domain.account import Account, Entry, Lots

@@ -10,7 +10,7 @@ from functools import partial
 from multiprocessing import get_context
 
 from infra.errors import LocalError
-from infra.local.simulation.world import BreachError, Report, World
+from infra.simulation.world import BreachError, Report, World
 
 WORLD_OPERATIONS = 1000
 """Operations of one world: enough for months and crowded accounts, few enough to play one again in a second."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from functions import account as accounts
 from functions import consent, earn, enroll, memberships, operators, redeem, share, wallet
-from infra.local.simulation.database import Key
+from infra.simulation.fake_dynamodb import Key
 from shared import http, reviews
 from shared.domain.credit import Payout
 from shared.domain.members import Consent, Enrollment, Marketing

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from infra.local.simulation import seams
-from infra.local.simulation.database import Database, Item, Key, Written
-from infra.local.simulation.world import World
+from infra.simulation import seams
+from infra.simulation.fake_dynamodb import Database, Item, Key, Written
+from infra.simulation.world import World
 from infra.tables import LOYALTY, PEOPLE
 from infra.tools import rebuild as rebuilding
 from infra.tools.rebuild import Report, rebuild

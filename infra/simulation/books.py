@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from infra.local.simulation.database import Item, Key, Written
+from infra.simulation.fake_dynamodb import Item, Key, Written
 from shared.domain.program import Program
 
 Raw = Mapping[str, Any]
