@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from infra.local import cli
+from infra.cli import main
 from tests.bench import table
 from tests.bench.counts import WRITE_UNITS_MAX
 from tests.bench.table import Figure, Options
@@ -17,22 +17,22 @@ def _row(*, met: bool | None) -> Callable[[Callable[[], World], Options], Iterat
 
 def test_a_missed_goal_fails_and_is_marked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(table, "ROWS", {"good": _row(met=True), "bad": _row(met=False), "none": _row(met=None)})
-    assert cli.main(["bench"]) == 1
+    assert main.main(["bench"]) == 1
     assert capsys.readouterr().out.splitlines()[2:] == [
         "| what | at most 2 | 2 | met |",
         "| what | at most 2 | 2 | **not met** |",
         "| what | at most 2 | 2 |  |",
     ]
-    assert cli.main(["bench", "--only", "good,none"]) == 0
+    assert main.main(["bench", "--only", "good,none"]) == 0
 
 
 def test_a_row_that_there_is_not_is_a_call_that_cannot_work(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["bench", "--only", "wram"]) == 2
+    assert main.main(["bench", "--only", "wram"]) == 2
     assert "wram" in capsys.readouterr().err
 
 
 def test_without_a_file_of_purchases_nothing_is_replayed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["bench", "--only", "replay"]) == 0
+    assert main.main(["bench", "--only", "replay"]) == 0
     assert "--purchases" in capsys.readouterr().out
 
 

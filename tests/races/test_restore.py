@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.local import cli
+from infra.cli import main
 from infra.machine import engine
 from infra.tables import LOYALTY
 from tests.bench.world import World, open_world, start_cold
@@ -33,21 +33,21 @@ def test_a_table_restored_to_the_middle_of_traffic_is_made_whole(
         monkeypatch.setenv("LOYALTY_TABLE", RESTORED)
         start_cold()
 
-        assert cli.main(["verify", *on_aws]) == 1
+        assert main.main(["verify", *on_aws]) == 1
         capsys.readouterr()
-        assert cli.main(["rebuild", *on_aws, "--due-shards", "1", "--withdraw", str(withdrawn), "--dry-run"]) == 0
+        assert main.main(["rebuild", *on_aws, "--due-shards", "1", "--withdraw", str(withdrawn), "--dry-run"]) == 0
         planned = capsys.readouterr().out
-        assert cli.main(["verify", *on_aws]) == 1
+        assert main.main(["verify", *on_aws]) == 1
         capsys.readouterr()
-        assert cli.main(["rebuild", *on_aws, "--due-shards", "1", "--withdraw", str(withdrawn)]) == 0
+        assert main.main(["rebuild", *on_aws, "--due-shards", "1", "--withdraw", str(withdrawn)]) == 0
         done = capsys.readouterr().out
-        assert cli.main(["verify", *on_aws]) == 0
+        assert main.main(["verify", *on_aws]) == 0
 
         assert planned.replace("would be ", "") == done
         assert "put right: " in done
         kept = withdrawn.read_text() if withdrawn.exists() else ""
         assert kept.count("\n") == done.count("\nwithdrawn: ")
-        assert cli.main(["rebuild", *on_aws, "--due-shards", "1"]) == 0
+        assert main.main(["rebuild", *on_aws, "--due-shards", "1"]) == 0
         assert "0 put right, 0 entries lost, 0 withdrawn, 0 left" in capsys.readouterr().out
 
 

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from infra.local import cli
+from infra.cli import main
 from infra.machine import engine, folders
 from shared import clock
 from tests.infra.cloud.in_process import start_cold
@@ -38,7 +38,7 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     def run_here(*arguments: str) -> str:
         start_cold()
         with patch.dict(os.environ):
-            status = cli.main(arguments)
+            status = main.main(arguments)
         captured = capsys.readouterr()
         assert status == 0, captured.out + captured.err
         return captured.out

@@ -23,7 +23,7 @@ def test_whatever_ends_it_ends_the_engine_and_the_server_too(
 ) -> None:
     log = tmp_path / "log"
     with log.open("w") as output:
-        process = subprocess.Popen([sys.executable, "-m", "infra.local.cli", "dev"], stdout=output, stderr=output)
+        process = subprocess.Popen([sys.executable, "-m", "infra.cli.main", "dev"], stdout=output, stderr=output)
     try:
         _await(lambda: "Ctrl-C" in log.read_text() or process.poll() is not None)
         [url] = re.findall(r"at (http://127\.0\.0\.1:\d+)", log.read_text())

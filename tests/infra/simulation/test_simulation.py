@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from infra.local.cli import main
+from infra.cli.main import main
 from infra.simulation import run
 from infra.simulation.world import Report, World
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from moto import mock_aws
 
-from infra.local import cli
+from infra.cli import main
 from infra.tools import catch_up, importer
 from infra.tools.exporter import KINDS
 from shared import dynamo, people, store
@@ -60,28 +60,28 @@ def test_tables_on_aws_take_files_once_and_give_them_back(aws: list[str], tmp_pa
 
     with pytest.MonkeyPatch.context() as untouched:
         untouched.setattr(dynamo, "transact", None)
-        assert cli.main(["import", "--dry-run", paths[0], *aws]) == 0
+        assert main.main(["import", "--dry-run", paths[0], *aws]) == 0
     for _ in range(2):
         start_cold()
-        assert cli.main(["import", *paths, *aws]) == 0
+        assert main.main(["import", *paths, *aws]) == 0
     ada = people.find(Identity(kind="email", value="ada.l@example.org"))
     assert ada is not None
     account = store.load_account(ada).account
     assert (account.balance, account.earned, account.badges["regular"].times) == (120, 1000, 2)
 
     start_cold()
-    assert cli.main(["export", str(tmp_path / "out"), *aws]) == 0
+    assert main.main(["export", str(tmp_path / "out"), *aws]) == 0
     start_cold()
-    assert cli.main(["settle", *aws]) == 0
+    assert main.main(["settle", *aws]) == 0
     for path in files:
         assert _said(tmp_path / "out" / path.name, path) == _said(path, path)
     start_cold()
-    assert cli.main(["verify", "--table", "loyalty"]) == 0
+    assert main.main(["verify", "--table", "loyalty"]) == 0
 
 
 def test_tables_on_aws_are_named_whole_or_not_at_all(aws: list[str], tmp_path: Path) -> None:
-    assert cli.main(["export", str(tmp_path / "out"), *aws[:4]]) == 2
-    assert cli.main(["export", str(tmp_path / "out"), *aws[2:]]) == 2
+    assert main.main(["export", str(tmp_path / "out"), *aws[:4]]) == 2
+    assert main.main(["export", str(tmp_path / "out"), *aws[2:]]) == 2
 
 
 def _said(path: Path, like: Path) -> list[list[str]]:

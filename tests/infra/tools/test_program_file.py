@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra import tools
-from infra.local import cli
+from infra.cli import main
 from infra.tools import program_file
 
 EXAMPLE = Path(tools.__file__).with_name("example_program.json")
@@ -19,7 +19,7 @@ def example() -> dict[str, Any]:
 
 
 def test_the_example_has_no_fault_and_needs_no_advice(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["program", "check", "--strict", str(EXAMPLE)]) == 0
+    assert main.main(["program", "check", "--strict", str(EXAMPLE)]) == 0
     assert capsys.readouterr().out.endswith("no faults, 0 warnings\n")
 
 
@@ -36,7 +36,7 @@ def test_faults_of_all_kinds_are_named_at_once(example: dict[str, Any], tmp_path
     path = tmp_path / "program.json"
     path.write_text(json.dumps(example))
 
-    assert cli.main(["program", "check", str(path)]) == 1
+    assert main.main(["program", "check", str(path)]) == 1
 
     told = capsys.readouterr().out
     for place in (
@@ -62,8 +62,8 @@ def test_a_warning_fails_only_the_strict(example: dict[str, Any], tmp_path: Path
     example["redeeming"]["rewards"][0]["stock"] = 0
     path = tmp_path / "program.json"
     path.write_text(json.dumps(example))
-    assert cli.main(["program", "check", str(path)]) == 0
-    assert cli.main(["program", "check", "--strict", str(path)]) == 1
+    assert main.main(["program", "check", str(path)]) == 0
+    assert main.main(["program", "check", "--strict", str(path)]) == 1
     assert "warning at /redeeming/rewards/0/stock" in capsys.readouterr().out
 
 
@@ -77,7 +77,7 @@ def test_a_warning_fails_only_the_strict(example: dict[str, Any], tmp_path: Path
 def test_what_is_no_json_is_one_line(text: str, words: str, tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "program.json"
     path.write_text(text)
-    assert cli.main(["program", "check", str(path)]) == 2
+    assert main.main(["program", "check", str(path)]) == 2
     assert words in capsys.readouterr().err
 
 
@@ -87,5 +87,5 @@ def test_what_is_no_program_has_faults(text: Any) -> None:
 
 
 def test_a_program_is_not_put_where_no_server_runs(capsys: Any) -> None:
-    assert cli.main(["program", "put", str(EXAMPLE)]) == 2
+    assert main.main(["program", "put", str(EXAMPLE)]) == 2
     assert "loyalty dev" in capsys.readouterr().err

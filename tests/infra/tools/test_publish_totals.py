@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.local import cli
+from infra.cli import main
 from infra.tools.publish_totals import publish
 from shared.domain.default_program import default_program
 from tests.infra.cloud.in_process import REGION, InProcess, make_everything, make_tables, start_cold
@@ -36,7 +36,7 @@ def test_the_totals_of_a_table_on_aws_reach_the_dashboards_metrics(capsys: pytes
     held = sum(reply.body[bucket] for bucket in ("balance", "pending", "held"))
     start_cold()
 
-    assert cli.main(["verify", "--table", "loyalty", "--publish"]) == 0
+    assert main.main(["verify", "--table", "loyalty", "--publish"]) == 0
 
     assert f"{held} points outstanding" in capsys.readouterr().out
     assert _newest("OutstandingPoints") == held > 0
@@ -50,12 +50,12 @@ def test_a_liability_is_published_in_whole_units_of_the_currency() -> None:
 
 
 def test_a_table_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["verify", "--table", "nowhere"]) == 1
+    assert main.main(["verify", "--table", "nowhere"]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("loyalty: nowhere cannot be checked: ")
 
 
 def test_totals_of_this_machine_are_not_published(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["verify", "--publish"]) == 2
+    assert main.main(["verify", "--publish"]) == 2
     assert "add --table NAME" in capsys.readouterr().err
 
 

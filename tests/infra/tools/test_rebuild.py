@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from infra.cli import main
 from infra.errors import LocalError
-from infra.local import cli
 from infra.tools import rebuild as rebuilding
 from infra.tools.rebuild import Report, rebuild
 from infra.tools.verify import Violation, check
@@ -357,7 +357,7 @@ def test_a_run_that_died_on_the_way_is_run_again(shop: Shop, tmp_path: Path, mon
 def test_a_table_on_aws_is_rebuilt_as_its_functions_stand_accounts_in_the_index(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.main(["rebuild", "--table", "loyalty"]) == 2
+    assert main.main(["rebuild", "--table", "loyalty"]) == 2
     assert "--due-shards" in capsys.readouterr().err
 
 

@@ -204,31 +204,31 @@ def _dev(parsed: argparse.Namespace) -> int:
 
 
 def _replay(parsed: argparse.Namespace) -> int:
-    from infra.local.commands import run_replay  # noqa: PLC0415 - it loads the functions, which others do without
+    from infra.cli.commands import run_replay  # noqa: PLC0415 - it loads the functions, which others do without
 
     return run_replay(parsed.file, parsed.endpoint, parsed.data)
 
 
 def _import(parsed: argparse.Namespace) -> int:
-    from infra.local.bulk_commands import run_import  # noqa: PLC0415
+    from infra.cli.bulk_commands import run_import  # noqa: PLC0415
 
     return run_import(parsed.files, parsed, dry_run=parsed.dry_run)
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    from infra.local.bulk_commands import run_export  # noqa: PLC0415
+    from infra.cli.bulk_commands import run_export  # noqa: PLC0415
 
     return run_export(parsed.folder, parsed)
 
 
 def _settle(parsed: argparse.Namespace) -> int:
-    from infra.local.bulk_commands import run_settle  # noqa: PLC0415
+    from infra.cli.bulk_commands import run_settle  # noqa: PLC0415
 
     return run_settle(parsed)
 
 
 def _verify(parsed: argparse.Namespace) -> int:
-    from infra.local.commands import run_verify, run_verify_on_aws  # noqa: PLC0415
+    from infra.cli.commands import run_verify, run_verify_on_aws  # noqa: PLC0415
 
     if parsed.table:
         return run_verify_on_aws(parsed.table, publishes=parsed.publish)
@@ -238,7 +238,7 @@ def _verify(parsed: argparse.Namespace) -> int:
 
 
 def _rebuild(parsed: argparse.Namespace) -> int:
-    from infra.local.rebuild_command import run_rebuild  # noqa: PLC0415
+    from infra.cli.rebuild_command import run_rebuild  # noqa: PLC0415
 
     return run_rebuild(parsed)
 
@@ -252,19 +252,19 @@ def _simulate(parsed: argparse.Namespace) -> int:
 
 
 def _campaign(parsed: argparse.Namespace) -> int:
-    from infra.local.commands import run_campaign  # noqa: PLC0415
+    from infra.cli.commands import run_campaign  # noqa: PLC0415
 
     return run_campaign(parsed.campaign_id, parsed.endpoint, parsed.data)
 
 
 def _check_program(parsed: argparse.Namespace) -> int:
-    from infra.local.program_commands import run_check  # noqa: PLC0415
+    from infra.cli.program_commands import run_check  # noqa: PLC0415
 
     return run_check(parsed.file, strict=parsed.strict)
 
 
 def _put_program(parsed: argparse.Namespace) -> int:
-    from infra.local.program_commands import run_put  # noqa: PLC0415
+    from infra.cli.program_commands import run_put  # noqa: PLC0415
 
     return run_put(parsed.file)
 

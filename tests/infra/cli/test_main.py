@@ -9,7 +9,7 @@ from unittest.mock import patch
 import boto3
 import pytest
 
-from infra.local import cli
+from infra.cli import main
 from infra.local.tokens import Issuer
 from infra.machine import environment
 
@@ -40,7 +40,7 @@ def test_a_call_that_cannot_work_ends_with_status_2(
     arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
+        main.main(arguments)
     assert ended.value.code == 2
     assert says in capsys.readouterr().err
 
@@ -57,20 +57,20 @@ def test_a_call_that_cannot_work_ends_with_status_2(
 def test_what_stands_in_the_way_is_one_line(
     arguments: list[str], says: str, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(arguments) == status
+    assert main.main(arguments) == status
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("loyalty: ")
     assert says in line
 
 
 def test_a_printed_token_is_accepted_by_the_servers_of_this_user(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["token", "--scope", "loyalty/member", "--scope", "loyalty/storefront", "--member", "m-1"]) == 0
+    assert main.main(["token", "--scope", "loyalty/member", "--scope", "loyalty/storefront", "--member", "m-1"]) == 0
     claims = Issuer.of_this_user().claims(f"Bearer {capsys.readouterr().out.strip()}")
     assert (claims["scope"], claims["member_id"]) == ("loyalty/member loyalty/storefront", "m-1")
 
 
 def test_the_document_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["openapi"]) == 0
+    assert main.main(["openapi"]) == 0
     assert "/v1/program" in json.loads(capsys.readouterr().out)["paths"]
 
 
