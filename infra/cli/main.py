@@ -291,7 +291,7 @@ def _deploy(parsed: argparse.Namespace) -> int:
         from infra.deploy import deploy  # noqa: PLC0415
 
         return deploy(dict(parsed.context))
-    from infra.deploy_local import deploy_local  # noqa: PLC0415
+    from infra.emulator.deploy import deploy_local  # noqa: PLC0415
 
     return deploy_local(dict(parsed.context))
 

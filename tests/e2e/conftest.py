@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.deploy_local import deployed
+from infra.emulator.deploy import deployed
 from tests.e2e.issuer import AUDIENCE, Provider, serving
 from tests.e2e.world import Deployed
 from tests.infra.cloud.stories import prepare

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.deploy_local import deployed
+from infra.emulator.deploy import deployed
 from shared.http import MEMBER, OPERATOR, STOREFRONT
 from tests.e2e.user_pool import UserPool
 from tests.e2e.world import Deployed

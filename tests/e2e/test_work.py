@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
-from infra.deploy_local import ACCOUNT
+from infra.emulator.deploy import ACCOUNT
 from infra.machine.environment import REGION
 from tests.e2e.world import Deployed, eventually
 from tests.infra.cloud.stories import OPERATOR, brought, enrolled, ok, ordered

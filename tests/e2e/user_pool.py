@@ -12,7 +12,7 @@ import jwt
 
 from infra.cloud.identity import OPERATORS
 from infra.cloud.options import Options
-from infra.deploy_local import Deployment
+from infra.emulator.deploy import Deployment
 from shared.http import MEMBER, OPERATOR, STOREFRONT
 
 ANSWER_SECONDS_MAX = 20

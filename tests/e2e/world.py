@@ -13,7 +13,7 @@ import httpx
 
 from functions.celebrate import RUN as BIRTHDAY_RUN
 from infra.cloud import needs
-from infra.deploy_local import ACCOUNT, Deployment
+from infra.emulator.deploy import ACCOUNT, Deployment
 from infra.machine.environment import REGION
 from shared.store import EXPIRY_RUN, REMINDER_RUN
 from tests.infra.cloud.stories import OPERATOR, STOREFRONT, Item, Reply, hold, ok, pooled

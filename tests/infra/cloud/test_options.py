@@ -9,7 +9,7 @@ from aws_cdk import App
 from constructs import Node
 
 from infra.cloud.options import OptionError, Options
-from infra.deploy_local import deployed
+from infra.emulator.deploy import deployed
 from infra.errors import UsageError
 
 

@@ -1,6 +1,6 @@
 """A bad record of a stream is set aside alone, as Lambda does it."""
 
-from infra.emulator_process import Records, given_up, left_of
+from infra.emulator.process import Records, given_up, left_of
 
 RETRIES = 5
 

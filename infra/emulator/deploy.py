@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from infra.app import synthesize
 from infra.cloud.options import OptionError
-from infra.emulator_gaps import bridged
+from infra.emulator.gaps import bridged
 from infra.errors import LocalError, UsageError
 from infra.machine import engine
 from infra.machine.environment import REGION
@@ -81,7 +81,7 @@ def deployed(context: Mapping[str, str]) -> Iterator[Deployment]:
         except OptionError as error:
             raise UsageError(str(error)) from error
         with engine.running(
-            "ministack", folder, keep=False, settings=ENGINE_SETTINGS, module="infra.emulator_process"
+            "ministack", folder, keep=False, settings=ENGINE_SETTINGS, module="infra.emulator.process"
         ) as started:
             _upload(started.endpoint, folder / "cdk.out", stack)
             yield _deploy(started.endpoint, stack)
