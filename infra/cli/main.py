@@ -319,9 +319,9 @@ def _openapi(_parsed: argparse.Namespace) -> int:
 
 
 def _sbom(_parsed: argparse.Namespace) -> int:
-    from infra import sbom  # noqa: PLC0415 - others do without its library
+    from infra.supply_chain import bill_of_materials  # noqa: PLC0415 - others do without its library
 
-    print(sbom.document(sbom.PINS.read_text(encoding="utf-8")))
+    print(bill_of_materials.document(bill_of_materials.PINS.read_text(encoding="utf-8")))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Looks for secrets in everything that was ever committed: `python -m infra.secret_scan`.
+"""Looks for secrets in everything that was ever committed: `python -m infra.supply_chain.secret_scan`.
 
 Every line of every blob of the history, and of every commit's message, goes through the detectors of detect-secrets:
 formats of known services, private keys, tokens, passwords by the names that they are given, and quoted strings that
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 from detect_secrets.plugins.base import BasePlugin
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MESSAGE = "(message)"
 
 _PINS = "--hash=sha256:"

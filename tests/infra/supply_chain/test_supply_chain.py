@@ -9,10 +9,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from infra import audit, sbom, secret_scan
-from infra.audit import Audit
+from infra.supply_chain import audit, bill_of_materials, secret_scan
+from infra.supply_chain.audit import Audit
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHIPPED, BUILT_WITH = ROOT / "infra" / "requirements.txt", ROOT / "infra" / "requirements-dev.txt"
 PIN = re.compile(r"^([a-z0-9.-]+)==(\S+) \\$", re.MULTILINE)
 BLOCK = re.compile(r"^\S.*(?:\n .*)*", re.MULTILINE)
@@ -41,17 +41,20 @@ class TestPins:
 
 class TestBillOfMaterials:
     def test_it_is_valid_cyclonedx(self) -> None:
-        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(sbom.document(SHIPPED.read_text())) is None
+        assert (
+            JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill_of_materials.document(SHIPPED.read_text()))
+            is None
+        )
 
     def test_it_lists_every_package_that_ships_with_every_hash_and_no_other(self) -> None:
-        listed = json.loads(sbom.document(SHIPPED.read_text()))["components"]
+        listed = json.loads(bill_of_materials.document(SHIPPED.read_text()))["components"]
         assert {one["name"]: one["version"] for one in listed} == dict(PIN.findall(SHIPPED.read_text()))
         hashes = [digest["content"] for one in listed for digest in one["hashes"]]
         assert sorted(hashes) == sorted(re.findall(r"sha256:(\w+)", SHIPPED.read_text()))
         assert all(one["purl"] == f"pkg:pypi/{one['name']}@{one['version']}" for one in listed)
 
     def test_it_says_what_each_package_needs(self) -> None:
-        written = json.loads(sbom.document(SHIPPED.read_text()))
+        written = json.loads(bill_of_materials.document(SHIPPED.read_text()))
         needs: dict[str, list[str]] = {one["ref"]: one.get("dependsOn", []) for one in written["dependencies"]}
         [boto3] = [one for one in needs if one.startswith("pkg:pypi/boto3@")]
         assert boto3 in needs["loyalty-functions"]
@@ -60,8 +63,8 @@ class TestBillOfMaterials:
         }
 
     def test_it_is_the_same_for_the_same_pins_and_names_no_host(self) -> None:
-        written = sbom.document(SHIPPED.read_text())
-        assert written == sbom.document(SHIPPED.read_text())
+        written = bill_of_materials.document(SHIPPED.read_text())
+        assert written == bill_of_materials.document(SHIPPED.read_text())
         assert set(re.findall(r"https?://([^/\"]+)", written)) == {"cyclonedx.org"}
 
 
@@ -120,7 +123,7 @@ class TestHistory:
 
 def test_ci_runs_all_of_it() -> None:
     script = (ROOT / ".ci" / "run").read_text()
-    for step in ("bandit", "infra.secret_scan", "infra.audit", "ruff", "mypy"):
+    for step in ("bandit", "infra.supply_chain.secret_scan", "infra.supply_chain.audit", "ruff", "mypy"):
         assert re.search(rf'^"\$bin/.*{re.escape(step)}', script, re.MULTILINE), step
 
 

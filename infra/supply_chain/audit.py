@@ -1,4 +1,4 @@
-"""Asks whether a pinned package has a known vulnerability: `python -m infra.audit`.
+"""Asks whether a pinned package has a known vulnerability: `python -m infra.supply_chain.audit`.
 
 It is pip-audit's answer, with one thing made plain: pip-audit takes a service that knows none of the packages for one
 that knows of no vulnerability. Here what could not be asked is said, loudly; `--required` makes that a failure too.
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PINS = ("infra/requirements.txt", "infra/requirements-dev.txt")
 SECONDS_MAX = 600
 
@@ -64,7 +64,7 @@ def report(name: str, audit: Audit, *, is_required: bool) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Audit what ships and what it is built and tested with."""
-    parser = argparse.ArgumentParser(prog="python -m infra.audit", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m infra.supply_chain.audit", description=__doc__)
     parser.add_argument("--required", action="store_true", help="fail, too, if a package could not be looked up")
     is_required = parser.parse_args(arguments).required
     return max([report(pins, ask(ROOT / pins), is_required=is_required) for pins in PINS])

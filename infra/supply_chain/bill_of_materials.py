@@ -15,7 +15,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-PINS = Path(__file__).with_name("requirements.txt")
+PINS = Path(__file__).parents[1] / "requirements.txt"
 NAME = "loyalty-functions"
 
 _PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+) \\\n(?P<rest>(?:    .+\n)+)", re.MULTILINE)
