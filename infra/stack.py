@@ -5,17 +5,17 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from infra.cloud import needs
+from infra.cloud import permissions
 from infra.cloud.api import add_routes, make_api
-from infra.cloud.checks import explain
-from infra.cloud.data import DUE_SHARDS, Data, add_data
 from infra.cloud.events import add_event_bus
 from infra.cloud.functions import Builder, Resource
 from infra.cloud.identity import add_identity
 from infra.cloud.mail import Mail, add_mail
-from infra.cloud.operations import Watched, add_operations
+from infra.cloud.monitoring import Watched, add_operations
+from infra.cloud.nag import explain
 from infra.cloud.options import Options
 from infra.cloud.queues import Queues, add_queues
+from infra.cloud.tables import DUE_SHARDS, Data, add_data
 from infra.cloud.triggers import add_mail_feedback, add_queue_workers, add_schedules, add_stream_readers
 
 
@@ -59,23 +59,23 @@ class LoyaltyStack(Stack):
 def _resources(stack: Stack, data: Data, queues: Queues, bus_arn: str, mail: Mail) -> dict[str, Resource]:
     """What `needs` names, as the stack has it."""
     arns = {
-        needs.LOYALTY: data.loyalty.table_arn,
-        needs.HISTORY: f"{data.loyalty.table_arn}/index/history",
-        needs.OF_PARTNERS: f"{data.loyalty.table_arn}/index/partner",
-        needs.DUE: f"{data.loyalty.table_arn}/index/due",
-        needs.STREAM: data.loyalty.table_stream_arn or "",
-        needs.PEOPLE: data.people.table_arn,
-        needs.IDENTITY_SECRET: data.identity_secret.secret_arn,
-        needs.EXPIRY_QUEUE: queues.expiry.queue_arn,
-        needs.WEBHOOK_QUEUE: queues.webhooks.queue_arn,
-        needs.STREAM_LETTERS: queues.stream_letters.queue_arn,
-        needs.SCHEDULE_LETTERS: queues.schedule_letters.queue_arn,
-        needs.EVENT_BUS: bus_arn,
-        needs.SENDER: mail.sender_arn,
-        needs.MAIL_SETTINGS: mail.settings_arn,
+        permissions.LOYALTY: data.loyalty.table_arn,
+        permissions.HISTORY: f"{data.loyalty.table_arn}/index/history",
+        permissions.OF_PARTNERS: f"{data.loyalty.table_arn}/index/partner",
+        permissions.DUE: f"{data.loyalty.table_arn}/index/due",
+        permissions.STREAM: data.loyalty.table_stream_arn or "",
+        permissions.PEOPLE: data.people.table_arn,
+        permissions.IDENTITY_SECRET: data.identity_secret.secret_arn,
+        permissions.EXPIRY_QUEUE: queues.expiry.queue_arn,
+        permissions.WEBHOOK_QUEUE: queues.webhooks.queue_arn,
+        permissions.STREAM_LETTERS: queues.stream_letters.queue_arn,
+        permissions.SCHEDULE_LETTERS: queues.schedule_letters.queue_arn,
+        permissions.EVENT_BUS: bus_arn,
+        permissions.SENDER: mail.sender_arn,
+        permissions.MAIL_SETTINGS: mail.settings_arn,
     }
     only_for_tables = {"StringEquals": {"kms:ViaService": f"dynamodb.{stack.region}.amazonaws.com"}}
     return {
         **{name: Resource(arn, {}) for name, arn in arns.items()},
-        needs.PEOPLE_KEY: Resource(data.people_key.key_arn, only_for_tables),
+        permissions.PEOPLE_KEY: Resource(data.people_key.key_arn, only_for_tables),
     }

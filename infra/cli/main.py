@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from infra import openapi
-from infra.costs import run_cost
+from infra.cloud.costs import run_cost
 from infra.errors import LocalError, UsageError
 from infra.local import dev
 from infra.local.tokens import Issuer
@@ -288,7 +288,7 @@ def _dry_run(parsed: argparse.Namespace) -> int:
 def _deploy(parsed: argparse.Namespace) -> int:
     # Others do without the CDK, which takes a second to load.
     if parsed.on_aws:
-        from infra.deploy import deploy  # noqa: PLC0415
+        from infra.cloud.deploy import deploy  # noqa: PLC0415
 
         return deploy(dict(parsed.context))
     from infra.emulator.deploy import deploy_local  # noqa: PLC0415

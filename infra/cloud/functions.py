@@ -11,10 +11,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.cloud import assets
-from infra.cloud.checks import acknowledge
-from infra.cloud.needs import EVERYTHING, NEEDS, Grant, Needs
+from infra.cloud.build import assets
+from infra.cloud.nag import acknowledge
 from infra.cloud.options import OptionError, Options
+from infra.cloud.permissions import EVERYTHING, NEEDS, Grant, Needs
 from infra.metrics import METRICS_NAMESPACE, METRICS_SERVICE
 
 LOG_RETENTION = {"dev": logs.RetentionDays.ONE_WEEK, "prod": logs.RetentionDays.THREE_MONTHS}
@@ -61,7 +61,7 @@ class Builder:
         """Every function in `functions/`. Raises OptionError for one that does not say what it needs."""
         names = assets.function_names()
         if undeclared := set(names) - set(NEEDS):
-            raise OptionError(f"say in infra/cloud/needs.py what these need: {', '.join(sorted(undeclared))}")
+            raise OptionError(f"say in infra/cloud/permissions.py what these need: {', '.join(sorted(undeclared))}")
         return {name: self._function(name, NEEDS[name]) for name in names}
 
     def document(self) -> Function:

@@ -6,7 +6,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.cloud.needs import WORKER_SECONDS_MAX
+from infra.cloud.permissions import WORKER_SECONDS_MAX
 from shared.domain import webhooks
 
 ATTEMPTS_MAX = 5

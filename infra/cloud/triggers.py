@@ -13,10 +13,10 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from functions.notify import ONLY_WAITING
-from infra.cloud.data import Data
 from infra.cloud.functions import Function
 from infra.cloud.options import Options
 from infra.cloud.queues import ATTEMPTS_MAX, Queues
+from infra.cloud.tables import Data
 
 SCHEDULES = {
     "expire": "cron(0 * * * ? *)",

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import MappingProxyType
 
-from infra.cloud import assets
+from infra.cloud.build import assets
 
 RUNS = 15
 RATIO_MAX = 1.3

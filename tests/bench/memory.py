@@ -2,7 +2,7 @@
 
 Every function as deployed, with its layer, in Lambda's own runtime client on the runtime's Python, works against an
 emulator through realistic calls. Measured are its peak of resident memory and its processor time; what it then takes
-and costs at each size follows from the processor's share that Lambda gives to that size (`infra.costs.milliseconds`).
+and costs at each size follows from the processor's share that Lambda gives to that size (`infra.cloud.costs.milliseconds`).
 """
 
 import json
@@ -21,9 +21,9 @@ from queue import Queue
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from infra import costs
-from infra.cloud import assets
-from infra.cloud.needs import NEEDS, WORKER_SECONDS_MAX
+from infra.cloud import costs
+from infra.cloud.build import assets
+from infra.cloud.permissions import NEEDS, WORKER_SECONDS_MAX
 from infra.machine import engine
 from tests.bench.cold_start import MACHINE, Bench
 from tests.bench.everyday_calls import EVERYDAY_CALLS, FIRST_WHILE_FEW_ARE_DUE, begin

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from infra import costs
-from infra.cloud.needs import NEEDS
+from infra.cloud import costs
+from infra.cloud.permissions import NEEDS
 from tests.bench import cold_start, counts, expiry, replaying, warm, writers
 from tests.bench.world import World, open_world
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.cloud.needs import NEEDS
+from infra.cloud.permissions import NEEDS
 from tests.e2e.world import Deployed
 from tests.infra.cloud.stories import STORIES, ok
 from tests.infra.cloud.test_grants import BY_AWS

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import httpx
 
 from functions.celebrate import RUN as BIRTHDAY_RUN
-from infra.cloud import needs
+from infra.cloud import permissions
 from infra.emulator.deploy import ACCOUNT, Deployment
 from infra.machine.environment import REGION
 from shared.store import EXPIRY_RUN, REMINDER_RUN
@@ -175,17 +175,17 @@ class Deployed:
         """The ARN of what grants call by a name."""
         table, _, index = granted_on.partition("/")
         here = f"{REGION}:{ACCOUNT}"
-        tables = {needs.LOYALTY: "Loyalty", needs.PEOPLE: "People"}
-        queues = {needs.EXPIRY_QUEUE: "ExpiryQueue", needs.WEBHOOK_QUEUE: "WebhookQueue"}
+        tables = {permissions.LOYALTY: "Loyalty", permissions.PEOPLE: "People"}
+        queues = {permissions.EXPIRY_QUEUE: "ExpiryQueue", permissions.WEBHOOK_QUEUE: "WebhookQueue"}
         if table in tables:
             return f"arn:aws:dynamodb:{here}:table/{self.resource(tables[table])}" + (f"/{index}" if index else "")
         if granted_on in queues:
             return f"arn:aws:sqs:{here}:{self.resource(queues[granted_on]).rsplit('/', 1)[1]}"
         others = {
-            needs.EVERYTHING: "*",
-            needs.EVENT_BUS: f"arn:aws:events:{here}:event-bus/{self.resource('EventBus')}",
-            needs.IDENTITY_SECRET: f"arn:aws:secretsmanager:{here}:secret:{self.resource('IdentityKey')}-??????",
-            needs.SENDER: "*",  # as the emulator has it
+            permissions.EVERYTHING: "*",
+            permissions.EVENT_BUS: f"arn:aws:events:{here}:event-bus/{self.resource('EventBus')}",
+            permissions.IDENTITY_SECRET: f"arn:aws:secretsmanager:{here}:secret:{self.resource('IdentityKey')}-??????",
+            permissions.SENDER: "*",  # as the emulator has it
         }
         return others[granted_on]
 

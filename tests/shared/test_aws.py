@@ -5,7 +5,7 @@ import pytest
 from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import Loader
 
-from infra.cloud.assets import AWS_SERVICES
+from infra.cloud.build.assets import AWS_SERVICES
 from shared import aws
 
 

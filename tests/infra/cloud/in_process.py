@@ -17,7 +17,7 @@ from moto.ses.models import ses_backends
 
 from functions.celebrate import RUN as BIRTHDAY_RUN
 from infra import openapi, tables
-from infra.cloud.needs import (
+from infra.cloud.permissions import (
     DUE,
     EVENT_BUS,
     EVERYTHING,

@@ -13,8 +13,8 @@ import botocore.client
 import pytest
 from moto import mock_aws
 
-from infra import costs
-from infra.cloud.assets import FUNCTIONS, SHARED
+from infra.cloud import costs
+from infra.cloud.build.assets import FUNCTIONS, SHARED
 from infra.metrics import OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
 from shared import clock
 from tests.infra.cloud.conftest import Template

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 import pytest
 from moto import mock_aws
 
-from infra.cloud import assets
-from infra.cloud.needs import IDENTITY_SECRET, NEEDS, Grant
+from infra.cloud.build import assets
+from infra.cloud.permissions import IDENTITY_SECRET, NEEDS, Grant
 from shared import clock
 from tests.infra.cloud.in_process import REGION, InProcess, Use, database, make_everything, start_cold
 from tests.infra.cloud.stories import STORIES, prepare

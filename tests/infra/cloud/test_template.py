@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from infra import openapi
-from infra.cloud import assets
-from infra.cloud.needs import NEEDS
+from infra.cloud.build import assets
+from infra.cloud.permissions import NEEDS
 from tests.bench.cold_start import EVERYDAY, MACHINE
 from tests.infra.cloud.conftest import Template
 

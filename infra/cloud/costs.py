@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from infra.cloud.needs import NEEDS
+from infra.cloud.permissions import NEEDS
 
 REGION = "us-east-1"
 LOOKED_UP_ON = "2026-11-22"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra import tables
-from infra.cloud.needs import NEEDS
+from infra.cloud.permissions import NEEDS
 from tests.infra.cloud.conftest import Template
 
 pytestmark = pytest.mark.stack

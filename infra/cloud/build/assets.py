@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from infra import openapi
-from infra.cloud.lazy_packages import make_lazy
+from infra.cloud.build.lazy_packages import make_lazy
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FUNCTIONS, SHARED = ROOT / "functions", ROOT / "shared"
 PINS = ROOT / "infra" / "requirements.txt"
 RUNTIME = "3.13"

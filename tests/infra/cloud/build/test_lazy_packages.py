@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cloud.lazy_packages import make_lazy
+from infra.cloud.build.lazy_packages import make_lazy
 
 INIT = '''"""Many things."""
 from many.heavy import Heavy

@@ -11,11 +11,12 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra import costs, tables
-from infra.cloud.data import Data
+from infra import tables
+from infra.cloud import costs
 from infra.cloud.functions import Function
 from infra.cloud.options import Options
 from infra.cloud.queues import Queues
+from infra.cloud.tables import Data
 from infra.metrics import METRICS_NAMESPACE, METRICS_SERVICE, OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
 
 PERIOD = Duration.minutes(5)
@@ -159,7 +160,7 @@ def _technical(watched: Watched) -> Sequence[cloudwatch.IWidget]:
 
 
 def _money(watched: Watched) -> Sequence[cloudwatch.IWidget]:
-    """What DynamoDB, Lambda and the API cost, by the metrics they bill from and the prices of `infra.costs`."""
+    """What DynamoDB, Lambda and the API cost, by the metrics they bill from and the prices of `infra.cloud.costs`."""
     used: dict[str, cloudwatch.IMetric] = {"requests": watched.api.metric_count(period=PERIOD)}
     parts = [f"requests * {costs.PRICES['api'].each:.9f}"]
     for name, metric, price in _units(watched.data):
