@@ -298,7 +298,7 @@ def _deploy(parsed: argparse.Namespace) -> int:
 
 def _bench(parsed: argparse.Namespace) -> int:
     try:
-        from tests.bench import table  # noqa: PLC0415 - measuring is no part of what is installed
+        from infra.bench import table  # noqa: PLC0415 - measuring is no part of what is installed
     except ImportError as error:
         raise UsageError(f"measuring needs a checkout with its tests and their packages: {error}") from error
     unknown = set(parsed.only) - set(table.ROWS)

@@ -1,7 +1,7 @@
 """What a month costs, by part: the requests and units that operations use, at the prices that AWS publishes.
 
 The units of an operation are stated here as measured, and a test measures them again; processor time is measured by
-`python -m tests.bench.memory`. What the stack has once, whoever uses it, is counted in the template by a test.
+`python -m infra.bench.memory`. What the stack has once, whoever uses it, is counted in the template by a test.
 """
 
 from collections.abc import Mapping

@@ -84,7 +84,7 @@ HTTP_SECONDS_MAX = 20
 """Below API Gateway's 30, above the longest that retries on a busy account take."""
 WORKER_SECONDS_MAX = 300
 
-# Memory: what `python -m tests.bench.memory` chooses. A process takes under 70 MB, which with Lambda's own share and a
+# Memory: what `python -m infra.bench.memory` chooses. A process takes under 70 MB, which with Lambda's own share and a
 # large page is too much for 128. What waits for DynamoDB costs more in a larger size and is no quicker, so 256 for all
 # but those whose first call makes its client with somebody waiting: at 256 that call would take over a second.
 # Snapshots: for calls somebody waits for at a till or on a page. They cost about a dollar a month for each function,

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from infra.bench.world import World, open_world
 from infra.tables import LOYALTY
 from infra.tools.verify import check
 from shared import dynamo
-from tests.bench.world import World, open_world
 from tests.races.linearizability import Operation, is_linearizable
 from tests.races.model import Call, Member, Pair, Seen, step
 from tests.races.traffic import PROGRAM, History, Traffic

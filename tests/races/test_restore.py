@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from infra.bench.world import World, open_world, start_cold
 from infra.cli import main
 from infra.machine import engine
 from infra.tables import LOYALTY
-from tests.bench.world import World, open_world, start_cold
 from tests.races.traffic import PROGRAM, Traffic
 
 THREADS, EACH = 8, 20

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from infra.bench.world import OPERATOR, Reply, World, unique
 from shared import clock
-from tests.bench.world import OPERATOR, Reply, World, unique
 from tests.races.linearizability import Operation
 from tests.races.model import Call, Seen
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from infra import openapi
+from infra.bench.cold_start import EVERYDAY, MACHINE
 from infra.cloud.build import assets
 from infra.cloud.permissions import NEEDS
-from tests.bench.cold_start import EVERYDAY, MACHINE
 from tests.infra.cloud.conftest import Template
 
 pytestmark = pytest.mark.stack

@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from infra.bench import cold_start, counts, expiry, replaying, warm, writers
+from infra.bench.world import World, open_world
 from infra.cloud import costs
 from infra.cloud.permissions import NEEDS
-from tests.bench import cold_start, counts, expiry, replaying, warm, writers
-from tests.bench.world import World, open_world
 
 MILLION_EARNS_DOLLARS_MAX = 4.50
 UNAVOIDABLE = {"API Gateway", "DynamoDB writes", "DynamoDB reads", "Lambda calls"}

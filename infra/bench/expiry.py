@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from infra.bench.world import World, unique
 from infra.tables import LOYALTY
 from shared import clock, store
-from tests.bench.world import World, unique
 
 DUE = 1_000
 AMONG = (1_000, 10_000, 100_000)

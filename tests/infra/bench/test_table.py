@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from infra.bench import table
+from infra.bench.counts import WRITE_UNITS_MAX
+from infra.bench.table import Figure, Options
+from infra.bench.world import World
 from infra.cli import main
-from tests.bench import table
-from tests.bench.counts import WRITE_UNITS_MAX
-from tests.bench.table import Figure, Options
-from tests.bench.world import World
 
 
 def _row(*, met: bool | None) -> Callable[[Callable[[], World], Options], Iterator[Figure]]:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
+from infra.bench.world import Bare, World, new_order, unique
 from shared import store
-from tests.bench.world import Bare, World, new_order, unique
 
 WRITERS = 32
 EACH = 20

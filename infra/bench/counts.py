@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tests.bench.world import OPERATOR, PARTNER, PARTNERS, World, unique
+from infra.bench.world import OPERATOR, PARTNER, PARTNERS, World, unique
 
 REDEMPTION = {"points": 100, "order_total": 10_000, "currency": "USD"}
 REQUESTS_MAX: Mapping[str, int] = {

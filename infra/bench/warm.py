@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.bench.world import Bare, World, event, new_order, unique
+from infra.bench.world import Bare, World, event, new_order, unique
 
 ROUNDS = 600
 WARM_UP = 60

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.bench import counts, expiry
-from tests.bench.cold_start import EVERYDAY
-from tests.bench.world import World, open_world
+from infra.bench import counts, expiry
+from infra.bench.cold_start import EVERYDAY
+from infra.bench.world import World, open_world
 from tests.test_architecture import HEAVY, ROOT
 
 MODULES_MAX = {"account": 370, "earn": 378, "enroll": 392, "redeem": 376}

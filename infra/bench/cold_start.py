@@ -1,4 +1,4 @@
-"""What a cold start costs: `python -m tests.bench.cold_start`.
+"""What a cold start costs: `python -m infra.bench.cold_start`.
 
 Lambda's own runtime client on the runtime's Python, asking a runtime API on loopback for work: processor time from the
 start of the process until it asks, which is all that a start does, and hardly differs on a busy machine. Functions are

@@ -1,4 +1,4 @@
-"""How much memory each function needs, and which size is the cheapest: `python -m tests.bench.memory`.
+"""How much memory each function needs, and which size is the cheapest: `python -m infra.bench.memory`.
 
 Every function as deployed, with its layer, in Lambda's own runtime client on the runtime's Python, works against an
 emulator through realistic calls. Measured are its peak of resident memory and its processor time; what it then takes
@@ -21,12 +21,12 @@ from queue import Queue
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from infra.bench.cold_start import MACHINE, Bench
+from infra.bench.everyday_calls import EVERYDAY_CALLS, FIRST_WHILE_FEW_ARE_DUE, begin
 from infra.cloud import costs
 from infra.cloud.build import assets
 from infra.cloud.permissions import NEEDS, WORKER_SECONDS_MAX
 from infra.machine import engine
-from tests.bench.cold_start import MACHINE, Bench
-from tests.bench.everyday_calls import EVERYDAY_CALLS, FIRST_WHILE_FEW_ARE_DUE, begin
 from tests.infra.cloud.in_process import InProcess, make_everything, make_tables
 
 SIZES_MB = (128, 256, 512, 1024, 1769)

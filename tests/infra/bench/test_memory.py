@@ -1,9 +1,9 @@
 """The size that is chosen is the cheapest that will do."""
 
+from infra.bench.everyday_calls import EVERYDAY_CALLS
+from infra.bench.memory import FIRST_MS_MAX, RESERVE_MB, SIZES_MB, WARM_MS_MAX, Measured, choose
 from infra.cloud import costs
 from infra.cloud.build import assets
-from tests.bench.everyday_calls import EVERYDAY_CALLS
-from tests.bench.memory import FIRST_MS_MAX, RESERVE_MB, SIZES_MB, WARM_MS_MAX, Measured, choose
 
 
 def test_every_function_is_measured() -> None:

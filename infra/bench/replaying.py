@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench.world import Bare, World, unique
+from infra.bench.world import Bare, World, unique
 
 RATIO_MIN = 0.6
 MEMORY_RATIO_MAX = 1.25
