@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared import due_days, erasing, queues, settings, store, telemetry
+from shared import due_days, erasing, settings, store, telemetry
+from shared.aws import sqs
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotActiveError, MemberNotFoundError, TryAgainError
 
@@ -41,8 +42,8 @@ def enqueue(now: datetime) -> int:
         for day in due_days.between(first, today)
         for shard in range(settings.due_shards())
     ]
-    for start in range(0, len(bodies), queues.BATCH):
-        _sender()(bodies[start : start + queues.BATCH])
+    for start in range(0, len(bodies), sqs.BATCH):
+        _sender()(bodies[start : start + sqs.BATCH])
     store.note_day(store.EXPIRY_RUN, max(today, last or today))
     return len(bodies)
 
@@ -96,4 +97,4 @@ def _sender() -> Send:
 
 
 def _send_to_queue(bodies: Sequence[str]) -> None:
-    queues.send(settings.expiry_queue_url(), bodies)
+    sqs.send(settings.expiry_queue_url(), bodies)

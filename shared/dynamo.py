@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from shared import aws
+from shared.aws import session
 from shared.domain.errors import TryAgainError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def client() -> "DynamoDBClient":
         user_agent="loyalty",
         retries=retries,
     )
-    made: DynamoDBClient = aws.client("dynamodb", config)
+    made: DynamoDBClient = session.client("dynamodb", config)
     return made
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared import aws, settings, telemetry
+from shared import settings, telemetry
+from shared.aws import session
 from shared.domain.errors import TryAgainError
 from shared.domain.events import Event, PartnerEvent
 from shared.domain.messages import Message
@@ -91,17 +92,17 @@ def _event_entry(event: Event | PartnerEvent) -> dict[str, Any]:
 
 @cache
 def _ses() -> "SESV2Client":
-    made: SESV2Client = aws.client("sesv2")
+    made: SESV2Client = session.client("sesv2")
     return made
 
 
 @cache
 def _sns() -> "SNSClient":
-    made: SNSClient = aws.client("sns")
+    made: SNSClient = session.client("sns")
     return made
 
 
 @cache
 def _events() -> "EventBridgeClient":
-    made: EventBridgeClient = aws.client("events")
+    made: EventBridgeClient = session.client("events")
     return made

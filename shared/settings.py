@@ -4,7 +4,7 @@ import os
 from functools import cache
 from typing import Any
 
-from shared import aws
+from shared.aws import session
 
 SECRET_SECONDS = 2
 SECRET_ATTEMPTS = 3
@@ -26,7 +26,7 @@ def _secret(secret_id: str) -> str:
 
     retries: Any = {"mode": "standard", "total_max_attempts": SECRET_ATTEMPTS}
     config = Config(connect_timeout=SECRET_SECONDS, read_timeout=SECRET_SECONDS, retries=retries)
-    secret: str = aws.client("secretsmanager", config).get_secret_value(SecretId=secret_id)["SecretString"]
+    secret: str = session.client("secretsmanager", config).get_secret_value(SecretId=secret_id)["SecretString"]
     return secret
 
 

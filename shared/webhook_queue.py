@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from shared import queues, settings
+from shared import settings
+from shared.aws import sqs
 from shared.domain.events import Event
 from shared.domain.webhooks import Webhook
 
@@ -32,8 +33,8 @@ def enqueue(tasks: Iterable[tuple[Webhook, Event]]) -> None:
         json.dumps({"webhook_id": webhook.webhook_id, "event": event.model_dump(mode="json")})
         for webhook, event in tasks
     ]
-    for start in range(0, len(bodies), queues.BATCH):
-        queue().send(bodies[start : start + queues.BATCH])
+    for start in range(0, len(bodies), sqs.BATCH):
+        queue().send(bodies[start : start + sqs.BATCH])
 
 
 def task_of(record: Mapping[str, Any]) -> Task:
@@ -58,7 +59,7 @@ _queue: Queue | None = None
 
 class _Sqs:
     def send(self, bodies: list[str]) -> None:
-        queues.send(settings.webhook_queue_url(), bodies)
+        sqs.send(settings.webhook_queue_url(), bodies)
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
-        queues.postpone(settings.webhook_queue_url(), record, seconds)
+        sqs.postpone(settings.webhook_queue_url(), record, seconds)

@@ -34,7 +34,7 @@ OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^(/home|/mnt|/root|/work)(/|$)|^~/")
 SERVICES = {
     "shared/outbox.py": {"events", "sesv2", "sns"},
     "shared/dynamo.py": {"dynamodb"},
-    "shared/queues.py": {"sqs"},
+    "shared/aws/sqs.py": {"sqs"},
     "shared/settings.py": {"secretsmanager"},
 }
 
@@ -151,9 +151,9 @@ def test_each_service_of_the_cloud_is_spoken_to_in_its_place_alone() -> None:
         made = [call for call in calls if ast.unparse(call.func) == "aws.client"]
         services = {ast.literal_eval(call.args[0]) for call in made}
         assert services == SERVICES.get(source.name, set()), source.name
-        assert ("shared.aws" in source.imported) == bool(services), source.name
+        assert ("shared.aws.session" in source.imported) == bool(services), source.name
         assert "boto3" not in source.roots, source.name
-        assert "botocore.session" not in source.imported or source.name == "shared/aws.py", source.name
+        assert "botocore.session" not in source.imported or source.name == "shared/aws/session.py", source.name
 
 
 def test_the_clouds_errors_are_understood_in_one_place() -> None:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from infra.tools.own_writes import OwnWrites, remembering
-from shared import aws, dynamo
+from shared import dynamo
+from shared.aws import session
 from tests.functions.shop import Shop, check_every_account
 
 WELCOME = 100
@@ -47,7 +48,7 @@ class Another:
     @contextmanager
     def writes(self) -> Iterator[None]:
         with self._monkeypatch.context() as patched:
-            other = aws.client("dynamodb")
+            other = session.client("dynamodb")
             patched.setattr(dynamo, "client", lambda: other)
             yield
 

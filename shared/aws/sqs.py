@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from shared import aws
+from shared.aws import session
 from shared.domain.errors import TryAgainError
 
 if TYPE_CHECKING:
@@ -28,5 +28,5 @@ def postpone(url: str, record: Mapping[str, Any], seconds: int) -> None:
 
 @cache
 def _client() -> "SQSClient":
-    made: SQSClient = aws.client("sqs")
+    made: SQSClient = session.client("sqs")
     return made

@@ -21,7 +21,7 @@ def client(service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401
 def _session() -> "Session":
     from botocore.session import get_session  # noqa: PLC0415 - importing this module does no work
 
-    from shared.descriptions import Descriptions  # noqa: PLC0415
+    from shared.aws.service_descriptions import Descriptions  # noqa: PLC0415
 
     session = get_session()
     session.register_component("data_loader", Descriptions())

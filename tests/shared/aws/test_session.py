@@ -6,7 +6,7 @@ from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import Loader
 
 from infra.cloud.build.assets import AWS_SERVICES
-from shared import aws
+from shared.aws import session as aws
 
 
 @pytest.mark.parametrize("service", AWS_SERVICES)
