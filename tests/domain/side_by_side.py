@@ -4,9 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shared.domain.errors import LoyaltyError
-
-from .points_one_by_one import Clerk, RefusedError
-from .shop import Shop
+from tests.domain.points_one_by_one import Clerk, RefusedError
+from tests.domain.shop import Shop
 
 
 def both(clerk_does: Callable[[], object], shop_does: Callable[[], object]) -> bool:

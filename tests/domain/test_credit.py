@@ -11,8 +11,7 @@ from shared.domain.credit import Payout, earn_credit, pay_out
 from shared.domain.errors import InsufficientPointsError, InvalidRequestError, InvalidStateError, LoyaltyError
 from shared.domain.redeeming import CreditRequest, reserve
 from shared.domain.settling import due_on
-
-from .shop import Shop, a_program, at
+from tests.domain.shop import Shop, a_program, at
 
 CASHBACK = {"amount": 10, "per_amount": 100, "order_max": 500, "expiry": {"kind": "term", "days": 30}}
 

@@ -28,14 +28,13 @@ from shared.domain.errors import LoyaltyError
 from shared.domain.importing import BroughtPoints
 from shared.domain.invariants import breaches
 from shared.domain.sides import is_pool, is_wallet, pool_account_of
-
-from .clerks import earning, members, sharing
-from .clerks.cashier import Cashier
-from .clerks.members import WholeClerk
-from .shop import BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SECOND, a_program
-from .side_by_side import both, both_reserve, both_wait
-from .test_every_point import BONUS, REVIEW, REWARDS, beginning_of, levels
-from .whole_shop import WholeShop
+from tests.domain.clerks import earning, members, sharing
+from tests.domain.clerks.cashier import Cashier
+from tests.domain.clerks.members import WholeClerk
+from tests.domain.shop import BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SECOND, a_program
+from tests.domain.side_by_side import both, both_reserve, both_wait
+from tests.domain.test_every_point import BONUS, REVIEW, REWARDS, beginning_of, levels
+from tests.domain.whole_shop import WholeShop
 
 T = TypeVar("T")
 

@@ -17,10 +17,9 @@ from shared.domain.calendar import period_of
 from shared.domain.invariants import breaches
 from shared.domain.program import Program
 from shared.domain.tiers import qualifying
-
-from .points_one_by_one import Clerk
-from .shop import BEIRUT, BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SAO_PAULO, SECOND, ZONES, Shop, a_program
-from .side_by_side import both, both_reserve, both_wait
+from tests.domain.points_one_by_one import Clerk
+from tests.domain.shop import BEIRUT, BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SAO_PAULO, SECOND, ZONES, Shop, a_program
+from tests.domain.side_by_side import both, both_reserve, both_wait
 
 T = TypeVar("T")
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.account import Entry
-
-from .shop import (
+from tests.domain.shop import (
     AUCKLAND,
     BEIRUT,
     BERLIN,

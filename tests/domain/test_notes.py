@@ -11,8 +11,7 @@ from shared.domain.members import Member
 from shared.domain.messages import Note, is_wanted, notes_on, reminder_note, values_for
 from shared.domain.redeeming import voucher_code
 from shared.domain.settling import Reminder
-
-from .shop import Shop, a_program, at
+from tests.domain.shop import Shop, a_program, at
 
 NOW = at("2026-11-20 12:00")
 TODAY = NOW.date()

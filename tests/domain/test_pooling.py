@@ -16,8 +16,7 @@ from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book
 from shared.domain.pooling import pools_of
 from shared.domain.redeeming import MoneyRequest
-
-from .shop import Shop, a_program, at
+from tests.domain.shop import Shop, a_program, at
 
 DAYS_30 = {"kind": "term", "days": 30}
 

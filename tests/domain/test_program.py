@@ -9,8 +9,7 @@ from pydantic import ValidationError
 from shared.domain.default_program import default_program
 from shared.domain.program import Program
 from shared.domain.terms.common import Validity
-
-from .shop import a_program, program_text
+from tests.domain.shop import a_program, program_text
 
 TIERS = [{"tier_id": "bronze", "name": "Bronze", "threshold": 0}, {"tier_id": "gold", "name": "Gold", "threshold": 9}]
 RULE = {"rule_id": "r", "description": "Double", "effect": {"kind": "multiply", "percent": 200}}

@@ -26,8 +26,7 @@ from shared.domain.redeeming import (
     state_of,
     voucher_code,
 )
-
-from .shop import SECOND, Shop, a_program, at
+from tests.domain.shop import SECOND, Shop, a_program, at
 
 TEA = {"reward_id": "tea", "name": "Tea", "kind": "product", "sku": "T", "points": 10}
 

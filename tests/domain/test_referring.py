@@ -11,8 +11,7 @@ from shared.domain.members import Enrollment, Member, joined
 from shared.domain.program import Program
 from shared.domain.suspicion import alike, why_refused
 from shared.domain.terms.referrals import Referrals
-
-from .shop import Shop, a_program, at
+from tests.domain.shop import Shop, a_program, at
 
 TERMS: dict[str, Any] = {"advocate_points": 100, "friend_points": 50, "minimum_spend": 2000, "return_days": 30}
 NOW = at("2026-11-20T13:00")

@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 from shared.domain.statements import is_of, statement
-
-from .shop import Shop, a_program, at
+from tests.domain.shop import Shop, a_program, at
 
 
 def test_a_statement_says_what_came_what_went_and_what_ends_next() -> None:

@@ -24,8 +24,7 @@ from shared.domain.reviewing import Decision, Verdict
 from shared.domain.segments import change_traits
 from shared.domain.sides import is_wallet, pool_account_of, wallet_of
 from shared.keys import entry_key, referral_key
-
-from .shop import Shop
+from tests.domain.shop import Shop
 
 Decide = Callable[[Sequence[Account]], Sequence[Entry]]
 AGAIN_MAX = 12
