@@ -21,7 +21,7 @@ from shared.domain.membership_block import (
     membership_block,
     tiers_of,
 )
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.settling import settle
 
 app = http.resolver()

@@ -10,8 +10,8 @@ from shared.domain.calendar import local_day
 from shared.domain.campaigns import budget_name, state
 from shared.domain.errors import CampaignNotFoundError
 from shared.domain.fields import Record
-from shared.domain.program import Program
-from shared.domain.terms.campaigns import Campaign
+from shared.domain.program.campaigns import Campaign
+from shared.domain.program.program import Program
 
 app = http.resolver()
 

@@ -13,7 +13,7 @@ from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.celebrating import Occurrence, birthday_pays, birthdays_on, celebrate_birthday
 from shared.domain.errors import InvalidStateError, LoyaltyError, MemberNotActiveError
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.dynamo import Item
 
 CATCH_UP_DAYS_MAX = 60

@@ -26,7 +26,7 @@ from shared.domain.fields import Day, Flag, Record, Reference
 from shared.domain.ledger import book
 from shared.domain.members import IDENTIFIER_KINDS, Consent, Identifiers, Identity, Marketing
 from shared.domain.ordering import credited
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.segments import first_traits
 from shared.domain.sides import wallet_of
 from shared.domain.standing import require_age

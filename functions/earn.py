@@ -26,12 +26,12 @@ from shared.domain.errors import (
 from shared.domain.fields import Instant, PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.moving import transfer
 from shared.domain.ordering import credited
-from shared.domain.program import Program
+from shared.domain.program.partners import Partner
+from shared.domain.program.program import Program
 from shared.domain.referring import with_reversal
 from shared.domain.reviewing import Review
 from shared.domain.settling import settle
 from shared.domain.sides import wallet_of
-from shared.domain.terms.partners import Partner
 from shared.dynamo import Item, Write
 
 app = http.resolver()

@@ -12,7 +12,7 @@ from shared import clock, keys, people, personal, store, telemetry
 from shared.domain import members
 from shared.domain.account import Account, Entry, Referred
 from shared.domain.moving import MERGES_MAX
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.referring import Role, advocate_reward, friend_of, reversal
 from shared.domain.sides import member_of
 from shared.dynamo import Item, Key

@@ -12,7 +12,7 @@ from shared.answers import BookedAnswer
 from shared.domain.account import Account, Entry
 from shared.domain.fields import Record, Reference
 from shared.domain.memberships import Payment, cancel, pay
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.dynamo import Item
 
 app = http.resolver()

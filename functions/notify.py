@@ -30,7 +30,7 @@ from shared.domain.events import event_of
 from shared.domain.invariants import standing_breaches
 from shared.domain.messages import notes_on, reminder_note
 from shared.domain.pooling import pool_among, united
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.settling import reminders_to_send, settle, waits_for_reminder
 from shared.domain.sides import is_wallet, member_of
 from shared.domain.statements import is_of, statement

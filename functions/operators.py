@@ -22,7 +22,7 @@ from shared.domain.errors import (
 from shared.domain.fields import Record, Reference, SignedPoints, Text
 from shared.domain.freezing import freeze, unfreeze
 from shared.domain.moving import adjust
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.reviewing import Review, ReviewKind, Verdict
 from shared.dynamo import Item, Write
 

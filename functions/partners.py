@@ -24,8 +24,8 @@ from shared.domain.partnering import (
     require_partner,
     settle_up,
 )
-from shared.domain.program import Program
-from shared.domain.terms.partners import Partner, PartnerLimits
+from shared.domain.program.partners import Partner, PartnerLimits
+from shared.domain.program.program import Program
 
 SETTLEMENT_PAGES_MAX = 200
 """Megabytes of entries that one report sums up: over a hundred thousand."""

@@ -18,9 +18,9 @@ from shared.domain.fields import Record, Reference
 from shared.domain.kinds import Channel, Kind, examples_of, variables_of
 from shared.domain.members import Member, require_active
 from shared.domain.messages import Note, values_for
-from shared.domain.program import Program
+from shared.domain.program.messages import Language, Template
+from shared.domain.program.program import Program
 from shared.domain.rendering import faults_of, rendered, sms_parts, template_for
-from shared.domain.terms.messages import Language, Template
 
 SAVE_ATTEMPTS_MAX = 3
 HTML_TYPE = "text/html"

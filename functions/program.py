@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 
 from shared import audit, clock, http, store
 from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.rendering import template_faults
 
 SHOP_ONLY = frozenset(

@@ -14,7 +14,8 @@ from shared.domain.credit import credit_program
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import book
-from shared.domain.program import Program
+from shared.domain.program.partners import Partner
+from shared.domain.program.program import Program
 from shared.domain.redeeming import (
     STATE_AFTER,
     CreditRequest,
@@ -27,7 +28,6 @@ from shared.domain.redeeming import (
     state_of,
 )
 from shared.domain.sides import wallet_of
-from shared.domain.terms.partners import Partner
 from shared.dynamo import Item, Key
 
 app = http.resolver()

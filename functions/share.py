@@ -26,7 +26,7 @@ from shared.domain.fields import PositivePoints, Record, Reference, Text
 from shared.domain.giving import GiftState, accept, gift_state, give_back, offer
 from shared.domain.moving import MERGES_MAX
 from shared.domain.pooling import CONTRIBUTED, SPENT, join, leave
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.settling import settle
 from shared.domain.sides import pool_account_of
 from shared.dynamo import Item

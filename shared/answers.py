@@ -15,7 +15,7 @@ from shared.domain.fields import Record
 from shared.domain.members import Consent, Member, Preferences
 from shared.domain.memberships import current
 from shared.domain.pooling import pool_among, united
-from shared.domain.program import Program, Reward
+from shared.domain.program.program import Program, Reward
 from shared.domain.redeeming import State, nearest_reward, reward_value, voucher_code, why_unavailable
 from shared.domain.settling import settle
 from shared.domain.sides import is_wallet, member_of

@@ -16,7 +16,7 @@ from shared.domain.budgeting import SLICES, UNLEASED, Budget, Moves, lease, resi
 from shared.domain.campaigns import budget_name, budget_total
 from shared.domain.errors import TryAgainError
 from shared.domain.partnering import is_of_partner
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.dynamo import CancelledError, Item, Key, Write
 
 ATTEMPTS_MAX = 12

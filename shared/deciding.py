@@ -16,7 +16,7 @@ from shared.domain.errors import (
     TryAgainError,
 )
 from shared.domain.moving import adjust
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.referring import reviewed
 from shared.domain.reviewing import Decision, Review, ReviewKind, Verdict, decided
 from shared.dynamo import CancelledError, Item, Key, Write

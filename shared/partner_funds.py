@@ -15,8 +15,8 @@ from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.events import PartnerEvent
 from shared.domain.fields import Record
 from shared.domain.partnering import funding_name
-from shared.domain.program import Program
-from shared.domain.terms.partners import Partner
+from shared.domain.program.partners import Partner
+from shared.domain.program.program import Program
 from shared.dynamo import CancelledError, Write
 
 ATTEMPTS_MAX = 12

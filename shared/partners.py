@@ -9,9 +9,9 @@ from shared.domain.errors import (
     RewardNotFoundError,
     RewardUnavailableError,
 )
-from shared.domain.program import PartnerReward, Program
+from shared.domain.program.partners import Partner
+from shared.domain.program.program import PartnerReward, Program
 from shared.domain.redeeming import CreditRequest, MoneyRequest, Request
-from shared.domain.terms.partners import Partner
 
 LOOKED_UP_BY = frozenset({"card_number", "external_id"})
 """The identifiers that partners know members by; the others are personal."""

@@ -9,7 +9,7 @@ from shared.domain.account import Account, Entry, Referred
 from shared.domain.calendar import local_day, period_of
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.members import Identity, Member
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.reviewing import Review
 from shared.domain.suspicion import why_refused, why_suspicious
 from shared.dynamo import Item, Key, Write

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from shared import budgets, dynamo, keys, settings
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
-from shared.domain.default_program import default_program
 from shared.domain.errors import (
     IdempotencyMismatchError,
     LoyaltyError,
@@ -29,7 +28,8 @@ from shared.domain.invariants import Breach, breaches
 from shared.domain.ledger import book_all, combined
 from shared.domain.partnering import settlement_month
 from shared.domain.pooling import pools_of, through_pools
-from shared.domain.program import Program
+from shared.domain.program.defaults import default_program
+from shared.domain.program.program import Program
 from shared.domain.settling import Settled, due_on, reminded_through, settle
 from shared.dynamo import CancelledError, Item, Key, Write
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self, get_args
 
 from constructs import Node
 
-from shared.domain.default_program import default_program
+from shared.domain.program.defaults import default_program
 
 Stage = Literal["dev", "prod"]
 WebhookTargets = Literal["public", "anywhere"]

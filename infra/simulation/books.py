@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from infra.simulation.fake_dynamodb import Item, Key, Written
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 
 Raw = Mapping[str, Any]
 """An entry, an account or an answer as JSON."""

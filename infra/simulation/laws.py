@@ -10,7 +10,7 @@ from math import ceil, floor
 from zoneinfo import ZoneInfo
 
 from infra.simulation.books import Booked, Books, Raw, Sale, Tally, added, name_of
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 
 NEVER = "never"
 _TIME = frozenset({"maturity", "expiry", "tier_review", "lapse", "anniversary", "membership_end", "unclaimed"})

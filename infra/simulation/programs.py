@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 
 ZONES = ("America/New_York", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland", "Africa/Cairo")
 EXPIRIES: tuple[dict[str, Any], ...] = (

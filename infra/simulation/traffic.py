@@ -17,7 +17,7 @@ from shared import http, reviews
 from shared.domain.credit import Payout
 from shared.domain.members import Consent, Enrollment, Marketing
 from shared.domain.memberships import Payment
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.redeeming import CreditRequest, MoneyRequest, RewardRequest
 from shared.http import OPERATOR, STOREFRONT
 

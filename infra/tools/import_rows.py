@@ -33,9 +33,9 @@ from shared.domain.members import (
     Identity,
     identities,
 )
-from shared.domain.program import Program
+from shared.domain.program.program import Program
+from shared.domain.program.segments import Tag
 from shared.domain.segments import TAGS_MAX
-from shared.domain.terms.segments import Tag
 
 Kind = Literal["members", "points", "tiers"]
 

@@ -25,7 +25,7 @@ from shared.domain.errors import IdempotencyMismatchError, LoyaltyError, TryAgai
 from shared.domain.importing import BroughtPoints, bring_points, bring_tier, join
 from shared.domain.ledger import book
 from shared.domain.members import Identity, Member
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.segments import first_traits, retagged
 from shared.dynamo import CancelledError, Item, Key
 

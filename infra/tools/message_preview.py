@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from infra.errors import LocalError
-from shared.domain.default_program import default_program
 from shared.domain.kinds import CHANNELS, KINDS, examples_of
-from shared.domain.program import Program
+from shared.domain.program.defaults import default_program
+from shared.domain.program.program import Program
 from shared.domain.rendering import rendered, sms_parts, template_faults, template_for
 
 

@@ -10,7 +10,7 @@ import boto3
 from iso4217 import Currency
 
 from infra.metrics import METRICS_NAMESPACE, METRICS_SERVICE, OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 
 
 def publish(outstanding: int, program: Program) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from shared.domain.program import Program, Reward
+from shared.domain.program.campaigns import Campaign
+from shared.domain.program.challenges import Challenge, Count, Streak, Visits
+from shared.domain.program.expiry import CalendarDate, Inactivity, Term
+from shared.domain.program.program import Program, Reward
+from shared.domain.program.rules import WEEKDAYS, Multiply, When
+from shared.domain.program.segments import Segment
 from shared.domain.redeeming import reward_value
-from shared.domain.terms.campaigns import Campaign
-from shared.domain.terms.challenges import Challenge, Count, Streak, Visits
-from shared.domain.terms.expiring import CalendarDate, Inactivity, Term
-from shared.domain.terms.rules import WEEKDAYS, Multiply, When
-from shared.domain.terms.segments import Segment
 
 GIVEN_BACK_PERCENT_MAX = 20
 """Of what members spend: more is rarely meant."""

@@ -8,7 +8,7 @@ from shared.domain.crediting import granted, with_tier_raised
 from shared.domain.errors import InvalidStateError
 from shared.domain.expiry import prolonged
 from shared.domain.ledger import combined, draft
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.reviewing import Review, Verdict
 
 _MARK = "approval"

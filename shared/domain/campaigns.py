@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import date
 
 from shared.domain.partnering import month_total
-from shared.domain.program import Program
-from shared.domain.terms.campaigns import Campaign
+from shared.domain.program.campaigns import Campaign
+from shared.domain.program.program import Program
 
 HELD_OUT, TREATED, USED_UP = "held_out", "treated", "used_up"
 

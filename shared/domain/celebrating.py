@@ -10,7 +10,7 @@ from shared.domain.account import Account, Entry, Piece, Use
 from shared.domain.calendar import add_months, local_day, start_of_day
 from shared.domain.crediting import granted_now
 from shared.domain.ledger import draft
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.sides import member_of
 from shared.domain.standing import is_excluded
 

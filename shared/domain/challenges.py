@@ -13,9 +13,9 @@ from shared.domain.calendar import local_day, period_of
 from shared.domain.crediting import granted, with_tier_raised
 from shared.domain.earning import Occasion, Order
 from shared.domain.ledger import book, draft
-from shared.domain.program import Program
+from shared.domain.program.challenges import KINDS_KEPT_MAX, Challenge, Count, Streak, Variety, Visits
+from shared.domain.program.program import Program
 from shared.domain.standing import is_excluded
-from shared.domain.terms.challenges import KINDS_KEPT_MAX, Challenge, Count, Streak, Variety, Visits
 
 
 class Deed(NamedTuple):

@@ -7,7 +7,7 @@ from shared.domain.calendar import local_day, start_of_day
 from shared.domain.crediting import granted_now
 from shared.domain.errors import ConsentRequiredError, MemberNotFoundError
 from shared.domain.ledger import draft, negative
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.standing import is_excluded
 from shared.domain.tiers import entered
 

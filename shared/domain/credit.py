@@ -17,9 +17,9 @@ from shared.domain.fields import Currency, PositiveAmount, Record, Reference
 from shared.domain.ledger import book_all, combined, draft, negative, take
 from shared.domain.moving import Moved, erase, merge
 from shared.domain.opening import open_side
-from shared.domain.program import Earning, Program, Tiers
+from shared.domain.program.cashback import Cashback
+from shared.domain.program.program import Earning, Program, Tiers
 from shared.domain.redeeming import require_points
-from shared.domain.terms.cashback import Cashback
 
 _MEMBERS_ALONE: Mapping[str, Any] = {
     "qualifying": {},

@@ -6,7 +6,7 @@ from typing import Any
 from shared.domain.account import UNTIL_APPROVED, Account, Entry
 from shared.domain.expiry import date_of, ends_on, live_day, lot_day, maturing_day
 from shared.domain.ledger import book, give
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.tiers import raised
 
 

@@ -24,12 +24,12 @@ from shared.domain.ledger import combined, draft, negative, take
 from shared.domain.limits import allowance, reached
 from shared.domain.memberships import current_plan
 from shared.domain.partnering import caps_of, drawn, given_back, require_may_earn, share_of, uses_of
-from shared.domain.program import Action, Program
+from shared.domain.program.campaigns import Campaign
+from shared.domain.program.common import Rounding
+from shared.domain.program.program import Action, Program
+from shared.domain.program.rules import WEEKDAYS, Effect, Multiply, Rule, When
 from shared.domain.segments import bought, in_any, is_scored, returned
 from shared.domain.standing import Cap, capped, is_excluded, nothing_for_excluded
-from shared.domain.terms.campaigns import Campaign
-from shared.domain.terms.common import Rounding
-from shared.domain.terms.rules import WEEKDAYS, Effect, Multiply, Rule, When
 from shared.domain.tiers import held_tier
 
 NO_BONUS_PERCENT = 100

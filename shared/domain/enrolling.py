@@ -6,7 +6,7 @@ from shared.domain.account import Account, Entry, Piece, Referred, Traits
 from shared.domain.calendar import local_day
 from shared.domain.crediting import granted_now
 from shared.domain.ledger import draft
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.standing import is_excluded
 from shared.domain.tiers import entered
 

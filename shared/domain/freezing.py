@@ -8,7 +8,7 @@ from datetime import datetime
 from shared.domain.account import Account, Entry
 from shared.domain.errors import InvalidStateError, MemberFrozenError
 from shared.domain.ledger import draft
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 
 
 def freeze(

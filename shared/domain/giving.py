@@ -14,9 +14,9 @@ from shared.domain.expiry import live_day
 from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.moving import Moved
-from shared.domain.program import Program
+from shared.domain.program.program import Program
+from shared.domain.program.sharing import Gifts
 from shared.domain.redeeming import OPEN_HOLDS_MAX, release, require_points
-from shared.domain.terms.sharing import Gifts
 
 GiftState = Literal["offered", "accepted", "returned", "lapsed"]
 _USE = "gift"

@@ -14,7 +14,7 @@ from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.expiry import live_day, lot_day, maturing_day
 from shared.domain.fields import Record
 from shared.domain.ledger import draft, give
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.tiers import entered
 
 BROUGHT_IN = "brought_in"

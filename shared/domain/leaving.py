@@ -8,7 +8,7 @@ from shared.domain.credit import erase_wallet, merge_wallets
 from shared.domain.ledger import book_all
 from shared.domain.moving import erase, merge
 from shared.domain.pooling import contribute, leave, pool_among
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 
 
 def erase_whole(

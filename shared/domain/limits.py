@@ -4,7 +4,7 @@ from datetime import date
 
 from shared.domain.account import Account, Use
 from shared.domain.calendar import period_frees_on, period_of
-from shared.domain.terms.common import Limit
+from shared.domain.program.common import Limit
 
 
 def allowance(account: Account | None, name: str, limit: Limit | None, today: date) -> int | None:

@@ -17,7 +17,7 @@ from shared.domain.errors import (
 )
 from shared.domain.fields import Day, Flag, Record, Reference, Text
 from shared.domain.preferences import Suppression, TimeZone, Topics
-from shared.domain.terms.segments import Place
+from shared.domain.program.segments import Place
 
 IdentifierKind = Literal["external_id", "email", "phone", "card_number"]
 IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("external_id", "email", "phone", "card_number")

@@ -13,7 +13,7 @@ from pydantic import Field
 from shared.domain.account import Account, Piece
 from shared.domain.fields import Record
 from shared.domain.memberships import current_plan
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.tiers import held_tier
 
 UNVERIFIED_ID = "unverified"

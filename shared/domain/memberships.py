@@ -7,8 +7,8 @@ from shared.domain.calendar import add_months, local_day, start_of_day
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.fields import Currency, Instant, PositiveAmount, Record, Reference, Slug
 from shared.domain.ledger import draft
-from shared.domain.program import Program
-from shared.domain.terms.plans import Plan
+from shared.domain.program.paid_plans import Plan
+from shared.domain.program.program import Program
 
 
 class Payment(Record):

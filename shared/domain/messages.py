@@ -12,7 +12,7 @@ from shared.domain.fields import Record
 from shared.domain.giving import lapsed_gift
 from shared.domain.kinds import CHANNELS, KINDS, Category, Channel, Kind, Value
 from shared.domain.members import Member
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.redeeming import nearest_reward, voucher_code, why_unavailable
 from shared.domain.segments import in_any
 from shared.domain.settling import Reminder

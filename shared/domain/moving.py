@@ -13,7 +13,7 @@ from shared.domain.expiry import live_day, maturing_day
 from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import book, combined, draft, give, negative, take
 from shared.domain.memberships import current
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.redeeming import release, require_points
 from shared.domain.referring import carried
 from shared.domain.segments import united

@@ -5,7 +5,7 @@ from datetime import datetime
 from shared.domain.account import Account, Entry, Standing
 from shared.domain.calendar import local_day
 from shared.domain.ledger import draft
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 
 
 def open_side(account: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:

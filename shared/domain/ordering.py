@@ -8,7 +8,7 @@ from shared.domain.challenges import order_deed, with_challenges
 from shared.domain.credit import earn_credit
 from shared.domain.earning import NO_CAPS, Order, earn_order
 from shared.domain.ledger import book_all
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.referring import friend_reward, marked
 
 

@@ -22,10 +22,10 @@ from shared.domain.errors import (
     PartnerNotFoundError,
 )
 from shared.domain.limits import allowance, reached
-from shared.domain.program import Program
+from shared.domain.program.common import Limit
+from shared.domain.program.partners import Partner
+from shared.domain.program.program import Program
 from shared.domain.standing import Cap
-from shared.domain.terms.common import Limit
-from shared.domain.terms.partners import Partner
 
 _BUDGET = "partner:"
 _SETTLED: Mapping[EntryType, "Movement"] = {

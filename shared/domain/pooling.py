@@ -20,7 +20,7 @@ from shared.domain.expiry import live_day
 from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import book, combined, draft, give, negative, take
 from shared.domain.opening import open_side
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.sides import is_pool, pool_account_of
 
 MEMBERS_EVER_MAX = 30

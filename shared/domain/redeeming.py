@@ -27,10 +27,10 @@ from shared.domain.fields import Amount, Currency, Flag, PositiveAmount, Positiv
 from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.partnering import share_of
-from shared.domain.program import MoneyReward, PartnerReward, Program, Reward
+from shared.domain.program.partners import Partner
+from shared.domain.program.program import MoneyReward, PartnerReward, Program, Reward
 from shared.domain.segments import in_any
 from shared.domain.sides import is_wallet
-from shared.domain.terms.partners import Partner
 from shared.domain.tiers import held_tier
 
 OPEN_HOLDS_MAX = 20

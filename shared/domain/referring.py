@@ -13,9 +13,9 @@ from shared.domain.crediting import granted, granted_now, granted_on
 from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book, draft
 from shared.domain.limits import allowance, reached
-from shared.domain.program import Program
+from shared.domain.program.program import Program
+from shared.domain.program.referrals import Referrals
 from shared.domain.standing import is_excluded
-from shared.domain.terms.referrals import Referrals
 
 USE = "referral"
 """Under which name an account counts the friends that it was rewarded for."""

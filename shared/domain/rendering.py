@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shared.domain.default_templates import DEFAULT_LOCALE, default_template
 from shared.domain.errors import Fault
 from shared.domain.kinds import Channel, Kind, Value, examples_of, variables_of
-from shared.domain.terms.messages import Messages, Template
+from shared.domain.program.built_in_templates import DEFAULT_LOCALE, default_template
+from shared.domain.program.messages import Messages, Template
 
 if TYPE_CHECKING:
     from jinja2 import Template as Compiled

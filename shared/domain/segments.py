@@ -11,9 +11,9 @@ from shared.domain.account import Account, Activity, Entry, Traits
 from shared.domain.calendar import add_months, month_of
 from shared.domain.errors import Fault, InvalidRequestError, NothingChangesError
 from shared.domain.ledger import draft
-from shared.domain.program import Program
+from shared.domain.program.program import Program
+from shared.domain.program.segments import Condition, Scoring, Segment
 from shared.domain.standing import is_excluded_address
-from shared.domain.terms.segments import Condition, Scoring, Segment
 from shared.domain.tiers import held_tier
 
 TAGS_MAX = 20

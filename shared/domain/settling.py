@@ -17,7 +17,7 @@ from shared.domain.ledger import book, combined, draft, give
 from shared.domain.memberships import current as current_membership
 from shared.domain.memberships import end as end_membership
 from shared.domain.memberships import ends_at as membership_ends_at
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.redeeming import release
 from shared.domain.retaining import erased_on, warned_on
 from shared.domain.tiers import missing_at_review, reviewed

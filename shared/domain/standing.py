@@ -12,8 +12,8 @@ from shared.domain.account import UNTIL_APPROVED, Account, Piece, Use
 from shared.domain.calendar import period_of
 from shared.domain.errors import NotEligibleError
 from shared.domain.limits import allowance, reached
-from shared.domain.program import Program
-from shared.domain.terms.common import Limit
+from shared.domain.program.common import Limit
+from shared.domain.program.program import Program
 
 DAY_USE = "standing:day"
 

@@ -8,7 +8,7 @@ from shared.domain.calendar import local_day, month_of
 from shared.domain.expiry import date_of
 from shared.domain.kinds import Value
 from shared.domain.messages import Note
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.tiers import held_tier
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.domain.members import Member
-from shared.domain.terms.referrals import Referrals
+from shared.domain.program.referrals import Referrals
 
 _DOTS_DO_NOT_COUNT = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from shared.domain.account import Account, Standing
 from shared.domain.calendar import add_months, month_of
-from shared.domain.program import Tier, Tiers
+from shared.domain.program.program import Tier, Tiers
 
 
 def qualifying(account: Account, tiers: Tiers, day: date) -> int:

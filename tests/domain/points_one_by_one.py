@@ -12,8 +12,8 @@ from math import ceil, floor
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from shared.domain.program import Earning, Program
-from shared.domain.terms.expiring import CalendarDate, Inactivity, Term
+from shared.domain.program.expiry import CalendarDate, Inactivity, Term
+from shared.domain.program.program import Earning, Program
 
 DAY = timedelta(days=1)
 

@@ -28,7 +28,7 @@ from shared.domain.invariants import breaches
 from shared.domain.ledger import book
 from shared.domain.ordering import credited
 from shared.domain.partnering import deposit_points, funding_name, month_name, require_partner
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.redeeming import MoneyRequest, RewardRequest
 from shared.domain.reviewing import Decision, Verdict
 from shared.domain.segments import change_traits

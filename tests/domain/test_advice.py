@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.domain.advice import advice
-from shared.domain.default_program import default_program
+from shared.domain.program.defaults import default_program
 from tests.domain.shop import a_program
 
 TODAY = date(2026, 11, 20)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.domain.contacting import Categories, PreferencesChange, allows, preferring, suppressed, unsubscribed
-from shared.domain.default_program import default_program
-from shared.domain.default_templates import default_template
 from shared.domain.kinds import CHANNELS, KINDS, Kind, examples_of
 from shared.domain.members import Change, Member, changed
 from shared.domain.messages import quiet_until, way_to
 from shared.domain.preferences import ByChannel
+from shared.domain.program.built_in_templates import default_template
+from shared.domain.program.defaults import default_program
+from shared.domain.program.messages import Messages, QuietHours, Template
 from shared.domain.rendering import faults_of, rendered, sms_parts, template_for
-from shared.domain.terms.messages import Messages, QuietHours, Template
 
 NOW = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
 PROGRAM = default_program()

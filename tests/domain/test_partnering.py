@@ -24,7 +24,7 @@ from shared.domain.partnering import (
     settle_up,
     settlement_month,
 )
-from shared.domain.terms.partners import Partner
+from shared.domain.program.partners import Partner
 from tests.domain.shop import Shop, a_program, at
 
 CAFE: dict[str, Any] = {"partner_id": "cafe", "name": "Cafe", "point_cost": {"points": 3, "amount": 2}}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.account import Account, Entry, Hold, Standing
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.settling import due_on, reminded_through, reminders, reminders_to_send, settle
 from tests.domain.shop import SECOND, ZONES, Shop, a_program, at
 

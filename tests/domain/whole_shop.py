@@ -18,7 +18,7 @@ from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book
 from shared.domain.ordering import credited
 from shared.domain.partnering import funding_name
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.domain.referring import Role, advocate_reward, friend_of, on_joining, reversal, reviewed, with_reversal
 from shared.domain.reviewing import Decision, Verdict
 from shared.domain.segments import change_traits

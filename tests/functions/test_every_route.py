@@ -11,7 +11,7 @@ import pytest
 from infra import openapi
 from infra.openapi import Route
 from shared import clock, store
-from shared.domain.default_program import default_program
+from shared.domain.program.defaults import default_program
 from shared.http import encode_cursor
 from tests.functions.shop import (
     MEMBER,

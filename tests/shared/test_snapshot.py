@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 from shared import dynamo, start
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from snapshot_restore_py import get_before_snapshot
 
 print(dynamo.client.cache_info().currsize, Program.__pydantic_complete__)

@@ -13,7 +13,7 @@ from shared import dynamo, keys, settings, store
 from shared.domain import moving
 from shared.domain.account import Account, Entry
 from shared.domain.enrolling import enroll
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 from shared.dynamo import Key, Write
 from tests.functions.shop import OPERATOR, START, Reply, Shop, assert_refused
 from tests.shared.wire import Wire

@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from infra.cli import main
 from infra.tools.publish_totals import publish
-from shared.domain.default_program import default_program
+from shared.domain.program.defaults import default_program
 from tests.infra.cloud.in_process import REGION, InProcess, make_everything, make_tables, start_cold
 from tests.infra.cloud.stories import enrolled, ordered
 

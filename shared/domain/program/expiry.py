@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from shared.domain.calendar import DayEnds
 from shared.domain.fields import Days, Record
-from shared.domain.terms.common import Months
+from shared.domain.program.common import Months
 
 
 class Term(Record):

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.domain.fields import Days, PositiveAmount, PositivePoints, Record, Slug, Text
-from shared.domain.terms.common import require_unique
-from shared.domain.terms.rules import SegmentIds
+from shared.domain.program.common import require_unique
+from shared.domain.program.rules import SegmentIds
 
 SEGMENTS_MAX = 100
 CONDITIONS_MAX = 20

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.domain.fields import Flag, Points, PositivePoints, Record, Slug, Text
-from shared.domain.terms.campaigns import PointCost
+from shared.domain.program.campaigns import PointCost
 
 PARTNERS_MAX = 100
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.domain.fields import Day, Days, Record
-from shared.domain.terms.common import Months
+from shared.domain.program.common import Months
 
 
 class Privacy(Record):

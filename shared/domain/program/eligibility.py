@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from shared.domain.fields import PositivePoints, Record, Reference
-from shared.domain.terms.common import FILTERS_MAX, Filter
+from shared.domain.program.common import FILTERS_MAX, Filter
 
 EmailDomain = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
 

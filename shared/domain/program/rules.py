@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.domain.fields import Amount, PositivePoints, Record, Slug, Text
-from shared.domain.terms.common import Filter, Limit, Validity
+from shared.domain.program.common import Filter, Limit, Validity
 
 SEGMENTS_NAMED_MAX = 20
 

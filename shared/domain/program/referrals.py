@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.domain.fields import Amount, Days, Points, PositivePoints
-from shared.domain.terms.common import Limit, Validity
+from shared.domain.program.common import Limit, Validity
 
 CODE_PLACE = "{code}"
 

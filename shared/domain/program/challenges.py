@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from shared.domain.calendar import Period
 from shared.domain.fields import Amount, Flag, Points, PositiveAmount, Record, Slug, Text
-from shared.domain.terms.common import Filter, Validity
+from shared.domain.program.common import Filter, Validity
 
 DAYS_KEPT_MAX = 31
 """How many days a member's account keeps for one challenge."""

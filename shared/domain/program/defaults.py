@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from shared.domain.program import Program
+from shared.domain.program.program import Program
 
 _TEXT = {
     "name": "Rewards Club",

@@ -5,8 +5,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Slug, Text
-from shared.domain.terms.common import Limit
-from shared.domain.terms.rules import Effect, When
+from shared.domain.program.common import Limit
+from shared.domain.program.rules import Effect, When
 
 CAMPAIGNS_MAX = 50
 HOLD_OUT_PERCENT_MAX = 90

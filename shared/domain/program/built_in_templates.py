@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from shared.domain.kinds import KINDS, Channel, Kind
-from shared.domain.terms.messages import Template
+from shared.domain.program.messages import Template
 
 DEFAULT_LOCALE = "en"
 

@@ -23,24 +23,24 @@ from shared.domain.fields import (
     Slug,
     Text,
 )
-from shared.domain.terms.agents import Agents
-from shared.domain.terms.automatic_enrolment import AutomaticEnrolment
-from shared.domain.terms.campaigns import Campaigns
-from shared.domain.terms.cashback import Cashback
-from shared.domain.terms.celebrations import Celebrations
-from shared.domain.terms.challenges import CHALLENGES_MAX, Challenge
-from shared.domain.terms.common import Filter, Limit, Percent, Rounding, Times, Validity, require_unique
-from shared.domain.terms.expiring import Expiry
-from shared.domain.terms.messages import Messages
-from shared.domain.terms.operators import Operators
-from shared.domain.terms.partners import Partner, Partners
-from shared.domain.terms.plans import PLANS_MAX, Plan
-from shared.domain.terms.privacy import Privacy
-from shared.domain.terms.referrals import Referrals
-from shared.domain.terms.rules import Rule, SegmentIds
-from shared.domain.terms.segments import Segments
-from shared.domain.terms.sharing import Gifts, Pools
-from shared.domain.terms.standing import StandingRules
+from shared.domain.program.agents import Agents
+from shared.domain.program.anniversaries import Celebrations
+from shared.domain.program.automatic_enrolment import AutomaticEnrolment
+from shared.domain.program.campaigns import Campaigns
+from shared.domain.program.cashback import Cashback
+from shared.domain.program.challenges import CHALLENGES_MAX, Challenge
+from shared.domain.program.common import Filter, Limit, Percent, Rounding, Times, Validity, require_unique
+from shared.domain.program.eligibility import StandingRules
+from shared.domain.program.expiry import Expiry
+from shared.domain.program.messages import Messages
+from shared.domain.program.operators import Operators
+from shared.domain.program.paid_plans import PLANS_MAX, Plan
+from shared.domain.program.partners import Partner, Partners
+from shared.domain.program.privacy import Privacy
+from shared.domain.program.referrals import Referrals
+from shared.domain.program.rules import Rule, SegmentIds
+from shared.domain.program.segments import Segments
+from shared.domain.program.sharing import Gifts, Pools
 
 RULES_MAX = 100
 REWARDS_MAX = 200

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.domain.fields import PositivePoints, Record
-from shared.domain.terms.common import Limit
+from shared.domain.program.common import Limit
 
 
 class Pools(Record):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.domain.fields import Days, PositiveAmount, Record, Slug, Text
-from shared.domain.terms.common import Months
+from shared.domain.program.common import Months
 
 PLANS_MAX = 10
 

@@ -1,8 +1,8 @@
 """Cashback: what orders earn in money, as store credit in a wallet."""
 
 from shared.domain.fields import Amount, Days, Flag, PositiveAmount, Record, Text
-from shared.domain.terms.common import Filter, Percent, Rounding
-from shared.domain.terms.expiring import Expiry, Never
+from shared.domain.program.common import Filter, Percent, Rounding
+from shared.domain.program.expiry import Expiry, Never
 
 
 class Cashback(Record):

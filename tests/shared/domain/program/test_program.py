@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.domain.default_program import default_program
-from shared.domain.program import Program
-from shared.domain.terms.common import Validity
+from shared.domain.program.common import Validity
+from shared.domain.program.defaults import default_program
+from shared.domain.program.program import Program
 from tests.domain.shop import a_program, program_text
 
 TIERS = [{"tier_id": "bronze", "name": "Bronze", "threshold": 0}, {"tier_id": "gold", "name": "Gold", "threshold": 9}]
