@@ -12,7 +12,7 @@ from shared.domain.credit import credit_program
 from shared.domain.earning import Line, Order, order_earnings
 from shared.domain.errors import InvalidStateError, MemberNotActiveError
 from shared.domain.fields import Amount, Currency, Flag, Record, Reference
-from shared.domain.members import IDENTIFIER_KINDS, Identifiers
+from shared.domain.members.members import IDENTIFIER_KINDS, Identifiers
 from shared.domain.membership_block import (
     MembershipBlock,
     RewardBlock,

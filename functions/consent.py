@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from shared import clock, http, joining, keys, outcomes, people, profiles, store
 from shared.answers import BookedAnswer, MemberAnswer, member_answer
-from shared.domain import members
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.consenting import open_provisional
@@ -24,7 +23,8 @@ from shared.domain.errors import (
 )
 from shared.domain.fields import Day, Flag, Record, Reference
 from shared.domain.ledger import book
-from shared.domain.members import IDENTIFIER_KINDS, Consent, Identifiers, Identity, Marketing
+from shared.domain.members import members
+from shared.domain.members.members import IDENTIFIER_KINDS, Consent, Identifiers, Identity, Marketing
 from shared.domain.ordering import credited
 from shared.domain.program.program import Program
 from shared.domain.segments import first_traits

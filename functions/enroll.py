@@ -39,7 +39,6 @@ from shared.answers import (
     traits_answer,
 )
 from shared.credit_answers import CreditAnswer, credit_answer
-from shared.domain import members
 from shared.domain.account import Account, Entry, Traits
 from shared.domain.calendar import local_day
 from shared.domain.enrolling import enroll
@@ -57,7 +56,8 @@ from shared.domain.errors import (
 from shared.domain.fields import Record, Reference, Text
 from shared.domain.leaving import merge_whole
 from shared.domain.ledger import book
-from shared.domain.members import IDENTIFIER_KINDS, Change, Enrollment, Identifiers
+from shared.domain.members import members
+from shared.domain.members.members import IDENTIFIER_KINDS, Change, Enrollment, Identifiers
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Tag
 from shared.domain.referring import on_joining

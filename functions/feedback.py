@@ -8,8 +8,8 @@ from typing import Any
 
 from shared import clock, people, store, telemetry
 from shared.domain.calendar import local_day
-from shared.domain.contacting import SUPPRESSIONS, suppressed
 from shared.domain.errors import MemberNotFoundError
+from shared.domain.members.contact_preferences import SUPPRESSIONS, suppressed
 from shared.outbox import MEMBER_TAG
 
 _TEMPORARY = frozenset({"Transient", "Undetermined"})

@@ -10,13 +10,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
 from shared import audit, clock, http, people, profiles, sending, store, unsubscribing
-from shared.domain import contacting
 from shared.domain.calendar import local_day
-from shared.domain.contacting import PreferencesChange
 from shared.domain.errors import InvalidRequestError, TryAgainError
 from shared.domain.fields import Record, Reference
 from shared.domain.kinds import Channel, Kind, examples_of, variables_of
-from shared.domain.members import Member, require_active
+from shared.domain.members import contact_preferences
+from shared.domain.members.contact_preferences import PreferencesChange
+from shared.domain.members.members import Member, require_active
 from shared.domain.messages import Note, values_for
 from shared.domain.program.messages import Language, Template
 from shared.domain.program.program import Program
@@ -133,7 +133,7 @@ def change_preferences(member_id: str, change: Annotated[PreferencesChange, Body
     caller, now = http.caller(app), clock.now()
     before = people.load_member(caller.reach(member_id))
     require_active(before.member)
-    after = contacting.preferring(before.member, change, now=now)
+    after = contact_preferences.preferring(before.member, change, now=now)
     if after != before.member:
         trail = audit.trail(caller, "preferences.changed", now, after.member_id)
         profiles.save(before, after, actor=caller.actor, now=now, also=trail)
@@ -172,7 +172,7 @@ def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> http.Answer:  
         if before.member.status != "active":
             break
         try:
-            after = contacting.unsubscribed(before.member, link.category, now)
+            after = contact_preferences.unsubscribed(before.member, link.category, now)
             if after != before.member:
                 profiles.save(before, after, actor=BY_LINK, now=now)
             break
@@ -239,7 +239,7 @@ def _template(
 
 
 def _shown(member: Member, program: Program) -> PreferencesAnswer:
-    allowed = contacting.allowed(member)
+    allowed = contact_preferences.allowed(member)
     return PreferencesAnswer(
         member_id=member.member_id,
         channel=member.message_preferences.channel,

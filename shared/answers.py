@@ -12,7 +12,7 @@ from shared.domain.challenges import Course, courses
 from shared.domain.earning import Earned
 from shared.domain.expiry import date_of, ends_on
 from shared.domain.fields import Record
-from shared.domain.members import Consent, Member, Preferences
+from shared.domain.members.members import Consent, Member, Preferences
 from shared.domain.memberships import current
 from shared.domain.pooling import pool_among, united
 from shared.domain.program.program import Program, Reward

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from shared import dynamo, settings
-from shared.domain.members import Member
+from shared.domain.members.members import Member
 from shared.dynamo import Item, Key, Write
 
 NAME_WORDS_MAX = 6

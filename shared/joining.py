@@ -7,7 +7,7 @@ from shared import keys, people, store
 from shared.domain.account import Account, Entry
 from shared.domain.consenting import confirm
 from shared.domain.errors import Fault, InvalidRequestError
-from shared.domain.members import Member, attributed, claimed
+from shared.domain.members.members import Member, attributed, claimed
 from shared.domain.program.program import Program
 from shared.domain.segments import first_traits
 from shared.dynamo import CancelledError, Item, Write

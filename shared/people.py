@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from shared import directory, dynamo, settings
 from shared.domain.errors import IdentifierTakenError, MemberNotFoundError, TryAgainError
-from shared.domain.members import Identity, Member
+from shared.domain.members.members import Identity, Member
 from shared.dynamo import CancelledError, Item, Key, Write
 
 _ID_LENGTH = 20

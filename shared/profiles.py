@@ -6,7 +6,7 @@ from datetime import datetime
 from shared import keys, people, store
 from shared.domain.account import Account, Entry
 from shared.domain.errors import NothingChangesError
-from shared.domain.members import Member, attributed
+from shared.domain.members.members import Member, attributed
 from shared.domain.program.program import Program
 from shared.domain.segments import change_traits, profiled
 from shared.domain.standing import is_excluded_address

@@ -8,7 +8,7 @@ from shared import dynamo, keys, people, reviews, settings, store
 from shared.domain.account import Account, Entry, Referred
 from shared.domain.calendar import local_day, period_of
 from shared.domain.errors import Fault, InvalidRequestError
-from shared.domain.members import Identity, Member
+from shared.domain.members.members import Identity, Member
 from shared.domain.program.program import Program
 from shared.domain.reviewing import Review
 from shared.domain.suspicion import why_refused, why_suspicious

@@ -17,9 +17,9 @@ from functions import program as programs
 from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
 from shared import audit, budgets, clock, dynamo, http, outbox, partner_funds, settings, store, telemetry, webhooks
-from shared.domain import members
 from shared.domain.events import Event, PartnerEvent
 from shared.domain.invariants import Breach
+from shared.domain.members import members
 from shared.domain.messages import Message
 
 APPS = tuple(

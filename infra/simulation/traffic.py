@@ -15,7 +15,7 @@ from functions import consent, earn, enroll, memberships, operators, redeem, sha
 from infra.simulation.fake_dynamodb import Key
 from shared import http, reviews
 from shared.domain.credit import Payout
-from shared.domain.members import Consent, Enrollment, Marketing
+from shared.domain.members.members import Consent, Enrollment, Marketing
 from shared.domain.memberships import Payment
 from shared.domain.program.program import Program
 from shared.domain.redeeming import CreditRequest, MoneyRequest, RewardRequest

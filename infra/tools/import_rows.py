@@ -24,7 +24,7 @@ from shared.domain.calendar import start_of_day
 from shared.domain.errors import InvalidRequestError
 from shared.domain.fields import POINTS_MAX, Day, Instant
 from shared.domain.importing import BroughtPoints, BroughtTier, require_spendable, require_tier
-from shared.domain.members import (
+from shared.domain.members.members import (
     IDENTIFIER_KINDS,
     IDENTITIES_MAX,
     Consent,

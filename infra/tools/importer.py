@@ -19,12 +19,12 @@ from infra.tools import csv_files
 from infra.tools.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
 from infra.tools.purchases import BadLine
 from shared import dynamo, keys, people, store
-from shared.domain import members
 from shared.domain.account import Account, Entry
 from shared.domain.errors import IdempotencyMismatchError, LoyaltyError, TryAgainError
 from shared.domain.importing import BroughtPoints, bring_points, bring_tier, join
 from shared.domain.ledger import book
-from shared.domain.members import Identity, Member
+from shared.domain.members import members
+from shared.domain.members.members import Identity, Member
 from shared.domain.program.program import Program
 from shared.domain.segments import first_traits, retagged
 from shared.dynamo import CancelledError, Item, Key

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.calendar import local_day, month_of
-from shared.domain.contacting import allows
 from shared.domain.fields import Record
 from shared.domain.giving import lapsed_gift
 from shared.domain.kinds import CHANNELS, KINDS, Category, Channel, Kind, Value
-from shared.domain.members import Member
+from shared.domain.members.contact_preferences import allows
+from shared.domain.members.members import Member
 from shared.domain.program.program import Program
 from shared.domain.redeeming import nearest_reward, voucher_code, why_unavailable
 from shared.domain.segments import in_any

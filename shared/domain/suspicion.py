@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.domain.members import Member
+from shared.domain.members.members import Member
 from shared.domain.program.referrals import Referrals
 
 _DOTS_DO_NOT_COUNT = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}

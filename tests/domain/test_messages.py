@@ -8,11 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.domain.contacting import Categories, PreferencesChange, allows, preferring, suppressed, unsubscribed
 from shared.domain.kinds import CHANNELS, KINDS, Kind, examples_of
-from shared.domain.members import Change, Member, changed
+from shared.domain.members.contact_preferences import (
+    Categories,
+    PreferencesChange,
+    allows,
+    preferring,
+    suppressed,
+    unsubscribed,
+)
+from shared.domain.members.members import Change, Member, changed
+from shared.domain.members.preferences import ByChannel
 from shared.domain.messages import quiet_until, way_to
-from shared.domain.preferences import ByChannel
 from shared.domain.program.built_in_templates import default_template
 from shared.domain.program.defaults import default_program
 from shared.domain.program.messages import Messages, QuietHours, Template

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.domain.account import Entry, Standing
-from shared.domain.members import Member
+from shared.domain.members.members import Member
 from shared.domain.messages import Note, is_wanted, notes_on, reminder_note, values_for
 from shared.domain.redeeming import voucher_code
 from shared.domain.settling import Reminder

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.errors import InvalidStateError
-from shared.domain.members import Enrollment, Member, joined
+from shared.domain.members.members import Enrollment, Member, joined
 from shared.domain.program.program import Program
 from shared.domain.program.referrals import Referrals
 from shared.domain.suspicion import alike, why_refused

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared import dynamo, settings, store
-from shared.domain import members
+from shared.domain.members import members
 from tests.functions.shop import MEMBER, STOREFRONT, Shop, assert_refused
 from tests.shared.wire import Wire
 

@@ -13,7 +13,7 @@ from infra.cli import main
 from infra.tools import catch_up, importer
 from infra.tools.exporter import KINDS
 from shared import dynamo, people, store
-from shared.domain.members import Identity
+from shared.domain.members.members import Identity
 from tests.infra.cloud.in_process import REGION, make_everything, make_tables, start_cold
 
 CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

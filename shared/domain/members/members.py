@@ -16,7 +16,7 @@ from shared.domain.errors import (
     MemberNotActiveError,
 )
 from shared.domain.fields import Day, Flag, Record, Reference, Text
-from shared.domain.preferences import Suppression, TimeZone, Topics
+from shared.domain.members.preferences import Suppression, TimeZone, Topics
 from shared.domain.program.segments import Place
 
 IdentifierKind = Literal["external_id", "email", "phone", "card_number"]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.domain.contacting import suppressed
 from shared.domain.errors import InvalidRequestError, MemberNotActiveError
-from shared.domain.members import (
+from shared.domain.members.contact_preferences import suppressed
+from shared.domain.members.members import (
     Change,
     Enrollment,
     Identifiers,

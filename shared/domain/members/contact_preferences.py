@@ -6,8 +6,8 @@ from typing import Literal
 
 from shared.domain.fields import Record
 from shared.domain.kinds import CATEGORIES, CHANNELS, Category, Channel
-from shared.domain.members import Consent, Marketing, Member, consenting
-from shared.domain.preferences import ByChannel, Suppression, TimeZone, Topics
+from shared.domain.members.members import Consent, Marketing, Member, consenting
+from shared.domain.members.preferences import ByChannel, Suppression, TimeZone, Topics
 
 SUPPRESSIONS: Mapping[str, Literal["bounce", "complaint"]] = {"Bounce": "bounce", "Complaint": "complaint"}
 
