@@ -5,11 +5,11 @@ from typing import Any
 
 from shared import budgets, clock, http, store
 from shared.answers import Money
-from shared.domain.budgeting import Budget
 from shared.domain.calendar import local_day
-from shared.domain.campaigns import budget_name, state
 from shared.domain.errors import CampaignNotFoundError
 from shared.domain.fields import Record
+from shared.domain.points.budgets import Budget
+from shared.domain.points.campaigns import budget_name, state
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
 

@@ -26,10 +26,10 @@ from shared.domain.ledger import book
 from shared.domain.members import members
 from shared.domain.members.members import IDENTIFIER_KINDS, Consent, Identifiers, Identity, Marketing
 from shared.domain.ordering import credited
+from shared.domain.points.eligibility import require_age
+from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
-from shared.domain.segments import first_traits
 from shared.domain.sides import wallet_of
-from shared.domain.standing import require_age
 from shared.dynamo import CancelledError, Item
 
 OPENING_ATTEMPTS_MAX = 3

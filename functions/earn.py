@@ -10,7 +10,6 @@ from pydantic import Field
 from shared import audit, clock, http, keys, outcomes, partners, reviews, store
 from shared.answers import BookedAnswer, QuoteAnswer, quote_answer
 from shared.domain.account import Account, Entry
-from shared.domain.approving import review_of_action, waits_for_approval
 from shared.domain.calendar import local_day
 from shared.domain.challenges import action_deed, with_challenges
 from shared.domain.credit import gives_credit, take_back_credit
@@ -26,10 +25,11 @@ from shared.domain.errors import (
 from shared.domain.fields import Instant, PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.moving import transfer
 from shared.domain.ordering import credited
+from shared.domain.points.approvals import review_of_action, waits_for_approval
+from shared.domain.points.reviews import Review
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
 from shared.domain.referring import with_reversal
-from shared.domain.reviewing import Review
 from shared.domain.settling import settle
 from shared.domain.sides import wallet_of
 from shared.dynamo import Item, Write

@@ -58,12 +58,12 @@ from shared.domain.leaving import merge_whole
 from shared.domain.ledger import book
 from shared.domain.members import members
 from shared.domain.members.members import IDENTIFIER_KINDS, Change, Enrollment, Identifiers
+from shared.domain.points.eligibility import require_age
+from shared.domain.points.segments import TAGS_MAX, change_traits, first_traits, retagged
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Tag
 from shared.domain.referring import on_joining
-from shared.domain.segments import TAGS_MAX, change_traits, first_traits, retagged
 from shared.domain.sides import wallet_of
-from shared.domain.standing import require_age
 from shared.dynamo import CancelledError, Item
 
 REFERRAL_CODE_ATTEMPTS = 3

@@ -11,7 +11,7 @@ from shared import clock, http, keys, outcomes, store
 from shared.answers import BookedAnswer
 from shared.domain.account import Account, Entry
 from shared.domain.fields import Record, Reference
-from shared.domain.memberships import Payment, cancel, pay
+from shared.domain.points.paid_plans import Payment, cancel, pay
 from shared.domain.program.program import Program
 from shared.dynamo import Item
 

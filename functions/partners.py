@@ -10,11 +10,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from shared import audit, budgets, clock, http, partner_funds, store
 from shared.answers import Money
 from shared.domain.account import Entry
-from shared.domain.budgeting import Budget
 from shared.domain.calendar import local_day, month_of, period_frees_on
 from shared.domain.errors import Fault, InvalidRequestError, PartnerNotFoundError
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
-from shared.domain.partnering import (
+from shared.domain.points.budgets import Budget
+from shared.domain.points.partner_funding import (
     MOVEMENTS,
     Settlement,
     deposit_points,

@@ -12,8 +12,8 @@ from shared.answers import RedemptionAnswer, account_answer, redemption_answer
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.credit import credit_program
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
-from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import book
+from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
 from shared.domain.redeeming import (

@@ -8,7 +8,7 @@ from shared import clock, http, people, referrals, store
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_frees_on
 from shared.domain.fields import Record
-from shared.domain.limits import used
+from shared.domain.points.limits import used
 from shared.domain.program.program import Program
 from shared.domain.program.referrals import CODE_PLACE
 from shared.domain.referring import USE, may_pay_off

@@ -13,7 +13,7 @@ from shared.credit_answers import CreditAnswer, credit_answer
 from shared.domain.account import Account, Entry
 from shared.domain.credit import Payout, pay_out
 from shared.domain.fields import Record
-from shared.domain.freezing import require_not_frozen
+from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.sides import wallet_of
 from shared.dynamo import Item

@@ -10,16 +10,16 @@ from shared.domain.account import Account, Entry, Lots, Piece, Traits
 from shared.domain.calendar import local_day
 from shared.domain.challenges import Course, courses
 from shared.domain.earning import Earned
-from shared.domain.expiry import date_of, ends_on
 from shared.domain.fields import Record
 from shared.domain.members.members import Consent, Member, Preferences
-from shared.domain.memberships import current
+from shared.domain.points.expiry import date_of, ends_on
+from shared.domain.points.paid_plans import current
+from shared.domain.points.tiers import held_tier, qualifying
 from shared.domain.pooling import pool_among, united
 from shared.domain.program.program import Program, Reward
 from shared.domain.redeeming import State, nearest_reward, reward_value, voucher_code, why_unavailable
 from shared.domain.settling import settle
 from shared.domain.sides import is_wallet, member_of
-from shared.domain.tiers import held_tier, qualifying
 
 
 class Money(Record):

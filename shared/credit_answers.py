@@ -4,8 +4,8 @@ from datetime import date, datetime
 
 from shared.answers import Money
 from shared.domain.account import Account
-from shared.domain.expiry import date_of
 from shared.domain.fields import Record
+from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
 from shared.domain.settling import settle
 from shared.domain.sides import member_of

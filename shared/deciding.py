@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from shared import audit, dynamo, http, keys, reviews, store
 from shared.domain.account import Account, Entry
-from shared.domain.approving import approve_action, reject_action
 from shared.domain.challenges import approved_deed, with_challenges
 from shared.domain.errors import (
     ForbiddenError,
@@ -16,9 +15,10 @@ from shared.domain.errors import (
     TryAgainError,
 )
 from shared.domain.moving import adjust
+from shared.domain.points.approvals import approve_action, reject_action
+from shared.domain.points.reviews import Decision, Review, ReviewKind, Verdict, decided
 from shared.domain.program.program import Program
 from shared.domain.referring import reviewed
-from shared.domain.reviewing import Decision, Review, ReviewKind, Verdict, decided
 from shared.dynamo import CancelledError, Item, Key, Write
 
 MERGES_FOLLOWED_MAX = 20

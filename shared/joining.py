@@ -8,8 +8,8 @@ from shared.domain.account import Account, Entry
 from shared.domain.consenting import confirm
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.members.members import Member, attributed, claimed
+from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
-from shared.domain.segments import first_traits
 from shared.dynamo import CancelledError, Item, Write
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from shared.domain.account import Entry, EntryType
-from shared.domain.reviewing import Decision
+from shared.domain.points.reviews import Decision
 from shared.domain.sides import is_pool, is_wallet
 from shared.dynamo import Key
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from shared import audit, dynamo, gift_words, people, reviews, settings, store, waiting
 from shared.domain.account import Account, Entry
 from shared.domain.errors import ReviewNotFoundError
-from shared.domain.reviewing import Review
+from shared.domain.points.reviews import Review
 from shared.domain.sides import pool_account_of, wallet_of
 from shared.dynamo import Key
 

@@ -7,9 +7,9 @@ from shared import keys, people, store
 from shared.domain.account import Account, Entry
 from shared.domain.errors import NothingChangesError
 from shared.domain.members.members import Member, attributed
+from shared.domain.points.eligibility import is_excluded_address
+from shared.domain.points.segments import change_traits, profiled
 from shared.domain.program.program import Program
-from shared.domain.segments import change_traits, profiled
-from shared.domain.standing import is_excluded_address
 from shared.dynamo import CancelledError, Item, Write
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared import dynamo, settings
 from shared.domain.errors import ReviewNotFoundError
-from shared.domain.reviewing import Review, ReviewKind, Verdict, decided
+from shared.domain.points.reviews import Review, ReviewKind, Verdict, decided
 from shared.dynamo import Item, Key, Write
 
 QUEUE = "REVIEWS"

@@ -26,7 +26,7 @@ from shared.domain.errors import (
 )
 from shared.domain.invariants import Breach, breaches
 from shared.domain.ledger import book_all, combined
-from shared.domain.partnering import settlement_month
+from shared.domain.points.partner_funding import settlement_month
 from shared.domain.pooling import pools_of, through_pools
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program

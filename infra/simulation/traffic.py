@@ -16,7 +16,7 @@ from infra.simulation.fake_dynamodb import Key
 from shared import http, reviews
 from shared.domain.credit import Payout
 from shared.domain.members.members import Consent, Enrollment, Marketing
-from shared.domain.memberships import Payment
+from shared.domain.points.paid_plans import Payment
 from shared.domain.program.program import Program
 from shared.domain.redeeming import CreditRequest, MoneyRequest, RewardRequest
 from shared.http import OPERATOR, STOREFRONT

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from infra.errors import LocalError
 from infra.tools.derived_items import BUDGET, DEPOSITED, PROGRAM, VERSION, Derived, OfEntries, makers_of
 from shared import keys, store
-from shared.domain.campaigns import budget_total
+from shared.domain.points.campaigns import budget_total
 from shared.dynamo import Item, Key, key_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.account import Entry
-from shared.domain.campaigns import groups_of
+from shared.domain.points.campaigns import groups_of
 from shared.store import entry_of
 
 if TYPE_CHECKING:

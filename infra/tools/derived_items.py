@@ -7,7 +7,7 @@ from typing import Any
 
 from shared import keys
 from shared.domain.account import Entry
-from shared.domain.partnering import funding_name
+from shared.domain.points.partner_funding import funding_name
 from shared.dynamo import Item, Key
 
 PROGRAM = "PROGRAM"

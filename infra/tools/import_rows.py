@@ -33,9 +33,9 @@ from shared.domain.members.members import (
     Identity,
     identities,
 )
+from shared.domain.points.segments import TAGS_MAX
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Tag
-from shared.domain.segments import TAGS_MAX
 
 Kind = Literal["members", "points", "tiers"]
 

@@ -25,8 +25,8 @@ from shared.domain.importing import BroughtPoints, bring_points, bring_tier, joi
 from shared.domain.ledger import book
 from shared.domain.members import members
 from shared.domain.members.members import Identity, Member
+from shared.domain.points.segments import first_traits, retagged
 from shared.domain.program.program import Program
-from shared.domain.segments import first_traits, retagged
 from shared.dynamo import CancelledError, Item, Key
 
 WORKERS = 4

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from shared import store
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
+from shared.domain.points.tiers import held_tier
 from shared.domain.settling import settle
 from shared.domain.sides import is_pool, is_wallet
-from shared.domain.tiers import held_tier
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

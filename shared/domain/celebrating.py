@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from shared.domain.account import Account, Entry, Piece, Use
 from shared.domain.calendar import add_months, local_day, start_of_day
-from shared.domain.crediting import granted_now
 from shared.domain.ledger import draft
+from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program
 from shared.domain.sides import member_of
-from shared.domain.standing import is_excluded
 
 BIRTHDAY, ANNIVERSARY = "birthday", "anniversary"
 """Under which names an account notes the day that was last celebrated."""

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from shared.domain.account import UNTIL_APPROVED, Account, Badge, Entry, Piece, Progress
 from shared.domain.calendar import local_day, period_of
-from shared.domain.crediting import granted, with_tier_raised
 from shared.domain.earning import Occasion, Order
 from shared.domain.ledger import book, draft
+from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.grants import granted, with_tier_raised
 from shared.domain.program.challenges import KINDS_KEPT_MAX, Challenge, Count, Streak, Variety, Visits
 from shared.domain.program.program import Program
-from shared.domain.standing import is_excluded
 
 
 class Deed(NamedTuple):

@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 from shared.domain.account import UNTIL_APPROVED, Account, Entry, Piece, Traits
 from shared.domain.calendar import local_day, start_of_day
-from shared.domain.crediting import granted_now
 from shared.domain.errors import ConsentRequiredError, MemberNotFoundError
 from shared.domain.ledger import draft, negative
+from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.grants import granted_now
+from shared.domain.points.tiers import entered
 from shared.domain.program.program import Program
-from shared.domain.standing import is_excluded
-from shared.domain.tiers import entered
 
 
 def open_provisional(

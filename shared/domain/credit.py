@@ -12,11 +12,11 @@ from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.earning import Order, earn_order, refund_order
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
-from shared.domain.expiry import prolonged
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
 from shared.domain.ledger import book_all, combined, draft, negative, take
 from shared.domain.moving import Moved, erase, merge
-from shared.domain.opening import open_side
+from shared.domain.points.expiry import prolonged
+from shared.domain.points.opening import open_side
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Earning, Program, Tiers
 from shared.domain.redeeming import require_points

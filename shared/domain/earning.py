@@ -13,24 +13,24 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.domain.account import UNTIL_APPROVED, Account, Entry, LotDay, OrderEarned, Piece, Use
-from shared.domain.approving import left_waiting
 from shared.domain.calendar import local_day, month_of, period_of
-from shared.domain.campaigns import HELD_OUT, TREATED, USED_UP, budget_name, is_held_out, noted
-from shared.domain.crediting import granted, with_tier_raised
 from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderError
-from shared.domain.expiry import lot_day, prolonged
 from shared.domain.fields import Amount, Currency, Instant, PositiveAmount, Record, Reference, Text
 from shared.domain.ledger import combined, draft, negative, take
-from shared.domain.limits import allowance, reached
-from shared.domain.memberships import current_plan
-from shared.domain.partnering import caps_of, drawn, given_back, require_may_earn, share_of, uses_of
+from shared.domain.points.approvals import left_waiting
+from shared.domain.points.campaigns import HELD_OUT, TREATED, USED_UP, budget_name, is_held_out, noted
+from shared.domain.points.eligibility import Cap, capped, is_excluded, nothing_for_excluded
+from shared.domain.points.expiry import lot_day, prolonged
+from shared.domain.points.grants import granted, with_tier_raised
+from shared.domain.points.limits import allowance, reached
+from shared.domain.points.paid_plans import current_plan
+from shared.domain.points.partner_funding import caps_of, drawn, given_back, require_may_earn, share_of, uses_of
+from shared.domain.points.segments import bought, in_any, is_scored, returned
+from shared.domain.points.tiers import held_tier
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.common import Rounding
 from shared.domain.program.program import Action, Program
 from shared.domain.program.rules import WEEKDAYS, Effect, Multiply, Rule, When
-from shared.domain.segments import bought, in_any, is_scored, returned
-from shared.domain.standing import Cap, capped, is_excluded, nothing_for_excluded
-from shared.domain.tiers import held_tier
 
 NO_BONUS_PERCENT = 100
 NO_CAPS: Mapping[str, int] = MappingProxyType({})

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from shared.domain.account import Account, Entry, Piece, Referred, Traits
 from shared.domain.calendar import local_day
-from shared.domain.crediting import granted_now
 from shared.domain.ledger import draft
+from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.grants import granted_now
+from shared.domain.points.tiers import entered
 from shared.domain.program.program import Program
-from shared.domain.standing import is_excluded
-from shared.domain.tiers import entered
 
 
 def enroll(

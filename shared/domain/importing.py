@@ -11,11 +11,11 @@ from shared.domain.calendar import local_day, start_of_day
 from shared.domain.celebrating import celebrated_through
 from shared.domain.consenting import require_consent
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
-from shared.domain.expiry import live_day, lot_day, maturing_day
 from shared.domain.fields import Record
 from shared.domain.ledger import draft, give
+from shared.domain.points.expiry import live_day, lot_day, maturing_day
+from shared.domain.points.tiers import entered
 from shared.domain.program.program import Program
-from shared.domain.tiers import entered
 
 BROUGHT_IN = "brought_in"
 """Of an entry's source: that it is not from here, and what it brings."""

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from shared.domain.account import Account, Piece
 from shared.domain.fields import Record
-from shared.domain.memberships import current_plan
+from shared.domain.points.paid_plans import current_plan
+from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import Program
-from shared.domain.tiers import held_tier
 
 UNVERIFIED_ID = "unverified"
 """The id of every membership that nobody has proved to be theirs, whether or not there is such a member."""

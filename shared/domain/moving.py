@@ -7,16 +7,16 @@ from shared.domain.account import UNTIL_APPROVED, Account, Entry, Membership, St
 from shared.domain.calendar import local_day
 from shared.domain.challenges import merged_badges, merged_progress
 from shared.domain.consenting import require_consent
-from shared.domain.crediting import granted_now, with_tier_raised
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
-from shared.domain.expiry import live_day, maturing_day
-from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import book, combined, draft, give, negative, take
-from shared.domain.memberships import current
+from shared.domain.points.expiry import live_day, maturing_day
+from shared.domain.points.freezing import require_not_frozen
+from shared.domain.points.grants import granted_now, with_tier_raised
+from shared.domain.points.paid_plans import current
+from shared.domain.points.segments import united
 from shared.domain.program.program import Program
 from shared.domain.redeeming import release, require_points
 from shared.domain.referring import carried
-from shared.domain.segments import united
 
 MERGES_MAX = 20
 

@@ -16,10 +16,10 @@ from shared.domain.account import Account, Entry, EntryType, Lots, Use
 from shared.domain.calendar import local_day
 from shared.domain.consenting import require_consent
 from shared.domain.errors import InvalidStateError, PoolNotFoundError
-from shared.domain.expiry import live_day
-from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import book, combined, draft, give, negative, take
-from shared.domain.opening import open_side
+from shared.domain.points.expiry import live_day
+from shared.domain.points.freezing import require_not_frozen
+from shared.domain.points.opening import open_side
 from shared.domain.program.program import Program
 from shared.domain.sides import is_pool, pool_account_of
 

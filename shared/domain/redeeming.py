@@ -22,16 +22,16 @@ from shared.domain.errors import (
     RewardNotFoundError,
     RewardUnavailableError,
 )
-from shared.domain.expiry import live_day, prolonged
 from shared.domain.fields import Amount, Currency, Flag, PositiveAmount, PositivePoints, Record, Reference, Slug
-from shared.domain.freezing import require_not_frozen
 from shared.domain.ledger import combined, draft, give, negative, take
-from shared.domain.partnering import share_of
+from shared.domain.points.expiry import live_day, prolonged
+from shared.domain.points.freezing import require_not_frozen
+from shared.domain.points.partner_funding import share_of
+from shared.domain.points.segments import in_any
+from shared.domain.points.tiers import held_tier
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import MoneyReward, PartnerReward, Program, Reward
-from shared.domain.segments import in_any
 from shared.domain.sides import is_wallet
-from shared.domain.tiers import held_tier
 
 OPEN_HOLDS_MAX = 20
 _VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"

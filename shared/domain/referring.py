@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from shared.domain.account import Account, Entry, Piece, Referred, Use
 from shared.domain.calendar import local_day, period_of
-from shared.domain.crediting import granted, granted_now, granted_on
 from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book, draft
-from shared.domain.limits import allowance, reached
+from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.grants import granted, granted_now, granted_on
+from shared.domain.points.limits import allowance, reached
 from shared.domain.program.program import Program
 from shared.domain.program.referrals import Referrals
-from shared.domain.standing import is_excluded
 
 USE = "referral"
 """Under which name an account counts the friends that it was rewarded for."""

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from shared.domain.account import Account
 from shared.domain.calendar import add_months, local_day
-from shared.domain.memberships import current
+from shared.domain.points.paid_plans import current
 from shared.domain.program.program import Program
 from shared.domain.sides import member_of
 

@@ -5,33 +5,22 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from shared.domain import (
-    approving,
-    celebrating,
-    consenting,
-    credit,
-    freezing,
-    giving,
-    memberships,
-    moving,
-    pooling,
-    redeeming,
-    referring,
-)
+from shared.domain import celebrating, consenting, credit, giving, moving, pooling, redeeming, referring
 from shared.domain.account import Account, Entry, Referred, Traits
 from shared.domain.calendar import month_of
-from shared.domain.campaigns import budget_name, budget_total
 from shared.domain.challenges import action_deed, with_challenges
 from shared.domain.earning import Line, Occasion, Order, earn_action, order_earnings, refund_order
 from shared.domain.enrolling import enroll
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
 from shared.domain.ordering import credited
-from shared.domain.partnering import deposit_points, funding_name, month_name, require_partner
+from shared.domain.points import approvals, freezing, paid_plans
+from shared.domain.points.campaigns import budget_name, budget_total
+from shared.domain.points.partner_funding import deposit_points, funding_name, month_name, require_partner
+from shared.domain.points.reviews import Decision, Verdict
+from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
 from shared.domain.redeeming import MoneyRequest, RewardRequest
-from shared.domain.reviewing import Decision, Verdict
-from shared.domain.segments import change_traits
 from shared.domain.settling import settle
 from shared.domain.sides import pool_account_of, wallet_of
 from tests.domain.entries import check_entry
@@ -320,23 +309,21 @@ class Shop:
         )
 
     def pay_membership(self, member: str, plan_id: str, amount: int = 1200) -> Entry:
-        payment = memberships.Payment(
-            plan_id=plan_id, reference="paid", amount=amount, currency="USD", paid_at=self.now
-        )
+        payment = paid_plans.Payment(plan_id=plan_id, reference="paid", amount=amount, currency="USD", paid_at=self.now)
         account = self.look(member)
         return self._booked(
-            memberships.pay(account, self.program, payment, now=self.now, actor="till", fingerprint=PRINT)
+            paid_plans.pay(account, self.program, payment, now=self.now, actor="till", fingerprint=PRINT)
         )
 
     def cancel_membership(self, member: str) -> Entry:
         account = self.look(member)
         return self._booked(
-            memberships.cancel(account, self.program, "cancelled", now=self.now, actor="till", fingerprint=PRINT)
+            paid_plans.cancel(account, self.program, "cancelled", now=self.now, actor="till", fingerprint=PRINT)
         )
 
     def decide(self, member: str, earned: Entry, decision: Decision) -> Entry:
         """Approve or reject an action whose points wait."""
-        step = approving.approve_action if decision == "approved" else approving.reject_action
+        step = approvals.approve_action if decision == "approved" else approvals.reject_action
         return self._booked(step(self.look(member), self.program, earned, Verdict(decision, "olga", self.now)))
 
     def freeze(self, member: str, step: Literal["freeze", "unfreeze"] = "freeze") -> Entry:

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain import freezing, moving, redeeming
+from shared.domain import moving, redeeming
 from shared.domain.account import Account, Entry
 from shared.domain.earning import earn_order
 from shared.domain.errors import InsufficientPointsError, InvalidStateError, LoyaltyError, MemberFrozenError
 from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book
+from shared.domain.points import freezing
 from shared.domain.pooling import pools_of
 from shared.domain.redeeming import MoneyRequest
 from tests.domain.shop import Shop, a_program, at

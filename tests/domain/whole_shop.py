@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from shared.domain import credit, freezing, giving, importing, memberships, moving, pooling, redeeming
+from shared.domain import credit, giving, importing, moving, pooling, redeeming
 from shared.domain.account import Account, Entry, Referred, Traits
-from shared.domain.approving import approve_action, reject_action
 from shared.domain.celebrating import Occurrence, birthday_pays, celebrate_birthday
 from shared.domain.challenges import action_deed, with_challenges
 from shared.domain.consenting import confirm, open_provisional
@@ -17,11 +16,13 @@ from shared.domain.errors import InvalidStateError
 from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book
 from shared.domain.ordering import credited
-from shared.domain.partnering import funding_name
+from shared.domain.points import freezing, paid_plans
+from shared.domain.points.approvals import approve_action, reject_action
+from shared.domain.points.partner_funding import funding_name
+from shared.domain.points.reviews import Decision, Verdict
+from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
 from shared.domain.referring import Role, advocate_reward, friend_of, on_joining, reversal, reviewed, with_reversal
-from shared.domain.reviewing import Decision, Verdict
-from shared.domain.segments import change_traits
 from shared.domain.sides import is_wallet, pool_account_of, wallet_of
 from shared.keys import entry_key, referral_key
 from tests.domain.shop import Shop
@@ -298,17 +299,15 @@ class WholeShop(Shop):
     # Memberships, days, the desk ------------------------------------------------------------------------------------
 
     def pay_for(self, member: str, plan: str, reference: str) -> None:
-        payment = memberships.Payment(plan_id=plan, reference=reference, amount=1200, currency="USD", paid_at=self.now)
+        payment = paid_plans.Payment(plan_id=plan, reference=reference, amount=1200, currency="USD", paid_at=self.now)
         self.operate(
-            lambda own: [memberships.pay(own[0], self.program, payment, **self._by("till"), fingerprint="request")],
+            lambda own: [paid_plans.pay(own[0], self.program, payment, **self._by("till"), fingerprint="request")],
             member,
         )
 
     def stop_paying(self, member: str, reference: str) -> None:
         self.operate(
-            lambda own: [
-                memberships.cancel(own[0], self.program, reference, **self._by("till"), fingerprint="request")
-            ],
+            lambda own: [paid_plans.cancel(own[0], self.program, reference, **self._by("till"), fingerprint="request")],
             member,
         )
 

@@ -8,7 +8,7 @@ from infra.tools.campaign_effect import effect
 from infra.tools.verify import check
 from shared import budgets, dynamo, keys, settings, store
 from shared.domain.account import Traits
-from shared.domain.budgeting import SLICES
+from shared.domain.points.budgets import SLICES
 from tests.functions.shop import MEMBER, OPERATOR, Shop, assert_refused
 from tests.shared.wire import Wire
 

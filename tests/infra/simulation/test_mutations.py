@@ -9,11 +9,12 @@ from functions import earn, notify, redeem
 from infra.simulation.run import WORLD_OPERATIONS, play
 from infra.simulation.world import BreachError
 from shared import budgets, dynamo, store
-from shared.domain import crediting, moving, redeeming, settling
+from shared.domain import moving, redeeming, settling
 from shared.domain.account import Account, Entry, Lots
 from shared.domain.earning import refund_order
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.ledger import combined, give
+from shared.domain.points import grants
 from shared.dynamo import Key, Write
 
 OPERATIONS_MAX = 20_000
@@ -129,7 +130,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "the newest points are taken first": [(redeeming, "take", _newest_first), (moving, "take", _newest_first)],
     "a cancelled redemption fills another lot": [(redeeming, "_given_back", _to_another_lot)],
     "points mature twice": [(settling, "_mature", _mature_twice)],
-    "points that come do not settle what is owed": [(settling, "give", _kept_whole), (crediting, "give", _kept_whole)],
+    "points that come do not settle what is owed": [(settling, "give", _kept_whole), (grants, "give", _kept_whole)],
     "a transfer loses the dates": [(moving, "live_day", _never_ends)],
     "a piece is not put back": [(redeem, "release", _no_stock_back)],
     "a lost answer is taken for success": [(dynamo, "transact", _lost_is_done)],

@@ -16,7 +16,7 @@ from infra.tools.verify import Violation, check
 from shared import budgets, dynamo, keys, settings, store
 from shared.domain.account import Account
 from shared.domain.ledger import book_all
-from shared.domain.partnering import funding_name
+from shared.domain.points.partner_funding import funding_name
 from shared.dynamo import Key
 from tests.functions.shop import OPERATOR, Shop
 

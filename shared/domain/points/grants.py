@@ -4,10 +4,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from shared.domain.account import UNTIL_APPROVED, Account, Entry
-from shared.domain.expiry import date_of, ends_on, live_day, lot_day, maturing_day
 from shared.domain.ledger import book, give
+from shared.domain.points.expiry import date_of, ends_on, live_day, lot_day, maturing_day
+from shared.domain.points.tiers import raised
 from shared.domain.program.program import Program
-from shared.domain.tiers import raised
 
 
 def granted(account: Account, program: Program, points: int, began_on: date, today: date) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from typing import Any, Literal
 
 from shared.domain.account import UNTIL_APPROVED, Account, Entry, Use
 from shared.domain.calendar import local_day, month_of
-from shared.domain.crediting import granted, with_tier_raised
 from shared.domain.errors import InvalidStateError
-from shared.domain.expiry import prolonged
 from shared.domain.ledger import combined, draft
+from shared.domain.points.expiry import prolonged
+from shared.domain.points.grants import granted, with_tier_raised
+from shared.domain.points.reviews import Review, Verdict
 from shared.domain.program.program import Program
-from shared.domain.reviewing import Review, Verdict
 
 _MARK = "approval"
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.errors import InvalidRequestError, InvalidStateError
-from shared.domain.memberships import refundable
-from shared.domain.tiers import held_tier
+from shared.domain.points.paid_plans import refundable
+from shared.domain.points.tiers import held_tier
 from tests.domain.shop import Shop, a_program, at
 
 PLUS = {"plan_id": "plus", "name": "Plus", "price": 1200, "months": 1, "tier_id": "silver", "percent": 150}

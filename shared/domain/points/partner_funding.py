@@ -21,11 +21,11 @@ from shared.domain.errors import (
     PartnerLimitReachedError,
     PartnerNotFoundError,
 )
-from shared.domain.limits import allowance, reached
+from shared.domain.points.eligibility import Cap
+from shared.domain.points.limits import allowance, reached
 from shared.domain.program.common import Limit
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
-from shared.domain.standing import Cap
 
 _BUDGET = "partner:"
 _SETTLED: Mapping[EntryType, "Movement"] = {

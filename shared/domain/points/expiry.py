@@ -5,9 +5,9 @@ from datetime import date, timedelta
 from shared.domain.account import NEVER, Account, LotDay
 from shared.domain.calendar import add_months, end_of, next_occurrence
 from shared.domain.ledger import negative
+from shared.domain.points.eligibility import never_expires
 from shared.domain.program.expiry import CalendarDate, Inactivity, Term
 from shared.domain.program.program import Program
-from shared.domain.standing import never_expires
 
 
 def expires_on(program: Program, begins_on: date) -> date | None:

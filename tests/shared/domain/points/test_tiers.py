@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.tiers import held_tier, qualifying
+from shared.domain.points.tiers import held_tier, qualifying
 from tests.domain.shop import AUCKLAND, SECOND, Shop, a_program, at
 
 

@@ -16,7 +16,7 @@ from shared.domain.errors import (
     PartnerFundingExhaustedError,
     PartnerLimitReachedError,
 )
-from shared.domain.partnering import (
+from shared.domain.points.partner_funding import (
     deposit_points,
     funding_name,
     month_name,

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.account import UNTIL_APPROVED, Entry
-from shared.domain.approving import waits_for_approval
 from shared.domain.errors import InvalidStateError
-from shared.domain.reviewing import Decision
+from shared.domain.points.approvals import waits_for_approval
+from shared.domain.points.reviews import Decision
 from tests.domain.shop import Shop, a_program, at
 
 REVIEW = {"action_id": "review", "description": "Product review", "points": 25}

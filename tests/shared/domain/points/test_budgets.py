@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.budgeting import SLICES, UNLEASED, Budget, lease, resized
+from shared.domain.points.budgets import SLICES, UNLEASED, Budget, lease, resized
 
 numbers = st.integers(0, SLICES - 1)
 needs = st.lists(st.tuples(numbers, st.integers(1, 400)), max_size=60)

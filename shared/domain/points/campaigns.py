@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import date
 
-from shared.domain.partnering import month_total
+from shared.domain.points.partner_funding import month_total
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
 

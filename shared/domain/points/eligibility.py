@@ -11,7 +11,7 @@ from typing import NamedTuple
 from shared.domain.account import UNTIL_APPROVED, Account, Piece, Use
 from shared.domain.calendar import period_of
 from shared.domain.errors import NotEligibleError
-from shared.domain.limits import allowance, reached
+from shared.domain.points.limits import allowance, reached
 from shared.domain.program.common import Limit
 from shared.domain.program.program import Program
 

@@ -11,10 +11,10 @@ from shared.domain.account import Account, Activity, Entry, Traits
 from shared.domain.calendar import add_months, month_of
 from shared.domain.errors import Fault, InvalidRequestError, NothingChangesError
 from shared.domain.ledger import draft
+from shared.domain.points.eligibility import is_excluded_address
+from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Condition, Scoring, Segment
-from shared.domain.standing import is_excluded_address
-from shared.domain.tiers import held_tier
 
 TAGS_MAX = 20
 _SCORE_MAX = 5
