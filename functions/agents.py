@@ -9,7 +9,7 @@ from shared import clock, http, store
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.credit import credit_program
-from shared.domain.earning import Line, Order, order_earnings
+from shared.domain.earning.orders import Line, Order, order_earnings
 from shared.domain.errors import InvalidStateError, MemberNotActiveError
 from shared.domain.fields import Amount, Currency, Flag, Record, Reference
 from shared.domain.members.members import IDENTIFIER_KINDS, Identifiers

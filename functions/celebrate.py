@@ -11,7 +11,7 @@ from typing import Any
 from shared import directory, keys, store, telemetry
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
-from shared.domain.celebrating import Occurrence, birthday_pays, birthdays_on, celebrate_birthday
+from shared.domain.earning.anniversaries import Occurrence, birthday_pays, birthdays_on, celebrate_birthday
 from shared.domain.errors import InvalidStateError, LoyaltyError, MemberNotActiveError
 from shared.domain.program.program import Program
 from shared.dynamo import Item

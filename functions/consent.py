@@ -11,9 +11,9 @@ from shared import clock, http, joining, keys, outcomes, people, profiles, store
 from shared.answers import BookedAnswer, MemberAnswer, member_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
-from shared.domain.consenting import open_provisional
 from shared.domain.credit import gives_credit
-from shared.domain.earning import Order
+from shared.domain.earning.orders import Order
+from shared.domain.earning.provisional import open_provisional
 from shared.domain.errors import (
     LoyaltyError,
     MemberNotActiveError,

@@ -41,7 +41,8 @@ from shared.answers import (
 from shared.credit_answers import CreditAnswer, credit_answer
 from shared.domain.account import Account, Entry, Traits
 from shared.domain.calendar import local_day
-from shared.domain.enrolling import enroll
+from shared.domain.earning.enrolment import enroll
+from shared.domain.earning.referrals import on_joining
 from shared.domain.errors import (
     Fault,
     ForbiddenError,
@@ -62,7 +63,6 @@ from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import TAGS_MAX, change_traits, first_traits, retagged
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Tag
-from shared.domain.referring import on_joining
 from shared.domain.sides import wallet_of
 from shared.dynamo import CancelledError, Item
 

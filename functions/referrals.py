@@ -7,11 +7,11 @@ from urllib.parse import quote
 from shared import clock, http, people, referrals, store
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_frees_on
+from shared.domain.earning.referrals import USE, may_pay_off
 from shared.domain.fields import Record
 from shared.domain.points.limits import used
 from shared.domain.program.program import Program
 from shared.domain.program.referrals import CODE_PLACE
-from shared.domain.referring import USE, may_pay_off
 
 app = http.resolver()
 

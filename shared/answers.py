@@ -8,8 +8,8 @@ from pydantic import Field
 
 from shared.domain.account import Account, Entry, Lots, Piece, Traits
 from shared.domain.calendar import local_day
-from shared.domain.challenges import Course, courses
-from shared.domain.earning import Earned
+from shared.domain.earning.challenges import Course, courses
+from shared.domain.earning.orders import Earned
 from shared.domain.fields import Record
 from shared.domain.members.members import Consent, Member, Preferences
 from shared.domain.points.expiry import date_of, ends_on

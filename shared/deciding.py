@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from shared import audit, dynamo, http, keys, reviews, store
 from shared.domain.account import Account, Entry
-from shared.domain.challenges import approved_deed, with_challenges
+from shared.domain.earning.challenges import approved_deed, with_challenges
+from shared.domain.earning.referrals import reviewed
 from shared.domain.errors import (
     ForbiddenError,
     IdempotencyMismatchError,
@@ -18,7 +19,6 @@ from shared.domain.moving import adjust
 from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Decision, Review, ReviewKind, Verdict, decided
 from shared.domain.program.program import Program
-from shared.domain.referring import reviewed
 from shared.dynamo import CancelledError, Item, Key, Write
 
 MERGES_FOLLOWED_MAX = 20

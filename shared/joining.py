@@ -5,7 +5,7 @@ from datetime import datetime
 
 from shared import keys, people, store
 from shared.domain.account import Account, Entry
-from shared.domain.consenting import confirm
+from shared.domain.earning.provisional import confirm
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.members.members import Member, attributed, claimed
 from shared.domain.points.segments import first_traits

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from shared import dynamo, keys, people, reviews, settings, store
 from shared.domain.account import Account, Entry, Referred
 from shared.domain.calendar import local_day, period_of
+from shared.domain.earning.referral_fraud import why_refused, why_suspicious
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.members.members import Identity, Member
 from shared.domain.points.reviews import Review
 from shared.domain.program.program import Program
-from shared.domain.suspicion import why_refused, why_suspicious
 from shared.dynamo import Item, Key, Write
 
 CHAIN_MAX = 3

@@ -21,9 +21,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from infra.errors import UsageError
 from shared.domain.account import Badge, Standing
 from shared.domain.calendar import start_of_day
+from shared.domain.earning.imports import BroughtPoints, BroughtTier, require_spendable, require_tier
 from shared.domain.errors import InvalidRequestError
 from shared.domain.fields import POINTS_MAX, Day, Instant
-from shared.domain.importing import BroughtPoints, BroughtTier, require_spendable, require_tier
 from shared.domain.members.members import (
     IDENTIFIER_KINDS,
     IDENTITIES_MAX,

@@ -20,8 +20,8 @@ from infra.tools.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
 from infra.tools.purchases import BadLine
 from shared import dynamo, keys, people, store
 from shared.domain.account import Account, Entry
+from shared.domain.earning.imports import BroughtPoints, bring_points, bring_tier, join
 from shared.domain.errors import IdempotencyMismatchError, LoyaltyError, TryAgainError
-from shared.domain.importing import BroughtPoints, bring_points, bring_tier, join
 from shared.domain.ledger import book
 from shared.domain.members import members
 from shared.domain.members.members import Identity, Member

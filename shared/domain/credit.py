@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
-from shared.domain.earning import Order, earn_order, refund_order
+from shared.domain.earning.orders import Order, earn_order, refund_order
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
 from shared.domain.ledger import book_all, combined, draft, negative, take

@@ -8,7 +8,7 @@ from typing import Literal
 
 from shared.domain.account import Account, Entry, EntryType, Hold, Use
 from shared.domain.calendar import local_day, period_frees_on, period_of
-from shared.domain.consenting import require_consent
+from shared.domain.earning.provisional import require_consent
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.moving import Moved

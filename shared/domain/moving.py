@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from shared.domain.account import UNTIL_APPROVED, Account, Entry, Membership, Standing, Traits, Use
 from shared.domain.calendar import local_day
-from shared.domain.challenges import merged_badges, merged_progress
-from shared.domain.consenting import require_consent
+from shared.domain.earning.challenges import merged_badges, merged_progress
+from shared.domain.earning.provisional import require_consent
+from shared.domain.earning.referrals import carried
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.ledger import book, combined, draft, give, negative, take
 from shared.domain.points.expiry import live_day, maturing_day
@@ -16,7 +17,6 @@ from shared.domain.points.paid_plans import current
 from shared.domain.points.segments import united
 from shared.domain.program.program import Program
 from shared.domain.redeeming import release, require_points
-from shared.domain.referring import carried
 
 MERGES_MAX = 20
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from shared.domain.account import Account, Entry, EntryType, Lots, Use
 from shared.domain.calendar import local_day
-from shared.domain.consenting import require_consent
+from shared.domain.earning.provisional import require_consent
 from shared.domain.errors import InvalidStateError, PoolNotFoundError
 from shared.domain.ledger import book, combined, draft, give, negative, take
 from shared.domain.points.expiry import live_day

@@ -13,7 +13,7 @@ from pydantic import Discriminator, Tag
 
 from shared.domain.account import Account, Entry, EntryType, Hold, Lots, PartnerShare, Use
 from shared.domain.calendar import local_day, period_frees_on, period_of
-from shared.domain.consenting import require_consent
+from shared.domain.earning.provisional import require_consent
 from shared.domain.errors import (
     Fault,
     InsufficientPointsError,

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from shared.domain.account import NEVER, UNTIL_APPROVED, Account, Entry
 from shared.domain.calendar import local_day, start_of_day
-from shared.domain.celebrating import celebrate_anniversary, next_anniversary
-from shared.domain.consenting import lapses_at, unclaimed
+from shared.domain.earning.anniversaries import celebrate_anniversary, next_anniversary
+from shared.domain.earning.provisional import lapses_at, unclaimed
 from shared.domain.ledger import book, combined, draft, give
 from shared.domain.points.expiry import date_of, live_day
 from shared.domain.points.paid_plans import current as current_membership

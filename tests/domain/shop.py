@@ -5,12 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from shared.domain import celebrating, consenting, credit, giving, moving, pooling, redeeming, referring
+from shared.domain import credit, giving, moving, pooling, redeeming
 from shared.domain.account import Account, Entry, Referred, Traits
 from shared.domain.calendar import month_of
-from shared.domain.challenges import action_deed, with_challenges
-from shared.domain.earning import Line, Occasion, Order, earn_action, order_earnings, refund_order
-from shared.domain.enrolling import enroll
+from shared.domain.earning import anniversaries, provisional, referrals
+from shared.domain.earning.challenges import action_deed, with_challenges
+from shared.domain.earning.enrolment import enroll
+from shared.domain.earning.orders import Line, Occasion, Order, earn_action, order_earnings, refund_order
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
 from shared.domain.ordering import credited
@@ -139,7 +140,7 @@ class Shop:
         entry = enroll(friend, self.program, now=self.now, actor="till", fingerprint=PRINT, referred=referred)
         self._accounts[friend], self.ledgers[friend] = Account(member_id=friend), []
         self._booked(entry)
-        self.book(referring.on_joining(self._accounts[friend], self.program, now=self.now, actor="till"))
+        self.book(referrals.on_joining(self._accounts[friend], self.program, now=self.now, actor="till"))
         return entry
 
     def follow_friend(self, advocate: str, friend: str) -> list[Entry]:
@@ -150,15 +151,15 @@ class Shop:
         done = []
         if referred.state == "rewarded" and not self._rewards(advocate, friend, "referral"):
             account, order = self.look(advocate), self._earned[referred.order_id or ""]
-            done.append(self._booked(referring.advocate_reward(account, self.program, terms, friend, order, self.now)))
+            done.append(self._booked(referrals.advocate_reward(account, self.program, terms, friend, order, self.now)))
         for member in (advocate, friend) if referred.state == "reversed" else ():
             paid = self._rewards(member, friend, "referral")
             if paid and not self._rewards(member, friend, "referral_reversal"):
-                done.append(self._booked(referring.reversal(self.look(member), self.program, paid[0], self.now)))
+                done.append(self._booked(referrals.reversal(self.look(member), self.program, paid[0], self.now)))
         return done
 
     def review_friend(self, friend: str, *, is_approved: bool) -> list[Entry]:
-        entries = referring.reviewed(
+        entries = referrals.reviewed(
             self.look(friend), self.program, is_approved=is_approved, now=self.now, actor="olga"
         )
         self.book(entries)
@@ -166,14 +167,14 @@ class Shop:
 
     def open_provisional(self, member: str) -> Entry:
         """Somebody known by an identifier alone."""
-        entry = consenting.open_provisional(member, self.program, now=self.now, actor="till", fingerprint=PRINT)
+        entry = provisional.open_provisional(member, self.program, now=self.now, actor="till", fingerprint=PRINT)
         self._accounts[member], self.ledgers[member] = Account(member_id=member), []
         return self._booked(entry)
 
     def consent(self, member: str, traits: Traits | None = None) -> Entry:
         account = self.look(member)
         return self._booked(
-            consenting.confirm(account, self.program, now=self.now, actor="app", fingerprint=PRINT, traits=traits)
+            provisional.confirm(account, self.program, now=self.now, actor="app", fingerprint=PRINT, traits=traits)
         )
 
     def _rewards(self, member: str, friend: str, type_: str) -> list[Entry]:
@@ -225,7 +226,7 @@ class Shop:
         self.refunded[order_id] = before + amount
         for name, points in entry.budgets.items():
             self.budgets[name] -= points
-        return self._booked(referring.with_reversal(self._accounts[member], entry, self._earned[order_id]))
+        return self._booked(referrals.with_reversal(self._accounts[member], entry, self._earned[order_id]))
 
     def pay_in(self, partner_id: str, amount: int) -> int:
         """A partner's deposit, and the points that it pays for."""
@@ -334,10 +335,10 @@ class Shop:
 
     def birthday(self, member: str, known_since: datetime, day: date | None = None) -> Entry | None:
         """Celebrate a birthday, today's if no other; None: it does not pay."""
-        account, birthday = self.look(member), celebrating.Occurrence(day or self.today, known_since)
-        if not celebrating.birthday_pays(account, self.program, birthday):
+        account, birthday = self.look(member), anniversaries.Occurrence(day or self.today, known_since)
+        if not anniversaries.birthday_pays(account, self.program, birthday):
             return None
-        return self._booked(celebrating.celebrate_birthday(account, self.program, birthday, now=self.now))
+        return self._booked(anniversaries.celebrate_birthday(account, self.program, birthday, now=self.now))
 
     def note(self, member: str, traits: Traits) -> Entry:
         """Give a member other traits."""

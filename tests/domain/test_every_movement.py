@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 )
 
 from shared.domain.account import UNTIL_APPROVED, Account, Entry, EntryType
+from shared.domain.earning.imports import BroughtPoints
 from shared.domain.errors import LoyaltyError
-from shared.domain.importing import BroughtPoints
 from shared.domain.invariants import breaches
 from shared.domain.sides import is_pool, is_wallet, pool_account_of
 from tests.domain.clerks import earning, members, sharing

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.domain import moving, redeeming
 from shared.domain.account import Account, Entry
-from shared.domain.earning import earn_order
+from shared.domain.earning.orders import earn_order
 from shared.domain.errors import InsufficientPointsError, InvalidStateError, LoyaltyError, MemberFrozenError
 from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book

@@ -5,13 +5,23 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from shared.domain import credit, giving, importing, moving, pooling, redeeming
+from shared.domain import credit, giving, moving, pooling, redeeming
 from shared.domain.account import Account, Entry, Referred, Traits
-from shared.domain.celebrating import Occurrence, birthday_pays, celebrate_birthday
-from shared.domain.challenges import action_deed, with_challenges
-from shared.domain.consenting import confirm, open_provisional
-from shared.domain.earning import Occasion, earn_action, refund_order
-from shared.domain.enrolling import enroll
+from shared.domain.earning import imports
+from shared.domain.earning.anniversaries import Occurrence, birthday_pays, celebrate_birthday
+from shared.domain.earning.challenges import action_deed, with_challenges
+from shared.domain.earning.enrolment import enroll
+from shared.domain.earning.orders import Occasion, earn_action, refund_order
+from shared.domain.earning.provisional import confirm, open_provisional
+from shared.domain.earning.referrals import (
+    Role,
+    advocate_reward,
+    friend_of,
+    on_joining,
+    reversal,
+    reviewed,
+    with_reversal,
+)
 from shared.domain.errors import InvalidStateError
 from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book
@@ -22,7 +32,6 @@ from shared.domain.points.partner_funding import funding_name
 from shared.domain.points.reviews import Decision, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
-from shared.domain.referring import Role, advocate_reward, friend_of, on_joining, reversal, reviewed, with_reversal
 from shared.domain.sides import is_wallet, pool_account_of, wallet_of
 from shared.keys import entry_key, referral_key
 from tests.domain.shop import Shop
@@ -120,12 +129,12 @@ class WholeShop(Shop):
         self.operate(lambda own: [confirm(own[0], self.program, **self._by("web"), fingerprint="request")], member)
 
     def bring_member(self, member: str, joined_at: datetime) -> None:
-        self._open(member, importing.join(member, self.program, joined_at, **self._by("olga"), fingerprint="request"))
+        self._open(member, imports.join(member, self.program, joined_at, **self._by("olga"), fingerprint="request"))
 
-    def bring_points(self, member: str, brought: importing.BroughtPoints) -> None:
+    def bring_points(self, member: str, brought: imports.BroughtPoints) -> None:
         self.operate(
             lambda own: [
-                importing.bring_points(own[0], self.program, brought, **self._by("olga"), fingerprint="request")
+                imports.bring_points(own[0], self.program, brought, **self._by("olga"), fingerprint="request")
             ],
             member,
         )

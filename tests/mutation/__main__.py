@@ -44,7 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("--sample", type=int, default=150, help="how many are broken (default: 150)")
     parser.add_argument("--seed", type=int, default=1, help="which (default: 1)")
-    parser.add_argument("--only", metavar="MODULE", help="a path such as shared/domain/earning.py")
+    parser.add_argument("--only", metavar="MODULE", help="a path such as shared/domain/earning/orders.py")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder), [options.only] if options.only else MUTATED)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from shared import dynamo, keys, settings, store
 from shared.domain import moving
 from shared.domain.account import Account, Entry
-from shared.domain.enrolling import enroll
+from shared.domain.earning.enrolment import enroll
 from shared.domain.program.program import Program
 from shared.dynamo import Key, Write
 from tests.functions.shop import OPERATOR, START, Reply, Shop, assert_refused

@@ -11,7 +11,7 @@ from infra.simulation.world import BreachError
 from shared import budgets, dynamo, store
 from shared.domain import moving, redeeming, settling
 from shared.domain.account import Account, Entry, Lots
-from shared.domain.earning import refund_order
+from shared.domain.earning.orders import refund_order
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.ledger import combined, give
 from shared.domain.points import grants

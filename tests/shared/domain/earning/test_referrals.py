@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.earning.referral_fraud import alike, why_refused
 from shared.domain.errors import InvalidStateError
 from shared.domain.members.members import Enrollment, Member, joined
 from shared.domain.program.program import Program
 from shared.domain.program.referrals import Referrals
-from shared.domain.suspicion import alike, why_refused
 from tests.domain.shop import Shop, a_program, at
 
 TERMS: dict[str, Any] = {"advocate_points": 100, "friend_points": 50, "minimum_spend": 2000, "return_days": 30}

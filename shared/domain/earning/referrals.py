@@ -143,7 +143,7 @@ def advocate_reward(
 
 def reversal(account: Account, program: Program, paid: Entry, now: datetime) -> Entry:
     """Take a reward back: pending points first, then its own lot and the next to expire, then debt if allowed."""
-    from shared.domain.earning import taken_back  # noqa: PLC0415 - that module marks orders by this one's words
+    from shared.domain.earning.orders import taken_back  # noqa: PLC0415 - that module marks orders by this one's words
 
     effects = taken_back(account, paid, paid.points)
     short = paid.points + sum(effects["lots"].values()) + sum(effects["pending"].values())

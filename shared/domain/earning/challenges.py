@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from shared.domain.account import UNTIL_APPROVED, Account, Badge, Entry, Piece, Progress
 from shared.domain.calendar import local_day, period_of
-from shared.domain.earning import Occasion, Order
+from shared.domain.earning.orders import Occasion, Order
 from shared.domain.ledger import book, draft
 from shared.domain.points.eligibility import is_excluded
 from shared.domain.points.grants import granted, with_tier_raised

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.account import Account, Badge, Progress
-from shared.domain.challenges import courses, merged_badges, merged_progress
+from shared.domain.earning.challenges import courses, merged_badges, merged_progress
 from shared.domain.invariants import breaches
 from tests.domain.shop import Shop, a_program, at
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from shared.domain.account import Account, Traits
 from shared.domain.calendar import local_day
-from shared.domain.celebrating import birthdays_on, next_anniversary
-from shared.domain.importing import join
+from shared.domain.earning.anniversaries import birthdays_on, next_anniversary
+from shared.domain.earning.imports import join
 from shared.domain.ledger import book
 from shared.domain.settling import due_on, settle
 from shared.keys import entry_key

@@ -8,8 +8,8 @@ from datetime import date, datetime
 
 from shared.domain.account import Account, Badge, Entry, Standing, Traits
 from shared.domain.calendar import local_day, start_of_day
-from shared.domain.celebrating import celebrated_through
-from shared.domain.consenting import require_consent
+from shared.domain.earning.anniversaries import celebrated_through
+from shared.domain.earning.provisional import require_consent
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.fields import Record
 from shared.domain.ledger import draft, give

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.account import Account, Badge, Entry, Standing
+from shared.domain.earning.imports import BroughtPoints, BroughtTier, bring_points, bring_tier, join
 from shared.domain.errors import InvalidRequestError, InvalidStateError
-from shared.domain.importing import BroughtPoints, BroughtTier, bring_points, bring_tier, join
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
 from shared.domain.messages import notes_on
