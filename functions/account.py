@@ -15,8 +15,8 @@ from shared.answers import (
 )
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.pooling import pool_among, united
 from shared.domain.settling import settle
+from shared.domain.spending.pools import pool_among, united
 
 app = http.resolver()
 

@@ -8,7 +8,6 @@ from pydantic import model_validator
 from shared import clock, http, store
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.credit import credit_program
 from shared.domain.earning.orders import Line, Order, order_earnings
 from shared.domain.errors import InvalidStateError, MemberNotActiveError
 from shared.domain.fields import Amount, Currency, Flag, Record, Reference
@@ -23,6 +22,7 @@ from shared.domain.membership_block import (
 )
 from shared.domain.program.program import Program
 from shared.domain.settling import settle
+from shared.domain.spending.store_credit import credit_program
 
 app = http.resolver()
 

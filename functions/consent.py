@@ -11,7 +11,6 @@ from shared import clock, http, joining, keys, outcomes, people, profiles, store
 from shared.answers import BookedAnswer, MemberAnswer, member_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
-from shared.domain.credit import gives_credit
 from shared.domain.earning.orders import Order
 from shared.domain.earning.provisional import open_provisional
 from shared.domain.errors import (
@@ -30,6 +29,7 @@ from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
 from shared.domain.sides import wallet_of
+from shared.domain.spending.store_credit import gives_credit
 from shared.dynamo import CancelledError, Item
 
 OPENING_ATTEMPTS_MAX = 3

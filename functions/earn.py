@@ -11,7 +11,6 @@ from shared import audit, clock, http, keys, outcomes, partners, reviews, store
 from shared.answers import BookedAnswer, QuoteAnswer, quote_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
-from shared.domain.credit import gives_credit, take_back_credit
 from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.orders import Occasion, Order, earn_action, order_earnings, refund_order
 from shared.domain.earning.referrals import with_reversal
@@ -24,7 +23,6 @@ from shared.domain.errors import (
     OrderNotFoundError,
 )
 from shared.domain.fields import Instant, PositiveAmount, PositivePoints, Record, Reference
-from shared.domain.moving import transfer
 from shared.domain.ordering import credited
 from shared.domain.points.approvals import review_of_action, waits_for_approval
 from shared.domain.points.reviews import Review
@@ -32,6 +30,8 @@ from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
 from shared.domain.settling import settle
 from shared.domain.sides import wallet_of
+from shared.domain.spending.store_credit import gives_credit, take_back_credit
+from shared.domain.spending.transfers import transfer
 from shared.dynamo import Item, Write
 
 app = http.resolver()

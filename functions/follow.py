@@ -12,9 +12,9 @@ from shared import clock, keys, people, personal, store, telemetry
 from shared.domain.account import Account, Entry, Referred
 from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
 from shared.domain.members import members
-from shared.domain.moving import MERGES_MAX
 from shared.domain.program.program import Program
 from shared.domain.sides import member_of
+from shared.domain.spending.transfers import MERGES_MAX
 from shared.dynamo import Item, Key
 
 ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")

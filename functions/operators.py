@@ -20,10 +20,10 @@ from shared.domain.errors import (
     ReviewNotFoundError,
 )
 from shared.domain.fields import Record, Reference, SignedPoints, Text
-from shared.domain.moving import adjust
 from shared.domain.points.freezing import freeze, unfreeze
 from shared.domain.points.reviews import Review, ReviewKind, Verdict
 from shared.domain.program.program import Program
+from shared.domain.spending.transfers import adjust
 from shared.dynamo import Item, Write
 
 app = http.resolver()

@@ -10,13 +10,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from shared import audit, clock, http, keys, partners, store
 from shared.answers import RedemptionAnswer, account_answer, redemption_answer
 from shared.domain.account import Account, Entry, EntryType
-from shared.domain.credit import credit_program
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.ledger import book
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
-from shared.domain.redeeming import (
+from shared.domain.sides import wallet_of
+from shared.domain.spending.redemptions import (
     STATE_AFTER,
     CreditRequest,
     Spending,
@@ -27,7 +27,7 @@ from shared.domain.redeeming import (
     reverse,
     state_of,
 )
-from shared.domain.sides import wallet_of
+from shared.domain.spending.store_credit import credit_program
 from shared.dynamo import Item, Key
 
 app = http.resolver()

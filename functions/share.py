@@ -23,12 +23,12 @@ from shared.domain.errors import (
     PoolNotFoundError,
 )
 from shared.domain.fields import PositivePoints, Record, Reference, Text
-from shared.domain.giving import GiftState, accept, gift_state, give_back, offer
-from shared.domain.moving import MERGES_MAX
-from shared.domain.pooling import CONTRIBUTED, SPENT, join, leave
 from shared.domain.program.program import Program
 from shared.domain.settling import settle
 from shared.domain.sides import pool_account_of
+from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
+from shared.domain.spending.pools import CONTRIBUTED, SPENT, join, leave
+from shared.domain.spending.transfers import MERGES_MAX
 from shared.dynamo import Item
 
 app = http.resolver()

@@ -11,11 +11,11 @@ from shared import clock, http, keys, store
 from shared.answers import EntryAnswer, EntryPage, entry_answer
 from shared.credit_answers import CreditAnswer, credit_answer
 from shared.domain.account import Account, Entry
-from shared.domain.credit import Payout, pay_out
 from shared.domain.fields import Record
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.sides import wallet_of
+from shared.domain.spending.store_credit import Payout, pay_out
 from shared.dynamo import Item
 
 app = http.resolver()

@@ -15,10 +15,10 @@ from shared.domain.errors import (
     MemberNotActiveError,
     TryAgainError,
 )
-from shared.domain.moving import adjust
 from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Decision, Review, ReviewKind, Verdict, decided
 from shared.domain.program.program import Program
+from shared.domain.spending.transfers import adjust
 from shared.dynamo import CancelledError, Item, Key, Write
 
 MERGES_FOLLOWED_MAX = 20

@@ -11,7 +11,7 @@ from shared.domain.errors import (
 )
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program
-from shared.domain.redeeming import CreditRequest, MoneyRequest, Request
+from shared.domain.spending.redemptions import CreditRequest, MoneyRequest, Request
 
 LOOKED_UP_BY = frozenset({"card_number", "external_id"})
 """The identifiers that partners know members by; the others are personal."""

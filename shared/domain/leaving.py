@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.domain.account import Account, Entry
-from shared.domain.credit import erase_wallet, merge_wallets
 from shared.domain.ledger import book_all
-from shared.domain.moving import erase, merge
-from shared.domain.pooling import contribute, leave, pool_among
 from shared.domain.program.program import Program
+from shared.domain.spending.pools import contribute, leave, pool_among
+from shared.domain.spending.store_credit import erase_wallet, merge_wallets
+from shared.domain.spending.transfers import erase, merge
 
 
 def erase_whole(

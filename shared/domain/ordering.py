@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shared.domain.account import Account, Entry
-from shared.domain.credit import earn_credit
 from shared.domain.earning.challenges import order_deed, with_challenges
 from shared.domain.earning.orders import NO_CAPS, Order, earn_order
 from shared.domain.earning.referrals import friend_reward, marked
 from shared.domain.ledger import book_all
 from shared.domain.program.program import Program
+from shared.domain.spending.store_credit import earn_credit
 
 
 def credited(

@@ -19,8 +19,8 @@ from shared.domain.points.paid_plans import end as end_membership
 from shared.domain.points.paid_plans import ends_at as membership_ends_at
 from shared.domain.points.tiers import missing_at_review, reviewed
 from shared.domain.program.program import Program
-from shared.domain.redeeming import release
 from shared.domain.retaining import erased_on, warned_on
+from shared.domain.spending.redemptions import release
 
 
 class Settled(NamedTuple):

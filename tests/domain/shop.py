@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from shared.domain import credit, giving, moving, pooling, redeeming
 from shared.domain.account import Account, Entry, Referred, Traits
 from shared.domain.calendar import month_of
 from shared.domain.earning import anniversaries, provisional, referrals
@@ -21,9 +20,11 @@ from shared.domain.points.partner_funding import deposit_points, funding_name, m
 from shared.domain.points.reviews import Decision, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
-from shared.domain.redeeming import MoneyRequest, RewardRequest
 from shared.domain.settling import settle
 from shared.domain.sides import pool_account_of, wallet_of
+from shared.domain.spending import gifts, redemptions, store_credit, transfers
+from shared.domain.spending import pools as pooling
+from shared.domain.spending.redemptions import MoneyRequest, RewardRequest
 from tests.domain.entries import check_entry
 
 NEW_YORK = "America/New_York"
@@ -242,7 +243,7 @@ class Shop:
             if isinstance(what, str)
             else MoneyRequest(points=what, order_total=order_total, currency="USD")
         )
-        entry = redeeming.reserve(
+        entry = redemptions.reserve(
             self.look(member),
             self.program,
             request,
@@ -255,7 +256,7 @@ class Shop:
 
     def capture(self, member: str, redemption_id: str) -> Entry:
         account = self.look(member)
-        entry = redeeming.capture(account, self.program, redemption_id, now=self.now, actor="till")
+        entry = redemptions.capture(account, self.program, redemption_id, now=self.now, actor="till")
         self._captured[redemption_id] = entry
         return self._booked(entry)
 
@@ -263,7 +264,7 @@ class Shop:
         account = self.look(member)
         type_: Literal["cancel"] = "cancel"
         return self._booked(
-            redeeming.release(
+            redemptions.release(
                 account, self.program, redemption_id, type_, occurred_at=self.now, now=self.now, actor="till"
             )
         )
@@ -272,11 +273,11 @@ class Shop:
         account = self.look(member)
         captured = self._captured[redemption_id]
         return self._booked(
-            redeeming.reverse(account, self.program, captured, redemption_id, now=self.now, actor="till")
+            redemptions.reverse(account, self.program, captured, redemption_id, now=self.now, actor="till")
         )
 
-    def transfer(self, giver: str, receiver: str, points: int) -> moving.Moved:
-        moved = moving.transfer(
+    def transfer(self, giver: str, receiver: str, points: int) -> transfers.Moved:
+        moved = transfers.transfer(
             self.look(giver),
             self.look(receiver),
             self.program,
@@ -289,15 +290,15 @@ class Shop:
         self.book(moved)
         return moved
 
-    def merge(self, gone: str, into: str) -> moving.Moved:
-        moved = moving.merge(self.look(gone), self.look(into), self.program, now=self.now, actor="till")
+    def merge(self, gone: str, into: str) -> transfers.Moved:
+        moved = transfers.merge(self.look(gone), self.look(into), self.program, now=self.now, actor="till")
         self.book(moved)
         return moved
 
     def adjust(self, member: str, points: int) -> Entry:
         account = self.look(member)
         return self._booked(
-            moving.adjust(
+            transfers.adjust(
                 account,
                 self.program,
                 points,
@@ -362,7 +363,7 @@ class Shop:
 
     def cash_back(self, member: str, order_id: str, total: int) -> list[Entry]:
         """What an order earns in money; the points are another matter."""
-        entries = credit.earn_credit(
+        entries = store_credit.earn_credit(
             self.wallet(member), self.program, self.order(order_id, total), now=self.now, actor="till"
         )
         self.book(entries)
@@ -375,22 +376,24 @@ class Shop:
         refund = self.refund(member, order_id, amount)
         if order_id in self._credited:
             earned = self._credited[order_id]
-            self._booked(credit.take_back_credit(self.wallet(member), self.program, earned, refund, amount=amount))
+            self._booked(
+                store_credit.take_back_credit(self.wallet(member), self.program, earned, refund, amount=amount)
+            )
 
     def pay_out(self, member: str, amount: int) -> Entry:
-        payout = credit.Payout(amount=amount, currency="USD", reference="p")
+        payout = store_credit.Payout(amount=amount, currency="USD", reference="p")
         return self._booked(
-            credit.pay_out(
+            store_credit.pay_out(
                 self.wallet(member), self.program, payout, payout_id="p", now=self.now, actor="till", fingerprint=PRINT
             )
         )
 
     def spend_credit(self, member: str, redemption_id: str, amount: int) -> None:
         """Spend store credit on an order, at once."""
-        request = redeeming.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
-        reserved = redeeming.reserve(
+        request = redemptions.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
+        reserved = redemptions.reserve(
             self.wallet(member),
-            credit.credit_program(self.program),
+            store_credit.credit_program(self.program),
             request,
             redemption_id=redemption_id,
             now=self.now,
@@ -399,7 +402,7 @@ class Shop:
         )
         self._booked(reserved)
         wallet = self.wallet(member)
-        self._booked(redeeming.capture(wallet, self.program, redemption_id, now=self.now, actor="till"))
+        self._booked(redemptions.capture(wallet, self.program, redemption_id, now=self.now, actor="till"))
 
     def pool(self, pool_id: str) -> Account:
         """A pool as of now; what time has done is booked."""
@@ -435,7 +438,7 @@ class Shop:
 
     def offer_gift(self, giver: str, receiver: str, points: int, gift_id: str) -> Entry:
         return self._booked(
-            giving.offer(
+            gifts.offer(
                 self.look(giver),
                 self.program,
                 points,
@@ -447,18 +450,18 @@ class Shop:
             )
         )
 
-    def accept_gift(self, giver: str, receiver: str, gift_id: str) -> moving.Moved:
-        moved = giving.accept(self.look(receiver), self.look(giver), self.program, gift_id, now=self.now, actor="app")
+    def accept_gift(self, giver: str, receiver: str, gift_id: str) -> transfers.Moved:
+        moved = gifts.accept(self.look(receiver), self.look(giver), self.program, gift_id, now=self.now, actor="app")
         self.book(moved)
         return moved
 
     def return_gift(self, giver: str, receiver: str, gift_id: str) -> Entry:
         return self._booked(
-            giving.give_back(self.look(giver), self.program, gift_id, to=receiver, now=self.now, actor="app")
+            gifts.give_back(self.look(giver), self.program, gift_id, to=receiver, now=self.now, actor="app")
         )
 
     def erase(self, member: str) -> list[Entry]:
-        entries = moving.erase(self.look(member), self.program, now=self.now, actor="olga")
+        entries = transfers.erase(self.look(member), self.program, now=self.now, actor="olga")
         self.book(entries)
         return entries
 

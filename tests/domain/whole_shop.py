@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from shared.domain import credit, giving, moving, pooling, redeeming
 from shared.domain.account import Account, Entry, Referred, Traits
 from shared.domain.earning import imports
 from shared.domain.earning.anniversaries import Occurrence, birthday_pays, celebrate_birthday
@@ -33,6 +32,8 @@ from shared.domain.points.reviews import Decision, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
 from shared.domain.sides import is_wallet, pool_account_of, wallet_of
+from shared.domain.spending import gifts, redemptions, store_credit, transfers
+from shared.domain.spending import pools as pooling
 from shared.keys import entry_key, referral_key
 from tests.domain.shop import Shop
 
@@ -166,7 +167,7 @@ class WholeShop(Shop):
             named: dict[str, Any] = {"caps": dict(self.budgets), "wallets": accounts[1:]}
             return credited(accounts[0], self.program, order, **self._by("till"), fingerprint="request", **named)
 
-        wallets = [wallet_of(member)] if credit.gives_credit(self.program, order) else []
+        wallets = [wallet_of(member)] if store_credit.gives_credit(self.program, order) else []
         entries = [one for one in self.operate(credit_it, member, *wallets) if one.type == "earn"]
         self._earned[order_id] = entries[0]
         for of_wallet in entries[1:]:
@@ -190,7 +191,9 @@ class WholeShop(Shop):
             )
             entries = [with_reversal(accounts[0], entry, earned)]
             if (of_credit := self._credited.get(order_id)) is not None:
-                entries.append(credit.take_back_credit(accounts[1], self.program, of_credit, entry, amount=amount))
+                entries.append(
+                    store_credit.take_back_credit(accounts[1], self.program, of_credit, entry, amount=amount)
+                )
             return entries
 
         self.operate(take_back, member, wallet_of(member))
@@ -218,26 +221,26 @@ class WholeShop(Shop):
 
     def redeem(self, member: str, redemption: str, what: int | str) -> None:
         request = (
-            redeeming.RewardRequest(reward_id=what)
+            redemptions.RewardRequest(reward_id=what)
             if isinstance(what, str)
-            else redeeming.MoneyRequest(points=what, order_total=1_000_000, currency="USD")
+            else redemptions.MoneyRequest(points=what, order_total=1_000_000, currency="USD")
         )
         named: dict[str, Any] = {"redemption_id": redemption, "fingerprint": "request"}
         self.operate(
-            lambda own: [redeeming.reserve(own[0], self.program, request, **named, **self._by("till"))], member
+            lambda own: [redemptions.reserve(own[0], self.program, request, **named, **self._by("till"))], member
         )
 
     def end(self, member: str, redemption: str, how: Literal["capture", "cancel", "reverse"]) -> None:
         def step(own: Sequence[Account]) -> list[Entry]:
             if how == "reverse":
                 captured = self._captured[redemption]
-                return [redeeming.reverse(own[0], self.program, captured, redemption, **self._by("till"))]
+                return [redemptions.reverse(own[0], self.program, captured, redemption, **self._by("till"))]
             if redemption not in own[0].holds:
                 raise InvalidStateError("only a reserved redemption can be ended")
             if how == "capture":
-                return [redeeming.capture(own[0], self.program, redemption, **self._by("till"))]
+                return [redemptions.capture(own[0], self.program, redemption, **self._by("till"))]
             named: dict[str, Any] = {"occurred_at": self.now, **self._by("till")}
-            return [redeeming.release(own[0], self.program, redemption, "cancel", **named)]
+            return [redemptions.release(own[0], self.program, redemption, "cancel", **named)]
 
         for entry in self.operate(step, member):
             if entry.type == "capture":
@@ -246,25 +249,25 @@ class WholeShop(Shop):
     def send(self, giver: str, receiver: str, points: int, transfer: str) -> None:
         named: dict[str, Any] = {"transfer_id": transfer, "fingerprint": "request"}
         self.operate(
-            lambda own: moving.transfer(own[0], own[1], self.program, points, **named, **self._by("app")),
+            lambda own: transfers.transfer(own[0], own[1], self.program, points, **named, **self._by("app")),
             giver,
             receiver,
         )
 
     def set_right(self, member: str, points: int, reference: str) -> None:
         named: dict[str, Any] = {"reason": "to set it right", "reference": reference, "fingerprint": "request"}
-        self.operate(lambda own: [moving.adjust(own[0], self.program, points, **named, **self._by("olga"))], member)
+        self.operate(lambda own: [transfers.adjust(own[0], self.program, points, **named, **self._by("olga"))], member)
 
     def offer(self, giver: str, receiver: str, points: int, gift: str) -> None:
         named: dict[str, Any] = {"to": receiver, "gift_id": gift, "fingerprint": "request"}
-        self.operate(lambda own: [giving.offer(own[0], self.program, points, **named, **self._by("app"))], giver)
+        self.operate(lambda own: [gifts.offer(own[0], self.program, points, **named, **self._by("app"))], giver)
 
     def accept(self, giver: str, receiver: str, gift: str) -> None:
-        self.operate(lambda own: giving.accept(own[0], own[1], self.program, gift, **self._by("app")), receiver, giver)
+        self.operate(lambda own: gifts.accept(own[0], own[1], self.program, gift, **self._by("app")), receiver, giver)
 
     def decline(self, giver: str, receiver: str, gift: str) -> None:
         named: dict[str, Any] = {"to": receiver, **self._by("app")}
-        self.operate(lambda own: [giving.give_back(own[0], self.program, gift, **named)], giver)
+        self.operate(lambda own: [gifts.give_back(own[0], self.program, gift, **named)], giver)
 
     def share(self, member: str, pool: str, change: str, *, is_new: bool) -> None:
         named: dict[str, Any] = {"change_id": change, "is_new": is_new, "fingerprint": "request"}
@@ -284,24 +287,24 @@ class WholeShop(Shop):
         self.operate(leave, member, pool_account_of(pool), shares=False)
 
     def cash_out(self, member: str, amount: int, payout: str) -> None:
-        request = credit.Payout(amount=amount, currency="USD", reference=payout)
+        request = store_credit.Payout(amount=amount, currency="USD", reference=payout)
 
         def pay(own: Sequence[Account]) -> list[Entry]:
             freezing.require_not_frozen(own[0])
             named: dict[str, Any] = {"payout_id": payout, "fingerprint": "request"}
-            return [credit.pay_out(own[1], self.program, request, **named, **self._by("till"))]
+            return [store_credit.pay_out(own[1], self.program, request, **named, **self._by("till"))]
 
         self.operate(pay, member, wallet_of(member))
 
     def pay_with_credit(self, member: str, redemption: str, amount: int) -> None:
-        request = redeeming.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
+        request = redemptions.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
 
         def spend(own: Sequence[Account]) -> list[Entry]:
             freezing.require_not_frozen(own[0])
-            terms = credit.credit_program(self.program)
+            terms = store_credit.credit_program(self.program)
             named: dict[str, Any] = {"redemption_id": redemption, **self._by("till")}
-            reserved = redeeming.reserve(own[1], terms, request, fingerprint="request", **named)
-            return [reserved, redeeming.capture(book(own[1], reserved), terms, **named)]
+            reserved = redemptions.reserve(own[1], terms, request, fingerprint="request", **named)
+            return [reserved, redemptions.capture(book(own[1], reserved), terms, **named)]
 
         self.operate(spend, member, wallet_of(member))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.redeeming import OPEN_HOLDS_MAX
+from shared.domain.spending.redemptions import OPEN_HOLDS_MAX
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
 

@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from shared import dynamo, keys, settings, store
-from shared.domain import moving
 from shared.domain.account import Account, Entry
 from shared.domain.earning.enrolment import enroll
 from shared.domain.program.program import Program
+from shared.domain.spending import transfers
 from shared.dynamo import Key, Write
 from tests.functions.shop import OPERATOR, START, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
@@ -451,7 +451,7 @@ def test_a_program_that_changes_while_an_order_is_credited_credits_it_by_one_of_
 def given(points: int, account: Account, program: Program) -> list[Entry]:
     """What adds points to an account, or takes them."""
     by = {"reason": "to begin with", "reference": "many", "actor": "import", "fingerprint": "f"}
-    return [moving.adjust(account, program, points, now=START, **by)]
+    return [transfers.adjust(account, program, points, now=START, **by)]
 
 
 def newcomer(member_id: str, *also: Write) -> tuple[Entry, Sequence[Write]]:

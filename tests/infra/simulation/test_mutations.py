@@ -9,12 +9,13 @@ from functions import earn, notify, redeem
 from infra.simulation.run import WORLD_OPERATIONS, play
 from infra.simulation.world import BreachError
 from shared import budgets, dynamo, store
-from shared.domain import moving, redeeming, settling
+from shared.domain import settling
 from shared.domain.account import Account, Entry, Lots
 from shared.domain.earning.orders import refund_order
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.ledger import combined, give
 from shared.domain.points import grants
+from shared.domain.spending import redemptions, transfers
 from shared.dynamo import Key, Write
 
 OPERATIONS_MAX = 20_000
@@ -22,7 +23,7 @@ SEED = 7
 
 _put_over, _entry_put, _transact = dynamo.put_over, store._entry_put, dynamo.transact  # noqa: SLF001
 _account_put, _add, _refund_order = store._account_put, budgets._add, refund_order  # noqa: SLF001
-_mature, _release, _tell = settling._mature, redeeming.release, notify.tell  # noqa: SLF001
+_mature, _release, _tell = settling._mature, redemptions.release, notify.tell  # noqa: SLF001
 
 
 def _unconditional(write: Write) -> Write:
@@ -126,20 +127,20 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "a key is taken for the same with any payload": [(store, "_same", _without_looking)],
     "a replay is answered to whoever asks": [(store, "_same", _for_whoever_asks)],
     "each refund is rounded by itself": [(earn, "refund_order", _refund_by_itself)],
-    "points that come back late get no grace": [(redeeming, "live_day", _no_grace)],
-    "the newest points are taken first": [(redeeming, "take", _newest_first), (moving, "take", _newest_first)],
-    "a cancelled redemption fills another lot": [(redeeming, "_given_back", _to_another_lot)],
+    "points that come back late get no grace": [(redemptions, "live_day", _no_grace)],
+    "the newest points are taken first": [(redemptions, "take", _newest_first), (transfers, "take", _newest_first)],
+    "a cancelled redemption fills another lot": [(redemptions, "_given_back", _to_another_lot)],
     "points mature twice": [(settling, "_mature", _mature_twice)],
     "points that come do not settle what is owed": [(settling, "give", _kept_whole), (grants, "give", _kept_whole)],
-    "a transfer loses the dates": [(moving, "live_day", _never_ends)],
+    "a transfer loses the dates": [(transfers, "live_day", _never_ends)],
     "a piece is not put back": [(redeem, "release", _no_stock_back)],
     "a lost answer is taken for success": [(dynamo, "transact", _lost_is_done)],
     "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],
     "refunds are not summed": [(store, "_refunded_writes", _nothing)],
     "an account leaves the index of what is due": [(store, "_account_put", _without_due_day)],
     "a frozen member may spend": [
-        (redeeming, "require_not_frozen", _whatever_it_says),
-        (moving, "require_not_frozen", _whatever_it_says),
+        (redemptions, "require_not_frozen", _whatever_it_says),
+        (transfers, "require_not_frozen", _whatever_it_says),
     ],
     "time is not booked before an operation": [(store, "_settled", _without_time)],
     "a record that failed is not delivered again": [(notify, "_told", _never_told)],

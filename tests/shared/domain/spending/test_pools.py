@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain import moving, redeeming
 from shared.domain.account import Account, Entry
 from shared.domain.earning.orders import earn_order
 from shared.domain.errors import InsufficientPointsError, InvalidStateError, LoyaltyError, MemberFrozenError
 from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book
 from shared.domain.points import freezing
-from shared.domain.pooling import pools_of
-from shared.domain.redeeming import MoneyRequest
+from shared.domain.spending import redemptions, transfers
+from shared.domain.spending.pools import pools_of
+from shared.domain.spending.redemptions import MoneyRequest
 from tests.domain.shop import Shop, a_program, at
 
 DAYS_30 = {"kind": "term", "days": 30}
@@ -43,10 +43,10 @@ def spend(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entr
     def decide(own: Sequence[Account]) -> list[Entry]:
         request = MoneyRequest(points=points, order_total=1_000_000, currency="USD")
         named: dict[str, Any] = {"redemption_id": redemption_id, "now": shop.now, "actor": "till"}
-        reserved = redeeming.reserve(own[0], shop.program, request, fingerprint="request", **named)
+        reserved = redemptions.reserve(own[0], shop.program, request, fingerprint="request", **named)
         return [
             reserved,
-            redeeming.capture(book(own[0], reserved), shop.program, redemption_id, now=shop.now, actor="till"),
+            redemptions.capture(book(own[0], reserved), shop.program, redemption_id, now=shop.now, actor="till"),
         ]
 
     return shop.in_pools(decide, member)
@@ -54,7 +54,7 @@ def spend(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entr
 
 def send(shop: Shop, giver: str, receiver: str, points: int) -> list[Entry]:
     named: dict[str, Any] = {"transfer_id": "t", "now": shop.now, "actor": "app", "fingerprint": "request"}
-    return shop.in_pools(lambda own: moving.transfer(own[0], own[1], shop.program, points, **named), giver, receiver)
+    return shop.in_pools(lambda own: transfers.transfer(own[0], own[1], shop.program, points, **named), giver, receiver)
 
 
 def test_points_go_to_the_pool_with_their_dates_and_the_oldest_are_drawn_first() -> None:
@@ -94,10 +94,10 @@ def test_two_things_decided_at_once_draw_together_what_they_need() -> None:
     def decide(own: Sequence[Account]) -> list[Entry]:
         by: dict[str, Any] = {"now": shop.now, "actor": "till", "fingerprint": "request"}
         request = MoneyRequest(points=6, order_total=1_000_000, currency="USD")
-        first = redeeming.reserve(own[0], shop.program, request, redemption_id="R-1", **by)
+        first = redemptions.reserve(own[0], shop.program, request, redemption_id="R-1", **by)
         return [
             first,
-            redeeming.reserve(book(own[0], first), shop.program, request, redemption_id="R-2", **by),
+            redemptions.reserve(book(own[0], first), shop.program, request, redemption_id="R-2", **by),
         ]
 
     entries = shop.in_pools(decide, "ada")
@@ -303,5 +303,5 @@ def test_points_that_come_back_from_before_are_put_in_and_not_a_negative_spendin
     shop.reserve("ada", "R-1", 6)
     shop.join_pool("ada", "p")
     named: dict[str, Any] = {"occurred_at": shop.now, "now": shop.now, "actor": "till"}
-    shop.in_pools(lambda own: [redeeming.release(own[0], shop.program, "R-1", "cancel", **named)], "ada")
+    shop.in_pools(lambda own: [redemptions.release(own[0], shop.program, "R-1", "cancel", **named)], "ada")
     assert {name: use.points for name, use in shop.pool("p").uses.items()} == {"contributed:ada": 10}

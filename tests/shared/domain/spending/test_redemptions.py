@@ -16,7 +16,7 @@ from shared.domain.errors import (
     RewardNotFoundError,
     RewardUnavailableError,
 )
-from shared.domain.redeeming import (
+from shared.domain.spending.redemptions import (
     CreditRequest,
     MoneyRequest,
     RewardRequest,

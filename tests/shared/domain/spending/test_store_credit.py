@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.credit import Payout, earn_credit, pay_out
 from shared.domain.errors import InsufficientPointsError, InvalidRequestError, InvalidStateError, LoyaltyError
-from shared.domain.redeeming import CreditRequest, reserve
 from shared.domain.settling import due_on
+from shared.domain.spending.redemptions import CreditRequest, reserve
+from shared.domain.spending.store_credit import Payout, earn_credit, pay_out
 from tests.domain.shop import Shop, a_program, at
 
 CASHBACK = {"amount": 10, "per_amount": 100, "order_max": 500, "expiry": {"kind": "term", "days": 30}}

@@ -11,12 +11,12 @@ from shared.domain.calendar import local_day, period_frees_on, period_of
 from shared.domain.earning.provisional import require_consent
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.ledger import combined, draft, give, negative, take
-from shared.domain.moving import Moved
 from shared.domain.points.expiry import live_day
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.program.sharing import Gifts
-from shared.domain.redeeming import OPEN_HOLDS_MAX, release, require_points
+from shared.domain.spending.redemptions import OPEN_HOLDS_MAX, release, require_points
+from shared.domain.spending.transfers import Moved
 
 GiftState = Literal["offered", "accepted", "returned", "lapsed"]
 _USE = "gift"

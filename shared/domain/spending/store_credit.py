@@ -14,12 +14,12 @@ from shared.domain.earning.orders import Order, earn_order, refund_order
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
 from shared.domain.ledger import book_all, combined, draft, negative, take
-from shared.domain.moving import Moved, erase, merge
 from shared.domain.points.expiry import prolonged
 from shared.domain.points.opening import open_side
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Earning, Program, Tiers
-from shared.domain.redeeming import require_points
+from shared.domain.spending.redemptions import require_points
+from shared.domain.spending.transfers import Moved, erase, merge
 
 _MEMBERS_ALONE: Mapping[str, Any] = {
     "qualifying": {},

@@ -16,7 +16,7 @@ from shared.domain.points.grants import granted_now, with_tier_raised
 from shared.domain.points.paid_plans import current
 from shared.domain.points.segments import united
 from shared.domain.program.program import Program
-from shared.domain.redeeming import release, require_points
+from shared.domain.spending.redemptions import release, require_points
 
 MERGES_MAX = 20
 
