@@ -15,7 +15,7 @@ from shared.answers import (
 )
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.settling import settle
+from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.spending.pools import pool_among, united
 
 app = http.resolver()

@@ -11,6 +11,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.orders import Line, Order, order_earnings
 from shared.domain.errors import InvalidStateError, MemberNotActiveError
 from shared.domain.fields import Amount, Currency, Flag, Record, Reference
+from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.members.members import IDENTIFIER_KINDS, Identifiers
 from shared.domain.membership_block import (
     MembershipBlock,
@@ -21,7 +22,6 @@ from shared.domain.membership_block import (
     tiers_of,
 )
 from shared.domain.program.program import Program
-from shared.domain.settling import settle
 from shared.domain.spending.store_credit import credit_program
 
 app = http.resolver()

@@ -22,9 +22,9 @@ from shared.domain.errors import (
 )
 from shared.domain.fields import Day, Flag, Record, Reference
 from shared.domain.ledger import book
+from shared.domain.lifecycle.whole_order import credited
 from shared.domain.members import members
 from shared.domain.members.members import IDENTIFIER_KINDS, Consent, Identifiers, Identity, Marketing
-from shared.domain.ordering import credited
 from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program

@@ -23,12 +23,12 @@ from shared.domain.errors import (
     OrderNotFoundError,
 )
 from shared.domain.fields import Instant, PositiveAmount, PositivePoints, Record, Reference
-from shared.domain.ordering import credited
+from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points.approvals import review_of_action, waits_for_approval
 from shared.domain.points.reviews import Review
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
-from shared.domain.settling import settle
 from shared.domain.sides import wallet_of
 from shared.domain.spending.store_credit import gives_credit, take_back_credit
 from shared.domain.spending.transfers import transfer

@@ -55,8 +55,8 @@ from shared.domain.errors import (
     TryAgainError,
 )
 from shared.domain.fields import Record, Reference, Text
-from shared.domain.leaving import merge_whole
 from shared.domain.ledger import book
+from shared.domain.lifecycle.closing import merge_whole
 from shared.domain.members import members
 from shared.domain.members.members import IDENTIFIER_KINDS, Change, Enrollment, Identifiers
 from shared.domain.points.eligibility import require_age

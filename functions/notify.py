@@ -28,9 +28,9 @@ from shared.domain.calendar import local_day, month_of
 from shared.domain.errors import MemberNotFoundError, TryAgainError
 from shared.domain.events import event_of
 from shared.domain.invariants import standing_breaches
+from shared.domain.lifecycle.passing_of_time import reminders_to_send, settle, waits_for_reminder
 from shared.domain.messages import notes_on, reminder_note
 from shared.domain.program.program import Program
-from shared.domain.settling import reminders_to_send, settle, waits_for_reminder
 from shared.domain.sides import is_wallet, member_of
 from shared.domain.spending.pools import pool_among, united
 from shared.domain.statements import is_of, statement

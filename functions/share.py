@@ -23,8 +23,8 @@ from shared.domain.errors import (
     PoolNotFoundError,
 )
 from shared.domain.fields import PositivePoints, Record, Reference, Text
+from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.program.program import Program
-from shared.domain.settling import settle
 from shared.domain.sides import pool_account_of
 from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
 from shared.domain.spending.pools import CONTRIBUTED, SPENT, join, leave

@@ -11,12 +11,12 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import Course, courses
 from shared.domain.earning.orders import Earned
 from shared.domain.fields import Record
+from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.members.members import Consent, Member, Preferences
 from shared.domain.points.expiry import date_of, ends_on
 from shared.domain.points.paid_plans import current
 from shared.domain.points.tiers import held_tier, qualifying
 from shared.domain.program.program import Program, Reward
-from shared.domain.settling import settle
 from shared.domain.sides import is_wallet, member_of
 from shared.domain.spending.pools import pool_among, united
 from shared.domain.spending.redemptions import State, nearest_reward, reward_value, voucher_code, why_unavailable

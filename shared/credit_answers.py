@@ -5,9 +5,9 @@ from datetime import date, datetime
 from shared.answers import Money
 from shared.domain.account import Account
 from shared.domain.fields import Record
+from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
-from shared.domain.settling import settle
 from shared.domain.sides import member_of
 
 

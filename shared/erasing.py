@@ -6,9 +6,9 @@ from datetime import datetime
 from shared import keys, store
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
-from shared.domain.leaving import erase_whole
+from shared.domain.lifecycle.closing import erase_whole
+from shared.domain.lifecycle.retention import erased_on
 from shared.domain.program.program import Program
-from shared.domain.retaining import erased_on
 from shared.domain.sides import wallet_of
 from shared.dynamo import Item, Write
 

@@ -11,13 +11,13 @@ from shared.domain import rendering
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.kinds import KINDS, Value
+from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.members.members import Member
 from shared.domain.messages import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
 from shared.domain.program.built_in_templates import DEFAULT_LOCALE, default_template
 from shared.domain.program.messages import Template
 from shared.domain.program.program import Program
 from shared.domain.rendering import RenderingError, Words
-from shared.domain.settling import settle
 from shared.unsubscribing import Link
 
 

@@ -26,10 +26,10 @@ from shared.domain.errors import (
 )
 from shared.domain.invariants import Breach, breaches
 from shared.domain.ledger import book_all, combined
+from shared.domain.lifecycle.passing_of_time import Settled, due_on, reminded_through, settle
 from shared.domain.points.partner_funding import settlement_month
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
-from shared.domain.settling import Settled, due_on, reminded_through, settle
 from shared.domain.spending.pools import pools_of, through_pools
 from shared.dynamo import CancelledError, Item, Key, Write
 

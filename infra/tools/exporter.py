@@ -20,10 +20,10 @@ from shared import people, store
 from shared.domain.account import UNTIL_APPROVED, Account, Entry, EntryType
 from shared.domain.calendar import start_of_day
 from shared.domain.ledger import combined
+from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.members.members import IDENTIFIER_KINDS, Identity, Member
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
-from shared.domain.settling import settle
 from shared.domain.sides import member_of
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.errors import UsageError
-from shared.domain.advice import Advice, advice
 from shared.domain.calendar import local_day
 from shared.domain.errors import Fault
+from shared.domain.lifecycle.program_lint import Advice, advice
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
 from shared.domain.rendering import template_faults

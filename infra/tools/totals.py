@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from shared import store
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
+from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.points.tiers import held_tier
-from shared.domain.settling import settle
 from shared.domain.sides import is_pool, is_wallet
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from shared.domain.earning.enrolment import enroll
 from shared.domain.earning.orders import Line, Occasion, Order, earn_action, order_earnings, refund_order
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
-from shared.domain.ordering import credited
+from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points import approvals, freezing, paid_plans
 from shared.domain.points.campaigns import budget_name, budget_total
 from shared.domain.points.partner_funding import deposit_points, funding_name, month_name, require_partner
 from shared.domain.points.reviews import Decision, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
-from shared.domain.settling import settle
 from shared.domain.sides import pool_account_of, wallet_of
 from shared.domain.spending import gifts, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling

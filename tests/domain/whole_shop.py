@@ -22,9 +22,9 @@ from shared.domain.earning.referrals import (
     with_reversal,
 )
 from shared.domain.errors import InvalidStateError
-from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book
-from shared.domain.ordering import credited
+from shared.domain.lifecycle.closing import erase_whole, merge_whole
+from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points import freezing, paid_plans
 from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.partner_funding import funding_name

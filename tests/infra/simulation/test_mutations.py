@@ -9,11 +9,11 @@ from functions import earn, notify, redeem
 from infra.simulation.run import WORLD_OPERATIONS, play
 from infra.simulation.world import BreachError
 from shared import budgets, dynamo, store
-from shared.domain import settling
 from shared.domain.account import Account, Entry, Lots
 from shared.domain.earning.orders import refund_order
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.ledger import combined, give
+from shared.domain.lifecycle import passing_of_time
 from shared.domain.points import grants
 from shared.domain.spending import redemptions, transfers
 from shared.dynamo import Key, Write
@@ -23,7 +23,7 @@ SEED = 7
 
 _put_over, _entry_put, _transact = dynamo.put_over, store._entry_put, dynamo.transact  # noqa: SLF001
 _account_put, _add, _refund_order = store._account_put, budgets._add, refund_order  # noqa: SLF001
-_mature, _release, _tell = settling._mature, redemptions.release, notify.tell  # noqa: SLF001
+_mature, _release, _tell = passing_of_time._mature, redemptions.release, notify.tell  # noqa: SLF001
 
 
 def _unconditional(write: Write) -> Write:
@@ -114,7 +114,7 @@ def _whatever_it_says(_: Account) -> None:
 
 
 def _without_time(*rest: Any) -> Any:
-    return [settling.Settled(one.account, (), complete=True) for one in rest[0]]
+    return [passing_of_time.Settled(one.account, (), complete=True) for one in rest[0]]
 
 
 def _conditions_dropped(table: str, key: Key, revision: int, **attributes: Any) -> Write:
@@ -130,8 +130,11 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "points that come back late get no grace": [(redemptions, "live_day", _no_grace)],
     "the newest points are taken first": [(redemptions, "take", _newest_first), (transfers, "take", _newest_first)],
     "a cancelled redemption fills another lot": [(redemptions, "_given_back", _to_another_lot)],
-    "points mature twice": [(settling, "_mature", _mature_twice)],
-    "points that come do not settle what is owed": [(settling, "give", _kept_whole), (grants, "give", _kept_whole)],
+    "points mature twice": [(passing_of_time, "_mature", _mature_twice)],
+    "points that come do not settle what is owed": [
+        (passing_of_time, "give", _kept_whole),
+        (grants, "give", _kept_whole),
+    ],
     "a transfer loses the dates": [(transfers, "live_day", _never_ends)],
     "a piece is not put back": [(redeem, "release", _no_stock_back)],
     "a lost answer is taken for success": [(dynamo, "transact", _lost_is_done)],

@@ -12,7 +12,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.anniversaries import birthdays_on, next_anniversary
 from shared.domain.earning.imports import join
 from shared.domain.ledger import book
-from shared.domain.settling import due_on, settle
+from shared.domain.lifecycle.passing_of_time import due_on, settle
 from shared.keys import entry_key
 from tests.domain.shop import AUCKLAND, KOLKATA, NEW_YORK, Shop, a_program, at
 

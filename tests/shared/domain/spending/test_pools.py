@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from shared.domain.account import Account, Entry
 from shared.domain.earning.orders import earn_order
 from shared.domain.errors import InsufficientPointsError, InvalidStateError, LoyaltyError, MemberFrozenError
-from shared.domain.leaving import erase_whole, merge_whole
 from shared.domain.ledger import book
+from shared.domain.lifecycle.closing import erase_whole, merge_whole
 from shared.domain.points import freezing
 from shared.domain.spending import redemptions, transfers
 from shared.domain.spending.pools import pools_of

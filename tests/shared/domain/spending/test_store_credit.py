@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.errors import InsufficientPointsError, InvalidRequestError, InvalidStateError, LoyaltyError
-from shared.domain.settling import due_on
+from shared.domain.lifecycle.passing_of_time import due_on
 from shared.domain.spending.redemptions import CreditRequest, reserve
 from shared.domain.spending.store_credit import Payout, earn_credit, pay_out
 from tests.domain.shop import Shop, a_program, at

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.advice import advice
+from shared.domain.lifecycle.program_lint import advice
 from shared.domain.program.defaults import default_program
 from tests.domain.shop import a_program
 

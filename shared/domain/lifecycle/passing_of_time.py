@@ -13,13 +13,13 @@ from shared.domain.calendar import local_day, start_of_day
 from shared.domain.earning.anniversaries import celebrate_anniversary, next_anniversary
 from shared.domain.earning.provisional import lapses_at, unclaimed
 from shared.domain.ledger import book, combined, draft, give
+from shared.domain.lifecycle.retention import erased_on, warned_on
 from shared.domain.points.expiry import date_of, live_day
 from shared.domain.points.paid_plans import current as current_membership
 from shared.domain.points.paid_plans import end as end_membership
 from shared.domain.points.paid_plans import ends_at as membership_ends_at
 from shared.domain.points.tiers import missing_at_review, reviewed
 from shared.domain.program.program import Program
-from shared.domain.retaining import erased_on, warned_on
 from shared.domain.spending.redemptions import release
 
 
