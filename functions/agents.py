@@ -13,7 +13,9 @@ from shared.domain.errors import InvalidStateError, MemberNotActiveError
 from shared.domain.fields import Amount, Currency, Flag, Record, Reference
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.members.members import IDENTIFIER_KINDS, Identifiers
-from shared.domain.membership_block import (
+from shared.domain.program.program import Program
+from shared.domain.spending.store_credit import credit_program
+from shared.domain.telling.agents_block import (
     MembershipBlock,
     RewardBlock,
     RewardCurrency,
@@ -21,8 +23,6 @@ from shared.domain.membership_block import (
     membership_block,
     tiers_of,
 )
-from shared.domain.program.program import Program
-from shared.domain.spending.store_credit import credit_program
 
 app = http.resolver()
 

@@ -28,8 +28,8 @@ from shared.domain.members.members import IDENTIFIER_KINDS, Consent, Identifiers
 from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
-from shared.domain.sides import wallet_of
 from shared.domain.spending.store_credit import gives_credit
+from shared.domain.subaccounts import wallet_of
 from shared.dynamo import CancelledError, Item
 
 OPENING_ATTEMPTS_MAX = 3

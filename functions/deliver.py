@@ -12,7 +12,7 @@ import urllib3
 from shared import addresses, clock, telemetry, webhook_queue, webhooks
 from shared.addresses import ForbiddenAddressError, Target
 from shared.domain.errors import TryAgainError, WebhookNotFoundError
-from shared.domain.webhooks import (
+from shared.domain.telling.webhooks import (
     ATTEMPTS_MAX,
     JITTER_PERCENT,
     Delivery,

@@ -29,9 +29,9 @@ from shared.domain.points.approvals import review_of_action, waits_for_approval
 from shared.domain.points.reviews import Review
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
-from shared.domain.sides import wallet_of
 from shared.domain.spending.store_credit import gives_credit, take_back_credit
 from shared.domain.spending.transfers import transfer
+from shared.domain.subaccounts import wallet_of
 from shared.dynamo import Item, Write
 
 app = http.resolver()

@@ -63,7 +63,7 @@ from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import TAGS_MAX, change_traits, first_traits, retagged
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Tag
-from shared.domain.sides import wallet_of
+from shared.domain.subaccounts import wallet_of
 from shared.dynamo import CancelledError, Item
 
 REFERRAL_CODE_ATTEMPTS = 3

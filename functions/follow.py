@@ -13,8 +13,8 @@ from shared.domain.account import Account, Entry, Referred
 from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
 from shared.domain.members import members
 from shared.domain.program.program import Program
-from shared.domain.sides import member_of
 from shared.domain.spending.transfers import MERGES_MAX
+from shared.domain.subaccounts import member_of
 from shared.dynamo import Item, Key
 
 ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")

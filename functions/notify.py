@@ -26,14 +26,14 @@ from shared import (
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of
 from shared.domain.errors import MemberNotFoundError, TryAgainError
-from shared.domain.events import event_of
 from shared.domain.invariants import standing_breaches
 from shared.domain.lifecycle.passing_of_time import reminders_to_send, settle, waits_for_reminder
-from shared.domain.messages import notes_on, reminder_note
 from shared.domain.program.program import Program
-from shared.domain.sides import is_wallet, member_of
 from shared.domain.spending.pools import pool_among, united
-from shared.domain.statements import is_of, statement
+from shared.domain.subaccounts import is_wallet, member_of
+from shared.domain.telling.events import event_of
+from shared.domain.telling.notifications import notes_on, reminder_note
+from shared.domain.telling.statements import is_of, statement
 
 FIRST_RUN_DAYS = 31
 OVERLAP_DAYS = 31

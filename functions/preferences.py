@@ -13,14 +13,14 @@ from shared import audit, clock, http, people, profiles, sending, store, unsubsc
 from shared.domain.calendar import local_day
 from shared.domain.errors import InvalidRequestError, TryAgainError
 from shared.domain.fields import Record, Reference
-from shared.domain.kinds import Channel, Kind, examples_of, variables_of
 from shared.domain.members import contact_preferences
 from shared.domain.members.contact_preferences import PreferencesChange
 from shared.domain.members.members import Member, require_active
-from shared.domain.messages import Note, values_for
+from shared.domain.message_types import Channel, Kind, examples_of, variables_of
 from shared.domain.program.messages import Language, Template
 from shared.domain.program.program import Program
-from shared.domain.rendering import faults_of, rendered, sms_parts, template_for
+from shared.domain.telling.notifications import Note, values_for
+from shared.domain.telling.templates import faults_of, rendered, sms_parts, template_for
 
 SAVE_ATTEMPTS_MAX = 3
 HTML_TYPE = "text/html"

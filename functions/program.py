@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 from shared import audit, clock, http, store
 from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
 from shared.domain.program.program import Program
-from shared.domain.rendering import template_faults
+from shared.domain.telling.templates import template_faults
 
 SHOP_ONLY = frozenset(
     {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}

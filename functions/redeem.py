@@ -15,7 +15,6 @@ from shared.domain.ledger import book
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
-from shared.domain.sides import wallet_of
 from shared.domain.spending.redemptions import (
     STATE_AFTER,
     CreditRequest,
@@ -28,6 +27,7 @@ from shared.domain.spending.redemptions import (
     state_of,
 )
 from shared.domain.spending.store_credit import credit_program
+from shared.domain.subaccounts import wallet_of
 from shared.dynamo import Item, Key
 
 app = http.resolver()

@@ -25,10 +25,10 @@ from shared.domain.errors import (
 from shared.domain.fields import PositivePoints, Record, Reference, Text
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.program.program import Program
-from shared.domain.sides import pool_account_of
 from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
 from shared.domain.spending.pools import CONTRIBUTED, SPENT, join, leave
 from shared.domain.spending.transfers import MERGES_MAX
+from shared.domain.subaccounts import pool_account_of
 from shared.dynamo import Item
 
 app = http.resolver()

@@ -14,8 +14,8 @@ from shared.domain.account import Account, Entry
 from shared.domain.fields import Record
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
-from shared.domain.sides import wallet_of
 from shared.domain.spending.store_credit import Payout, pay_out
+from shared.domain.subaccounts import wallet_of
 from shared.dynamo import Item
 
 app = http.resolver()

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from shared import addresses, audit, clock, http, store, webhook_queue, webhooks
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, WebhookNotFoundError
-from shared.domain.events import event_of
 from shared.domain.fields import Record, Reference, Text
-from shared.domain.webhooks import Delivery, EventTypes, Url, Webhook
+from shared.domain.telling.events import event_of
+from shared.domain.telling.webhooks import Delivery, EventTypes, Url, Webhook
 
 REPLAYED_MAX = 500
 

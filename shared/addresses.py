@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from shared import settings
 from shared.domain.errors import Fault, InvalidRequestError
-from shared.domain.webhooks import host_and_port, is_public
+from shared.domain.telling.webhooks import host_and_port, is_public
 
 
 class ForbiddenAddressError(Exception):

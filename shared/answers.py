@@ -17,9 +17,9 @@ from shared.domain.points.expiry import date_of, ends_on
 from shared.domain.points.paid_plans import current
 from shared.domain.points.tiers import held_tier, qualifying
 from shared.domain.program.program import Program, Reward
-from shared.domain.sides import is_wallet, member_of
 from shared.domain.spending.pools import pool_among, united
 from shared.domain.spending.redemptions import State, nearest_reward, reward_value, voucher_code, why_unavailable
+from shared.domain.subaccounts import is_wallet, member_of
 
 
 class Money(Record):

@@ -8,7 +8,7 @@ from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
-from shared.domain.sides import member_of
+from shared.domain.subaccounts import member_of
 
 
 class ExpiringCredit(Record):

@@ -9,7 +9,7 @@ from shared.domain.calendar import local_day
 from shared.domain.lifecycle.closing import erase_whole
 from shared.domain.lifecycle.retention import erased_on
 from shared.domain.program.program import Program
-from shared.domain.sides import wallet_of
+from shared.domain.subaccounts import wallet_of
 from shared.dynamo import Item, Write
 
 

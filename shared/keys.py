@@ -5,7 +5,7 @@ from typing import Literal
 
 from shared.domain.account import Entry, EntryType
 from shared.domain.points.reviews import Decision
-from shared.domain.sides import is_pool, is_wallet
+from shared.domain.subaccounts import is_pool, is_wallet
 from shared.dynamo import Key
 
 _KEYS: Mapping[EntryType, tuple[str, str]] = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shared import settings, telemetry
 from shared.aws import session
 from shared.domain.errors import TryAgainError
-from shared.domain.events import Event, PartnerEvent
-from shared.domain.messages import Message
+from shared.domain.telling.events import Event, PartnerEvent
+from shared.domain.telling.notifications import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

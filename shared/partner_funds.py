@@ -11,12 +11,12 @@ from typing import Any
 from shared import budgets, dynamo, keys, outbox, settings, telemetry
 from shared.domain.account import Entry
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
-from shared.domain.events import PartnerEvent
 from shared.domain.fields import Record
 from shared.domain.points.budgets import Budget
 from shared.domain.points.partner_funding import funding_name
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
+from shared.domain.telling.events import PartnerEvent
 from shared.dynamo import CancelledError, Write
 
 ATTEMPTS_MAX = 12

@@ -12,7 +12,7 @@ from shared import audit, dynamo, gift_words, people, reviews, settings, store, 
 from shared.domain.account import Account, Entry
 from shared.domain.errors import ReviewNotFoundError
 from shared.domain.points.reviews import Review
-from shared.domain.sides import pool_account_of, wallet_of
+from shared.domain.subaccounts import pool_account_of, wallet_of
 from shared.dynamo import Key
 
 PAGES_MAX = 100

@@ -7,17 +7,17 @@ a marker stands for each message.
 from datetime import date, datetime
 
 from shared import deliveries, outbox, people, store, telemetry, unsubscribing, waiting
-from shared.domain import rendering
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.kinds import KINDS, Value
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.members.members import Member
-from shared.domain.messages import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
+from shared.domain.message_types import KINDS, Value
 from shared.domain.program.built_in_templates import DEFAULT_LOCALE, default_template
 from shared.domain.program.messages import Template
 from shared.domain.program.program import Program
-from shared.domain.rendering import RenderingError, Words
+from shared.domain.telling import templates
+from shared.domain.telling.notifications import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
+from shared.domain.telling.templates import RenderingError, Words
 from shared.unsubscribing import Link
 
 
@@ -78,7 +78,7 @@ def _send_or_release(message: Message) -> None:
 def _worded(note: Note, member: Member, account: Account, program: Program, way: Way, today: date) -> Message | None:
     """The message in the member's language; None if the day that it speaks of has passed."""
     category = KINDS[note.kind].category
-    template, is_own = rendering.template_for(program.messages, note.kind, way.channel, member.locale)
+    template, is_own = templates.template_for(program.messages, note.kind, way.channel, member.locale)
     values = values_for(note, member, account, program, template.locale, today)
     if values is None:
         return None
@@ -105,11 +105,11 @@ def _worded(note: Note, member: Member, account: Account, program: Program, way:
 def _words(template: Template, values: dict[str, Value], *, is_own: bool) -> tuple[Template, Words]:
     """A template's words; the built-in ones where the program's own fails on what nobody foresaw."""
     try:
-        return template, rendering.rendered(template, values)
+        return template, templates.rendered(template, values)
     except RenderingError as error:
         fallback = default_template(template.kind, template.channel, DEFAULT_LOCALE)
         if not is_own or fallback is None:
             raise
         extra = {"kind": template.kind, "channel": template.channel, "locale": template.locale, "fault": str(error)}
         telemetry.logger().error("a template of the program failed", extra=extra)
-        return fallback, rendering.rendered(fallback, {**values, "locale": fallback.locale})
+        return fallback, templates.rendered(fallback, {**values, "locale": fallback.locale})

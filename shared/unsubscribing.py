@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shared import people, settings
 from shared.domain.errors import LinkNotFoundError
-from shared.domain.kinds import CATEGORIES, Category
+from shared.domain.message_types import CATEGORIES, Category
 
 PATH = "/v1/unsubscribe/"
 _SIGNATURE_LENGTH = 32

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from shared import dynamo, settings
-from shared.domain.messages import Note
+from shared.domain.telling.notifications import Note
 from shared.dynamo import Key
 
 PAGES_MAX = 100

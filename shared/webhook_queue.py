@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 from shared import settings
 from shared.aws import sqs
-from shared.domain.events import Event
-from shared.domain.webhooks import Webhook
+from shared.domain.telling.events import Event
+from shared.domain.telling.webhooks import Webhook
 
 
 class Task(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared import dynamo, settings
 from shared.domain.errors import InvalidStateError, TryAgainError, WebhookNotFoundError
-from shared.domain.webhooks import WEBHOOKS_MAX, Delivery, Webhook, secret_of
+from shared.domain.telling.webhooks import WEBHOOKS_MAX, Delivery, Webhook, secret_of
 from shared.dynamo import Item, Key
 
 KEPT = timedelta(days=30)

@@ -9,7 +9,7 @@ from aws_cdk import aws_eventschemas as schemas
 from constructs import Construct
 
 from infra.cloud.options import Options
-from shared.domain.events import ALL_TYPES, LOW_FUNDS, Event, PartnerEvent
+from shared.domain.telling.events import ALL_TYPES, LOW_FUNDS, Event, PartnerEvent
 
 EVENT_SOURCE = "loyalty"
 ARCHIVE_DAYS = {"dev": 7, "prod": 365}

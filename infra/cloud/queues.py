@@ -7,7 +7,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cloud.permissions import WORKER_SECONDS_MAX
-from shared.domain import webhooks
+from shared.domain.telling import webhooks
 
 ATTEMPTS_MAX = 5
 LETTERS_DAYS = 14

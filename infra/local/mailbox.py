@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.journal import Journal
-from shared.domain.events import Event, PartnerEvent
-from shared.domain.messages import Message
+from shared.domain.telling.events import Event, PartnerEvent
+from shared.domain.telling.notifications import Message
 from shared.outbox import MEMBER_TAG
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from infra.local.invoke import Context, Handler
 from infra.local.journal import Journal
-from shared.domain.webhooks import ATTEMPTS_MAX
+from shared.domain.telling.webhooks import ATTEMPTS_MAX
 
 POLL_SECONDS = 0.1
 STOP_SECONDS_MAX = 5

@@ -12,8 +12,8 @@ from functions import expire, follow, notify
 from infra.simulation.books import Booked, Books, name_of
 from infra.simulation.faults import Faults, MachineDiedError
 from shared.domain.errors import TryAgainError
-from shared.domain.events import Event, PartnerEvent
-from shared.domain.messages import Message
+from shared.domain.telling.events import Event, PartnerEvent
+from shared.domain.telling.notifications import Message
 
 BATCH_MAX = 10
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]

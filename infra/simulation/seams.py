@@ -17,10 +17,10 @@ from functions import program as programs
 from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
 from shared import audit, budgets, clock, dynamo, http, outbox, partner_funds, settings, store, telemetry, webhooks
-from shared.domain.events import Event, PartnerEvent
 from shared.domain.invariants import Breach
 from shared.domain.members import members
-from shared.domain.messages import Message
+from shared.domain.telling.events import Event, PartnerEvent
+from shared.domain.telling.notifications import Message
 
 APPS = tuple(
     module.app for module in (accounts, consent, earn, enroll, memberships, operators, programs, redeem, share, wallet)

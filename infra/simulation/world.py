@@ -21,9 +21,9 @@ from infra.simulation.traffic import Request, Storefront
 from infra.tables import LOYALTY, PEOPLE
 from shared import store
 from shared.domain.errors import LoyaltyError
-from shared.domain.events import Event, PartnerEvent
 from shared.domain.invariants import Breach, breaches
-from shared.domain.messages import Message
+from shared.domain.telling.events import Event, PartnerEvent
+from shared.domain.telling.notifications import Message
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NESTED_MAX = 2

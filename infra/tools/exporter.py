@@ -24,7 +24,7 @@ from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.members.members import IDENTIFIER_KINDS, Identity, Member
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
-from shared.domain.sides import member_of
+from shared.domain.subaccounts import member_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

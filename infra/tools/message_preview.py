@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from infra.errors import LocalError
-from shared.domain.kinds import CHANNELS, KINDS, examples_of
+from shared.domain.message_types import CHANNELS, KINDS, examples_of
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
-from shared.domain.rendering import rendered, sms_parts, template_faults, template_for
+from shared.domain.telling.templates import rendered, sms_parts, template_faults, template_for
 
 
 def write_messages(to: Path, program_file: Path | None, locale: str | None) -> int:

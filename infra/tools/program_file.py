@@ -21,7 +21,7 @@ from shared.domain.errors import Fault
 from shared.domain.lifecycle.program_lint import Advice, advice
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
-from shared.domain.rendering import template_faults
+from shared.domain.telling.templates import template_faults
 
 ROUNDS_MAX = 200
 _REQUIRED = frozenset({"name", "currency", "country", "time_zone", "earning", "redeeming", "messages"})

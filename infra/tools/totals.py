@@ -10,7 +10,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.points.tiers import held_tier
-from shared.domain.sides import is_pool, is_wallet
+from shared.domain.subaccounts import is_pool, is_wallet
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

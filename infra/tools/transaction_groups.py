@@ -2,7 +2,7 @@
 
 from shared import keys
 from shared.domain.account import Entry
-from shared.domain.sides import is_wallet, member_of, pool_account_of
+from shared.domain.subaccounts import is_wallet, member_of, pool_account_of
 from shared.dynamo import Item, Key
 from shared.store import entry_of
 

@@ -9,7 +9,7 @@ from infra.tools.derived_items import Derived, OfEntries, makers_of, name_of
 from infra.tools.transaction_groups import Together
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
-from shared.domain.sides import is_wallet
+from shared.domain.subaccounts import is_wallet
 from shared.dynamo import Key, key_of
 from shared.store import entry_of
 

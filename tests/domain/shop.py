@@ -21,10 +21,10 @@ from shared.domain.points.partner_funding import deposit_points, funding_name, m
 from shared.domain.points.reviews import Decision, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
-from shared.domain.sides import pool_account_of, wallet_of
 from shared.domain.spending import gifts, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
 from shared.domain.spending.redemptions import MoneyRequest, RewardRequest
+from shared.domain.subaccounts import pool_account_of, wallet_of
 from tests.domain.entries import check_entry
 
 NEW_YORK = "America/New_York"

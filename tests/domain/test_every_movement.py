@@ -27,7 +27,7 @@ from shared.domain.account import UNTIL_APPROVED, Account, Entry, EntryType
 from shared.domain.earning.imports import BroughtPoints
 from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import breaches
-from shared.domain.sides import is_pool, is_wallet, pool_account_of
+from shared.domain.subaccounts import is_pool, is_wallet, pool_account_of
 from tests.domain.clerks import earning, members, sharing
 from tests.domain.clerks.cashier import Cashier
 from tests.domain.clerks.members import WholeClerk

@@ -31,9 +31,9 @@ from shared.domain.points.partner_funding import funding_name
 from shared.domain.points.reviews import Decision, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
-from shared.domain.sides import is_wallet, pool_account_of, wallet_of
 from shared.domain.spending import gifts, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
+from shared.domain.subaccounts import is_wallet, pool_account_of, wallet_of
 from shared.keys import entry_key, referral_key
 from tests.domain.shop import Shop
 

@@ -14,7 +14,7 @@ from infra import openapi
 from infra.openapi import Route
 from shared import guessing, telemetry, unsubscribing
 from shared import outbox as outboxes
-from shared.domain.messages import Message
+from shared.domain.telling.notifications import Message
 from shared.http import derived_id
 from shared.unsubscribing import Link
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop, assert_refused

@@ -9,8 +9,8 @@ import pytest
 from functions import notify
 from shared import dynamo, keys, settings, webhooks
 from shared import outbox as outboxes
-from shared.domain.events import Event, PartnerEvent
-from shared.domain.messages import Message
+from shared.domain.telling.events import Event, PartnerEvent
+from shared.domain.telling.notifications import Message
 from tests.functions.shop import OPERATOR, Shop
 
 AGREED = {"terms_version": "2026-01", "marketing": {"email": True, "sms": True}}

@@ -8,8 +8,8 @@ import pytest
 from functions import notify
 from shared import outbox as outboxes
 from shared import partner_funds, store
-from shared.domain.events import Event, PartnerEvent
-from shared.domain.messages import Message
+from shared.domain.telling.events import Event, PartnerEvent
+from shared.domain.telling.notifications import Message
 from tests.functions.shop import OPERATOR, PARTNER, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire
 

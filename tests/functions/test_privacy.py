@@ -9,7 +9,7 @@ import pytest
 
 from functions import expire, follow, notify
 from shared import dynamo, outbox, people, personal, settings, store
-from shared.domain.messages import Message
+from shared.domain.telling.notifications import Message
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
 
 KEYED = {"Idempotency-Key": "k"}

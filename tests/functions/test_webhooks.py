@@ -10,7 +10,7 @@ import pytest
 from functions import deliver, notify
 from shared import outbox, store, webhook_queue, webhooks
 from shared.domain.errors import TryAgainError
-from shared.domain.webhooks import ATTEMPTS_MAX, DEAD_AFTER
+from shared.domain.telling.webhooks import ATTEMPTS_MAX, DEAD_AFTER
 from tests.functions.shop import OPERATOR, Shop
 
 PUBLIC = "93.184.216.34"

@@ -25,7 +25,7 @@ PROVED_BY = (
     "tests/functions",
     "tests/shared",
     # What reads the sources sees what mutmut made of them.
-    "--ignore=tests/domain/test_purity.py",
+    "--ignore=tests/shared/domain/test_purity.py",
     # The two long random walks take longer than all others of their folder together.
     "--ignore=tests/domain/test_every_movement.py",
     "--ignore=tests/domain/test_every_point.py",

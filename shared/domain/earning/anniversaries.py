@@ -12,7 +12,7 @@ from shared.domain.ledger import draft
 from shared.domain.points.eligibility import is_excluded
 from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program
-from shared.domain.sides import member_of
+from shared.domain.subaccounts import member_of
 
 BIRTHDAY, ANNIVERSARY = "birthday", "anniversary"
 """Under which names an account notes the day that was last celebrated."""

@@ -6,7 +6,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import add_months, local_day
 from shared.domain.points.paid_plans import current
 from shared.domain.program.program import Program
-from shared.domain.sides import member_of
+from shared.domain.subaccounts import member_of
 
 
 def erased_on(account: Account, program: Program) -> date | None:

@@ -5,9 +5,9 @@ from datetime import date, datetime
 from typing import Literal
 
 from shared.domain.fields import Record
-from shared.domain.kinds import CATEGORIES, CHANNELS, Category, Channel
 from shared.domain.members.members import Consent, Marketing, Member, consenting
 from shared.domain.members.preferences import ByChannel, Suppression, TimeZone, Topics
+from shared.domain.message_types import CATEGORIES, CHANNELS, Category, Channel
 
 SUPPRESSIONS: Mapping[str, Literal["bounce", "complaint"]] = {"Bounce": "bounce", "Complaint": "complaint"}
 

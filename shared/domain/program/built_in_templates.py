@@ -6,7 +6,7 @@ They are templates like any other. An e-mail's HTML is the text in a plain frame
 from collections.abc import Mapping
 from functools import cache
 
-from shared.domain.kinds import KINDS, Channel, Kind
+from shared.domain.message_types import KINDS, Channel, Kind
 from shared.domain.program.messages import Template
 
 DEFAULT_LOCALE = "en"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.domain.fields import Days, Points, PositivePoints, Record, Slug
-from shared.domain.kinds import KINDS, Channel, Kind
+from shared.domain.message_types import KINDS, Channel, Kind
 
 TEMPLATES_MAX = 300
 SUBJECT_LENGTH_MAX = 500

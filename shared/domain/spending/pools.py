@@ -21,7 +21,7 @@ from shared.domain.points.expiry import live_day
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.opening import open_side
 from shared.domain.program.program import Program
-from shared.domain.sides import is_pool, pool_account_of
+from shared.domain.subaccounts import is_pool, pool_account_of
 
 MEMBERS_EVER_MAX = 30
 """A pool's account keeps what each has put in and spent, also of those who left."""

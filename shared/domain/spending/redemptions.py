@@ -31,7 +31,7 @@ from shared.domain.points.segments import in_any
 from shared.domain.points.tiers import held_tier
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import MoneyReward, PartnerReward, Program, Reward
-from shared.domain.sides import is_wallet
+from shared.domain.subaccounts import is_wallet
 
 OPEN_HOLDS_MAX = 20
 _VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -19,7 +19,7 @@ from infra.local.movable_clock import MovableClock
 from infra.local.schedule import Schedule
 from infra.local.tokens import Issuer
 from infra.tools.verify import Report, Violation
-from shared.domain.messages import Message
+from shared.domain.telling.notifications import Message
 from tests.infra.local.conftest import Serve
 
 START = datetime(2026, 12, 1, 12, tzinfo=UTC)

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.domain.kinds import CHANNELS, KINDS, Kind, examples_of
 from shared.domain.members.contact_preferences import (
     Categories,
     PreferencesChange,
@@ -19,11 +18,12 @@ from shared.domain.members.contact_preferences import (
 )
 from shared.domain.members.members import Change, Member, changed
 from shared.domain.members.preferences import ByChannel
-from shared.domain.messages import quiet_until, way_to
+from shared.domain.message_types import CHANNELS, KINDS, Kind, examples_of
 from shared.domain.program.built_in_templates import default_template
 from shared.domain.program.defaults import default_program
 from shared.domain.program.messages import Messages, QuietHours, Template
-from shared.domain.rendering import faults_of, rendered, sms_parts, template_for
+from shared.domain.telling.notifications import quiet_until, way_to
+from shared.domain.telling.templates import faults_of, rendered, sms_parts, template_for
 
 NOW = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
 PROGRAM = default_program()

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from shared.domain.account import Entry, EntryType
 from shared.domain.fields import Record
-from shared.domain.sides import is_pool, is_wallet
 from shared.domain.spending.gifts import lapsed_gift
+from shared.domain.subaccounts import is_pool, is_wallet
 
 EVENT_TYPES: Mapping[EntryType, str] = {
     "enroll": "member.enrolled",

@@ -1,7 +1,7 @@
 """What agents are told of an earning before it is one."""
 
 from shared.domain.account import Piece
-from shared.domain.membership_block import Benefit, TierBlock, forecast
+from shared.domain.telling.agents_block import Benefit, TierBlock, forecast
 
 
 def piece(rule_id: str, points: int) -> Piece:

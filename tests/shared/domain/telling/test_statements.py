@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from shared.domain.statements import is_of, statement
+from shared.domain.telling.statements import is_of, statement
 from tests.domain.shop import Shop, a_program, at
 
 

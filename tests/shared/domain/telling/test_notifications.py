@@ -9,8 +9,8 @@ import pytest
 from shared.domain.account import Entry, Standing
 from shared.domain.lifecycle.passing_of_time import Reminder
 from shared.domain.members.members import Member
-from shared.domain.messages import Note, is_wanted, notes_on, reminder_note, values_for
 from shared.domain.spending.redemptions import voucher_code
+from shared.domain.telling.notifications import Note, is_wanted, notes_on, reminder_note, values_for
 from tests.domain.shop import Shop, a_program, at
 
 NOW = at("2026-11-20 12:00")

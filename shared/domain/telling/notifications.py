@@ -8,16 +8,16 @@ from zoneinfo import ZoneInfo
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.calendar import local_day, month_of
 from shared.domain.fields import Record
-from shared.domain.kinds import CHANNELS, KINDS, Category, Channel, Kind, Value
 from shared.domain.lifecycle.passing_of_time import Reminder
 from shared.domain.members.contact_preferences import allows
 from shared.domain.members.members import Member
+from shared.domain.message_types import CHANNELS, KINDS, Category, Channel, Kind, Value
 from shared.domain.points.segments import in_any
 from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import Program
-from shared.domain.sides import is_wallet, member_of
 from shared.domain.spending.gifts import lapsed_gift
 from shared.domain.spending.redemptions import nearest_reward, voucher_code, why_unavailable
+from shared.domain.subaccounts import is_wallet, member_of
 
 _WAYS_TO_A_REWARD: frozenset[EntryType] = frozenset(
     {"earn", "approve", "badge", "referral", "birthday", "anniversary", "maturity", "gift_in", "adjust"}

@@ -5,11 +5,11 @@ from datetime import date
 
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day, month_of
-from shared.domain.kinds import Value
-from shared.domain.messages import Note
+from shared.domain.message_types import Value
 from shared.domain.points.expiry import date_of
 from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import Program
+from shared.domain.telling.notifications import Note
 
 
 def statement_id(member_id: str, month: str) -> str:

@@ -7,8 +7,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from standardwebhooks import Webhook as PublicWebhook
 
-from shared.domain.events import Event
-from shared.domain.webhooks import (
+from shared.domain.telling.events import Event
+from shared.domain.telling.webhooks import (
     ATTEMPTS_MAX,
     DEAD_AFTER,
     JITTER_PERCENT,

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.domain.errors import Fault
-from shared.domain.kinds import Channel, Kind, Value, examples_of, variables_of
+from shared.domain.message_types import Channel, Kind, Value, examples_of, variables_of
 from shared.domain.program.built_in_templates import DEFAULT_LOCALE, default_template
 from shared.domain.program.messages import Messages, Template
 

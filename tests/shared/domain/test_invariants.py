@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.account import Account, Entry, Totals
 from shared.domain.invariants import breaches
-from tests.domain.test_ledger import a_life
+from tests.shared.domain.test_ledger import a_life
 
 
 def books() -> tuple[Account, list[Entry]]:

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.domain.account import EntryType
-from shared.domain.events import ALL_TYPES, event_of
-from shared.domain.sides import pool_account_of, wallet_of
+from shared.domain.subaccounts import pool_account_of, wallet_of
+from shared.domain.telling.events import ALL_TYPES, event_of
 from tests.domain.shop import Shop, a_program, at
 
 

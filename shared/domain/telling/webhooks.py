@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from shared.domain.events import ALL_TYPES, Event
 from shared.domain.fields import Record, Text
+from shared.domain.telling.events import ALL_TYPES, Event
 
 WEBHOOKS_MAX = 20
 OLD_SECRET_LIVES = timedelta(hours=24)
