@@ -33,7 +33,7 @@ from functions import (
 from shared import clock, settings, store
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
-from tests.domain.entries import check_entry
+from tests.model.entries import check_entry
 
 ROUTES: tuple[tuple[str, ModuleType], ...] = (
     ("/v1/webhooks", webhooks),

@@ -27,8 +27,8 @@ PROVED_BY = (
     # What reads the sources sees what mutmut made of them.
     "--ignore=tests/shared/domain/test_purity.py",
     # The two long random walks take longer than all others of their folder together.
-    "--ignore=tests/domain/test_every_movement.py",
-    "--ignore=tests/domain/test_every_point.py",
+    "--ignore=tests/model/test_every_movement.py",
+    "--ignore=tests/model/test_every_point.py",
 )
 SETTINGS = """
 [tool.mutmut]

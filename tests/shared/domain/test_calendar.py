@@ -17,7 +17,7 @@ from shared.domain.calendar import (
     period_of,
     start_of_day,
 )
-from tests.domain.shop import AUCKLAND, BEIRUT, BERLIN, CAIRO, KIRITIMATI, KOLKATA, NEW_YORK, SAO_PAULO, SECOND, ZONES
+from tests.model.shop import AUCKLAND, BEIRUT, BERLIN, CAIRO, KIRITIMATI, KOLKATA, NEW_YORK, SAO_PAULO, SECOND, ZONES
 
 days = st.dates(date(1995, 1, 1), date(2037, 12, 31))
 

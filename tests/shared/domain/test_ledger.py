@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.domain.account import Account, Entry, Hold
 from shared.domain.ledger import BrokenLedgerError, added, book, book_all, take
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 
 def a_life() -> Shop:

@@ -14,7 +14,7 @@ from shared.domain.earning.imports import join
 from shared.domain.ledger import book
 from shared.domain.lifecycle.passing_of_time import due_on, settle
 from shared.keys import entry_key
-from tests.domain.shop import AUCKLAND, KOLKATA, NEW_YORK, Shop, a_program, at
+from tests.model.shop import AUCKLAND, KOLKATA, NEW_YORK, Shop, a_program, at
 
 
 def a_shop(joined: str = "2026-03-01 10:00", **terms: Any) -> Shop:

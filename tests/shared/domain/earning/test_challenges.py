@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.domain.account import Account, Badge, Progress
 from shared.domain.earning.challenges import courses, merged_badges, merged_progress
 from shared.domain.invariants import breaches
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 START = at("2026-03-02 12:00")  # a Monday
 VISITS = {"kind": "visits", "target": 3, "within_days": 30}

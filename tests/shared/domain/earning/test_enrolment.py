@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from tests.domain.shop import AUCKLAND, Shop, a_program, at
+from tests.model.shop import AUCKLAND, Shop, a_program, at
 
 
 def joined(**changes: Any) -> Shop:

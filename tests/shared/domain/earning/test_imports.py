@@ -13,7 +13,7 @@ from shared.domain.invariants import breaches
 from shared.domain.ledger import book
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.telling.notifications import notes_on
-from tests.domain.shop import a_program, at
+from tests.model.shop import a_program, at
 
 NOW = at("2026-11-20 12:00")
 TODAY = date(2026, 11, 20)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.domain.account import Entry
 from shared.domain.errors import InvalidRequestError
-from tests.domain.shop import AUCKLAND, BERLIN, NEW_YORK, Shop, a_program, at
+from tests.model.shop import AUCKLAND, BERLIN, NEW_YORK, Shop, a_program, at
 
 NOON = at("2026-11-20 12:00")
 

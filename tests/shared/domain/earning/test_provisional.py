@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shared.domain.account import UNTIL_APPROVED, Traits
 from shared.domain.errors import ConsentRequiredError, MemberNotFoundError
 from shared.domain.lifecycle.passing_of_time import due_on
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 NOW = at("2026-11-20T13:00")
 TERM = {"kind": "term", "months": 12, "ends": "month"}

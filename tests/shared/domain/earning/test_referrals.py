@@ -11,7 +11,7 @@ from shared.domain.errors import InvalidStateError
 from shared.domain.members.members import Enrollment, Member, joined
 from shared.domain.program.program import Program
 from shared.domain.program.referrals import Referrals
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 TERMS: dict[str, Any] = {"advocate_points": 100, "friend_points": 50, "minimum_spend": 2000, "return_days": 30}
 NOW = at("2026-11-20T13:00")

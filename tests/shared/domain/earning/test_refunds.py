@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.domain.account import Traits
 from shared.domain.earning.orders import points_kept
 from shared.domain.errors import RefundExceedsOrderError
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 from tests.shared.domain.earning.test_orders import a_shop, added, doubled, earning_with, earnings, orders
 
 

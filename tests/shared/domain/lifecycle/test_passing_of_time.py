@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.domain.account import Account, Entry, Hold, Standing
 from shared.domain.lifecycle.passing_of_time import due_on, reminded_through, reminders, reminders_to_send, settle
 from shared.domain.program.program import Program
-from tests.domain.shop import SECOND, ZONES, Shop, a_program, at
+from tests.model.shop import SECOND, ZONES, Shop, a_program, at
 
 
 def a_shop(**changes: Any) -> Shop:

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.lifecycle.program_lint import advice
 from shared.domain.program.defaults import default_program
-from tests.domain.shop import a_program
+from tests.model.shop import a_program
 
 TODAY = date(2026, 11, 20)
 COFFEE = {"reward_id": "coffee", "name": "Coffee", "kind": "product", "sku": "COFFEE", "points": 10}

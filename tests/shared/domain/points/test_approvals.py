@@ -11,7 +11,7 @@ from shared.domain.account import UNTIL_APPROVED, Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.points.approvals import waits_for_approval
 from shared.domain.points.reviews import Decision
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 REVIEW = {"action_id": "review", "description": "Product review", "points": 25}
 

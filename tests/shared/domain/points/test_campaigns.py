@@ -11,7 +11,7 @@ from shared.domain.account import Traits
 from shared.domain.points.campaigns import groups_of, is_held_out, noted, state
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 NOW = at("2026-11-20T12:00")
 DOUBLE = {

@@ -11,7 +11,7 @@ from shared.domain.account import Traits
 from shared.domain.earning.orders import points_kept
 from shared.domain.errors import NotEligibleError
 from shared.domain.points.eligibility import is_excluded_address, require_age
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 NOW = at("2026-11-20T13:00")
 TODAY = date(2026, 11, 20)

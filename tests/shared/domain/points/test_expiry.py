@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.account import Entry
-from tests.domain.shop import (
+from tests.model.shop import (
     AUCKLAND,
     BEIRUT,
     BERLIN,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.domain.errors import InvalidRequestError, InvalidStateError
 from shared.domain.points.paid_plans import refundable
 from shared.domain.points.tiers import held_tier
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 PLUS = {"plan_id": "plus", "name": "Plus", "price": 1200, "months": 1, "tier_id": "silver", "percent": 150}
 CLUB = {"plan_id": "club", "name": "Club", "price": 900, "months": 12}

@@ -25,7 +25,7 @@ from shared.domain.points.partner_funding import (
     settlement_month,
 )
 from shared.domain.program.partners import Partner
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 CAFE: dict[str, Any] = {"partner_id": "cafe", "name": "Cafe", "point_cost": {"points": 3, "amount": 2}}
 HOTEL: dict[str, Any] = {**CAFE, "partner_id": "hotel", "name": "Hotel", "funding": "prepaid", "may_redeem": True}

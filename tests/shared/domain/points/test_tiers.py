@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.domain.points.tiers import held_tier, qualifying
-from tests.domain.shop import AUCKLAND, SECOND, Shop, a_program, at
+from tests.model.shop import AUCKLAND, SECOND, Shop, a_program, at
 
 
 def a_shop(opened: str = "2026-03-15 12:00", **tiers: Any) -> Shop:

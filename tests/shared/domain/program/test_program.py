@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from shared.domain.program.common import Validity
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
-from tests.domain.shop import a_program, program_text
+from tests.model.shop import a_program, program_text
 
 TIERS = [{"tier_id": "bronze", "name": "Bronze", "threshold": 0}, {"tier_id": "gold", "name": "Gold", "threshold": 9}]
 RULE = {"rule_id": "r", "description": "Double", "effect": {"kind": "multiply", "percent": 200}}

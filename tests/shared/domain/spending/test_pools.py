@@ -17,7 +17,7 @@ from shared.domain.points import freezing
 from shared.domain.spending import redemptions, transfers
 from shared.domain.spending.pools import pools_of
 from shared.domain.spending.redemptions import MoneyRequest
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 DAYS_30 = {"kind": "term", "days": 30}
 

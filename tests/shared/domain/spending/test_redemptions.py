@@ -26,7 +26,7 @@ from shared.domain.spending.redemptions import (
     state_of,
     voucher_code,
 )
-from tests.domain.shop import SECOND, Shop, a_program, at
+from tests.model.shop import SECOND, Shop, a_program, at
 
 TEA = {"reward_id": "tea", "name": "Tea", "kind": "product", "sku": "T", "points": 10}
 

@@ -11,7 +11,7 @@ from shared.domain.errors import InsufficientPointsError, InvalidRequestError, I
 from shared.domain.lifecycle.passing_of_time import due_on
 from shared.domain.spending.redemptions import CreditRequest, reserve
 from shared.domain.spending.store_credit import Payout, earn_credit, pay_out
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 CASHBACK = {"amount": 10, "per_amount": 100, "order_max": 500, "expiry": {"kind": "term", "days": 30}}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.errors import InsufficientPointsError, InvalidRequestError, InvalidStateError, RewardUnavailableError
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 DAYS_30 = {"kind": "term", "days": 30}
 

@@ -5,7 +5,7 @@ import pytest
 from shared.domain.account import EntryType
 from shared.domain.subaccounts import pool_account_of, wallet_of
 from shared.domain.telling.events import ALL_TYPES, event_of
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 
 @pytest.mark.parametrize(

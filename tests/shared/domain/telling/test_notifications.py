@@ -11,7 +11,7 @@ from shared.domain.lifecycle.passing_of_time import Reminder
 from shared.domain.members.members import Member
 from shared.domain.spending.redemptions import voucher_code
 from shared.domain.telling.notifications import Note, is_wanted, notes_on, reminder_note, values_for
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 NOW = at("2026-11-20 12:00")
 TODAY = NOW.date()

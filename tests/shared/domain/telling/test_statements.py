@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from shared.domain.telling.statements import is_of, statement
-from tests.domain.shop import Shop, a_program, at
+from tests.model.shop import Shop, a_program, at
 
 
 def test_a_statement_says_what_came_what_went_and_what_ends_next() -> None:

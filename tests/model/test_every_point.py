@@ -17,9 +17,9 @@ from shared.domain.calendar import period_of
 from shared.domain.invariants import breaches
 from shared.domain.points.tiers import qualifying
 from shared.domain.program.program import Program
-from tests.domain.points_one_by_one import Clerk
-from tests.domain.shop import BEIRUT, BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SAO_PAULO, SECOND, ZONES, Shop, a_program
-from tests.domain.side_by_side import both, both_reserve, both_wait
+from tests.model.points_one_by_one import Clerk
+from tests.model.shop import BEIRUT, BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SAO_PAULO, SECOND, ZONES, Shop, a_program
+from tests.model.side_by_side import both, both_reserve, both_wait
 
 T = TypeVar("T")
 

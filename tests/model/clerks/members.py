@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from tests.domain.clerks.cashier import Cashier
-from tests.domain.clerks.earning import EarningClerk, Stamps
-from tests.domain.points_one_by_one import DAY, Member, Point, RefusedError, Use, months_later
+from tests.model.clerks.cashier import Cashier
+from tests.model.clerks.earning import EarningClerk, Stamps
+from tests.model.points_one_by_one import DAY, Member, Point, RefusedError, Use, months_later
 
 CONSENT_DAYS = 20
 FRIEND_POINTS, ADVOCATE_POINTS, RETURN_DAYS, QUALIFIES_FROM, PURCHASE_DAYS = 2, 3, 5, 500, 90

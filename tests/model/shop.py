@@ -25,7 +25,7 @@ from shared.domain.spending import gifts, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
 from shared.domain.spending.redemptions import MoneyRequest, RewardRequest
 from shared.domain.subaccounts import pool_account_of, wallet_of
-from tests.domain.entries import check_entry
+from tests.model.entries import check_entry
 
 NEW_YORK = "America/New_York"
 BERLIN = "Europe/Berlin"

@@ -28,13 +28,13 @@ from shared.domain.earning.imports import BroughtPoints
 from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import breaches
 from shared.domain.subaccounts import is_pool, is_wallet, pool_account_of
-from tests.domain.clerks import earning, members, sharing
-from tests.domain.clerks.cashier import Cashier
-from tests.domain.clerks.members import WholeClerk
-from tests.domain.shop import BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SECOND, a_program
-from tests.domain.side_by_side import both, both_reserve, both_wait
-from tests.domain.test_every_point import BONUS, REVIEW, REWARDS, beginning_of, levels
-from tests.domain.whole_shop import WholeShop
+from tests.model.clerks import earning, members, sharing
+from tests.model.clerks.cashier import Cashier
+from tests.model.clerks.members import WholeClerk
+from tests.model.shop import BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SECOND, a_program
+from tests.model.side_by_side import both, both_reserve, both_wait
+from tests.model.test_every_point import BONUS, REVIEW, REWARDS, beginning_of, levels
+from tests.model.whole_shop import WholeShop
 
 T = TypeVar("T")
 
@@ -915,7 +915,7 @@ class TestEveryMovement(Movements.TestCase):  # type: ignore[valid-type,misc]
 
 @pytest.mark.long
 def test_every_movement_for_long() -> None:
-    """200,000 operations, and each type of entry among them: `pytest -m long -s tests/domain/test_every_movement.py`.
+    """200,000 operations, and each type of entry among them: `pytest -m long -s tests/model/test_every_movement.py`.
 
     With `OPERATIONS=1000000` so many. It says how many there were, and how often each type of entry was booked.
     """

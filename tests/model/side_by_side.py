@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shared.domain.errors import LoyaltyError
-from tests.domain.points_one_by_one import Clerk, RefusedError
-from tests.domain.shop import Shop
+from tests.model.points_one_by_one import Clerk, RefusedError
+from tests.model.shop import Shop
 
 
 def both(clerk_does: Callable[[], object], shop_does: Callable[[], object]) -> bool:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tests.domain.points_one_by_one import Clerk, RefusedError
+from tests.model.points_one_by_one import Clerk, RefusedError
 
 
 class Cashier(Clerk):

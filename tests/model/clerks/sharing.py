@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from tests.domain.points_one_by_one import Clerk, Point, Redemption, RefusedError, Use
+from tests.model.points_one_by_one import Clerk, Point, Redemption, RefusedError, Use
 
 GIFT_POINTS_A_WEEK = 20
 GIFT_DAYS = 10

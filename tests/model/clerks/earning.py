@@ -6,8 +6,8 @@ from datetime import date, datetime
 from fractions import Fraction
 from math import ceil, floor
 
-from tests.domain.clerks.sharing import SharingClerk
-from tests.domain.points_one_by_one import DAY, Merit, Point, RefusedError, Sale, Use
+from tests.model.clerks.sharing import SharingClerk
+from tests.model.points_one_by_one import DAY, Merit, Point, RefusedError, Sale, Use
 
 ORDER_MOST, DAY_MOST, UNKNOWN_MOST = 25, 40, 6
 """Points for an order, for a day, and waiting for somebody unknown."""
