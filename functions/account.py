@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from shared import clock, http, store
+from shared import clock, http
 from shared.answers import (
     AccountAnswer,
     EntryPage,
@@ -17,6 +17,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.spending.pools import pool_among, united
+from shared.tables import operation
 
 app = http.resolver()
 
@@ -31,8 +32,8 @@ ANYONE_WITH_A_TOKEN = http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR)
     tags=["Account"],
 )
 def read_account(member_id: str) -> http.Answer:
-    account, *others = store.load_with_pool(http.caller(app).reach(member_id))
-    return http.answer(account_answer(account, store.load_program(), clock.now(), others))
+    account, *others = operation.load_with_pool(http.caller(app).reach(member_id))
+    return http.answer(account_answer(account, operation.load_program(), clock.now(), others))
 
 
 @app.get(
@@ -45,17 +46,17 @@ def read_account(member_id: str) -> http.Answer:
 def read_entries(
     member_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
 ) -> http.Answer:
-    account = store.load_account(http.caller(app).reach(member_id)).account
+    account = operation.load_account(http.caller(app).reach(member_id)).account
     members = (account.member_id, *account.merged_from)
     place, before = http.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
-    if not 0 <= place < len(members) or not 0 < before <= store.SEQUENCE_MAX:
+    if not 0 <= place < len(members) or not 0 < before <= operation.SEQUENCE_MAX:
         raise http.foreign_cursor()
-    entries = store.load_history(members[place], limit, before)
+    entries = operation.load_history(members[place], limit, before)
     following = None
     if entries and entries[-1].sequence > 1:
         following = http.encode_cursor(place, entries[-1].sequence)
     elif place + 1 < len(members):
-        following = http.encode_cursor(place + 1, store.SEQUENCE_MAX)
+        following = http.encode_cursor(place + 1, operation.SEQUENCE_MAX)
     return http.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
 
 
@@ -71,15 +72,15 @@ def read_rewards(
     limit: http.PageLimit = http.PAGE_DEFAULT,
     cursor: http.PageCursor = None,
 ) -> http.Answer:
-    program, now = store.load_program(), clock.now()
+    program, now = operation.load_program(), clock.now()
     today = local_day(now, program.time_zone)
     account: Account | None = None
     if member_id is not None:
-        whole = store.load_with_pool(http.caller(app).reach(member_id))
+        whole = operation.load_with_pool(http.caller(app).reach(member_id))
         settled = [settle(one, program, max(now, one.booked_at or now)).account for one in whole]
         account = united(settled[0], pool_among(settled[0], settled))
     rewards, following = http.page_of(program.redeeming.rewards, limit, cursor)
-    taken = store.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)
+    taken = operation.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)
     items = [reward_answer(reward, program, taken.get(reward.reward_id, 0), account, today) for reward in rewards]
     return http.answer(RewardPage(items=tuple(items), next_cursor=following))
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import model_validator
 
-from shared import clock, http, store
+from shared import clock, http
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.orders import Line, Order, order_earnings
@@ -23,6 +23,7 @@ from shared.domain.telling.agents_block import (
     membership_block,
     tiers_of,
 )
+from shared.tables import operation
 
 app = http.resolver()
 
@@ -68,14 +69,14 @@ class LoyaltyAnswer(Record):
     tags=["Agents"],
 )
 def show_loyalty(request: Annotated[Cart, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), store.load_program()
+    caller, now, program = http.caller(app), clock.now(), operation.load_program()
     agents = program.agents
     if agents is None:
         raise InvalidStateError("the program says nothing to agents: it has no section agents")
     account: Account | None = None
     if request.buyer is not None and request.buyer.verified:
         # Nobody else is looked for: so an answer cannot tell who is a member.
-        account = store.load_account(caller.reach(str(request.buyer.member_id))).account
+        account = operation.load_account(caller.reach(str(request.buyer.member_id))).account
         account = settle(account, program, max(now, account.booked_at or now)).account
         if not account.is_open:
             raise MemberNotActiveError(f"the member {account.member_id} was {account.status}")

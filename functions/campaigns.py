@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from shared import budgets, clock, http, store
+from shared import clock, http
 from shared.answers import Money
 from shared.domain.calendar import local_day
 from shared.domain.errors import CampaignNotFoundError
@@ -12,6 +12,7 @@ from shared.domain.points.budgets import Budget
 from shared.domain.points.campaigns import budget_name, state
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
+from shared.tables import budgets, operation
 
 app = http.resolver()
 
@@ -53,7 +54,7 @@ class CampaignPage(Record):
     tags=["Campaigns"],
 )
 def read_campaigns(limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None) -> http.Answer:
-    program = store.load_program()
+    program = operation.load_program()
     campaigns, following = http.page_of(program.campaigns, limit, cursor)
     items = tuple(_answer(campaign, program) for campaign in campaigns)
     return http.answer(CampaignPage(items=items, next_cursor=following))
@@ -67,7 +68,7 @@ def read_campaigns(limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageC
     tags=["Campaigns"],
 )
 def read_campaign(campaign_id: str) -> http.Answer:
-    program = store.load_program()
+    program = operation.load_program()
     for campaign in program.campaigns:
         if campaign.campaign_id == campaign_id:
             return http.answer(_answer(campaign, program))

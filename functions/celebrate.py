@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared import directory, keys, store, telemetry
+from shared import telemetry
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.earning.anniversaries import Occurrence, birthday_pays, birthdays_on, celebrate_birthday
 from shared.domain.errors import InvalidStateError, LoyaltyError, MemberNotActiveError
 from shared.domain.program.program import Program
-from shared.dynamo import Item
+from shared.tables import keys, member_search, operation
+from shared.tables.client import Item
 
 CATCH_UP_DAYS_MAX = 60
 """For how many missed days birthdays are made up for."""
@@ -32,21 +33,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 def celebrate(now: datetime) -> int:
     """Book the birthdays of each day since the last run, today's included; how many. Raises IncompleteError."""
-    program = store.load_program()
+    program = operation.load_program()
     today = local_day(now, program.time_zone)
-    last = store.load_day(RUN)
+    last = operation.load_day(RUN)
     celebrates = program.celebrations is not None and program.celebrations.birthday is not None
     booked = 0
     for day in _days(last, today):
         booked += _celebrate_day(day, program, now) if celebrates else 0
-        store.note_day(RUN, day)
+        operation.note_day(RUN, day)
     return booked
 
 
 def _celebrate_day(day: date, program: Program, now: datetime) -> int:
     booked, failed = 0, 0
     for birthday in birthdays_on(day):
-        for member_id, since in directory.born_on(birthday):
+        for member_id, since in member_search.born_on(birthday):
             try:
                 booked += _celebrate_member(member_id, Occurrence(day, since), program, now)
             except MemberNotActiveError:
@@ -63,7 +64,7 @@ def _celebrate_day(day: date, program: Program, now: datetime) -> int:
 
 def _celebrate_member(member_id: str, birthday: Occurrence, program: Program, now: datetime) -> bool:
     """Whether the birthday was booked; it is not if it does not pay, or is booked."""
-    if not birthday_pays(store.load_account(member_id).account, program, birthday):
+    if not birthday_pays(operation.load_account(member_id).account, program, birthday):
         return False
 
     def congratulate(
@@ -74,7 +75,7 @@ def _celebrate_member(member_id: str, birthday: Occurrence, program: Program, no
         return [celebrate_birthday(accounts[0], program, birthday, now=now)]
 
     key = keys.birthday_key(member_id, birthday.day.year)
-    return not store.operate([member_id], congratulate, key=key, fingerprint="", now=now).replayed
+    return not operation.operate([member_id], congratulate, key=key, fingerprint="", now=now).replayed
 
 
 def _days(last: date | None, today: date) -> Iterator[date]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import clock, http, joining, keys, outcomes, people, profiles, store
+from shared import clock, http, joining, outcomes, profiles
 from shared.answers import BookedAnswer, MemberAnswer, member_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
@@ -30,7 +30,9 @@ from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
 from shared.domain.spending.store_credit import gives_credit
 from shared.domain.subaccounts import wallet_of
-from shared.dynamo import CancelledError, Item
+from shared.tables import keys, operation
+from shared.tables import members as people
+from shared.tables.client import CancelledError, Item
 
 OPENING_ATTEMPTS_MAX = 3
 
@@ -77,7 +79,7 @@ class Agreement(Record):
     tags=["Earning"],
 )
 def earn_by_identifier(request: Annotated[Arrival, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), store.load_program()
+    caller, now, program = http.caller(app), clock.now(), operation.load_program()
     [identity] = members.identities(request.identifier, program.country)
     order = OrderEarn.model_validate(request.model_dump(exclude={"identifier"}))
     # As under the member's own path: a till that has learned who it was may send the order there again.
@@ -108,7 +110,7 @@ def earn_by_identifier(request: Annotated[Arrival, Body()]) -> http.Answer:
     tags=["Members"],
 )
 def agree(member_id: str, request: Annotated[Agreement, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), store.load_program()
+    caller, now, program = http.caller(app), clock.now(), operation.load_program()
     before = people.load_member(caller.reach(member_id))
     given = Consent(terms_version=request.terms_version, marketing=request.marketing)
     after = members.consenting(before.member, given, now=now, channel=request.channel)
@@ -125,7 +127,7 @@ def agree(member_id: str, request: Annotated[Agreement, Body()]) -> http.Answer:
     return http.answer(member_answer(after))
 
 
-def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) -> store.Outcome:
+def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) -> operation.Outcome:
     caps: dict[str, int] = {}
 
     def credit(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
@@ -134,13 +136,13 @@ def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) 
         )
 
     key = keys.earn_key({"order_id": order.order_id})
-    accounts = [member_id, *([wallet_of(member_id)] if gives_credit(store.load_program(), order) else [])]
-    return store.operate(accounts, credit, key=key, fingerprint=mark, now=now, caps=caps)
+    accounts = [member_id, *([wallet_of(member_id)] if gives_credit(operation.load_program(), order) else [])]
+    return operation.operate(accounts, credit, key=key, fingerprint=mark, now=now, caps=caps)
 
 
 def _opened(
     identity: Identity, order: Order, program: Program, actor: str, mark: str, now: datetime, gone: int = 0
-) -> store.Outcome:
+) -> operation.Outcome:
     """A new provisional member with the order's points, or the entry that stands if this was done before.
 
     So many members opened for this very order are `gone`, lapsed or erased before it was credited. Raises
@@ -161,9 +163,9 @@ def _opened(
         account = book(Account(member_id=member_id), first)
         entries = credited(account, program, order, now=now, actor=actor, fingerprint=mark)
         draws = any(entry.budgets for entry in entries)
-        outcome = store.enroll(first, people.writes(None, profile), () if draws else entries)
+        outcome = operation.enroll(first, people.writes(None, profile), () if draws else entries)
     except (CancelledError, LoyaltyError):
-        standing = store.load_entry(keys.earn_key({"order_id": order.order_id}))
+        standing = operation.load_entry(keys.earn_key({"order_id": order.order_id}))
         if standing is None:
             if _is_gone(member_id):
                 return _opened(identity, order, program, actor, mark, now, gone + 1)
@@ -176,15 +178,15 @@ def _opened(
 
 def _is_gone(member_id: str) -> bool:
     try:
-        return store.load_account(member_id).account.status in {"lapsed", "erased"}
+        return operation.load_account(member_id).account.status in {"lapsed", "erased"}
     except MemberNotFoundError:
         return False
 
 
 def _let_lapse(member_id: str, now: datetime) -> None:
     """Book that a provisional member's time is over, and free what they were found by."""
-    store.settle_stored(member_id, now)
-    if store.load_account(member_id).account.status == "lapsed":
+    operation.settle_stored(member_id, now)
+    if operation.load_account(member_id).account.status == "lapsed":
         people.forget(member_id, members.lapsed)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import urllib3
 
-from shared import addresses, clock, telemetry, webhook_queue, webhooks
+from shared import addresses, clock, telemetry, webhook_queue
 from shared.addresses import ForbiddenAddressError, Target
 from shared.domain.errors import TryAgainError, WebhookNotFoundError
 from shared.domain.telling.webhooks import (
@@ -22,6 +22,7 @@ from shared.domain.telling.webhooks import (
     signature,
     wait_seconds,
 )
+from shared.tables import webhooks
 from shared.webhook_queue import Task
 
 CONNECT_SECONDS = 5

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import audit, clock, http, keys, outcomes, partners, reviews, store
+from shared import clock, http, outcomes, partners
 from shared.answers import BookedAnswer, QuoteAnswer, quote_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
@@ -32,7 +32,8 @@ from shared.domain.program.program import Program
 from shared.domain.spending.store_credit import gives_credit, take_back_credit
 from shared.domain.spending.transfers import transfer
 from shared.domain.subaccounts import wallet_of
-from shared.dynamo import Item, Write
+from shared.tables import audit, keys, operation, reviews
+from shared.tables.client import Item, Write
 
 app = http.resolver()
 
@@ -84,9 +85,9 @@ class Transfer(Record):
     tags=["Earning"],
 )
 def quote(request: Annotated[Quote, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), store.load_program()
+    caller, now, program = http.caller(app), clock.now(), operation.load_program()
     member_id = request.member_id or caller.member_id
-    account = store.load_account(caller.reach(member_id)).account if member_id else None
+    account = operation.load_account(caller.reach(member_id)).account if member_id else None
     if account is not None:
         account = settle(account, program, now).account
     placed_at = request.placed_at or now
@@ -133,9 +134,9 @@ def earn(
 
     key = keys.earn_key(request.model_dump(include={"order_id", "action", "reference"}))
     members = [caller.reach(member_id)]
-    if isinstance(request, OrderEarn) and gives_credit(store.load_program(), request):
+    if isinstance(request, OrderEarn) and gives_credit(operation.load_program(), request):
         members.append(wallet_of(members[0]))
-    outcome = store.operate(
+    outcome = operation.operate(
         members,
         credit,
         key=key,
@@ -167,7 +168,7 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> http.Answer:
         earned, refunded, earned_credit = items
         if earned is None:
             raise OrderNotFoundError(f"no order {request.order_id!r} has earned points")
-        order = _own(store.entry_of(earned), accounts[0])
+        order = _own(operation.entry_of(earned), accounts[0])
         if not partners.may_see(partner, order.partner):
             raise OrderNotFoundError(f"no order {request.order_id!r} has earned points")
         entry = refund_order(
@@ -184,11 +185,11 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> http.Answer:
         )
         entries = [with_reversal(accounts[0], entry, order)]
         if earned_credit is not None:
-            of_credit = store.entry_of(earned_credit)
+            of_credit = operation.entry_of(earned_credit)
             entries.append(take_back_credit(accounts[1], program, of_credit, entry, amount=request.amount))
         return entries
 
-    outcome = store.operate(
+    outcome = operation.operate(
         [member, wallet_of(member)],
         take_back,
         key=keys.refund_key(request.order_id, request.refund_id),
@@ -237,7 +238,7 @@ def transfer_points(
         )
         return [moved.out, moved.into]
 
-    outcome = store.operate(
+    outcome = operation.operate(
         [giver, request.to_member_id],
         hand_over,
         key=keys.transfer_key(transfer_id),

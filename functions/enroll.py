@@ -8,24 +8,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import (
-    audit,
-    clock,
-    directory,
-    dynamo,
-    erasing,
-    gift_words,
-    guessing,
-    http,
-    joining,
-    keys,
-    partners,
-    people,
-    personal,
-    profiles,
-    referrals,
-    store,
-)
+from shared import clock, erasing, guessing, http, joining, partners, personal, profiles
 from shared.answers import (
     BookedAnswer,
     EntryAnswer,
@@ -64,7 +47,10 @@ from shared.domain.points.segments import TAGS_MAX, change_traits, first_traits,
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Tag
 from shared.domain.subaccounts import wallet_of
-from shared.dynamo import CancelledError, Item
+from shared.tables import audit, client, keys, member_search, operation, referrals
+from shared.tables import gift_messages as gift_words
+from shared.tables import members as people
+from shared.tables.client import CancelledError, Item
 
 REFERRAL_CODE_ATTEMPTS = 3
 Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX)]
@@ -96,7 +82,7 @@ class Search(Record):
 
     @model_validator(mode="after")
     def _says_something(self) -> "Search":
-        if not directory.words_of(self.name):
+        if not member_search.words_of(self.name):
             raise ValueError("give at least one word of a name")
         return self
 
@@ -138,7 +124,7 @@ class Merge(Record):
 )
 def enroll_member(request: Annotated[Enrollment, Body()], key: http.IdempotencyKey = None) -> http.Answer:
     caller, now = http.caller(app), clock.now()
-    program = store.load_program()
+    program = operation.load_program()
     member_id = people.new_member_id(f"{caller.subject}|{http.required_key(key)}")
     mark = people.keyed_hash(f"enroll:{http.fingerprint(request)}")[:32]
     member = members.joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
@@ -146,7 +132,7 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: http.IdempotencyK
     try:
         brought = _admitted(request, member, program, now, caller.actor)
     except LoyaltyError:
-        standing = store.load_entry(keys.enroll_key(member_id))
+        standing = operation.load_entry(keys.enroll_key(member_id))
         if standing is None:
             raise
         return _enrolled_before(standing, mark)
@@ -156,9 +142,9 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: http.IdempotencyK
         member = member.model_copy(update={"referral_code": members.new_referral_code(request.name)})
         writes = people.writes(None, member)
         try:
-            store.enroll(entries[0], [*writes, *(brought.writes if brought else ()), *trail], entries[1:])
+            operation.enroll(entries[0], [*writes, *(brought.writes if brought else ()), *trail], entries[1:])
         except CancelledError as cancelled:
-            standing = store.load_entry(keys.enroll_key(member_id))
+            standing = operation.load_entry(keys.enroll_key(member_id))
             if standing is not None:
                 return _enrolled_before(standing, mark)
             refusal = people.identity_taken(cancelled, writes)
@@ -236,7 +222,7 @@ def _enrolled_before(standing: Entry, mark: str) -> http.Answer:
 def look_up_member(request: Annotated[Lookup, Body()]) -> http.Answer:
     caller = http.caller(app)
     partner = partners.calling(caller)
-    [identity] = members.identities(request, store.load_program().country)
+    [identity] = members.identities(request, operation.load_program().country)
     if partner is not None and identity.kind not in partners.LOOKED_UP_BY:
         raise ForbiddenError(f"partners look members up by {' or '.join(sorted(partners.LOOKED_UP_BY))}")
     guessing.require_may_guess(caller, clock.now())
@@ -261,7 +247,7 @@ def search_members(
     request: Annotated[Search, Body()], limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
 ) -> http.Answer:
     after = http.decode_cursor(cursor, str)[0] if cursor else None
-    found, more = people.search(directory.words_of(request.name), limit, after)
+    found, more = people.search(member_search.words_of(request.name), limit, after)
     audit.record(http.caller(app), "members.searched", clock.now(), found=str(len(found)))
     following = http.encode_cursor(more) if more else None
     return http.answer(MemberPage(items=tuple(member_answer(member) for member in found), next_cursor=following))
@@ -292,7 +278,7 @@ def change_member(member_id: str, change: Annotated[Change, Body()]) -> http.Ans
     caller, now = http.caller(app), clock.now()
     before = people.load_member(caller.reach(member_id))
     members.require_active(before.member)
-    after = members.changed(before.member, change, store.load_program().country, now)
+    after = members.changed(before.member, change, operation.load_program().country, now)
     if after != before.member:
         trail = audit.trail(caller, "member.changed", now, after.member_id)
         if after.identities() - before.member.identities():
@@ -329,7 +315,7 @@ def tag_member(member_id: str, request: Annotated[Tagging, Body()], key: http.Id
 
     at = keys.traits_key(member_id, reference)
     try:
-        outcome = store.operate([member_id], retag, key=at, fingerprint=mark, now=now)
+        outcome = operation.operate([member_id], retag, key=at, fingerprint=mark, now=now)
     except NothingChangesError:
         return http.answer(traits_answer(member_id, unchanged[0]))
     return http.answer(traits_answer(member_id, outcome.entry.traits or Traits()), replayed=outcome.replayed)
@@ -367,11 +353,11 @@ def export_member(member_id: str) -> http.Answer:
     member_id = caller.reach(member_id)
     member = people.load_member(member_id).member
     audit.record(caller, "member.exported", clock.now(), member_id)
-    account, *others = store.load_with_pool(member_id)
-    [wallet] = store.load_accounts([wallet_of(member_id)])
-    program, now = store.load_program(), clock.now()
+    account, *others = operation.load_with_pool(member_id)
+    [wallet] = operation.load_accounts([wallet_of(member_id)])
+    program, now = operation.load_program(), clock.now()
     accounts = [member_id, *account.merged_from]
-    entries = [entry for one in accounts for entry in store.load_whole_history(one)]
+    entries = [entry for one in accounts for entry in operation.load_whole_history(one)]
     wallets = [wallet.member_id, *wallet.merged_from] if wallet.sequence else []
     return http.answer(
         WholeExport(
@@ -381,7 +367,7 @@ def export_member(member_id: str) -> http.Answer:
             account=account_answer(account, program, now, others),
             entries=tuple(entry_answer(entry) for entry in entries),
             credit=credit_answer(wallet, program, now) if wallet.sequence else None,
-            credit_entries=tuple(entry_answer(entry) for one in wallets for entry in store.load_whole_history(one)),
+            credit_entries=tuple(entry_answer(entry) for one in wallets for entry in operation.load_whole_history(one)),
             gift_messages=gift_words.all_words(accounts),
             held=personal.held(member_id),
         )
@@ -408,7 +394,7 @@ def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> http.Ans
         return merge_whole(goes, stays, wallets, beside, program, now=now, actor=caller.actor)
 
     ids = [into.member.member_id, gone.member.member_id]
-    outcome = store.operate(
+    outcome = operation.operate(
         [*ids, *map(wallet_of, ids)],
         unite,
         key=keys.merge_key(gone.member.member_id, into.member.member_id),
@@ -418,12 +404,12 @@ def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> http.Ans
         also=[*_united_writes(gone, into), *trail],
     )
     return http.answer(
-        booked_answer(outcome.entry, outcome.accounts[0], store.load_program(), now, outcome.accounts[1:]),
+        booked_answer(outcome.entry, outcome.accounts[0], operation.load_program(), now, outcome.accounts[1:]),
         replayed=outcome.replayed,
     )
 
 
-def _united_writes(gone: people.StoredMember, into: people.StoredMember) -> list[dynamo.Write]:
+def _united_writes(gone: people.StoredMember, into: people.StoredMember) -> list[client.Write]:
     if gone.member.status != "active" or into.member.status != "active":
         return []
     return people.moves(gone, into, *members.united(gone.member, into.member))

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared import due_days, erasing, settings, store, telemetry
+from shared import erasing, settings, telemetry
 from shared.aws import sqs
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotActiveError, MemberNotFoundError, TryAgainError
+from shared.tables import due_index, operation
 
 FIRST_RUN_DAYS = 400
 """How far back the first run ever looks."""
@@ -34,17 +35,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 def enqueue(now: datetime) -> int:
     """Put a message on the queue for each shard of each day since the last run to look at; how many."""
-    today = local_day(now, store.load_program().time_zone)
-    last = store.load_day(store.EXPIRY_RUN)
+    today = local_day(now, operation.load_program().time_zone)
+    last = operation.load_day(operation.EXPIRY_RUN)
     first = last - timedelta(days=OVERLAP_DAYS) if last else today - timedelta(days=FIRST_RUN_DAYS)
     bodies = [
         json.dumps({"on": day.isoformat(), "shard": shard, "now": now.isoformat()})
-        for day in due_days.between(first, today)
+        for day in due_index.between(first, today)
         for shard in range(settings.due_shards())
     ]
     for start in range(0, len(bodies), sqs.BATCH):
         _sender()(bodies[start : start + sqs.BATCH])
-    store.note_day(store.EXPIRY_RUN, max(today, last or today))
+    operation.note_day(operation.EXPIRY_RUN, max(today, last or today))
     return len(bodies)
 
 
@@ -53,7 +54,7 @@ def settle_due(day: date, shard: int, now: datetime) -> bool:
 
     So every account with points that expire is checked against its ledger at least once in their life.
     """
-    numbers = [_settled(member_id, now) for member_id in store.due_members(day, shard, DUE_PAGES_MAX)]
+    numbers = [_settled(member_id, now) for member_id in operation.due_members(day, shard, DUE_PAGES_MAX)]
     booked, failed = sum(number or 0 for number in numbers), numbers.count(None)
     if booked or failed:
         telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)
@@ -63,9 +64,9 @@ def settle_due(day: date, shard: int, now: datetime) -> bool:
 def _settled(member_id: str, now: datetime) -> int | None:
     """How many entries were booked; None if the account could not be settled."""
     try:
-        stored = store.load_account(member_id)
-        telemetry.report(member_id, store.audit(member_id, stored))
-        booked = store.settle_stored(member_id, now, stored)
+        stored = operation.load_account(member_id)
+        telemetry.report(member_id, operation.audit(member_id, stored))
+        booked = operation.settle_stored(member_id, now, stored)
         erasing.close_if_idle(member_id, now)
     except (TryAgainError, MemberNotFoundError, MemberNotActiveError) as error:
         extra = {"member_id": member_id, "code": error.code}

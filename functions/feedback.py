@@ -6,11 +6,13 @@ SES tells it over EventBridge, at least once; to be told again changes nothing.
 from datetime import datetime
 from typing import Any
 
-from shared import clock, people, store, telemetry
+from shared import clock, telemetry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError
 from shared.domain.members.contact_preferences import SUPPRESSIONS, suppressed
 from shared.outbox import MEMBER_TAG
+from shared.tables import members as people
+from shared.tables import operation
 
 _TEMPORARY = frozenset({"Transient", "Undetermined"})
 """A full mailbox, or nobody knows: SES tries again, and so do we with the next message."""
@@ -35,7 +37,7 @@ def _suppress(member_id: str, kind: str, addresses: set[str]) -> bool:
     if (before.member.email or "").lower() not in addresses:
         return False
     now: datetime = clock.now()
-    today = local_day(now, store.load_program().time_zone)
+    today = local_day(now, operation.load_program().time_zone)
     after = suppressed(before.member, "email", SUPPRESSIONS[kind], today)
     if after != before.member:
         people.save(before, after)

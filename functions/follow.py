@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from shared import clock, keys, people, personal, store, telemetry
+from shared import clock, personal, telemetry
 from shared.domain.account import Account, Entry, Referred
 from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
 from shared.domain.members import members
 from shared.domain.program.program import Program
 from shared.domain.spending.transfers import MERGES_MAX
 from shared.domain.subaccounts import member_of
-from shared.dynamo import Item, Key
+from shared.tables import keys, operation
+from shared.tables import members as people
+from shared.tables.client import Item, Key
 
 ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")
 
@@ -32,7 +34,7 @@ def follow(entry: Entry) -> None:
         people.forget(entry.member_id, members.lapsed)
     if entry.type == "erase" and member_of(entry.member_id) == entry.member_id:
         people.forget(entry.member_id, members.erased)
-        personal.forget((entry.member_id, *store.load_account(entry.member_id).account.merged_from))
+        personal.forget((entry.member_id, *operation.load_account(entry.member_id).account.merged_from))
     if entry.referred is None:
         return
     if entry.referred.state == "rewarded":
@@ -46,7 +48,7 @@ def _followed(record: Mapping[str, Any]) -> bool:
     if record["eventName"] != "INSERT" or "follow" not in image:
         return True
     try:
-        follow(store.entry_of(image))
+        follow(operation.entry_of(image))
     except Exception:
         telemetry.logger().exception("an entry could not be followed")
         return False
@@ -55,12 +57,12 @@ def _followed(record: Mapping[str, Any]) -> bool:
 
 def _reward_advocate(entry: Entry, now: datetime) -> None:
     """Book the advocate's reward, unless the referral has been reversed meanwhile, or there is nobody to pay."""
-    terms, friend = store.load_program().referrals, _survivor(entry.member_id)
+    terms, friend = operation.load_program().referrals, _survivor(entry.member_id)
     referred = friend.referred if friend else None
     if terms is None or friend is None or referred is None or not _still_pays(referred, entry):
         return
     advocate = _survivor(referred.advocate)
-    order = store.load_entry(keys.earn_key({"order_id": referred.order_id or ""}))
+    order = operation.load_entry(keys.earn_key({"order_id": referred.order_id or ""}))
     if advocate is None or advocate.member_id == friend.member_id or order is None:
         return
     name, earned = friend_of(friend), order
@@ -68,7 +70,7 @@ def _reward_advocate(entry: Entry, now: datetime) -> None:
     def reward(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         return [advocate_reward(accounts[0], program, terms, name, earned, now)]
 
-    store.operate([advocate.member_id], reward, key=keys.referral_key(name, "ADVOCATE"), fingerprint="", now=now)
+    operation.operate([advocate.member_id], reward, key=keys.referral_key(name, "ADVOCATE"), fingerprint="", now=now)
 
 
 def _take_back(entry: Entry, now: datetime) -> None:
@@ -78,7 +80,7 @@ def _take_back(entry: Entry, now: datetime) -> None:
     """
     name = entry.referred.friend or entry.member_id if entry.referred else entry.member_id
     for role in ROLES:
-        paid = store.load_entry(keys.referral_key(name, role))
+        paid = operation.load_entry(keys.referral_key(name, role))
         owner = _survivor(paid.member_id) if paid and paid.points else None
         if paid is not None and owner is not None:
             _book_reversal(owner.member_id, paid, keys.referral_reversal_key(name, role), now)
@@ -88,7 +90,7 @@ def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None
     def take(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         return [reversal(accounts[0], program, paid, now)]
 
-    store.operate([member_id], take, key=key, fingerprint="", now=now)
+    operation.operate([member_id], take, key=key, fingerprint="", now=now)
 
 
 def _still_pays(referred: Referred, entry: Entry) -> bool:
@@ -98,7 +100,7 @@ def _still_pays(referred: Referred, entry: Entry) -> bool:
 def _survivor(member_id: str) -> Account | None:
     """The account that a member has by now: their own, or one that they were merged into; None if it is closed."""
     for _ in range(MERGES_MAX):
-        account = store.load_account(member_id).account
+        account = operation.load_account(member_id).account
         if account.merged_into is None:
             return account if account.is_open else None
         member_id = account.merged_into

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, http, keys, outcomes, store
+from shared import clock, http, outcomes
 from shared.answers import BookedAnswer
 from shared.domain.account import Account, Entry
 from shared.domain.fields import Record, Reference
 from shared.domain.points.paid_plans import Payment, cancel, pay
 from shared.domain.program.program import Program
-from shared.dynamo import Item
+from shared.tables import keys, operation
+from shared.tables.client import Item
 
 app = http.resolver()
 
@@ -39,7 +40,7 @@ def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> http.
         return [pay(accounts[0], program, payment, now=now, actor=caller.actor, fingerprint=mark)]
 
     key = keys.membership_key(payment.reference, "PAID")
-    outcome = store.operate([caller.reach(member_id)], begin, key=key, fingerprint=mark, now=now)
+    outcome = operation.operate([caller.reach(member_id)], begin, key=key, fingerprint=mark, now=now)
     return outcomes.booked(outcome, now)
 
 
@@ -58,7 +59,7 @@ def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) 
         return [cancel(accounts[0], program, request.reference, now=now, actor=caller.actor, fingerprint=mark)]
 
     key = keys.membership_key(request.reference, "CANCEL")
-    outcome = store.operate([caller.reach(member_id)], end, key=key, fingerprint=mark, now=now)
+    outcome = operation.operate([caller.reach(member_id)], end, key=key, fingerprint=mark, now=now)
     return outcomes.booked(outcome, now, HTTPStatus.OK)
 
 

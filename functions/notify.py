@@ -9,20 +9,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from shared import (
-    clock,
-    due_days,
-    outbox,
-    partner_funds,
-    sending,
-    settings,
-    statements,
-    store,
-    telemetry,
-    waiting,
-    webhook_queue,
-    webhooks,
-)
+from shared import clock, outbox, partner_funds, sending, settings, telemetry, webhook_queue
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of
 from shared.domain.errors import MemberNotFoundError, TryAgainError
@@ -34,6 +21,7 @@ from shared.domain.subaccounts import is_wallet, member_of
 from shared.domain.telling.events import event_of
 from shared.domain.telling.notifications import notes_on, reminder_note
 from shared.domain.telling.statements import is_of, statement
+from shared.tables import deferred_messages, due_index, operation, statements, webhooks
 
 FIRST_RUN_DAYS = 31
 OVERLAP_DAYS = 31
@@ -60,8 +48,8 @@ def tell(entry: Entry) -> None:
     outbox.current().publish([event])
     webhook_queue.enqueue((webhook, event) for webhook in webhooks.remembered() if webhook.wants(event.type))
     telemetry.count(**_amounts(entry))
-    program, now = store.load_program(), clock.now()
-    account, *others = store.load_with_pool(entry.member_id)
+    program, now = operation.load_program(), clock.now()
+    account, *others = operation.load_with_pool(entry.member_id)
     telemetry.report(entry.member_id, standing_breaches(account))
     settled = [settle(one, program, max(now, one.booked_at or now)).account for one in (account, *others)]
     account = united(settled[0], pool_among(settled[0], settled))
@@ -74,13 +62,13 @@ def tell(entry: Entry) -> None:
 
 def remind(now: datetime) -> int:
     """Send the reminders due since the last run; to how many members."""
-    today = local_day(now, store.load_program().time_zone)
-    last = store.load_day(store.REMINDER_RUN) or today - timedelta(days=FIRST_RUN_DAYS)
+    today = local_day(now, operation.load_program().time_zone)
+    last = operation.load_day(operation.REMINDER_RUN) or today - timedelta(days=FIRST_RUN_DAYS)
     first = last - timedelta(days=OVERLAP_DAYS)
     reminded, failed = 0, 0
-    for day in due_days.between(first, today):
+    for day in due_index.between(first, today):
         for shard in range(settings.due_shards()):
-            for member_id in store.due_members(day, shard, DUE_PAGES_MAX):
+            for member_id in operation.due_members(day, shard, DUE_PAGES_MAX):
                 try:
                     reminded += _remind(member_id, today, now)
                 except (TryAgainError, MemberNotFoundError) as error:
@@ -89,28 +77,28 @@ def remind(now: datetime) -> int:
                     telemetry.logger().warning("a member could not be reminded", extra=extra)
     if failed:
         raise TryAgainError(f"{failed} members could not be reminded; the next run begins where this one did")
-    store.note_day(store.REMINDER_RUN, max(today, last))
+    operation.note_day(operation.REMINDER_RUN, max(today, last))
     return reminded
 
 
 def send_waiting(now: datetime) -> int:
     """Send what waited for the end of somebody's quiet hours; how much that was. What fails waits for the next run."""
-    program, sent = store.load_program(), 0
-    for one in list(waiting.over(now)):
+    program, sent = operation.load_program(), 0
+    for one in list(deferred_messages.over(now)):
         try:
             sending.send(one.note, program, now)
         except Exception:
             extra = {"message_id": one.note.message_id}
             telemetry.logger().exception("a message that waited could not be sent", extra=extra)
             continue
-        waiting.remove(one)
+        deferred_messages.remove(one)
         sent += 1
     return sent
 
 
 def send_statements(now: datetime) -> int:
     """Send last month's statements that were not sent yet; how many those were. What fails is left for the next run."""
-    program = store.load_program()
+    program = operation.load_program()
     if not program.messages.sends("statement"):
         return 0
     today = local_day(now, program.time_zone)
@@ -133,7 +121,7 @@ def _told(record: Mapping[str, Any]) -> bool:
     if record.get("eventName") != "INSERT" or "type" not in image:
         return True
     try:
-        tell(store.entry_of(image))
+        tell(operation.entry_of(image))
     except Exception:
         telemetry.logger().exception("an entry could not be told of")
         return False
@@ -144,14 +132,14 @@ def _scheduled(now: datetime, work: str | None) -> dict[str, Any]:
     done = {"waited": send_waiting(now)}
     if work != ONLY_WAITING:
         done |= {"reminders": remind(now), "statements": send_statements(now)}
-        if (program := store.load_program()).partners:
+        if (program := operation.load_program()).partners:
             done["partners"] = partner_funds.look_at_all(program, now)
     return done
 
 
 def _remind(member_id: str, today: date, now: datetime) -> int:
-    program = store.load_program()
-    stored = store.load_account(member_id)
+    program = operation.load_program()
+    stored = operation.load_account(member_id)
     account = settle(stored.account, program, max(now, stored.account.booked_at or now)).account
     due = reminders_to_send(account, program, stored.reminded_on, today)
     for reminder in due:
@@ -160,15 +148,15 @@ def _remind(member_id: str, today: date, now: datetime) -> int:
             sending.send(note, program, now, account)
     # An account that waits only for the expiry job is left where it stands: else every morning would find it again.
     if due or waits_for_reminder(stored.account, program, stored.reminded_on, today):
-        store.mark_reminded(stored, today)
+        operation.mark_reminded(stored, today)
     return 1 if due else 0
 
 
 def _entries_of(member_id: str, month: str, program: Program) -> Iterator[Entry]:
     """A member's entries of a month, newest first, read no further back than needed."""
-    before = store.SEQUENCE_MAX
+    before = operation.SEQUENCE_MAX
     for _ in range(ENTRIES_PAGES_MAX):
-        page = store.load_history(member_id, ENTRIES_PAGE, before)
+        page = operation.load_history(member_id, ENTRIES_PAGE, before)
         yield from (entry for entry in page if is_of(entry, month, program))
         if len(page) < ENTRIES_PAGE or month_of(local_day(page[-1].recorded_at, program.time_zone)) < month:
             return

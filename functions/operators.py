@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import audit, clock, deciding, http, keys, outcomes, reviews, store
+from shared import clock, deciding, http, outcomes
 from shared.answers import AccountAnswer, BookedAnswer, EntryAnswer, account_answer, entry_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import month_of
@@ -24,7 +24,8 @@ from shared.domain.points.freezing import freeze, unfreeze
 from shared.domain.points.reviews import Review, ReviewKind, Verdict
 from shared.domain.program.program import Program
 from shared.domain.spending.transfers import adjust
-from shared.dynamo import Item, Write
+from shared.tables import audit, keys, operation, reviews
+from shared.tables.client import Item, Write
 
 app = http.resolver()
 
@@ -103,7 +104,7 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> htt
     if request.points == 0:
         raise InvalidRequestError(Fault("/points", "must not be 0"))
     key = keys.adjustment_key(member_id, request.reference)
-    if _takes_two(store.load_program(), request.points) and store.load_entry(key) is None:
+    if _takes_two(operation.load_program(), request.points) and operation.load_entry(key) is None:
         return _ask(caller, member_id, request, mark, now)
 
     trail = audit.trail(caller, "points.adjusted", now, member_id, reference=request.reference)
@@ -132,8 +133,8 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> htt
 
     # Only a program that asks for two operators leaves reviews, and none pays for looking for one in vain.
     review = reviews.key_of(reviews.id_of("adjustment", member_id, request.reference))
-    reads = [review] if store.load_program().operators else []
-    outcome = store.operate(
+    reads = [review] if operation.load_program().operators else []
+    outcome = operation.operate(
         [member_id], set_right, key=key, fingerprint=mark, now=now, reads=reads, also=close_what_was_asked
     )
     return outcomes.booked(outcome, now)
@@ -239,7 +240,7 @@ def _undecided(item: Item, mark: str) -> Review:
 
 def _ask(caller: http.Caller, member_id: str, request: Adjustment, mark: str, now: datetime) -> http.Answer:
     """The review that a large adjustment waits for; nothing is booked yet."""
-    account = store.load_account(member_id).account
+    account = operation.load_account(member_id).account
     if not account.is_open:
         raise MemberNotActiveError(f"the member {member_id} was {account.status}")
     details = {"points": str(request.points), "reason": request.reason, "reference": request.reference}
@@ -279,7 +280,7 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
 
     trail = audit.trail(caller, f"member.{type_}", now, member_id, reference=cause.reference)
     key = keys.freeze_key(member_id, type_, cause.reference)
-    return outcomes.booked(store.operate([member_id], turn, key=key, fingerprint=mark, now=now, also=trail), now)
+    return outcomes.booked(operation.operate([member_id], turn, key=key, fingerprint=mark, now=now, also=trail), now)
 
 
 def _decide(review_id: str, verdict: Verdict, caller: http.Caller) -> http.Answer:
@@ -289,7 +290,7 @@ def _decide(review_id: str, verdict: Verdict, caller: http.Caller) -> http.Answe
     entry = account = None
     if done.outcome is not None:
         entry = entry_answer(done.outcome.entry)
-        account = account_answer(done.outcome.accounts[0], store.load_program(), verdict.at)
+        account = account_answer(done.outcome.accounts[0], operation.load_program(), verdict.at)
     body = DecisionAnswer(review=_shown(done.review), entry=entry, account=account)
     return http.answer(body, replayed=done.replayed)
 

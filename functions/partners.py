@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import audit, budgets, clock, http, partner_funds, store
+from shared import clock, http, partner_funds
 from shared.answers import Money
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of, period_frees_on
@@ -26,6 +26,7 @@ from shared.domain.points.partner_funding import (
 )
 from shared.domain.program.partners import Partner, PartnerLimits
 from shared.domain.program.program import Program
+from shared.tables import audit, budgets, operation
 
 SETTLEMENT_PAGES_MAX = 200
 """Megabytes of entries that one report sums up: over a hundred thousand."""
@@ -152,7 +153,7 @@ class DepositAnswer(Record):
     tags=["Partners"],
 )
 def read_partner(partner_id: str) -> http.Answer:
-    program = store.load_program()
+    program = operation.load_program()
     partner = _reached(partner_id, program)
     budget = budgets.load(funding_name(partner.partner_id)) if partner.funding == "prepaid" else None
     today = local_day(clock.now(), program.time_zone)
@@ -186,13 +187,13 @@ def read_entries(
     limit: http.PageLimit = http.PAGE_DEFAULT,
     cursor: http.PageCursor = None,
 ) -> http.Answer:
-    program = store.load_program()
+    program = operation.load_program()
     partner = _reached(partner_id, program)
     wanted = _require_month(month, "query:month") if month else _this_month(program)
     after = http.decode_cursor(cursor, str)[0] if cursor else None
     if after == "":
         raise http.foreign_cursor()
-    entries, more = store.load_partner_entries(partner.partner_id, wanted, limit, after)
+    entries, more = operation.load_partner_entries(partner.partner_id, wanted, limit, after)
     items = tuple(_entry(entry, partner) for entry in entries)
     return http.answer(PartnerEntryPage(items=items, next_cursor=http.encode_cursor(more) if more else None))
 
@@ -205,10 +206,10 @@ def read_entries(
     tags=["Partners"],
 )
 def read_settlement(partner_id: str, month: str) -> http.Answer:
-    program = store.load_program()
+    program = operation.load_program()
     partner = _reached(partner_id, program)
     wanted = _require_month(month, "")
-    entries = store.all_partner_entries(partner.partner_id, wanted, SETTLEMENT_PAGES_MAX)
+    entries = operation.all_partner_entries(partner.partner_id, wanted, SETTLEMENT_PAGES_MAX)
     return http.answer(_settlement(partner, wanted, settle_up(entries), program))
 
 
@@ -220,7 +221,7 @@ def read_settlement(partner_id: str, month: str) -> http.Answer:
     tags=["Partners"],
 )
 def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), store.load_program()
+    caller, now, program = http.caller(app), clock.now(), operation.load_program()
     partner = require_partner(program, partner_id)
     if request.currency != program.currency:
         raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))

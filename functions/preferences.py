@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import audit, clock, http, people, profiles, sending, store, unsubscribing
+from shared import clock, http, profiles, sending, unsubscribing
 from shared.domain.calendar import local_day
 from shared.domain.errors import InvalidRequestError, TryAgainError
 from shared.domain.fields import Record, Reference
@@ -21,6 +21,7 @@ from shared.domain.program.messages import Language, Template
 from shared.domain.program.program import Program
 from shared.domain.telling.notifications import Note, values_for
 from shared.domain.telling.templates import faults_of, rendered, sms_parts, template_for
+from shared.tables import audit, members, operation
 
 SAVE_ATTEMPTS_MAX = 3
 HTML_TYPE = "text/html"
@@ -117,9 +118,9 @@ class PreviewAnswer(Record):
 )
 def read_preferences(member_id: str) -> http.Answer:
     caller = http.caller(app)
-    member = people.load_member(caller.reach(member_id)).member
+    member = members.load_member(caller.reach(member_id)).member
     audit.record(caller, "preferences.read", clock.now(), member.member_id)
-    return http.answer(_shown(member, store.load_program()))
+    return http.answer(_shown(member, operation.load_program()))
 
 
 @app.patch(
@@ -131,13 +132,13 @@ def read_preferences(member_id: str) -> http.Answer:
 )
 def change_preferences(member_id: str, change: Annotated[PreferencesChange, Body()]) -> http.Answer:
     caller, now = http.caller(app), clock.now()
-    before = people.load_member(caller.reach(member_id))
+    before = members.load_member(caller.reach(member_id))
     require_active(before.member)
     after = contact_preferences.preferring(before.member, change, now=now)
     if after != before.member:
         trail = audit.trail(caller, "preferences.changed", now, after.member_id)
         profiles.save(before, after, actor=caller.actor, now=now, also=trail)
-    return http.answer(_shown(after, store.load_program()))
+    return http.answer(_shown(after, operation.load_program()))
 
 
 @app.get(
@@ -148,7 +149,7 @@ def change_preferences(member_id: str, change: Annotated[PreferencesChange, Body
 )
 def ask_to_unsubscribe(token: str) -> http.Answer:
     link = unsubscribing.link_of(token)
-    program = store.load_program()
+    program = operation.load_program()
     what = "statements" if link.category == "digest" else "offers"
     form = (
         '<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">'
@@ -166,9 +167,9 @@ def ask_to_unsubscribe(token: str) -> http.Answer:
 def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> http.Answer:  # noqa: ARG001 - to have it checked
     link, now = unsubscribing.link_of(token), clock.now()
     for attempt in range(SAVE_ATTEMPTS_MAX):
-        before = people.load_member(link.member_id)
+        before = members.load_member(link.member_id)
         if before.member.merged_into:
-            before = people.load_member(before.member.merged_into)
+            before = members.load_member(before.member.merged_into)
         if before.member.status != "active":
             break
         try:
@@ -179,7 +180,7 @@ def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> http.Answer:  
         except TryAgainError:
             if attempt + 1 == SAVE_ATTEMPTS_MAX:
                 raise
-    return _page(store.load_program().name, "<p>You are unsubscribed.</p>")
+    return _page(operation.load_program().name, "<p>You are unsubscribed.</p>")
 
 
 @app.post(
@@ -190,14 +191,14 @@ def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> http.Answer:  
     tags=["Messages"],
 )
 def preview(request: Annotated[PreviewRequest, Body()]) -> http.Answer:
-    program, now = store.load_program(), clock.now()
+    program, now = operation.load_program(), clock.now()
     today = local_day(now, program.time_zone)
     values = examples_of(request.kind) | {"program_name": program.name, "currency": program.currency}
     locale = request.locale
     if request.member_id is not None:
         member_id = http.caller(app).reach(request.member_id)
         audit.record(http.caller(app), "message.previewed", now, member_id, kind=request.kind)
-        member = people.load_member(member_id).member
+        member = members.load_member(member_id).member
         account = sending.settled(member_id, program, now)
         locale = locale or member.locale
         note = Note(message_id="", member_id=member_id, kind=request.kind)

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 
-from shared import audit, clock, http, store
+from shared import clock, http
 from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
 from shared.domain.program.program import Program
 from shared.domain.telling.templates import template_faults
+from shared.tables import audit, operation
 
 SHOP_ONLY = frozenset(
     {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}
@@ -26,7 +27,7 @@ VERSION_DIGITS_MAX = 9
     tags=["Program"],
 )
 def read_program() -> http.Answer:
-    return _shown(store.load_program(), without=SHOP_ONLY)
+    return _shown(operation.load_program(), without=SHOP_ONLY)
 
 
 @app.get(
@@ -37,7 +38,7 @@ def read_program() -> http.Answer:
     tags=["Program"],
 )
 def read_whole_program() -> http.Answer:
-    return _shown(store.load_program())
+    return _shown(operation.load_program())
 
 
 @app.put(
@@ -57,7 +58,7 @@ def replace_program(
     if faults := template_faults(program.messages):
         raise InvalidRequestError(*faults)
     trail = audit.trail(http.caller(app), "program.replaced", clock.now(), version=str(version + 1))
-    return _shown(store.replace_program(program, version, trail))
+    return _shown(operation.replace_program(program, version, trail))
 
 
 def _version(if_match: str | None) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import audit, clock, http, keys, partners, store
+from shared import clock, http, partners
 from shared.answers import RedemptionAnswer, account_answer, redemption_answer
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
@@ -28,7 +28,8 @@ from shared.domain.spending.redemptions import (
 )
 from shared.domain.spending.store_credit import credit_program
 from shared.domain.subaccounts import wallet_of
-from shared.dynamo import Item, Key
+from shared.tables import audit, keys, operation
+from shared.tables.client import Item, Key
 
 app = http.resolver()
 
@@ -78,7 +79,7 @@ def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.Idemp
         return [reserved, capture(held, program, redemption_id, now=now, actor=caller.actor)]
 
     reserve_key = keys.redemption_key(redemption_id, "reserve")
-    outcome = store.operate(_accounts(member_id, redemption_id), spend, key=reserve_key, fingerprint=mark, now=now)
+    outcome = operation.operate(_accounts(member_id, redemption_id), spend, key=reserve_key, fingerprint=mark, now=now)
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
     return _shown(outcome.entry, "captured" if request.capture else "reserved", outcome, status, now)
 
@@ -93,7 +94,7 @@ def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.Idemp
 def read_redemption(member_id: str, redemption_id: str) -> http.Answer:
     account = _load(http.caller(app).reach(member_id), redemption_id)
     steps = _steps(redemption_id, account)
-    return http.answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), store.load_program()))
+    return http.answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), operation.load_program()))
 
 
 @app.post(
@@ -145,7 +146,7 @@ def reverse_redemption(member_id: str, redemption_id: str) -> http.Answer:
     def give_back(
         accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
     ) -> list[Entry]:
-        captured = store.entry_of(items[0]) if items[0] else None
+        captured = operation.entry_of(items[0]) if items[0] else None
         if captured is None or not _belongs(captured, accounts[-1]):
             raise InvalidStateError("only a captured redemption can be reversed")
         return [reverse(accounts[-1], program, captured, redemption_id, now=now, actor=caller.actor)]
@@ -175,7 +176,7 @@ def _take_step(
     member_id: str,
     redemption_id: str,
     type_: EntryType,
-    decide: store.Decide,
+    decide: operation.Decide,
     now: datetime,
     reads: Sequence[Key] = (),
 ) -> http.Answer:
@@ -194,7 +195,7 @@ def _take_step(
     try:
         trail = audit.trail(caller, f"redemption.{STATE_AFTER[type_]}", now, member_id, redemption_id=redemption_id)
         accounts = _accounts(member_id, redemption_id)
-        outcome = store.operate(accounts, own, key=key, fingerprint="", now=now, reads=reads, also=trail)
+        outcome = operation.operate(accounts, own, key=key, fingerprint="", now=now, reads=reads, also=trail)
     except (InvalidStateError, IdempotencyMismatchError):  # not so far, not any more, or another member's
         _explain(member_id, redemption_id, partner, now)
     _require_own(partner, outcome.entry)
@@ -220,7 +221,7 @@ def _accounts(member_id: str, redemption_id: str) -> list[str]:
 
 
 def _load(member_id: str, redemption_id: str) -> Account:
-    *_, account = store.load_accounts(_accounts(member_id, redemption_id))
+    *_, account = operation.load_accounts(_accounts(member_id, redemption_id))
     return account
 
 
@@ -231,7 +232,7 @@ def _require_possible(redemption_id: str) -> None:
 
 def _steps(redemption_id: str, account: Account) -> Mapping[EntryType, Entry]:
     _require_possible(redemption_id)
-    steps = {entry.type: entry for entry in store.load_redemption(redemption_id)}
+    steps = {entry.type: entry for entry in operation.load_redemption(redemption_id)}
     if "reserve" not in steps or not _belongs(steps["reserve"], account):
         raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
     return steps
@@ -241,8 +242,8 @@ def _belongs(entry: Entry, account: Account) -> bool:
     return entry.member_id in (account.member_id, *account.merged_from)
 
 
-def _shown(entry: Entry, state: State, outcome: store.Outcome, status: HTTPStatus, now: datetime) -> http.Answer:
-    program = store.load_program()
+def _shown(entry: Entry, state: State, outcome: operation.Outcome, status: HTTPStatus, now: datetime) -> http.Answer:
+    program = operation.load_program()
     account = account_answer(outcome.accounts[0], program, now, outcome.accounts[1:])
     return http.answer(redemption_answer(entry, state, program, account), status, replayed=outcome.replayed)
 

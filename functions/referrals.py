@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
-from shared import clock, http, people, referrals, store
+from shared import clock, http
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_frees_on
 from shared.domain.earning.referrals import USE, may_pay_off
@@ -12,6 +12,7 @@ from shared.domain.fields import Record
 from shared.domain.points.limits import used
 from shared.domain.program.program import Program
 from shared.domain.program.referrals import CODE_PLACE
+from shared.tables import members, operation, referrals
 
 app = http.resolver()
 
@@ -57,8 +58,8 @@ class ReferralsAnswer(Record):
 def read_referrals(
     member_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
 ) -> http.Answer:
-    member = people.load_member(http.caller(app).reach(member_id)).member
-    account, program, now = store.load_account(member.member_id).account, store.load_program(), clock.now()
+    member = members.load_member(http.caller(app).reach(member_id)).member
+    account, program, now = operation.load_account(member.member_id).account, operation.load_program(), clock.now()
     advocates = (account.member_id, *account.merged_from)
     place, before = http.decode_cursor(cursor, int, str) if cursor else (0, "")
     if not 0 <= place < len(advocates) or len(before) > http.CURSOR_LENGTH_MAX:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, gift_words, http, keys, people, store
+from shared import clock, http
 from shared.answers import ExpiringPoints, points_by_day
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.errors import (
@@ -29,7 +29,9 @@ from shared.domain.spending.gifts import GiftState, accept, gift_state, give_bac
 from shared.domain.spending.pools import CONTRIBUTED, SPENT, join, leave
 from shared.domain.spending.transfers import MERGES_MAX
 from shared.domain.subaccounts import pool_account_of
-from shared.dynamo import Item
+from shared.tables import gift_messages, keys, operation
+from shared.tables import members as people
+from shared.tables.client import Item
 
 app = http.resolver()
 
@@ -94,7 +96,7 @@ class GiftAnswer(Record):
 )
 def open_pool(request: Annotated[Joining, Body()], key: http.IdempotencyKey = None) -> http.Answer:
     caller = http.caller(app)
-    member_id, pools = caller.reach(request.member_id), store.load_program().pools
+    member_id, pools = caller.reach(request.member_id), operation.load_program().pools
     if pools and pools.created_by == "storefront" and http.STOREFRONT not in caller.scopes:
         raise ForbiddenError("the program lets the storefront alone open pools")
     # Whoever knows it may join: nobody may work it out from the member's id and a key like theirs.
@@ -137,7 +139,7 @@ def leave_pool(pool_id: str, member_id: str, key: http.IdempotencyKey = None) ->
 
     accounts = [member_id, pool_account_of(pool_id)]
     key_ = keys.pool_key(change_id, "LEAVE", member_id)
-    outcome = store.operate(accounts, part, key=key_, fingerprint="", now=now, shares=False)
+    outcome = operation.operate(accounts, part, key=key_, fingerprint="", now=now, shares=False)
     return _pool_shown(outcome, now, HTTPStatus.OK)
 
 
@@ -151,7 +153,7 @@ def leave_pool(pool_id: str, member_id: str, key: http.IdempotencyKey = None) ->
 def read_pool(pool_id: str) -> http.Answer:
     _require_possible(pool_id)
     caller = http.caller(app)
-    pool = store.load_account(pool_account_of(pool_id)).account
+    pool = operation.load_account(pool_account_of(pool_id)).account
     is_own_only = not caller.scopes & {http.STOREFRONT, http.OPERATOR}
     if not pool.sequence or (is_own_only and caller.member_id not in pool.pool_members):
         raise PoolNotFoundError(f"there is no pool {pool_id}")
@@ -183,14 +185,14 @@ def offer_gift(member_id: str, request: Annotated[Gift, Body()], key: http.Idemp
         )
         return [entry]
 
-    outcome = store.operate(
+    outcome = operation.operate(
         [member_id],
         give,
         key=keys.gift_key(gift_id, "OFFER"),
         fingerprint=mark,
         now=now,
         reads=[keys.account_key(to)],
-        also=gift_words.words_writes(gift_id, member_id, to, request.message) if request.message else (),
+        also=gift_messages.words_writes(gift_id, member_id, to, request.message) if request.message else (),
     )
     state = gift_state(_by_type(gift_id), outcome.accounts[0], now) if outcome.replayed else "offered"
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
@@ -205,7 +207,7 @@ def offer_gift(member_id: str, request: Annotated[Gift, Body()], key: http.Idemp
     tags=["Gifts"],
 )
 def read_gift(member_id: str, gift_id: str) -> http.Answer:
-    account = store.load_account(http.caller(app).reach(member_id)).account
+    account = operation.load_account(http.caller(app).reach(member_id)).account
     steps = _by_type(gift_id)
     offered = _known(steps.get("gift_offer"), gift_id, account)
     return _gift_shown(offered, steps)
@@ -265,7 +267,7 @@ def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> http
         member, pool = accounts[:2]
         return join(member, pool, program, change_id=change_id, is_new=is_new, now=now, actor=actor, fingerprint="")
 
-    outcome = store.operate(
+    outcome = operation.operate(
         [member_id, pool_account_of(pool_id)],
         enter,
         key=keys.pool_key(change_id, "JOIN", member_id),
@@ -276,13 +278,13 @@ def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> http
     return _pool_shown(outcome, now, HTTPStatus.CREATED)
 
 
-def _pool_shown(outcome: store.Outcome, now: datetime, status: HTTPStatus) -> http.Answer:
+def _pool_shown(outcome: operation.Outcome, now: datetime, status: HTTPStatus) -> http.Answer:
     body = _pool_answer(outcome.accounts[1], now)
     return http.answer(body, HTTPStatus.OK if outcome.replayed else status, replayed=outcome.replayed)
 
 
 def _pool_answer(pool: Account, now: datetime) -> PoolAnswer:
-    pool = settle(pool, store.load_program(), max(now, pool.booked_at or now)).account
+    pool = settle(pool, operation.load_program(), max(now, pool.booked_at or now)).account
     known = sorted({name.partition(":")[2] for name in pool.uses} - set(pool.pool_members))
     return PoolAnswer(
         pool_id=pool.member_id.partition("~")[0],
@@ -311,14 +313,14 @@ def _require_possible(pool_id: str) -> None:
 def _require_open(member_id: str, item: Item | None) -> None:
     if item is None:
         raise MemberNotFoundError(f"there is no member {member_id}")
-    account = store.account_of(item)
+    account = operation.account_of(item)
     if not account.is_open:
         raise MemberNotActiveError(f"the member {member_id} was {account.status}")
 
 
 def _give_back(member_id: str, gift_id: str, side: str) -> http.Answer:
     caller = http.caller(app)
-    account = store.load_account(caller.reach(member_id)).account
+    account = operation.load_account(caller.reach(member_id)).account
     offered = _offer_of(gift_id)
     if offered.source[side] not in (account.member_id, *account.merged_from):
         raise _no_gift(gift_id)
@@ -329,11 +331,11 @@ def _give_back(member_id: str, gift_id: str, side: str) -> http.Answer:
     return _end(offered, gift_id, "RETURN", undo)
 
 
-def _end(offered: Entry, gift_id: str, step: str, decide: store.Decide, *receiver: str) -> http.Answer:
+def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *receiver: str) -> http.Answer:
     now, giver = clock.now(), offered.member_id
     for _ in range(MERGES_MAX):
         try:
-            outcome = store.operate(
+            outcome = operation.operate(
                 [*receiver, giver], decide, key=keys.gift_key(gift_id, step), fingerprint="", now=now
             )
             break
@@ -343,14 +345,14 @@ def _end(offered: Entry, gift_id: str, step: str, decide: store.Decide, *receive
                 raise InvalidStateError("giver and receiver have become one member; withdraw the gift") from None
     else:
         raise MemberNotActiveError(f"the member {giver} was merged too often")
-    words = gift_words.load_words(gift_id, offered.source["to"])
+    words = gift_messages.load_words(gift_id, offered.source["to"])
     state: GiftState = "accepted" if step == "IN" else "returned"
     return http.answer(_gift_answer(offered, state, words), replayed=outcome.replayed)
 
 
 def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
     """Who has a gift's points after its giver was merged. Raises MemberNotActiveError if nobody has, or `error`."""
-    account = store.load_account(member_id).account
+    account = operation.load_account(member_id).account
     if account.merged_into is None:
         if isinstance(error, IdempotencyMismatchError):
             raise error
@@ -360,10 +362,10 @@ def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
 
 def _gift_shown(offered: Entry, steps: Mapping[EntryType, Entry]) -> http.Answer:
     now = clock.now()
-    giver = store.load_account(offered.member_id).account
+    giver = operation.load_account(offered.member_id).account
     while giver.merged_into:
-        giver = store.load_account(giver.merged_into).account
-    words = gift_words.load_words(offered.source["gift_id"], offered.source["to"])
+        giver = operation.load_account(giver.merged_into).account
+    words = gift_messages.load_words(offered.source["gift_id"], offered.source["to"])
     return http.answer(_gift_answer(offered, gift_state(steps, giver, now), words))
 
 
@@ -384,13 +386,13 @@ def _gift_answer(offered: Entry, state: GiftState, message: str | None) -> GiftA
 def _by_type(gift_id: str) -> Mapping[EntryType, Entry]:
     if not http.may_be_issued(gift_id):
         raise _no_gift(gift_id)
-    return {entry.type: entry for entry in store.load_gift(gift_id)}
+    return {entry.type: entry for entry in operation.load_gift(gift_id)}
 
 
 def _offer_of(gift_id: str) -> Entry:
     if not http.may_be_issued(gift_id):
         raise _no_gift(gift_id)
-    offered = store.load_entry(keys.gift_key(gift_id, "OFFER"))
+    offered = operation.load_entry(keys.gift_key(gift_id, "OFFER"))
     if offered is None:
         raise _no_gift(gift_id)
     return offered

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, http, keys, store
+from shared import clock, http
 from shared.answers import EntryAnswer, EntryPage, entry_answer
 from shared.credit_answers import CreditAnswer, credit_answer
 from shared.domain.account import Account, Entry
@@ -16,7 +16,8 @@ from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.spending.store_credit import Payout, pay_out
 from shared.domain.subaccounts import wallet_of
-from shared.dynamo import Item
+from shared.tables import keys, operation
+from shared.tables.client import Item
 
 app = http.resolver()
 
@@ -40,8 +41,8 @@ class PayoutAnswer(Record):
 )
 def read_credit(member_id: str) -> http.Answer:
     member_id = http.caller(app).reach(member_id)
-    _, wallet = store.load_accounts([member_id, wallet_of(member_id)])
-    return http.answer(credit_answer(wallet, store.load_program(), clock.now()))
+    _, wallet = operation.load_accounts([member_id, wallet_of(member_id)])
+    return http.answer(credit_answer(wallet, operation.load_program(), clock.now()))
 
 
 @app.get(
@@ -55,17 +56,17 @@ def read_credit_entries(
     member_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
 ) -> http.Answer:
     member_id = http.caller(app).reach(member_id)
-    _, wallet = store.load_accounts([member_id, wallet_of(member_id)])
+    _, wallet = operation.load_accounts([member_id, wallet_of(member_id)])
     wallets = (wallet.member_id, *wallet.merged_from)
     place, before = http.decode_cursor(cursor, int, int) if cursor else (0, wallet.sequence + 1)
-    if not 0 <= place < len(wallets) or not 0 < before <= store.SEQUENCE_MAX:
+    if not 0 <= place < len(wallets) or not 0 < before <= operation.SEQUENCE_MAX:
         raise http.foreign_cursor()
-    entries = store.load_history(wallets[place], limit, before)
+    entries = operation.load_history(wallets[place], limit, before)
     following = None
     if entries and entries[-1].sequence > 1:
         following = http.encode_cursor(place, entries[-1].sequence)
     elif place + 1 < len(wallets):
-        following = http.encode_cursor(place + 1, store.SEQUENCE_MAX)
+        following = http.encode_cursor(place + 1, operation.SEQUENCE_MAX)
     return http.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
 
 
@@ -90,8 +91,8 @@ def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> http.A
         return [entry]
 
     accounts = [member_id, wallet_of(member_id)]
-    outcome = store.operate(accounts, pay, key=keys.payout_key(payout_id), fingerprint=mark, now=now)
-    credit = credit_answer(outcome.accounts[1], store.load_program(), now)
+    outcome = operation.operate(accounts, pay, key=keys.payout_key(payout_id), fingerprint=mark, now=now)
+    credit = credit_answer(outcome.accounts[1], operation.load_program(), now)
     body = PayoutAnswer(payout_id=payout_id, entry=entry_answer(outcome.entry), credit=credit)
     return http.answer(body, HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED, replayed=outcome.replayed)
 

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import addresses, audit, clock, http, store, webhook_queue, webhooks
+from shared import addresses, clock, http, webhook_queue
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, WebhookNotFoundError
 from shared.domain.fields import Record, Reference, Text
 from shared.domain.telling.events import event_of
 from shared.domain.telling.webhooks import Delivery, EventTypes, Url, Webhook
+from shared.tables import audit, operation, webhooks
 
 REPLAYED_MAX = 500
 
@@ -39,7 +40,7 @@ class Replay(Record):
     """From which of a member's events on to send them again."""
 
     member_id: Reference
-    from_sequence: Annotated[int, Field(strict=True, ge=1, le=store.SEQUENCE_MAX)]
+    from_sequence: Annotated[int, Field(strict=True, ge=1, le=operation.SEQUENCE_MAX)]
 
 
 class WebhookAnswer(Record):
@@ -211,9 +212,9 @@ def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> http.Answer:
     webhook, _ = _load(webhook_id)
     if webhook.status != "enabled":
         raise InvalidStateError(f"the webhook is disabled: {webhook.disabled_because}")
-    account = store.load_account(request.member_id).account
+    account = operation.load_account(request.member_id).account
     first, last = request.from_sequence, min(account.sequence, request.from_sequence + REPLAYED_MAX - 1)
-    entries = store.load_history(account.member_id, REPLAYED_MAX, before=last + 1)
+    entries = operation.load_history(account.member_id, REPLAYED_MAX, before=last + 1)
     events = [event_of(entry) for entry in reversed(entries) if entry.sequence >= first]
     wanted = [event for event in events if webhook.wants(event.type)]
     webhook_queue.enqueue([(webhook, event) for event in wanted])

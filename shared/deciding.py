@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from shared import audit, dynamo, http, keys, reviews, store
+from shared import http
 from shared.domain.account import Account, Entry
 from shared.domain.earning.challenges import approved_deed, with_challenges
 from shared.domain.earning.referrals import reviewed
@@ -19,7 +19,8 @@ from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Decision, Review, ReviewKind, Verdict, decided
 from shared.domain.program.program import Program
 from shared.domain.spending.transfers import adjust
-from shared.dynamo import CancelledError, Item, Key, Write
+from shared.tables import audit, client, keys, operation, reviews
+from shared.tables.client import CancelledError, Item, Key, Write
 
 MERGES_FOLLOWED_MAX = 20
 
@@ -43,7 +44,7 @@ class Done(NamedTuple):
     """A review as it was decided, and what was booked; whether that had been done before."""
 
     review: Review
-    outcome: store.Outcome | None
+    outcome: operation.Outcome | None
     replayed: bool
 
 
@@ -54,7 +55,7 @@ def ask(review: Review, also: Sequence[Write]) -> tuple[Review, bool]:
     """
     writes = reviews.put(review)
     try:
-        dynamo.transact([*writes, *also])
+        client.transact([*writes, *also])
     except CancelledError as cancelled:
         item = cancelled.failed.get(0)
         if item is None:
@@ -104,7 +105,7 @@ def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[st
         _require_open(reviews.review_of(items[0]) if items[0] else review)
         return decider.book(accounts, items[1:], program, review, verdict._replace(at=now))
 
-    outcome = store.operate(
+    outcome = operation.operate(
         members,
         book,
         key=key,
@@ -125,7 +126,7 @@ def _closed(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
     """The review without anything booked."""
     if review.state == "open":
         try:
-            dynamo.transact(also)
+            client.transact(also)
         except CancelledError:
             review = reviews.load(review.review_id)
             if review.state == "open":
@@ -147,7 +148,7 @@ def _require_open(review: Review) -> None:
 def _survivor(member_id: str) -> str | None:
     """The member that one has become by merges; None if nobody is left."""
     for _ in range(MERGES_FOLLOWED_MAX):
-        account = store.load_account(member_id).account
+        account = operation.load_account(member_id).account
         if account.is_open:
             return member_id
         if account.merged_into is None:
@@ -161,7 +162,7 @@ def _decide_action(
 ) -> Sequence[Entry]:
     if items[0] is None:
         raise AssertionError("an action that waits for approval has its entry")
-    earned = store.entry_of(items[0])
+    earned = operation.entry_of(items[0])
     if verdict.decision == "rejected":
         return [reject_action(accounts[0], program, earned, verdict)]
     entry = approve_action(accounts[0], program, earned, verdict)

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared import keys, store
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.closing import erase_whole
 from shared.domain.lifecycle.retention import erased_on
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import wallet_of
-from shared.dynamo import Item, Write
+from shared.tables import keys, operation
+from shared.tables.client import Item, Write
 
 
-def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> store.Outcome:
+def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> operation.Outcome:
     """Close a member's accounts for good, and write `also` with it: what forgets the person.
 
     Whoever calls without it lets the ledger's stream see to that. Raises MemberNotFoundError, MemberNotActiveError.
@@ -23,7 +23,7 @@ def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = 
         member, wallet, *beside = accounts
         return erase_whole(member, wallet, beside, program, now=now, actor=actor)
 
-    return store.operate(
+    return operation.operate(
         [member_id, wallet_of(member_id)],
         end,
         key=keys.erase_key(member_id),
@@ -36,10 +36,10 @@ def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = 
 
 def close_if_idle(member_id: str, now: datetime) -> bool:
     """Close the accounts of a member who has been away for as long as the program keeps such; whether they were."""
-    program = store.load_program()
+    program = operation.load_program()
     if program.privacy is None:
         return False
-    day = erased_on(store.load_account(member_id).account, program)
+    day = erased_on(operation.load_account(member_id).account, program)
     if day is None or day > local_day(now, program.time_zone):
         return False
     close(member_id, actor="clock", now=now)

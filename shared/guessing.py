@@ -6,10 +6,11 @@ What they found out is counted by the hour; who has found out too much waits for
 
 from datetime import datetime, timedelta
 
-from shared import dynamo, settings
+from shared import settings
 from shared.domain.errors import TooManyRequestsError
-from shared.dynamo import Key
 from shared.http import OPERATOR, PARTNER, STOREFRONT, Caller
+from shared.tables import client
+from shared.tables.client import Key
 
 MEMBER_GUESSES_MAX = 10
 """A person mistypes an address now and then."""
@@ -23,7 +24,7 @@ def require_may_guess(caller: Caller, now: datetime) -> None:
     most = _guesses_max(caller)
     if most is None:
         return
-    item = dynamo.get(settings.loyalty_table(), _key(caller, now))
+    item = client.get(settings.loyalty_table(), _key(caller, now))
     if item is not None and int(item["guesses"]["N"]) >= most:
         left = 3600 - now.minute * 60 - now.second
         raise TooManyRequestsError("too many guesses; the next hour has room for more", left)
@@ -34,10 +35,10 @@ def count(caller: Caller, now: datetime) -> None:
     if _guesses_max(caller) is None:
         return
     end = str(int((now + KEPT).timestamp()))
-    dynamo.ask(
-        lambda: dynamo.client().update_item(
+    client.ask(
+        lambda: client.client().update_item(
             TableName=settings.loyalty_table(),
-            Key=dynamo.key_of(_key(caller, now)),
+            Key=client.key_of(_key(caller, now)),
             UpdateExpression="SET forget_at = :end ADD guesses :one",
             ExpressionAttributeValues={":one": {"N": "1"}, ":end": {"N": end}},
         )

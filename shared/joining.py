@@ -3,38 +3,38 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared import keys, people, store
 from shared.domain.account import Account, Entry
 from shared.domain.earning.provisional import confirm
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.members.members import Member, attributed, claimed
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
-from shared.dynamo import CancelledError, Item, Write
+from shared.tables import keys, members, operation
+from shared.tables.client import CancelledError, Item, Write
 
 
 def newcomer(member: Member, program: Program, fingerprints: Sequence[str]) -> Member:
     """Somebody who joins, with keyed hashes of what tells their card and address from others'."""
-    marks = tuple(dict.fromkeys(people.keyed_hash(f"fingerprint:{one}") for one in fingerprints))
+    marks = tuple(dict.fromkeys(members.keyed_hash(f"fingerprint:{one}") for one in fingerprints))
     has_age = program.standing_rules is not None and program.standing_rules.minimum_age is not None
     return member.model_copy(update={"fingerprints": marks, "age_confirmed": has_age})
 
 
 def confirmed(
-    before: people.StoredMember,
+    before: members.StoredMember,
     after: Member,
     *,
     actor: str,
     fingerprint: str,
     now: datetime,
     also: Sequence[Write] = (),
-) -> store.Outcome:
+) -> operation.Outcome:
     """Make a provisional member one who has agreed, with the profile `after`; what waited is theirs.
 
     Raises IdentifierTakenError, or TryAgainError if the profile was changed meanwhile.
     """
     after = attributed(after, actor, before.member)
-    writes = people.writes(before, after)
+    writes = members.writes(before, after)
 
     def agree(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         traits = first_traits(program, after.place, after.consent.marketing.channels, after.email)
@@ -42,10 +42,10 @@ def confirmed(
 
     def refused(cancelled: CancelledError) -> None:
         if any(index < len(writes) for index in cancelled.failed):
-            raise people.identity_taken(cancelled, writes) from cancelled
+            raise members.identity_taken(cancelled, writes) from cancelled
 
     member_id = after.member_id
-    return store.operate(
+    return operation.operate(
         [member_id],
         agree,
         key=keys.confirm_key(member_id),
@@ -63,16 +63,16 @@ def claim(
 
     None if nobody provisional has it. Raises InvalidRequestError if they name an advocate: those bring new customers.
     """
-    found = {people.find(one) for one in joining.identities() if one.kind != "referral_code"} - {None}
+    found = {members.find(one) for one in joining.identities() if one.kind != "referral_code"} - {None}
     if len(found) != 1:
         return None
-    known = people.load_member(str(found.pop()))
+    known = members.load_member(str(found.pop()))
     if known.member.status == "active":
-        entry = store.load_entry(keys.confirm_key(known.member.member_id))
+        entry = operation.load_entry(keys.confirm_key(known.member.member_id))
         return (known.member, True) if entry is not None and entry.fingerprint == fingerprint else None
     if known.member.status != "provisional":
         return None
-    if joining.referred_by_code is not None and store.load_program().referrals is not None:
+    if joining.referred_by_code is not None and operation.load_program().referrals is not None:
         raise InvalidRequestError(Fault("/referral_code", "is for new customers; this person has ordered before"))
     after = claimed(known.member, joining)
     confirmed(known, after, actor=actor, fingerprint=fingerprint, now=now, also=also)

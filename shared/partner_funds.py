@@ -8,7 +8,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from shared import budgets, dynamo, keys, outbox, settings, telemetry
+from shared import outbox, settings, telemetry
 from shared.domain.account import Entry
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.fields import Record
@@ -17,7 +17,8 @@ from shared.domain.points.partner_funding import funding_name
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
 from shared.domain.telling.events import PartnerEvent
-from shared.dynamo import CancelledError, Write
+from shared.tables import budgets, client, keys
+from shared.tables.client import CancelledError, Write
 
 ATTEMPTS_MAX = 12
 LOOK_SECONDS = 10
@@ -45,14 +46,14 @@ def deposit(one: Deposit, also: list[Write]) -> tuple[Deposit, bool]:
     Raises IdempotencyMismatchError if that was another.
     """
     key = keys.deposit_key(one.partner_id, one.reference)
-    put = dynamo.put_new(settings.loyalty_table(), key, body={"S": one.model_dump_json()})
+    put = client.put_new(settings.loyalty_table(), key, body={"S": one.model_dump_json()})
     for attempt in range(ATTEMPTS_MAX):
         try:
-            dynamo.transact([put, budgets.deposit(funding_name(one.partner_id), one.points), *also])
+            client.transact([put, budgets.deposit(funding_name(one.partner_id), one.points), *also])
         except CancelledError as cancelled:
             standing = cancelled.failed.get(0)
             if standing is None:
-                dynamo.back_off(attempt)
+                client.back_off(attempt)
                 continue
             before = Deposit.model_validate_json(standing["body"]["S"])
             if before.fingerprint != one.fingerprint:
@@ -95,7 +96,7 @@ def look(partner: Partner, now: datetime, *, tells: bool = True) -> Budget:
     _spare[name] = (time.monotonic(), budget.left - partner.alert_below)
     if not partner.alert_below:
         return budget
-    item = dynamo.get(settings.loyalty_table(), key) or {}
+    item = client.get(settings.loyalty_table(), key) or {}
     was_low, times = bool(item.get("low", {}).get("BOOL")), int(item.get("times", {"N": "0"})["N"])
     is_low = budget.left < partner.alert_below
     if is_low and not was_low:
@@ -104,12 +105,12 @@ def look(partner: Partner, now: datetime, *, tells: bool = True) -> Budget:
         _tell(partner, budget.left, times + 1, now)
     if is_low != was_low:
         noted: dict[str, Any] = {
-            **dynamo.key_of(key),
+            **client.key_of(key),
             "low": {"BOOL": is_low},
             "times": {"N": str(times + is_low)},
         }
         as_read = "attribute_not_exists(pk) OR (times = :times AND low = :low)"
-        dynamo.put_if(settings.loyalty_table(), noted, as_read, times={"N": str(times)}, low={"BOOL": was_low})
+        client.put_if(settings.loyalty_table(), noted, as_read, times={"N": str(times)}, low={"BOOL": was_low})
     return budget
 
 

@@ -1,6 +1,6 @@
 """What a partner may do with its own token: its own orders and rewards, and nothing of anybody else's."""
 
-from shared import http, store
+from shared import http
 from shared.domain.account import Entry, PartnerShare
 from shared.domain.errors import (
     Fault,
@@ -12,6 +12,7 @@ from shared.domain.errors import (
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program
 from shared.domain.spending.redemptions import CreditRequest, MoneyRequest, Request
+from shared.tables import operation
 
 LOOKED_UP_BY = frozenset({"card_number", "external_id"})
 """The identifiers that partners know members by; the others are personal."""
@@ -22,7 +23,7 @@ def calling(caller: http.Caller) -> Partner | None:
     partner_id = caller.partner_id
     if partner_id is None:
         return None
-    partner = store.load_program().partner(partner_id)
+    partner = operation.load_program().partner(partner_id)
     if partner is None:
         raise ForbiddenError(f"the program has no partner {partner_id!r}")
     return partner
@@ -59,7 +60,7 @@ def require_may_take(partner: Partner, request: Request, program: Program) -> No
         raise ForbiddenError(f"{partner.name} takes no points for rewards in this program")
 
 
-def shown(partner: Partner | None, outcome: store.Outcome) -> store.Outcome:
+def shown(partner: Partner | None, outcome: operation.Outcome) -> operation.Outcome:
     """The outcome with the order's id as its partner knows it."""
     order_id = outcome.entry.source.get("order_id")
     if partner is None or order_id is None:

@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from shared import audit, dynamo, gift_words, people, reviews, settings, store, waiting
+from shared import settings
 from shared.domain.account import Account, Entry
 from shared.domain.errors import ReviewNotFoundError
 from shared.domain.points.reviews import Review
 from shared.domain.subaccounts import pool_account_of, wallet_of
-from shared.dynamo import Key
+from shared.tables import audit, client, deferred_messages, gift_messages, members, operation, reviews
+from shared.tables.client import Key
 
 PAGES_MAX = 100
 _TOGETHER = 50
@@ -46,43 +47,43 @@ MARKS: Mapping[str, str] = {
 
 def held(member_id: str) -> dict[str, Any]:
     """Every record about a member, as kept, by what it is."""
-    subject = Subject(store.load_account(member_id).account)
+    subject = Subject(operation.load_account(member_id).account)
     return {name: source(subject) for name, source in SOURCES.items()}
 
 
 def forget(member_ids: Iterable[str]) -> None:
     """Delete what stands with personal data beside a member's profile, which goes with its lists and identifiers."""
     member_ids = list(member_ids)
-    gift_words.forget_words(member_ids)
+    gift_messages.forget_words(member_ids)
     table = settings.people_table()
     found = [
         Key(item["pk"]["S"], item["sk"]["S"])
         for member_id in member_ids
-        for item in _items(table, people.member_key(member_id).pk)
-        if item["sk"]["S"] != people.member_key(member_id).sk
+        for item in _items(table, members.member_key(member_id).pk)
+        if item["sk"]["S"] != members.member_key(member_id).sk
     ]
     for start in range(0, len(found), _TOGETHER):
         some = found[start : start + _TOGETHER]
-        dynamo.transact([{"Delete": {"TableName": table, "Key": dynamo.key_of(key)}} for key in some])
+        client.transact([{"Delete": {"TableName": table, "Key": client.key_of(key)}} for key in some])
 
 
 def _profiles(subject: Subject) -> list[Any]:
-    return [people.load_member(member_id).member.model_dump(mode="json") for member_id in subject.member_ids]
+    return [members.load_member(member_id).member.model_dump(mode="json") for member_id in subject.member_ids]
 
 
 def _accounts(subject: Subject) -> list[Any]:
-    return [store.load_account(member_id).account.model_dump(mode="json") for member_id in subject.member_ids]
+    return [operation.load_account(member_id).account.model_dump(mode="json") for member_id in subject.member_ids]
 
 
 def _entries(subject: Subject) -> list[Any]:
-    return [_json(entry) for member_id in subject.member_ids for entry in store.load_whole_history(member_id)]
+    return [_json(entry) for member_id in subject.member_ids for entry in operation.load_whole_history(member_id)]
 
 
 def _wallets(subject: Subject) -> list[Any]:
     return [
-        {"account": wallet.model_dump(mode="json"), "entries": list(map(_json, store.load_whole_history(name)))}
+        {"account": wallet.model_dump(mode="json"), "entries": list(map(_json, operation.load_whole_history(name)))}
         for name in map(wallet_of, subject.member_ids)
-        if (wallet := store.load_account(name).account).sequence
+        if (wallet := operation.load_account(name).account).sequence
     ]
 
 
@@ -90,7 +91,7 @@ def _pool(subject: Subject) -> list[Any]:
     """What the member put into their pool, and took out."""
     if not subject.account.pool_id:
         return []
-    theirs = store.load_whole_history(pool_account_of(subject.account.pool_id))
+    theirs = operation.load_whole_history(pool_account_of(subject.account.pool_id))
     return [_json(entry) for entry in theirs if set(entry.source.values()) & set(subject.member_ids)]
 
 
@@ -106,7 +107,7 @@ def _friends(subject: Subject) -> list[Any]:
 def _reviews(subject: Subject) -> list[Any]:
     """Reviews that wait, and decided ones by what caused them."""
     ids = [reviews.id_of("referral", member_id) for member_id in subject.member_ids]
-    for entry in (entry for member_id in subject.member_ids for entry in store.load_whole_history(member_id)):
+    for entry in (entry for member_id in subject.member_ids for entry in operation.load_whole_history(member_id)):
         names = entry.source
         if entry.type in {"earn", "approve", "reject"} and "action" in names:
             ids += [reviews.id_of("action", names["action"], names["reference"])]
@@ -125,12 +126,12 @@ def _review(review_id: str) -> Review | None:
 
 def _waiting(subject: Subject) -> list[Any]:
     """Messages that wait for the end of quiet hours."""
-    notes = (one.note for one in waiting.everything())
+    notes = (one.note for one in deferred_messages.everything())
     return [note.model_dump(mode="json") for note in notes if note.member_id in subject.member_ids]
 
 
 def _words(subject: Subject) -> dict[str, str]:
-    return gift_words.all_words(subject.member_ids)
+    return gift_messages.all_words(subject.member_ids)
 
 
 def _accesses(subject: Subject) -> list[Any]:
@@ -155,9 +156,9 @@ SOURCES: Mapping[str, Callable[[Subject], Any]] = {
 badges, progress, limits used, membership, and who brought the member."""
 
 
-def _items(table: str, pk: str) -> Iterable[dynamo.Item]:
+def _items(table: str, pk: str) -> Iterable[client.Item]:
     request: dict[str, Any] = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": pk}}}
-    return dynamo.query(table, pages_max=PAGES_MAX, ConsistentRead=True, **request)
+    return client.query(table, pages_max=PAGES_MAX, ConsistentRead=True, **request)
 
 
 def _json(entry: Entry) -> Any:  # noqa: ANN401

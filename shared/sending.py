@@ -6,7 +6,7 @@ a marker stands for each message.
 
 from datetime import date, datetime
 
-from shared import deliveries, outbox, people, store, telemetry, unsubscribing, waiting
+from shared import outbox, telemetry, unsubscribing
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import settle
@@ -18,6 +18,7 @@ from shared.domain.program.program import Program
 from shared.domain.telling import templates
 from shared.domain.telling.notifications import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
 from shared.domain.telling.templates import RenderingError, Words
+from shared.tables import deferred_messages, members, operation, sent_messages
 from shared.unsubscribing import Link
 
 
@@ -33,22 +34,22 @@ def send(note: Note, program: Program, now: datetime, account: Account | None = 
     today = local_day(now, program.time_zone)
     if not is_wanted(note, account, program, today):
         return
-    member = people.load_member(note.member_id).member
+    member = members.load_member(note.member_id).member
     way = way_to(member, program, note.kind)
     if way is None:
         return
     until = quiet_until(member, program, note.kind, now)
     if until is not None:
-        waiting.put(note, until)
+        deferred_messages.put(note, until)
         return
     message = _worded(note, member, account, program, way, today)
-    if message is not None and deliveries.claim(note.message_id, now):
+    if message is not None and sent_messages.claim(note.message_id, now):
         _hand_over(message, program, now)
 
 
 def settled(member_id: str, program: Program, now: datetime) -> Account:
     """A member's account to the second."""
-    account = store.load_account(member_id).account
+    account = operation.load_account(member_id).account
     return settle(account, program, max(now, account.booked_at or now)).account
 
 
@@ -58,20 +59,20 @@ def _hand_over(message: Message, program: Program, now: datetime) -> None:
     week = local_day(now, program.time_zone).strftime("%G-W%V")
     if limit is None:
         _send_or_release(message)
-    elif deliveries.count(message.member_id, week, now) <= limit:
+    elif sent_messages.count(message.member_id, week, now) <= limit:
         try:
             _send_or_release(message)
         except Exception:
-            deliveries.uncount(message.member_id, week)
+            sent_messages.uncount(message.member_id, week)
             raise
-    deliveries.mark_sent(message.message_id, now)
+    sent_messages.mark_sent(message.message_id, now)
 
 
 def _send_or_release(message: Message) -> None:
     try:
         outbox.current().send(message)
     except Exception:
-        deliveries.release(message.message_id)
+        sent_messages.release(message.message_id)
         raise
 
 

@@ -12,11 +12,12 @@ gc.disable()
 
 from importlib import import_module  # noqa: E402
 
-from shared import dynamo, settings  # noqa: E402
+from shared import settings  # noqa: E402
 from shared.domain.fields import build_all  # noqa: E402
+from shared.tables import client
 
 handler = import_module(settings.function()).handler
-dynamo.client()
+client.client()
 if settings.is_snapshot():
     from snapshot_restore_py import register_before_snapshot  # type: ignore[import-untyped]  # the runtime's own
 

@@ -4,9 +4,10 @@ import base64
 import hmac
 from typing import NamedTuple
 
-from shared import people, settings
+from shared import settings
 from shared.domain.errors import LinkNotFoundError
 from shared.domain.message_types import CATEGORIES, Category
+from shared.tables import members
 
 PATH = "/v1/unsubscribe/"
 _SIGNATURE_LENGTH = 32
@@ -50,4 +51,4 @@ def link_of(token: str) -> Link:
 
 
 def _signature(content: str) -> str:
-    return people.keyed_hash(f"unsubscribe:{content}")[:_SIGNATURE_LENGTH]
+    return members.keyed_hash(f"unsubscribe:{content}")[:_SIGNATURE_LENGTH]

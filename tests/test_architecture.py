@@ -33,7 +33,7 @@ STARTER = "shared/start.py"
 OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^(/home|/mnt|/root|/work)(/|$)|^~/")
 SERVICES = {
     "shared/outbox.py": {"events", "sesv2", "sns"},
-    "shared/dynamo.py": {"dynamodb"},
+    "shared/tables/client.py": {"dynamodb"},
     "shared/aws/sqs.py": {"sqs"},
     "shared/settings.py": {"secretsmanager"},
 }
@@ -158,7 +158,7 @@ def test_each_service_of_the_cloud_is_spoken_to_in_its_place_alone() -> None:
 
 def test_the_clouds_errors_are_understood_in_one_place() -> None:
     for source in shipped():
-        if source.name != "shared/dynamo.py":
+        if source.name != "shared/tables/client.py":
             assert "botocore.exceptions" not in source.imported, source.name
 
 

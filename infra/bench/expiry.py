@@ -10,7 +10,8 @@ from typing import Any
 
 from infra.bench.world import World, unique
 from infra.tables import LOYALTY
-from shared import clock, store
+from shared import clock
+from shared.tables import operation
 
 DUE = 1_000
 AMONG = (1_000, 10_000, 100_000)
@@ -42,7 +43,7 @@ def _template(world: World, at: datetime) -> list[dict[str, Any]]:
     member_id = world.enroll()
     world.earn(member_id)
     # Its owner has been reminded: what is left for the run to do is the expiry itself.
-    store.mark_reminded(store.load_account(member_id), _REMINDED_ON)
+    operation.mark_reminded(operation.load_account(member_id), _REMINDED_ON)
     history = world.client.query(
         TableName=LOYALTY.name,
         IndexName="history",
@@ -91,7 +92,7 @@ def _run(world: World) -> Counter[str]:
     waiting: list[str] = []
     expire.use(waiting.extend)
     clock.use(lambda: _RUN)
-    store.note_day(store.EXPIRY_RUN, date(2026, 1, 30))
+    operation.note_day(operation.EXPIRY_RUN, date(2026, 1, 30))
     with world.wire() as wire:
         expire.handler({"time": _RUN.isoformat()}, None)
         records = [{"messageId": str(number), "body": body} for number, body in enumerate(waiting)]

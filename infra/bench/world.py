@@ -20,7 +20,9 @@ from botocore.config import Config
 
 from infra.machine import engine, environment
 from infra.tables import LOYALTY
-from shared import clock, dynamo, settings, store
+from shared import clock, settings
+from shared.tables import client as dynamo
+from shared.tables import operation
 from tests.shared.wire import Wire
 
 if TYPE_CHECKING:
@@ -87,9 +89,9 @@ class World:
 
     def use_program(self, **changes: Any) -> None:
         """Store the program with some parts changed."""
-        version = store.load_program().version
-        program = json.loads(store.load_program().model_dump_json()) | changes
-        store.replace_program(type(store.load_program()).model_validate(program), version)
+        version = operation.load_program().version
+        program = json.loads(operation.load_program().model_dump_json()) | changes
+        operation.replace_program(type(operation.load_program()).model_validate(program), version)
 
     def item(self, pk: str, sk: str) -> dict[str, Any]:
         """What stands in the ledger's table."""
@@ -126,7 +128,7 @@ def open_world() -> Iterator[World]:
 def start_cold() -> None:
     """Forget the client, the settings and the program: they belong to another engine."""
     dynamo.client.cache_clear()
-    store.forget_program()
+    operation.forget_program()
     for setting in vars(settings).values():
         if hasattr(setting, "cache_clear"):
             setting.cache_clear()

@@ -36,7 +36,8 @@ from infra.machine import engine, folders, supervised_process
 from infra.tables import LOYALTY
 from infra.tools import verify
 from infra.tools.due_index import days_standing, earliest_due, earliest_waiting
-from shared import clock, due_days, outbox, store, webhook_queue
+from shared import clock, outbox, webhook_queue
+from shared.tables import due_index, operation
 
 STOP_SECONDS_MAX = 5
 CONNECTIONS_MAX = 1000
@@ -74,7 +75,7 @@ def _application(orders: Orders) -> Starlette:
     outbox.use(mailbox)
     os.environ["PUBLIC_URL"] = orders.url
     expire.use(queue.send)
-    due_days.use(partial(days_standing, database))
+    due_index.use(partial(days_standing, database))
     sample = _sample_member(folder, time.now())
     clock.use(time.now)
 
@@ -93,7 +94,7 @@ def _application(orders: Orders) -> Starlette:
         {"expire": expire.handler, "notify": notify.handler, "celebrate": celebrate.handler},
         queue,
         dead_letters,
-        zone=lambda: store.load_program().time_zone,
+        zone=lambda: operation.load_program().time_zone,
         due_from=partial(earliest_due, database),
         waiting=earliest_waiting,
     )

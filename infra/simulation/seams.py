@@ -16,11 +16,12 @@ from functions import consent, earn, enroll, expire, memberships, operators, red
 from functions import program as programs
 from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
-from shared import audit, budgets, clock, dynamo, http, outbox, partner_funds, settings, store, telemetry, webhooks
+from shared import clock, http, outbox, partner_funds, settings, telemetry
 from shared.domain.invariants import Breach
 from shared.domain.members import members
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
+from shared.tables import audit, budgets, client, operation, webhooks
 
 APPS = tuple(
     module.app for module in (accounts, consent, earn, enroll, memberships, operators, programs, redeem, share, wallet)
@@ -86,11 +87,11 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, SETTINGS))
         for module, name, replacement in (
-            (dynamo, "client", lambda: outside.database),
-            (dynamo, "back_off", outside.wait),
+            (client, "client", lambda: outside.database),
+            (client, "back_off", outside.wait),
             (members, "secrets", chance),
             (audit, "secrets", chance),
-            *((module, "time", ticking) for module in (store, budgets, partner_funds, webhooks)),
+            *((module, "time", ticking) for module in (operation, budgets, partner_funds, webhooks)),
             (telemetry, "logger", lambda: log),
             (telemetry, "count", lambda **_: None),
             (telemetry, "report", outside.report),
@@ -109,7 +110,7 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
 
 def start_anew() -> None:
     """Forget what an execution environment remembers, as a new one does."""
-    store.forget_program()
+    operation.forget_program()
     budgets.forget()
     partner_funds.forget()
     webhooks.forget()

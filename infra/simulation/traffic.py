@@ -13,13 +13,14 @@ from typing import Any
 from functions import account as accounts
 from functions import consent, earn, enroll, memberships, operators, redeem, share, wallet
 from infra.simulation.fake_dynamodb import Key
-from shared import http, reviews
+from shared import http
 from shared.domain.members.members import Consent, Enrollment, Marketing
 from shared.domain.points.paid_plans import Payment
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import CreditRequest, MoneyRequest, RewardRequest
 from shared.domain.spending.store_credit import Payout
 from shared.http import OPERATOR, STOREFRONT
+from shared.tables import reviews
 
 Answer = Mapping[str, Any]
 TILL = {"sub": "till", "scope": STOREFRONT}

@@ -19,11 +19,11 @@ from infra.simulation.fake_dynamodb import Database, Written
 from infra.simulation.faults import WEATHERS, Faults, MachineDiedError
 from infra.simulation.traffic import Request, Storefront
 from infra.tables import LOYALTY, PEOPLE
-from shared import store
 from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import Breach, breaches
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
+from shared.tables import operation as store
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NESTED_MAX = 2

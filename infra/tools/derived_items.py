@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared import keys
 from shared.domain.account import Entry
 from shared.domain.points.partner_funding import funding_name
-from shared.dynamo import Item, Key
+from shared.tables import keys
+from shared.tables.client import Item, Key
 
 PROGRAM = "PROGRAM"
 BUDGET, VERSION, DEPOSITED = "BUDGET#", "VERSION#", "#budgeted"

@@ -4,8 +4,9 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from infra.tables import LOYALTY
-from shared import settings, statements, waiting
+from shared import settings
 from shared.domain.calendar import month_of
+from shared.tables import deferred_messages, statements
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,7 +35,7 @@ def earliest_statement(day: date) -> date | None:
 
 def earliest_waiting() -> datetime | None:
     """When the first of the messages that wait may go."""
-    firsts = (waiting.first(shard) for shard in range(settings.due_shards()))
+    firsts = (deferred_messages.first(shard) for shard in range(settings.due_shards()))
     return min((first for first in firsts if first is not None), default=None)
 
 

@@ -18,7 +18,6 @@ from zlib import crc32
 from infra.tools import csv_files
 from infra.tools.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
 from infra.tools.purchases import BadLine
-from shared import dynamo, keys, people, store
 from shared.domain.account import Account, Entry
 from shared.domain.earning.imports import BroughtPoints, bring_points, bring_tier, join
 from shared.domain.errors import IdempotencyMismatchError, LoyaltyError, TryAgainError
@@ -27,7 +26,9 @@ from shared.domain.members import members
 from shared.domain.members.members import Identity, Member
 from shared.domain.points.segments import first_traits, retagged
 from shared.domain.program.program import Program
-from shared.dynamo import CancelledError, Item, Key
+from shared.tables import client, keys, operation
+from shared.tables import members as people
+from shared.tables.client import CancelledError, Item, Key
 
 WORKERS = 4
 """More do not help on one machine: the engine and this process have one core each."""
@@ -76,7 +77,7 @@ def run(path: Path, now: datetime, *, dry_run: bool, progress: Callable[[int], N
     `progress` is told of lines that are dealt with, twice of each: checked, and written.
     """
     kind = kind_of(csv_files.header(path))
-    program = store.load_program()
+    program = operation.load_program()
     checking = _Check(kind, program)
     for parsed in _batches(path, kind, program, now, checking):
         checking.look(parsed)
@@ -154,7 +155,7 @@ class _Check:
 
     def _at_members(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
         ids = [member_id_of(one.row.identity) for one in lines]
-        entries = store.load_entries([keys.enroll_key(member_id) for member_id in ids])
+        entries = operation.load_entries([keys.enroll_key(member_id) for member_id in ids])
         wanted = [_identities(one.row, self._program) for one in lines]
         owners = iter(people.find_all([identity for some in wanted for identity in some]))
         for one, member_id, entry, some in zip(lines, ids, entries, wanted, strict=True):
@@ -165,7 +166,7 @@ class _Check:
     def _at_brought(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
         ids = people.find_all([one.row.identity for one in lines])
         found = [(one, member_id) for one, member_id in zip(lines, ids, strict=True) if member_id is not None]
-        entries = store.load_entries([_brought_key(member_id, one.row) for one, member_id in found])
+        entries = operation.load_entries([_brought_key(member_id, one.row) for one, member_id in found])
         standing = {one.place: entry for (one, _), entry in zip(found, entries, strict=True)}
         for one, member_id in zip(lines, ids, strict=True):
             kind = one.row.identity.kind
@@ -218,8 +219,8 @@ def _groups(lines: Sequence[_Parsed]) -> Iterator[list[_Parsed]]:
     group: list[_Parsed] = []
     members_in_it = 0
     for own in by_member.values():
-        most = MEMBERS_TOGETHER if isinstance(own[0].row, Joining) else dynamo.READS_TOGETHER_MAX
-        is_full = len(group) + len(own) + members_in_it >= dynamo.WRITES_TOGETHER_MAX
+        most = MEMBERS_TOGETHER if isinstance(own[0].row, Joining) else client.READS_TOGETHER_MAX
+        is_full = len(group) + len(own) + members_in_it >= client.WRITES_TOGETHER_MAX
         if group and (is_full or members_in_it == most):
             yield group
             group, members_in_it = [], 0
@@ -265,7 +266,7 @@ def _joined_together(lines: Sequence[_Parsed], program: Program, now: datetime) 
     for one in lines:
         member, entry = _newcomer(one, program, now)
         newcomers.append((entry, people.writes(None, _with_code(member, one.row))))
-    return store.enroll_together(newcomers)
+    return operation.enroll_together(newcomers)
 
 
 def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
@@ -274,9 +275,9 @@ def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
     for _ in range(CODE_ATTEMPTS):
         writes = people.writes(None, _with_code(member, one.row))
         try:
-            store.enroll(entry, writes)
+            operation.enroll(entry, writes)
         except CancelledError as cancelled:
-            standing = store.load_entry(keys.enroll_key(member.member_id))
+            standing = operation.load_entry(keys.enroll_key(member.member_id))
             if standing is not None:
                 return _same(standing, one.mark)
             refusal = people.identity_taken(cancelled, writes)
@@ -302,7 +303,7 @@ def _brought_together(lines: Sequence[_Parsed], now: datetime) -> bool:
             account = book(account, entries[-1])
         return entries
 
-    return store.book_together(list(by_member), bring, now)
+    return operation.book_together(list(by_member), bring, now)
 
 
 def _entry(account: Account, one: _Parsed, program: Program, now: datetime) -> Entry:
@@ -325,7 +326,7 @@ def _brought(one: _Parsed, now: datetime) -> bool:
     def bring(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         [account] = accounts
         for gone in account.merged_from:
-            standing = store.load_entry(_brought_key(gone, row))
+            standing = operation.load_entry(_brought_key(gone, row))
             if standing is not None:
                 stands.append(standing)
                 raise IdempotencyMismatchError("was brought in for a member who was merged into this one")
@@ -333,7 +334,7 @@ def _brought(one: _Parsed, now: datetime) -> bool:
 
     key = _brought_key(member_id, row)
     try:
-        return store.operate([member_id], bring, key=key, fingerprint=one.mark, now=now, shares=False).replayed
+        return operation.operate([member_id], bring, key=key, fingerprint=one.mark, now=now, shares=False).replayed
     except IdempotencyMismatchError:
         if stands:
             return _same(stands[0], one.mark)

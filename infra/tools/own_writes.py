@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from shared import keys
-from shared.dynamo import Item, Key
+from shared.tables import keys
+from shared.tables.client import Item, Key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

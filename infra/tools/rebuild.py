@@ -19,10 +19,10 @@ from infra.errors import LocalError
 from infra.tools.aggregates import put_right
 from infra.tools.consistent_prefix import Place, Restored
 from infra.tools.derived_items import OfEntries
-from shared import keys, store
 from shared.domain.account import Account, Entry
 from shared.domain.ledger import BrokenLedgerError, book_all
-from shared.dynamo import CancelledError, Item, Key, get, key_of
+from shared.tables import keys, operation
+from shared.tables.client import CancelledError, Item, Key, get, key_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -117,7 +117,7 @@ class _Rebuild:
 
     def _ledger(self, member_id: str) -> list[Entry]:
         """All entries, the oldest first. Raises LocalError if the index has not all that the table has."""
-        ledger = store.load_whole_history(member_id)[::-1]
+        ledger = operation.load_whole_history(member_id)[::-1]
         if {entry.sequence for entry in ledger} != self._restored.sequences[member_id]:
             raise LocalError(
                 f"the index history does not have the entries of {member_id} that the table has: "
@@ -148,7 +148,7 @@ class _Rebuild:
 
     def _write_account(self, key: Key, standing: Item | None, made: Account) -> None:
         if made.sequence:
-            store.replace_account(standing, made)
+            operation.replace_account(standing, made)
         elif standing is not None:
             self._client.delete_item(
                 TableName=self._table,

@@ -23,8 +23,9 @@ from infra.errors import LocalError
 from infra.tools.due_index import days_standing
 from infra.tools.purchases import BadLine, Purchase, read
 from infra.tools.replay_worker import Result, book, by_customer, settle
-from shared import dynamo, settings, store
+from shared import settings
 from shared.domain.calendar import local_day
+from shared.tables import client, operation
 
 PROCESSES = 2
 """On two cores, with the engine beside them, more do not help."""
@@ -38,7 +39,7 @@ def replay(path: Path, *, show_progress: bool = True) -> Result:
     Raises LocalError if the file cannot be read or is of no known format.
     """
     started = time.monotonic()
-    zone = store.load_program().time_zone
+    zone = operation.load_program().time_zone
     result, purchases = Result(), list[Purchase]()
     for line in read(path, zone):
         if isinstance(line, BadLine):
@@ -117,13 +118,13 @@ def _received(heard: Connection) -> Result | None:
 
 def _settle_others(last: date, zone: str) -> None:
     """Bring those who bought nothing to a day, too, and have the schedules go on from there."""
-    for day in days_standing(dynamo.client(), date.min, last):
+    for day in days_standing(client.client(), date.min, last):
         for shard in range(settings.due_shards()):
-            settle(store.due_members(day, shard, expire.DUE_PAGES_MAX), last, zone)
-    for run in (store.EXPIRY_RUN, store.REMINDER_RUN):
-        noted = store.load_day(run)
+            settle(operation.due_members(day, shard, expire.DUE_PAGES_MAX), last, zone)
+    for run in (operation.EXPIRY_RUN, operation.REMINDER_RUN):
+        noted = operation.load_day(run)
         if noted is None or noted > last:
-            store.note_day(run, last)
+            operation.note_day(run, last)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from typing import Any
 from infra.tools.own_writes import OwnWrites, remembering
 from infra.tools.purchases import BadLine, Purchase
 from infra.tools.storefront import Answer, RefusedError, Storefront
-from shared import clock, dynamo, store
+from shared import clock
 from shared.domain.calendar import start_of_day
+from shared.tables import client, operation
 
 THREADS = 4
 """More do not help: they share one core."""
@@ -45,7 +46,7 @@ class Result:
 
 def book(purchases: Sequence[Purchase], last: date, zone: str, advance: Callable[[], None]) -> Result:
     """Book purchases, the earliest first, and bring those who made them to a day. `advance` is told of each."""
-    with _own_time() as at, remembering(dynamo.client()) as own:
+    with _own_time() as at, remembering(client.client()) as own:
         return _Booking(at, own, advance).run(purchases, last, zone)
 
 
@@ -53,7 +54,7 @@ def settle(members: Iterable[str], last: date, zone: str) -> None:
     """Book what time has done to members until a day. Nobody was reminded on the way: they stand under it if due."""
     now = start_of_day(last, zone)
     with ThreadPoolExecutor(THREADS) as threads:
-        for settled in [threads.submit(store.settle_stored, one, now, not_before=last) for one in members]:
+        for settled in [threads.submit(operation.settle_stored, one, now, not_before=last) for one in members]:
             settled.result()
 
 

@@ -1,10 +1,10 @@
 """Which entries are written in one transaction on several accounts, so that none of them may stand alone."""
 
-from shared import keys
 from shared.domain.account import Entry
 from shared.domain.subaccounts import is_wallet, member_of, pool_account_of
-from shared.dynamo import Item, Key
-from shared.store import entry_of
+from shared.tables import keys
+from shared.tables.client import Item, Key
+from shared.tables.operation import entry_of
 
 _HALVES = {"OUT": "IN", "IN": "OUT"}
 _MOVES = frozenset(

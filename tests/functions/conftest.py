@@ -10,7 +10,9 @@ from moto import mock_aws
 
 from infra.machine.engine import create_table_request
 from infra.tables import LOYALTY, PEOPLE
-from shared import clock, dynamo, settings, store
+from shared import clock, settings
+from shared.tables import client as dynamo
+from shared.tables import operation
 from tests.functions.shop import REGION, Shop, check_every_account, moto_tables
 from tests.shared.wire import Wire, hold_to_limits
 
@@ -54,7 +56,7 @@ def database(moto: "DynamoDBClient") -> "DynamoDBClient":
     """The client that the functions use, with empty tables."""
     for table in moto_tables().values():
         table.items.clear()
-    store.forget_program()
+    operation.forget_program()
     return moto
 
 
@@ -80,7 +82,7 @@ def wire(database: "DynamoDBClient") -> Iterator[Wire]:
 
 def _forget() -> None:
     dynamo.client.cache_clear()
-    store.forget_program()
+    operation.forget_program()
     for setting in vars(settings).values():
         if hasattr(setting, "cache_clear"):
             setting.cache_clear()

@@ -6,9 +6,10 @@ import pytest
 
 from infra.tools.campaign_effect import effect
 from infra.tools.verify import check
-from shared import budgets, dynamo, keys, settings, store
+from shared import settings
 from shared.domain.account import Traits
 from shared.domain.points.budgets import SLICES
+from shared.tables import budgets, client, keys, operation
 from tests.functions.shop import MEMBER, OPERATOR, Shop, assert_refused
 from tests.shared.wire import Wire
 
@@ -42,7 +43,7 @@ def tag(shop: Shop, member: str, body: Any, key: str | None = "tag-1", **options
 
 
 def is_sound() -> bool:
-    return not check(dynamo.client(), settings.loyalty_table()).violations
+    return not check(client.client(), settings.loyalty_table()).violations
 
 
 # Budgets -------------------------------------------------------------------------------------------------------------
@@ -88,7 +89,7 @@ def test_points_leased_and_never_used_come_back_to_whoever_needs_them(shop: Shop
         budgets._add(keys.budget_key(NAME), -kept.unleased),  # noqa: SLF001
         budgets._add(keys.budget_slice_key(NAME, other), kept.unleased),  # noqa: SLF001
     ]
-    dynamo.transact(budgets_writes)
+    client.transact(budgets_writes)
     assert [points(shop, ada, name) for name in "bcd"] == [20, 20, 20]
     assert points(shop, ada, "e") == 10
     assert left() == 0
@@ -113,14 +114,14 @@ def test_a_raised_budget_goes_on_and_a_lowered_one_keeps_what_is_spent(shop: Sho
 def test_a_budget_that_a_crash_left_out_is_set_by_the_first_order(shop: Shop) -> None:
     campaign(shop, budget={"points": 15})
     for item in [keys.budget_key(NAME), *(keys.budget_slice_key(NAME, number) for number in range(SLICES))]:
-        dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=dynamo.key_of(item))
+        client.client().delete_item(TableName=settings.loyalty_table(), Key=client.key_of(item))
     ada = shop.enroll()
     assert [points(shop, ada, name) for name in "abc"] == [20, 15, 10]
 
 
 def test_an_older_program_changes_no_budget(shop: Shop) -> None:
     campaign(shop, budget={"points": 15})
-    older = store.load_program()
+    older = operation.load_program()
     campaign(shop, budget={"points": 25})
     budgets.apply(older)
     assert left() == 25
@@ -128,8 +129,8 @@ def test_an_older_program_changes_no_budget(shop: Shop) -> None:
 
 def test_a_deposit_raises_a_prepaid_budget(shop: Shop) -> None:
     assert shop.enroll()
-    dynamo.transact([budgets.deposit("partner:cafe", 500)])
-    dynamo.transact([budgets.deposit("partner:cafe", 250)])
+    client.transact([budgets.deposit("partner:cafe", 500)])
+    client.transact([budgets.deposit("partner:cafe", 250)])
     kept = budgets.load("partner:cafe")
     assert (kept.total, kept.left, kept.spent) == (750, 750, 0)
 
@@ -157,8 +158,8 @@ def test_a_refund_gives_nothing_back_to_the_budget(shop: Shop) -> None:
 def test_an_overspent_budget_would_be_found(shop: Shop) -> None:
     campaign(shop)
     points(shop, shop.enroll(), "a")
-    dynamo.transact([budgets._add(keys.budget_key(NAME), 1)])  # noqa: SLF001
-    [violation] = check(dynamo.client(), settings.loyalty_table()).violations
+    client.transact([budgets._add(keys.budget_key(NAME), 1)])  # noqa: SLF001
+    [violation] = check(client.client(), settings.loyalty_table()).violations
     assert (violation.invariant, violation.detail) == (3, "BUDGET#campaign:double is 9, the entries make 10")
 
 
@@ -201,7 +202,7 @@ def test_the_ledger_tells_treated_members_from_those_held_out(shop: Shop) -> Non
     assert 0 < len(treated) < 12
     refund = {"order_id": f"of-{treated[0]}", "refund_id": "r", "amount": 500, "refunded_at": "2026-11-20T18:03:00Z"}
     shop.post(f"/v1/members/{treated[0]}/refunds", refund)
-    groups = effect(dynamo.client(), settings.loyalty_table(), "double")
+    groups = effect(client.client(), settings.loyalty_table(), "double")
     assert set(groups) == {"treated", "held_out"}
     assert groups["treated"].members == set(treated)
     assert groups["treated"].amount == 2_000 * len(treated) - 500
@@ -273,7 +274,7 @@ def test_what_a_member_says_on_joining_is_known_to_segments(shop: Shop) -> None:
     shop.change_program(segments=SEGMENTS)
     ada = shop.enroll(place="US-CA", consent={"terms_version": "1", "marketing": {"email": True}})
     assert shop.get(f"/v1/members/{ada}").body["place"] == "US-CA"
-    traits = store.load_account(ada).account.traits
+    traits = operation.load_account(ada).account.traits
     assert (traits.place, traits.opt_ins) == ("US-CA", ("email",))
 
 
@@ -283,11 +284,11 @@ def test_a_changed_place_or_consent_is_noted_with_the_profile_and_nothing_else_i
     shop.patch(ada, {"name": "Ada"})
     assert [entry["type"] for entry in shop.entries(ada)] == ["enroll"]
     shop.patch(ada, {"place": "DE", "consent": {"marketing": {"sms": True}}})
-    traits = store.load_account(ada).account.traits
+    traits = operation.load_account(ada).account.traits
     assert (traits.place, traits.opt_ins) == ("DE", ("sms",))
     shop.patch(ada, {"consent": {"marketing": {"sms": False}}})
     shop.patch(ada, {"place": None})
-    assert store.load_account(ada).account.traits == Traits()
+    assert operation.load_account(ada).account.traits == Traits()
     assert [entry["type"] for entry in shop.entries(ada)] == ["traits"] * 3 + ["enroll"]
 
 
@@ -316,7 +317,7 @@ def test_an_account_changed_meanwhile_does_not_stand_in_the_way(shop: Shop, wire
     ada = shop.enroll()
     wire.before("TransactWriteItems", lambda: shop.order(ada, "a"))
     assert shop.patch(ada, {"place": "US-CA"}).status == 200
-    assert store.load_account(ada).account.traits.place == "US-CA"
+    assert operation.load_account(ada).account.traits.place == "US-CA"
 
 
 @pytest.mark.parametrize("place", ["California", "us", "US-", "US-CALI", 1])
@@ -329,4 +330,4 @@ def test_an_erased_members_traits_go_too(shop: Shop) -> None:
     ada = shop.enroll(place="US-CA")
     tag(shop, ada, {"add": ["vip"]})
     shop.erase(ada)
-    assert store.load_account(ada).account.traits.tags == ()
+    assert operation.load_account(ada).account.traits.tags == ()

@@ -5,8 +5,9 @@ from unittest.mock import patch
 import pytest
 
 from functions import celebrate
-from shared import settings, store
+from shared import settings
 from shared.domain.errors import TryAgainError
+from shared.tables import operation
 from tests.functions.shop import Shop, stored
 
 
@@ -52,16 +53,16 @@ def test_a_run_that_failed_is_run_again_and_books_nothing_twice(shop_with_birthd
     run(shop)
     shop.pass_time(days=41)
     before = {member: shop.balance(member) for member in members}
-    settled = store.operate
+    settled = operation.operate
     calls: list[str] = []
 
-    def falter(accounts: list[str], *more: object, **rest: object) -> store.Outcome:
+    def falter(accounts: list[str], *more: object, **rest: object) -> operation.Outcome:
         calls.append(accounts[0])
         if len(calls) == 2:
             raise TryAgainError("the database is away")
         return settled(accounts, *more, **rest)  # type: ignore[arg-type]
 
-    with patch.object(store, "operate", falter), pytest.raises(celebrate.IncompleteError):
+    with patch.object(operation, "operate", falter), pytest.raises(celebrate.IncompleteError):
         run(shop)
     assert run(shop) == 1
     assert {member: shop.balance(member) - points for member, points in before.items()} == dict.fromkeys(members, 50)

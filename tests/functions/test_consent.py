@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from shared import people, settings
+from shared import settings
 from shared.domain.errors import TryAgainError
+from shared.tables import members
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused, stored
 from tests.functions.test_referrals import stream
 from tests.shared.wire import Wire
@@ -202,8 +203,8 @@ def test_of_two_tills_that_let_a_member_lapse_at_once_both_are_answered(
     lapsed = opened(till)
     till.pass_time(days=32)
     second = opened(till, order_id="A-2")
-    find, found = people.find, iter([lapsed])
-    monkeypatch.setattr(people, "find", lambda identity: next(found, None) or find(identity))
+    find, found = members.find, iter([lapsed])
+    monkeypatch.setattr(members, "find", lambda identity: next(found, None) or find(identity))
     again = buy(till, order_id="A-2")
     assert (again.status, again.replayed, again.body["account"]["member_id"]) == (200, True, second)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared import dynamo, settings, store
+from shared import settings
 from shared.domain.members import members
+from shared.tables import client, operation
 from tests.functions.shop import MEMBER, STOREFRONT, Shop, assert_refused
 from tests.shared.wire import Wire
 
@@ -675,7 +676,7 @@ def test_points_that_are_past_their_date_are_not_merged(shop: Shop) -> None:
 def test_a_merge_that_meets_a_change_of_either_profile_is_to_be_tried_again(
     shop: Shop, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "ATTEMPTS_MAX", 2)
+    monkeypatch.setattr(operation, "ATTEMPTS_MAX", 2)
     ada, grace = enroll_ada(shop), shop.enroll("grace")
     wire.before("TransactWriteItems", lambda: shop.patch(ada, {"name": "Countess"}))
     assert_refused(shop.merge(grace, ada), 503, "try_again")
@@ -711,7 +712,7 @@ def test_a_member_with_all_that_one_can_have_is_erased(shop: Shop) -> None:
 
 def test_stored_people_are_found_under_keyed_hashes_alone(shop: Shop) -> None:
     enroll_ada(shop)
-    items = dynamo.client().scan(TableName=settings.people_table())["Items"]
+    items = client.client().scan(TableName=settings.people_table())["Items"]
     identities = [item for item in items if item["pk"]["S"].startswith("IDENTITY#")]
     assert len(identities) == 5
     plain = {hashlib.sha256(text.encode()).hexdigest() for text in ("ada@example.com", "+442079460958", "C-1")}

@@ -10,9 +10,10 @@ import pytest
 
 from infra import openapi
 from infra.openapi import Route
-from shared import clock, store
+from shared import clock
 from shared.domain.program.defaults import default_program
 from shared.http import encode_cursor
+from shared.tables import operation as store
 from tests.functions.shop import (
     MEMBER,
     OPERATOR,

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from functions import expire
-from shared import due_days, settings, store
+from shared import settings
 from shared.domain.ledger import combined
+from shared.tables import due_index, operation
 from tests.functions.shop import Shop
 
 Told = list[dict[str, int]]
@@ -46,7 +47,7 @@ def _run(shop: Shop, queue: list[str]) -> list[Any]:
 
 
 def _types(member: str) -> list[str]:
-    return [entry.type for entry in reversed(store.load_whole_history(member))]
+    return [entry.type for entry in reversed(operation.load_whole_history(member))]
 
 
 def test_points_whose_last_day_is_over_are_booked_as_expired_once(shop: Shop, queue: list[str]) -> None:
@@ -67,7 +68,7 @@ def test_whom_a_machine_whose_clock_runs_ahead_has_looked_at_is_found_all_the_sa
     member = shop.enroll()
     shop.order(member, total=60_000)
     assert shop.redeem(member).status == 201
-    assert store.mark_reminded(store.load_account(member), shop.now.date() + timedelta(days=1))
+    assert operation.mark_reminded(operation.load_account(member), shop.now.date() + timedelta(days=1))
     shop.pass_time(minutes=31)
     _run(shop, queue)
     assert _types(member)[-1] == "lapse"
@@ -88,10 +89,10 @@ def test_holds_pending_points_and_tiers_are_booked_when_their_time_has_come(shop
 
 def test_an_account_that_is_not_due_is_neither_read_nor_written(shop: Shop, queue: list[str]) -> None:
     member = shop.enroll()
-    before = store.load_account(member).revision
+    before = operation.load_account(member).revision
     shop.pass_time(days=30)
     _run(shop, queue)
-    assert store.load_account(member).revision == before
+    assert operation.load_account(member).revision == before
 
 
 def test_a_run_looks_a_month_back_beyond_the_last_one_and_at_every_shard(shop: Shop, queue: list[str]) -> None:
@@ -112,11 +113,11 @@ def test_where_it_is_known_where_accounts_stand_a_run_looks_nowhere_else(shop: S
 
     _run(shop, queue)
     queue.clear()
-    due_days.use(known)
+    due_index.use(known)
     try:
         expire.handler({"time": shop.now.isoformat()}, None)
     finally:
-        due_days.use(None)
+        due_index.use(None)
     today = shop.now.date()
     assert spans == [(today - timedelta(days=31), today)]
     assert {json.loads(body)["on"] for body in queue} == {today.isoformat()}
@@ -146,16 +147,16 @@ def test_an_account_that_breaks_an_invariant_is_counted_for_the_alarm(
     shop.enroll()
     _run(shop, queue)
     shop.pass_time(days=400)
-    sound = store.load_account
+    sound = operation.load_account
 
-    def forged(member_id: str) -> store.Stored:
+    def forged(member_id: str) -> operation.Stored:
         stored = sound(member_id)
         lots = combined(stored.account.lots, {"2027-11-30": 1})
         return stored._replace(account=stored.account.model_copy(update={"lots": lots}))
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "load_account", forged)
-        patch.setattr(store, "settle_stored", lambda *_: 0)
+        patch.setattr(operation, "load_account", forged)
+        patch.setattr(operation, "settle_stored", lambda *_: 0)
         _run(shop, queue)
     # A point from nowhere: more than the entries make, more than replaying them gives, more than was ever granted.
     assert sum(amounts.get("InvariantViolations", 0) for amounts in counted) == 3

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from functions import notify
-from shared import dynamo, keys, settings, webhooks
 from shared import outbox as outboxes
+from shared import settings
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
+from shared.tables import client, keys, webhooks
 from tests.functions.shop import OPERATOR, Shop
 
 AGREED = {"terms_version": "2026-01", "marketing": {"email": True, "sms": True}}
@@ -50,7 +51,7 @@ def outbox() -> Iterator[Outbox]:
 
 def _stream(member: str) -> dict[str, Any]:
     """The stream's records of all of a member's entries."""
-    items = dynamo.query(
+    items = client.query(
         settings.loyalty_table(),
         pages_max=5,
         IndexName="history",
@@ -192,7 +193,7 @@ def test_a_record_that_cannot_be_read_fails_alone(shop: Shop, outbox: Outbox) ->
 
 def test_what_is_no_entry_is_passed_over(shop: Shop, outbox: Outbox) -> None:
     member = shop.enroll(email="ada@example.org")
-    item = dynamo.get(settings.loyalty_table(), keys.account_key(member))
+    item = client.get(settings.loyalty_table(), keys.account_key(member))
     record = {"eventName": "MODIFY", "dynamodb": {"NewImage": item, "SequenceNumber": "1"}}
     assert _failures(notify.handler({"Records": [record]}, None)) == []
     assert outbox.events == []

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared import audit, dynamo, reviews, settings
+from shared import settings
+from shared.tables import audit, client, reviews
 from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire
 
@@ -175,9 +176,9 @@ def test_a_review_left_open_beside_its_booking_is_closed_by_whoever_approves_it(
     review_id = adjust(shop, ada, 101).body["review_id"]
     left_open = reviews.load(review_id)
     entry = decide(shop, review_id, "approve", caller="otto").body["entry"]
-    key = dynamo.key_of(reviews.key_of(review_id))
-    dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key)
-    dynamo.transact(reviews.put(left_open))  # two machines, two programs: asked here, booked there
+    key = client.key_of(reviews.key_of(review_id))
+    client.client().delete_item(TableName=settings.loyalty_table(), Key=key)
+    client.transact(reviews.put(left_open))  # two machines, two programs: asked here, booked there
 
     again = decide(shop, review_id, "approve", caller="otto")
     assert (again.replayed, again.body["entry"], again.body["review"]["state"]) == (True, entry, "approved")

@@ -7,9 +7,10 @@ import pytest
 
 from functions import notify
 from shared import outbox as outboxes
-from shared import partner_funds, store
+from shared import partner_funds
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
+from shared.tables import operation
 from tests.functions.shop import OPERATOR, PARTNER, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire
 
@@ -184,7 +185,7 @@ def test_others_hear_once_of_each_time_that_deposits_run_low(coalition: Shop, to
     def buy(total: int) -> None:
         orders.append(str(len(orders)))
         assert earn(coalition, ada, orders[-1], total, "hotel").status == 201
-        entry = store.load_history(ada, 1)[0]
+        entry = operation.load_history(ada, 1)[0]
         notify.tell(entry)
         notify.tell(entry)
 
@@ -195,7 +196,7 @@ def test_others_hear_once_of_each_time_that_deposits_run_low(coalition: Shop, to
     buy(9000)
     assert [(event.event_id, event.points_left) for event in told][1:] == [("partner-hotel-low-2", 45)]
     partner_funds.forget()
-    assert partner_funds.look_at_all(store.load_program(), coalition.now) == 1
+    assert partner_funds.look_at_all(operation.load_program(), coalition.now) == 1
     assert len(told) == 2
 
 
@@ -222,7 +223,7 @@ def test_a_partners_month_adds_up_to_the_entries_of_its_members(coalition: Shop)
     coalition.merge(members[0], members[2])
     coalition.pass_time(days=20)
     earn(coalition, members[0], "later")
-    entries = [store.entry_of(item) for item in stored("loyalty") if "sequence" in item and "body" in item]
+    entries = [operation.entry_of(item) for item in stored("loyalty") if "sequence" in item and "body" in item]
     listed = []
     for month, by in (("2026-11", "cafe"), ("2026-11", "hotel"), ("2026-12", "cafe"), ("2026-12", "hotel")):
         path = f"/v1/partners/{by}"

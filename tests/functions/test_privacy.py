@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from functions import expire, follow, notify
-from shared import dynamo, outbox, people, personal, settings, store
+from shared import outbox, personal, settings
 from shared.domain.telling.notifications import Message
+from shared.tables import client, members, operation
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
 
 KEYED = {"Idempotency-Key": "k"}
@@ -124,12 +125,12 @@ def test_who_stays_away_is_warned_and_then_forgotten(shop: Shop, queue: list[str
     assert mailbox.kinds == [(ada, "erasure_warning")]
     shop.order(bob, "B-1", 1000)
     live(shop, queue, days=28)
-    assert store.load_account(ada).account.status == "active"
+    assert operation.load_account(ada).account.status == "active"
 
     live(shop, queue, days=2)
-    assert store.load_account(ada).account.status == "erased"
-    assert store.load_account(bob).account.status == "active"
-    for entry in store.load_whole_history(ada):
+    assert operation.load_account(ada).account.status == "erased"
+    assert operation.load_account(bob).account.status == "active"
+    for entry in operation.load_whole_history(ada):
         follow.follow(entry)
     assert_forgotten(ada)
     assert mailbox.kinds == [(ada, "erasure_warning")]
@@ -143,11 +144,11 @@ def test_time_alone_is_no_activity_and_nobody_goes_without_a_warning(
     starts_on = (shop.now + timedelta(days=5)).date().isoformat()
     shop.change_program(privacy={"inactive_months": 1, "starts_on": starts_on})
     live(shop, queue, days=30)
-    assert store.load_account(ada).account.lots == {}
-    assert store.load_account(ada).account.status == "active"
+    assert operation.load_account(ada).account.lots == {}
+    assert operation.load_account(ada).account.status == "active"
     live(shop, queue, days=6)
     assert (ada, "erasure_warning") in mailbox.kinds
-    assert store.load_account(ada).account.status == "erased"
+    assert operation.load_account(ada).account.status == "erased"
 
 
 @pytest.mark.usefixtures("mailbox")
@@ -155,7 +156,7 @@ def test_a_program_without_a_section_on_privacy_keeps_everybody(shop: Shop, queu
     ada = shop.enroll("ada")
     live(shop, queue, days=20)
     shop.pass_time(days=3000)
-    assert store.load_account(ada).account.status == "active"
+    assert operation.load_account(ada).account.status == "active"
 
 
 def assert_forgotten(member_id: str) -> None:
@@ -165,7 +166,7 @@ def assert_forgotten(member_id: str) -> None:
         elif member_id in json.dumps(item):
             assert item["sk"]["S"] == "PROFILE"
             assert set(json.loads(item["body"]["S"])) <= {"member_id", "status", "enrolled_at", "merged_into"}
-    assert people.load_member(member_id).member.status == "erased"
+    assert members.load_member(member_id).member.status == "erased"
 
 
 def live(shop: Shop, queue: list[str], days: int) -> None:
@@ -181,7 +182,7 @@ def live(shop: Shop, queue: list[str], days: int) -> None:
 
 def items() -> Iterator[tuple[str, dict[str, Any]]]:
     for table in (settings.loyalty_table(), settings.people_table()):
-        for page in dynamo.client().get_paginator("scan").paginate(TableName=table):
+        for page in client.client().get_paginator("scan").paginate(TableName=table):
             yield from ((table, dict(item)) for item in page["Items"])
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from functions import deliver, notify
-from shared import outbox, store, webhook_queue, webhooks
+from shared import outbox, webhook_queue
 from shared.domain.errors import TryAgainError
 from shared.domain.telling.webhooks import ATTEMPTS_MAX, DEAD_AFTER
+from shared.tables import operation, webhooks
 from tests.functions.shop import OPERATOR, Shop
 
 PUBLIC = "93.184.216.34"
@@ -85,7 +86,7 @@ def _no_answer(*_: Any) -> None:
 
 
 def _tell(member: str) -> None:
-    for entry in store.load_whole_history(member)[::-1]:
+    for entry in operation.load_whole_history(member)[::-1]:
         notify.tell(entry)
 
 

@@ -34,7 +34,7 @@ from shared.domain.program.program import Program
 from shared.domain.spending import gifts, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
 from shared.domain.subaccounts import is_wallet, pool_account_of, wallet_of
-from shared.keys import entry_key, referral_key
+from shared.tables.keys import entry_key, referral_key
 from tests.model.shop import Shop
 
 Decide = Callable[[Sequence[Account]], Sequence[Entry]]

@@ -8,7 +8,7 @@ import pytest
 from infra.bench.world import World, open_world
 from infra.tables import LOYALTY
 from infra.tools.verify import check
-from shared import dynamo
+from shared.tables import client
 from tests.races.linearizability import Operation, is_linearizable
 from tests.races.model import Call, Member, Pair, Seen, step
 from tests.races.traffic import PROGRAM, History, Traffic
@@ -80,7 +80,7 @@ def test_what_nobody_knows_of_may_have_been_done_or_not() -> None:
 def race(world: World, *, pairs: int, each: int, seed: int) -> tuple[Traffic, Weather]:
     """All kinds of requests at once, on members whom many want at the same time, with faults between."""
     traffic = Traffic(world, pairs, seed)
-    weather = Weather(dynamo.client(), seed)
+    weather = Weather(client.client(), seed)
     try:
         traffic.run(THREADS, each)
     finally:

@@ -32,7 +32,10 @@ from infra.cloud.permissions import (
 )
 from infra.machine.engine import create_table_request
 from infra.simulation.fake_dynamodb import Database
-from shared import clock, dynamo, settings, store, webhooks
+from shared import clock, settings
+from shared.tables import client as dynamo
+from shared.tables import operation as store
+from shared.tables import webhooks
 from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, hold, pooled
 
 REGION = "us-east-1"

@@ -8,7 +8,6 @@ import pytest
 from functions import earn, notify, redeem
 from infra.simulation.run import WORLD_OPERATIONS, play
 from infra.simulation.world import BreachError
-from shared import budgets, dynamo, store
 from shared.domain.account import Account, Entry, Lots
 from shared.domain.earning.orders import refund_order
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
@@ -16,13 +15,14 @@ from shared.domain.ledger import combined, give
 from shared.domain.lifecycle import passing_of_time
 from shared.domain.points import grants
 from shared.domain.spending import redemptions, transfers
-from shared.dynamo import Key, Write
+from shared.tables import budgets, client, operation
+from shared.tables.client import Key, Write
 
 OPERATIONS_MAX = 20_000
 SEED = 7
 
-_put_over, _entry_put, _transact = dynamo.put_over, store._entry_put, dynamo.transact  # noqa: SLF001
-_account_put, _add, _refund_order = store._account_put, budgets._add, refund_order  # noqa: SLF001
+_put_over, _entry_put, _transact = client.put_over, operation._entry_put, client.transact  # noqa: SLF001
+_account_put, _add, _refund_order = operation._account_put, budgets._add, refund_order  # noqa: SLF001
 _mature, _release, _tell = passing_of_time._mature, redemptions.release, notify.tell  # noqa: SLF001
 
 
@@ -63,13 +63,13 @@ def _lost_is_done(writes: Any) -> None:
 
 def _never_told(record: Mapping[str, Any]) -> bool:
     try:
-        _tell(store.entry_of(record["dynamodb"]["NewImage"]))
+        _tell(operation.entry_of(record["dynamodb"]["NewImage"]))
     except Exception:
         return True
     return True
 
 
-def _without_due_day(stored: store.Stored) -> Write:
+def _without_due_day(stored: operation.Stored) -> Write:
     return _account_put(stored._replace(due_on=None))
 
 
@@ -122,10 +122,12 @@ def _conditions_dropped(table: str, key: Key, revision: int, **attributes: Any) 
 
 
 BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
-    "an account is written whatever its revision": [(dynamo, "put_over", _conditions_dropped)],
-    "an entry is put over the one that stands": [(store, "_entry_put", lambda *of: _unconditional(_entry_put(*of)))],
-    "a key is taken for the same with any payload": [(store, "_same", _without_looking)],
-    "a replay is answered to whoever asks": [(store, "_same", _for_whoever_asks)],
+    "an account is written whatever its revision": [(client, "put_over", _conditions_dropped)],
+    "an entry is put over the one that stands": [
+        (operation, "_entry_put", lambda *of: _unconditional(_entry_put(*of)))
+    ],
+    "a key is taken for the same with any payload": [(operation, "_same", _without_looking)],
+    "a replay is answered to whoever asks": [(operation, "_same", _for_whoever_asks)],
     "each refund is rounded by itself": [(earn, "refund_order", _refund_by_itself)],
     "points that come back late get no grace": [(redemptions, "live_day", _no_grace)],
     "the newest points are taken first": [(redemptions, "take", _newest_first), (transfers, "take", _newest_first)],
@@ -137,15 +139,15 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     ],
     "a transfer loses the dates": [(transfers, "live_day", _never_ends)],
     "a piece is not put back": [(redeem, "release", _no_stock_back)],
-    "a lost answer is taken for success": [(dynamo, "transact", _lost_is_done)],
+    "a lost answer is taken for success": [(client, "transact", _lost_is_done)],
     "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],
-    "refunds are not summed": [(store, "_refunded_writes", _nothing)],
-    "an account leaves the index of what is due": [(store, "_account_put", _without_due_day)],
+    "refunds are not summed": [(operation, "_refunded_writes", _nothing)],
+    "an account leaves the index of what is due": [(operation, "_account_put", _without_due_day)],
     "a frozen member may spend": [
         (redemptions, "require_not_frozen", _whatever_it_says),
         (transfers, "require_not_frozen", _whatever_it_says),
     ],
-    "time is not booked before an operation": [(store, "_settled", _without_time)],
+    "time is not booked before an operation": [(operation, "_settled", _without_time)],
     "a record that failed is not delivered again": [(notify, "_told", _never_told)],
     "a closed account takes entries": [(Account, "is_open", property(lambda _: True))],
 }

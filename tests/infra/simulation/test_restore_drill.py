@@ -14,8 +14,8 @@ from infra.tables import LOYALTY, PEOPLE
 from infra.tools import rebuild as rebuilding
 from infra.tools.rebuild import Report, rebuild
 from infra.tools.verify import Violation, check
-from shared import dynamo
-from shared.store import entry_of
+from shared.tables import client
+from shared.tables.operation import entry_of
 
 OPERATIONS = 400
 SPREAD = 40
@@ -96,7 +96,7 @@ def drill(world: Recorded, random: Random, monkeypatch: pytest.MonkeyPatch, fold
     restored = {key: item for key, item in table.everything(LOYALTY.name) if "type" in item}
     found = violations(table)
     with seams.in_place_of_the_world(world), monkeypatch.context() as patch:
-        patch.setattr(dynamo, "client", lambda: table)
+        patch.setattr(client, "client", lambda: table)
         report = run(table, folder / "withdrawn")
         left = {key: item for key, item in table.everything(LOYALTY.name) if "type" in item}
 
@@ -136,7 +136,7 @@ def test_a_restore_to_one_exact_moment_needs_nothing(monkeypatch: pytest.MonkeyP
         table = world.restored_to(world.commits * part // 8, 0, Random(1))  # noqa: S311
         assert not violations(table)
         with seams.in_place_of_the_world(world), monkeypatch.context() as patch:
-            patch.setattr(dynamo, "client", lambda table=table: table)
+            patch.setattr(client, "client", lambda table=table: table)
             assert not any(run(table, None)[1:])
 
 

@@ -12,8 +12,8 @@ from moto import mock_aws
 from infra.cli import main
 from infra.tools import catch_up, importer
 from infra.tools.exporter import KINDS
-from shared import dynamo, people, store
 from shared.domain.members.members import Identity
+from shared.tables import client, members, operation
 from tests.infra.cloud.in_process import REGION, make_everything, make_tables, start_cold
 
 CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -59,14 +59,14 @@ def test_tables_on_aws_take_files_once_and_give_them_back(aws: list[str], tmp_pa
     paths = [str(path) for path in files]
 
     with pytest.MonkeyPatch.context() as untouched:
-        untouched.setattr(dynamo, "transact", None)
+        untouched.setattr(client, "transact", None)
         assert main.main(["import", "--dry-run", paths[0], *aws]) == 0
     for _ in range(2):
         start_cold()
         assert main.main(["import", *paths, *aws]) == 0
-    ada = people.find(Identity(kind="email", value="ada.l@example.org"))
+    ada = members.find(Identity(kind="email", value="ada.l@example.org"))
     assert ada is not None
-    account = store.load_account(ada).account
+    account = operation.load_account(ada).account
     assert (account.balance, account.earned, account.badges["regular"].times) == (120, 1000, 2)
 
     start_cold()

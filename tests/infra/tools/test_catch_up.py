@@ -7,7 +7,8 @@ import pytest
 from functions import expire, notify
 from infra.tools import catch_up
 from infra.tools.catch_up import Swept, sweep
-from shared import dynamo, settings, store
+from shared import settings
+from shared.tables import client, operation
 from tests.functions.shop import Shop
 from tests.shared.wire import Wire
 
@@ -18,11 +19,11 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def swept(shop: Shop) -> Swept:
-    return sweep(dynamo.client(), settings.loyalty_table(), shop.now)
+    return sweep(client.client(), settings.loyalty_table(), shop.now)
 
 
 def due(member_id: str) -> date | None:
-    return store.load_account(member_id).due_on
+    return operation.load_account(member_id).due_on
 
 
 def test_who_is_idle_when_a_program_begins_to_celebrate_is_celebrated(shop: Shop) -> None:

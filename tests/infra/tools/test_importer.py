@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.tools import importer
-from shared import dynamo
 from shared.domain.errors import TryAgainError
-from shared.dynamo import Write
+from shared.tables import client
+from shared.tables.client import Write
 from tests.functions.shop import Shop
 from tests.shared.wire import Wire
 
@@ -82,7 +82,7 @@ def test_what_a_crash_left_undone_is_done_by_the_next_run(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bring_members(shop, tmp_path / "members.csv")
-    transact, calls = dynamo.transact, list[int]()
+    transact, calls = client.transact, list[int]()
 
     def crashing(writes: Sequence[Write]) -> None:
         calls.append(len(writes))
@@ -91,7 +91,7 @@ def test_what_a_crash_left_undone_is_done_by_the_next_run(
         transact(writes)
 
     with monkeypatch.context() as patch:
-        patch.setattr(dynamo, "transact", crashing)
+        patch.setattr(client, "transact", crashing)
         with pytest.raises(KeyboardInterrupt):
             bring_points(shop, tmp_path / "points.csv")
     done = bring_points(shop, tmp_path / "points.csv")
@@ -103,7 +103,7 @@ def test_an_answer_that_got_lost_books_nothing_twice(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bring_members(shop, tmp_path / "members.csv")
-    transact, lost = dynamo.transact, list[Sequence[Write]]()
+    transact, lost = client.transact, list[Sequence[Write]]()
 
     def losing(writes: Sequence[Write]) -> None:
         transact(writes)
@@ -112,7 +112,7 @@ def test_an_answer_that_got_lost_books_nothing_twice(
             raise TryAgainError("the database does not answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(dynamo, "transact", losing)
+        patch.setattr(client, "transact", losing)
         done = bring_points(shop, tmp_path / "points.csv")
     assert outcome(done) == (2 * MANY - 50, 50, 0)
     assert shop.balance(member_of(shop, 0)) == 2

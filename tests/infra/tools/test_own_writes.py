@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from infra.tools.own_writes import OwnWrites, remembering
-from shared import dynamo
 from shared.aws import session
+from shared.tables import client
 from tests.functions.shop import Shop, check_every_account
 
 WELCOME = 100
@@ -16,7 +16,7 @@ WELCOME = 100
 
 @pytest.fixture
 def own(shop: Shop) -> Iterator[OwnWrites]:  # noqa: ARG001 - which has the tables
-    with remembering(dynamo.client()) as own:
+    with remembering(client.client()) as own:
         yield own
 
 
@@ -28,7 +28,7 @@ def reads() -> Iterator[list[str]]:
     def sending(request: object, **_: object) -> None:
         sent.append(str(request))
 
-    events = dynamo.client().meta.events
+    events = client.client().meta.events
     events.register_first("before-send.dynamodb.GetItem", sending)
     yield sent
     events.unregister("before-send.dynamodb.GetItem", sending)
@@ -49,7 +49,7 @@ class Another:
     def writes(self) -> Iterator[None]:
         with self._monkeypatch.context() as patched:
             other = session.client("dynamodb")
-            patched.setattr(dynamo, "client", lambda: other)
+            patched.setattr(client, "client", lambda: other)
             yield
 
 
@@ -86,7 +86,7 @@ def test_a_refusal_from_memory_is_none_once_the_account_is_forgotten(
 
 
 def test_memory_ends_with_the_block(shop: Shop, reads: list[str]) -> None:
-    with remembering(dynamo.client()):
+    with remembering(client.client()):
         ada = shop.enroll()
     reads.clear()
     shop.order(ada, "order-1", 1_000)

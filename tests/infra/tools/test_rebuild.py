@@ -13,11 +13,12 @@ from infra.errors import LocalError
 from infra.tools import rebuild as rebuilding
 from infra.tools.rebuild import Report, rebuild
 from infra.tools.verify import Violation, check
-from shared import budgets, dynamo, keys, settings, store
+from shared import settings
 from shared.domain.account import Account
 from shared.domain.ledger import book_all
 from shared.domain.points.partner_funding import funding_name
-from shared.dynamo import Key
+from shared.tables import budgets, client, keys, operation
+from shared.tables.client import Key
 from tests.functions.shop import OPERATOR, Shop
 
 CASHBACK = {"amount": 10, "per_amount": 100, "minimum_payout": 100, "order_share_percent": 50}
@@ -36,15 +37,15 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def violations() -> list[Violation]:
-    return check(dynamo.client(), settings.loyalty_table()).violations
+    return check(client.client(), settings.loyalty_table()).violations
 
 
 def run(withdrawn_to: Path | None = None, *, writes: bool = True) -> Report:
-    return rebuild(dynamo.client(), settings.loyalty_table(), writes=writes, withdrawn_to=withdrawn_to)
+    return rebuild(client.client(), settings.loyalty_table(), writes=writes, withdrawn_to=withdrawn_to)
 
 
 def item(key: Key) -> dict[str, Any]:
-    found = dynamo.get(settings.loyalty_table(), key)
+    found = client.get(settings.loyalty_table(), key)
     assert found, key
     return dict(found)
 
@@ -52,7 +53,7 @@ def item(key: Key) -> dict[str, Any]:
 def lose(*places: Key) -> None:
     for key in places:
         item(key)
-        dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=dynamo.key_of(key))
+        client.client().delete_item(TableName=settings.loyalty_table(), Key=client.key_of(key))
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def kept_back(*places: Key) -> Iterator[None]:
     before = [item(key) for key in places]
     yield
     for one in before:
-        dynamo.client().put_item(TableName=settings.loyalty_table(), Item=one)
+        client.client().put_item(TableName=settings.loyalty_table(), Item=one)
 
 
 def is_whole() -> bool:
@@ -167,7 +168,7 @@ def test_half_a_transfer_is_found_and_taken_back(shop: Shop, tmp_path: Path, sid
     transfer = keys.transfer_key(reply.body["entry"]["source"]["transfer_id"])
     loser, other = (ada, grace) if side == "OUT" else (grace, ada)
     lose(transfer._replace(sk=side))
-    store.replace_account(item(keys.account_key(loser)), _as_enrolled(loser))
+    operation.replace_account(item(keys.account_key(loser)), _as_enrolled(loser))
     [found] = violations()
     assert (found.invariant, found.member_id) == (5, other)
     assert f"stands without {transfer.pk}#{side}" in found.detail
@@ -243,7 +244,7 @@ def test_stock_is_counted_again(shop: Shop) -> None:
     lose(keys.stock_key("mug"))
     assert violations() == [Violation(3, "", "REWARD#mug#STOCK is 0, the entries make 1")]
     run()
-    assert store.stock_taken(["mug"]) == {"mug": 1}
+    assert operation.stock_taken(["mug"]) == {"mug": 1}
     assert is_whole()
 
 
@@ -254,7 +255,7 @@ def test_what_is_left_of_a_budget_is_reckoned_again(shop: Shop, place: str) -> N
     for number, member in enumerate(members):
         assert shop.order(member, f"o{number}", 1_000).status == 201
     spent = budgets.load("campaign:double").spent
-    table = dynamo.client().scan(TableName=settings.loyalty_table())["Items"]
+    table = client.client().scan(TableName=settings.loyalty_table())["Items"]
     lose(*(Key(one["pk"]["S"], one["sk"]["S"]) for one in table if one["sk"]["S"] == place))
     assert violations()
 
@@ -303,11 +304,11 @@ def test_a_program_whose_newest_version_was_not_current_can_be_replaced_again(sh
     shop.change_program(name="Second")
     with kept_back(Key("PROGRAM", "CURRENT")):
         shop.change_program(name="Third")
-    store.forget_program()
+    operation.forget_program()
     assert violations() == [Violation(3, "", "PROGRAM is 2, its versions make 3")]
     run()
-    store.forget_program()
-    assert store.load_program().name == "Third"
+    operation.forget_program()
+    assert operation.load_program().name == "Third"
     assert shop.change_program(name="Fourth") == 4
     lose(Key("PROGRAM", "VERSION#4"))
     run()
@@ -320,13 +321,13 @@ def test_a_write_in_between_is_noticed(shop: Shop, monkeypatch: pytest.MonkeyPat
     shop.order(ada, "A-1")
     with kept_back(keys.account_key(ada)):
         shop.order(ada, "A-2")
-    replace = store.replace_account
+    replace = operation.replace_account
 
     def late(standing: Any, account: Any) -> None:
         replace(standing, account)
         replace(standing, account)
 
-    monkeypatch.setattr(store, "replace_account", late)
+    monkeypatch.setattr(operation, "replace_account", late)
     with pytest.raises(LocalError, match="somebody else is writing"):
         run()
     monkeypatch.undo()
@@ -345,7 +346,7 @@ def test_a_run_that_died_on_the_way_is_run_again(shop: Shop, tmp_path: Path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "replace_account", die)
+        patch.setattr(operation, "replace_account", die)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "withdrawn")
     run(tmp_path / "withdrawn")
@@ -362,4 +363,4 @@ def test_a_table_on_aws_is_rebuilt_as_its_functions_stand_accounts_in_the_index(
 
 
 def _as_enrolled(member: str) -> Any:
-    return book_all(Account(member_id=member), store.load_whole_history(member)[-1:])
+    return book_all(Account(member_id=member), operation.load_whole_history(member)[-1:])

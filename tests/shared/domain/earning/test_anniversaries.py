@@ -13,7 +13,7 @@ from shared.domain.earning.anniversaries import birthdays_on, next_anniversary
 from shared.domain.earning.imports import join
 from shared.domain.ledger import book
 from shared.domain.lifecycle.passing_of_time import due_on, settle
-from shared.keys import entry_key
+from shared.tables.keys import entry_key
 from tests.model.shop import AUCKLAND, KOLKATA, NEW_YORK, Shop, a_program, at
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from shared import dynamo, settings
+from shared import settings
 from shared.domain.members.members import Member
-from shared.dynamo import Item, Key, Write
+from shared.tables import client
+from shared.tables.client import Item, Key, Write
 
 NAME_WORDS_MAX = 6
 """Words of a name that somebody is found by: a transaction that frees them has bounds."""
@@ -36,9 +37,9 @@ def changes(before: Member | None, after: Member, keyed_hash: Hash) -> list[Writ
     old = _listed(before, keyed_hash) if before else {}
     new = _listed(after, keyed_hash)
     table = settings.people_table()
-    gone = [{"Delete": {"TableName": table, "Key": dynamo.key_of(key)}} for key in old if key not in new]
+    gone = [{"Delete": {"TableName": table, "Key": client.key_of(key)}} for key in old if key not in new]
     put = [
-        {"Put": {"TableName": table, "Item": {**dynamo.key_of(key), **attributes}}}
+        {"Put": {"TableName": table, "Item": {**client.key_of(key), **attributes}}}
         for key, attributes in new.items()
         if old.get(key) != attributes
     ]
@@ -48,7 +49,7 @@ def changes(before: Member | None, after: Member, keyed_hash: Hash) -> list[Writ
 def born_on(birthday: str) -> Iterator[tuple[str, datetime]]:
     """Each member with a birthday (12-10), and since when it has been known."""
     values = {":pk": {"S": _birthday_pk(birthday)}}
-    items = dynamo.query(
+    items = client.query(
         settings.people_table(),
         pages_max=LIST_PAGES_MAX,
         KeyConditionExpression="pk = :pk",
@@ -60,8 +61,8 @@ def born_on(birthday: str) -> Iterator[tuple[str, datetime]]:
 def named(words: Sequence[str], keyed_hash: Hash, after: str | None) -> tuple[list[str], str | None]:
     """Members listed under the longest of the words, by id, and where the next ones begin."""
     values: dict[str, Any] = {":pk": {"S": _word_pk(max(words, key=len), keyed_hash)}, ":after": {"S": after or " "}}
-    answer = dynamo.ask(
-        lambda: dynamo.client().query(
+    answer = client.ask(
+        lambda: client.client().query(
             TableName=settings.people_table(),
             KeyConditionExpression="pk = :pk AND sk > :after",
             ExpressionAttributeValues=values,

@@ -6,7 +6,7 @@ from typing import Literal
 from shared.domain.account import Entry, EntryType
 from shared.domain.points.reviews import Decision
 from shared.domain.subaccounts import is_pool, is_wallet
-from shared.dynamo import Key
+from shared.tables.client import Key
 
 _KEYS: Mapping[EntryType, tuple[str, str]] = {
     "enroll": ("MEMBER#{member_id}", "ENROLL"),

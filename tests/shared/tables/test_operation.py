@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from shared import dynamo, keys, settings, store
+from shared import settings
 from shared.domain.account import Account, Entry
 from shared.domain.earning.enrolment import enroll
 from shared.domain.program.program import Program
 from shared.domain.spending import transfers
-from shared.dynamo import Key, Write
+from shared.tables import client, keys
+from shared.tables import operation as store
+from shared.tables.client import Key, Write
 from tests.functions.shop import OPERATOR, START, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
 
@@ -28,7 +30,7 @@ Act = Callable[[], Reply]
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits before trying again."""
-    monkeypatch.setattr(dynamo, "BACKOFF_SECONDS_MAX", 0)
+    monkeypatch.setattr(client, "BACKOFF_SECONDS_MAX", 0)
 
 
 @pytest.fixture
@@ -290,7 +292,7 @@ def test_what_is_being_written_is_read_again(shop: Shop, wire: Wire, ada: str) -
 
 
 def test_what_is_always_being_written_is_to_be_asked_for_again(shop: Shop, wire: Wire, ada: str) -> None:
-    times = dynamo.READS_TOGETHER_ATTEMPTS
+    times = client.READS_TOGETHER_ATTEMPTS
     wire.refuse(READ_TOGETHER, "TransactionCanceledException", reasons=CONFLICT, times=times)
     with shop.writing_nothing():
         assert_refused(shop.refund(ada, 500), 503, "try_again")
@@ -473,9 +475,9 @@ def test_what_cannot_be_booked_for_one_is_booked_for_nobody(
         assert not store.book_together([ada, "nobody"], partial(given, 5), shop.now)
         wire.refuse(WRITE, "TransactionCanceledException", reasons=CONFLICT)
         assert not store.book_together([ada, grace], partial(given, 5), shop.now)
-        monkeypatch.setattr(dynamo, "WRITES_TOGETHER_MAX", 3)
+        monkeypatch.setattr(client, "WRITES_TOGETHER_MAX", 3)
         assert not store.book_together([ada, grace], partial(given, 5), shop.now)
-    monkeypatch.setattr(dynamo, "WRITES_TOGETHER_MAX", 4)
+    monkeypatch.setattr(client, "WRITES_TOGETHER_MAX", 4)
     assert store.book_together([ada, grace], partial(given, 5), shop.now)
 
 
@@ -494,22 +496,22 @@ def test_whom_time_or_a_merge_has_changed_is_left_to_be_booked_alone(shop: Shop,
 def test_many_join_with_one_transaction_all_or_none(
     shop: Shop, wire: Wire, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = dynamo.put_new(settings.loyalty_table(), Key("NOTE", "one"))
+    note = client.put_new(settings.loyalty_table(), Key("NOTE", "one"))
     assert store.enroll_together([newcomer("one", note), newcomer("two")])
     assert [store.load_account(name).account.balance for name in ("one", "two")] == [100, 100]
-    assert dynamo.get(settings.loyalty_table(), Key("NOTE", "one"))
+    assert client.get(settings.loyalty_table(), Key("NOTE", "one"))
     with shop.writing_nothing():
         assert not store.enroll_together([newcomer("three"), newcomer(ada)])
         wire.refuse(WRITE, "TransactionCanceledException", reasons=CONFLICT)
         assert not store.enroll_together([newcomer("three"), newcomer("four")])
-        monkeypatch.setattr(dynamo, "WRITES_TOGETHER_MAX", 3)
+        monkeypatch.setattr(client, "WRITES_TOGETHER_MAX", 3)
         assert not store.enroll_together([newcomer("three"), newcomer("four")])
-    monkeypatch.setattr(dynamo, "WRITES_TOGETHER_MAX", 4)
+    monkeypatch.setattr(client, "WRITES_TOGETHER_MAX", 4)
     assert store.enroll_together([newcomer("three"), newcomer("four")])
 
 
 def test_entries_are_found_by_their_keys_however_many(wire: Wire, ada: str) -> None:
-    absent = [keys.earn_key({"order_id": f"B-{number}"}) for number in range(dynamo.READS_TOGETHER_MAX)]
+    absent = [keys.earn_key({"order_id": f"B-{number}"}) for number in range(client.READS_TOGETHER_MAX)]
     wire.requests.clear()
     found = store.load_entries([*absent, keys.earn_key({"order_id": "A-1"})])
     assert wire.requests == [READ_TOGETHER, READ_TOGETHER]

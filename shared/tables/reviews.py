@@ -9,10 +9,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from shared import dynamo, settings
+from shared import settings
 from shared.domain.errors import ReviewNotFoundError
 from shared.domain.points.reviews import Review, ReviewKind, Verdict, decided
-from shared.dynamo import Item, Key, Write
+from shared.tables import client
+from shared.tables.client import Item, Key, Write
 
 QUEUE = "REVIEWS"
 _ID_LENGTH = 26
@@ -32,15 +33,15 @@ def key_of(review_id: str) -> Key:
 def put(review: Review) -> list[Write]:
     """What opens a review: it stands by its id, and in the queue. Refused if it stands already."""
     table, body = settings.loyalty_table(), {"S": review.model_dump_json(exclude_defaults=True)}
-    queued = {"TableName": table, "Item": {**dynamo.key_of(_place(review)), "body": body}}
-    return [dynamo.put_new(table, key_of(review.review_id), revision={"N": "1"}, body=body), {"Put": queued}]
+    queued = {"TableName": table, "Item": {**client.key_of(_place(review)), "body": body}}
+    return [client.put_new(table, key_of(review.review_id), revision={"N": "1"}, body=body), {"Put": queued}]
 
 
 def close(review: Review, verdict: Verdict) -> list[Write]:
     """What ends an open review: it leaves the queue. Refused if somebody else has decided it meanwhile."""
     table, body = settings.loyalty_table(), {"S": decided(review, verdict).model_dump_json(exclude_defaults=True)}
-    queued = {"TableName": table, "Key": dynamo.key_of(_place(review))}
-    return [dynamo.put_over(table, key_of(review.review_id), 1, body=body), {"Delete": queued}]
+    queued = {"TableName": table, "Key": client.key_of(_place(review))}
+    return [client.put_over(table, key_of(review.review_id), 1, body=body), {"Delete": queued}]
 
 
 def review_of(item: Item) -> Review:
@@ -50,7 +51,7 @@ def review_of(item: Item) -> Review:
 
 def load(review_id: str) -> Review:
     """A review. Raises ReviewNotFoundError."""
-    item = dynamo.get(settings.loyalty_table(), key_of(review_id))
+    item = client.get(settings.loyalty_table(), key_of(review_id))
     if item is None:
         raise ReviewNotFoundError(f"there is no review {review_id}")
     return review_of(item)
@@ -63,9 +64,9 @@ def listing(kind: ReviewKind | None, limit: int, after: str | None = None) -> tu
         request["KeyConditionExpression"] += " AND begins_with(sk, :kind)"
         request["ExpressionAttributeValues"][":kind"] = {"S": f"{kind}#"}
     if after is not None:
-        request["ExclusiveStartKey"] = dynamo.key_of(Key(QUEUE, after))
-    answer = dynamo.ask(
-        lambda: dynamo.client().query(TableName=settings.loyalty_table(), Limit=limit, ConsistentRead=True, **request)
+        request["ExclusiveStartKey"] = client.key_of(Key(QUEUE, after))
+    answer = client.ask(
+        lambda: client.client().query(TableName=settings.loyalty_table(), Limit=limit, ConsistentRead=True, **request)
     )
     more = answer["Items"][-1]["sk"]["S"] if "LastEvaluatedKey" in answer else None
     return [review_of(item) for item in answer["Items"]], more

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from shared import dynamo, settings
-from shared.dynamo import Item, Key, Write
+from shared import settings
+from shared.tables import client
+from shared.tables.client import Item, Key, Write
 
 _PAGES_MAX = 100
 _TOGETHER = 50
@@ -13,14 +14,14 @@ def words_writes(gift_id: str, from_id: str, to_id: str, words: str) -> list[Wri
     """What keeps a gift's words with both people."""
     pairs = ((from_id, to_id), (to_id, from_id))
     return [
-        dynamo.put_new(settings.people_table(), _key(one, gift_id), words={"S": words}, other={"S": other})
+        client.put_new(settings.people_table(), _key(one, gift_id), words={"S": words}, other={"S": other})
         for one, other in pairs
     ]
 
 
 def load_words(gift_id: str, member_id: str) -> str | None:
     """The words that came with a member's gift; None if there were none, or either person was erased."""
-    item = dynamo.get(settings.people_table(), _key(member_id, gift_id))
+    item = client.get(settings.people_table(), _key(member_id, gift_id))
     return item["words"]["S"] if item else None
 
 
@@ -41,12 +42,12 @@ def forget_words(members: Iterable[str]) -> None:
     keys = list(dict.fromkeys(keys))
     for start in range(0, len(keys), _TOGETHER):
         some = keys[start : start + _TOGETHER]
-        dynamo.transact([{"Delete": {"TableName": table, "Key": dynamo.key_of(key)}} for key in some])
+        client.transact([{"Delete": {"TableName": table, "Key": client.key_of(key)}} for key in some])
 
 
 def _held(member_id: str) -> Iterator[Item]:
     values = {":pk": {"S": _key(member_id, "").pk}, ":gift": {"S": _key(member_id, "").sk}}
-    return dynamo.query(
+    return client.query(
         settings.people_table(),
         pages_max=_PAGES_MAX,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :gift)",

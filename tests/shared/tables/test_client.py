@@ -12,9 +12,9 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from shared import dynamo
 from shared.domain.errors import TryAgainError
-from shared.dynamo import CancelledError, Key
+from shared.tables import client
+from shared.tables.client import CancelledError, Key
 from tests.shared.wire import Wire
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ URL = "https://dynamodb.example"
 
 
 def put(sk: str, **attributes: Any) -> None:
-    dynamo.transact([dynamo.put_new(TABLE, Key("P", sk), **attributes)])
+    client.transact([client.put_new(TABLE, Key("P", sk), **attributes)])
 
 
 def revision_of(sk: str) -> str:
-    item = dynamo.get(TABLE, Key("P", sk))
+    item = client.get(TABLE, Key("P", sk))
     assert item is not None
     return str(item["revision"]["N"])
 
@@ -40,18 +40,18 @@ def test_an_item_is_put_once() -> None:
     with pytest.raises(CancelledError) as refused:
         put("one", colour={"S": "blue"})
     assert refused.value.failed == {0: {"pk": {"S": "P"}, "sk": {"S": "one"}, "colour": {"S": "red"}}}
-    assert dynamo.get(TABLE, Key("P", "one")) == refused.value.failed[0]
+    assert client.get(TABLE, Key("P", "one")) == refused.value.failed[0]
 
 
 @pytest.mark.usefixtures("database")
 def test_a_revision_is_put_over_the_one_that_was_read_and_no_other() -> None:
     key = Key("P", "one")
     for revision in range(3):
-        dynamo.transact([dynamo.put_over(TABLE, key, revision)])
+        client.transact([client.put_over(TABLE, key, revision)])
     assert revision_of("one") == "3"
     for stale in (0, 1, 2, 4):
         with pytest.raises(CancelledError) as refused:
-            dynamo.transact([dynamo.put_over(TABLE, key, stale)])
+            client.transact([client.put_over(TABLE, key, stale)])
         standing = refused.value.failed[0]
         assert standing is not None
         assert standing["revision"] == {"N": "3"}
@@ -62,22 +62,22 @@ def test_a_revision_is_put_over_the_one_that_was_read_and_no_other() -> None:
 def test_all_writes_of_a_transaction_happen_or_none() -> None:
     put("one")
     with pytest.raises(CancelledError) as refused:
-        dynamo.transact([dynamo.put_new(TABLE, Key("P", sk)) for sk in ("zero", "one", "two")])
+        client.transact([client.put_new(TABLE, Key("P", sk)) for sk in ("zero", "one", "two")])
     assert list(refused.value.failed) == [1]
-    assert dynamo.get_together(TABLE, [Key("P", "zero"), Key("P", "two")]) == [None, None]
+    assert client.get_together(TABLE, [Key("P", "zero"), Key("P", "two")]) == [None, None]
 
 
 @pytest.mark.usefixtures("database")
 def test_what_stands_nowhere_is_read_as_nothing() -> None:
     put("one")
-    assert dynamo.get(TABLE, Key("P", "two")) is None
-    first, second = dynamo.get_together(TABLE, [Key("P", "two"), Key("P", "one")])
+    assert client.get(TABLE, Key("P", "two")) is None
+    first, second = client.get_together(TABLE, [Key("P", "two"), Key("P", "one")])
     assert first is None
     assert second is not None
 
 
 def all_of(pages_max: int) -> list[str]:
-    found = dynamo.query(
+    found = client.query(
         TABLE,
         pages_max=pages_max,
         KeyConditionExpression="pk = :pk",
@@ -139,7 +139,7 @@ def test_a_database_that_does_not_answer_is_to_be_asked_again(wire: Wire, silenc
 
     wire.before("GetItem", fall_silent)
     with pytest.raises(TryAgainError):
-        dynamo.get(TABLE, Key("P", "one"))
+        client.get(TABLE, Key("P", "one"))
     wire.before("TransactWriteItems", fall_silent)
     with pytest.raises(TryAgainError):
         put("one")
@@ -148,30 +148,30 @@ def test_a_database_that_does_not_answer_is_to_be_asked_again(wire: Wire, silenc
 @pytest.mark.usefixtures("database")
 def test_a_mistake_of_our_own_is_not_taken_for_silence() -> None:
     with pytest.raises(ZeroDivisionError):
-        dynamo.ask(lambda: 1 // 0)
+        client.ask(lambda: 1 // 0)
 
 
 def test_a_refusal_that_nobody_understands_is_told_as_it_is(wire: Wire) -> None:
     for request in ("GetItem", "TransactGetItems", "Query"):
         wire.refuse(request, "ValidationException")
     with pytest.raises(ClientError):
-        dynamo.get(TABLE, Key("P", "one"))
+        client.get(TABLE, Key("P", "one"))
     with pytest.raises(ClientError):
-        dynamo.get_together(TABLE, [Key("P", "one")])
+        client.get_together(TABLE, [Key("P", "one")])
     with pytest.raises(ClientError):
         all_of(pages_max=1)
 
 
 def test_nobody_waits_longer_than_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(dynamo, "time", SimpleNamespace(sleep=waits.append))
-    monkeypatch.setattr(dynamo, "random", SimpleNamespace(uniform=lambda _, ceiling: ceiling))
+    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(client, "random", SimpleNamespace(uniform=lambda _, ceiling: ceiling))
     for attempt in range(20):
-        dynamo.back_off(attempt)
+        client.back_off(attempt)
     assert waits == sorted(waits)
-    assert waits[0] == dynamo.BACKOFF_SECONDS
-    assert waits[-1] == dynamo.BACKOFF_SECONDS_MAX
+    assert waits[0] == client.BACKOFF_SECONDS
+    assert waits[-1] == client.BACKOFF_SECONDS_MAX
 
 
 def test_there_is_one_client(database: "DynamoDBClient") -> None:
-    assert dynamo.client() is database
+    assert client.client() is database

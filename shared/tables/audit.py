@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from shared import dynamo, settings
+from shared import settings
 from shared.domain.calendar import month_of
 from shared.domain.fields import Record
-from shared.dynamo import Key, Write
+from shared.tables import client
+from shared.tables.client import Key, Write
 
 if TYPE_CHECKING:
     from shared.http import Caller
@@ -46,21 +47,21 @@ def trail(
         keys.append(Key(f"MEMBER#{member_id}", f"{_OF_MEMBER}{mark}"))
     body = {"S": trace.model_dump_json(exclude_defaults=True)}
     table = settings.loyalty_table()
-    return [{"Put": {"TableName": table, "Item": {**dynamo.key_of(key), "body": body}}} for key in keys]
+    return [{"Put": {"TableName": table, "Item": {**client.key_of(key), "body": body}}} for key in keys]
 
 
 def record(caller: "Caller", what: str, at: datetime, member_id: str | None = None, **details: str | None) -> None:
     """Leave a trace of what writes nothing else. Raises TryAgainError if it cannot be written."""
     writes = trail(caller, what, at, member_id, **details)
     if writes:
-        dynamo.transact(writes)
+        client.transact(writes)
 
 
 def listing(month: str, limit: int, before: str | None = None) -> tuple[Sequence[Trace], str | None]:
     """At most `limit` traces of a month (2026-11), the newest first, and where the next page begins."""
     values: dict[str, Any] = {":pk": {"S": f"AUDIT#{month}"}, ":before": {"S": before or "~"}}
-    answer = dynamo.ask(
-        lambda: dynamo.client().query(
+    answer = client.ask(
+        lambda: client.client().query(
             TableName=settings.loyalty_table(),
             KeyConditionExpression="pk = :pk AND sk < :before",
             ExpressionAttributeValues=values,
@@ -75,7 +76,7 @@ def listing(month: str, limit: int, before: str | None = None) -> tuple[Sequence
 
 def of_member(member_id: str) -> list[Trace]:
     """Every trace that is about a member, the oldest first."""
-    items = dynamo.query(
+    items = client.query(
         settings.loyalty_table(),
         pages_max=OF_MEMBER_MAX_PAGES,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :access)",

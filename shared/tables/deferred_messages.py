@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from shared import dynamo, settings
+from shared import settings
 from shared.domain.telling.notifications import Note
-from shared.dynamo import Key
+from shared.tables import client
+from shared.tables.client import Key
 
 PAGES_MAX = 100
 
@@ -25,8 +26,8 @@ class Waiting(NamedTuple):
 def put(note: Note, until: datetime) -> None:
     """Let a note wait. The same note until the same instant waits once."""
     key = Key(f"WAITING#{_shard(note.member_id)}", f"{_text(until)}#{note.message_id}")
-    item: dict[str, Any] = {**dynamo.key_of(key), "body": {"S": note.model_dump_json(exclude_defaults=True)}}
-    dynamo.ask(lambda: dynamo.client().put_item(TableName=settings.loyalty_table(), Item=item))
+    item: dict[str, Any] = {**client.key_of(key), "body": {"S": note.model_dump_json(exclude_defaults=True)}}
+    client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
 
 
 def over(now: datetime) -> Iterator[Waiting]:
@@ -37,8 +38,8 @@ def over(now: datetime) -> Iterator[Waiting]:
 
 def first(shard: int) -> datetime | None:
     """When the first note of a shard may go."""
-    answer = dynamo.ask(
-        lambda: dynamo.client().query(
+    answer = client.ask(
+        lambda: client.client().query(
             TableName=settings.loyalty_table(),
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": f"WAITING#{shard}"}},
@@ -56,8 +57,8 @@ def everything() -> Iterator[Waiting]:
 
 def remove(one: Waiting) -> None:
     """Forget a note that was dealt with."""
-    key = dynamo.key_of(one.key)
-    dynamo.ask(lambda: dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key))
+    key = client.key_of(one.key)
+    client.ask(lambda: client.client().delete_item(TableName=settings.loyalty_table(), Key=key))
 
 
 def _of_shard(shard: int, now: datetime) -> Iterator[Waiting]:
@@ -66,7 +67,7 @@ def _of_shard(shard: int, now: datetime) -> Iterator[Waiting]:
 
 
 def _before(shard: int, end: str) -> Iterator[Waiting]:
-    items = dynamo.query(
+    items = client.query(
         settings.loyalty_table(),
         pages_max=PAGES_MAX,
         KeyConditionExpression="pk = :pk AND sk < :end",

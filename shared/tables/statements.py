@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared import dynamo, settings
-from shared.dynamo import Key
+from shared import settings
+from shared.tables import client
+from shared.tables.client import Key
 
 KEPT = timedelta(days=92)
 PAGES_MAX = 1000
@@ -18,16 +19,16 @@ PAGES_MAX = 1000
 def note(member_id: str, month: str, now: datetime) -> None:
     """Note that a member had an entry in a month, however often."""
     item: dict[str, Any] = {
-        **dynamo.key_of(_key(member_id, month)),
+        **client.key_of(_key(member_id, month)),
         "forget_at": {"N": str(int((now + KEPT).astimezone(UTC).timestamp()))},
     }
-    dynamo.ask(lambda: dynamo.client().put_item(TableName=settings.loyalty_table(), Item=item))
+    client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
 
 
 def members(month: str) -> Iterator[str]:
     """Whose statement of a month was not sent yet."""
     for shard in range(settings.due_shards()):
-        found = dynamo.query(
+        found = client.query(
             settings.loyalty_table(),
             pages_max=PAGES_MAX,
             KeyConditionExpression="pk = :pk",
@@ -38,8 +39,8 @@ def members(month: str) -> Iterator[str]:
 
 def remove(member_id: str, month: str) -> None:
     """Forget a statement that was dealt with."""
-    key = dynamo.key_of(_key(member_id, month))
-    dynamo.ask(lambda: dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key))
+    key = client.key_of(_key(member_id, month))
+    client.ask(lambda: client.client().delete_item(TableName=settings.loyalty_table(), Key=key))
 
 
 def _key(member_id: str, month: str) -> Key:

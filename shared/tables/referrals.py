@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from shared import dynamo, keys, people, reviews, settings, store
+from shared import settings
 from shared.domain.account import Account, Entry, Referred
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.referral_fraud import why_refused, why_suspicious
@@ -12,11 +12,12 @@ from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.members.members import Identity, Member
 from shared.domain.points.reviews import Review
 from shared.domain.program.program import Program
-from shared.dynamo import Item, Key, Write
+from shared.tables import client, keys, members, operation, reviews
+from shared.tables.client import Item, Key, Write
 
 CHAIN_MAX = 3
 """How far up it is looked who brought whom."""
-_FRIENDS_TOGETHER = dynamo.READS_TOGETHER_MAX // 2
+_FRIENDS_TOGETHER = client.READS_TOGETHER_MAX // 2
 
 
 class Brought(NamedTuple):
@@ -51,7 +52,7 @@ def brought(newcomer: Member, program: Program, now: datetime, actor: str) -> Br
     today = local_day(now, program.time_zone)
     if not terms.covers(today):
         raise _no_use(f"codes are taken from {terms.starts_on or 'the start'} to {terms.ends_on or 'any day'}")
-    advocate_id = people.find(Identity(kind="referral_code", value=code.strip().upper()))
+    advocate_id = members.find(Identity(kind="referral_code", value=code.strip().upper()))
     if advocate_id is None:
         raise _no_use("no member has this code")
     week = period_of(today, "week")
@@ -78,8 +79,8 @@ def friends_of(advocate: str, limit: int, before: str | None) -> tuple[list[Frie
         "Limit": limit,
     }
     if before:
-        request["ExclusiveStartKey"] = dynamo.key_of(Key(_list_key(advocate), before))
-    answer = dynamo.ask(lambda: dynamo.client().query(TableName=settings.loyalty_table(), **request))
+        request["ExclusiveStartKey"] = client.key_of(Key(_list_key(advocate), before))
+    answer = client.ask(lambda: client.client().query(TableName=settings.loyalty_table(), **request))
     more = answer["Items"][-1]["sk"]["S"] if "LastEvaluatedKey" in answer else None
     return list(_friends(answer["Items"])), more
 
@@ -90,14 +91,14 @@ def _friends(items: Sequence[Item]) -> Iterator[Friend]:
         wanted = [
             key for friend, _ in some for key in (keys.account_key(friend), keys.referral_key(friend, "ADVOCATE"))
         ]
-        found = dynamo.get_together(settings.loyalty_table(), wanted)
+        found = client.get_together(settings.loyalty_table(), wanted)
         for (friend, place), account, reward in zip(some, found[::2], found[1::2], strict=True):
             if account is not None:
                 yield Friend(
                     friend,
                     datetime.fromisoformat(place.split("#")[1]),
-                    _survivor(store.account_of(account)),
-                    store.entry_of(reward) if reward else None,
+                    _survivor(operation.account_of(account)),
+                    operation.entry_of(reward) if reward else None,
                 )
 
 
@@ -106,17 +107,17 @@ def _survivor(account: Account) -> Account:
     for _ in range(CHAIN_MAX):
         if account.merged_into is None:
             break
-        account = store.load_account(account.merged_into).account
+        account = operation.load_account(account.merged_into).account
     return account
 
 
 def _look(advocate_id: str, newcomer: Member, week: str) -> tuple[Member, Account, list[_Source]]:
     """The advocate, and how many came this week from each source that the newcomer comes from; in one request."""
-    places = [people.source_key(source) for source in (advocate_id, *newcomer.fingerprints)]
+    places = [members.source_key(source) for source in (advocate_id, *newcomer.fingerprints)]
     table = settings.people_table()
-    profile, account, *counters = dynamo.get_across(
+    profile, account, *counters = client.get_across(
         [
-            (table, people.member_key(advocate_id)),
+            (table, members.member_key(advocate_id)),
             (settings.loyalty_table(), keys.account_key(advocate_id)),
             *((table, place) for place in places),
         ]
@@ -125,7 +126,7 @@ def _look(advocate_id: str, newcomer: Member, week: str) -> tuple[Member, Accoun
         raise _no_use("no member has this code")
     counts = [int(item["friends"]["N"]) if item and item["week"]["S"] == week else 0 for item in counters]
     sources = [_Source(place, count) for place, count in zip(places, counts, strict=True)]
-    return people.member_of(profile, advocate_id).member, store.account_of(account), sources
+    return members.member_of(profile, advocate_id).member, operation.account_of(account), sources
 
 
 def _above(account: Account) -> Iterator[Member]:
@@ -134,26 +135,26 @@ def _above(account: Account) -> Iterator[Member]:
         if account.referred is None:
             return
         above = account.referred.advocate
-        profile, item = dynamo.get_across(
+        profile, item = client.get_across(
             [
-                (settings.people_table(), people.member_key(above)),
+                (settings.people_table(), members.member_key(above)),
                 (settings.loyalty_table(), keys.account_key(above)),
             ]
         )
         if profile is None or item is None:
             return
-        yield people.member_of(profile, above).member
-        account = store.account_of(item)
+        yield members.member_of(profile, above).member
+        account = operation.account_of(item)
 
 
 def _listed(advocate_id: str, newcomer: Member, now: datetime) -> Write:
     key = Key(_list_key(advocate_id), f"FRIEND#{now.isoformat()}#{newcomer.member_id}")
-    return dynamo.put_new(settings.loyalty_table(), key, friend={"S": newcomer.member_id})
+    return client.put_new(settings.loyalty_table(), key, friend={"S": newcomer.member_id})
 
 
 def _counted(source: _Source, week: str) -> Write:
     """One more this week. Two at the same instant may count as one: that is close enough for a suspicion."""
-    item = {**dynamo.key_of(source.key), "week": {"S": week}, "friends": {"N": str(source.friends + 1)}}
+    item = {**client.key_of(source.key), "week": {"S": week}, "friends": {"N": str(source.friends + 1)}}
     return {"Put": {"TableName": settings.people_table(), "Item": item}}
 
 

@@ -10,14 +10,15 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from shared import dynamo, keys, settings
+from shared import settings
 from shared.domain.account import Entry
 from shared.domain.errors import TryAgainError
 from shared.domain.points.budgets import SLICES, UNLEASED, Budget, Moves, lease, resized
 from shared.domain.points.campaigns import budget_name, budget_total
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
-from shared.dynamo import CancelledError, Item, Key, Write
+from shared.tables import client, keys
+from shared.tables.client import CancelledError, Item, Key, Write
 
 ATTEMPTS_MAX = 12
 USED_UP_SECONDS = 30
@@ -107,9 +108,9 @@ def _refill(name: str, slice_number: int, need: int, program: Program) -> int:
         after = stored.budget.after(moves)
         try:
             if moves:
-                dynamo.transact(_writes(name, moves))
+                client.transact(_writes(name, moves))
         except CancelledError:
-            dynamo.back_off(attempt)
+            client.back_off(attempt)
             continue
         if after.left == 0 and total is not None and not is_of_partner(name):
             _used_up[name] = time.monotonic()
@@ -137,9 +138,9 @@ def _resize(name: str, total: int, version: int) -> None:
             values = {key: value for key, value in values.items() if key not in {":least", ":before"}}
         change = "SET budgeted = :total, version = :version ADD remaining :unleased"
         try:
-            dynamo.transact([_update(keys.budget_key(name), change, values, as_read), *_writes(name, moves)])
+            client.transact([_update(keys.budget_key(name), change, values, as_read), *_writes(name, moves)])
         except CancelledError:
-            dynamo.back_off(attempt)
+            client.back_off(attempt)
         else:
             _used_up.pop(name, None)
             return
@@ -148,7 +149,7 @@ def _resize(name: str, total: int, version: int) -> None:
 
 def _load(name: str) -> _Stored:
     wanted = [keys.budget_key(name), *(keys.budget_slice_key(name, number) for number in range(SLICES))]
-    of_total, *of_slices = dynamo.get_together(settings.loyalty_table(), wanted)
+    of_total, *of_slices = client.get_together(settings.loyalty_table(), wanted)
     slices = {number: _number(item, "remaining") for number, item in enumerate(of_slices) if item}
     budget = Budget(_number(of_total, "budgeted"), _number(of_total, "remaining"), slices)
     return _Stored(budget, _number(of_total, "version"), exists=of_total is not None)
@@ -177,7 +178,7 @@ def _add(key: Key, points: int) -> Write:
 def _update(key: Key, change: str, values: Mapping[str, Any], condition: str | None = None) -> Write:
     update: dict[str, Any] = {
         "TableName": settings.loyalty_table(),
-        "Key": dynamo.key_of(key),
+        "Key": client.key_of(key),
         "UpdateExpression": change,
         "ExpressionAttributeValues": values,
     }

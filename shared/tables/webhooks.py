@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import dynamo, settings
+from shared import settings
 from shared.domain.errors import InvalidStateError, TryAgainError, WebhookNotFoundError
 from shared.domain.telling.webhooks import WEBHOOKS_MAX, Delivery, Webhook, secret_of
-from shared.dynamo import Item, Key
+from shared.tables import client
+from shared.tables.client import Item, Key
 
 KEPT = timedelta(days=30)
 """For how long deliveries can be read; then the table's time to live takes them."""
@@ -24,7 +25,7 @@ def load_all() -> tuple[Webhook, ...]:
         "ExpressionAttributeValues": {":pk": {"S": _key("").pk}},
         "ConsistentRead": True,
     }
-    items = dynamo.query(settings.loyalty_table(), pages_max=1, **condition)
+    items = client.query(settings.loyalty_table(), pages_max=1, **condition)
     found = (Webhook.model_validate_json(item["body"]["S"]) for item in items)
     return tuple(sorted(found, key=lambda webhook: (webhook.created_at, webhook.webhook_id)))
 
@@ -45,7 +46,7 @@ def forget() -> None:
 
 def load(webhook_id: str) -> tuple[Webhook, int]:
     """An endpoint, and how often it was written. Raises WebhookNotFoundError."""
-    item = dynamo.get(settings.loyalty_table(), _key(webhook_id))
+    item = client.get(settings.loyalty_table(), _key(webhook_id))
     if item is None:
         raise WebhookNotFoundError(f"there is no webhook {webhook_id}")
     return Webhook.model_validate_json(item["body"]["S"]), int(item["revision"]["N"])
@@ -56,7 +57,7 @@ def add(webhook: Webhook) -> bool:
     if len(load_all()) >= WEBHOOKS_MAX:
         raise InvalidStateError(f"there are {WEBHOOKS_MAX} webhooks; delete one first")
     forget()
-    return dynamo.put_if(settings.loyalty_table(), _item(webhook, 1), "attribute_not_exists(pk)")
+    return client.put_if(settings.loyalty_table(), _item(webhook, 1), "attribute_not_exists(pk)")
 
 
 def save(webhook: Webhook, revision: int) -> None:
@@ -64,33 +65,33 @@ def save(webhook: Webhook, revision: int) -> None:
     forget()
     condition = "revision = :revision"
     item = _item(webhook, revision + 1)
-    if not dynamo.put_if(settings.loyalty_table(), item, condition, revision={"N": str(revision)}):
+    if not client.put_if(settings.loyalty_table(), item, condition, revision={"N": str(revision)}):
         raise TryAgainError("the webhook was changed meanwhile; the same request may be sent again")
 
 
 def delete(webhook_id: str) -> None:
     """Forget an endpoint; deliveries to it end."""
     forget()
-    key = dynamo.key_of(_key(webhook_id))
-    dynamo.ask(lambda: dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key))
+    key = client.key_of(_key(webhook_id))
+    client.ask(lambda: client.client().delete_item(TableName=settings.loyalty_table(), Key=key))
 
 
 def record(webhook_id: str, delivery: Delivery) -> None:
     """Keep a try to deliver, to be read for `KEPT`."""
     key = Key(f"WEBHOOK#{webhook_id}", f"{delivery.at.isoformat()}#{delivery.event_id}#{delivery.attempt}")
     item = {
-        **dynamo.key_of(key),
+        **client.key_of(key),
         "body": {"S": delivery.model_dump_json(exclude_defaults=True)},
         "forget_at": {"N": str(int((delivery.at + KEPT).timestamp()))},
     }
-    dynamo.ask(lambda: dynamo.client().put_item(TableName=settings.loyalty_table(), Item=item))
+    client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
 
 
 def deliveries(webhook_id: str, limit: int, before: str | None) -> tuple[Sequence[Delivery], str | None]:
     """At most `limit` tries, the newest first, and where the next page begins."""
     values: dict[str, Any] = {":pk": {"S": f"WEBHOOK#{webhook_id}"}, ":before": {"S": before or "~"}}
-    answer = dynamo.ask(
-        lambda: dynamo.client().query(
+    answer = client.ask(
+        lambda: client.client().query(
             TableName=settings.loyalty_table(),
             KeyConditionExpression="pk = :pk AND sk < :before",
             ExpressionAttributeValues=values,
@@ -115,4 +116,4 @@ def _key(webhook_id: str) -> Key:
 
 def _item(webhook: Webhook, revision: int) -> Item:
     body = {"S": webhook.model_dump_json(exclude_defaults=True)}
-    return {**dynamo.key_of(_key(webhook.webhook_id)), "body": body, "revision": {"N": str(revision)}}
+    return {**client.key_of(_key(webhook.webhook_id)), "body": body, "revision": {"N": str(revision)}}

@@ -7,8 +7,9 @@ sends it: better twice in a crash than never.
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import dynamo, settings
-from shared.dynamo import Key
+from shared import settings
+from shared.tables import client
+from shared.tables.client import Key
 
 CLAIM = timedelta(minutes=5)
 WEEK_KEPT = timedelta(days=15)
@@ -16,33 +17,33 @@ WEEK_KEPT = timedelta(days=15)
 
 def claim(message_id: str, now: datetime) -> bool:
     """Whether the message is to be sent, by whoever asks: it was not sent, and nobody else is at it."""
-    item = {**dynamo.key_of(_key(message_id)), "claimed_at": {"S": now.isoformat()}}
+    item = {**client.key_of(_key(message_id)), "claimed_at": {"S": now.isoformat()}}
     free = "attribute_not_exists(pk) OR (attribute_not_exists(sent_at) AND claimed_at < :stale)"
-    return dynamo.put_if(settings.loyalty_table(), item, free, stale={"S": (now - CLAIM).isoformat()})
+    return client.put_if(settings.loyalty_table(), item, free, stale={"S": (now - CLAIM).isoformat()})
 
 
 def mark_sent(message_id: str, now: datetime) -> None:
     """Note that a claimed message went out."""
     request: dict[str, Any] = {
         "TableName": settings.loyalty_table(),
-        "Key": dynamo.key_of(_key(message_id)),
+        "Key": client.key_of(_key(message_id)),
         "UpdateExpression": "SET sent_at = :now",
         "ExpressionAttributeValues": {":now": {"S": now.isoformat()}},
     }
-    dynamo.ask(lambda: dynamo.client().update_item(**request))
+    client.ask(lambda: client.client().update_item(**request))
 
 
 def release(message_id: str) -> None:
     """Give a claimed message free again: it did not go out."""
-    key = dynamo.key_of(_key(message_id))
-    dynamo.ask(lambda: dynamo.client().delete_item(TableName=settings.loyalty_table(), Key=key))
+    key = client.key_of(_key(message_id))
+    client.ask(lambda: client.client().delete_item(TableName=settings.loyalty_table(), Key=key))
 
 
 def count(member_id: str, week: str, now: datetime) -> int:
     """Count one more marketing message of a member in a week; how many that makes."""
     request: dict[str, Any] = {
         "TableName": settings.loyalty_table(),
-        "Key": dynamo.key_of(_week_key(member_id, week)),
+        "Key": client.key_of(_week_key(member_id, week)),
         "UpdateExpression": "SET forget_at = :end ADD messages :one",
         "ExpressionAttributeValues": {
             ":one": {"N": "1"},
@@ -50,7 +51,7 @@ def count(member_id: str, week: str, now: datetime) -> int:
         },
         "ReturnValues": "UPDATED_NEW",
     }
-    answer = dynamo.ask(lambda: dynamo.client().update_item(**request))
+    answer = client.ask(lambda: client.client().update_item(**request))
     return int(answer["Attributes"]["messages"]["N"])
 
 
@@ -58,11 +59,11 @@ def uncount(member_id: str, week: str) -> None:
     """Take one off again: it did not go out."""
     request: dict[str, Any] = {
         "TableName": settings.loyalty_table(),
-        "Key": dynamo.key_of(_week_key(member_id, week)),
+        "Key": client.key_of(_week_key(member_id, week)),
         "UpdateExpression": "ADD messages :one",
         "ExpressionAttributeValues": {":one": {"N": "-1"}},
     }
-    dynamo.ask(lambda: dynamo.client().update_item(**request))
+    client.ask(lambda: client.client().update_item(**request))
 
 
 def _week_key(member_id: str, week: str) -> Key:

@@ -9,10 +9,11 @@ import hmac
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from shared import directory, dynamo, settings
+from shared import settings
 from shared.domain.errors import IdentifierTakenError, MemberNotFoundError, TryAgainError
 from shared.domain.members.members import Identity, Member
-from shared.dynamo import CancelledError, Item, Key, Write
+from shared.tables import client, member_search
+from shared.tables.client import CancelledError, Item, Key, Write
 
 _ID_LENGTH = 20
 
@@ -42,7 +43,7 @@ def new_member_id(cause: str) -> str:
 
 def load_member(member_id: str) -> StoredMember:
     """A member's profile. Raises MemberNotFoundError."""
-    return member_of(dynamo.get(settings.people_table(), member_key(member_id)), member_id)
+    return member_of(client.get(settings.people_table(), member_key(member_id)), member_id)
 
 
 def member_of(item: Item | None, member_id: str) -> StoredMember:
@@ -55,9 +56,9 @@ def member_of(item: Item | None, member_id: str) -> StoredMember:
 def load_members(member_ids: Sequence[str]) -> list[Member]:
     """Those of the members who have a profile."""
     found: list[Member] = []
-    for start in range(0, len(member_ids), dynamo.READS_TOGETHER_MAX):
-        keys = [member_key(member_id) for member_id in member_ids[start : start + dynamo.READS_TOGETHER_MAX]]
-        items = dynamo.get_together(settings.people_table(), keys)
+    for start in range(0, len(member_ids), client.READS_TOGETHER_MAX):
+        keys = [member_key(member_id) for member_id in member_ids[start : start + client.READS_TOGETHER_MAX]]
+        items = client.get_together(settings.people_table(), keys)
         found += [Member.model_validate_json(item["body"]["S"]) for item in items if item]
     return found
 
@@ -68,13 +69,13 @@ def search(words: Sequence[str], limit: int, after: str | None) -> tuple[list[Me
     One call looks through a bounded number of candidates: it may find fewer, even none, while there are more.
     """
     found: list[Member] = []
-    for _ in range(directory.SEARCH_PAGES_MAX):
-        candidates, more = directory.named(words, keyed_hash, after)
+    for _ in range(member_search.SEARCH_PAGES_MAX):
+        candidates, more = member_search.named(words, keyed_hash, after)
         for member in load_members(candidates):
-            if member.name and set(words) <= set(directory.words_of(member.name)):
+            if member.name and set(words) <= set(member_search.words_of(member.name)):
                 found.append(member)
                 if len(found) == limit and (more or member.member_id != candidates[-1]):
-                    return found, directory.place_of(member.member_id)
+                    return found, member_search.place_of(member.member_id)
         if more is None:
             return found, None
         after = more
@@ -83,7 +84,7 @@ def search(words: Sequence[str], limit: int, after: str | None) -> tuple[list[Me
 
 def find(identity: Identity) -> str | None:
     """The id of the member found by an identifier, if there is one."""
-    item = dynamo.get(settings.people_table(), _identity_key(identity))
+    item = client.get(settings.people_table(), _identity_key(identity))
     return item["member_id"]["S"] if item else None
 
 
@@ -91,9 +92,9 @@ def find_all(identities: Sequence[Identity]) -> list[str | None]:
     """For each identifier the id of the member found by it, if there is one; in as few requests as there can be."""
     found: dict[Identity, str | None] = {}
     different = list(dict.fromkeys(identities))
-    for start in range(0, len(different), dynamo.READS_TOGETHER_MAX):
-        some = different[start : start + dynamo.READS_TOGETHER_MAX]
-        items = dynamo.get_together(settings.people_table(), [_identity_key(identity) for identity in some])
+    for start in range(0, len(different), client.READS_TOGETHER_MAX):
+        some = different[start : start + client.READS_TOGETHER_MAX]
+        items = client.get_together(settings.people_table(), [_identity_key(identity) for identity in some])
         owners = (item["member_id"]["S"] if item else None for item in items)
         found |= dict(zip(some, owners, strict=True))
     return [found[identity] for identity in identities]
@@ -109,10 +110,10 @@ def writes(before: StoredMember | None, after: Member) -> list[Write]:
     old = before.member.identities() if before else set()
     new = after.identities()
     return [
-        dynamo.put_over(settings.people_table(), member_key(after.member_id), revision, body=body),
+        client.put_over(settings.people_table(), member_key(after.member_id), revision, body=body),
         *(_take(identity, after.member_id) for identity in _sorted(new - old)),
         *(_free(identity, after.member_id) for identity in _sorted(old - new)),
-        *directory.changes(before.member if before else None, after, keyed_hash),
+        *member_search.changes(before.member if before else None, after, keyed_hash),
         *(_forget(mark) for mark in (before.member.fingerprints if before else ()) if mark not in after.fingerprints),
     ]
 
@@ -123,7 +124,7 @@ def moves(gone: StoredMember, into: StoredMember, gone_after: Member, into_after
     profiles = [(gone.revision, gone_after), (into.revision, into_after)]
     return [
         *(
-            dynamo.put_over(
+            client.put_over(
                 table, member_key(one.member_id), revision, body={"S": one.model_dump_json(exclude_defaults=True)}
             )
             for revision, one in profiles
@@ -132,8 +133,8 @@ def moves(gone: StoredMember, into: StoredMember, gone_after: Member, into_after
             _hand_over(identity, gone_after.member_id, into_after.member_id)
             for identity in _sorted(gone.member.identities())
         ),
-        *directory.changes(gone.member, gone_after, keyed_hash),
-        *directory.changes(into.member, into_after, keyed_hash),
+        *member_search.changes(gone.member, gone_after, keyed_hash),
+        *member_search.changes(into.member, into_after, keyed_hash),
     ]
 
 
@@ -152,7 +153,7 @@ def save(before: StoredMember, after: Member, also: Sequence[Write] = ()) -> Non
     """
     changes = writes(before, after)
     try:
-        dynamo.transact([*changes, *also])
+        client.transact([*changes, *also])
     except CancelledError as cancelled:
         raise identity_taken(cancelled, changes) from cancelled
 
@@ -176,7 +177,7 @@ def source_key(source: str) -> Key:
 
 
 def _forget(fingerprint: str) -> Write:
-    return {"Delete": {"TableName": settings.people_table(), "Key": dynamo.key_of(source_key(fingerprint))}}
+    return {"Delete": {"TableName": settings.people_table(), "Key": client.key_of(source_key(fingerprint))}}
 
 
 def _identity_key(identity: Identity) -> Key:
@@ -184,7 +185,7 @@ def _identity_key(identity: Identity) -> Key:
 
 
 def _take(identity: Identity, member_id: str) -> Write:
-    return dynamo.put_new(
+    return client.put_new(
         settings.people_table(), _identity_key(identity), member_id={"S": member_id}, kind={"S": identity.kind}
     )
 
@@ -193,7 +194,7 @@ def _free(identity: Identity, member_id: str) -> Write:
     return {
         "Delete": {
             "TableName": settings.people_table(),
-            "Key": dynamo.key_of(_identity_key(identity)),
+            "Key": client.key_of(_identity_key(identity)),
             "ConditionExpression": "member_id = :member",
             "ExpressionAttributeValues": {":member": {"S": member_id}},
         }
@@ -204,7 +205,7 @@ def _hand_over(identity: Identity, from_member_id: str, to_member_id: str) -> Wr
     return {
         "Update": {
             "TableName": settings.people_table(),
-            "Key": dynamo.key_of(_identity_key(identity)),
+            "Key": client.key_of(_identity_key(identity)),
             "UpdateExpression": "SET member_id = :to",
             "ConditionExpression": "member_id = :from",
             "ExpressionAttributeValues": {":to": {"S": to_member_id}, ":from": {"S": from_member_id}},

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from shared import budgets, dynamo, keys, settings
+from shared import settings
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.errors import (
@@ -31,7 +31,8 @@ from shared.domain.points.partner_funding import settlement_month
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
 from shared.domain.spending.pools import pools_of, through_pools
-from shared.dynamo import CancelledError, Item, Key, Write
+from shared.tables import budgets, client, keys
+from shared.tables.client import CancelledError, Item, Key, Write
 
 PROGRAM_SECONDS = 30
 """For how long a program is used before it is read again: what a changed one takes to be seen everywhere."""
@@ -100,7 +101,7 @@ def _not_refused(_: CancelledError) -> None:
 
 def load_account(member_id: str) -> Stored:
     """A member's account. Raises MemberNotFoundError."""
-    return _stored(member_id, dynamo.get(settings.loyalty_table(), keys.account_key(member_id)))
+    return _stored(member_id, client.get(settings.loyalty_table(), keys.account_key(member_id)))
 
 
 def load_accounts(members: Sequence[str]) -> list[Account]:
@@ -116,7 +117,7 @@ def load_with_pool(member_id: str) -> tuple[Account, ...]:
 
 def load_gift(gift_id: str) -> list[Entry]:
     """The entries of a gift's life; none if there is no such gift."""
-    items = dynamo.query(
+    items = client.query(
         settings.loyalty_table(),
         pages_max=1,
         KeyConditionExpression="pk = :pk",
@@ -128,22 +129,22 @@ def load_gift(gift_id: str) -> list[Entry]:
 
 def load_entry(key: Key) -> Entry | None:
     """The entry at a key, if one stands there."""
-    item = dynamo.get(settings.loyalty_table(), key)
+    item = client.get(settings.loyalty_table(), key)
     return entry_of(item) if item else None
 
 
 def load_entries(keys: Sequence[Key]) -> list[Entry | None]:
     """For each of some different keys the entry that stands there, if one does; in as few requests as there can be."""
     found: list[Entry | None] = []
-    for start in range(0, len(keys), dynamo.READS_TOGETHER_MAX):
-        items = dynamo.get_together(settings.loyalty_table(), keys[start : start + dynamo.READS_TOGETHER_MAX])
+    for start in range(0, len(keys), client.READS_TOGETHER_MAX):
+        items = client.get_together(settings.loyalty_table(), keys[start : start + client.READS_TOGETHER_MAX])
         found += [entry_of(item) if item else None for item in items]
     return found
 
 
 def load_redemption(redemption_id: str) -> list[Entry]:
     """The entries of a redemption's life; none if there is no such redemption."""
-    items = dynamo.query(
+    items = client.query(
         settings.loyalty_table(),
         pages_max=1,
         KeyConditionExpression="pk = :pk",
@@ -156,8 +157,8 @@ def load_redemption(redemption_id: str) -> list[Entry]:
 def load_history(member_id: str, limit: int, before: int = SEQUENCE_MAX) -> list[Entry]:
     """At most `limit` of a member's entries, newest first, those numbered below `before`."""
     values: dict[str, Any] = {":member": {"S": member_id}, ":before": {"N": str(before)}}
-    answer = dynamo.ask(
-        lambda: dynamo.client().query(
+    answer = client.ask(
+        lambda: client.client().query(
             TableName=settings.loyalty_table(),
             IndexName="history",
             KeyConditionExpression="member_id = :member AND #sequence < :before",
@@ -172,7 +173,7 @@ def load_history(member_id: str, limit: int, before: int = SEQUENCE_MAX) -> list
 
 def load_whole_history(member_id: str) -> list[Entry]:
     """All of a member's entries, newest first."""
-    items = dynamo.query(
+    items = client.query(
         settings.loyalty_table(),
         pages_max=HISTORY_PAGES_MAX,
         IndexName="history",
@@ -190,8 +191,8 @@ def load_partner_entries(
     begin: dict[str, Any] = {}
     if after is not None:
         begin = {":after": {"S": after}}
-    answer = dynamo.ask(
-        lambda: dynamo.client().query(
+    answer = client.ask(
+        lambda: client.client().query(
             TableName=settings.loyalty_table(),
             IndexName="partner",
             KeyConditionExpression="partner_pk = :pk" + (" AND partner_sk > :after" if begin else ""),
@@ -206,7 +207,7 @@ def load_partner_entries(
 
 def all_partner_entries(partner_id: str, month: str, pages_max: int) -> Iterator[Entry]:
     """All of a partner's entries of a month. Raises TryAgainError beyond `pages_max` megabytes."""
-    found = dynamo.query(
+    found = client.query(
         settings.loyalty_table(),
         pages_max=pages_max,
         IndexName="partner",
@@ -285,7 +286,7 @@ def enroll(entry: Entry, also: Sequence[Write], more: Sequence[Entry] = ()) -> O
     """
     program = load_program()
     stored = _opened(entry, [entry, *more], program)
-    dynamo.transact([*also, *(_entry_put(one, program) for one in (entry, *more)), _account_put(stored)])
+    client.transact([*also, *(_entry_put(one, program) for one in (entry, *more)), _account_put(stored)])
     return Outcome(entry, (stored.account,), replayed=False)
 
 
@@ -298,10 +299,10 @@ def enroll_together(newcomers: Sequence[tuple[Entry, Sequence[Write]]]) -> bool:
     writes = [write for _, also in newcomers for write in also]
     for entry, _ in newcomers:
         writes += [_entry_put(entry, program), _account_put(_opened(entry, [entry], program))]
-    if len(writes) > dynamo.WRITES_TOGETHER_MAX:
+    if len(writes) > client.WRITES_TOGETHER_MAX:
         return False
     try:
-        dynamo.transact(writes)
+        client.transact(writes)
     except (LoyaltyError, CancelledError):
         return False
     return True
@@ -319,7 +320,7 @@ def book_together(members: Sequence[str], decide: Callable[[Account, Program], S
         if not all(_is_plain(one.account, program, now) for one in stored):
             return False
         entries = [entry for one in stored for entry in decide(one.account, program)]
-        if len(stored) + len(entries) > dynamo.WRITES_TOGETHER_MAX:
+        if len(stored) + len(entries) > client.WRITES_TOGETHER_MAX:
             return False
         _write(stored, entries, program, ())
     except (LoyaltyError, CancelledError):
@@ -344,7 +345,7 @@ def settle_stored(member_id: str, now: datetime, stored: Stored | None = None, *
         try:
             [stored] = _write([stored], settled.entries, program, (), not_before)
         except CancelledError:
-            dynamo.back_off(attempt)
+            client.back_off(attempt)
             stored = load_account(member_id)
             continue
         booked += len(settled.entries)
@@ -375,7 +376,7 @@ def replace_account(standing: Item | None, account: Account) -> None:
     reminded_on = date.fromisoformat(standing["reminded_on"]["S"]) if standing else today
     revision = int(standing["revision"]["N"]) if standing else 0
     due = _stands_under(account, program, reminded_on)
-    dynamo.transact([_account_put(Stored(account, revision + 1, reminded_on, due))])
+    client.transact([_account_put(Stored(account, revision + 1, reminded_on, due))])
 
 
 def mark_reminded(stored: Stored, through: date) -> bool:
@@ -390,7 +391,7 @@ def mark_reminded(stored: Stored, through: date) -> bool:
 def due_members(day: date, shard: int, pages_max: int) -> Iterator[str]:
     """Members whose accounts time changes, or who are to be reminded, on `day`; one shard of them."""
     values = {":pk": {"S": f"DUE#{day.isoformat()}#{shard}"}}
-    found = dynamo.query(
+    found = client.query(
         settings.loyalty_table(),
         pages_max=pages_max,
         IndexName="due",
@@ -402,23 +403,23 @@ def due_members(day: date, shard: int, pages_max: int) -> Iterator[str]:
 
 def load_day(name: str) -> date | None:
     """A day noted under a name: how far a scheduled run has come."""
-    item = dynamo.get(settings.loyalty_table(), Key("SCHEDULE", name))
+    item = client.get(settings.loyalty_table(), Key("SCHEDULE", name))
     return date.fromisoformat(item["on"]["S"]) if item else None
 
 
 def note_day(name: str, day: date) -> None:
     """Note how far a scheduled run has come."""
-    item = {**dynamo.key_of(Key("SCHEDULE", name)), "on": {"S": day.isoformat()}}
-    dynamo.ask(lambda: dynamo.client().put_item(TableName=settings.loyalty_table(), Item=item))
+    item = {**client.key_of(Key("SCHEDULE", name)), "on": {"S": day.isoformat()}}
+    client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
 
 
 def stock_taken(reward_ids: Iterable[str]) -> dict[str, int]:
     """How many pieces of each limited reward are gone."""
     names = list(reward_ids)
     taken: dict[str, int] = {}
-    for start in range(0, len(names), dynamo.READS_TOGETHER_MAX):
-        some = names[start : start + dynamo.READS_TOGETHER_MAX]
-        items = dynamo.get_together(settings.loyalty_table(), [keys.stock_key(name) for name in some])
+    for start in range(0, len(names), client.READS_TOGETHER_MAX):
+        some = names[start : start + client.READS_TOGETHER_MAX]
+        items = client.get_together(settings.loyalty_table(), [keys.stock_key(name) for name in some])
         taken |= {name: int(item["taken"]["N"]) if item else 0 for name, item in zip(some, items, strict=True)}
     return taken
 
@@ -433,7 +434,7 @@ def load_program() -> Program:
     """The current program, from memory for at most `PROGRAM_SECONDS`; the default until a shop stores its own."""
     global _program  # noqa: PLW0603 - what one execution environment remembers
     if _program is None or time.monotonic() - _program[0] > PROGRAM_SECONDS:
-        item = dynamo.get(settings.loyalty_table(), _PROGRAM_KEY)
+        item = client.get(settings.loyalty_table(), _PROGRAM_KEY)
         program = Program.model_validate_json(item["body"]["S"]) if item else default_program()
         _program = (time.monotonic(), program)
     return _program[1]
@@ -454,13 +455,13 @@ def replace_program(program: Program, version: int, also: Sequence[Write] = ()) 
     """
     table = settings.loyalty_table()
     stored = program.model_copy(update={"version": version + 1})
-    writes = [dynamo.put_over(table, _PROGRAM_KEY, version if version > 1 else 0, **_body(stored))]
+    writes = [client.put_over(table, _PROGRAM_KEY, version if version > 1 else 0, **_body(stored))]
     kept = [default_program(), stored] if version == 1 else [stored]
-    writes += [dynamo.put_new(table, Key("PROGRAM", f"VERSION#{one.version}"), **_body(one)) for one in kept]
+    writes += [client.put_new(table, Key("PROGRAM", f"VERSION#{one.version}"), **_body(one)) for one in kept]
     if version == 1:
         writes[0]["Put"]["Item"]["revision"] = {"N": "2"}
     try:
-        dynamo.transact([*writes, *also])
+        client.transact([*writes, *also])
     except CancelledError as cancelled:
         if not cancelled.failed:
             raise TryAgainError("the program is being replaced; the same request may be sent again") from cancelled
@@ -479,7 +480,7 @@ def _load(members: Sequence[str], reads: Sequence[Key]) -> tuple[list[Stored], l
     if len(members) == 1 and not reads:
         return [load_account(members[0])], []
     wanted = [*(keys.account_key(member_id) for member_id in members), *reads]
-    items = dynamo.get_together(settings.loyalty_table(), wanted)
+    items = client.get_together(settings.loyalty_table(), wanted)
     stored = [_stored(member_id, item) for member_id, item in zip(members, items, strict=False)]
     return stored, items[len(members) :]
 
@@ -499,7 +500,7 @@ def _with_those_beside(stored: list[Stored], members: int, beside: Beside) -> li
 
 def _load_later(members: Sequence[str], reads: Sequence[Key], attempt: int) -> tuple[list[Stored], list[Item | None]]:
     """Wait, then read. Who lost once needs neither: the failure shows the account. Who loses again is in a crowd."""
-    dynamo.back_off(attempt)
+    client.back_off(attempt)
     return _load(members, reads)
 
 
@@ -575,7 +576,7 @@ def _write(
     writes += _stock_writes(entries, program)
     writes += [write for entry in entries for write in _refunded_writes(entry)]
     writes += budgets.draws(entries)
-    dynamo.transact([*also, *writes])
+    client.transact([*also, *writes])
     return after
 
 
@@ -616,7 +617,7 @@ def _account_put(stored: Stored) -> Write:
         attributes["due_pk"] = {"S": f"DUE#{stored.due_on.isoformat()}#{shard}"}
         attributes["due_sk"] = {"S": account.member_id}
     key = keys.account_key(account.member_id)
-    return dynamo.put_over(settings.loyalty_table(), key, stored.revision - 1, **attributes)
+    return client.put_over(settings.loyalty_table(), key, stored.revision - 1, **attributes)
 
 
 def _entry_put(entry: Entry, program: Program) -> Write:
@@ -626,7 +627,7 @@ def _entry_put(entry: Entry, program: Program) -> Write:
         booked_at = entry.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
         of_partner["partner_pk"] = {"S": keys.partner_month(entry.partner.partner_id, month)}
         of_partner["partner_sk"] = {"S": f"{booked_at}#{entry.entry_id}"}
-    return dynamo.put_new(
+    return client.put_new(
         settings.loyalty_table(),
         keys.entry_key(entry),
         member_id={"S": entry.member_id},
@@ -648,7 +649,7 @@ def _stock_writes(entries: Sequence[Entry], program: Program) -> Iterator[Write]
     for reward_id, change in combined(*(entry.stock for entry in entries)).items():
         update: dict[str, Any] = {
             "TableName": settings.loyalty_table(),
-            "Key": dynamo.key_of(keys.stock_key(reward_id)),
+            "Key": client.key_of(keys.stock_key(reward_id)),
             "UpdateExpression": "ADD taken :pieces",
             "ExpressionAttributeValues": {":pieces": {"N": str(-change)}},
         }
@@ -662,7 +663,7 @@ def _stock_writes(entries: Sequence[Entry], program: Program) -> Iterator[Write]
 
 def _refunded_writes(entry: Entry) -> Iterator[Write]:
     if entry.refunded is not None:
-        item = {**dynamo.key_of(keys.refunded_key(entry.source["order_id"])), "amount": {"N": str(entry.refunded)}}
+        item = {**client.key_of(keys.refunded_key(entry.source["order_id"])), "amount": {"N": str(entry.refunded)}}
         yield {"Put": {"TableName": settings.loyalty_table(), "Item": item}}
 
 
