@@ -9,8 +9,7 @@ from typing import Any
 
 import urllib3
 
-from shared import addresses, clock, telemetry, webhook_queue
-from shared.addresses import ForbiddenAddressError, Target
+from shared import clock, telemetry
 from shared.domain.errors import TryAgainError, WebhookNotFoundError
 from shared.domain.telling.webhooks import (
     ATTEMPTS_MAX,
@@ -22,8 +21,10 @@ from shared.domain.telling.webhooks import (
     signature,
     wait_seconds,
 )
+from shared.messaging import webhook_queue, webhook_targets
+from shared.messaging.webhook_queue import Task
+from shared.messaging.webhook_targets import ForbiddenAddressError, Target
 from shared.tables import webhooks
-from shared.webhook_queue import Task
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 15
@@ -61,7 +62,7 @@ def _post(webhook: Webhook, task: Task, attempt: int, now: datetime) -> Delivery
     started = time.monotonic()
     status, problem = None, None
     try:
-        status = _send(addresses.resolve(webhook.url), webhook, task, now)
+        status = _send(webhook_targets.resolve(webhook.url), webhook, task, now)
         if status // 100 == 3:  # noqa: PLR2004 - RFC 9110
             problem = "redirects are not followed"
     except ForbiddenAddressError as error:

@@ -10,7 +10,7 @@ from shared import clock, telemetry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError
 from shared.domain.members.contact_preferences import SUPPRESSIONS, suppressed
-from shared.outbox import MEMBER_TAG
+from shared.messaging.channels import MEMBER_TAG
 from shared.tables import members as people
 from shared.tables import operation
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from shared import clock, outbox, partner_funds, sending, settings, telemetry, webhook_queue
+from shared import clock, partner_funds, settings, telemetry
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of
 from shared.domain.errors import MemberNotFoundError, TryAgainError
@@ -21,6 +21,7 @@ from shared.domain.subaccounts import is_wallet, member_of
 from shared.domain.telling.events import event_of
 from shared.domain.telling.notifications import notes_on, reminder_note
 from shared.domain.telling.statements import is_of, statement
+from shared.messaging import channels, sender, webhook_queue
 from shared.tables import deferred_messages, due_index, operation, statements, webhooks
 
 FIRST_RUN_DAYS = 31
@@ -45,7 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 def tell(entry: Entry) -> None:
     """Publish an entry's event, and send what its member is told of it."""
     event = event_of(entry)
-    outbox.current().publish([event])
+    channels.current().publish([event])
     webhook_queue.enqueue((webhook, event) for webhook in webhooks.remembered() if webhook.wants(event.type))
     telemetry.count(**_amounts(entry))
     program, now = operation.load_program(), clock.now()
@@ -54,7 +55,7 @@ def tell(entry: Entry) -> None:
     settled = [settle(one, program, max(now, one.booked_at or now)).account for one in (account, *others)]
     account = united(settled[0], pool_among(settled[0], settled))
     for note in notes_on(entry, account, program):
-        sending.send(note, program, now, account)
+        sender.send(note, program, now, account)
     partner_funds.watch(entry, program, now)
     if program.messages.sends("statement") and (member_id := member_of(entry.member_id)) is not None:
         statements.note(member_id, month_of(local_day(entry.recorded_at, program.time_zone)), now)
@@ -86,7 +87,7 @@ def send_waiting(now: datetime) -> int:
     program, sent = operation.load_program(), 0
     for one in list(deferred_messages.over(now)):
         try:
-            sending.send(one.note, program, now)
+            sender.send(one.note, program, now)
         except Exception:
             extra = {"message_id": one.note.message_id}
             telemetry.logger().exception("a message that waited could not be sent", extra=extra)
@@ -105,9 +106,9 @@ def send_statements(now: datetime) -> int:
     month, sent = month_of(today.replace(day=1) - timedelta(days=1)), 0
     for member_id in list(islice(statements.members(month), STATEMENTS_PER_RUN_MAX)):
         try:
-            account = sending.settled(member_id, program, now)
+            account = sender.settled(member_id, program, now)
             entries = _entries_of(member_id, month, program)
-            sending.send(statement(account, entries, program, month, today), program, now, account)
+            sender.send(statement(account, entries, program, month, today), program, now, account)
         except Exception:
             telemetry.logger().exception("a statement could not be sent", extra={"member_id": member_id})
             continue
@@ -145,7 +146,7 @@ def _remind(member_id: str, today: date, now: datetime) -> int:
     for reminder in due:
         note = reminder_note(account, program, reminder, today)
         if note is not None:
-            sending.send(note, program, now, account)
+            sender.send(note, program, now, account)
     # An account that waits only for the expiry job is left where it stands: else every morning would find it again.
     if due or waits_for_reminder(stored.account, program, stored.reminded_on, today):
         operation.mark_reminded(stored, today)

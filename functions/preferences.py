@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import clock, http, profiles, sending, unsubscribing
+from shared import clock, http, profiles
 from shared.domain.calendar import local_day
 from shared.domain.errors import InvalidRequestError, TryAgainError
 from shared.domain.fields import Record, Reference
@@ -21,6 +21,8 @@ from shared.domain.program.messages import Language, Template
 from shared.domain.program.program import Program
 from shared.domain.telling.notifications import Note, values_for
 from shared.domain.telling.templates import faults_of, rendered, sms_parts, template_for
+from shared.messaging import sender
+from shared.messaging import unsubscribe as unsubscribing
 from shared.tables import audit, members, operation
 
 SAVE_ATTEMPTS_MAX = 3
@@ -199,7 +201,7 @@ def preview(request: Annotated[PreviewRequest, Body()]) -> http.Answer:
         member_id = http.caller(app).reach(request.member_id)
         audit.record(http.caller(app), "message.previewed", now, member_id, kind=request.kind)
         member = members.load_member(member_id).member
-        account = sending.settled(member_id, program, now)
+        account = sender.settled(member_id, program, now)
         locale = locale or member.locale
         note = Note(message_id="", member_id=member_id, kind=request.kind)
         values |= values_for(note, member, account, program, locale or "", today) or {}

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import addresses, clock, http, webhook_queue
+from shared import clock, http
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, WebhookNotFoundError
 from shared.domain.fields import Record, Reference, Text
 from shared.domain.telling.events import event_of
 from shared.domain.telling.webhooks import Delivery, EventTypes, Url, Webhook
+from shared.messaging import webhook_queue, webhook_targets
 from shared.tables import audit, operation, webhooks
 
 REPLAYED_MAX = 500
@@ -93,7 +94,7 @@ class ReplayAnswer(Record):
 def register(request: Annotated[Registration, Body()], key: http.IdempotencyKey = None) -> http.Answer:
     now = clock.now()
     webhook_id = http.derived_id("webhook", http.caller(app).subject, http.required_key(key))
-    addresses.require_public(request.url)
+    webhook_targets.require_public(request.url)
     webhook = Webhook.model_validate({"webhook_id": webhook_id, "created_at": now, **request.model_dump()})
     if webhooks.add(webhook):
         _trace("webhook.registered", webhook_id)
@@ -141,7 +142,7 @@ def read_one(webhook_id: str) -> http.Answer:
 def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> http.Answer:
     webhook, revision = _load(webhook_id)
     if request.url is not None:
-        addresses.require_public(request.url)
+        webhook_targets.require_public(request.url)
     given = {name: value for name, value in request.model_dump(exclude_unset=True).items() if value is not None}
     if request.status is not None:
         because = "an operator disabled it" if request.status == "disabled" else None

@@ -8,7 +8,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from shared import outbox, settings, telemetry
+from shared import settings, telemetry
 from shared.domain.account import Entry
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.fields import Record
@@ -17,6 +17,7 @@ from shared.domain.points.partner_funding import funding_name
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
 from shared.domain.telling.events import PartnerEvent
+from shared.messaging import channels
 from shared.tables import budgets, client, keys
 from shared.tables.client import CancelledError, Write
 
@@ -129,5 +130,5 @@ def _tell(partner: Partner, left: int, times: int, now: datetime) -> None:
         alert_below=partner.alert_below,
         recorded_at=now,
     )
-    outbox.current().publish([event])
+    channels.current().publish([event])
     telemetry.count(PartnersLowOnFunds=1)

@@ -32,7 +32,7 @@ STARTER = "shared/start.py"
 """Is what Lambda runs: importing it is its work."""
 OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^(/home|/mnt|/root|/work)(/|$)|^~/")
 SERVICES = {
-    "shared/outbox.py": {"events", "sesv2", "sns"},
+    "shared/messaging/channels.py": {"events", "sesv2", "sns"},
     "shared/tables/client.py": {"dynamodb"},
     "shared/aws/sqs.py": {"sqs"},
     "shared/settings.py": {"secretsmanager"},

@@ -7,7 +7,7 @@ from typing import Any
 from infra.local.journal import Journal
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
-from shared.outbox import MEMBER_TAG
+from shared.messaging.channels import MEMBER_TAG
 
 
 class Mailbox:

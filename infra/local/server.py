@@ -36,7 +36,8 @@ from infra.machine import engine, folders, supervised_process
 from infra.tables import LOYALTY
 from infra.tools import verify
 from infra.tools.due_index import days_standing, earliest_due, earliest_waiting
-from shared import clock, outbox, webhook_queue
+from shared import clock
+from shared.messaging import channels, webhook_queue
 from shared.tables import due_index, operation
 
 STOP_SECONDS_MAX = 5
@@ -72,7 +73,7 @@ def _application(orders: Orders) -> Starlette:
     queue = ExpiryQueue(expire.handler, dead_letters)
     webhooks = WebhookQueue(deliver.handler, time.now, dead_letters)
     webhook_queue.use(webhooks)
-    outbox.use(mailbox)
+    channels.use(mailbox)
     os.environ["PUBLIC_URL"] = orders.url
     expire.use(queue.send)
     due_index.use(partial(days_standing, database))

@@ -16,11 +16,12 @@ from functions import consent, earn, enroll, expire, memberships, operators, red
 from functions import program as programs
 from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
-from shared import clock, http, outbox, partner_funds, settings, telemetry
+from shared import clock, http, partner_funds, settings, telemetry
 from shared.domain.invariants import Breach
 from shared.domain.members import members
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
+from shared.messaging import channels
 from shared.tables import audit, budgets, client, operation, webhooks
 
 APPS = tuple(
@@ -98,7 +99,7 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
             (expire, "_send", outside.queue),
             (clock, "_source", outside.clock),
             (http, "_wanted", lambda _: _SCOPES),  # routes are called by themselves, not looked up
-            (outbox, "_outbox", outside),
+            (channels, "_outbox", outside),
         ):
             stack.enter_context(patch.object(module, name, replacement))
         _forget()

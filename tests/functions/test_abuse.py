@@ -12,11 +12,12 @@ from aws_lambda_powertools import Logger
 from functions import notify, preferences
 from infra import openapi
 from infra.openapi import Route
-from shared import guessing, telemetry, unsubscribing
-from shared import outbox as outboxes
+from shared import guessing, telemetry
 from shared.domain.telling.notifications import Message
 from shared.http import derived_id
-from shared.unsubscribing import Link
+from shared.messaging import channels as outboxes
+from shared.messaging import unsubscribe
+from shared.messaging.unsubscribe import Link
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop, assert_refused
 from tests.functions.test_every_route import BODIES, PARTNERS, name_of, operation_of, schema_of
 from tests.functions.test_notify import AGREED, Outbox, _stream
@@ -72,7 +73,7 @@ class TestMassAssignment:
     def test_no_request_sets_what_only_the_server_sets(self, shop: Shop, route: Route) -> None:
         ada = shop.enroll("ada")
         path = route.path
-        for name, id_ in {"member_id": ada, "token": unsubscribing.token_for(Link(ada, "marketing"))}.items():
+        for name, id_ in {"member_id": ada, "token": unsubscribe.token_for(Link(ada, "marketing"))}.items():
             path = path.replace(f"{{{name}}}", id_)
         token: dict[str, Any] = {"scope": " ".join(route.scopes - {"loyalty/partner"}) or None, "member_id": ada}
         known = schema_of(route)
@@ -131,12 +132,12 @@ class TestEnumeration:
         ada, gone = shop.enroll("ada", name="Ada", email="ada@example.org"), shop.enroll("gone")
         shop.erase(gone)
         form = {"List-Unsubscribe": "One-Click"}
-        pages = [_page(unsubscribing.token_for(Link(whose, "marketing")), form) for whose in (ada, ada, gone)]
+        pages = [_page(unsubscribe.token_for(Link(whose, "marketing")), form) for whose in (ada, ada, gone)]
         assert len(set(pages)) == 1
         assert "Ada" not in pages[0]
 
     def test_a_link_that_was_tampered_with_is_as_unknown_as_any(self, shop: Shop, wire: Wire) -> None:
-        good = unsubscribing.token_for(Link(shop.enroll("ada"), "marketing"))
+        good = unsubscribe.token_for(Link(shop.enroll("ada"), "marketing"))
         wire.requests.clear()
         for token in (good[:-4] + "AAAA", good[4:], good[::-1], "x", "A" * 4000):
             reply = shop.call("POST", f"/v1/unsubscribe/{token}", {"List-Unsubscribe": "One-Click"}, scope=None)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from functions import notify
-from shared import outbox as outboxes
 from shared import settings
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
+from shared.messaging import channels as outboxes
 from shared.tables import client, keys, webhooks
 from tests.functions.shop import OPERATOR, Shop
 

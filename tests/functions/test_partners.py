@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from functions import notify
-from shared import outbox as outboxes
 from shared import partner_funds
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
+from shared.messaging import channels as outboxes
 from shared.tables import operation
 from tests.functions.shop import OPERATOR, PARTNER, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from functions import feedback, notify, preferences
-from shared import outbox, unsubscribing
+from shared.messaging import channels, unsubscribe
+from shared.messaging.unsubscribe import Link
 from shared.tables import operation, webhooks
-from shared.unsubscribing import Link
 from tests.functions.shop import MEMBER, OPERATOR, Shop, assert_refused
 from tests.functions.test_notify import AGREED, Outbox, _stream
 
@@ -24,9 +24,9 @@ PARTS = '--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nO
 def box() -> Iterator[Outbox]:
     webhooks.forget()
     kept = Outbox()
-    outbox.use(kept)
+    channels.use(kept)
     yield kept
-    outbox.use(None)
+    channels.use(None)
     webhooks.forget()
 
 
@@ -65,7 +65,7 @@ def test_another_members_preferences_are_nobodys(shop: Shop) -> None:
 @pytest.mark.parametrize("in_base64", [False, True])
 def test_one_click_ends_marketing_at_once(shop: Shop, content_type: str, text: str, in_base64: bool) -> None:
     ada = shop.enroll(email="ada@example.org", consent=AGREED)
-    path = urlsplit(unsubscribing.url_for(Link(ada, "marketing"))).path
+    path = urlsplit(unsubscribe.url_for(Link(ada, "marketing"))).path
     sent = b64encode(text.encode()).decode() if in_base64 else text
     for _ in range(2):
         answer = _page("POST", path, sent, content_type, in_base64)
@@ -76,7 +76,7 @@ def test_one_click_ends_marketing_at_once(shop: Shop, content_type: str, text: s
 def test_looking_at_the_link_changes_nothing(shop: Shop) -> None:
     ada = shop.enroll(email="ada@example.org", consent=AGREED)
     with shop.writing_nothing():
-        path = urlsplit(unsubscribing.url_for(Link(ada, "marketing"))).path
+        path = urlsplit(unsubscribe.url_for(Link(ada, "marketing"))).path
         answer = _page("GET", path, None, None, in_base64=False)
     assert "<form" in answer["body"]
     assert answer["headers"]["Content-Type"].startswith("text/html")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from functions import expire, follow, notify
-from shared import outbox, personal, settings
+from shared import personal, settings
 from shared.domain.telling.notifications import Message
+from shared.messaging import channels
 from shared.tables import client, members, operation
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
 
@@ -52,9 +53,9 @@ class Mailbox:
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
     kept = Mailbox()
-    outbox.use(kept)
+    channels.use(kept)
     yield kept
-    outbox.use(None)
+    channels.use(None)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from functions import deliver, notify
-from shared import outbox, webhook_queue
 from shared.domain.errors import TryAgainError
 from shared.domain.telling.webhooks import ATTEMPTS_MAX, DEAD_AFTER
+from shared.messaging import channels, webhook_queue
 from shared.tables import operation, webhooks
 from tests.functions.shop import OPERATOR, Shop
 
@@ -45,7 +45,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     webhooks.forget()
     waiting = Queue()
     monkeypatch.setattr(webhook_queue, "_queue", waiting)
-    monkeypatch.setattr(outbox, "_outbox", Nowhere())
+    monkeypatch.setattr(channels, "_outbox", Nowhere())
     yield waiting
     webhooks.forget()
 

@@ -6,7 +6,7 @@ a marker stands for each message.
 
 from datetime import date, datetime
 
-from shared import outbox, telemetry, unsubscribing
+from shared import telemetry
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import settle
@@ -18,8 +18,9 @@ from shared.domain.program.program import Program
 from shared.domain.telling import templates
 from shared.domain.telling.notifications import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
 from shared.domain.telling.templates import RenderingError, Words
+from shared.messaging import channels, unsubscribe
+from shared.messaging.unsubscribe import Link
 from shared.tables import deferred_messages, members, operation, sent_messages
-from shared.unsubscribing import Link
 
 
 def send(note: Note, program: Program, now: datetime, account: Account | None = None) -> None:
@@ -70,7 +71,7 @@ def _hand_over(message: Message, program: Program, now: datetime) -> None:
 
 def _send_or_release(message: Message) -> None:
     try:
-        outbox.current().send(message)
+        channels.current().send(message)
     except Exception:
         sent_messages.release(message.message_id)
         raise
@@ -85,8 +86,8 @@ def _worded(note: Note, member: Member, account: Account, program: Program, way:
         return None
     headers = {}
     if way.channel == "email" and category != "service":
-        url = unsubscribing.url_for(Link(member.member_id, category))
-        values["unsubscribe_url"], headers = url, unsubscribing.headers(url)
+        url = unsubscribe.url_for(Link(member.member_id, category))
+        values["unsubscribe_url"], headers = url, unsubscribe.headers(url)
     template, words = _words(template, values, is_own=is_own)
     return Message(
         message_id=note.message_id,
