@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import clock, http, joining, outcomes, profiles
+from shared import clock, http, outcomes
 from shared.answers import BookedAnswer, MemberAnswer, member_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
@@ -30,6 +30,7 @@ from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
 from shared.domain.spending.store_credit import gives_credit
 from shared.domain.subaccounts import wallet_of
+from shared.services import enrolment, profiles
 from shared.tables import keys, operation
 from shared.tables import members as people
 from shared.tables.client import CancelledError, Item
@@ -122,8 +123,8 @@ def agree(member_id: str, request: Annotated[Agreement, Body()]) -> http.Answer:
     today = local_day(now, program.time_zone)
     require_age(program, today, is_confirmed=request.age_confirmed, born_on=request.birth_date)
     code = members.new_referral_code(None)
-    after = joining.newcomer(after.model_copy(update={"status": "active", "referral_code": code}), program, ())
-    joining.confirmed(before, after, actor=caller.actor, fingerprint=http.fingerprint(request), now=now)
+    after = enrolment.newcomer(after.model_copy(update={"status": "active", "referral_code": code}), program, ())
+    enrolment.confirmed(before, after, actor=caller.actor, fingerprint=http.fingerprint(request), now=now)
     return http.answer(member_answer(after))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import clock, http, outcomes, partners
+from shared import clock, http, outcomes
 from shared.answers import BookedAnswer, QuoteAnswer, quote_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
@@ -32,6 +32,7 @@ from shared.domain.program.program import Program
 from shared.domain.spending.store_credit import gives_credit, take_back_credit
 from shared.domain.spending.transfers import transfer
 from shared.domain.subaccounts import wallet_of
+from shared.services import partner_access
 from shared.tables import audit, keys, operation, reviews
 from shared.tables.client import Item, Write
 
@@ -92,7 +93,7 @@ def quote(request: Annotated[Quote, Body()]) -> http.Answer:
         account = settle(account, program, now).account
     placed_at = request.placed_at or now
     order = Order.model_validate({**request.model_dump(exclude={"type", "member_id"}), "placed_at": placed_at})
-    order = _own_order(partners.calling(caller), order)
+    order = _own_order(partner_access.calling(caller), order)
     earned = order_earnings(account, program, order, now)
     began_on = local_day(min(placed_at, now), program.time_zone)
     return http.answer(quote_answer(earned, program, account, began_on, local_day(now, program.time_zone)))
@@ -109,7 +110,7 @@ def earn(
     member_id: str, request: Annotated[Annotated[OrderEarn | ActionEarn, Field(discriminator="type")], Body()]
 ) -> http.Answer:
     caller, now = http.caller(app), clock.now()
-    partner = partners.calling(caller)
+    partner = partner_access.calling(caller)
     if isinstance(request, OrderEarn):
         request = _own_order(partner, request)
     elif partner is not None:
@@ -145,7 +146,7 @@ def earn(
         also=_put_in_review,
         caps=caps,
     )
-    return outcomes.booked(partners.shown(partner, outcome), now)
+    return outcomes.booked(partner_access.shown(partner, outcome), now)
 
 
 @app.post(
@@ -157,8 +158,8 @@ def earn(
 )
 def refund(member_id: str, request: Annotated[Refund, Body()]) -> http.Answer:
     caller, now = http.caller(app), clock.now()
-    partner = partners.calling(caller)
-    request = request.model_copy(update={"order_id": partners.own_id(partner, request.order_id)})
+    partner = partner_access.calling(caller)
+    request = request.model_copy(update={"order_id": partner_access.own_id(partner, request.order_id)})
     mark = http.fingerprint(request)
     member = caller.reach(member_id)
 
@@ -169,7 +170,7 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> http.Answer:
         if earned is None:
             raise OrderNotFoundError(f"no order {request.order_id!r} has earned points")
         order = _own(operation.entry_of(earned), accounts[0])
-        if not partners.may_see(partner, order.partner):
+        if not partner_access.may_see(partner, order.partner):
             raise OrderNotFoundError(f"no order {request.order_id!r} has earned points")
         entry = refund_order(
             accounts[0],
@@ -201,7 +202,7 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> http.Answer:
             keys.credit_earn_key(request.order_id),
         ],
     )
-    return outcomes.booked(partners.shown(partner, outcome), now)
+    return outcomes.booked(partner_access.shown(partner, outcome), now)
 
 
 @app.post(
@@ -253,8 +254,8 @@ def _own_order(partner: Partner | None, order: _Placed) -> _Placed:
     """The order as it is booked: a partner's bears its name, whoever it is said to be of."""
     if partner is None:
         return order
-    partners.require_own_name(partner, order.partner_id)
-    names = {"partner_id": partner.partner_id, "order_id": partners.own_id(partner, order.order_id)}
+    partner_access.require_own_name(partner, order.partner_id)
+    names = {"partner_id": partner.partner_id, "order_id": partner_access.own_id(partner, order.order_id)}
     return order.model_copy(update=names)
 
 

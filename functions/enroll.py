@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import clock, erasing, guessing, http, joining, partners, personal, profiles
+from shared import clock, guessing, http
 from shared.answers import (
     BookedAnswer,
     EntryAnswer,
@@ -47,6 +47,8 @@ from shared.domain.points.segments import TAGS_MAX, change_traits, first_traits,
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Tag
 from shared.domain.subaccounts import wallet_of
+from shared.services import enrolment, partner_access, personal_data, profiles
+from shared.services import erasure as erasing
 from shared.tables import audit, client, keys, member_search, operation, referrals
 from shared.tables import gift_messages as gift_words
 from shared.tables import members as people
@@ -128,7 +130,7 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: http.IdempotencyK
     member_id = people.new_member_id(f"{caller.subject}|{http.required_key(key)}")
     mark = people.keyed_hash(f"enroll:{http.fingerprint(request)}")[:32]
     member = members.joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
-    member = joining.newcomer(members.attributed(member, caller.actor), program, request.fingerprints)
+    member = enrolment.newcomer(members.attributed(member, caller.actor), program, request.fingerprints)
     try:
         brought = _admitted(request, member, program, now, caller.actor)
     except LoyaltyError:
@@ -198,7 +200,7 @@ def _claimed(
         raise refusal
     mark = people.keyed_hash(f"claim:{member.member_id}:{mark}")[:32]
     trail = audit.trail(caller, "member.enrolled", now)
-    found = joining.claim(member, actor=caller.actor, fingerprint=mark, now=now, also=trail)
+    found = enrolment.claim(member, actor=caller.actor, fingerprint=mark, now=now, also=trail)
     if found is None:
         raise refusal
     claimed, was_before = found
@@ -221,10 +223,10 @@ def _enrolled_before(standing: Entry, mark: str) -> http.Answer:
 )
 def look_up_member(request: Annotated[Lookup, Body()]) -> http.Answer:
     caller = http.caller(app)
-    partner = partners.calling(caller)
+    partner = partner_access.calling(caller)
     [identity] = members.identities(request, operation.load_program().country)
-    if partner is not None and identity.kind not in partners.LOOKED_UP_BY:
-        raise ForbiddenError(f"partners look members up by {' or '.join(sorted(partners.LOOKED_UP_BY))}")
+    if partner is not None and identity.kind not in partner_access.LOOKED_UP_BY:
+        raise ForbiddenError(f"partners look members up by {' or '.join(sorted(partner_access.LOOKED_UP_BY))}")
     guessing.require_may_guess(caller, clock.now())
     member_id = people.find(identity)
     audit.record(caller, "member.looked_up", clock.now(), member_id, by=identity.kind)
@@ -337,7 +339,7 @@ def erase_member(member_id: str) -> http.Answer:
     member_id = before.member.member_id
     trail = audit.trail(caller, "member.erased", now, member_id)
     outcome = erasing.close(member_id, actor=caller.actor, now=now, also=[*erasure, *trail])
-    personal.forget((member_id, *outcome.accounts[0].merged_from))
+    personal_data.forget((member_id, *outcome.accounts[0].merged_from))
     return http.answer(member_answer(members.erased(before.member)), replayed=outcome.replayed)
 
 
@@ -369,7 +371,7 @@ def export_member(member_id: str) -> http.Answer:
             credit=credit_answer(wallet, program, now) if wallet.sequence else None,
             credit_entries=tuple(entry_answer(entry) for one in wallets for entry in operation.load_whole_history(one)),
             gift_messages=gift_words.all_words(accounts),
-            held=personal.held(member_id),
+            held=personal_data.held(member_id),
         )
     )
 

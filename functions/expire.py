@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared import erasing, settings, telemetry
+from shared import settings, telemetry
 from shared.aws import sqs
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotActiveError, MemberNotFoundError, TryAgainError
+from shared.services import erasure
 from shared.tables import due_index, operation
 
 FIRST_RUN_DAYS = 400
@@ -67,7 +68,7 @@ def _settled(member_id: str, now: datetime) -> int | None:
         stored = operation.load_account(member_id)
         telemetry.report(member_id, operation.audit(member_id, stored))
         booked = operation.settle_stored(member_id, now, stored)
-        erasing.close_if_idle(member_id, now)
+        erasure.close_if_idle(member_id, now)
     except (TryAgainError, MemberNotFoundError, MemberNotActiveError) as error:
         extra = {"member_id": member_id, "code": error.code}
         telemetry.logger().warning("an account could not be settled", extra=extra)

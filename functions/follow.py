@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from shared import clock, personal, telemetry
+from shared import clock, telemetry
 from shared.domain.account import Account, Entry, Referred
 from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
 from shared.domain.members import members
 from shared.domain.program.program import Program
 from shared.domain.spending.transfers import MERGES_MAX
 from shared.domain.subaccounts import member_of
+from shared.services import personal_data
 from shared.tables import keys, operation
 from shared.tables import members as people
 from shared.tables.client import Item, Key
@@ -34,7 +35,7 @@ def follow(entry: Entry) -> None:
         people.forget(entry.member_id, members.lapsed)
     if entry.type == "erase" and member_of(entry.member_id) == entry.member_id:
         people.forget(entry.member_id, members.erased)
-        personal.forget((entry.member_id, *operation.load_account(entry.member_id).account.merged_from))
+        personal_data.forget((entry.member_id, *operation.load_account(entry.member_id).account.merged_from))
     if entry.referred is None:
         return
     if entry.referred.state == "rewarded":

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from shared import clock, partner_funds, settings, telemetry
+from shared import clock, settings, telemetry
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of
 from shared.domain.errors import MemberNotFoundError, TryAgainError
@@ -22,6 +22,7 @@ from shared.domain.telling.events import event_of
 from shared.domain.telling.notifications import notes_on, reminder_note
 from shared.domain.telling.statements import is_of, statement
 from shared.messaging import channels, sender, webhook_queue
+from shared.services import partner_deposits
 from shared.tables import deferred_messages, due_index, operation, statements, webhooks
 
 FIRST_RUN_DAYS = 31
@@ -56,7 +57,7 @@ def tell(entry: Entry) -> None:
     account = united(settled[0], pool_among(settled[0], settled))
     for note in notes_on(entry, account, program):
         sender.send(note, program, now, account)
-    partner_funds.watch(entry, program, now)
+    partner_deposits.watch(entry, program, now)
     if program.messages.sends("statement") and (member_id := member_of(entry.member_id)) is not None:
         statements.note(member_id, month_of(local_day(entry.recorded_at, program.time_zone)), now)
 
@@ -134,7 +135,7 @@ def _scheduled(now: datetime, work: str | None) -> dict[str, Any]:
     if work != ONLY_WAITING:
         done |= {"reminders": remind(now), "statements": send_statements(now)}
         if (program := operation.load_program()).partners:
-            done["partners"] = partner_funds.look_at_all(program, now)
+            done["partners"] = partner_deposits.look_at_all(program, now)
     return done
 
 

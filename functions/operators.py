@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import clock, deciding, http, outcomes
+from shared import clock, http, outcomes
 from shared.answers import AccountAnswer, BookedAnswer, EntryAnswer, account_answer, entry_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import month_of
@@ -24,6 +24,7 @@ from shared.domain.points.freezing import freeze, unfreeze
 from shared.domain.points.reviews import Review, ReviewKind, Verdict
 from shared.domain.program.program import Program
 from shared.domain.spending.transfers import adjust
+from shared.services import approvals
 from shared.tables import audit, keys, operation, reviews
 from shared.tables.client import Item, Write
 
@@ -255,7 +256,7 @@ def _ask(caller: http.Caller, member_id: str, request: Adjustment, mark: str, no
         fingerprint=mark,
     )
     trail = audit.trail(caller, "adjustment.requested", now, member_id, reference=request.reference)
-    standing, replayed = deciding.ask(review, trail)
+    standing, replayed = approvals.ask(review, trail)
     status = HTTPStatus.ACCEPTED if standing.state == "open" else HTTPStatus.OK
     return http.answer(_shown(standing), status, replayed=replayed)
 
@@ -286,7 +287,7 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
 def _decide(review_id: str, verdict: Verdict, caller: http.Caller) -> http.Answer:
     if not http.may_be_issued(review_id):
         raise ReviewNotFoundError(f"there is no review {review_id}")
-    done = deciding.decide(review_id, verdict, caller)
+    done = approvals.decide(review_id, verdict, caller)
     entry = account = None
     if done.outcome is not None:
         entry = entry_answer(done.outcome.entry)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import clock, http, partner_funds
+from shared import clock, http
 from shared.answers import Money
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of, period_frees_on
@@ -26,6 +26,7 @@ from shared.domain.points.partner_funding import (
 )
 from shared.domain.program.partners import Partner, PartnerLimits
 from shared.domain.program.program import Program
+from shared.services import partner_deposits
 from shared.tables import audit, budgets, operation
 
 SETTLEMENT_PAGES_MAX = 200
@@ -225,7 +226,7 @@ def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> http
     partner = require_partner(program, partner_id)
     if request.currency != program.currency:
         raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
-    wanted = partner_funds.Deposit(
+    wanted = partner_deposits.Deposit(
         partner_id=partner_id,
         reference=request.reference,
         amount=request.amount,
@@ -235,14 +236,14 @@ def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> http
         fingerprint=http.fingerprint(request),
     )
     trail = audit.trail(caller, "partner.deposited", now, partner_id=partner_id, reference=request.reference)
-    made, was_before = partner_funds.deposit(wanted, trail)
+    made, was_before = partner_deposits.deposit(wanted, trail)
     answer = DepositAnswer(
         partner_id=partner_id,
         reference=made.reference,
         deposited=Money(amount=made.amount, currency=program.currency),
         points=made.points,
         deposited_at=made.deposited_at,
-        funds=_funds(partner, partner_funds.look(partner, now, tells=False), program),
+        funds=_funds(partner, partner_deposits.look(partner, now, tells=False), program),
     )
     return http.answer(answer, HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
 

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import clock, http, profiles
+from shared import clock, http
 from shared.domain.calendar import local_day
 from shared.domain.errors import InvalidRequestError, TryAgainError
 from shared.domain.fields import Record, Reference
@@ -23,6 +23,7 @@ from shared.domain.telling.notifications import Note, values_for
 from shared.domain.telling.templates import faults_of, rendered, sms_parts, template_for
 from shared.messaging import sender
 from shared.messaging import unsubscribe as unsubscribing
+from shared.services import profiles
 from shared.tables import audit, members, operation
 
 SAVE_ATTEMPTS_MAX = 3

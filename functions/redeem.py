@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, http, partners
+from shared import clock, http
 from shared.answers import RedemptionAnswer, account_answer, redemption_answer
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
@@ -28,6 +28,7 @@ from shared.domain.spending.redemptions import (
 )
 from shared.domain.spending.store_credit import credit_program
 from shared.domain.subaccounts import wallet_of
+from shared.services import partner_access
 from shared.tables import audit, keys, operation
 from shared.tables.client import Item, Key
 
@@ -49,7 +50,7 @@ Step = Callable[[Account, Program, datetime], Entry]
 def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.IdempotencyKey = None) -> http.Answer:
     caller, now = http.caller(app), clock.now()
     member_id = caller.reach(member_id)
-    partner = partners.calling(caller)
+    partner = partner_access.calling(caller)
     whose = [member_id] if partner is None else [member_id, partner.partner_id]
     redemption_id = http.derived_id("redemption", *whose, http.required_key(key))
     if isinstance(request, CreditRequest):
@@ -59,7 +60,7 @@ def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.Idemp
     def spend(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         account = accounts[-1]
         if partner is not None:
-            partners.require_may_take(partner, request, program)
+            partner_access.require_may_take(partner, request, program)
         if isinstance(request, CreditRequest):
             require_not_frozen(accounts[0])
             program = credit_program(program)
@@ -182,7 +183,7 @@ def _take_step(
 ) -> http.Answer:
     _require_possible(redemption_id)
     caller = http.caller(app)
-    partner = partners.calling(caller)
+    partner = partner_access.calling(caller)
 
     def own(
         accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
@@ -211,7 +212,7 @@ def _explain(member_id: str, redemption_id: str, partner: Partner | None, now: d
 
 def _require_own(partner: Partner | None, *entries: Entry) -> None:
     """Raises RedemptionNotFoundError if a partner is calling, and they are of another's redemption."""
-    if not all(partners.may_see(partner, entry.partner) for entry in entries):
+    if not all(partner_access.may_see(partner, entry.partner) for entry in entries):
         raise RedemptionNotFoundError("the partner has no such redemption")
 
 

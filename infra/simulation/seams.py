@@ -16,12 +16,13 @@ from functions import consent, earn, enroll, expire, memberships, operators, red
 from functions import program as programs
 from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
-from shared import clock, http, partner_funds, settings, telemetry
+from shared import clock, http, settings, telemetry
 from shared.domain.invariants import Breach
 from shared.domain.members import members
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
 from shared.messaging import channels
+from shared.services import partner_deposits
 from shared.tables import audit, budgets, client, operation, webhooks
 
 APPS = tuple(
@@ -92,7 +93,7 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
             (client, "back_off", outside.wait),
             (members, "secrets", chance),
             (audit, "secrets", chance),
-            *((module, "time", ticking) for module in (operation, budgets, partner_funds, webhooks)),
+            *((module, "time", ticking) for module in (operation, budgets, partner_deposits, webhooks)),
             (telemetry, "logger", lambda: log),
             (telemetry, "count", lambda **_: None),
             (telemetry, "report", outside.report),
@@ -113,7 +114,7 @@ def start_anew() -> None:
     """Forget what an execution environment remembers, as a new one does."""
     operation.forget_program()
     budgets.forget()
-    partner_funds.forget()
+    partner_deposits.forget()
     webhooks.forget()
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from functions import notify
-from shared import partner_funds
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
 from shared.messaging import channels as outboxes
+from shared.services import partner_deposits
 from shared.tables import operation
 from tests.functions.shop import OPERATOR, PARTNER, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire
@@ -39,7 +39,7 @@ MONEY = {"points": 20, "order_total": 1000, "currency": "USD"}
 @pytest.fixture
 def coalition(shop: Shop) -> Shop:
     shop.change_program(partners=[CAFE, HOTEL], redeeming={"rewards": REWARDS})
-    partner_funds.forget()
+    partner_deposits.forget()
     return shop
 
 
@@ -195,8 +195,8 @@ def test_others_hear_once_of_each_time_that_deposits_run_low(coalition: Shop, to
     pay_in(coalition, 100, "d-2")
     buy(9000)
     assert [(event.event_id, event.points_left) for event in told][1:] == [("partner-hotel-low-2", 45)]
-    partner_funds.forget()
-    assert partner_funds.look_at_all(operation.load_program(), coalition.now) == 1
+    partner_deposits.forget()
+    assert partner_deposits.look_at_all(operation.load_program(), coalition.now) == 1
     assert len(told) == 2
 
 

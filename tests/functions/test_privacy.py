@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from functions import expire, follow, notify
-from shared import personal, settings
+from shared import settings
 from shared.domain.telling.notifications import Message
 from shared.messaging import channels
+from shared.services import personal_data
 from shared.tables import client, members, operation
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
 
@@ -88,11 +89,11 @@ def ada(shop: Shop) -> str:
 
 def test_every_item_that_names_a_member_is_held_or_a_mark(shop: Shop, ada: str) -> None:
     told = shop.call("GET", f"/v1/members/{ada}/export", scope=OPERATOR).body["held"]
-    assert set(told) == set(personal.SOURCES)
+    assert set(told) == set(personal_data.SOURCES)
     everything = json.dumps(told)
     for table, item in items():
         pk, text = item["pk"]["S"], json.dumps(item)
-        if ada not in text or any(pk.startswith(mark) for mark in personal.MARKS) or is_of_another(item, ada):
+        if ada not in text or any(pk.startswith(mark) for mark in personal_data.MARKS) or is_of_another(item, ada):
             continue
         known = json.loads(item.get("body", item.get("state", {"S": "{}"}))["S"])
         found = [value for value in leaves(known) if len(str(value)) > 3 and json.dumps(value)[1:-1] not in everything]
