@@ -4,85 +4,79 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from shared import clock, http
-from shared.answers import (
-    AccountAnswer,
-    EntryPage,
-    RewardPage,
-    account_answer,
-    entry_answer,
-    reward_answer,
-)
+from shared import clock
+from shared.api import resolver
+from shared.api.schemas import AccountAnswer, EntryPage, RewardPage, account_answer, entry_answer, reward_answer
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.spending.pools import pool_among, united
 from shared.tables import operation
 
-app = http.resolver()
+app = resolver.resolver()
 
-ANYONE_WITH_A_TOKEN = http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR)
+ANYONE_WITH_A_TOKEN = resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR)
 
 
 @app.get(
     "/v1/members/<member_id>/account",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: AccountAnswer}, 404),
+    responses=resolver.answers({200: AccountAnswer}, 404),
     summary="Balances, tier and progress, expiring points, next reward",
     tags=["Account"],
 )
-def read_account(member_id: str) -> http.Answer:
-    account, *others = operation.load_with_pool(http.caller(app).reach(member_id))
-    return http.answer(account_answer(account, operation.load_program(), clock.now(), others))
+def read_account(member_id: str) -> resolver.Answer:
+    account, *others = operation.load_with_pool(resolver.caller(app).reach(member_id))
+    return resolver.answer(account_answer(account, operation.load_program(), clock.now(), others))
 
 
 @app.get(
     "/v1/members/<member_id>/entries",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: EntryPage}, 404),
+    responses=resolver.answers({200: EntryPage}, 404),
     summary="The ledger, newest first; after it, those of members merged into this one",
     tags=["Account"],
 )
 def read_entries(
-    member_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
-) -> http.Answer:
-    account = operation.load_account(http.caller(app).reach(member_id)).account
+    member_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
+) -> resolver.Answer:
+    account = operation.load_account(resolver.caller(app).reach(member_id)).account
     members = (account.member_id, *account.merged_from)
-    place, before = http.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
+    place, before = resolver.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
     if not 0 <= place < len(members) or not 0 < before <= operation.SEQUENCE_MAX:
-        raise http.foreign_cursor()
+        raise resolver.foreign_cursor()
     entries = operation.load_history(members[place], limit, before)
     following = None
     if entries and entries[-1].sequence > 1:
-        following = http.encode_cursor(place, entries[-1].sequence)
+        following = resolver.encode_cursor(place, entries[-1].sequence)
     elif place + 1 < len(members):
-        following = http.encode_cursor(place + 1, operation.SEQUENCE_MAX)
-    return http.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
+        following = resolver.encode_cursor(place + 1, operation.SEQUENCE_MAX)
+    return resolver.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
 
 
 @app.get(
     "/v1/rewards",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: RewardPage}, 404),
+    responses=resolver.answers({200: RewardPage}, 404),
     summary="The catalogue; with a member, what is affordable and eligible",
     tags=["Redemptions"],
 )
 def read_rewards(
     member_id: Annotated[str | None, Query()] = None,
-    limit: http.PageLimit = http.PAGE_DEFAULT,
-    cursor: http.PageCursor = None,
-) -> http.Answer:
+    limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
+    cursor: resolver.PageCursor = None,
+) -> resolver.Answer:
     program, now = operation.load_program(), clock.now()
     today = local_day(now, program.time_zone)
     account: Account | None = None
     if member_id is not None:
-        whole = operation.load_with_pool(http.caller(app).reach(member_id))
+        whole = operation.load_with_pool(resolver.caller(app).reach(member_id))
         settled = [settle(one, program, max(now, one.booked_at or now)).account for one in whole]
         account = united(settled[0], pool_among(settled[0], settled))
-    rewards, following = http.page_of(program.redeeming.rewards, limit, cursor)
+    rewards, following = resolver.page_of(program.redeeming.rewards, limit, cursor)
     taken = operation.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)
     items = [reward_answer(reward, program, taken.get(reward.reward_id, 0), account, today) for reward in rewards]
-    return http.answer(RewardPage(items=tuple(items), next_cursor=following))
+    return resolver.answer(RewardPage(items=tuple(items), next_cursor=following))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

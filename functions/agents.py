@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import model_validator
 
-from shared import clock, http
+from shared import clock
+from shared.api import resolver
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.orders import Line, Order, order_earnings
@@ -25,7 +26,7 @@ from shared.domain.telling.agents_block import (
 )
 from shared.tables import operation
 
-app = http.resolver()
+app = resolver.resolver()
 
 
 class Buyer(Identifiers):
@@ -63,13 +64,13 @@ class LoyaltyAnswer(Record):
 
 @app.post(
     "/v1/ucp/loyalty",
-    security=http.allow(http.STOREFRONT),
-    responses=http.answers({200: LoyaltyAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT),
+    responses=resolver.answers({200: LoyaltyAnswer}, 404, 409),
     summary="The Universal Commerce Protocol's loyalty block for a cart; writes nothing",
     tags=["Agents"],
 )
-def show_loyalty(request: Annotated[Cart, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), operation.load_program()
+def show_loyalty(request: Annotated[Cart, Body()]) -> resolver.Answer:
+    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
     agents = program.agents
     if agents is None:
         raise InvalidStateError("the program says nothing to agents: it has no section agents")
@@ -90,7 +91,7 @@ def show_loyalty(request: Annotated[Cart, Body()]) -> http.Answer:
         earned = order_earnings(None, credit_program(program), order, now)
         credit = RewardCurrency(name=agents.credit_name, code=program.currency, decimal_places=_decimal_places(program))
         rewards.append(RewardBlock(currency=credit, earning_forecast=forecast(earned.breakdown, ())))
-    return http.answer(LoyaltyAnswer(loyalty={agents.claim: membership_block(account, program, rewards, today)}))
+    return resolver.answer(LoyaltyAnswer(loyalty={agents.claim: membership_block(account, program, rewards, today)}))
 
 
 def _decimal_places(program: Program) -> int:

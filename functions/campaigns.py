@@ -3,8 +3,9 @@
 from datetime import date
 from typing import Any
 
-from shared import clock, http
-from shared.answers import Money
+from shared import clock
+from shared.api import resolver
+from shared.api.schemas import Money
 from shared.domain.calendar import local_day
 from shared.domain.errors import CampaignNotFoundError
 from shared.domain.fields import Record
@@ -14,7 +15,7 @@ from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
 from shared.tables import budgets, operation
 
-app = http.resolver()
+app = resolver.resolver()
 
 
 class BudgetAnswer(Record):
@@ -48,30 +49,32 @@ class CampaignPage(Record):
 
 @app.get(
     "/v1/campaigns",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: CampaignPage}),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: CampaignPage}),
     summary="The program's campaigns, with their state and what is left of their budgets",
     tags=["Campaigns"],
 )
-def read_campaigns(limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None) -> http.Answer:
+def read_campaigns(
+    limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
+) -> resolver.Answer:
     program = operation.load_program()
-    campaigns, following = http.page_of(program.campaigns, limit, cursor)
+    campaigns, following = resolver.page_of(program.campaigns, limit, cursor)
     items = tuple(_answer(campaign, program) for campaign in campaigns)
-    return http.answer(CampaignPage(items=items, next_cursor=following))
+    return resolver.answer(CampaignPage(items=items, next_cursor=following))
 
 
 @app.get(
     "/v1/campaigns/<campaign_id>",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: CampaignAnswer}, 404),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: CampaignAnswer}, 404),
     summary="A campaign, with its state and what is left of its budget",
     tags=["Campaigns"],
 )
-def read_campaign(campaign_id: str) -> http.Answer:
+def read_campaign(campaign_id: str) -> resolver.Answer:
     program = operation.load_program()
     for campaign in program.campaigns:
         if campaign.campaign_id == campaign_id:
-            return http.answer(_answer(campaign, program))
+            return resolver.answer(_answer(campaign, program))
     raise CampaignNotFoundError(f"the program has no campaign {campaign_id!r}")
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import clock, http, outcomes
-from shared.answers import BookedAnswer, MemberAnswer, member_answer
+from shared import clock
+from shared.api import outcomes, resolver
+from shared.api.schemas import BookedAnswer, MemberAnswer, member_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.earning.orders import Order
@@ -37,7 +38,7 @@ from shared.tables.client import CancelledError, Item
 
 OPENING_ATTEMPTS_MAX = 3
 
-app = http.resolver()
+app = resolver.resolver()
 
 
 class Known(Identifiers):
@@ -74,17 +75,17 @@ class Agreement(Record):
 
 @app.post(
     "/v1/earn",
-    security=http.allow(http.STOREFRONT),
-    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT),
+    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Credit an order to whoever has an identifier; somebody unknown becomes a provisional member",
     tags=["Earning"],
 )
-def earn_by_identifier(request: Annotated[Arrival, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), operation.load_program()
+def earn_by_identifier(request: Annotated[Arrival, Body()]) -> resolver.Answer:
+    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
     [identity] = members.identities(request.identifier, program.country)
     order = OrderEarn.model_validate(request.model_dump(exclude={"identifier"}))
     # As under the member's own path: a till that has learned who it was may send the order there again.
-    mark = http.fingerprint(order)
+    mark = resolver.fingerprint(order)
     for _ in range(OPENING_ATTEMPTS_MAX):
         member_id = people.find(identity)
         try:
@@ -105,13 +106,13 @@ def earn_by_identifier(request: Annotated[Arrival, Body()]) -> http.Answer:
 
 @app.post(
     "/v1/members/<member_id>/consent",
-    security=http.allow(http.STOREFRONT, http.MEMBER),
-    responses=http.answers({200: MemberAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER),
+    responses=resolver.answers({200: MemberAnswer}, 404, 409),
     summary="Agree to the terms: points that waited become available",
     tags=["Members"],
 )
-def agree(member_id: str, request: Annotated[Agreement, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), operation.load_program()
+def agree(member_id: str, request: Annotated[Agreement, Body()]) -> resolver.Answer:
+    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
     before = people.load_member(caller.reach(member_id))
     given = Consent(terms_version=request.terms_version, marketing=request.marketing)
     after = members.consenting(before.member, given, now=now, channel=request.channel)
@@ -119,13 +120,13 @@ def agree(member_id: str, request: Annotated[Agreement, Body()]) -> http.Answer:
         members.require_active(before.member)
         if after != before.member:
             profiles.save(before, after, actor=caller.actor, now=now)
-        return http.answer(member_answer(after))
+        return resolver.answer(member_answer(after))
     today = local_day(now, program.time_zone)
     require_age(program, today, is_confirmed=request.age_confirmed, born_on=request.birth_date)
     code = members.new_referral_code(None)
     after = enrolment.newcomer(after.model_copy(update={"status": "active", "referral_code": code}), program, ())
-    enrolment.confirmed(before, after, actor=caller.actor, fingerprint=http.fingerprint(request), now=now)
-    return http.answer(member_answer(after))
+    enrolment.confirmed(before, after, actor=caller.actor, fingerprint=resolver.fingerprint(request), now=now)
+    return resolver.answer(member_answer(after))
 
 
 def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) -> operation.Outcome:

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import clock, http, outcomes
-from shared.answers import BookedAnswer, QuoteAnswer, quote_answer
+from shared import clock
+from shared.api import outcomes, resolver
+from shared.api.schemas import BookedAnswer, QuoteAnswer, quote_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import action_deed, with_challenges
@@ -36,7 +37,7 @@ from shared.services import partner_access
 from shared.tables import audit, keys, operation, reviews
 from shared.tables.client import Item, Write
 
-app = http.resolver()
+app = resolver.resolver()
 
 _Placed = TypeVar("_Placed", bound=Order)
 
@@ -80,13 +81,13 @@ class Transfer(Record):
 
 @app.post(
     "/v1/earn/quote",
-    security=http.allow(http.STOREFRONT, http.MEMBER, http.PARTNER),
-    responses=http.answers({200: QuoteAnswer}, 404),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.PARTNER),
+    responses=resolver.answers({200: QuoteAnswer}, 404),
     summary="What an order would earn; writes nothing",
     tags=["Earning"],
 )
-def quote(request: Annotated[Quote, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), operation.load_program()
+def quote(request: Annotated[Quote, Body()]) -> resolver.Answer:
+    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
     member_id = request.member_id or caller.member_id
     account = operation.load_account(caller.reach(member_id)).account if member_id else None
     if account is not None:
@@ -96,26 +97,26 @@ def quote(request: Annotated[Quote, Body()]) -> http.Answer:
     order = _own_order(partner_access.calling(caller), order)
     earned = order_earnings(account, program, order, now)
     began_on = local_day(min(placed_at, now), program.time_zone)
-    return http.answer(quote_answer(earned, program, account, began_on, local_day(now, program.time_zone)))
+    return resolver.answer(quote_answer(earned, program, account, began_on, local_day(now, program.time_zone)))
 
 
 @app.post(
     "/v1/members/<member_id>/earn",
-    security=http.allow(http.STOREFRONT, http.PARTNER),
-    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.PARTNER),
+    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Credit an order or an action; a partner credits its own orders",
     tags=["Earning"],
 )
 def earn(
     member_id: str, request: Annotated[Annotated[OrderEarn | ActionEarn, Field(discriminator="type")], Body()]
-) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     partner = partner_access.calling(caller)
     if isinstance(request, OrderEarn):
         request = _own_order(partner, request)
     elif partner is not None:
         raise ForbiddenError("partners credit orders, no actions")
-    mark = http.fingerprint(request)
+    mark = resolver.fingerprint(request)
     caps: dict[str, int] = {}
 
     def credit(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
@@ -151,16 +152,16 @@ def earn(
 
 @app.post(
     "/v1/members/<member_id>/refunds",
-    security=http.allow(http.STOREFRONT, http.PARTNER),
-    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.PARTNER),
+    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Take back the points of a whole or partly returned order",
     tags=["Earning"],
 )
-def refund(member_id: str, request: Annotated[Refund, Body()]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def refund(member_id: str, request: Annotated[Refund, Body()]) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     partner = partner_access.calling(caller)
     request = request.model_copy(update={"order_id": partner_access.own_id(partner, request.order_id)})
-    mark = http.fingerprint(request)
+    mark = resolver.fingerprint(request)
     member = caller.reach(member_id)
 
     def take_back(
@@ -207,20 +208,20 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> http.Answer:
 
 @app.post(
     "/v1/members/<member_id>/transfers",
-    security=http.allow(http.MEMBER, http.OPERATOR),
-    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 400, 404, 409),
+    security=resolver.allow(resolver.MEMBER, resolver.OPERATOR),
+    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 400, 404, 409),
     summary="Give points to another member; each lot keeps its expiry date",
     tags=["Earning"],
 )
 def transfer_points(
-    member_id: str, request: Annotated[Transfer, Body()], key: http.IdempotencyKey = None
-) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+    member_id: str, request: Annotated[Transfer, Body()], key: resolver.IdempotencyKey = None
+) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     giver = caller.reach(member_id)
-    if not http.may_be_issued(request.to_member_id):
+    if not resolver.may_be_issued(request.to_member_id):
         raise MemberNotFoundError(f"there is no member {request.to_member_id}")
-    transfer_id = http.derived_id("transfer", giver, http.required_key(key))
-    mark = http.fingerprint(request)
+    transfer_id = resolver.derived_id("transfer", giver, resolver.required_key(key))
+    mark = resolver.fingerprint(request)
     if giver == request.to_member_id:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
 

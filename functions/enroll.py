@@ -8,8 +8,10 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import clock, guessing, http
-from shared.answers import (
+from shared import clock
+from shared.api import guess_limits, resolver
+from shared.api.credit_schemas import CreditAnswer, credit_answer
+from shared.api.schemas import (
     BookedAnswer,
     EntryAnswer,
     ExportAnswer,
@@ -21,7 +23,6 @@ from shared.answers import (
     member_answer,
     traits_answer,
 )
-from shared.credit_answers import CreditAnswer, credit_answer
 from shared.domain.account import Account, Entry, Traits
 from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import enroll
@@ -57,7 +58,7 @@ from shared.tables.client import CancelledError, Item
 REFERRAL_CODE_ATTEMPTS = 3
 Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX)]
 
-app = http.resolver()
+app = resolver.resolver()
 
 
 class Lookup(Identifiers):
@@ -119,16 +120,16 @@ class Merge(Record):
 
 @app.post(
     "/v1/members",
-    security=http.allow(http.STOREFRONT, http.OPERATOR),
-    responses=http.answers({201: MemberAnswer, 200: MemberAnswer}, 400, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
+    responses=resolver.answers({201: MemberAnswer, 200: MemberAnswer}, 400, 409),
     summary="Enroll a member",
     tags=["Members"],
 )
-def enroll_member(request: Annotated[Enrollment, Body()], key: http.IdempotencyKey = None) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def enroll_member(request: Annotated[Enrollment, Body()], key: resolver.IdempotencyKey = None) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     program = operation.load_program()
-    member_id = people.new_member_id(f"{caller.subject}|{http.required_key(key)}")
-    mark = people.keyed_hash(f"enroll:{http.fingerprint(request)}")[:32]
+    member_id = people.new_member_id(f"{caller.subject}|{resolver.required_key(key)}")
+    mark = people.keyed_hash(f"enroll:{resolver.fingerprint(request)}")[:32]
     member = members.joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
     member = enrolment.newcomer(members.attributed(member, caller.actor), program, request.fingerprints)
     try:
@@ -153,7 +154,7 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: http.IdempotencyK
             if not isinstance(refusal, TryAgainError):
                 return _claimed(member, program, refusal, mark, now, caller)
         else:
-            return http.answer(member_answer(member), HTTPStatus.CREATED)
+            return resolver.answer(member_answer(member), HTTPStatus.CREATED)
     raise TryAgainError("no free referral code was found; the same request may be sent again")
 
 
@@ -193,8 +194,8 @@ def _claimed(
     refusal: IdentifierTakenError,
     mark: str,
     now: datetime,
-    caller: http.Caller,
-) -> http.Answer:
+    caller: resolver.Caller,
+) -> resolver.Answer:
     """Somebody who joins with the identifier of a provisional member is that member. Raises `refusal` otherwise."""
     if program.automatic_enrolment is None:
         raise refusal
@@ -204,107 +205,113 @@ def _claimed(
     if found is None:
         raise refusal
     claimed, was_before = found
-    return http.answer(member_answer(claimed), HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
+    return resolver.answer(
+        member_answer(claimed), HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before
+    )
 
 
-def _enrolled_before(standing: Entry, mark: str) -> http.Answer:
+def _enrolled_before(standing: Entry, mark: str) -> resolver.Answer:
     if standing.fingerprint != mark:
         raise IdempotencyMismatchError("the key was used before to enroll another member; use a new key")
     member = people.load_member(standing.member_id).member
-    return http.answer(member_answer(member), HTTPStatus.OK, replayed=True)
+    return resolver.answer(member_answer(member), HTTPStatus.OK, replayed=True)
 
 
 @app.post(
     "/v1/members/lookup",
-    security=http.allow(http.STOREFRONT, http.OPERATOR, http.PARTNER),
-    responses=http.answers({200: MemberAnswer | MemberFound}, 404),
+    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR, resolver.PARTNER),
+    responses=resolver.answers({200: MemberAnswer | MemberFound}, 404),
     summary="Find a member by one identifier; a partner learns the member's id alone",
     tags=["Members"],
 )
-def look_up_member(request: Annotated[Lookup, Body()]) -> http.Answer:
-    caller = http.caller(app)
+def look_up_member(request: Annotated[Lookup, Body()]) -> resolver.Answer:
+    caller = resolver.caller(app)
     partner = partner_access.calling(caller)
     [identity] = members.identities(request, operation.load_program().country)
     if partner is not None and identity.kind not in partner_access.LOOKED_UP_BY:
         raise ForbiddenError(f"partners look members up by {' or '.join(sorted(partner_access.LOOKED_UP_BY))}")
-    guessing.require_may_guess(caller, clock.now())
+    guess_limits.require_may_guess(caller, clock.now())
     member_id = people.find(identity)
     audit.record(caller, "member.looked_up", clock.now(), member_id, by=identity.kind)
     if member_id is None:
-        guessing.count(caller, clock.now())
+        guess_limits.count(caller, clock.now())
         raise MemberNotFoundError(f"no member has this {identity.kind}")
     if partner is not None:
-        return http.answer(MemberFound(member_id=member_id))
-    return http.answer(member_answer(people.load_member(member_id).member))
+        return resolver.answer(MemberFound(member_id=member_id))
+    return resolver.answer(member_answer(people.load_member(member_id).member))
 
 
 @app.post(
     "/v1/members/search",
-    security=http.allow(http.STOREFRONT, http.OPERATOR),
-    responses=http.answers({200: MemberPage}),
+    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
+    responses=resolver.answers({200: MemberPage}),
     summary="Find members by words of their name, in any order and case",
     tags=["Members"],
 )
 def search_members(
-    request: Annotated[Search, Body()], limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
-) -> http.Answer:
-    after = http.decode_cursor(cursor, str)[0] if cursor else None
+    request: Annotated[Search, Body()],
+    limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
+    cursor: resolver.PageCursor = None,
+) -> resolver.Answer:
+    after = resolver.decode_cursor(cursor, str)[0] if cursor else None
     found, more = people.search(member_search.words_of(request.name), limit, after)
-    audit.record(http.caller(app), "members.searched", clock.now(), found=str(len(found)))
-    following = http.encode_cursor(more) if more else None
-    return http.answer(MemberPage(items=tuple(member_answer(member) for member in found), next_cursor=following))
+    audit.record(resolver.caller(app), "members.searched", clock.now(), found=str(len(found)))
+    following = resolver.encode_cursor(more) if more else None
+    return resolver.answer(MemberPage(items=tuple(member_answer(member) for member in found), next_cursor=following))
 
 
 @app.get(
     "/v1/members/<member_id>",
-    security=http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR),
-    responses=http.answers({200: MemberAnswer}, 404),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
+    responses=resolver.answers({200: MemberAnswer}, 404),
     summary="Profile, identifiers, consent",
     tags=["Members"],
 )
-def read_member(member_id: str) -> http.Answer:
-    caller = http.caller(app)
+def read_member(member_id: str) -> resolver.Answer:
+    caller = resolver.caller(app)
     found = people.load_member(caller.reach(member_id)).member
     audit.record(caller, "member.read", clock.now(), found.member_id)
-    return http.answer(member_answer(found))
+    return resolver.answer(member_answer(found))
 
 
 @app.patch(
     "/v1/members/<member_id>",
-    security=http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR),
-    responses=http.answers({200: MemberAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
+    responses=resolver.answers({200: MemberAnswer}, 404, 409),
     summary="Change profile, identifiers, consent, message preferences",
     tags=["Members"],
 )
-def change_member(member_id: str, change: Annotated[Change, Body()]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def change_member(member_id: str, change: Annotated[Change, Body()]) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     before = people.load_member(caller.reach(member_id))
     members.require_active(before.member)
     after = members.changed(before.member, change, operation.load_program().country, now)
     if after != before.member:
         trail = audit.trail(caller, "member.changed", now, after.member_id)
         if after.identities() - before.member.identities():
-            guessing.require_may_guess(caller, now)
+            guess_limits.require_may_guess(caller, now)
         try:
             profiles.save(before, after, actor=caller.actor, now=now, also=trail)
         except IdentifierTakenError:
-            guessing.count(caller, now)
+            guess_limits.count(caller, now)
             raise
-    return http.answer(member_answer(after))
+    return resolver.answer(member_answer(after))
 
 
 @app.post(
     "/v1/members/<member_id>/tags",
-    security=http.allow(http.STOREFRONT, http.OPERATOR),
-    responses=http.answers({200: TraitsAnswer}, 400, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
+    responses=resolver.answers({200: TraitsAnswer}, 400, 404, 409),
     summary="Add and remove the shop's own tags, which segments look at",
     tags=["Members"],
 )
-def tag_member(member_id: str, request: Annotated[Tagging, Body()], key: http.IdempotencyKey = None) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def tag_member(
+    member_id: str, request: Annotated[Tagging, Body()], key: resolver.IdempotencyKey = None
+) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     member_id = caller.reach(member_id)
-    reference = http.derived_id("tags", member_id, http.required_key(key))
-    mark = http.fingerprint(request)
+    reference = resolver.derived_id("tags", member_id, resolver.required_key(key))
+    mark = resolver.fingerprint(request)
     unchanged: list[Traits] = []
 
     def retag(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
@@ -319,19 +326,19 @@ def tag_member(member_id: str, request: Annotated[Tagging, Body()], key: http.Id
     try:
         outcome = operation.operate([member_id], retag, key=at, fingerprint=mark, now=now)
     except NothingChangesError:
-        return http.answer(traits_answer(member_id, unchanged[0]))
-    return http.answer(traits_answer(member_id, outcome.entry.traits or Traits()), replayed=outcome.replayed)
+        return resolver.answer(traits_answer(member_id, unchanged[0]))
+    return resolver.answer(traits_answer(member_id, outcome.entry.traits or Traits()), replayed=outcome.replayed)
 
 
 @app.delete(
     "/v1/members/<member_id>",
-    security=http.allow(http.OPERATOR, http.MEMBER),
-    responses=http.answers({200: MemberAnswer}, 404, 409),
+    security=resolver.allow(resolver.OPERATOR, resolver.MEMBER),
+    responses=resolver.answers({200: MemberAnswer}, 404, 409),
     summary="Erase personal data; the pseudonymous ledger stays",
     tags=["Members"],
 )
-def erase_member(member_id: str) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def erase_member(member_id: str) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     before = people.load_member(caller.reach(member_id))
     is_there = before.member.status in {"active", "provisional"}
     erasure = people.writes(before, members.erased(before.member)) if is_there else []
@@ -340,18 +347,18 @@ def erase_member(member_id: str) -> http.Answer:
     trail = audit.trail(caller, "member.erased", now, member_id)
     outcome = erasing.close(member_id, actor=caller.actor, now=now, also=[*erasure, *trail])
     personal_data.forget((member_id, *outcome.accounts[0].merged_from))
-    return http.answer(member_answer(members.erased(before.member)), replayed=outcome.replayed)
+    return resolver.answer(member_answer(members.erased(before.member)), replayed=outcome.replayed)
 
 
 @app.get(
     "/v1/members/<member_id>/export",
-    security=http.allow(http.MEMBER, http.OPERATOR),
-    responses=http.answers({200: WholeExport}, 404),
+    security=resolver.allow(resolver.MEMBER, resolver.OPERATOR),
+    responses=resolver.answers({200: WholeExport}, 404),
     summary="Everything held about the member",
     tags=["Members"],
 )
-def export_member(member_id: str) -> http.Answer:
-    caller = http.caller(app)
+def export_member(member_id: str) -> resolver.Answer:
+    caller = resolver.caller(app)
     member_id = caller.reach(member_id)
     member = people.load_member(member_id).member
     audit.record(caller, "member.exported", clock.now(), member_id)
@@ -361,7 +368,7 @@ def export_member(member_id: str) -> http.Answer:
     accounts = [member_id, *account.merged_from]
     entries = [entry for one in accounts for entry in operation.load_whole_history(one)]
     wallets = [wallet.member_id, *wallet.merged_from] if wallet.sequence else []
-    return http.answer(
+    return resolver.answer(
         WholeExport(
             member=member_answer(member),
             also_known_as=tuple(identity.model_dump() for identity in member.also_known_as),
@@ -378,13 +385,13 @@ def export_member(member_id: str) -> http.Answer:
 
 @app.post(
     "/v1/members/<member_id>/merge",
-    security=http.allow(http.STOREFRONT, http.OPERATOR),
-    responses=http.answers({200: BookedAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
+    responses=resolver.answers({200: BookedAnswer}, 404, 409),
     summary="Take another member in: points with their expiry dates, identifiers, history",
     tags=["Members"],
 )
-def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     if member_id == request.from_member_id:
         raise InvalidRequestError(Fault("/from_member_id", "must be another member"))
     into, gone = people.load_member(caller.reach(member_id)), people.load_member(request.from_member_id)
@@ -405,7 +412,7 @@ def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> http.Ans
         shares=False,
         also=[*_united_writes(gone, into), *trail],
     )
-    return http.answer(
+    return resolver.answer(
         booked_answer(outcome.entry, outcome.accounts[0], operation.load_program(), now, outcome.accounts[1:]),
         replayed=outcome.replayed,
     )

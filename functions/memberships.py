@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, http, outcomes
-from shared.answers import BookedAnswer
+from shared import clock
+from shared.api import outcomes, resolver
+from shared.api.schemas import BookedAnswer
 from shared.domain.account import Account, Entry
 from shared.domain.fields import Record, Reference
 from shared.domain.points.paid_plans import Payment, cancel, pay
@@ -16,7 +17,7 @@ from shared.domain.program.program import Program
 from shared.tables import keys, operation
 from shared.tables.client import Item
 
-app = http.resolver()
+app = resolver.resolver()
 
 
 class Cancellation(Record):
@@ -27,14 +28,14 @@ class Cancellation(Record):
 
 @app.post(
     "/v1/members/<member_id>/membership",
-    security=http.allow(http.STOREFRONT),
-    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT),
+    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Begin or renew a paid membership",
     tags=["Memberships"],
 )
-def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
-    mark = http.fingerprint(payment)
+def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
+    mark = resolver.fingerprint(payment)
 
     def begin(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         return [pay(accounts[0], program, payment, now=now, actor=caller.actor, fingerprint=mark)]
@@ -46,14 +47,14 @@ def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> http.
 
 @app.post(
     "/v1/members/<member_id>/membership/cancel",
-    security=http.allow(http.STOREFRONT, http.OPERATOR),
-    responses=http.answers({200: BookedAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
+    responses=resolver.answers({200: BookedAnswer}, 404, 409),
     summary="End a paid membership today, and say what is to be paid back",
     tags=["Memberships"],
 )
-def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
-    mark = http.fingerprint(request)
+def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
+    mark = resolver.fingerprint(request)
 
     def end(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         return [cancel(accounts[0], program, request.reference, now=now, actor=caller.actor, fingerprint=mark)]

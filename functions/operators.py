@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import clock, http, outcomes
-from shared.answers import AccountAnswer, BookedAnswer, EntryAnswer, account_answer, entry_answer
+from shared import clock
+from shared.api import outcomes, resolver
+from shared.api.schemas import AccountAnswer, BookedAnswer, EntryAnswer, account_answer, entry_answer
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import month_of
 from shared.domain.errors import (
@@ -28,7 +29,7 @@ from shared.services import approvals
 from shared.tables import audit, keys, operation, reviews
 from shared.tables.client import Item, Write
 
-app = http.resolver()
+app = resolver.resolver()
 
 Month = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="2026-11; the current one")]
 
@@ -94,14 +95,14 @@ class AuditPage(Record):
 
 @app.post(
     "/v1/members/<member_id>/adjustments",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({201: BookedAnswer, 200: BookedAnswer, 202: ReviewAnswer}, 404, 409),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer, 202: ReviewAnswer}, 404, 409),
     summary="Give or take points by hand, with a reason; above the program's limit a second operator approves",
     tags=["Operators"],
 )
-def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
-    member_id, mark = caller.reach(member_id), http.fingerprint(request)
+def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
+    member_id, mark = caller.reach(member_id), resolver.fingerprint(request)
     if request.points == 0:
         raise InvalidRequestError(Fault("/points", "must not be 0"))
     key = keys.adjustment_key(member_id, request.reference)
@@ -143,85 +144,85 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> htt
 
 @app.post(
     "/v1/members/<member_id>/freeze",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Freeze a member: points still come in, but none are spent, given away or paid out, their part of a pool "
     "included",
     tags=["Operators"],
 )
-def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> http.Answer:
+def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> resolver.Answer:
     return _freeze(member_id, cause, "freeze")
 
 
 @app.post(
     "/v1/members/<member_id>/unfreeze",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Let a frozen member spend again",
     tags=["Operators"],
 )
-def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> http.Answer:
+def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> resolver.Answer:
     return _freeze(member_id, cause, "unfreeze")
 
 
 @app.get(
     "/v1/reviews",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: ReviewPage}),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: ReviewPage}),
     summary="What waits for an operator's word",
     tags=["Operators"],
 )
 def read_reviews(
     kind: Annotated[ReviewKind | None, Query()] = None,
-    limit: http.PageLimit = http.PAGE_DEFAULT,
-    cursor: http.PageCursor = None,
-) -> http.Answer:
-    after = http.decode_cursor(cursor, str)[0] if cursor else None
+    limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
+    cursor: resolver.PageCursor = None,
+) -> resolver.Answer:
+    after = resolver.decode_cursor(cursor, str)[0] if cursor else None
     if after == "" or (after is not None and not after.startswith(f"{kind}#" if kind else "")):
-        raise http.foreign_cursor()
+        raise resolver.foreign_cursor()
     items, more = reviews.listing(kind, limit, after)
-    following = http.encode_cursor(more) if more else None
-    return http.answer(ReviewPage(items=tuple(_shown(review) for review in items), next_cursor=following))
+    following = resolver.encode_cursor(more) if more else None
+    return resolver.answer(ReviewPage(items=tuple(_shown(review) for review in items), next_cursor=following))
 
 
 @app.post(
     "/v1/reviews/<review_id>/approve",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: DecisionAnswer}, 404, 409),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: DecisionAnswer}, 404, 409),
     summary="Approve what waits, and book what it brings",
     tags=["Operators"],
 )
-def approve(review_id: str) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def approve(review_id: str) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     return _decide(review_id, Verdict("approved", caller.actor, now), caller)
 
 
 @app.post(
     "/v1/reviews/<review_id>/reject",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: DecisionAnswer}, 404, 409),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: DecisionAnswer}, 404, 409),
     summary="Reject what waits, with a reason",
     tags=["Operators"],
 )
-def reject(review_id: str, request: Annotated[Rejection, Body()]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
-    verdict = Verdict("rejected", caller.actor, now, request.reason, http.fingerprint(request))
+def reject(review_id: str, request: Annotated[Rejection, Body()]) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
+    verdict = Verdict("rejected", caller.actor, now, request.reason, resolver.fingerprint(request))
     return _decide(review_id, verdict, caller)
 
 
 @app.get(
     "/v1/audit",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: AuditPage}),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: AuditPage}),
     summary="What operators did in a month, and whose personal data they looked at, the newest first",
     tags=["Operators"],
 )
 def read_audit(
-    month: Month = None, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
-) -> http.Answer:
-    before = http.decode_cursor(cursor, str)[0] if cursor else None
+    month: Month = None, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
+) -> resolver.Answer:
+    before = resolver.decode_cursor(cursor, str)[0] if cursor else None
     items, more = audit.listing(month or month_of(clock.now().date()), limit, before)
-    return http.answer(AuditPage(items=tuple(items), next_cursor=http.encode_cursor(more) if more else None))
+    return resolver.answer(AuditPage(items=tuple(items), next_cursor=resolver.encode_cursor(more) if more else None))
 
 
 def _takes_two(program: Program, points: int) -> bool:
@@ -239,7 +240,7 @@ def _undecided(item: Item, mark: str) -> Review:
     return review
 
 
-def _ask(caller: http.Caller, member_id: str, request: Adjustment, mark: str, now: datetime) -> http.Answer:
+def _ask(caller: resolver.Caller, member_id: str, request: Adjustment, mark: str, now: datetime) -> resolver.Answer:
     """The review that a large adjustment waits for; nothing is booked yet."""
     account = operation.load_account(member_id).account
     if not account.is_open:
@@ -258,12 +259,12 @@ def _ask(caller: http.Caller, member_id: str, request: Adjustment, mark: str, no
     trail = audit.trail(caller, "adjustment.requested", now, member_id, reference=request.reference)
     standing, replayed = approvals.ask(review, trail)
     status = HTTPStatus.ACCEPTED if standing.state == "open" else HTTPStatus.OK
-    return http.answer(_shown(standing), status, replayed=replayed)
+    return resolver.answer(_shown(standing), status, replayed=replayed)
 
 
-def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
-    member_id, mark = caller.reach(member_id), http.fingerprint(cause)
+def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
+    member_id, mark = caller.reach(member_id), resolver.fingerprint(cause)
     step = freeze if type_ == "freeze" else unfreeze
 
     def turn(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
@@ -284,8 +285,8 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
     return outcomes.booked(operation.operate([member_id], turn, key=key, fingerprint=mark, now=now, also=trail), now)
 
 
-def _decide(review_id: str, verdict: Verdict, caller: http.Caller) -> http.Answer:
-    if not http.may_be_issued(review_id):
+def _decide(review_id: str, verdict: Verdict, caller: resolver.Caller) -> resolver.Answer:
+    if not resolver.may_be_issued(review_id):
         raise ReviewNotFoundError(f"there is no review {review_id}")
     done = approvals.decide(review_id, verdict, caller)
     entry = account = None
@@ -293,7 +294,7 @@ def _decide(review_id: str, verdict: Verdict, caller: http.Caller) -> http.Answe
         entry = entry_answer(done.outcome.entry)
         account = account_answer(done.outcome.accounts[0], operation.load_program(), verdict.at)
     body = DecisionAnswer(review=_shown(done.review), entry=entry, account=account)
-    return http.answer(body, replayed=done.replayed)
+    return resolver.answer(body, replayed=done.replayed)
 
 
 def _shown(review: Review) -> ReviewAnswer:

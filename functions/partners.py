@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import clock, http
-from shared.answers import Money
+from shared import clock
+from shared.api import resolver
+from shared.api.schemas import Money
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of, period_frees_on
 from shared.domain.errors import Fault, InvalidRequestError, PartnerNotFoundError
@@ -33,9 +34,9 @@ SETTLEMENT_PAGES_MAX = 200
 """Megabytes of entries that one report sums up: over a hundred thousand."""
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 
-app = http.resolver()
+app = resolver.resolver()
 
-ITS_OWN = http.allow(http.OPERATOR, http.PARTNER)
+ITS_OWN = resolver.allow(resolver.OPERATOR, resolver.PARTNER)
 
 
 class PointCostAnswer(Record):
@@ -149,17 +150,17 @@ class DepositAnswer(Record):
 @app.get(
     "/v1/partners/<partner_id>",
     security=ITS_OWN,
-    responses=http.answers({200: PartnerAnswer}, 404),
+    responses=resolver.answers({200: PartnerAnswer}, 404),
     summary="A partner's terms, funds and alert; `me` is the token's own",
     tags=["Partners"],
 )
-def read_partner(partner_id: str) -> http.Answer:
+def read_partner(partner_id: str) -> resolver.Answer:
     program = operation.load_program()
     partner = _reached(partner_id, program)
     budget = budgets.load(funding_name(partner.partner_id)) if partner.funding == "prepaid" else None
     today = local_day(clock.now(), program.time_zone)
     cost = Money(amount=partner.point_cost.amount, currency=program.currency)
-    return http.answer(
+    return resolver.answer(
         PartnerAnswer(
             partner_id=partner.partner_id,
             name=partner.name,
@@ -178,51 +179,51 @@ def read_partner(partner_id: str) -> http.Answer:
 @app.get(
     "/v1/partners/<partner_id>/entries",
     security=ITS_OWN,
-    responses=http.answers({200: PartnerEntryPage}, 404),
+    responses=resolver.answers({200: PartnerEntryPage}, 404),
     summary="The entries of a month (such as 2026-11; this one if left out) that a partner gives or takes points by",
     tags=["Partners"],
 )
 def read_entries(
     partner_id: str,
     month: Annotated[str | None, Query()] = None,
-    limit: http.PageLimit = http.PAGE_DEFAULT,
-    cursor: http.PageCursor = None,
-) -> http.Answer:
+    limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
+    cursor: resolver.PageCursor = None,
+) -> resolver.Answer:
     program = operation.load_program()
     partner = _reached(partner_id, program)
     wanted = _require_month(month, "query:month") if month else _this_month(program)
-    after = http.decode_cursor(cursor, str)[0] if cursor else None
+    after = resolver.decode_cursor(cursor, str)[0] if cursor else None
     if after == "":
-        raise http.foreign_cursor()
+        raise resolver.foreign_cursor()
     entries, more = operation.load_partner_entries(partner.partner_id, wanted, limit, after)
     items = tuple(_entry(entry, partner) for entry in entries)
-    return http.answer(PartnerEntryPage(items=items, next_cursor=http.encode_cursor(more) if more else None))
+    return resolver.answer(PartnerEntryPage(items=items, next_cursor=resolver.encode_cursor(more) if more else None))
 
 
 @app.get(
     "/v1/partners/<partner_id>/settlements/<month>",
     security=ITS_OWN,
-    responses=http.answers({200: SettlementAnswer}, 404),
+    responses=resolver.answers({200: SettlementAnswer}, 404),
     summary="What a month (such as 2026-11) comes to, and who owes it to whom",
     tags=["Partners"],
 )
-def read_settlement(partner_id: str, month: str) -> http.Answer:
+def read_settlement(partner_id: str, month: str) -> resolver.Answer:
     program = operation.load_program()
     partner = _reached(partner_id, program)
     wanted = _require_month(month, "")
     entries = operation.all_partner_entries(partner.partner_id, wanted, SETTLEMENT_PAGES_MAX)
-    return http.answer(_settlement(partner, wanted, settle_up(entries), program))
+    return resolver.answer(_settlement(partner, wanted, settle_up(entries), program))
 
 
 @app.post(
     "/v1/partners/<partner_id>/deposits",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({201: DepositAnswer, 200: DepositAnswer}, 404, 409),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({201: DepositAnswer, 200: DepositAnswer}, 404, 409),
     summary="Book what a prepaid partner has paid in",
     tags=["Partners"],
 )
-def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> http.Answer:
-    caller, now, program = http.caller(app), clock.now(), operation.load_program()
+def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> resolver.Answer:
+    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
     partner = require_partner(program, partner_id)
     if request.currency != program.currency:
         raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
@@ -233,7 +234,7 @@ def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> http
         points=deposit_points(partner, request.amount),
         actor=caller.actor,
         deposited_at=now,
-        fingerprint=http.fingerprint(request),
+        fingerprint=resolver.fingerprint(request),
     )
     trail = audit.trail(caller, "partner.deposited", now, partner_id=partner_id, reference=request.reference)
     made, was_before = partner_deposits.deposit(wanted, trail)
@@ -245,12 +246,12 @@ def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> http
         deposited_at=made.deposited_at,
         funds=_funds(partner, partner_deposits.look(partner, now, tells=False), program),
     )
-    return http.answer(answer, HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
+    return resolver.answer(answer, HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
 
 
 def _reached(partner_id: str, program: Program) -> Partner:
     """The partner that a path means; `me` is the token's own. Raises PartnerNotFoundError for anybody else's."""
-    own = http.caller(app).partner_id
+    own = resolver.caller(app).partner_id
     meant = own if partner_id == "me" else partner_id
     if own is not None and meant != own:
         raise PartnerNotFoundError(f"the program has no partner {partner_id!r}")

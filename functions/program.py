@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 
-from shared import clock, http
+from shared import clock
+from shared.api import resolver
 from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
 from shared.domain.program.program import Program
 from shared.domain.telling.templates import template_faults
@@ -15,49 +16,49 @@ SHOP_ONLY = frozenset(
 )
 """Sections that say what the shop pays, whom it treats otherwise, and how it tells."""
 
-app = http.resolver()
+app = resolver.resolver()
 
 VERSION_DIGITS_MAX = 9
 
 
 @app.get(
     "/v1/program",
-    responses=http.answers({200: Program}),
+    responses=resolver.answers({200: Program}),
     summary="The program as members may see it",
     tags=["Program"],
 )
-def read_program() -> http.Answer:
+def read_program() -> resolver.Answer:
     return _shown(operation.load_program(), without=SHOP_ONLY)
 
 
 @app.get(
     "/v1/program/whole",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: Program}),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: Program}),
     summary="The program with what only the shop may see: what to change and send back",
     tags=["Program"],
 )
-def read_whole_program() -> http.Answer:
+def read_whole_program() -> resolver.Answer:
     return _shown(operation.load_program())
 
 
 @app.put(
     "/v1/program",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: Program}, 412),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: Program}, 412),
     summary="Replace the program; If-Match names the version that was read",
     tags=["Program"],
 )
 def replace_program(
     program: Annotated[Program, Body()],
     if_match: Annotated[str | None, Header(alias="If-Match", max_length=40)] = None,
-) -> http.Answer:
+) -> resolver.Answer:
     version = _version(if_match)
     if "version" in program.model_fields_set and program.version != version:
         raise ProgramChangedError(f"the program sent says version {program.version}, If-Match says {version}")
     if faults := template_faults(program.messages):
         raise InvalidRequestError(*faults)
-    trail = audit.trail(http.caller(app), "program.replaced", clock.now(), version=str(version + 1))
+    trail = audit.trail(resolver.caller(app), "program.replaced", clock.now(), version=str(version + 1))
     return _shown(operation.replace_program(program, version, trail))
 
 
@@ -69,8 +70,8 @@ def _version(if_match: str | None) -> int:
     return int(digits)
 
 
-def _shown(program: Program, *, without: frozenset[str] = frozenset()) -> http.Answer:
-    return http.answer(program, headers={"ETag": f'"{program.version}"'}, without=without)
+def _shown(program: Program, *, without: frozenset[str] = frozenset()) -> resolver.Answer:
+    return resolver.answer(program, headers={"ETag": f'"{program.version}"'}, without=without)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

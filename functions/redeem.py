@@ -7,8 +7,9 @@ from typing import Annotated, Any, NoReturn
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, http
-from shared.answers import RedemptionAnswer, account_answer, redemption_answer
+from shared import clock
+from shared.api import resolver
+from shared.api.schemas import RedemptionAnswer, account_answer, redemption_answer
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.ledger import book
@@ -32,7 +33,7 @@ from shared.services import partner_access
 from shared.tables import audit, keys, operation
 from shared.tables.client import Item, Key
 
-app = http.resolver()
+app = resolver.resolver()
 
 CREDIT_MARK = "-credit"
 """Ends the ids of redemptions of store credit."""
@@ -42,20 +43,22 @@ Step = Callable[[Account, Program, datetime], Entry]
 
 @app.post(
     "/v1/members/<member_id>/redemptions",
-    security=http.allow(http.STOREFRONT, http.MEMBER, http.PARTNER),
-    responses=http.answers({201: RedemptionAnswer, 200: RedemptionAnswer}, 400, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.PARTNER),
+    responses=resolver.answers({201: RedemptionAnswer, 200: RedemptionAnswer}, 400, 404, 409),
     summary="Reserve points for a reward or as money, or store credit, or capture them at once",
     tags=["Redemptions"],
 )
-def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.IdempotencyKey = None) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def redeem(
+    member_id: str, request: Annotated[Spending, Body()], key: resolver.IdempotencyKey = None
+) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     member_id = caller.reach(member_id)
     partner = partner_access.calling(caller)
     whose = [member_id] if partner is None else [member_id, partner.partner_id]
-    redemption_id = http.derived_id("redemption", *whose, http.required_key(key))
+    redemption_id = resolver.derived_id("redemption", *whose, resolver.required_key(key))
     if isinstance(request, CreditRequest):
         redemption_id += CREDIT_MARK
-    mark = http.fingerprint(request)
+    mark = resolver.fingerprint(request)
 
     def spend(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         account = accounts[-1]
@@ -87,26 +90,26 @@ def redeem(member_id: str, request: Annotated[Spending, Body()], key: http.Idemp
 
 @app.get(
     "/v1/members/<member_id>/redemptions/<redemption_id>",
-    security=http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR),
-    responses=http.answers({200: RedemptionAnswer}, 404),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
+    responses=resolver.answers({200: RedemptionAnswer}, 404),
     summary="A redemption's state",
     tags=["Redemptions"],
 )
-def read_redemption(member_id: str, redemption_id: str) -> http.Answer:
-    account = _load(http.caller(app).reach(member_id), redemption_id)
+def read_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
+    account = _load(resolver.caller(app).reach(member_id), redemption_id)
     steps = _steps(redemption_id, account)
-    return http.answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), operation.load_program()))
+    return resolver.answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), operation.load_program()))
 
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/capture",
-    security=http.allow(http.STOREFRONT, http.OPERATOR, http.PARTNER),
-    responses=http.answers({200: RedemptionAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR, resolver.PARTNER),
+    responses=resolver.answers({200: RedemptionAnswer}, 404, 409),
     summary="Make a reserved redemption final",
     tags=["Redemptions"],
 )
-def capture_redemption(member_id: str, redemption_id: str) -> http.Answer:
-    actor = http.caller(app).actor
+def capture_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
+    actor = resolver.caller(app).actor
     return _end_hold(
         member_id,
         redemption_id,
@@ -117,13 +120,13 @@ def capture_redemption(member_id: str, redemption_id: str) -> http.Answer:
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/cancel",
-    security=http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR, http.PARTNER),
-    responses=http.answers({200: RedemptionAnswer}, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR, resolver.PARTNER),
+    responses=resolver.answers({200: RedemptionAnswer}, 404, 409),
     summary="Release the hold",
     tags=["Redemptions"],
 )
-def cancel_redemption(member_id: str, redemption_id: str) -> http.Answer:
-    actor = http.caller(app).actor
+def cancel_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
+    actor = resolver.caller(app).actor
     return _end_hold(
         member_id,
         redemption_id,
@@ -136,13 +139,13 @@ def cancel_redemption(member_id: str, redemption_id: str) -> http.Answer:
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/reverse",
-    security=http.allow(http.OPERATOR, http.STOREFRONT, http.PARTNER),
-    responses=http.answers({200: RedemptionAnswer}, 404, 409),
+    security=resolver.allow(resolver.OPERATOR, resolver.STOREFRONT, resolver.PARTNER),
+    responses=resolver.answers({200: RedemptionAnswer}, 404, 409),
     summary="Give captured points back to the lots they came from",
     tags=["Redemptions"],
 )
-def reverse_redemption(member_id: str, redemption_id: str) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def reverse_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
 
     def give_back(
         accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
@@ -162,7 +165,7 @@ def reverse_redemption(member_id: str, redemption_id: str) -> http.Answer:
     )
 
 
-def _end_hold(member_id: str, redemption_id: str, type_: EntryType, step: Step) -> http.Answer:
+def _end_hold(member_id: str, redemption_id: str, type_: EntryType, step: Step) -> resolver.Answer:
     now = clock.now()
 
     def end(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
@@ -170,7 +173,7 @@ def _end_hold(member_id: str, redemption_id: str, type_: EntryType, step: Step) 
             raise InvalidStateError(f"only a reserved redemption can be {STATE_AFTER[type_]}")
         return [step(accounts[-1], program, now)]
 
-    return _take_step(http.caller(app).reach(member_id), redemption_id, type_, end, now)
+    return _take_step(resolver.caller(app).reach(member_id), redemption_id, type_, end, now)
 
 
 def _take_step(
@@ -180,9 +183,9 @@ def _take_step(
     decide: operation.Decide,
     now: datetime,
     reads: Sequence[Key] = (),
-) -> http.Answer:
+) -> resolver.Answer:
     _require_possible(redemption_id)
-    caller = http.caller(app)
+    caller = resolver.caller(app)
     partner = partner_access.calling(caller)
 
     def own(
@@ -227,7 +230,7 @@ def _load(member_id: str, redemption_id: str) -> Account:
 
 
 def _require_possible(redemption_id: str) -> None:
-    if not http.may_be_issued(redemption_id):
+    if not resolver.may_be_issued(redemption_id):
         raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
 
 
@@ -243,10 +246,12 @@ def _belongs(entry: Entry, account: Account) -> bool:
     return entry.member_id in (account.member_id, *account.merged_from)
 
 
-def _shown(entry: Entry, state: State, outcome: operation.Outcome, status: HTTPStatus, now: datetime) -> http.Answer:
+def _shown(
+    entry: Entry, state: State, outcome: operation.Outcome, status: HTTPStatus, now: datetime
+) -> resolver.Answer:
     program = operation.load_program()
     account = account_answer(outcome.accounts[0], program, now, outcome.accounts[1:])
-    return http.answer(redemption_answer(entry, state, program, account), status, replayed=outcome.replayed)
+    return resolver.answer(redemption_answer(entry, state, program, account), status, replayed=outcome.replayed)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -4,7 +4,8 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
-from shared import clock, http
+from shared import clock
+from shared.api import resolver
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_frees_on
 from shared.domain.earning.referrals import USE, may_pay_off
@@ -14,7 +15,7 @@ from shared.domain.program.program import Program
 from shared.domain.program.referrals import CODE_PLACE
 from shared.tables import members, operation, referrals
 
-app = http.resolver()
+app = resolver.resolver()
 
 
 class FriendAnswer(Record):
@@ -50,26 +51,26 @@ class ReferralsAnswer(Record):
 
 @app.get(
     "/v1/members/<member_id>/referrals",
-    security=http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR),
-    responses=http.answers({200: ReferralsAnswer}, 404),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
+    responses=resolver.answers({200: ReferralsAnswer}, 404),
     summary="Own code and link, friends who came by it, what is left of the limit",
     tags=["Referrals"],
 )
 def read_referrals(
-    member_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
-) -> http.Answer:
-    member = members.load_member(http.caller(app).reach(member_id)).member
+    member_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
+) -> resolver.Answer:
+    member = members.load_member(resolver.caller(app).reach(member_id)).member
     account, program, now = operation.load_account(member.member_id).account, operation.load_program(), clock.now()
     advocates = (account.member_id, *account.merged_from)
-    place, before = http.decode_cursor(cursor, int, str) if cursor else (0, "")
-    if not 0 <= place < len(advocates) or len(before) > http.CURSOR_LENGTH_MAX:
-        raise http.foreign_cursor()
+    place, before = resolver.decode_cursor(cursor, int, str) if cursor else (0, "")
+    if not 0 <= place < len(advocates) or len(before) > resolver.CURSOR_LENGTH_MAX:
+        raise resolver.foreign_cursor()
     friends, more = referrals.friends_of(advocates[place], limit, before or None)
-    following = http.encode_cursor(place, more) if more else None
+    following = resolver.encode_cursor(place, more) if more else None
     if following is None and place + 1 < len(advocates):
-        following = http.encode_cursor(place + 1, "")
+        following = resolver.encode_cursor(place + 1, "")
     today = local_day(now, program.time_zone)
-    return http.answer(
+    return resolver.answer(
         ReferralsAnswer(
             referral_code=member.referral_code,
             share_url=_share_url(program, member.referral_code),

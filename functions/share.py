@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, http
-from shared.answers import ExpiringPoints, points_by_day
+from shared import clock
+from shared.api import resolver
+from shared.api.schemas import ExpiringPoints, points_by_day
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.errors import (
     Fault,
@@ -33,12 +34,12 @@ from shared.tables import gift_messages, keys, operation
 from shared.tables import members as people
 from shared.tables.client import Item
 
-app = http.resolver()
+app = resolver.resolver()
 
 _POOL_ID_LENGTH = 32
 """128 bits, as hexadecimal digits."""
 
-ANYONE_WITH_A_TOKEN = http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR)
+ANYONE_WITH_A_TOKEN = resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR)
 
 
 class Joining(Record):
@@ -89,47 +90,49 @@ class GiftAnswer(Record):
 
 @app.post(
     "/v1/pools",
-    security=http.allow(http.STOREFRONT, http.MEMBER),
-    responses=http.answers({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER),
+    responses=resolver.answers({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
     summary="Open a pool; who opens it joins it with all their points",
     tags=["Pools"],
 )
-def open_pool(request: Annotated[Joining, Body()], key: http.IdempotencyKey = None) -> http.Answer:
-    caller = http.caller(app)
+def open_pool(request: Annotated[Joining, Body()], key: resolver.IdempotencyKey = None) -> resolver.Answer:
+    caller = resolver.caller(app)
     member_id, pools = caller.reach(request.member_id), operation.load_program().pools
-    if pools and pools.created_by == "storefront" and http.STOREFRONT not in caller.scopes:
+    if pools and pools.created_by == "storefront" and resolver.STOREFRONT not in caller.scopes:
         raise ForbiddenError("the program lets the storefront alone open pools")
     # Whoever knows it may join: nobody may work it out from the member's id and a key like theirs.
-    pool_id = people.keyed_hash(f"pool:{http.derived_id(member_id, http.required_key(key))}")[:_POOL_ID_LENGTH]
+    pool_id = people.keyed_hash(f"pool:{resolver.derived_id(member_id, resolver.required_key(key))}")[:_POOL_ID_LENGTH]
     return _join(pool_id, member_id, pool_id, is_new=True)
 
 
 @app.post(
     "/v1/pools/<pool_id>/members",
-    security=http.allow(http.STOREFRONT, http.MEMBER),
-    responses=http.answers({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
+    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER),
+    responses=resolver.answers({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
     summary="Join a pool with all one's points; its id is the invitation",
     tags=["Pools"],
 )
-def join_pool(pool_id: str, request: Annotated[Joining, Body()], key: http.IdempotencyKey = None) -> http.Answer:
+def join_pool(
+    pool_id: str, request: Annotated[Joining, Body()], key: resolver.IdempotencyKey = None
+) -> resolver.Answer:
     _require_possible(pool_id)
-    member_id = http.caller(app).reach(request.member_id)
-    change_id = http.derived_id("join", pool_id, member_id, http.required_key(key))
+    member_id = resolver.caller(app).reach(request.member_id)
+    change_id = resolver.derived_id("join", pool_id, member_id, resolver.required_key(key))
     return _join(pool_id, member_id, change_id, is_new=False)
 
 
 @app.delete(
     "/v1/pools/<pool_id>/members/<member_id>",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: PoolAnswer}, 400, 404, 409),
+    responses=resolver.answers({200: PoolAnswer}, 400, 404, 409),
     summary="Leave a pool; what was put in stays, but the last takes everything along",
     tags=["Pools"],
 )
-def leave_pool(pool_id: str, member_id: str, key: http.IdempotencyKey = None) -> http.Answer:
+def leave_pool(pool_id: str, member_id: str, key: resolver.IdempotencyKey = None) -> resolver.Answer:
     _require_possible(pool_id)
-    caller, now = http.caller(app), clock.now()
+    caller, now = resolver.caller(app), clock.now()
     member_id = caller.reach(member_id)
-    change_id = http.derived_id("leave", pool_id, member_id, http.required_key(key))
+    change_id = resolver.derived_id("leave", pool_id, member_id, resolver.required_key(key))
 
     def part(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         member, pool = accounts[:2]
@@ -146,37 +149,39 @@ def leave_pool(pool_id: str, member_id: str, key: http.IdempotencyKey = None) ->
 @app.get(
     "/v1/pools/<pool_id>",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: PoolAnswer}, 404),
+    responses=resolver.answers({200: PoolAnswer}, 404),
     summary="A pool's points, and who has put in and spent how many",
     tags=["Pools"],
 )
-def read_pool(pool_id: str) -> http.Answer:
+def read_pool(pool_id: str) -> resolver.Answer:
     _require_possible(pool_id)
-    caller = http.caller(app)
+    caller = resolver.caller(app)
     pool = operation.load_account(pool_account_of(pool_id)).account
-    is_own_only = not caller.scopes & {http.STOREFRONT, http.OPERATOR}
+    is_own_only = not caller.scopes & {resolver.STOREFRONT, resolver.OPERATOR}
     if not pool.sequence or (is_own_only and caller.member_id not in pool.pool_members):
         raise PoolNotFoundError(f"there is no pool {pool_id}")
-    return http.answer(_pool_answer(pool, clock.now()))
+    return resolver.answer(_pool_answer(pool, clock.now()))
 
 
 @app.post(
     "/v1/members/<member_id>/gifts",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({201: GiftAnswer, 200: GiftAnswer}, 400, 404, 409),
+    responses=resolver.answers({201: GiftAnswer, 200: GiftAnswer}, 400, 404, 409),
     summary="Give points to another member, who may accept or return them",
     tags=["Gifts"],
 )
-def offer_gift(member_id: str, request: Annotated[Gift, Body()], key: http.IdempotencyKey = None) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def offer_gift(
+    member_id: str, request: Annotated[Gift, Body()], key: resolver.IdempotencyKey = None
+) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     member_id, to = caller.reach(member_id), request.to_member_id
     if to == member_id:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
-    if not http.may_be_issued(to):
+    if not resolver.may_be_issued(to):
         raise MemberNotFoundError(f"there is no member {to}")
-    gift_id = http.derived_id("gift", member_id, http.required_key(key))
+    gift_id = resolver.derived_id("gift", member_id, resolver.required_key(key))
     # Words are personal: a digest that anybody can compute would tell them to who tries.
-    mark = people.keyed_hash(f"gift:{http.fingerprint(request)}")[:32]
+    mark = people.keyed_hash(f"gift:{resolver.fingerprint(request)}")[:32]
 
     def give(accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         _require_open(to, items[0])
@@ -196,18 +201,18 @@ def offer_gift(member_id: str, request: Annotated[Gift, Body()], key: http.Idemp
     )
     state = gift_state(_by_type(gift_id), outcome.accounts[0], now) if outcome.replayed else "offered"
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
-    return http.answer(_gift_answer(outcome.entry, state, request.message), status, replayed=outcome.replayed)
+    return resolver.answer(_gift_answer(outcome.entry, state, request.message), status, replayed=outcome.replayed)
 
 
 @app.get(
     "/v1/members/<member_id>/gifts/<gift_id>",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: GiftAnswer}, 404),
+    responses=resolver.answers({200: GiftAnswer}, 404),
     summary="A gift, for who gave it and who was given it",
     tags=["Gifts"],
 )
-def read_gift(member_id: str, gift_id: str) -> http.Answer:
-    account = operation.load_account(http.caller(app).reach(member_id)).account
+def read_gift(member_id: str, gift_id: str) -> resolver.Answer:
+    account = operation.load_account(resolver.caller(app).reach(member_id)).account
     steps = _by_type(gift_id)
     offered = _known(steps.get("gift_offer"), gift_id, account)
     return _gift_shown(offered, steps)
@@ -216,12 +221,12 @@ def read_gift(member_id: str, gift_id: str) -> http.Answer:
 @app.post(
     "/v1/members/<member_id>/gifts/<gift_id>/accept",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: GiftAnswer}, 404, 409),
+    responses=resolver.answers({200: GiftAnswer}, 404, 409),
     summary="Accept a gift; each lot keeps its expiry date",
     tags=["Gifts"],
 )
-def accept_gift(member_id: str, gift_id: str) -> http.Answer:
-    caller = http.caller(app)
+def accept_gift(member_id: str, gift_id: str) -> resolver.Answer:
+    caller = resolver.caller(app)
     member_id = caller.reach(member_id)
     offered = _offer_of(gift_id)
     if member_id == offered.member_id:
@@ -241,27 +246,27 @@ def accept_gift(member_id: str, gift_id: str) -> http.Answer:
 @app.post(
     "/v1/members/<member_id>/gifts/<gift_id>/return",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: GiftAnswer}, 404, 409),
+    responses=resolver.answers({200: GiftAnswer}, 404, 409),
     summary="Decline a gift: the points go back to the giver's lots",
     tags=["Gifts"],
 )
-def return_gift(member_id: str, gift_id: str) -> http.Answer:
+def return_gift(member_id: str, gift_id: str) -> resolver.Answer:
     return _give_back(member_id, gift_id, "to")
 
 
 @app.post(
     "/v1/members/<member_id>/gifts/<gift_id>/withdraw",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: GiftAnswer}, 404, 409),
+    responses=resolver.answers({200: GiftAnswer}, 404, 409),
     summary="Take an offered gift back",
     tags=["Gifts"],
 )
-def withdraw_gift(member_id: str, gift_id: str) -> http.Answer:
+def withdraw_gift(member_id: str, gift_id: str) -> resolver.Answer:
     return _give_back(member_id, gift_id, "from")
 
 
-def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> http.Answer:
-    actor, now = http.caller(app).actor, clock.now()
+def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> resolver.Answer:
+    actor, now = resolver.caller(app).actor, clock.now()
 
     def enter(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         member, pool = accounts[:2]
@@ -278,9 +283,9 @@ def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> http
     return _pool_shown(outcome, now, HTTPStatus.CREATED)
 
 
-def _pool_shown(outcome: operation.Outcome, now: datetime, status: HTTPStatus) -> http.Answer:
+def _pool_shown(outcome: operation.Outcome, now: datetime, status: HTTPStatus) -> resolver.Answer:
     body = _pool_answer(outcome.accounts[1], now)
-    return http.answer(body, HTTPStatus.OK if outcome.replayed else status, replayed=outcome.replayed)
+    return resolver.answer(body, HTTPStatus.OK if outcome.replayed else status, replayed=outcome.replayed)
 
 
 def _pool_answer(pool: Account, now: datetime) -> PoolAnswer:
@@ -306,7 +311,7 @@ def _part_of(pool: Account, member_id: str) -> PoolMember:
 
 
 def _require_possible(pool_id: str) -> None:
-    if not http.may_be_issued(pool_id):
+    if not resolver.may_be_issued(pool_id):
         raise PoolNotFoundError(f"there is no pool {pool_id}")
 
 
@@ -318,8 +323,8 @@ def _require_open(member_id: str, item: Item | None) -> None:
         raise MemberNotActiveError(f"the member {member_id} was {account.status}")
 
 
-def _give_back(member_id: str, gift_id: str, side: str) -> http.Answer:
-    caller = http.caller(app)
+def _give_back(member_id: str, gift_id: str, side: str) -> resolver.Answer:
+    caller = resolver.caller(app)
     account = operation.load_account(caller.reach(member_id)).account
     offered = _offer_of(gift_id)
     if offered.source[side] not in (account.member_id, *account.merged_from):
@@ -331,7 +336,7 @@ def _give_back(member_id: str, gift_id: str, side: str) -> http.Answer:
     return _end(offered, gift_id, "RETURN", undo)
 
 
-def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *receiver: str) -> http.Answer:
+def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *receiver: str) -> resolver.Answer:
     now, giver = clock.now(), offered.member_id
     for _ in range(MERGES_MAX):
         try:
@@ -347,7 +352,7 @@ def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *rec
         raise MemberNotActiveError(f"the member {giver} was merged too often")
     words = gift_messages.load_words(gift_id, offered.source["to"])
     state: GiftState = "accepted" if step == "IN" else "returned"
-    return http.answer(_gift_answer(offered, state, words), replayed=outcome.replayed)
+    return resolver.answer(_gift_answer(offered, state, words), replayed=outcome.replayed)
 
 
 def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
@@ -360,13 +365,13 @@ def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
     return account.merged_into
 
 
-def _gift_shown(offered: Entry, steps: Mapping[EntryType, Entry]) -> http.Answer:
+def _gift_shown(offered: Entry, steps: Mapping[EntryType, Entry]) -> resolver.Answer:
     now = clock.now()
     giver = operation.load_account(offered.member_id).account
     while giver.merged_into:
         giver = operation.load_account(giver.merged_into).account
     words = gift_messages.load_words(offered.source["gift_id"], offered.source["to"])
-    return http.answer(_gift_answer(offered, gift_state(steps, giver, now), words))
+    return resolver.answer(_gift_answer(offered, gift_state(steps, giver, now), words))
 
 
 def _gift_answer(offered: Entry, state: GiftState, message: str | None) -> GiftAnswer:
@@ -384,13 +389,13 @@ def _gift_answer(offered: Entry, state: GiftState, message: str | None) -> GiftA
 
 
 def _by_type(gift_id: str) -> Mapping[EntryType, Entry]:
-    if not http.may_be_issued(gift_id):
+    if not resolver.may_be_issued(gift_id):
         raise _no_gift(gift_id)
     return {entry.type: entry for entry in operation.load_gift(gift_id)}
 
 
 def _offer_of(gift_id: str) -> Entry:
-    if not http.may_be_issued(gift_id):
+    if not resolver.may_be_issued(gift_id):
         raise _no_gift(gift_id)
     offered = operation.load_entry(keys.gift_key(gift_id, "OFFER"))
     if offered is None:

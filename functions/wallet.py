@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, http
-from shared.answers import EntryAnswer, EntryPage, entry_answer
-from shared.credit_answers import CreditAnswer, credit_answer
+from shared import clock
+from shared.api import resolver
+from shared.api.credit_schemas import CreditAnswer, credit_answer
+from shared.api.schemas import EntryAnswer, EntryPage, entry_answer
 from shared.domain.account import Account, Entry
 from shared.domain.fields import Record
 from shared.domain.points.freezing import require_not_frozen
@@ -19,9 +20,9 @@ from shared.domain.subaccounts import wallet_of
 from shared.tables import keys, operation
 from shared.tables.client import Item
 
-app = http.resolver()
+app = resolver.resolver()
 
-ANYONE_WITH_A_TOKEN = http.allow(http.STOREFRONT, http.MEMBER, http.OPERATOR)
+ANYONE_WITH_A_TOKEN = resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR)
 
 
 class PayoutAnswer(Record):
@@ -35,53 +36,53 @@ class PayoutAnswer(Record):
 @app.get(
     "/v1/members/<member_id>/credit",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: CreditAnswer}, 404),
+    responses=resolver.answers({200: CreditAnswer}, 404),
     summary="Store credit: what can be spent, what is pending, held, owed and expiring",
     tags=["Credit"],
 )
-def read_credit(member_id: str) -> http.Answer:
-    member_id = http.caller(app).reach(member_id)
+def read_credit(member_id: str) -> resolver.Answer:
+    member_id = resolver.caller(app).reach(member_id)
     _, wallet = operation.load_accounts([member_id, wallet_of(member_id)])
-    return http.answer(credit_answer(wallet, operation.load_program(), clock.now()))
+    return resolver.answer(credit_answer(wallet, operation.load_program(), clock.now()))
 
 
 @app.get(
     "/v1/members/<member_id>/credit/entries",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({200: EntryPage}, 404),
+    responses=resolver.answers({200: EntryPage}, 404),
     summary="The wallet's ledger in minor units, newest first",
     tags=["Credit"],
 )
 def read_credit_entries(
-    member_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
-) -> http.Answer:
-    member_id = http.caller(app).reach(member_id)
+    member_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
+) -> resolver.Answer:
+    member_id = resolver.caller(app).reach(member_id)
     _, wallet = operation.load_accounts([member_id, wallet_of(member_id)])
     wallets = (wallet.member_id, *wallet.merged_from)
-    place, before = http.decode_cursor(cursor, int, int) if cursor else (0, wallet.sequence + 1)
+    place, before = resolver.decode_cursor(cursor, int, int) if cursor else (0, wallet.sequence + 1)
     if not 0 <= place < len(wallets) or not 0 < before <= operation.SEQUENCE_MAX:
-        raise http.foreign_cursor()
+        raise resolver.foreign_cursor()
     entries = operation.load_history(wallets[place], limit, before)
     following = None
     if entries and entries[-1].sequence > 1:
-        following = http.encode_cursor(place, entries[-1].sequence)
+        following = resolver.encode_cursor(place, entries[-1].sequence)
     elif place + 1 < len(wallets):
-        following = http.encode_cursor(place + 1, operation.SEQUENCE_MAX)
-    return http.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
+        following = resolver.encode_cursor(place + 1, operation.SEQUENCE_MAX)
+    return resolver.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
 
 
 @app.post(
     "/v1/members/<member_id>/credit/payouts",
     security=ANYONE_WITH_A_TOKEN,
-    responses=http.answers({201: PayoutAnswer, 200: PayoutAnswer}, 404, 409),
+    responses=resolver.answers({201: PayoutAnswer, 200: PayoutAnswer}, 404, 409),
     summary="Pay credit out: to the shop's own store credit, or as cash if the program allows it",
     tags=["Credit"],
 )
-def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> http.Answer:
-    caller, now = http.caller(app), clock.now()
+def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> resolver.Answer:
+    caller, now = resolver.caller(app), clock.now()
     member_id = caller.reach(member_id)
-    payout_id = http.derived_id("payout", member_id, request.reference)
-    mark = http.fingerprint(request)
+    payout_id = resolver.derived_id("payout", member_id, request.reference)
+    mark = resolver.fingerprint(request)
 
     def pay(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
         require_not_frozen(accounts[0])
@@ -94,7 +95,7 @@ def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> http.A
     outcome = operation.operate(accounts, pay, key=keys.payout_key(payout_id), fingerprint=mark, now=now)
     credit = credit_answer(outcome.accounts[1], operation.load_program(), now)
     body = PayoutAnswer(payout_id=payout_id, entry=entry_answer(outcome.entry), credit=credit)
-    return http.answer(body, HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED, replayed=outcome.replayed)
+    return resolver.answer(body, HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED, replayed=outcome.replayed)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import clock, http
+from shared import clock
+from shared.api import resolver
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, WebhookNotFoundError
 from shared.domain.fields import Record, Reference, Text
 from shared.domain.telling.events import event_of
@@ -17,7 +18,7 @@ from shared.tables import audit, operation, webhooks
 
 REPLAYED_MAX = 500
 
-app = http.resolver()
+app = resolver.resolver()
 
 
 class Registration(Record):
@@ -86,19 +87,19 @@ class ReplayAnswer(Record):
 
 @app.post(
     "/v1/webhooks",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({201: SecretAnswer, 200: SecretAnswer}, 400, 409),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({201: SecretAnswer, 200: SecretAnswer}, 400, 409),
     summary="Register an endpoint; the answer holds its secret",
     tags=["Webhooks"],
 )
-def register(request: Annotated[Registration, Body()], key: http.IdempotencyKey = None) -> http.Answer:
+def register(request: Annotated[Registration, Body()], key: resolver.IdempotencyKey = None) -> resolver.Answer:
     now = clock.now()
-    webhook_id = http.derived_id("webhook", http.caller(app).subject, http.required_key(key))
+    webhook_id = resolver.derived_id("webhook", resolver.caller(app).subject, resolver.required_key(key))
     webhook_targets.require_public(request.url)
     webhook = Webhook.model_validate({"webhook_id": webhook_id, "created_at": now, **request.model_dump()})
     if webhooks.add(webhook):
         _trace("webhook.registered", webhook_id)
-        return http.answer(_with_secret(webhook, now), HTTPStatus.CREATED)
+        return resolver.answer(_with_secret(webhook, now), HTTPStatus.CREATED)
     standing, _ = webhooks.load(webhook_id)
     if (standing.url, standing.event_types, standing.description) != (
         webhook.url,
@@ -106,40 +107,40 @@ def register(request: Annotated[Registration, Body()], key: http.IdempotencyKey 
         webhook.description,
     ):
         raise IdempotencyMismatchError("the key was used before for another webhook; use a new key for a new one")
-    return http.answer(_with_secret(standing, now), replayed=True)
+    return resolver.answer(_with_secret(standing, now), replayed=True)
 
 
 @app.get(
     "/v1/webhooks",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: WebhookPage}),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: WebhookPage}),
     summary="Every endpoint",
     tags=["Webhooks"],
 )
-def read_all(limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None) -> http.Answer:
-    page, following = http.page_of(webhooks.load_all(), limit, cursor)
-    return http.answer(WebhookPage(items=tuple(_shown(webhook) for webhook in page), next_cursor=following))
+def read_all(limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None) -> resolver.Answer:
+    page, following = resolver.page_of(webhooks.load_all(), limit, cursor)
+    return resolver.answer(WebhookPage(items=tuple(_shown(webhook) for webhook in page), next_cursor=following))
 
 
 @app.get(
     "/v1/webhooks/<webhook_id>",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: WebhookAnswer}, 404),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: WebhookAnswer}, 404),
     summary="An endpoint",
     tags=["Webhooks"],
 )
-def read_one(webhook_id: str) -> http.Answer:
-    return http.answer(_shown(_load(webhook_id)[0]))
+def read_one(webhook_id: str) -> resolver.Answer:
+    return resolver.answer(_shown(_load(webhook_id)[0]))
 
 
 @app.patch(
     "/v1/webhooks/<webhook_id>",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: WebhookAnswer}, 404),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: WebhookAnswer}, 404),
     summary="Change an endpoint, disable it, or enable it again",
     tags=["Webhooks"],
 )
-def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> http.Answer:
+def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> resolver.Answer:
     webhook, revision = _load(webhook_id)
     if request.url is not None:
         webhook_targets.require_public(request.url)
@@ -150,66 +151,66 @@ def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> http.A
     after = webhook.model_copy(update=given)
     webhooks.save(after, revision)
     _trace("webhook.changed", webhook_id)
-    return http.answer(_shown(after))
+    return resolver.answer(_shown(after))
 
 
 @app.delete(
     "/v1/webhooks/<webhook_id>",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: WebhookAnswer}, 404),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: WebhookAnswer}, 404),
     summary="Delete an endpoint",
     tags=["Webhooks"],
 )
-def delete(webhook_id: str) -> http.Answer:
+def delete(webhook_id: str) -> resolver.Answer:
     webhook, _ = _load(webhook_id)
     webhooks.delete(webhook_id)
     _trace("webhook.deleted", webhook_id)
-    return http.answer(_shown(webhook))
+    return resolver.answer(_shown(webhook))
 
 
 @app.post(
     "/v1/webhooks/<webhook_id>/rotate",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: SecretAnswer}, 400, 404),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: SecretAnswer}, 400, 404),
     summary="A new secret; the old one signs as well for a day",
     tags=["Webhooks"],
 )
-def rotate(webhook_id: str, key: http.IdempotencyKey = None) -> http.Answer:
-    now, mark = clock.now(), http.derived_id("rotation", http.required_key(key))
+def rotate(webhook_id: str, key: resolver.IdempotencyKey = None) -> resolver.Answer:
+    now, mark = clock.now(), resolver.derived_id("rotation", resolver.required_key(key))
     webhook, revision = _load(webhook_id)
     if webhook.rotation_key == mark:
-        return http.answer(_with_secret(webhook, now), replayed=True)
+        return resolver.answer(_with_secret(webhook, now), replayed=True)
     update = {"generation": webhook.generation + 1, "rotated_at": now, "rotation_key": mark}
     after = webhook.model_copy(update=update)
     webhooks.save(after, revision)
     _trace("webhook.rotated", webhook_id)
-    return http.answer(_with_secret(after, now))
+    return resolver.answer(_with_secret(after, now))
 
 
 @app.get(
     "/v1/webhooks/<webhook_id>/deliveries",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({200: DeliveryPage}, 404),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({200: DeliveryPage}, 404),
     summary="Tries to deliver of the last thirty days, the newest first",
     tags=["Webhooks"],
 )
 def read_deliveries(
-    webhook_id: str, limit: http.PageLimit = http.PAGE_DEFAULT, cursor: http.PageCursor = None
-) -> http.Answer:
+    webhook_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
+) -> resolver.Answer:
     _load(webhook_id)
-    before = http.decode_cursor(cursor, str)[0] if cursor else None
+    before = resolver.decode_cursor(cursor, str)[0] if cursor else None
     items, more = webhooks.deliveries(webhook_id, limit, before)
-    return http.answer(DeliveryPage(items=tuple(items), next_cursor=http.encode_cursor(more) if more else None))
+    return resolver.answer(DeliveryPage(items=tuple(items), next_cursor=resolver.encode_cursor(more) if more else None))
 
 
 @app.post(
     "/v1/webhooks/<webhook_id>/replay",
-    security=http.allow(http.OPERATOR),
-    responses=http.answers({202: ReplayAnswer}, 404, 409),
+    security=resolver.allow(resolver.OPERATOR),
+    responses=resolver.answers({202: ReplayAnswer}, 404, 409),
     summary="Send a member's events again, from a sequence on",
     tags=["Webhooks"],
 )
-def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> http.Answer:
+def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> resolver.Answer:
     webhook, _ = _load(webhook_id)
     if webhook.status != "enabled":
         raise InvalidStateError(f"the webhook is disabled: {webhook.disabled_because}")
@@ -221,18 +222,18 @@ def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> http.Answer:
     webhook_queue.enqueue([(webhook, event) for event in wanted])
     _trace("webhook.replayed", webhook_id, account.member_id)
     more = last + 1 if last < account.sequence else None
-    return http.answer(ReplayAnswer(queued=len(wanted), next_sequence=more), HTTPStatus.ACCEPTED)
+    return resolver.answer(ReplayAnswer(queued=len(wanted), next_sequence=more), HTTPStatus.ACCEPTED)
 
 
 def _load(webhook_id: str) -> tuple[Webhook, int]:
     """An endpoint that a path names, and how often it was written. Raises WebhookNotFoundError."""
-    if not http.may_be_issued(webhook_id):
+    if not resolver.may_be_issued(webhook_id):
         raise WebhookNotFoundError(f"there is no webhook {webhook_id}")
     return webhooks.load(webhook_id)
 
 
 def _trace(what: str, webhook_id: str, member_id: str | None = None) -> None:
-    audit.record(http.caller(app), what, clock.now(), member_id, webhook_id=webhook_id)
+    audit.record(resolver.caller(app), what, clock.now(), member_id, webhook_id=webhook_id)
 
 
 def _shown(webhook: Webhook) -> WebhookAnswer:

@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from shared.api.resolver import STATUS
 from shared.domain import errors
 from shared.domain.errors import LoyaltyError
-from shared.http import STATUS
 
 
 class Refusal(NamedTuple):

@@ -17,8 +17,8 @@ from infra.errors import LocalError, UsageError
 from infra.local import dev
 from infra.local.tokens import Issuer
 from infra.machine import engine, environment
+from shared.api.resolver import MEMBER, PARTNER
 from shared.domain.fields import Instant
-from shared.http import MEMBER, PARTNER
 
 _PORT_MAX = 65535
 _INTERRUPTED = 130

@@ -20,8 +20,8 @@ from infra.local import payload
 from infra.local.invoke import Context, Handler
 from infra.local.tokens import Issuer, require_scope
 from infra.openapi import Route
+from shared.api.resolver import problem
 from shared.domain.errors import LoyaltyError, RouteNotFoundError, TooManyRequestsError
-from shared.http import problem
 
 HANDLERS_AT_ONCE_MAX = 16
 HANDLERS_WAITING_MAX = 256

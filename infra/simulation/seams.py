@@ -16,7 +16,8 @@ from functions import consent, earn, enroll, expire, memberships, operators, red
 from functions import program as programs
 from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
-from shared import clock, http, settings, telemetry
+from shared import clock, settings, telemetry
+from shared.api import resolver
 from shared.domain.invariants import Breach
 from shared.domain.members import members
 from shared.domain.telling.events import Event, PartnerEvent
@@ -28,7 +29,7 @@ from shared.tables import audit, budgets, client, operation, webhooks
 APPS = tuple(
     module.app for module in (accounts, consent, earn, enroll, memberships, operators, programs, redeem, share, wallet)
 )
-_SCOPES = frozenset({http.STOREFRONT, http.MEMBER, http.OPERATOR, http.PARTNER})
+_SCOPES = frozenset({resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR, resolver.PARTNER})
 SETTINGS: Mapping[str, str] = {
     "LOYALTY_TABLE": LOYALTY.name,
     "PEOPLE_TABLE": PEOPLE.name,
@@ -99,7 +100,7 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
             (telemetry, "report", outside.report),
             (expire, "_send", outside.queue),
             (clock, "_source", outside.clock),
-            (http, "_wanted", lambda _: _SCOPES),  # routes are called by themselves, not looked up
+            (resolver, "_wanted", lambda _: _SCOPES),  # routes are called by themselves, not looked up
             (channels, "_outbox", outside),
         ):
             stack.enter_context(patch.object(module, name, replacement))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions import earn, enroll, redeem
+from shared.api.resolver import STOREFRONT
 from shared.domain.errors import TryAgainError
-from shared.http import STOREFRONT
 
 TRIES_MAX = 5
 _PAUSE_SECONDS = 0.1

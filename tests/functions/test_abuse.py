@@ -12,9 +12,10 @@ from aws_lambda_powertools import Logger
 from functions import notify, preferences
 from infra import openapi
 from infra.openapi import Route
-from shared import guessing, telemetry
+from shared import telemetry
+from shared.api import guess_limits
+from shared.api.resolver import derived_id
 from shared.domain.telling.notifications import Message
-from shared.http import derived_id
 from shared.messaging import channels as outboxes
 from shared.messaging import unsubscribe
 from shared.messaging.unsubscribe import Link
@@ -170,15 +171,15 @@ class TestEnumeration:
 class TestGuessing:
     def test_a_member_finds_out_so_many_identifiers_an_hour_and_no_more(self, shop: Shop) -> None:
         ada, grace = shop.enroll("ada"), shop.enroll("grace")
-        for number in range(guessing.MEMBER_GUESSES_MAX + 1):
+        for number in range(guess_limits.MEMBER_GUESSES_MAX + 1):
             shop.enroll(f"taken-{number}")
         shop.pass_time(minutes=57)
         token: dict[str, Any] = {"scope": MEMBER, "member_id": ada}
-        for number in range(guessing.MEMBER_GUESSES_MAX):
+        for number in range(guess_limits.MEMBER_GUESSES_MAX):
             reply = shop.patch(ada, {"external_id": f"taken-{number}"}, **token)
             assert_refused(reply, 409, "identifier_taken")
         with shop.writing_nothing():
-            for guess in (f"taken-{guessing.MEMBER_GUESSES_MAX}", "free"):
+            for guess in (f"taken-{guess_limits.MEMBER_GUESSES_MAX}", "free"):
                 reply = shop.patch(ada, {"external_id": guess}, **token)
                 assert_refused(reply, 429, "too_many_requests")
                 assert reply.headers["Retry-After"] == "3600"
@@ -190,7 +191,7 @@ class TestGuessing:
     def test_a_partner_tries_so_many_cards_an_hour_and_no_more(
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(guessing, "PARTNER_GUESSES_MAX", 3)
+        monkeypatch.setattr(guess_limits, "PARTNER_GUESSES_MAX", 3)
         shop.change_program(partners=PARTNERS)
         shop.enroll("ada", card_number="C-1")
         for number in range(3):
@@ -205,7 +206,7 @@ class TestGuessing:
         shop.enroll("ada", card_number="C-1")
         wire.requests.clear()
         for scope in (STOREFRONT, OPERATOR):
-            for _ in range(guessing.MEMBER_GUESSES_MAX + 1):
+            for _ in range(guess_limits.MEMBER_GUESSES_MAX + 1):
                 assert shop.post("/v1/members/lookup", {"card_number": "no"}, scope=scope).status == 404
         assert "UpdateItem" not in wire.requests
 

@@ -11,8 +11,8 @@ import pytest
 from infra import openapi
 from infra.openapi import Route
 from shared import clock
+from shared.api.resolver import encode_cursor
 from shared.domain.program.defaults import default_program
-from shared.http import encode_cursor
 from shared.tables import operation as store
 from tests.functions.shop import (
     MEMBER,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from openapi_spec_validator import validate
 
 from infra import openapi
+from shared.api.resolver import problem
 from shared.domain.errors import Fault, InvalidRequestError, LoyaltyError
-from shared.http import problem
 
 SCOPES = {"loyalty/storefront", "loyalty/member", "loyalty/operator", "loyalty/partner"}
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from shared.answers import Money
+from shared.api.schemas import Money
 from shared.domain.account import Account
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import settle
