@@ -1,7 +1,7 @@
 """Whatever schemathesis makes of the OpenAPI document is answered as the document says, and never by a crash.
 
 A seeded few hundred requests through the gateway, in this process. Ten thousand against a server:
-`pytest -m long -s tests/infra/dev/test_ten_thousand_requests.py`.
+`pytest -m long -s tests/system/test_ten_thousand_requests.py`.
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,144 @@
+"""`loyalty dev` as a developer runs it: a process of its own, spoken to over HTTP."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.system.contract import assert_documented
+
+START_SECONDS_MAX = 40
+STOP_SECONDS_MAX = 20
+LOYALTY = Path(sys.executable).with_name("loyalty")
+
+
+class Server:
+    """A running `loyalty dev`, what it printed, and calls to it."""
+
+    def __init__(self, process: subprocess.Popen[str], printed: str, home: Path) -> None:
+        self.process = process
+        self.printed = printed
+        self.home = home
+        found = re.search(r"http://127\.0\.0\.1:\d+", printed)
+        assert found, printed
+        self.url = found[0]
+        tokens = re.findall(r"^(\w+) token\n  (\S+)$", printed, re.MULTILINE)
+        self.tokens: dict[str, str] = dict(tokens)
+        self.http = httpx.Client(base_url=self.url, timeout=60, event_hooks={"response": [assert_documented]})
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        scope: str = "storefront",
+        key: str | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        """A request with the token of a scope."""
+        headers = {"Authorization": f"Bearer {self.tokens[scope]}", **more.pop("headers", {})}
+        if key:
+            headers["Idempotency-Key"] = key
+        return self.http.request(method, path, json=body, headers=headers, **more)
+
+    def post(self, path: str, body: Any = None, key: str | None = None, **more: Any) -> httpx.Response:
+        """A POST request."""
+        return self.call("POST", path, body, key=key, **more)
+
+    def enroll(self, name: str) -> str:
+        """A new member's id."""
+        answer = self.post("/v1/members", {"external_id": name, "email": f"{name}@example.org"}, key=f"join-{name}")
+        assert answer.status_code in {200, 201}, answer.text
+        return str(answer.json()["member_id"])
+
+    def order(self, member_id: str, order_id: str, total: int) -> httpx.Response:
+        """Credit an order placed now, by the server's clock."""
+        now = self.http.get("/_local/clock").json()["now"]
+        body = {"type": "order", "order_id": order_id, "placed_at": now, "currency": "USD", "total": total}
+        return self.post(f"/v1/members/{member_id}/earn", body)
+
+    def account(self, member_id: str) -> dict[str, Any]:
+        """The account as the storefront reads it."""
+        answer = self.call("GET", f"/v1/members/{member_id}/account")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def is_sound(self) -> bool:
+        """Whether no invariant is broken anywhere."""
+        report = self.http.get("/_local/verify").json()
+        return bool(report["accounts"]) and not report["violations"]
+
+    def engine_endpoint(self) -> str:
+        """The address of the database behind it, as the server has noted it for other commands."""
+        [note] = (self.home / "loyalty-functions" / "servers").glob("*.json")
+        return str(json.loads(note.read_text())["endpoint"])
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another `loyalty` command of the same user."""
+        return run_loyalty(self.home, *arguments)
+
+
+def run_loyalty(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A `loyalty` command, and what it printed."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(home)}
+    return subprocess.run(
+        [LOYALTY, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def children(parent: int, word: str) -> list[int]:
+    """The processes that `parent` has started, of those with a word in their command."""
+    columns = ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="]
+    listed = subprocess.run(columns, capture_output=True, text=True, check=True).stdout
+    found = [line.split(None, 2) for line in listed.splitlines()]
+    return [int(pid) for pid, of, command in found if int(of) == parent and word in command]
+
+
+@contextmanager
+def serving(home: Path, *arguments: str) -> Iterator[Server]:
+    """`loyalty dev` with these arguments; stopped as Ctrl-C would, and gone when the block ends."""
+    process = subprocess.Popen(
+        [LOYALTY, "dev", *arguments],
+        env={**os.environ, "XDG_STATE_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    try:
+        printed, deadline = "", time.monotonic() + START_SECONDS_MAX
+        while "Ctrl-C" not in printed:
+            line = process.stdout.readline()
+            assert line, printed
+            assert time.monotonic() < deadline, printed
+            printed += line
+        server = Server(process, printed, home)
+        with server.http:
+            yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        finally:
+            process.stdout.close()
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """One server for all tests that need no other."""
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as running:
+        yield running

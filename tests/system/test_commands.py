@@ -1,0 +1,149 @@
+"""The commands that work on tables: replay and verify."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+
+from infra.tools.replay import PROCESSES
+from tests.system.conftest import LOYALTY, Server, children, run_loyalty
+
+SAMPLE = Path(__file__).parents[1] / "data" / "cdnow_sample.txt"
+CSV = """customer,order,date_time,amount,currency,lines
+ada,A-1,2026-01-05T10:00:00Z,42.50,USD,"[{""sku"": ""TEA"", ""category"": ""tea"", ""amount"": 4250}]"
+ada,A-2,2026-01-06 10:00,abc,USD,
+grace,A-3,2026-02-30,5,USD,
+grace,A-4,2026-03-01,5.00,EUR,
+grace,A-5,2026-03-01,5.00,USD,
+grace,A-6
+"""
+
+
+@pytest.mark.process
+def test_a_file_of_purchases_is_booked_once_however_often_it_is_replayed(tmp_path: Path) -> None:
+    first = run_loyalty(tmp_path, "replay", str(SAMPLE))
+    sound = run_loyalty(tmp_path, "verify")
+    second = run_loyalty(tmp_path, "replay", str(SAMPLE))
+
+    assert (first.returncode, sound.returncode, second.returncode) == (0, 0, 0), first.stderr + sound.stderr
+    assert _figure(first.stdout, "orders booked now") == _figure(second.stdout, "orders booked before") == 320
+    assert _figure(second.stdout, "orders booked now") == 0
+    for what in ("members", "points earned", "points expired", "points outstanding"):
+        assert _figure(first.stdout, what) == _figure(second.stdout, what) > 0
+    assert sound.stdout.startswith("124 accounts, ")
+    assert sound.stdout.rstrip().endswith("0 violations")
+
+
+@pytest.mark.process
+def test_a_large_file_is_booked_by_two_processes_and_again_if_one_is_killed(tmp_path: Path) -> None:
+    file, data = tmp_path / "orders.csv", str(tmp_path / "data")
+    lines = [f"c{number % 90},A-{number},2026-0{1 + number // 500}-05T10:00:00Z,7.00,USD" for number in range(2_000)]
+    file.write_text("\n".join(["customer,order,date_time,amount,currency", *lines]))
+    with subprocess.Popen(
+        [LOYALTY, "replay", str(file), "--data", data],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as replaying:
+        parts = _parts(replaying.pid)
+        time.sleep(1)
+        os.kill(parts[0], signal.SIGKILL)
+        _, complaint = replaying.communicate(timeout=60)
+    assert replaying.returncode == 1
+    assert "run it again: nothing is booked twice" in complaint
+    assert not any(Path(f"/proc/{part}").exists() for part in parts)
+
+    again = run_loyalty(tmp_path, "replay", str(file), "--data", data)
+    assert again.returncode == 0, again.stderr
+    assert _figure(again.stdout, "orders booked now") + _figure(again.stdout, "orders booked before") == 2_000
+    assert _figure(again.stdout, "members") == 90
+    assert run_loyalty(tmp_path, "verify", "--data", data).stdout.rstrip().endswith("0 violations")
+
+
+def _parts(parent: int) -> list[int]:
+    """The processes among whom a replay shares its customers, once they are there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = children(parent, "spawn_main")
+        if len(found) == PROCESSES:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("no other process was started")
+
+
+def test_a_bad_line_is_named_and_the_rest_is_booked(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(CSV)
+
+    done = run_loyalty(tmp_path, "replay", str(file), "--data", str(tmp_path / "data"))
+
+    assert done.returncode == 1
+    assert _figure(done.stdout, "orders booked now") == 2
+    assert _figure(done.stdout, "lines not booked") == 4
+    named = [line for line in done.stderr.splitlines() if line.startswith("line ")]
+    assert [line.split(":")[0] for line in named] == ["line 3", "line 4", "line 5", "line 7"]
+    assert "must be USD" in named[2]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [("", "is empty"), ("who,what\n1,2\n", "the header lacks customer"), (None, "cannot be read")],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: str | None, complaint: str) -> None:
+    file = tmp_path / "orders.csv"
+    if content is not None:
+        file.write_text(content)
+    done = run_loyalty(tmp_path, "replay", str(file), "--data", str(tmp_path / "data"))
+    assert done.returncode in {1, 2}
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_point_that_came_from_nowhere_is_found_and_its_member_named(server: Server) -> None:
+    member = server.enroll("conjurer")
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=server.engine_endpoint(),
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    key = {"pk": {"S": f"MEMBER#{member}"}, "sk": {"S": "ACCOUNT"}}
+    stored = client.get_item(TableName="loyalty", Key=key)["Item"]["state"]["S"]
+
+    def store(state: str) -> None:
+        names = {"#state": "state"}
+        client.update_item(
+            TableName="loyalty",
+            Key=key,
+            UpdateExpression="SET #state = :state",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues={":state": {"S": state}},
+        )
+
+    store(stored.replace(":100}", ":101}", 1))
+    done = server.command("verify")
+    store(stored)
+
+    assert done.returncode == 1
+    assert f"invariant 3: {member}: available is 101, its entries make 100" in done.stdout
+    assert "invariant 4" in done.stdout
+    assert server.command("verify").returncode == 0
+
+
+def test_verifying_nothing_says_what_to_do(tmp_path: Path) -> None:
+    done = run_loyalty(tmp_path, "verify")
+    assert done.returncode == 2
+    assert "loyalty dev" in done.stderr
+
+
+def _figure(printed: str, what: str) -> int:
+    for line in printed.splitlines():
+        cells = [cell.strip() for cell in line.strip("│ ").split("│")]
+        if cells[0] == what:
+            return int(cells[1].replace(",", ""))
+    raise AssertionError(f"{what} is not in {printed}")
