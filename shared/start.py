@@ -14,7 +14,7 @@ from importlib import import_module  # noqa: E402
 
 from shared import settings  # noqa: E402
 from shared.domain.fields import build_all  # noqa: E402
-from shared.tables import client
+from shared.tables import client  # noqa: E402
 
 handler = import_module(settings.function()).handler
 client.client()

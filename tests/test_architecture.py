@@ -148,7 +148,7 @@ def test_nobody_leans_on_a_function_but_who_wires_it() -> None:
 def test_each_service_of_the_cloud_is_spoken_to_in_its_place_alone() -> None:
     for source in shipped():
         calls = [node for node in source.nodes if isinstance(node, ast.Call)]
-        made = [call for call in calls if ast.unparse(call.func) == "aws.client"]
+        made = [call for call in calls if ast.unparse(call.func) == "session.client"]
         services = {ast.literal_eval(call.args[0]) for call in made}
         assert services == SERVICES.get(source.name, set()), source.name
         assert ("shared.aws.session" in source.imported) == bool(services), source.name

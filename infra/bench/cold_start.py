@@ -43,8 +43,8 @@ def handler(event, context): pass
 """
 _WITH_CLIENT = """\
 from shared.start import handler
-from shared import dynamo
-dynamo.client()
+from shared.tables import client
+client.client()
 """
 
 

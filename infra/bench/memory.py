@@ -2,7 +2,8 @@
 
 Every function as deployed, with its layer, in Lambda's own runtime client on the runtime's Python, works against an
 emulator through realistic calls. Measured are its peak of resident memory and its processor time; what it then takes
-and costs at each size follows from the processor's share that Lambda gives to that size (`infra.cloud.costs.milliseconds`).
+and costs at each size follows from the processor's share that Lambda gives to that size
+(`infra.cloud.costs.milliseconds`).
 """
 
 import json
@@ -38,8 +39,8 @@ FIRST_MS_MAX = 1000
 """Of an environment: where its start is not in a snapshot, it makes its client then, with its share of a processor."""
 _ANSWER_SECONDS_MAX = 60
 _IN_SNAPSHOT = """\
-from shared import dynamo
-dynamo.client()
+from shared.tables import client
+client.client()
 """
 _HANDLER = """\
 import sys

@@ -67,7 +67,7 @@ def running(
     log = folder / "engine.log"
     with log.open("ab") as output:
         process = supervised_process.start(
-            module or f"infra.local.{kind}_process",
+            module or f"infra.machine.{kind}_process",
             {"host": LOOPBACK, "port": port},
             environment={**_environment(port, state), **settings},
             output=output,

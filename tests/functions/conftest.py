@@ -39,15 +39,17 @@ ENVIRONMENT = {
 @pytest.fixture(scope="package")
 def moto() -> "Iterator[DynamoDBClient]":
     """One moto, one client and two tables for many tests: starting anew for each would take most of their time."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
+    with pytest.MonkeyPatch.context() as patch:
+        # Set before moto starts: it puts back the credentials that it found.
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        _forget()
-        client = dynamo.client()
-        for table in (LOYALTY, PEOPLE):
-            # A stream would be copied with every transaction, all of its history, and nobody reads it here.
-            client.create_table(**create_table_request(replace(table, stream=None)))
-        yield client
+        with mock_aws():
+            _forget()
+            client = dynamo.client()
+            for table in (LOYALTY, PEOPLE):
+                # A stream would be copied with every transaction, all of its history, and nobody reads it here.
+                client.create_table(**create_table_request(replace(table, stream=None)))
+            yield client
     _forget()
 
 

@@ -450,6 +450,6 @@ class TestEveryPoint(Members.TestCase):  # type: ignore[valid-type,misc]
 
 @pytest.mark.long
 class TestEveryPointForLong(Members.TestCase):  # type: ignore[valid-type,misc]
-    """Many long lives: `EXAMPLES=20000 pytest -m long tests/domain`."""
+    """Many long lives: `EXAMPLES=20000 pytest -m long tests/model`."""
 
     settings = settings(_COMMON, max_examples=int(os.environ.get("EXAMPLES", "2000")), stateful_step_count=80)

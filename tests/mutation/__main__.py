@@ -21,7 +21,7 @@ DEVIATIONS = 1.96
 """Of 95 of 100 samples, from the mean."""
 MUTATED = ("shared/domain/*", "shared/tables/operation.py")
 PROVED_BY = (
-    "tests/domain",
+    "tests/model",
     "tests/functions",
     "tests/shared",
     # What reads the sources sees what mutmut made of them.

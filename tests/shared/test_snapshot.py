@@ -6,11 +6,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-from shared import dynamo, start
+from shared import start
+from shared.tables import client
 from shared.domain.program.program import Program
 from snapshot_restore_py import get_before_snapshot
 
-print(dynamo.client.cache_info().currsize, Program.__pydantic_complete__)
+print(client.client.cache_info().currsize, Program.__pydantic_complete__)
 while hooks := get_before_snapshot():
     hook, arguments, options = hooks.pop()
     hook(*arguments, **options)

@@ -24,7 +24,7 @@ ITEM: Any = {"pk": {"S": "MEMBER#1"}, "sk": {"S": "ACCOUNT"}}
 PARENT = """
 import sys, time
 from pathlib import Path
-from infra.local import engine
+from infra.machine import engine
 with engine.running("ministack", Path(sys.argv[1]), keep=True) as started:
     engine.create_missing_tables(started.endpoint)
     print(started.process.pid, started.endpoint, flush=True)
