@@ -11,7 +11,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.spending.pools import pool_among, united
-from shared.tables import operation
+from shared.tables import accounts, ledger, programs, stock
 
 app = resolver.resolver()
 
@@ -26,8 +26,8 @@ ANYONE_WITH_A_TOKEN = resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resol
     tags=["Account"],
 )
 def read_account(member_id: str) -> resolver.Answer:
-    account, *others = operation.load_with_pool(resolver.caller(app).reach(member_id))
-    return resolver.answer(account_answer(account, operation.load_program(), clock.now(), others))
+    account, *others = accounts.load_with_pool(resolver.caller(app).reach(member_id))
+    return resolver.answer(account_answer(account, programs.load_program(), clock.now(), others))
 
 
 @app.get(
@@ -40,17 +40,17 @@ def read_account(member_id: str) -> resolver.Answer:
 def read_entries(
     member_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
 ) -> resolver.Answer:
-    account = operation.load_account(resolver.caller(app).reach(member_id)).account
+    account = accounts.load_account(resolver.caller(app).reach(member_id)).account
     members = (account.member_id, *account.merged_from)
     place, before = resolver.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
-    if not 0 <= place < len(members) or not 0 < before <= operation.SEQUENCE_MAX:
+    if not 0 <= place < len(members) or not 0 < before <= ledger.SEQUENCE_MAX:
         raise resolver.foreign_cursor()
-    entries = operation.load_history(members[place], limit, before)
+    entries = ledger.load_history(members[place], limit, before)
     following = None
     if entries and entries[-1].sequence > 1:
         following = resolver.encode_cursor(place, entries[-1].sequence)
     elif place + 1 < len(members):
-        following = resolver.encode_cursor(place + 1, operation.SEQUENCE_MAX)
+        following = resolver.encode_cursor(place + 1, ledger.SEQUENCE_MAX)
     return resolver.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
 
 
@@ -66,15 +66,15 @@ def read_rewards(
     limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
     cursor: resolver.PageCursor = None,
 ) -> resolver.Answer:
-    program, now = operation.load_program(), clock.now()
+    program, now = programs.load_program(), clock.now()
     today = local_day(now, program.time_zone)
     account: Account | None = None
     if member_id is not None:
-        whole = operation.load_with_pool(resolver.caller(app).reach(member_id))
+        whole = accounts.load_with_pool(resolver.caller(app).reach(member_id))
         settled = [settle(one, program, max(now, one.booked_at or now)).account for one in whole]
         account = united(settled[0], pool_among(settled[0], settled))
     rewards, following = resolver.page_of(program.redeeming.rewards, limit, cursor)
-    taken = operation.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)
+    taken = stock.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)
     items = [reward_answer(reward, program, taken.get(reward.reward_id, 0), account, today) for reward in rewards]
     return resolver.answer(RewardPage(items=tuple(items), next_cursor=following))
 

@@ -24,7 +24,7 @@ from shared.domain.telling.agents_block import (
     membership_block,
     tiers_of,
 )
-from shared.tables import operation
+from shared.tables import accounts, programs
 
 app = resolver.resolver()
 
@@ -70,14 +70,14 @@ class LoyaltyAnswer(Record):
     tags=["Agents"],
 )
 def show_loyalty(request: Annotated[Cart, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
+    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
     agents = program.agents
     if agents is None:
         raise InvalidStateError("the program says nothing to agents: it has no section agents")
     account: Account | None = None
     if request.buyer is not None and request.buyer.verified:
         # Nobody else is looked for: so an answer cannot tell who is a member.
-        account = operation.load_account(caller.reach(str(request.buyer.member_id))).account
+        account = accounts.load_account(caller.reach(str(request.buyer.member_id))).account
         account = settle(account, program, max(now, account.booked_at or now)).account
         if not account.is_open:
             raise MemberNotActiveError(f"the member {account.member_id} was {account.status}")

@@ -13,7 +13,7 @@ from shared.domain.points.budgets import Budget
 from shared.domain.points.campaigns import budget_name, state
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
-from shared.tables import budgets, operation
+from shared.tables import budgets, programs
 
 app = resolver.resolver()
 
@@ -57,7 +57,7 @@ class CampaignPage(Record):
 def read_campaigns(
     limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
 ) -> resolver.Answer:
-    program = operation.load_program()
+    program = programs.load_program()
     campaigns, following = resolver.page_of(program.campaigns, limit, cursor)
     items = tuple(_answer(campaign, program) for campaign in campaigns)
     return resolver.answer(CampaignPage(items=items, next_cursor=following))
@@ -71,7 +71,7 @@ def read_campaigns(
     tags=["Campaigns"],
 )
 def read_campaign(campaign_id: str) -> resolver.Answer:
-    program = operation.load_program()
+    program = programs.load_program()
     for campaign in program.campaigns:
         if campaign.campaign_id == campaign_id:
             return resolver.answer(_answer(campaign, program))

@@ -4,18 +4,17 @@ Members are listed by their birthday in the table of personal data, written with
 birthday it is. A run that fails is run again, and finds what is booked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from shared import telemetry
-from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.earning.anniversaries import Occurrence, birthday_pays, birthdays_on, celebrate_birthday
 from shared.domain.errors import InvalidStateError, LoyaltyError, MemberNotActiveError
 from shared.domain.program.program import Program
-from shared.tables import keys, member_search, operation
-from shared.tables.client import Item
+from shared.tables import accounts, due_index, keys, member_search, operation, programs
+from shared.tables.operation import Decision, Situation
 
 CATCH_UP_DAYS_MAX = 60
 """For how many missed days birthdays are made up for."""
@@ -33,14 +32,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 def celebrate(now: datetime) -> int:
     """Book the birthdays of each day since the last run, today's included; how many. Raises IncompleteError."""
-    program = operation.load_program()
+    program = programs.load_program()
     today = local_day(now, program.time_zone)
-    last = operation.load_day(RUN)
+    last = due_index.load_day(RUN)
     celebrates = program.celebrations is not None and program.celebrations.birthday is not None
     booked = 0
     for day in _days(last, today):
         booked += _celebrate_day(day, program, now) if celebrates else 0
-        operation.note_day(RUN, day)
+        due_index.note_day(RUN, day)
     return booked
 
 
@@ -64,18 +63,16 @@ def _celebrate_day(day: date, program: Program, now: datetime) -> int:
 
 def _celebrate_member(member_id: str, birthday: Occurrence, program: Program, now: datetime) -> bool:
     """Whether the birthday was booked; it is not if it does not pay, or is booked."""
-    if not birthday_pays(operation.load_account(member_id).account, program, birthday):
+    if not birthday_pays(accounts.load_account(member_id).account, program, birthday):
         return False
 
-    def congratulate(
-        accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime
-    ) -> list[Entry]:
-        if not birthday_pays(accounts[0], program, birthday):
+    def congratulate(situation: Situation) -> Decision:
+        if not birthday_pays(situation.account, situation.program, birthday):
             raise InvalidStateError("the birthday does not pay any more")
-        return [celebrate_birthday(accounts[0], program, birthday, now=now)]
+        return Decision([celebrate_birthday(situation.account, situation.program, birthday, now=situation.now)])
 
     key = keys.birthday_key(member_id, birthday.day.year)
-    return not operation.operate([member_id], congratulate, key=key, fingerprint="", now=now).replayed
+    return not operation.run([member_id], congratulate, key=key, fingerprint="", now=now).replayed
 
 
 def _days(last: date | None, today: date) -> Iterator[date]:

@@ -1,6 +1,5 @@
 """Those known by an identifier alone: what they earn before they have agreed to the terms, and their consent."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,7 +9,7 @@ from pydantic import Field, model_validator
 from shared import clock
 from shared.api import outcomes, resolver
 from shared.api.schemas import BookedAnswer, MemberAnswer, member_answer
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.orders import Order
 from shared.domain.earning.provisional import open_provisional
@@ -32,9 +31,11 @@ from shared.domain.program.program import Program
 from shared.domain.spending.store_credit import gives_credit
 from shared.domain.subaccounts import wallet_of
 from shared.services import enrolment, profiles
-from shared.tables import keys, operation
+from shared.tables import accounts as accounts_table
+from shared.tables import keys, ledger, operation, programs, upkeep
 from shared.tables import members as people
-from shared.tables.client import CancelledError, Item
+from shared.tables.client import CancelledError
+from shared.tables.operation import Decision, Situation
 
 OPENING_ATTEMPTS_MAX = 3
 
@@ -81,7 +82,7 @@ class Agreement(Record):
     tags=["Earning"],
 )
 def earn_by_identifier(request: Annotated[Arrival, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
+    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
     [identity] = members.identities(request.identifier, program.country)
     order = OrderEarn.model_validate(request.model_dump(exclude={"identifier"}))
     # As under the member's own path: a till that has learned who it was may send the order there again.
@@ -112,7 +113,7 @@ def earn_by_identifier(request: Annotated[Arrival, Body()]) -> resolver.Answer:
     tags=["Members"],
 )
 def agree(member_id: str, request: Annotated[Agreement, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
+    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
     before = people.load_member(caller.reach(member_id))
     given = Consent(terms_version=request.terms_version, marketing=request.marketing)
     after = members.consenting(before.member, given, now=now, channel=request.channel)
@@ -130,16 +131,24 @@ def agree(member_id: str, request: Annotated[Agreement, Body()]) -> resolver.Ans
 
 
 def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) -> operation.Outcome:
-    caps: dict[str, int] = {}
 
-    def credit(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        return credited(
-            accounts[0], program, order, now=now, actor=actor, fingerprint=mark, caps=caps, wallets=accounts[1:]
+    def credit(situation: Situation) -> Decision:
+        return Decision(
+            credited(
+                situation.account,
+                situation.program,
+                order,
+                now=situation.now,
+                actor=actor,
+                fingerprint=mark,
+                caps=situation.caps,
+                wallets=situation.accounts[1:],
+            )
         )
 
     key = keys.earn_key({"order_id": order.order_id})
-    accounts = [member_id, *([wallet_of(member_id)] if gives_credit(operation.load_program(), order) else [])]
-    return operation.operate(accounts, credit, key=key, fingerprint=mark, now=now, caps=caps)
+    accounts = [member_id, *([wallet_of(member_id)] if gives_credit(programs.load_program(), order) else [])]
+    return operation.run(accounts, credit, key=key, fingerprint=mark, now=now)
 
 
 def _opened(
@@ -165,9 +174,9 @@ def _opened(
         account = book(Account(member_id=member_id), first)
         entries = credited(account, program, order, now=now, actor=actor, fingerprint=mark)
         draws = any(entry.budgets for entry in entries)
-        outcome = operation.enroll(first, people.writes(None, profile), () if draws else entries)
+        outcome = operation.enroll([first, *(() if draws else entries)], people.writes(None, profile), program, now)
     except (CancelledError, LoyaltyError):
-        standing = operation.load_entry(keys.earn_key({"order_id": order.order_id}))
+        standing = ledger.load_entry(keys.earn_key({"order_id": order.order_id}))
         if standing is None:
             if _is_gone(member_id):
                 return _opened(identity, order, program, actor, mark, now, gone + 1)
@@ -180,15 +189,15 @@ def _opened(
 
 def _is_gone(member_id: str) -> bool:
     try:
-        return operation.load_account(member_id).account.status in {"lapsed", "erased"}
+        return accounts_table.load_account(member_id).account.status in {"lapsed", "erased"}
     except MemberNotFoundError:
         return False
 
 
 def _let_lapse(member_id: str, now: datetime) -> None:
     """Book that a provisional member's time is over, and free what they were found by."""
-    operation.settle_stored(member_id, now)
-    if operation.load_account(member_id).account.status == "lapsed":
+    upkeep.catch_up(member_id, now)
+    if accounts_table.load_account(member_id).account.status == "lapsed":
         people.forget(member_id, members.lapsed)
 
 

@@ -1,7 +1,6 @@
 """Quote, earn, refund, transfer."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
@@ -29,13 +28,13 @@ from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points.approvals import review_of_action, waits_for_approval
 from shared.domain.points.reviews import Review
 from shared.domain.program.partners import Partner
-from shared.domain.program.program import Program
 from shared.domain.spending.store_credit import gives_credit, take_back_credit
 from shared.domain.spending.transfers import transfer
 from shared.domain.subaccounts import wallet_of
 from shared.services import partner_access
-from shared.tables import audit, keys, operation, reviews
-from shared.tables.client import Item, Write
+from shared.tables import accounts, audit, keys, operation, programs, reviews
+from shared.tables.client import Write
+from shared.tables.operation import Decision, Situation
 
 app = resolver.resolver()
 
@@ -87,9 +86,9 @@ class Transfer(Record):
     tags=["Earning"],
 )
 def quote(request: Annotated[Quote, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
+    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
     member_id = request.member_id or caller.member_id
-    account = operation.load_account(caller.reach(member_id)).account if member_id else None
+    account = accounts.load_account(caller.reach(member_id)).account if member_id else None
     if account is not None:
         account = settle(account, program, now).account
     placed_at = request.placed_at or now
@@ -117,35 +116,35 @@ def earn(
     elif partner is not None:
         raise ForbiddenError("partners credit orders, no actions")
     mark = resolver.fingerprint(request)
-    caps: dict[str, int] = {}
 
-    def credit(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
+    def credit(situation: Situation) -> Decision:
+        account, program, now = situation.account, situation.program, situation.now
         if isinstance(request, OrderEarn):
-            return credited(
-                accounts[0],
+            entries = credited(
+                account,
                 program,
                 request,
                 now=now,
                 actor=caller.actor,
                 fingerprint=mark,
-                caps=caps,
-                wallets=accounts[1:],
+                caps=situation.caps,
+                wallets=situation.accounts[1:],
             )
-        entry = earn_action(accounts[0], program, request, now=now, actor=caller.actor, fingerprint=mark)
-        return with_challenges(accounts[0], program, entry, action_deed(program, request, entry))
+        else:
+            entry = earn_action(account, program, request, now=now, actor=caller.actor, fingerprint=mark)
+            entries = with_challenges(account, program, entry, action_deed(program, request, entry))
+        return Decision(entries, _put_in_review(entries))
 
     key = keys.earn_key(request.model_dump(include={"order_id", "action", "reference"}))
     members = [caller.reach(member_id)]
-    if isinstance(request, OrderEarn) and gives_credit(operation.load_program(), request):
+    if isinstance(request, OrderEarn) and gives_credit(programs.load_program(), request):
         members.append(wallet_of(members[0]))
-    outcome = operation.operate(
+    outcome = operation.run(
         members,
         credit,
         key=key,
         fingerprint=mark,
         now=now,
-        also=_put_in_review,
-        caps=caps,
     )
     return outcomes.booked(partner_access.shown(partner, outcome), now)
 
@@ -164,43 +163,45 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> resolver.Answe
     mark = resolver.fingerprint(request)
     member = caller.reach(member_id)
 
-    def take_back(
-        accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
-    ) -> list[Entry]:
-        earned, refunded, earned_credit = items
+    earn_key, credit_key = keys.earn_key({"order_id": request.order_id}), keys.credit_earn_key(request.order_id)
+
+    def take_back(situation: Situation) -> Decision:
+        earned = situation.entry(earn_key)
         if earned is None:
             raise OrderNotFoundError(f"no order {request.order_id!r} has earned points")
-        order = _own(operation.entry_of(earned), accounts[0])
+        order = _own(earned, situation.account)
         if not partner_access.may_see(partner, order.partner):
             raise OrderNotFoundError(f"no order {request.order_id!r} has earned points")
         entry = refund_order(
-            accounts[0],
-            program,
+            situation.account,
+            situation.program,
             order,
             refund_id=request.refund_id,
             amount=request.amount,
-            refunded_before=int(refunded["amount"]["N"]) if refunded else 0,
+            refunded_before=situation.refunded(request.order_id),
             refunded_at=request.refunded_at,
-            now=now,
+            now=situation.now,
             actor=caller.actor,
             fingerprint=mark,
         )
-        entries = [with_reversal(accounts[0], entry, order)]
-        if earned_credit is not None:
-            of_credit = operation.entry_of(earned_credit)
-            entries.append(take_back_credit(accounts[1], program, of_credit, entry, amount=request.amount))
-        return entries
+        entries = [with_reversal(situation.account, entry, order)]
+        of_credit = situation.entry(credit_key)
+        if of_credit is not None:
+            entries.append(
+                take_back_credit(situation.accounts[1], situation.program, of_credit, entry, amount=request.amount)
+            )
+        return Decision(entries)
 
-    outcome = operation.operate(
+    outcome = operation.run(
         [member, wallet_of(member)],
         take_back,
         key=keys.refund_key(request.order_id, request.refund_id),
         fingerprint=mark,
         now=now,
         reads=[
-            keys.earn_key({"order_id": request.order_id}),
+            earn_key,
             keys.refunded_key(request.order_id),
-            keys.credit_earn_key(request.order_id),
+            credit_key,
         ],
     )
     return outcomes.booked(partner_access.shown(partner, outcome), now)
@@ -225,28 +226,26 @@ def transfer_points(
     if giver == request.to_member_id:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
 
-    def hand_over(
-        accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime
-    ) -> list[Entry]:
+    def hand_over(situation: Situation) -> Decision:
         moved = transfer(
-            accounts[0],
-            accounts[1],
-            program,
+            situation.account,
+            situation.accounts[1],
+            situation.program,
             request.points,
             transfer_id=transfer_id,
-            now=now,
+            now=situation.now,
             actor=caller.actor,
             fingerprint=mark,
         )
-        return [moved.out, moved.into]
+        trail = audit.trail(caller, "points.transferred", now, giver, to_member_id=request.to_member_id)
+        return Decision([moved.out, moved.into], trail)
 
-    outcome = operation.operate(
+    outcome = operation.run(
         [giver, request.to_member_id],
         hand_over,
         key=keys.transfer_key(transfer_id),
         fingerprint=mark,
         now=now,
-        also=audit.trail(caller, "points.transferred", now, giver, to_member_id=request.to_member_id),
     )
     return outcomes.booked(outcome, now)
 

@@ -1,6 +1,5 @@
 """Join, look up, change, merge, erase."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -50,10 +49,12 @@ from shared.domain.program.segments import Tag
 from shared.domain.subaccounts import wallet_of
 from shared.services import enrolment, partner_access, personal_data, profiles
 from shared.services import erasure as erasing
-from shared.tables import audit, client, keys, member_search, operation, referrals
+from shared.tables import accounts as accounts_table
+from shared.tables import audit, client, keys, ledger, member_search, operation, programs, referrals
 from shared.tables import gift_messages as gift_words
 from shared.tables import members as people
-from shared.tables.client import CancelledError, Item
+from shared.tables.client import CancelledError
+from shared.tables.operation import Decision, Situation
 
 REFERRAL_CODE_ATTEMPTS = 3
 Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX)]
@@ -127,7 +128,7 @@ class Merge(Record):
 )
 def enroll_member(request: Annotated[Enrollment, Body()], key: resolver.IdempotencyKey = None) -> resolver.Answer:
     caller, now = resolver.caller(app), clock.now()
-    program = operation.load_program()
+    program = programs.load_program()
     member_id = people.new_member_id(f"{caller.subject}|{resolver.required_key(key)}")
     mark = people.keyed_hash(f"enroll:{resolver.fingerprint(request)}")[:32]
     member = members.joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
@@ -135,7 +136,7 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: resolver.Idempote
     try:
         brought = _admitted(request, member, program, now, caller.actor)
     except LoyaltyError:
-        standing = operation.load_entry(keys.enroll_key(member_id))
+        standing = ledger.load_entry(keys.enroll_key(member_id))
         if standing is None:
             raise
         return _enrolled_before(standing, mark)
@@ -145,9 +146,9 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: resolver.Idempote
         member = member.model_copy(update={"referral_code": members.new_referral_code(request.name)})
         writes = people.writes(None, member)
         try:
-            operation.enroll(entries[0], [*writes, *(brought.writes if brought else ()), *trail], entries[1:])
+            operation.enroll(entries, [*writes, *(brought.writes if brought else ()), *trail], program, now)
         except CancelledError as cancelled:
-            standing = operation.load_entry(keys.enroll_key(member_id))
+            standing = ledger.load_entry(keys.enroll_key(member_id))
             if standing is not None:
                 return _enrolled_before(standing, mark)
             refusal = people.identity_taken(cancelled, writes)
@@ -227,7 +228,7 @@ def _enrolled_before(standing: Entry, mark: str) -> resolver.Answer:
 def look_up_member(request: Annotated[Lookup, Body()]) -> resolver.Answer:
     caller = resolver.caller(app)
     partner = partner_access.calling(caller)
-    [identity] = members.identities(request, operation.load_program().country)
+    [identity] = members.identities(request, programs.load_program().country)
     if partner is not None and identity.kind not in partner_access.LOOKED_UP_BY:
         raise ForbiddenError(f"partners look members up by {' or '.join(sorted(partner_access.LOOKED_UP_BY))}")
     guess_limits.require_may_guess(caller, clock.now())
@@ -285,7 +286,7 @@ def change_member(member_id: str, change: Annotated[Change, Body()]) -> resolver
     caller, now = resolver.caller(app), clock.now()
     before = people.load_member(caller.reach(member_id))
     members.require_active(before.member)
-    after = members.changed(before.member, change, operation.load_program().country, now)
+    after = members.changed(before.member, change, programs.load_program().country, now)
     if after != before.member:
         trail = audit.trail(caller, "member.changed", now, after.member_id)
         if after.identities() - before.member.identities():
@@ -312,21 +313,25 @@ def tag_member(
     member_id = caller.reach(member_id)
     reference = resolver.derived_id("tags", member_id, resolver.required_key(key))
     mark = resolver.fingerprint(request)
-    unchanged: list[Traits] = []
 
-    def retag(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        unchanged[:] = [accounts[0].traits]
-        traits = retagged(accounts[0].traits, request.add, request.remove)
+    def retag(situation: Situation) -> Decision:
+        traits = retagged(situation.account.traits, request.add, request.remove)
         entry = change_traits(
-            accounts[0], program, traits, reference=reference, now=now, actor=caller.actor, fingerprint=mark
+            situation.account,
+            situation.program,
+            traits,
+            reference=reference,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=mark,
         )
-        return [entry]
+        return Decision([entry])
 
     at = keys.traits_key(member_id, reference)
     try:
-        outcome = operation.operate([member_id], retag, key=at, fingerprint=mark, now=now)
+        outcome = operation.run([member_id], retag, key=at, fingerprint=mark, now=now)
     except NothingChangesError:
-        return resolver.answer(traits_answer(member_id, unchanged[0]))
+        return resolver.answer(traits_answer(member_id, accounts_table.load_account(member_id).account.traits))
     return resolver.answer(traits_answer(member_id, outcome.entry.traits or Traits()), replayed=outcome.replayed)
 
 
@@ -362,11 +367,11 @@ def export_member(member_id: str) -> resolver.Answer:
     member_id = caller.reach(member_id)
     member = people.load_member(member_id).member
     audit.record(caller, "member.exported", clock.now(), member_id)
-    account, *others = operation.load_with_pool(member_id)
-    [wallet] = operation.load_accounts([wallet_of(member_id)])
-    program, now = operation.load_program(), clock.now()
+    account, *others = accounts_table.load_with_pool(member_id)
+    [wallet] = accounts_table.load_accounts([wallet_of(member_id)])
+    program, now = programs.load_program(), clock.now()
     accounts = [member_id, *account.merged_from]
-    entries = [entry for one in accounts for entry in operation.load_whole_history(one)]
+    entries = [entry for one in accounts for entry in ledger.load_whole_history(one)]
     wallets = [wallet.member_id, *wallet.merged_from] if wallet.sequence else []
     return resolver.answer(
         WholeExport(
@@ -376,7 +381,7 @@ def export_member(member_id: str) -> resolver.Answer:
             account=account_answer(account, program, now, others),
             entries=tuple(entry_answer(entry) for entry in entries),
             credit=credit_answer(wallet, program, now) if wallet.sequence else None,
-            credit_entries=tuple(entry_answer(entry) for one in wallets for entry in operation.load_whole_history(one)),
+            credit_entries=tuple(entry_answer(entry) for one in wallets for entry in ledger.load_whole_history(one)),
             gift_messages=gift_words.all_words(accounts),
             held=personal_data.held(member_id),
         )
@@ -397,23 +402,23 @@ def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> resolver
     into, gone = people.load_member(caller.reach(member_id)), people.load_member(request.from_member_id)
     trail = audit.trail(caller, "members.merged", now, into.member.member_id, from_member_id=gone.member.member_id)
 
-    def unite(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        stays, goes, wallet, gone_wallet, *beside = accounts
+    def unite(situation: Situation) -> Decision:
+        stays, goes, wallet, gone_wallet, *beside = situation.accounts
         wallets = gone_wallet, wallet
-        return merge_whole(goes, stays, wallets, beside, program, now=now, actor=caller.actor)
+        entries = merge_whole(goes, stays, wallets, beside, situation.program, now=situation.now, actor=caller.actor)
+        return Decision(entries, [*_united_writes(gone, into), *trail])
 
     ids = [into.member.member_id, gone.member.member_id]
-    outcome = operation.operate(
+    outcome = operation.run(
         [*ids, *map(wallet_of, ids)],
         unite,
         key=keys.merge_key(gone.member.member_id, into.member.member_id),
         fingerprint="",
         now=now,
         shares=False,
-        also=[*_united_writes(gone, into), *trail],
     )
     return resolver.answer(
-        booked_answer(outcome.entry, outcome.accounts[0], operation.load_program(), now, outcome.accounts[1:]),
+        booked_answer(outcome.entry, outcome.accounts[0], programs.load_program(), now, outcome.accounts[1:]),
         replayed=outcome.replayed,
     )
 

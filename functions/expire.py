@@ -14,7 +14,7 @@ from shared.aws import sqs
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotActiveError, MemberNotFoundError, TryAgainError
 from shared.services import erasure
-from shared.tables import due_index, operation
+from shared.tables import accounts, due_index, programs, upkeep
 
 FIRST_RUN_DAYS = 400
 """How far back the first run ever looks."""
@@ -36,8 +36,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 def enqueue(now: datetime) -> int:
     """Put a message on the queue for each shard of each day since the last run to look at; how many."""
-    today = local_day(now, operation.load_program().time_zone)
-    last = operation.load_day(operation.EXPIRY_RUN)
+    today = local_day(now, programs.load_program().time_zone)
+    last = due_index.load_day(due_index.EXPIRY_RUN)
     first = last - timedelta(days=OVERLAP_DAYS) if last else today - timedelta(days=FIRST_RUN_DAYS)
     bodies = [
         json.dumps({"on": day.isoformat(), "shard": shard, "now": now.isoformat()})
@@ -46,7 +46,7 @@ def enqueue(now: datetime) -> int:
     ]
     for start in range(0, len(bodies), sqs.BATCH):
         _sender()(bodies[start : start + sqs.BATCH])
-    operation.note_day(operation.EXPIRY_RUN, max(today, last or today))
+    due_index.note_day(due_index.EXPIRY_RUN, max(today, last or today))
     return len(bodies)
 
 
@@ -55,7 +55,7 @@ def settle_due(day: date, shard: int, now: datetime) -> bool:
 
     So every account with points that expire is checked against its ledger at least once in their life.
     """
-    numbers = [_settled(member_id, now) for member_id in operation.due_members(day, shard, DUE_PAGES_MAX)]
+    numbers = [_settled(member_id, now) for member_id in due_index.due_members(day, shard, DUE_PAGES_MAX)]
     booked, failed = sum(number or 0 for number in numbers), numbers.count(None)
     if booked or failed:
         telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)
@@ -65,9 +65,9 @@ def settle_due(day: date, shard: int, now: datetime) -> bool:
 def _settled(member_id: str, now: datetime) -> int | None:
     """How many entries were booked; None if the account could not be settled."""
     try:
-        stored = operation.load_account(member_id)
-        telemetry.report(member_id, operation.audit(member_id, stored))
-        booked = operation.settle_stored(member_id, now, stored)
+        stored = accounts.load_account(member_id)
+        telemetry.report(member_id, upkeep.audit(member_id, stored))
+        booked = upkeep.catch_up(member_id, now, stored)
         erasure.close_if_idle(member_id, now)
     except (TryAgainError, MemberNotFoundError, MemberNotActiveError) as error:
         extra = {"member_id": member_id, "code": error.code}

@@ -12,7 +12,7 @@ from shared.domain.errors import MemberNotFoundError
 from shared.domain.members.contact_preferences import SUPPRESSIONS, suppressed
 from shared.messaging.channels import MEMBER_TAG
 from shared.tables import members as people
-from shared.tables import operation
+from shared.tables import programs
 
 _TEMPORARY = frozenset({"Transient", "Undetermined"})
 """A full mailbox, or nobody knows: SES tries again, and so do we with the next message."""
@@ -37,7 +37,7 @@ def _suppress(member_id: str, kind: str, addresses: set[str]) -> bool:
     if (before.member.email or "").lower() not in addresses:
         return False
     now: datetime = clock.now()
-    today = local_day(now, operation.load_program().time_zone)
+    today = local_day(now, programs.load_program().time_zone)
     after = suppressed(before.member, "email", SUPPRESSIONS[kind], today)
     if after != before.member:
         people.save(before, after)

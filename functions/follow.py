@@ -4,7 +4,7 @@ A referral that pays off rewards the advocate, one that is returned costs both; 
 forgotten. Each consequence is an entry under its own key, so a record that is delivered again finds it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,13 +12,13 @@ from shared import clock, telemetry
 from shared.domain.account import Account, Entry, Referred
 from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
 from shared.domain.members import members
-from shared.domain.program.program import Program
 from shared.domain.spending.transfers import MERGES_MAX
 from shared.domain.subaccounts import member_of
 from shared.services import personal_data
-from shared.tables import keys, operation
+from shared.tables import accounts, keys, ledger, operation, programs
 from shared.tables import members as people
-from shared.tables.client import Item, Key
+from shared.tables.client import Key
+from shared.tables.operation import Decision, Situation
 
 ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")
 
@@ -35,7 +35,7 @@ def follow(entry: Entry) -> None:
         people.forget(entry.member_id, members.lapsed)
     if entry.type == "erase" and member_of(entry.member_id) == entry.member_id:
         people.forget(entry.member_id, members.erased)
-        personal_data.forget((entry.member_id, *operation.load_account(entry.member_id).account.merged_from))
+        personal_data.forget((entry.member_id, *accounts.load_account(entry.member_id).account.merged_from))
     if entry.referred is None:
         return
     if entry.referred.state == "rewarded":
@@ -49,7 +49,7 @@ def _followed(record: Mapping[str, Any]) -> bool:
     if record["eventName"] != "INSERT" or "follow" not in image:
         return True
     try:
-        follow(operation.entry_of(image))
+        follow(ledger.entry_of(image))
     except Exception:
         telemetry.logger().exception("an entry could not be followed")
         return False
@@ -58,20 +58,20 @@ def _followed(record: Mapping[str, Any]) -> bool:
 
 def _reward_advocate(entry: Entry, now: datetime) -> None:
     """Book the advocate's reward, unless the referral has been reversed meanwhile, or there is nobody to pay."""
-    terms, friend = operation.load_program().referrals, _survivor(entry.member_id)
+    terms, friend = programs.load_program().referrals, _survivor(entry.member_id)
     referred = friend.referred if friend else None
     if terms is None or friend is None or referred is None or not _still_pays(referred, entry):
         return
     advocate = _survivor(referred.advocate)
-    order = operation.load_entry(keys.earn_key({"order_id": referred.order_id or ""}))
+    order = ledger.load_entry(keys.earn_key({"order_id": referred.order_id or ""}))
     if advocate is None or advocate.member_id == friend.member_id or order is None:
         return
     name, earned = friend_of(friend), order
 
-    def reward(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        return [advocate_reward(accounts[0], program, terms, name, earned, now)]
+    def reward(situation: Situation) -> Decision:
+        return Decision([advocate_reward(situation.account, situation.program, terms, name, earned, situation.now)])
 
-    operation.operate([advocate.member_id], reward, key=keys.referral_key(name, "ADVOCATE"), fingerprint="", now=now)
+    operation.run([advocate.member_id], reward, key=keys.referral_key(name, "ADVOCATE"), fingerprint="", now=now)
 
 
 def _take_back(entry: Entry, now: datetime) -> None:
@@ -81,17 +81,17 @@ def _take_back(entry: Entry, now: datetime) -> None:
     """
     name = entry.referred.friend or entry.member_id if entry.referred else entry.member_id
     for role in ROLES:
-        paid = operation.load_entry(keys.referral_key(name, role))
+        paid = ledger.load_entry(keys.referral_key(name, role))
         owner = _survivor(paid.member_id) if paid and paid.points else None
         if paid is not None and owner is not None:
             _book_reversal(owner.member_id, paid, keys.referral_reversal_key(name, role), now)
 
 
 def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None:
-    def take(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        return [reversal(accounts[0], program, paid, now)]
+    def take(situation: Situation) -> Decision:
+        return Decision([reversal(situation.account, situation.program, paid, situation.now)])
 
-    operation.operate([member_id], take, key=key, fingerprint="", now=now)
+    operation.run([member_id], take, key=key, fingerprint="", now=now)
 
 
 def _still_pays(referred: Referred, entry: Entry) -> bool:
@@ -101,7 +101,7 @@ def _still_pays(referred: Referred, entry: Entry) -> bool:
 def _survivor(member_id: str) -> Account | None:
     """The account that a member has by now: their own, or one that they were merged into; None if it is closed."""
     for _ in range(MERGES_MAX):
-        account = operation.load_account(member_id).account
+        account = accounts.load_account(member_id).account
         if account.merged_into is None:
             return account if account.is_open else None
         member_id = account.merged_into

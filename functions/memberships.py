@@ -1,7 +1,5 @@
 """Paid memberships: pay for one, first or again, and cancel it."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,12 +8,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from shared import clock
 from shared.api import outcomes, resolver
 from shared.api.schemas import BookedAnswer
-from shared.domain.account import Account, Entry
 from shared.domain.fields import Record, Reference
 from shared.domain.points.paid_plans import Payment, cancel, pay
-from shared.domain.program.program import Program
 from shared.tables import keys, operation
-from shared.tables.client import Item
+from shared.tables.operation import Decision, Situation
 
 app = resolver.resolver()
 
@@ -37,11 +33,22 @@ def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> resol
     caller, now = resolver.caller(app), clock.now()
     mark = resolver.fingerprint(payment)
 
-    def begin(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        return [pay(accounts[0], program, payment, now=now, actor=caller.actor, fingerprint=mark)]
+    def begin(situation: Situation) -> Decision:
+        return Decision(
+            [
+                pay(
+                    situation.account,
+                    situation.program,
+                    payment,
+                    now=situation.now,
+                    actor=caller.actor,
+                    fingerprint=mark,
+                )
+            ]
+        )
 
     key = keys.membership_key(payment.reference, "PAID")
-    outcome = operation.operate([caller.reach(member_id)], begin, key=key, fingerprint=mark, now=now)
+    outcome = operation.run([caller.reach(member_id)], begin, key=key, fingerprint=mark, now=now)
     return outcomes.booked(outcome, now)
 
 
@@ -56,11 +63,22 @@ def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) 
     caller, now = resolver.caller(app), clock.now()
     mark = resolver.fingerprint(request)
 
-    def end(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        return [cancel(accounts[0], program, request.reference, now=now, actor=caller.actor, fingerprint=mark)]
+    def end(situation: Situation) -> Decision:
+        return Decision(
+            [
+                cancel(
+                    situation.account,
+                    situation.program,
+                    request.reference,
+                    now=situation.now,
+                    actor=caller.actor,
+                    fingerprint=mark,
+                )
+            ]
+        )
 
     key = keys.membership_key(request.reference, "CANCEL")
-    outcome = operation.operate([caller.reach(member_id)], end, key=key, fingerprint=mark, now=now)
+    outcome = operation.run([caller.reach(member_id)], end, key=key, fingerprint=mark, now=now)
     return outcomes.booked(outcome, now, HTTPStatus.OK)
 
 

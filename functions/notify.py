@@ -23,7 +23,7 @@ from shared.domain.telling.notifications import notes_on, reminder_note
 from shared.domain.telling.statements import is_of, statement
 from shared.messaging import channels, sender, webhook_queue
 from shared.services import partner_deposits
-from shared.tables import deferred_messages, due_index, operation, statements, webhooks
+from shared.tables import accounts, deferred_messages, due_index, ledger, programs, statements, upkeep, webhooks
 
 FIRST_RUN_DAYS = 31
 OVERLAP_DAYS = 31
@@ -50,8 +50,8 @@ def tell(entry: Entry) -> None:
     channels.current().publish([event])
     webhook_queue.enqueue((webhook, event) for webhook in webhooks.remembered() if webhook.wants(event.type))
     telemetry.count(**_amounts(entry))
-    program, now = operation.load_program(), clock.now()
-    account, *others = operation.load_with_pool(entry.member_id)
+    program, now = programs.load_program(), clock.now()
+    account, *others = accounts.load_with_pool(entry.member_id)
     telemetry.report(entry.member_id, standing_breaches(account))
     settled = [settle(one, program, max(now, one.booked_at or now)).account for one in (account, *others)]
     account = united(settled[0], pool_among(settled[0], settled))
@@ -64,13 +64,13 @@ def tell(entry: Entry) -> None:
 
 def remind(now: datetime) -> int:
     """Send the reminders due since the last run; to how many members."""
-    today = local_day(now, operation.load_program().time_zone)
-    last = operation.load_day(operation.REMINDER_RUN) or today - timedelta(days=FIRST_RUN_DAYS)
+    today = local_day(now, programs.load_program().time_zone)
+    last = due_index.load_day(due_index.REMINDER_RUN) or today - timedelta(days=FIRST_RUN_DAYS)
     first = last - timedelta(days=OVERLAP_DAYS)
     reminded, failed = 0, 0
     for day in due_index.between(first, today):
         for shard in range(settings.due_shards()):
-            for member_id in operation.due_members(day, shard, DUE_PAGES_MAX):
+            for member_id in due_index.due_members(day, shard, DUE_PAGES_MAX):
                 try:
                     reminded += _remind(member_id, today, now)
                 except (TryAgainError, MemberNotFoundError) as error:
@@ -79,13 +79,13 @@ def remind(now: datetime) -> int:
                     telemetry.logger().warning("a member could not be reminded", extra=extra)
     if failed:
         raise TryAgainError(f"{failed} members could not be reminded; the next run begins where this one did")
-    operation.note_day(operation.REMINDER_RUN, max(today, last))
+    due_index.note_day(due_index.REMINDER_RUN, max(today, last))
     return reminded
 
 
 def send_waiting(now: datetime) -> int:
     """Send what waited for the end of somebody's quiet hours; how much that was. What fails waits for the next run."""
-    program, sent = operation.load_program(), 0
+    program, sent = programs.load_program(), 0
     for one in list(deferred_messages.over(now)):
         try:
             sender.send(one.note, program, now)
@@ -100,7 +100,7 @@ def send_waiting(now: datetime) -> int:
 
 def send_statements(now: datetime) -> int:
     """Send last month's statements that were not sent yet; how many those were. What fails is left for the next run."""
-    program = operation.load_program()
+    program = programs.load_program()
     if not program.messages.sends("statement"):
         return 0
     today = local_day(now, program.time_zone)
@@ -123,7 +123,7 @@ def _told(record: Mapping[str, Any]) -> bool:
     if record.get("eventName") != "INSERT" or "type" not in image:
         return True
     try:
-        tell(operation.entry_of(image))
+        tell(ledger.entry_of(image))
     except Exception:
         telemetry.logger().exception("an entry could not be told of")
         return False
@@ -134,14 +134,14 @@ def _scheduled(now: datetime, work: str | None) -> dict[str, Any]:
     done = {"waited": send_waiting(now)}
     if work != ONLY_WAITING:
         done |= {"reminders": remind(now), "statements": send_statements(now)}
-        if (program := operation.load_program()).partners:
+        if (program := programs.load_program()).partners:
             done["partners"] = partner_deposits.look_at_all(program, now)
     return done
 
 
 def _remind(member_id: str, today: date, now: datetime) -> int:
-    program = operation.load_program()
-    stored = operation.load_account(member_id)
+    program = programs.load_program()
+    stored = accounts.load_account(member_id)
     account = settle(stored.account, program, max(now, stored.account.booked_at or now)).account
     due = reminders_to_send(account, program, stored.reminded_on, today)
     for reminder in due:
@@ -150,15 +150,15 @@ def _remind(member_id: str, today: date, now: datetime) -> int:
             sender.send(note, program, now, account)
     # An account that waits only for the expiry job is left where it stands: else every morning would find it again.
     if due or waits_for_reminder(stored.account, program, stored.reminded_on, today):
-        operation.mark_reminded(stored, today)
+        upkeep.mark_reminded(stored, today)
     return 1 if due else 0
 
 
 def _entries_of(member_id: str, month: str, program: Program) -> Iterator[Entry]:
     """A member's entries of a month, newest first, read no further back than needed."""
-    before = operation.SEQUENCE_MAX
+    before = ledger.SEQUENCE_MAX
     for _ in range(ENTRIES_PAGES_MAX):
-        page = operation.load_history(member_id, ENTRIES_PAGE, before)
+        page = ledger.load_history(member_id, ENTRIES_PAGE, before)
         yield from (entry for entry in page if is_of(entry, month, program))
         if len(page) < ENTRIES_PAGE or month_of(local_day(page[-1].recorded_at, program.time_zone)) < month:
             return

@@ -1,6 +1,5 @@
 """What operators do by hand: adjust, freeze and unfreeze, decide reviews, read who did what."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -10,7 +9,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from shared import clock
 from shared.api import outcomes, resolver
 from shared.api.schemas import AccountAnswer, BookedAnswer, EntryAnswer, account_answer, entry_answer
-from shared.domain.account import Account, Entry
 from shared.domain.calendar import month_of
 from shared.domain.errors import (
     Fault,
@@ -26,8 +24,9 @@ from shared.domain.points.reviews import Review, ReviewKind, Verdict
 from shared.domain.program.program import Program
 from shared.domain.spending.transfers import adjust
 from shared.services import approvals
-from shared.tables import audit, keys, operation, reviews
-from shared.tables.client import Item, Write
+from shared.tables import accounts, audit, keys, ledger, operation, programs, reviews
+from shared.tables.client import Item
+from shared.tables.operation import Decision, Situation
 
 app = resolver.resolver()
 
@@ -106,39 +105,30 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> res
     if request.points == 0:
         raise InvalidRequestError(Fault("/points", "must not be 0"))
     key = keys.adjustment_key(member_id, request.reference)
-    if _takes_two(operation.load_program(), request.points) and operation.load_entry(key) is None:
+    if _takes_two(programs.load_program(), request.points) and ledger.load_entry(key) is None:
         return _ask(caller, member_id, request, mark, now)
 
     trail = audit.trail(caller, "points.adjusted", now, member_id, reference=request.reference)
-    asked: list[Review] = []
 
-    def set_right(
-        accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
-    ) -> list[Entry]:
-        asked[:] = [_undecided(item, mark) for item in items if item]
-        return [
-            adjust(
-                accounts[0],
-                program,
-                request.points,
-                reason=request.reason,
-                reference=request.reference,
-                now=now,
-                actor=caller.actor,
-                fingerprint=mark,
-            )
-        ]
-
-    def close_what_was_asked(_: Sequence[Entry]) -> list[Write]:
+    def set_right(situation: Situation) -> Decision:
+        entry = adjust(
+            situation.account,
+            situation.program,
+            request.points,
+            reason=request.reason,
+            reference=request.reference,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=mark,
+        )
         word = Verdict("approved", caller.actor, now)
-        return [*trail, *(write for review in asked for write in reviews.close(review, word))]
+        asked = [_undecided(item, mark) for item in situation.items.values()]
+        return Decision([entry], [*trail, *(write for one in asked for write in reviews.close(one, word))])
 
     # Only a program that asks for two operators leaves reviews, and none pays for looking for one in vain.
     review = reviews.key_of(reviews.id_of("adjustment", member_id, request.reference))
-    reads = [review] if operation.load_program().operators else []
-    outcome = operation.operate(
-        [member_id], set_right, key=key, fingerprint=mark, now=now, reads=reads, also=close_what_was_asked
-    )
+    reads = [review] if programs.load_program().operators else []
+    outcome = operation.run([member_id], set_right, key=key, fingerprint=mark, now=now, reads=reads)
     return outcomes.booked(outcome, now)
 
 
@@ -242,7 +232,7 @@ def _undecided(item: Item, mark: str) -> Review:
 
 def _ask(caller: resolver.Caller, member_id: str, request: Adjustment, mark: str, now: datetime) -> resolver.Answer:
     """The review that a large adjustment waits for; nothing is booked yet."""
-    account = operation.load_account(member_id).account
+    account = accounts.load_account(member_id).account
     if not account.is_open:
         raise MemberNotActiveError(f"the member {member_id} was {account.status}")
     details = {"points": str(request.points), "reason": request.reason, "reference": request.reference}
@@ -267,22 +257,21 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
     member_id, mark = caller.reach(member_id), resolver.fingerprint(cause)
     step = freeze if type_ == "freeze" else unfreeze
 
-    def turn(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        return [
-            step(
-                accounts[0],
-                program,
-                reason=cause.reason,
-                reference=cause.reference,
-                now=now,
-                actor=caller.actor,
-                fingerprint=mark,
-            )
-        ]
+    def turn(situation: Situation) -> Decision:
+        entry = step(
+            situation.account,
+            situation.program,
+            reason=cause.reason,
+            reference=cause.reference,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=mark,
+        )
+        return Decision([entry], trail)
 
     trail = audit.trail(caller, f"member.{type_}", now, member_id, reference=cause.reference)
     key = keys.freeze_key(member_id, type_, cause.reference)
-    return outcomes.booked(operation.operate([member_id], turn, key=key, fingerprint=mark, now=now, also=trail), now)
+    return outcomes.booked(operation.run([member_id], turn, key=key, fingerprint=mark, now=now), now)
 
 
 def _decide(review_id: str, verdict: Verdict, caller: resolver.Caller) -> resolver.Answer:
@@ -292,7 +281,7 @@ def _decide(review_id: str, verdict: Verdict, caller: resolver.Caller) -> resolv
     entry = account = None
     if done.outcome is not None:
         entry = entry_answer(done.outcome.entry)
-        account = account_answer(done.outcome.accounts[0], operation.load_program(), verdict.at)
+        account = account_answer(done.outcome.accounts[0], programs.load_program(), verdict.at)
     body = DecisionAnswer(review=_shown(done.review), entry=entry, account=account)
     return resolver.answer(body, replayed=done.replayed)
 

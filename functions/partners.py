@@ -28,7 +28,7 @@ from shared.domain.points.partner_funding import (
 from shared.domain.program.partners import Partner, PartnerLimits
 from shared.domain.program.program import Program
 from shared.services import partner_deposits
-from shared.tables import audit, budgets, operation
+from shared.tables import audit, budgets, ledger, programs
 
 SETTLEMENT_PAGES_MAX = 200
 """Megabytes of entries that one report sums up: over a hundred thousand."""
@@ -155,7 +155,7 @@ class DepositAnswer(Record):
     tags=["Partners"],
 )
 def read_partner(partner_id: str) -> resolver.Answer:
-    program = operation.load_program()
+    program = programs.load_program()
     partner = _reached(partner_id, program)
     budget = budgets.load(funding_name(partner.partner_id)) if partner.funding == "prepaid" else None
     today = local_day(clock.now(), program.time_zone)
@@ -189,13 +189,13 @@ def read_entries(
     limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
     cursor: resolver.PageCursor = None,
 ) -> resolver.Answer:
-    program = operation.load_program()
+    program = programs.load_program()
     partner = _reached(partner_id, program)
     wanted = _require_month(month, "query:month") if month else _this_month(program)
     after = resolver.decode_cursor(cursor, str)[0] if cursor else None
     if after == "":
         raise resolver.foreign_cursor()
-    entries, more = operation.load_partner_entries(partner.partner_id, wanted, limit, after)
+    entries, more = ledger.load_partner_entries(partner.partner_id, wanted, limit, after)
     items = tuple(_entry(entry, partner) for entry in entries)
     return resolver.answer(PartnerEntryPage(items=items, next_cursor=resolver.encode_cursor(more) if more else None))
 
@@ -208,10 +208,10 @@ def read_entries(
     tags=["Partners"],
 )
 def read_settlement(partner_id: str, month: str) -> resolver.Answer:
-    program = operation.load_program()
+    program = programs.load_program()
     partner = _reached(partner_id, program)
     wanted = _require_month(month, "")
-    entries = operation.all_partner_entries(partner.partner_id, wanted, SETTLEMENT_PAGES_MAX)
+    entries = ledger.all_partner_entries(partner.partner_id, wanted, SETTLEMENT_PAGES_MAX)
     return resolver.answer(_settlement(partner, wanted, settle_up(entries), program))
 
 
@@ -223,7 +223,7 @@ def read_settlement(partner_id: str, month: str) -> resolver.Answer:
     tags=["Partners"],
 )
 def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), operation.load_program()
+    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
     partner = require_partner(program, partner_id)
     if request.currency != program.currency:
         raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))

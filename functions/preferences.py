@@ -25,7 +25,7 @@ from shared.domain.telling.templates import faults_of, rendered, sms_parts, temp
 from shared.messaging import sender
 from shared.messaging import unsubscribe as unsubscribing
 from shared.services import profiles
-from shared.tables import audit, members, operation
+from shared.tables import audit, members, programs
 
 SAVE_ATTEMPTS_MAX = 3
 HTML_TYPE = "text/html"
@@ -124,7 +124,7 @@ def read_preferences(member_id: str) -> resolver.Answer:
     caller = resolver.caller(app)
     member = members.load_member(caller.reach(member_id)).member
     audit.record(caller, "preferences.read", clock.now(), member.member_id)
-    return resolver.answer(_shown(member, operation.load_program()))
+    return resolver.answer(_shown(member, programs.load_program()))
 
 
 @app.patch(
@@ -142,7 +142,7 @@ def change_preferences(member_id: str, change: Annotated[PreferencesChange, Body
     if after != before.member:
         trail = audit.trail(caller, "preferences.changed", now, after.member_id)
         profiles.save(before, after, actor=caller.actor, now=now, also=trail)
-    return resolver.answer(_shown(after, operation.load_program()))
+    return resolver.answer(_shown(after, programs.load_program()))
 
 
 @app.get(
@@ -153,7 +153,7 @@ def change_preferences(member_id: str, change: Annotated[PreferencesChange, Body
 )
 def ask_to_unsubscribe(token: str) -> resolver.Answer:
     link = unsubscribing.link_of(token)
-    program = operation.load_program()
+    program = programs.load_program()
     what = "statements" if link.category == "digest" else "offers"
     form = (
         '<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">'
@@ -184,7 +184,7 @@ def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> resolver.Answe
         except TryAgainError:
             if attempt + 1 == SAVE_ATTEMPTS_MAX:
                 raise
-    return _page(operation.load_program().name, "<p>You are unsubscribed.</p>")
+    return _page(programs.load_program().name, "<p>You are unsubscribed.</p>")
 
 
 @app.post(
@@ -195,7 +195,7 @@ def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> resolver.Answe
     tags=["Messages"],
 )
 def preview(request: Annotated[PreviewRequest, Body()]) -> resolver.Answer:
-    program, now = operation.load_program(), clock.now()
+    program, now = programs.load_program(), clock.now()
     today = local_day(now, program.time_zone)
     values = examples_of(request.kind) | {"program_name": program.name, "currency": program.currency}
     locale = request.locale

@@ -9,7 +9,7 @@ from shared.api import resolver
 from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
 from shared.domain.program.program import Program
 from shared.domain.telling.templates import template_faults
-from shared.tables import audit, operation
+from shared.tables import audit, programs
 
 SHOP_ONLY = frozenset(
     {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}
@@ -28,7 +28,7 @@ VERSION_DIGITS_MAX = 9
     tags=["Program"],
 )
 def read_program() -> resolver.Answer:
-    return _shown(operation.load_program(), without=SHOP_ONLY)
+    return _shown(programs.load_program(), without=SHOP_ONLY)
 
 
 @app.get(
@@ -39,7 +39,7 @@ def read_program() -> resolver.Answer:
     tags=["Program"],
 )
 def read_whole_program() -> resolver.Answer:
-    return _shown(operation.load_program())
+    return _shown(programs.load_program())
 
 
 @app.put(
@@ -59,7 +59,7 @@ def replace_program(
     if faults := template_faults(program.messages):
         raise InvalidRequestError(*faults)
     trail = audit.trail(resolver.caller(app), "program.replaced", clock.now(), version=str(version + 1))
-    return _shown(operation.replace_program(program, version, trail))
+    return _shown(programs.replace_program(program, version, trail))
 
 
 def _version(if_match: str | None) -> int:

@@ -30,8 +30,10 @@ from shared.domain.spending.redemptions import (
 from shared.domain.spending.store_credit import credit_program
 from shared.domain.subaccounts import wallet_of
 from shared.services import partner_access
-from shared.tables import audit, keys, operation
-from shared.tables.client import Item, Key
+from shared.tables import accounts as accounts_table
+from shared.tables import audit, keys, ledger, operation, programs
+from shared.tables.client import Key
+from shared.tables.operation import Decision, Situation
 
 app = resolver.resolver()
 
@@ -60,30 +62,30 @@ def redeem(
         redemption_id += CREDIT_MARK
     mark = resolver.fingerprint(request)
 
-    def spend(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        account = accounts[-1]
+    def spend(situation: Situation) -> Decision:
+        account, program = situation.accounts[-1], situation.program
         if partner is not None:
             partner_access.require_may_take(partner, request, program)
         if isinstance(request, CreditRequest):
-            require_not_frozen(accounts[0])
+            require_not_frozen(situation.account)
             program = credit_program(program)
         reserved = reserve(
             account,
             program,
             request,
             redemption_id=redemption_id,
-            now=now,
+            now=situation.now,
             actor=caller.actor,
             fingerprint=mark,
             at=partner,
         )
         if not request.capture:
-            return [reserved]
+            return Decision([reserved])
         held = book(account, reserved)
-        return [reserved, capture(held, program, redemption_id, now=now, actor=caller.actor)]
+        return Decision([reserved, capture(held, program, redemption_id, now=situation.now, actor=caller.actor)])
 
     reserve_key = keys.redemption_key(redemption_id, "reserve")
-    outcome = operation.operate(_accounts(member_id, redemption_id), spend, key=reserve_key, fingerprint=mark, now=now)
+    outcome = operation.run(_accounts(member_id, redemption_id), spend, key=reserve_key, fingerprint=mark, now=now)
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
     return _shown(outcome.entry, "captured" if request.capture else "reserved", outcome, status, now)
 
@@ -98,7 +100,7 @@ def redeem(
 def read_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
     account = _load(resolver.caller(app).reach(member_id), redemption_id)
     steps = _steps(redemption_id, account)
-    return resolver.answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), operation.load_program()))
+    return resolver.answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), programs.load_program()))
 
 
 @app.post(
@@ -147,13 +149,24 @@ def cancel_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
 def reverse_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
     caller, now = resolver.caller(app), clock.now()
 
-    def give_back(
-        accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
-    ) -> list[Entry]:
-        captured = operation.entry_of(items[0]) if items[0] else None
-        if captured is None or not _belongs(captured, accounts[-1]):
+    captured_at = keys.redemption_key(redemption_id, "capture")
+
+    def give_back(situation: Situation) -> Decision:
+        captured = situation.entry(captured_at)
+        if captured is None or not _belongs(captured, situation.accounts[-1]):
             raise InvalidStateError("only a captured redemption can be reversed")
-        return [reverse(accounts[-1], program, captured, redemption_id, now=now, actor=caller.actor)]
+        return Decision(
+            [
+                reverse(
+                    situation.accounts[-1],
+                    situation.program,
+                    captured,
+                    redemption_id,
+                    now=situation.now,
+                    actor=caller.actor,
+                )
+            ]
+        )
 
     return _take_step(
         caller.reach(member_id),
@@ -161,17 +174,17 @@ def reverse_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
         "reverse",
         give_back,
         now,
-        reads=[keys.redemption_key(redemption_id, "capture")],
+        reads=[captured_at],
     )
 
 
 def _end_hold(member_id: str, redemption_id: str, type_: EntryType, step: Step) -> resolver.Answer:
     now = clock.now()
 
-    def end(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        if redemption_id not in accounts[-1].holds:
+    def end(situation: Situation) -> Decision:
+        if redemption_id not in situation.accounts[-1].holds:
             raise InvalidStateError(f"only a reserved redemption can be {STATE_AFTER[type_]}")
-        return [step(accounts[-1], program, now)]
+        return Decision([step(situation.accounts[-1], situation.program, situation.now)])
 
     return _take_step(resolver.caller(app).reach(member_id), redemption_id, type_, end, now)
 
@@ -188,18 +201,16 @@ def _take_step(
     caller = resolver.caller(app)
     partner = partner_access.calling(caller)
 
-    def own(
-        accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
-    ) -> Sequence[Entry]:
-        entries = decide(accounts, items, program, now)
-        _require_own(partner, *entries)
-        return entries
+    def own(situation: Situation) -> Decision:
+        decision = decide(situation)
+        _require_own(partner, *decision.entries)
+        return decision._replace(writes=trail)
 
     key = keys.redemption_key(redemption_id, type_)
     try:
         trail = audit.trail(caller, f"redemption.{STATE_AFTER[type_]}", now, member_id, redemption_id=redemption_id)
         accounts = _accounts(member_id, redemption_id)
-        outcome = operation.operate(accounts, own, key=key, fingerprint="", now=now, reads=reads, also=trail)
+        outcome = operation.run(accounts, own, key=key, fingerprint="", now=now, reads=reads)
     except (InvalidStateError, IdempotencyMismatchError):  # not so far, not any more, or another member's
         _explain(member_id, redemption_id, partner, now)
     _require_own(partner, outcome.entry)
@@ -225,7 +236,7 @@ def _accounts(member_id: str, redemption_id: str) -> list[str]:
 
 
 def _load(member_id: str, redemption_id: str) -> Account:
-    *_, account = operation.load_accounts(_accounts(member_id, redemption_id))
+    *_, account = accounts_table.load_accounts(_accounts(member_id, redemption_id))
     return account
 
 
@@ -236,7 +247,7 @@ def _require_possible(redemption_id: str) -> None:
 
 def _steps(redemption_id: str, account: Account) -> Mapping[EntryType, Entry]:
     _require_possible(redemption_id)
-    steps = {entry.type: entry for entry in operation.load_redemption(redemption_id)}
+    steps = {entry.type: entry for entry in ledger.load_redemption(redemption_id)}
     if "reserve" not in steps or not _belongs(steps["reserve"], account):
         raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
     return steps
@@ -249,7 +260,7 @@ def _belongs(entry: Entry, account: Account) -> bool:
 def _shown(
     entry: Entry, state: State, outcome: operation.Outcome, status: HTTPStatus, now: datetime
 ) -> resolver.Answer:
-    program = operation.load_program()
+    program = programs.load_program()
     account = account_answer(outcome.accounts[0], program, now, outcome.accounts[1:])
     return resolver.answer(redemption_answer(entry, state, program, account), status, replayed=outcome.replayed)
 

@@ -13,7 +13,7 @@ from shared.domain.fields import Record
 from shared.domain.points.limits import used
 from shared.domain.program.program import Program
 from shared.domain.program.referrals import CODE_PLACE
-from shared.tables import members, operation, referrals
+from shared.tables import accounts, members, programs, referrals
 
 app = resolver.resolver()
 
@@ -60,7 +60,7 @@ def read_referrals(
     member_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
 ) -> resolver.Answer:
     member = members.load_member(resolver.caller(app).reach(member_id)).member
-    account, program, now = operation.load_account(member.member_id).account, operation.load_program(), clock.now()
+    account, program, now = accounts.load_account(member.member_id).account, programs.load_program(), clock.now()
     advocates = (account.member_id, *account.merged_from)
     place, before = resolver.decode_cursor(cursor, int, str) if cursor else (0, "")
     if not 0 <= place < len(advocates) or len(before) > resolver.CURSOR_LENGTH_MAX:

@@ -1,6 +1,6 @@
 """Points shared by a household's pool, and given as gifts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -25,14 +25,14 @@ from shared.domain.errors import (
 )
 from shared.domain.fields import PositivePoints, Record, Reference, Text
 from shared.domain.lifecycle.passing_of_time import settle
-from shared.domain.program.program import Program
 from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
 from shared.domain.spending.pools import CONTRIBUTED, SPENT, join, leave
 from shared.domain.spending.transfers import MERGES_MAX
 from shared.domain.subaccounts import pool_account_of
-from shared.tables import gift_messages, keys, operation
+from shared.tables import accounts as accounts_table
+from shared.tables import gift_messages, keys, ledger, operation, programs
 from shared.tables import members as people
-from shared.tables.client import Item
+from shared.tables.operation import Decision, Situation
 
 app = resolver.resolver()
 
@@ -97,7 +97,7 @@ class GiftAnswer(Record):
 )
 def open_pool(request: Annotated[Joining, Body()], key: resolver.IdempotencyKey = None) -> resolver.Answer:
     caller = resolver.caller(app)
-    member_id, pools = caller.reach(request.member_id), operation.load_program().pools
+    member_id, pools = caller.reach(request.member_id), programs.load_program().pools
     if pools and pools.created_by == "storefront" and resolver.STOREFRONT not in caller.scopes:
         raise ForbiddenError("the program lets the storefront alone open pools")
     # Whoever knows it may join: nobody may work it out from the member's id and a key like theirs.
@@ -134,15 +134,17 @@ def leave_pool(pool_id: str, member_id: str, key: resolver.IdempotencyKey = None
     member_id = caller.reach(member_id)
     change_id = resolver.derived_id("leave", pool_id, member_id, resolver.required_key(key))
 
-    def part(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        member, pool = accounts[:2]
+    def part(situation: Situation) -> Decision:
+        member, pool = situation.accounts[:2]
         if member.pool_id != pool_id:
             raise InvalidStateError("the member does not share this pool")
-        return leave(member, pool, program, change_id=change_id, now=now, actor=caller.actor)
+        return Decision(
+            leave(member, pool, situation.program, change_id=change_id, now=situation.now, actor=caller.actor)
+        )
 
     accounts = [member_id, pool_account_of(pool_id)]
     key_ = keys.pool_key(change_id, "LEAVE", member_id)
-    outcome = operation.operate(accounts, part, key=key_, fingerprint="", now=now, shares=False)
+    outcome = operation.run(accounts, part, key=key_, fingerprint="", now=now, shares=False)
     return _pool_shown(outcome, now, HTTPStatus.OK)
 
 
@@ -156,7 +158,7 @@ def leave_pool(pool_id: str, member_id: str, key: resolver.IdempotencyKey = None
 def read_pool(pool_id: str) -> resolver.Answer:
     _require_possible(pool_id)
     caller = resolver.caller(app)
-    pool = operation.load_account(pool_account_of(pool_id)).account
+    pool = accounts_table.load_account(pool_account_of(pool_id)).account
     is_own_only = not caller.scopes & {resolver.STOREFRONT, resolver.OPERATOR}
     if not pool.sequence or (is_own_only and caller.member_id not in pool.pool_members):
         raise PoolNotFoundError(f"there is no pool {pool_id}")
@@ -183,21 +185,28 @@ def offer_gift(
     # Words are personal: a digest that anybody can compute would tell them to who tries.
     mark = people.keyed_hash(f"gift:{resolver.fingerprint(request)}")[:32]
 
-    def give(accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        _require_open(to, items[0])
+    def give(situation: Situation) -> Decision:
+        _require_open(to, situation.other_account(to))
         entry = offer(
-            accounts[0], program, request.points, to=to, gift_id=gift_id, now=now, actor=caller.actor, fingerprint=mark
+            situation.account,
+            situation.program,
+            request.points,
+            to=to,
+            gift_id=gift_id,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=mark,
         )
-        return [entry]
+        words = gift_messages.words_writes(gift_id, member_id, to, request.message) if request.message else ()
+        return Decision([entry], words)
 
-    outcome = operation.operate(
+    outcome = operation.run(
         [member_id],
         give,
         key=keys.gift_key(gift_id, "OFFER"),
         fingerprint=mark,
         now=now,
         reads=[keys.account_key(to)],
-        also=gift_messages.words_writes(gift_id, member_id, to, request.message) if request.message else (),
     )
     state = gift_state(_by_type(gift_id), outcome.accounts[0], now) if outcome.replayed else "offered"
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
@@ -212,7 +221,7 @@ def offer_gift(
     tags=["Gifts"],
 )
 def read_gift(member_id: str, gift_id: str) -> resolver.Answer:
-    account = operation.load_account(resolver.caller(app).reach(member_id)).account
+    account = accounts_table.load_account(resolver.caller(app).reach(member_id)).account
     steps = _by_type(gift_id)
     offered = _known(steps.get("gift_offer"), gift_id, account)
     return _gift_shown(offered, steps)
@@ -232,13 +241,13 @@ def accept_gift(member_id: str, gift_id: str) -> resolver.Answer:
     if member_id == offered.member_id:
         raise _no_gift(gift_id)
 
-    def hand_over(
-        accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime
-    ) -> list[Entry]:
-        if offered.source["to"] not in (accounts[0].member_id, *accounts[0].merged_from):
+    def hand_over(situation: Situation) -> Decision:
+        if offered.source["to"] not in (situation.account.member_id, *situation.account.merged_from):
             raise _no_gift(gift_id)
-        moved = accept(accounts[0], accounts[1], program, gift_id, now=now, actor=caller.actor)
-        return [moved.out, moved.into]
+        moved = accept(
+            situation.account, situation.accounts[1], situation.program, gift_id, now=situation.now, actor=caller.actor
+        )
+        return Decision([moved.out, moved.into])
 
     return _end(offered, gift_id, "IN", hand_over, member_id)
 
@@ -268,11 +277,22 @@ def withdraw_gift(member_id: str, gift_id: str) -> resolver.Answer:
 def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> resolver.Answer:
     actor, now = resolver.caller(app).actor, clock.now()
 
-    def enter(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        member, pool = accounts[:2]
-        return join(member, pool, program, change_id=change_id, is_new=is_new, now=now, actor=actor, fingerprint="")
+    def enter(situation: Situation) -> Decision:
+        member, pool = situation.accounts[:2]
+        return Decision(
+            join(
+                member,
+                pool,
+                situation.program,
+                change_id=change_id,
+                is_new=is_new,
+                now=situation.now,
+                actor=actor,
+                fingerprint="",
+            )
+        )
 
-    outcome = operation.operate(
+    outcome = operation.run(
         [member_id, pool_account_of(pool_id)],
         enter,
         key=keys.pool_key(change_id, "JOIN", member_id),
@@ -289,7 +309,7 @@ def _pool_shown(outcome: operation.Outcome, now: datetime, status: HTTPStatus) -
 
 
 def _pool_answer(pool: Account, now: datetime) -> PoolAnswer:
-    pool = settle(pool, operation.load_program(), max(now, pool.booked_at or now)).account
+    pool = settle(pool, programs.load_program(), max(now, pool.booked_at or now)).account
     known = sorted({name.partition(":")[2] for name in pool.uses} - set(pool.pool_members))
     return PoolAnswer(
         pool_id=pool.member_id.partition("~")[0],
@@ -315,23 +335,33 @@ def _require_possible(pool_id: str) -> None:
         raise PoolNotFoundError(f"there is no pool {pool_id}")
 
 
-def _require_open(member_id: str, item: Item | None) -> None:
-    if item is None:
+def _require_open(member_id: str, account: Account | None) -> None:
+    if account is None:
         raise MemberNotFoundError(f"there is no member {member_id}")
-    account = operation.account_of(item)
     if not account.is_open:
         raise MemberNotActiveError(f"the member {member_id} was {account.status}")
 
 
 def _give_back(member_id: str, gift_id: str, side: str) -> resolver.Answer:
     caller = resolver.caller(app)
-    account = operation.load_account(caller.reach(member_id)).account
+    account = accounts_table.load_account(caller.reach(member_id)).account
     offered = _offer_of(gift_id)
     if offered.source[side] not in (account.member_id, *account.merged_from):
         raise _no_gift(gift_id)
 
-    def undo(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        return [give_back(accounts[0], program, gift_id, to=offered.source["to"], now=now, actor=caller.actor)]
+    def undo(situation: Situation) -> Decision:
+        return Decision(
+            [
+                give_back(
+                    situation.account,
+                    situation.program,
+                    gift_id,
+                    to=offered.source["to"],
+                    now=situation.now,
+                    actor=caller.actor,
+                )
+            ]
+        )
 
     return _end(offered, gift_id, "RETURN", undo)
 
@@ -340,7 +370,7 @@ def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *rec
     now, giver = clock.now(), offered.member_id
     for _ in range(MERGES_MAX):
         try:
-            outcome = operation.operate(
+            outcome = operation.run(
                 [*receiver, giver], decide, key=keys.gift_key(gift_id, step), fingerprint="", now=now
             )
             break
@@ -357,7 +387,7 @@ def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *rec
 
 def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
     """Who has a gift's points after its giver was merged. Raises MemberNotActiveError if nobody has, or `error`."""
-    account = operation.load_account(member_id).account
+    account = accounts_table.load_account(member_id).account
     if account.merged_into is None:
         if isinstance(error, IdempotencyMismatchError):
             raise error
@@ -367,9 +397,9 @@ def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
 
 def _gift_shown(offered: Entry, steps: Mapping[EntryType, Entry]) -> resolver.Answer:
     now = clock.now()
-    giver = operation.load_account(offered.member_id).account
+    giver = accounts_table.load_account(offered.member_id).account
     while giver.merged_into:
-        giver = operation.load_account(giver.merged_into).account
+        giver = accounts_table.load_account(giver.merged_into).account
     words = gift_messages.load_words(offered.source["gift_id"], offered.source["to"])
     return resolver.answer(_gift_answer(offered, gift_state(steps, giver, now), words))
 
@@ -391,13 +421,13 @@ def _gift_answer(offered: Entry, state: GiftState, message: str | None) -> GiftA
 def _by_type(gift_id: str) -> Mapping[EntryType, Entry]:
     if not resolver.may_be_issued(gift_id):
         raise _no_gift(gift_id)
-    return {entry.type: entry for entry in operation.load_gift(gift_id)}
+    return {entry.type: entry for entry in ledger.load_gift(gift_id)}
 
 
 def _offer_of(gift_id: str) -> Entry:
     if not resolver.may_be_issued(gift_id):
         raise _no_gift(gift_id)
-    offered = operation.load_entry(keys.gift_key(gift_id, "OFFER"))
+    offered = ledger.load_entry(keys.gift_key(gift_id, "OFFER"))
     if offered is None:
         raise _no_gift(gift_id)
     return offered

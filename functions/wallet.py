@@ -1,7 +1,5 @@
 """Store credit: read it, and pay it out."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -11,14 +9,13 @@ from shared import clock
 from shared.api import resolver
 from shared.api.credit_schemas import CreditAnswer, credit_answer
 from shared.api.schemas import EntryAnswer, EntryPage, entry_answer
-from shared.domain.account import Account, Entry
 from shared.domain.fields import Record
 from shared.domain.points.freezing import require_not_frozen
-from shared.domain.program.program import Program
 from shared.domain.spending.store_credit import Payout, pay_out
 from shared.domain.subaccounts import wallet_of
-from shared.tables import keys, operation
-from shared.tables.client import Item
+from shared.tables import accounts as accounts_table
+from shared.tables import keys, ledger, operation, programs
+from shared.tables.operation import Decision, Situation
 
 app = resolver.resolver()
 
@@ -42,8 +39,8 @@ class PayoutAnswer(Record):
 )
 def read_credit(member_id: str) -> resolver.Answer:
     member_id = resolver.caller(app).reach(member_id)
-    _, wallet = operation.load_accounts([member_id, wallet_of(member_id)])
-    return resolver.answer(credit_answer(wallet, operation.load_program(), clock.now()))
+    _, wallet = accounts_table.load_accounts([member_id, wallet_of(member_id)])
+    return resolver.answer(credit_answer(wallet, programs.load_program(), clock.now()))
 
 
 @app.get(
@@ -57,17 +54,17 @@ def read_credit_entries(
     member_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
 ) -> resolver.Answer:
     member_id = resolver.caller(app).reach(member_id)
-    _, wallet = operation.load_accounts([member_id, wallet_of(member_id)])
+    _, wallet = accounts_table.load_accounts([member_id, wallet_of(member_id)])
     wallets = (wallet.member_id, *wallet.merged_from)
     place, before = resolver.decode_cursor(cursor, int, int) if cursor else (0, wallet.sequence + 1)
-    if not 0 <= place < len(wallets) or not 0 < before <= operation.SEQUENCE_MAX:
+    if not 0 <= place < len(wallets) or not 0 < before <= ledger.SEQUENCE_MAX:
         raise resolver.foreign_cursor()
-    entries = operation.load_history(wallets[place], limit, before)
+    entries = ledger.load_history(wallets[place], limit, before)
     following = None
     if entries and entries[-1].sequence > 1:
         following = resolver.encode_cursor(place, entries[-1].sequence)
     elif place + 1 < len(wallets):
-        following = resolver.encode_cursor(place + 1, operation.SEQUENCE_MAX)
+        following = resolver.encode_cursor(place + 1, ledger.SEQUENCE_MAX)
     return resolver.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
 
 
@@ -84,16 +81,22 @@ def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> resolv
     payout_id = resolver.derived_id("payout", member_id, request.reference)
     mark = resolver.fingerprint(request)
 
-    def pay(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        require_not_frozen(accounts[0])
+    def pay(situation: Situation) -> Decision:
+        require_not_frozen(situation.account)
         entry = pay_out(
-            accounts[1], program, request, payout_id=payout_id, now=now, actor=caller.actor, fingerprint=mark
+            situation.accounts[1],
+            situation.program,
+            request,
+            payout_id=payout_id,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=mark,
         )
-        return [entry]
+        return Decision([entry])
 
     accounts = [member_id, wallet_of(member_id)]
-    outcome = operation.operate(accounts, pay, key=keys.payout_key(payout_id), fingerprint=mark, now=now)
-    credit = credit_answer(outcome.accounts[1], operation.load_program(), now)
+    outcome = operation.run(accounts, pay, key=keys.payout_key(payout_id), fingerprint=mark, now=now)
+    credit = credit_answer(outcome.accounts[1], programs.load_program(), now)
     body = PayoutAnswer(payout_id=payout_id, entry=entry_answer(outcome.entry), credit=credit)
     return resolver.answer(body, HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED, replayed=outcome.replayed)
 

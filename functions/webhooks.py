@@ -14,7 +14,7 @@ from shared.domain.fields import Record, Reference, Text
 from shared.domain.telling.events import event_of
 from shared.domain.telling.webhooks import Delivery, EventTypes, Url, Webhook
 from shared.messaging import webhook_queue, webhook_targets
-from shared.tables import audit, operation, webhooks
+from shared.tables import accounts, audit, ledger, webhooks
 
 REPLAYED_MAX = 500
 
@@ -42,7 +42,7 @@ class Replay(Record):
     """From which of a member's events on to send them again."""
 
     member_id: Reference
-    from_sequence: Annotated[int, Field(strict=True, ge=1, le=operation.SEQUENCE_MAX)]
+    from_sequence: Annotated[int, Field(strict=True, ge=1, le=ledger.SEQUENCE_MAX)]
 
 
 class WebhookAnswer(Record):
@@ -214,9 +214,9 @@ def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> resolver.Answ
     webhook, _ = _load(webhook_id)
     if webhook.status != "enabled":
         raise InvalidStateError(f"the webhook is disabled: {webhook.disabled_because}")
-    account = operation.load_account(request.member_id).account
+    account = accounts.load_account(request.member_id).account
     first, last = request.from_sequence, min(account.sequence, request.from_sequence + REPLAYED_MAX - 1)
-    entries = operation.load_history(account.member_id, REPLAYED_MAX, before=last + 1)
+    entries = ledger.load_history(account.member_id, REPLAYED_MAX, before=last + 1)
     events = [event_of(entry) for entry in reversed(entries) if entry.sequence >= first]
     wanted = [event for event in events if webhook.wants(event.type)]
     webhook_queue.enqueue([(webhook, event) for event in wanted])

@@ -11,7 +11,7 @@ from typing import Any
 from infra.bench.world import World, unique
 from infra.tables import LOYALTY
 from shared import clock
-from shared.tables import operation
+from shared.tables import accounts, due_index, upkeep
 
 DUE = 1_000
 AMONG = (1_000, 10_000, 100_000)
@@ -43,7 +43,7 @@ def _template(world: World, at: datetime) -> list[dict[str, Any]]:
     member_id = world.enroll()
     world.earn(member_id)
     # Its owner has been reminded: what is left for the run to do is the expiry itself.
-    operation.mark_reminded(operation.load_account(member_id), _REMINDED_ON)
+    upkeep.mark_reminded(accounts.load_account(member_id), _REMINDED_ON)
     history = world.client.query(
         TableName=LOYALTY.name,
         IndexName="history",
@@ -92,7 +92,7 @@ def _run(world: World) -> Counter[str]:
     waiting: list[str] = []
     expire.use(waiting.extend)
     clock.use(lambda: _RUN)
-    operation.note_day(operation.EXPIRY_RUN, date(2026, 1, 30))
+    due_index.note_day(due_index.EXPIRY_RUN, date(2026, 1, 30))
     with world.wire() as wire:
         expire.handler({"time": _RUN.isoformat()}, None)
         records = [{"messageId": str(number), "body": body} for number, body in enumerate(waiting)]

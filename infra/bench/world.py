@@ -22,7 +22,7 @@ from infra.machine import engine, environment
 from infra.tables import LOYALTY
 from shared import clock, settings
 from shared.tables import client as dynamo
-from shared.tables import operation
+from shared.tables import programs
 from tests.shared.wire import Wire
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ class World:
 
     def use_program(self, **changes: Any) -> None:
         """Store the program with some parts changed."""
-        version = operation.load_program().version
-        program = json.loads(operation.load_program().model_dump_json()) | changes
-        operation.replace_program(type(operation.load_program()).model_validate(program), version)
+        version = programs.load_program().version
+        program = json.loads(programs.load_program().model_dump_json()) | changes
+        programs.replace_program(type(programs.load_program()).model_validate(program), version)
 
     def item(self, pk: str, sk: str) -> dict[str, Any]:
         """What stands in the ledger's table."""
@@ -128,7 +128,7 @@ def open_world() -> Iterator[World]:
 def start_cold() -> None:
     """Forget the client, the settings and the program: they belong to another engine."""
     dynamo.client.cache_clear()
-    operation.forget_program()
+    programs.forget_program()
     for setting in vars(settings).values():
         if hasattr(setting, "cache_clear"):
             setting.cache_clear()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from botocore.exceptions import ClientError
 
 from infra.bench.world import Bare, World, new_order, unique
-from shared.tables import operation
+from shared.tables import ledger, upkeep
 
 WRITERS = 32
 EACH = 20
@@ -71,11 +71,11 @@ def measure(world: World) -> Crowd:
 
 
 def _wrong(member_id: str, acknowledged: list[str], refused: Counter[str]) -> list[str]:
-    entries = operation.load_whole_history(member_id)
+    entries = ledger.load_whole_history(member_id)
     orders = [entry.source["order_id"] for entry in entries if "order_id" in entry.source]
     lost, doubled = set(acknowledged) - set(orders), len(orders) - len(set(orders))
     unasked = len(set(orders) - set(acknowledged))
-    found = [f"invariant {breach.invariant}: {breach.detail}" for breach in operation.audit(member_id)]
+    found = [f"invariant {breach.invariant}: {breach.detail}" for breach in upkeep.audit(member_id)]
     found += [f"{len(lost)} lost"] if lost else []
     found += [f"{doubled} doubled"] if doubled else []
     found += [f"{unasked} booked and not acknowledged"] if unasked else []

@@ -19,7 +19,7 @@ from infra.tools.replay_worker import Result
 from infra.tools.target import opened
 from infra.tools.totals import Holdings, holdings
 from infra.tools.verify import Report, check
-from shared.tables import operation
+from shared.tables import programs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,7 +58,7 @@ def _verify(client: "DynamoDBClient", table: str, *, publishes: bool) -> int:
         report = check(client, table, lambda number: progress.update(task, completed=number))
     print(_verdict(report))
     if publishes:
-        publish(report.outstanding, operation.load_program())
+        publish(report.outstanding, programs.load_program())
     return 1 if report.violations else 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.tools.purchases import Purchase, read
 from infra.tools.storefront import RefusedError, Storefront
 from shared import clock
-from shared.tables import operation
+from shared.tables import due_index, programs, upkeep
 
 PURCHASES = Path(__file__).parent / "data" / "purchases.csv"
 NAMES = PURCHASES.with_name("names.txt")
@@ -21,7 +21,7 @@ def seed(until: datetime) -> str:
 
     Whole weeks are added to the purchases' days, so that weekdays stay what they were.
     """
-    purchases = [line for line in read(PURCHASES, operation.load_program().time_zone) if isinstance(line, Purchase)]
+    purchases = [line for line in read(PURCHASES, programs.load_program().time_zone) if isinstance(line, Purchase)]
     weeks = (until - max(purchase.placed_at for purchase in purchases)) // timedelta(weeks=1)
     shop = Storefront("seed")
     members: dict[str, str] = {}
@@ -39,7 +39,7 @@ def seed(until: datetime) -> str:
             {
                 "order_id": purchase.order_id,
                 "placed_at": now.isoformat(),
-                "currency": operation.load_program().currency,
+                "currency": programs.load_program().currency,
                 "total": purchase.amount,
                 "channel": "web",
             },
@@ -47,8 +47,8 @@ def seed(until: datetime) -> str:
         if number % _REDEEMS_EVERY == 0 and booked.body["account"]["balance"] >= _REWARD_POINTS:
             _redeem(shop, member_id, purchase.order_id)
     for member_id in members.values():
-        operation.settle_stored(member_id, until)
-    operation.note_day(operation.EXPIRY_RUN, until.date())
+        upkeep.catch_up(member_id, until)
+    due_index.note_day(due_index.EXPIRY_RUN, until.date())
     return sample
 
 

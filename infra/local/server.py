@@ -38,7 +38,7 @@ from infra.tools import verify
 from infra.tools.due_index import days_standing, earliest_due, earliest_waiting
 from shared import clock
 from shared.messaging import channels, webhook_queue
-from shared.tables import due_index, operation
+from shared.tables import due_index, programs
 
 STOP_SECONDS_MAX = 5
 CONNECTIONS_MAX = 1000
@@ -95,7 +95,7 @@ def _application(orders: Orders) -> Starlette:
         {"expire": expire.handler, "notify": notify.handler, "celebrate": celebrate.handler},
         queue,
         dead_letters,
-        zone=lambda: operation.load_program().time_zone,
+        zone=lambda: programs.load_program().time_zone,
         due_from=partial(earliest_due, database),
         waiting=earliest_waiting,
     )

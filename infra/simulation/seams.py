@@ -24,7 +24,8 @@ from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
 from shared.messaging import channels
 from shared.services import partner_deposits
-from shared.tables import audit, budgets, client, operation, webhooks
+from shared.tables import audit, budgets, client, webhooks
+from shared.tables import programs as programs_table
 
 APPS = tuple(
     module.app for module in (accounts, consent, earn, enroll, memberships, operators, programs, redeem, share, wallet)
@@ -94,7 +95,7 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
             (client, "back_off", outside.wait),
             (members, "secrets", chance),
             (audit, "secrets", chance),
-            *((module, "time", ticking) for module in (operation, budgets, partner_deposits, webhooks)),
+            *((module, "time", ticking) for module in (programs_table, budgets, partner_deposits, webhooks)),
             (telemetry, "logger", lambda: log),
             (telemetry, "count", lambda **_: None),
             (telemetry, "report", outside.report),
@@ -113,7 +114,7 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
 
 def start_anew() -> None:
     """Forget what an execution environment remembers, as a new one does."""
-    operation.forget_program()
+    programs_table.forget_program()
     budgets.forget()
     partner_deposits.forget()
     webhooks.forget()

@@ -23,7 +23,8 @@ from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import Breach, breaches
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
-from shared.tables import operation as store
+from shared.tables import accounts, ledger
+from shared.tables import programs as programs_table
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 NESTED_MAX = 2
@@ -192,7 +193,7 @@ class World:
 
     def _open(self) -> None:
         self.faults.is_quiet = True
-        store.replace_program(programs.drawn(self.random), 1)
+        programs_table.replace_program(programs.drawn(self.random), 1)
         for job in JOBS:
             self.backstage.schedule(job, self.now.isoformat())
         self.faults.is_quiet = False
@@ -404,8 +405,8 @@ class World:
 
     def _change_program(self) -> tuple[str, str]:
         try:
-            program = store.load_program()
-            store.replace_program(programs.changed(program, self.random), program.version)
+            program = programs_table.load_program()
+            programs_table.replace_program(programs.changed(program, self.random), program.version)
         except MachineDiedError:
             return "program", "died"
         except LoyaltyError as error:
@@ -481,7 +482,7 @@ class World:
         if item is None:
             self.books.breach(f"the account of {member_id} is gone")
             return
-        found = breaches(store.account_of(item), [store.entry_of(booked.item) for booked in tally.entries])
+        found = breaches(accounts.account_of(item), [ledger.entry_of(booked.item) for booked in tally.entries])
         self.report(member_id, found)
 
     def _require_no_breach(self) -> None:

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from infra.errors import LocalError
 from infra.tools.derived_items import BUDGET, DEPOSITED, PROGRAM, VERSION, Derived, OfEntries, makers_of
 from shared.domain.points.campaigns import budget_total
-from shared.tables import keys, operation
+from shared.tables import keys, programs
 from shared.tables.client import Item, Key, key_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _budget(name: str, items: Sequence[Item], spent: int, deposits: int | None) 
     own_name = name.removeprefix(BUDGET)
     total: dict[str, Any] = next((dict(item) for item in items if item["sk"]["S"] == "TOTAL"), {})
     if not total:
-        program = operation.load_program()
+        program = programs.load_program()
         of_program = budget_total(program, own_name)
         total = {**key_of(keys.budget_key(own_name)), "budgeted": {"N": str(of_program or 0)}}
         if of_program is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.domain.account import Entry
 from shared.domain.points.campaigns import groups_of
-from shared.tables.operation import entry_of
+from shared.tables.ledger import entry_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.domain.calendar import local_day
 from shared.domain.errors import LoyaltyError
-from shared.tables import operation
+from shared.tables import programs, upkeep
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,7 +36,7 @@ def sweep(
 
     What needs nothing is read and not written, so a second sweep costs no write. `progress` is told of each account.
     """
-    today = local_day(now, operation.load_program().time_zone)
+    today = local_day(now, programs.load_program().time_zone)
     total = Swept()
     with ThreadPoolExecutor(WORKERS) as workers:
         for page in _account_ids(client, loyalty_table):
@@ -49,7 +49,7 @@ def sweep(
 
 def _settled(member_id: str, now: datetime, today: date) -> Swept:
     try:
-        return Swept(accounts=1, entries=operation.settle_stored(member_id, now, not_before=today))
+        return Swept(accounts=1, entries=upkeep.catch_up(member_id, now, not_before=today))
     except LoyaltyError:
         return Swept(accounts=1, failed=1)
 

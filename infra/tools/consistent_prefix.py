@@ -13,7 +13,7 @@ from infra.tools.derived_items import Derived, name_of
 from infra.tools.transaction_groups import companions, may_have_companions
 from shared.tables import keys
 from shared.tables.client import Item, Key
-from shared.tables.operation import entry_of
+from shared.tables.ledger import entry_of
 
 Find = Callable[[Key], Item | None]
 """From a key to the item that stands there."""

@@ -24,8 +24,9 @@ from shared.domain.members.members import IDENTIFIER_KINDS, Identity, Member
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import member_of
+from shared.tables import accounts as accounts_table
+from shared.tables import ledger, programs
 from shared.tables import members as people
-from shared.tables import operation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -65,7 +66,7 @@ class _Open(NamedTuple):
 
 def export(client: "DynamoDBClient", loyalty_table: str, folder: Path, now: datetime) -> Exported:
     """Write members.csv, points.csv and tiers.csv as of an instant. Raises LocalError if one of them stands already."""
-    program, exported = operation.load_program(), Exported()
+    program, exported = programs.load_program(), Exported()
     with ExitStack() as files:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ def _members(
 ) -> Iterator[tuple[Account, Member]]:
     """Every active member with their account, settled."""
     for page in client.get_paginator("scan").paginate(TableName=loyalty_table, ConsistentRead=True):
-        accounts = [operation.account_of(item) for item in page["Items"] if item["sk"]["S"] == "ACCOUNT"]
+        accounts = [accounts_table.account_of(item) for item in page["Items"] if item["sk"]["S"] == "ACCOUNT"]
         accounts = [settle(one, program, max(now, one.booked_at or now)).account for one in accounts]
         sides = [one for one in accounts if member_of(one.member_id) != one.member_id]
         exported.elsewhere += sum(one.balance + one.pending_points + one.held_points for one in sides)
@@ -161,7 +162,7 @@ def _lots(account: Account, program: Program) -> Iterator[_Open]:
     waiting = {key: points for key, points in account.pending.items() if key != UNTIL_APPROVED}
     if not lots and not waiting:
         return
-    history = operation.load_whole_history(account.member_id)
+    history = ledger.load_whole_history(account.member_id)
     for key, points in [*lots.items(), *waiting.items()]:
         available_on, _, day = key.rpartition("/")
         last_day = date_of(day)

@@ -26,9 +26,10 @@ from shared.domain.members import members
 from shared.domain.members.members import Identity, Member
 from shared.domain.points.segments import first_traits, retagged
 from shared.domain.program.program import Program
-from shared.tables import client, keys, operation
+from shared.tables import bulk, client, keys, ledger, operation, programs
 from shared.tables import members as people
-from shared.tables.client import CancelledError, Item, Key
+from shared.tables.client import CancelledError, Key
+from shared.tables.operation import Decision, Situation
 
 WORKERS = 4
 """More do not help on one machine: the engine and this process have one core each."""
@@ -62,6 +63,14 @@ class Result:
             self.bad_lines.append(BadLine(line, reason))
 
 
+class _BroughtBeforeMergeError(IdempotencyMismatchError):
+    """A line was brought in for a member who was merged since."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__("was brought in for a member who was merged into this one")
+        self.entry = entry
+
+
 class _Parsed(NamedTuple):
     """A line as understood: its place among the lines, what it says, and the mark of its content."""
 
@@ -77,7 +86,7 @@ def run(path: Path, now: datetime, *, dry_run: bool, progress: Callable[[int], N
     `progress` is told of lines that are dealt with, twice of each: checked, and written.
     """
     kind = kind_of(csv_files.header(path))
-    program = operation.load_program()
+    program = programs.load_program()
     checking = _Check(kind, program)
     for parsed in _batches(path, kind, program, now, checking):
         checking.look(parsed)
@@ -155,7 +164,7 @@ class _Check:
 
     def _at_members(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
         ids = [member_id_of(one.row.identity) for one in lines]
-        entries = operation.load_entries([keys.enroll_key(member_id) for member_id in ids])
+        entries = ledger.load_entries([keys.enroll_key(member_id) for member_id in ids])
         wanted = [_identities(one.row, self._program) for one in lines]
         owners = iter(people.find_all([identity for some in wanted for identity in some]))
         for one, member_id, entry, some in zip(lines, ids, entries, wanted, strict=True):
@@ -166,7 +175,7 @@ class _Check:
     def _at_brought(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
         ids = people.find_all([one.row.identity for one in lines])
         found = [(one, member_id) for one, member_id in zip(lines, ids, strict=True) if member_id is not None]
-        entries = operation.load_entries([_brought_key(member_id, one.row) for one, member_id in found])
+        entries = ledger.load_entries([_brought_key(member_id, one.row) for one, member_id in found])
         standing = {one.place: entry for (one, _), entry in zip(found, entries, strict=True)}
         for one, member_id in zip(lines, ids, strict=True):
             kind = one.row.identity.kind
@@ -266,7 +275,7 @@ def _joined_together(lines: Sequence[_Parsed], program: Program, now: datetime) 
     for one in lines:
         member, entry = _newcomer(one, program, now)
         newcomers.append((entry, people.writes(None, _with_code(member, one.row))))
-    return operation.enroll_together(newcomers)
+    return bulk.enroll_together(newcomers)
 
 
 def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
@@ -275,9 +284,9 @@ def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
     for _ in range(CODE_ATTEMPTS):
         writes = people.writes(None, _with_code(member, one.row))
         try:
-            operation.enroll(entry, writes)
+            operation.enroll([entry], writes, program, now)
         except CancelledError as cancelled:
-            standing = operation.load_entry(keys.enroll_key(member.member_id))
+            standing = ledger.load_entry(keys.enroll_key(member.member_id))
             if standing is not None:
                 return _same(standing, one.mark)
             refusal = people.identity_taken(cancelled, writes)
@@ -303,7 +312,7 @@ def _brought_together(lines: Sequence[_Parsed], now: datetime) -> bool:
             account = book(account, entries[-1])
         return entries
 
-    return operation.book_together(list(by_member), bring, now)
+    return bulk.book_together(list(by_member), bring, now)
 
 
 def _entry(account: Account, one: _Parsed, program: Program, now: datetime) -> Entry:
@@ -321,24 +330,20 @@ def _brought(one: _Parsed, now: datetime) -> bool:
     member_id = people.find(row.identity)
     if member_id is None or not isinstance(row, Bringing):
         raise TryAgainError("the member has gone since the file was checked")
-    stands: list[Entry] = []
 
-    def bring(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        [account] = accounts
+    def bring(situation: Situation) -> Decision:
+        [account] = situation.accounts
         for gone in account.merged_from:
-            standing = operation.load_entry(_brought_key(gone, row))
+            standing = ledger.load_entry(_brought_key(gone, row))
             if standing is not None:
-                stands.append(standing)
-                raise IdempotencyMismatchError("was brought in for a member who was merged into this one")
-        return [_entry(account, one, program, now)]
+                raise _BroughtBeforeMergeError(standing)
+        return Decision([_entry(account, one, situation.program, situation.now)])
 
     key = _brought_key(member_id, row)
     try:
-        return operation.operate([member_id], bring, key=key, fingerprint=one.mark, now=now, shares=False).replayed
-    except IdempotencyMismatchError:
-        if stands:
-            return _same(stands[0], one.mark)
-        raise
+        return operation.run([member_id], bring, key=key, fingerprint=one.mark, now=now, shares=False).replayed
+    except _BroughtBeforeMergeError as before:
+        return _same(before.entry, one.mark)
 
 
 def _same(standing: Entry, mark: str) -> bool:

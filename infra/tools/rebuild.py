@@ -21,7 +21,7 @@ from infra.tools.consistent_prefix import Place, Restored
 from infra.tools.derived_items import OfEntries
 from shared.domain.account import Account, Entry
 from shared.domain.ledger import BrokenLedgerError, book_all
-from shared.tables import keys, operation
+from shared.tables import keys, ledger, upkeep
 from shared.tables.client import CancelledError, Item, Key, get, key_of
 
 if TYPE_CHECKING:
@@ -117,13 +117,13 @@ class _Rebuild:
 
     def _ledger(self, member_id: str) -> list[Entry]:
         """All entries, the oldest first. Raises LocalError if the index has not all that the table has."""
-        ledger = operation.load_whole_history(member_id)[::-1]
-        if {entry.sequence for entry in ledger} != self._restored.sequences[member_id]:
+        oldest_first = ledger.load_whole_history(member_id)[::-1]
+        if {entry.sequence for entry in oldest_first} != self._restored.sequences[member_id]:
             raise LocalError(
                 f"the index history does not have the entries of {member_id} that the table has: "
                 "wait until the restored table is ACTIVE, and let nobody write to it"
             )
-        return ledger
+        return oldest_first
 
     def _put_account(self, member_id: str, ledger: Sequence[Entry]) -> str | None:
         """Make the account what the ledger makes; what changed about it, None if nothing."""
@@ -148,7 +148,7 @@ class _Rebuild:
 
     def _write_account(self, key: Key, standing: Item | None, made: Account) -> None:
         if made.sequence:
-            operation.replace_account(standing, made)
+            upkeep.replace_account(standing, made)
         elif standing is not None:
             self._client.delete_item(
                 TableName=self._table,

@@ -25,7 +25,7 @@ from infra.tools.purchases import BadLine, Purchase, read
 from infra.tools.replay_worker import Result, book, by_customer, settle
 from shared import settings
 from shared.domain.calendar import local_day
-from shared.tables import client, operation
+from shared.tables import client, due_index, programs
 
 PROCESSES = 2
 """On two cores, with the engine beside them, more do not help."""
@@ -39,7 +39,7 @@ def replay(path: Path, *, show_progress: bool = True) -> Result:
     Raises LocalError if the file cannot be read or is of no known format.
     """
     started = time.monotonic()
-    zone = operation.load_program().time_zone
+    zone = programs.load_program().time_zone
     result, purchases = Result(), list[Purchase]()
     for line in read(path, zone):
         if isinstance(line, BadLine):
@@ -120,11 +120,11 @@ def _settle_others(last: date, zone: str) -> None:
     """Bring those who bought nothing to a day, too, and have the schedules go on from there."""
     for day in days_standing(client.client(), date.min, last):
         for shard in range(settings.due_shards()):
-            settle(operation.due_members(day, shard, expire.DUE_PAGES_MAX), last, zone)
-    for run in (operation.EXPIRY_RUN, operation.REMINDER_RUN):
-        noted = operation.load_day(run)
+            settle(due_index.due_members(day, shard, expire.DUE_PAGES_MAX), last, zone)
+    for run in (due_index.EXPIRY_RUN, due_index.REMINDER_RUN):
+        noted = due_index.load_day(run)
         if noted is None or noted > last:
-            operation.note_day(run, last)
+            due_index.note_day(run, last)
 
 
 @contextmanager

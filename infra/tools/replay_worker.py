@@ -17,7 +17,7 @@ from infra.tools.purchases import BadLine, Purchase
 from infra.tools.storefront import Answer, RefusedError, Storefront
 from shared import clock
 from shared.domain.calendar import start_of_day
-from shared.tables import client, operation
+from shared.tables import client, upkeep
 
 THREADS = 4
 """More do not help: they share one core."""
@@ -54,7 +54,7 @@ def settle(members: Iterable[str], last: date, zone: str) -> None:
     """Book what time has done to members until a day. Nobody was reminded on the way: they stand under it if due."""
     now = start_of_day(last, zone)
     with ThreadPoolExecutor(THREADS) as threads:
-        for settled in [threads.submit(operation.settle_stored, one, now, not_before=last) for one in members]:
+        for settled in [threads.submit(upkeep.catch_up, one, now, not_before=last) for one in members]:
             settled.result()
 
 

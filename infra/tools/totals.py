@@ -10,7 +10,7 @@ from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.points.tiers import held_tier
 from shared.domain.subaccounts import is_pool, is_wallet
-from shared.tables import operation
+from shared.tables import programs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +33,7 @@ class Holdings:
 
 def holdings(client: "DynamoDBClient", loyalty_table: str, now: datetime) -> Holdings:
     """Add up every account, settled to `now`. Pending and held points are outstanding as well."""
-    program = operation.load_program()
+    program = programs.load_program()
     sums: Counter[str] = Counter()
     tiers = {tier.name: 0 for tier in program.tiers.levels}
     for page in client.get_paginator("scan").paginate(TableName=loyalty_table):

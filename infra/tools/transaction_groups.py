@@ -4,7 +4,7 @@ from shared.domain.account import Entry
 from shared.domain.subaccounts import is_wallet, member_of, pool_account_of
 from shared.tables import keys
 from shared.tables.client import Item, Key
-from shared.tables.operation import entry_of
+from shared.tables.ledger import entry_of
 
 _HALVES = {"OUT": "IN", "IN": "OUT"}
 _MOVES = frozenset(

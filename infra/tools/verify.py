@@ -11,7 +11,7 @@ from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
 from shared.domain.subaccounts import is_wallet
 from shared.tables.client import Key, key_of
-from shared.tables.operation import entry_of
+from shared.tables.ledger import entry_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -20,7 +20,7 @@ from shared.domain.telling.notifications import Message, Note, Way, is_wanted, q
 from shared.domain.telling.templates import RenderingError, Words
 from shared.messaging import channels, unsubscribe
 from shared.messaging.unsubscribe import Link
-from shared.tables import deferred_messages, members, operation, sent_messages
+from shared.tables import accounts, deferred_messages, members, sent_messages
 
 
 def send(note: Note, program: Program, now: datetime, account: Account | None = None) -> None:
@@ -50,7 +50,7 @@ def send(note: Note, program: Program, now: datetime, account: Account | None = 
 
 def settled(member_id: str, program: Program, now: datetime) -> Account:
     """A member's account to the second."""
-    account = operation.load_account(member_id).account
+    account = accounts.load_account(member_id).account
     return settle(account, program, max(now, account.booked_at or now)).account
 
 

@@ -1,11 +1,10 @@
 """Deciding reviews: what each kind of review books when an operator approves or rejects it, in one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from shared.api import resolver
-from shared.domain.account import Account, Entry
+from shared.domain.account import Entry
 from shared.domain.earning.challenges import approved_deed, with_challenges
 from shared.domain.earning.referrals import reviewed
 from shared.domain.errors import (
@@ -16,23 +15,24 @@ from shared.domain.errors import (
     TryAgainError,
 )
 from shared.domain.points.approvals import approve_action, reject_action
-from shared.domain.points.reviews import Decision, Review, ReviewKind, Verdict, decided
-from shared.domain.program.program import Program
+from shared.domain.points.reviews import Review, ReviewKind, Ruling, Verdict, decided
 from shared.domain.spending.transfers import adjust
+from shared.tables import accounts as accounts_table
 from shared.tables import audit, client, keys, operation, reviews
-from shared.tables.client import CancelledError, Item, Key, Write
+from shared.tables.client import CancelledError, Key, Write
+from shared.tables.operation import Decision, Situation
 
 MERGES_FOLLOWED_MAX = 20
 
-Book = Callable[[Sequence[Account], Sequence[Item | None], Program, Review, Verdict], Sequence[Entry]]
-"""From settled accounts, further items, the program, the review and the verdict to entries."""
+Book = Callable[[Situation, Review, Verdict], Sequence[Entry]]
+"""From a situation, the review and the verdict, given at the situation's instant, to entries."""
 
 
 class Decider(NamedTuple):
     """How reviews of a kind are decided. `key` is where a verdict's own entry stands; None: it books nothing."""
 
     book: Book
-    key: Callable[[Review, str, Decision], Key | None]
+    key: Callable[[Review, str, Ruling], Key | None]
     reads: Callable[[Review], Sequence[Key]] = lambda _: ()
     members: Callable[[Review], Sequence[str]] = lambda review: (review.member_id,)
     """Whose accounts it takes; the first is the one that answers show."""
@@ -99,20 +99,19 @@ def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[st
     if key is None:
         return _closed(review, verdict, also)
 
-    def book(
-        accounts: Sequence[Account], items: Sequence[Item | None], program: Program, now: datetime
-    ) -> Sequence[Entry]:
-        _require_open(reviews.review_of(items[0]) if items[0] else review)
-        return decider.book(accounts, items[1:], program, review, verdict._replace(at=now))
+    review_key = reviews.key_of(review.review_id)
 
-    outcome = operation.operate(
+    def book(situation: Situation) -> Decision:
+        _require_open(reviews.review_of(situation.items[review_key]) if review_key in situation.items else review)
+        return Decision(decider.book(situation, review, verdict._replace(at=situation.now)), also)
+
+    outcome = operation.run(
         members,
         book,
         key=key,
         fingerprint=review.fingerprint if verdict.decision == "approved" else verdict.fingerprint,
         now=verdict.at,
-        reads=[reviews.key_of(review.review_id), *decider.reads(review)],
-        also=also,
+        reads=[review_key, *decider.reads(review)],
     )
     if not outcome.replayed:
         return Done(decided(review, verdict), outcome, replayed=False)
@@ -148,7 +147,7 @@ def _require_open(review: Review) -> None:
 def _survivor(member_id: str) -> str | None:
     """The member that one has become by merges; None if nobody is left."""
     for _ in range(MERGES_FOLLOWED_MAX):
-        account = operation.load_account(member_id).account
+        account = accounts_table.load_account(member_id).account
         if account.is_open:
             return member_id
         if account.merged_into is None:
@@ -157,47 +156,45 @@ def _survivor(member_id: str) -> str | None:
     return None
 
 
-def _decide_action(
-    accounts: Sequence[Account], items: Sequence[Item | None], program: Program, _: Review, verdict: Verdict
-) -> Sequence[Entry]:
-    if items[0] is None:
+def _decide_action(situation: Situation, review: Review, verdict: Verdict) -> Sequence[Entry]:
+    account, program = situation.account, situation.program
+    earned = situation.entry(keys.earn_key(review.details))
+    if earned is None:
         raise AssertionError("an action that waits for approval has its entry")
-    earned = operation.entry_of(items[0])
     if verdict.decision == "rejected":
-        return [reject_action(accounts[0], program, earned, verdict)]
-    entry = approve_action(accounts[0], program, earned, verdict)
-    return with_challenges(accounts[0], program, entry, approved_deed(program, entry))
+        return [reject_action(account, program, earned, verdict)]
+    entry = approve_action(account, program, earned, verdict)
+    return with_challenges(account, program, entry, approved_deed(program, entry))
 
 
-def _set_right(
-    accounts: Sequence[Account], _: Sequence[Item | None], program: Program, review: Review, verdict: Verdict
-) -> Sequence[Entry]:
-    return [
-        adjust(
-            accounts[0],
-            program,
-            int(review.details["points"]),
-            reason=review.details["reason"],
-            reference=review.details["reference"],
-            now=verdict.at,
-            actor=verdict.actor,
-            fingerprint=review.fingerprint,
-            requested_by=review.requested_by,
-        )
-    ]
+def _adjust(situation: Situation, review: Review, verdict: Verdict) -> Sequence[Entry]:
+    entry = adjust(
+        situation.account,
+        situation.program,
+        int(review.details["points"]),
+        reason=review.details["reason"],
+        reference=review.details["reference"],
+        now=verdict.at,
+        actor=verdict.actor,
+        fingerprint=review.fingerprint,
+        requested_by=review.requested_by,
+    )
+    return [entry]
 
 
-def _decide_referral(
-    accounts: Sequence[Account], _: Sequence[Item | None], program: Program, review: Review, verdict: Verdict
-) -> Sequence[Entry]:
+def _decide_referral(situation: Situation, review: Review, verdict: Verdict) -> Sequence[Entry]:
     is_approved = verdict.decision == "approved"
-    mark = review.fingerprint if is_approved else verdict.fingerprint
     return reviewed(
-        accounts[0], program, is_approved=is_approved, now=verdict.at, actor=verdict.actor, fingerprint=mark
+        situation.account,
+        situation.program,
+        is_approved=is_approved,
+        now=verdict.at,
+        actor=verdict.actor,
+        fingerprint=review.fingerprint if is_approved else verdict.fingerprint,
     )
 
 
-def _adjustment_key(review: Review, member_id: str, decision: Decision) -> Key | None:
+def _adjustment_key(review: Review, member_id: str, decision: Ruling) -> Key | None:
     return keys.adjustment_key(member_id, review.details["reference"]) if decision == "approved" else None
 
 
@@ -208,5 +205,5 @@ DECIDERS: Mapping[ReviewKind, Decider] = {
         reads=lambda review: [keys.earn_key(review.details)],
     ),
     "referral": Decider(_decide_referral, key=lambda review, *_: keys.referral_review_key(review.member_id)),
-    "adjustment": Decider(_set_right, key=_adjustment_key, needs_another=True),
+    "adjustment": Decider(_adjust, key=_adjustment_key, needs_another=True),
 }

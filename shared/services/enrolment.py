@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.domain.account import Account, Entry
 from shared.domain.earning.provisional import confirm
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.members.members import Member, attributed, claimed
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
-from shared.tables import keys, members, operation
-from shared.tables.client import CancelledError, Item, Write
+from shared.tables import keys, ledger, members, operation, programs
+from shared.tables.client import CancelledError, Write
+from shared.tables.operation import Decision, Situation
 
 
 def newcomer(member: Member, program: Program, fingerprints: Sequence[str]) -> Member:
@@ -36,22 +36,29 @@ def confirmed(
     after = attributed(after, actor, before.member)
     writes = members.writes(before, after)
 
-    def agree(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        traits = first_traits(program, after.place, after.consent.marketing.channels, after.email)
-        return [confirm(accounts[0], program, now=now, actor=actor, fingerprint=fingerprint, traits=traits)]
+    def agree(situation: Situation) -> Decision:
+        traits = first_traits(situation.program, after.place, after.consent.marketing.channels, after.email)
+        entry = confirm(
+            situation.account,
+            situation.program,
+            now=situation.now,
+            actor=actor,
+            fingerprint=fingerprint,
+            traits=traits,
+        )
+        return Decision([entry], [*writes, *also])
 
     def refused(cancelled: CancelledError) -> None:
         if any(index < len(writes) for index in cancelled.failed):
             raise members.identity_taken(cancelled, writes) from cancelled
 
     member_id = after.member_id
-    return operation.operate(
+    return operation.run(
         [member_id],
         agree,
         key=keys.confirm_key(member_id),
         fingerprint=fingerprint,
         now=now,
-        also=[*writes, *also],
         refused=refused,
     )
 
@@ -68,11 +75,11 @@ def claim(
         return None
     known = members.load_member(str(found.pop()))
     if known.member.status == "active":
-        entry = operation.load_entry(keys.confirm_key(known.member.member_id))
+        entry = ledger.load_entry(keys.confirm_key(known.member.member_id))
         return (known.member, True) if entry is not None and entry.fingerprint == fingerprint else None
     if known.member.status != "provisional":
         return None
-    if joining.referred_by_code is not None and operation.load_program().referrals is not None:
+    if joining.referred_by_code is not None and programs.load_program().referrals is not None:
         raise InvalidRequestError(Fault("/referral_code", "is for new customers; this person has ordered before"))
     after = claimed(known.member, joining)
     confirmed(known, after, actor=actor, fingerprint=fingerprint, now=now, also=also)

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.closing import erase_whole
 from shared.domain.lifecycle.retention import erased_on
-from shared.domain.program.program import Program
 from shared.domain.subaccounts import wallet_of
-from shared.tables import keys, operation
-from shared.tables.client import Item, Write
+from shared.tables import accounts, keys, operation, programs
+from shared.tables.client import Write
+from shared.tables.operation import Decision, Situation
 
 
 def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> operation.Outcome:
@@ -19,27 +18,26 @@ def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = 
     Whoever calls without it lets the ledger's stream see to that. Raises MemberNotFoundError, MemberNotActiveError.
     """
 
-    def end(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        member, wallet, *beside = accounts
-        return erase_whole(member, wallet, beside, program, now=now, actor=actor)
+    def end(situation: Situation) -> Decision:
+        member, wallet, *beside = situation.accounts
+        return Decision(erase_whole(member, wallet, beside, situation.program, now=situation.now, actor=actor), also)
 
-    return operation.operate(
+    return operation.run(
         [member_id, wallet_of(member_id)],
         end,
         key=keys.erase_key(member_id),
         fingerprint="",
         now=now,
         shares=False,
-        also=also,
     )
 
 
 def close_if_idle(member_id: str, now: datetime) -> bool:
     """Close the accounts of a member who has been away for as long as the program keeps such; whether they were."""
-    program = operation.load_program()
+    program = programs.load_program()
     if program.privacy is None:
         return False
-    day = erased_on(operation.load_account(member_id).account, program)
+    day = erased_on(accounts.load_account(member_id).account, program)
     if day is None or day > local_day(now, program.time_zone):
         return False
     close(member_id, actor="clock", now=now)

@@ -12,7 +12,7 @@ from shared.domain.errors import (
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program
 from shared.domain.spending.redemptions import CreditRequest, MoneyRequest, Request
-from shared.tables import operation
+from shared.tables import operation, programs
 
 LOOKED_UP_BY = frozenset({"card_number", "external_id"})
 """The identifiers that partners know members by; the others are personal."""
@@ -23,7 +23,7 @@ def calling(caller: resolver.Caller) -> Partner | None:
     partner_id = caller.partner_id
     if partner_id is None:
         return None
-    partner = operation.load_program().partner(partner_id)
+    partner = programs.load_program().partner(partner_id)
     if partner is None:
         raise ForbiddenError(f"the program has no partner {partner_id!r}")
     return partner

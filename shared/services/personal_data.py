@@ -13,7 +13,7 @@ from shared.domain.account import Account, Entry
 from shared.domain.errors import ReviewNotFoundError
 from shared.domain.points.reviews import Review
 from shared.domain.subaccounts import pool_account_of, wallet_of
-from shared.tables import audit, client, deferred_messages, gift_messages, members, operation, reviews
+from shared.tables import accounts, audit, client, deferred_messages, gift_messages, ledger, members, reviews
 from shared.tables.client import Key
 
 PAGES_MAX = 100
@@ -47,7 +47,7 @@ MARKS: Mapping[str, str] = {
 
 def held(member_id: str) -> dict[str, Any]:
     """Every record about a member, as kept, by what it is."""
-    subject = Subject(operation.load_account(member_id).account)
+    subject = Subject(accounts.load_account(member_id).account)
     return {name: source(subject) for name, source in SOURCES.items()}
 
 
@@ -72,18 +72,18 @@ def _profiles(subject: Subject) -> list[Any]:
 
 
 def _accounts(subject: Subject) -> list[Any]:
-    return [operation.load_account(member_id).account.model_dump(mode="json") for member_id in subject.member_ids]
+    return [accounts.load_account(member_id).account.model_dump(mode="json") for member_id in subject.member_ids]
 
 
 def _entries(subject: Subject) -> list[Any]:
-    return [_json(entry) for member_id in subject.member_ids for entry in operation.load_whole_history(member_id)]
+    return [_json(entry) for member_id in subject.member_ids for entry in ledger.load_whole_history(member_id)]
 
 
 def _wallets(subject: Subject) -> list[Any]:
     return [
-        {"account": wallet.model_dump(mode="json"), "entries": list(map(_json, operation.load_whole_history(name)))}
+        {"account": wallet.model_dump(mode="json"), "entries": list(map(_json, ledger.load_whole_history(name)))}
         for name in map(wallet_of, subject.member_ids)
-        if (wallet := operation.load_account(name).account).sequence
+        if (wallet := accounts.load_account(name).account).sequence
     ]
 
 
@@ -91,7 +91,7 @@ def _pool(subject: Subject) -> list[Any]:
     """What the member put into their pool, and took out."""
     if not subject.account.pool_id:
         return []
-    theirs = operation.load_whole_history(pool_account_of(subject.account.pool_id))
+    theirs = ledger.load_whole_history(pool_account_of(subject.account.pool_id))
     return [_json(entry) for entry in theirs if set(entry.source.values()) & set(subject.member_ids)]
 
 
@@ -107,7 +107,7 @@ def _friends(subject: Subject) -> list[Any]:
 def _reviews(subject: Subject) -> list[Any]:
     """Reviews that wait, and decided ones by what caused them."""
     ids = [reviews.id_of("referral", member_id) for member_id in subject.member_ids]
-    for entry in (entry for member_id in subject.member_ids for entry in operation.load_whole_history(member_id)):
+    for entry in (entry for member_id in subject.member_ids for entry in ledger.load_whole_history(member_id)):
         names = entry.source
         if entry.type in {"earn", "approve", "reject"} and "action" in names:
             ids += [reviews.id_of("action", names["action"], names["reference"])]

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.domain.account import Account, Entry
 from shared.domain.errors import NothingChangesError
 from shared.domain.members.members import Member, attributed
 from shared.domain.points.eligibility import is_excluded_address
 from shared.domain.points.segments import change_traits, profiled
 from shared.domain.program.program import Program
-from shared.tables import keys, members, operation
-from shared.tables.client import CancelledError, Item, Write
+from shared.tables import keys, members, operation, programs
+from shared.tables.client import CancelledError, Write
+from shared.tables.operation import Decision, Situation
 
 
 def save(before: members.StoredMember, after: Member, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> None:
@@ -19,15 +19,20 @@ def save(before: members.StoredMember, after: Member, *, actor: str, now: dateti
     Raises IdentifierTakenError, or TryAgainError if the profile was changed meanwhile.
     """
     after = attributed(after, actor, before.member)
-    if not _shows(before.member, after, operation.load_program()):
+    if not _shows(before.member, after, programs.load_program()):
         members.save(before, after, also)
         return
     member_id, reference = after.member_id, f"profile-{before.revision + 1}"
     writes = members.writes(before, after)
 
-    def note(accounts: Sequence[Account], _: Sequence[Item | None], program: Program, now: datetime) -> list[Entry]:
-        traits = profiled(accounts[0].traits, program, after.place, after.consent.marketing.channels, after.email)
-        return [change_traits(accounts[0], program, traits, reference=reference, now=now, actor=actor)]
+    def note(situation: Situation) -> Decision:
+        traits = profiled(
+            situation.account.traits, situation.program, after.place, after.consent.marketing.channels, after.email
+        )
+        entry = change_traits(
+            situation.account, situation.program, traits, reference=reference, now=situation.now, actor=actor
+        )
+        return Decision([entry], [*writes, *also])
 
     def refused(cancelled: CancelledError) -> None:
         if any(index < len(writes) for index in cancelled.failed):
@@ -35,7 +40,7 @@ def save(before: members.StoredMember, after: Member, *, actor: str, now: dateti
 
     key = keys.traits_key(member_id, reference)
     try:
-        operation.operate([member_id], note, key=key, fingerprint="", now=now, also=[*writes, *also], refused=refused)
+        operation.run([member_id], note, key=key, fingerprint="", now=now, refused=refused)
     except NothingChangesError:
         members.save(before, after, also)
 

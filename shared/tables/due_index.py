@@ -1,7 +1,14 @@
-"""The days under which accounts may stand in the index of what is due."""
+"""The index of what is due: which accounts time will change on which day, and how far scheduled runs have come."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
+
+from shared import settings
+from shared.tables import client
+from shared.tables.client import Key
+
+EXPIRY_RUN, REMINDER_RUN = "EXPIRY", "REMINDERS"
+"""Under which names the scheduled runs note how far they have come."""
 
 Between = Callable[[date, date], Iterable[date]]
 
@@ -18,6 +25,31 @@ def use(between_: Between | None) -> None:
 def between(first: date, last: date) -> Iterable[date]:
     """The days from the first to the last, both included, that a run has to look at."""
     return (_between or _every)(first, last)
+
+
+def due_members(day: date, shard: int, pages_max: int) -> Iterator[str]:
+    """Members whose accounts time changes, or who are to be reminded, on `day`; one shard of them."""
+    values = {":pk": {"S": f"DUE#{day.isoformat()}#{shard}"}}
+    found = client.query(
+        settings.loyalty_table(),
+        pages_max=pages_max,
+        IndexName="due",
+        KeyConditionExpression="due_pk = :pk",
+        ExpressionAttributeValues=values,
+    )
+    return (item["due_sk"]["S"] for item in found)
+
+
+def load_day(name: str) -> date | None:
+    """A day noted under a name: how far a scheduled run has come."""
+    item = client.get(settings.loyalty_table(), Key("SCHEDULE", name))
+    return date.fromisoformat(item["on"]["S"]) if item else None
+
+
+def note_day(name: str, day: date) -> None:
+    """Note how far a scheduled run has come."""
+    item = {**client.key_of(Key("SCHEDULE", name)), "on": {"S": day.isoformat()}}
+    client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
 
 
 _between: Between | None = None

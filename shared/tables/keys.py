@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from shared.domain.account import Entry, EntryType
-from shared.domain.points.reviews import Decision
+from shared.domain.points.reviews import Ruling
 from shared.domain.subaccounts import is_pool, is_wallet
 from shared.tables.client import Key
 
@@ -116,7 +116,7 @@ def adjustment_key(member_id: str, reference: str) -> Key:
     return Key(f"MEMBER#{member_id}", f"ADJUST#{reference}")
 
 
-def action_decision_key(source: Mapping[str, str], decision: Decision) -> Key:
+def action_decision_key(source: Mapping[str, str], decision: Ruling) -> Key:
     """Where the entry by which an operator approved or rejected an action stands."""
     return Key(f"ACTION#{source['action']}#{source['reference']}", "APPROVE" if decision == "approved" else "REJECT")
 

@@ -12,7 +12,7 @@ from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.members.members import Identity, Member
 from shared.domain.points.reviews import Review
 from shared.domain.program.program import Program
-from shared.tables import client, keys, members, operation, reviews
+from shared.tables import accounts, client, keys, ledger, members, reviews
 from shared.tables.client import Item, Key, Write
 
 CHAIN_MAX = 3
@@ -97,8 +97,8 @@ def _friends(items: Sequence[Item]) -> Iterator[Friend]:
                 yield Friend(
                     friend,
                     datetime.fromisoformat(place.split("#")[1]),
-                    _survivor(operation.account_of(account)),
-                    operation.entry_of(reward) if reward else None,
+                    _survivor(accounts.account_of(account)),
+                    ledger.entry_of(reward) if reward else None,
                 )
 
 
@@ -107,7 +107,7 @@ def _survivor(account: Account) -> Account:
     for _ in range(CHAIN_MAX):
         if account.merged_into is None:
             break
-        account = operation.load_account(account.merged_into).account
+        account = accounts.load_account(account.merged_into).account
     return account
 
 
@@ -126,7 +126,7 @@ def _look(advocate_id: str, newcomer: Member, week: str) -> tuple[Member, Accoun
         raise _no_use("no member has this code")
     counts = [int(item["friends"]["N"]) if item and item["week"]["S"] == week else 0 for item in counters]
     sources = [_Source(place, count) for place, count in zip(places, counts, strict=True)]
-    return members.member_of(profile, advocate_id).member, operation.account_of(account), sources
+    return members.member_of(profile, advocate_id).member, accounts.account_of(account), sources
 
 
 def _above(account: Account) -> Iterator[Member]:
@@ -144,7 +144,7 @@ def _above(account: Account) -> Iterator[Member]:
         if profile is None or item is None:
             return
         yield members.member_of(profile, above).member
-        account = operation.account_of(item)
+        account = accounts.account_of(item)
 
 
 def _listed(advocate_id: str, newcomer: Member, now: datetime) -> Write:

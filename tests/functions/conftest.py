@@ -12,7 +12,7 @@ from infra.machine.engine import create_table_request
 from infra.tables import LOYALTY, PEOPLE
 from shared import clock, settings
 from shared.tables import client as dynamo
-from shared.tables import operation
+from shared.tables import programs
 from tests.functions.shop import REGION, Shop, check_every_account, moto_tables
 from tests.shared.wire import Wire, hold_to_limits
 
@@ -58,7 +58,7 @@ def database(moto: "DynamoDBClient") -> "DynamoDBClient":
     """The client that the functions use, with empty tables."""
     for table in moto_tables().values():
         table.items.clear()
-    operation.forget_program()
+    programs.forget_program()
     return moto
 
 
@@ -84,7 +84,7 @@ def wire(database: "DynamoDBClient") -> Iterator[Wire]:
 
 def _forget() -> None:
     dynamo.client.cache_clear()
-    operation.forget_program()
+    programs.forget_program()
     for setting in vars(settings).values():
         if hasattr(setting, "cache_clear"):
             setting.cache_clear()

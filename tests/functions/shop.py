@@ -33,7 +33,7 @@ from functions import (
 from shared import clock, settings
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
-from shared.tables import operation
+from shared.tables import ledger
 from tests.model.entries import check_entry
 
 ROUTES: tuple[tuple[str, ModuleType], ...] = (
@@ -320,8 +320,8 @@ def check_every_account() -> None:
     for item in items:
         _check_item(item)
         if "sequence" in item and "body" in item:
-            check_entry(operation.entry_of(item))
-            ledgers.setdefault(item["member_id"]["S"], []).append(operation.entry_of(item))
+            check_entry(ledger.entry_of(item))
+            ledgers.setdefault(item["member_id"]["S"], []).append(ledger.entry_of(item))
     for item in items:
         if item["sk"]["S"] == "ACCOUNT":
             account = Account.model_validate_json(item["state"]["S"])
@@ -340,7 +340,7 @@ def _check_item(item: dict[str, Any]) -> None:
         assert "due_sk" not in names or item["due_sk"]["S"] == account.member_id
         assert int(item["sequence"]["N"]) == account.sequence
     elif {"body", "sequence"} <= names:
-        entry = operation.entry_of(item)
+        entry = ledger.entry_of(item)
         of_partner = {"partner_pk", "partner_sk"} if entry.partner else set()
         follows = {"follow"} if entry.concerns_others else set()
         assert names == {"member_id", "sequence", "type", "body", *of_partner, *follows}

@@ -9,7 +9,7 @@ from infra.tools.verify import check
 from shared import settings
 from shared.domain.account import Traits
 from shared.domain.points.budgets import SLICES
-from shared.tables import budgets, client, keys, operation
+from shared.tables import accounts, budgets, client, keys, programs
 from tests.functions.shop import MEMBER, OPERATOR, Shop, assert_refused
 from tests.shared.wire import Wire
 
@@ -121,7 +121,7 @@ def test_a_budget_that_a_crash_left_out_is_set_by_the_first_order(shop: Shop) ->
 
 def test_an_older_program_changes_no_budget(shop: Shop) -> None:
     campaign(shop, budget={"points": 15})
-    older = operation.load_program()
+    older = programs.load_program()
     campaign(shop, budget={"points": 25})
     budgets.apply(older)
     assert left() == 25
@@ -274,7 +274,7 @@ def test_what_a_member_says_on_joining_is_known_to_segments(shop: Shop) -> None:
     shop.change_program(segments=SEGMENTS)
     ada = shop.enroll(place="US-CA", consent={"terms_version": "1", "marketing": {"email": True}})
     assert shop.get(f"/v1/members/{ada}").body["place"] == "US-CA"
-    traits = operation.load_account(ada).account.traits
+    traits = accounts.load_account(ada).account.traits
     assert (traits.place, traits.opt_ins) == ("US-CA", ("email",))
 
 
@@ -284,11 +284,11 @@ def test_a_changed_place_or_consent_is_noted_with_the_profile_and_nothing_else_i
     shop.patch(ada, {"name": "Ada"})
     assert [entry["type"] for entry in shop.entries(ada)] == ["enroll"]
     shop.patch(ada, {"place": "DE", "consent": {"marketing": {"sms": True}}})
-    traits = operation.load_account(ada).account.traits
+    traits = accounts.load_account(ada).account.traits
     assert (traits.place, traits.opt_ins) == ("DE", ("sms",))
     shop.patch(ada, {"consent": {"marketing": {"sms": False}}})
     shop.patch(ada, {"place": None})
-    assert operation.load_account(ada).account.traits == Traits()
+    assert accounts.load_account(ada).account.traits == Traits()
     assert [entry["type"] for entry in shop.entries(ada)] == ["traits"] * 3 + ["enroll"]
 
 
@@ -317,7 +317,7 @@ def test_an_account_changed_meanwhile_does_not_stand_in_the_way(shop: Shop, wire
     ada = shop.enroll()
     wire.before("TransactWriteItems", lambda: shop.order(ada, "a"))
     assert shop.patch(ada, {"place": "US-CA"}).status == 200
-    assert operation.load_account(ada).account.traits.place == "US-CA"
+    assert accounts.load_account(ada).account.traits.place == "US-CA"
 
 
 @pytest.mark.parametrize("place", ["California", "us", "US-", "US-CALI", 1])
@@ -330,4 +330,4 @@ def test_an_erased_members_traits_go_too(shop: Shop) -> None:
     ada = shop.enroll(place="US-CA")
     tag(shop, ada, {"add": ["vip"]})
     shop.erase(ada)
-    assert operation.load_account(ada).account.traits.tags == ()
+    assert accounts.load_account(ada).account.traits.tags == ()

@@ -53,7 +53,7 @@ def test_a_run_that_failed_is_run_again_and_books_nothing_twice(shop_with_birthd
     run(shop)
     shop.pass_time(days=41)
     before = {member: shop.balance(member) for member in members}
-    settled = operation.operate
+    settled = operation.run
     calls: list[str] = []
 
     def falter(accounts: list[str], *more: object, **rest: object) -> operation.Outcome:
@@ -62,7 +62,7 @@ def test_a_run_that_failed_is_run_again_and_books_nothing_twice(shop_with_birthd
             raise TryAgainError("the database is away")
         return settled(accounts, *more, **rest)  # type: ignore[arg-type]
 
-    with patch.object(operation, "operate", falter), pytest.raises(celebrate.IncompleteError):
+    with patch.object(operation, "run", falter), pytest.raises(celebrate.IncompleteError):
         run(shop)
     assert run(shop) == 1
     assert {member: shop.balance(member) - points for member, points in before.items()} == dict.fromkeys(members, 50)

@@ -13,7 +13,7 @@ from infra.openapi import Route
 from shared import clock
 from shared.api.resolver import encode_cursor
 from shared.domain.program.defaults import default_program
-from shared.tables import operation as store
+from shared.tables import programs
 from tests.functions.shop import (
     MEMBER,
     OPERATOR,
@@ -135,7 +135,7 @@ def town(moto: "DynamoDBClient") -> Iterator[Town]:
     """One for all: nothing here changes it."""
     for table in moto_tables().values():
         table.items.clear()
-    store.forget_program()
+    programs.forget_program()
     moto.meta.events.register("before-parameter-build.dynamodb", hold_to_limits)
     try:
         yield _town(Shop())

@@ -10,7 +10,7 @@ import pytest
 from functions import expire
 from shared import settings
 from shared.domain.ledger import combined
-from shared.tables import due_index, operation
+from shared.tables import accounts, due_index, ledger, operation, upkeep
 from tests.functions.shop import Shop
 
 Told = list[dict[str, int]]
@@ -47,7 +47,7 @@ def _run(shop: Shop, queue: list[str]) -> list[Any]:
 
 
 def _types(member: str) -> list[str]:
-    return [entry.type for entry in reversed(operation.load_whole_history(member))]
+    return [entry.type for entry in reversed(ledger.load_whole_history(member))]
 
 
 def test_points_whose_last_day_is_over_are_booked_as_expired_once(shop: Shop, queue: list[str]) -> None:
@@ -68,7 +68,7 @@ def test_whom_a_machine_whose_clock_runs_ahead_has_looked_at_is_found_all_the_sa
     member = shop.enroll()
     shop.order(member, total=60_000)
     assert shop.redeem(member).status == 201
-    assert operation.mark_reminded(operation.load_account(member), shop.now.date() + timedelta(days=1))
+    assert upkeep.mark_reminded(accounts.load_account(member), shop.now.date() + timedelta(days=1))
     shop.pass_time(minutes=31)
     _run(shop, queue)
     assert _types(member)[-1] == "lapse"
@@ -89,10 +89,10 @@ def test_holds_pending_points_and_tiers_are_booked_when_their_time_has_come(shop
 
 def test_an_account_that_is_not_due_is_neither_read_nor_written(shop: Shop, queue: list[str]) -> None:
     member = shop.enroll()
-    before = operation.load_account(member).revision
+    before = accounts.load_account(member).revision
     shop.pass_time(days=30)
     _run(shop, queue)
-    assert operation.load_account(member).revision == before
+    assert accounts.load_account(member).revision == before
 
 
 def test_a_run_looks_a_month_back_beyond_the_last_one_and_at_every_shard(shop: Shop, queue: list[str]) -> None:
@@ -147,9 +147,9 @@ def test_an_account_that_breaks_an_invariant_is_counted_for_the_alarm(
     shop.enroll()
     _run(shop, queue)
     shop.pass_time(days=400)
-    sound = operation.load_account
+    sound = accounts.load_account
 
-    def forged(member_id: str) -> operation.Stored:
+    def forged(member_id: str) -> accounts.StoredAccount:
         stored = sound(member_id)
         lots = combined(stored.account.lots, {"2027-11-30": 1})
         return stored._replace(account=stored.account.model_copy(update={"lots": lots}))

@@ -10,7 +10,7 @@ from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
 from shared.messaging import channels as outboxes
 from shared.services import partner_deposits
-from shared.tables import operation
+from shared.tables import ledger, programs
 from tests.functions.shop import OPERATOR, PARTNER, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire
 
@@ -185,7 +185,7 @@ def test_others_hear_once_of_each_time_that_deposits_run_low(coalition: Shop, to
     def buy(total: int) -> None:
         orders.append(str(len(orders)))
         assert earn(coalition, ada, orders[-1], total, "hotel").status == 201
-        entry = operation.load_history(ada, 1)[0]
+        entry = ledger.load_history(ada, 1)[0]
         notify.tell(entry)
         notify.tell(entry)
 
@@ -196,7 +196,7 @@ def test_others_hear_once_of_each_time_that_deposits_run_low(coalition: Shop, to
     buy(9000)
     assert [(event.event_id, event.points_left) for event in told][1:] == [("partner-hotel-low-2", 45)]
     partner_deposits.forget()
-    assert partner_deposits.look_at_all(operation.load_program(), coalition.now) == 1
+    assert partner_deposits.look_at_all(programs.load_program(), coalition.now) == 1
     assert len(told) == 2
 
 
@@ -223,7 +223,7 @@ def test_a_partners_month_adds_up_to_the_entries_of_its_members(coalition: Shop)
     coalition.merge(members[0], members[2])
     coalition.pass_time(days=20)
     earn(coalition, members[0], "later")
-    entries = [operation.entry_of(item) for item in stored("loyalty") if "sequence" in item and "body" in item]
+    entries = [ledger.entry_of(item) for item in stored("loyalty") if "sequence" in item and "body" in item]
     listed = []
     for month, by in (("2026-11", "cafe"), ("2026-11", "hotel"), ("2026-12", "cafe"), ("2026-12", "hotel")):
         path = f"/v1/partners/{by}"

@@ -11,7 +11,7 @@ import pytest
 from functions import feedback, notify, preferences
 from shared.messaging import channels, unsubscribe
 from shared.messaging.unsubscribe import Link
-from shared.tables import operation, webhooks
+from shared.tables import upkeep, webhooks
 from tests.functions.shop import MEMBER, OPERATOR, Shop, assert_refused
 from tests.functions.test_notify import AGREED, Outbox, _stream
 
@@ -174,7 +174,7 @@ def test_a_tier_in_danger_is_announced_and_a_safe_one_is_not(shop: Shop, box: Ou
     heard = []
     for day in (date(2026, 11, 20), date(2027, 10, 21), date(2027, 12, 1), date(2028, 10, 21)):
         shop.now = shop.now.replace(year=day.year, month=day.month, day=day.day)
-        operation.settle_stored(ada, shop.now)
+        upkeep.catch_up(ada, shop.now)
         notify.handler({"time": shop.now.isoformat()}, None)
         heard += [(day.year, message.subject) for message in box.messages if message.kind == "tier_warning"]
         box.messages.clear()

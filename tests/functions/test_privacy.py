@@ -12,7 +12,7 @@ from shared import settings
 from shared.domain.telling.notifications import Message
 from shared.messaging import channels
 from shared.services import personal_data
-from shared.tables import client, members, operation
+from shared.tables import accounts, client, ledger, members
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
 
 KEYED = {"Idempotency-Key": "k"}
@@ -127,12 +127,12 @@ def test_who_stays_away_is_warned_and_then_forgotten(shop: Shop, queue: list[str
     assert mailbox.kinds == [(ada, "erasure_warning")]
     shop.order(bob, "B-1", 1000)
     live(shop, queue, days=28)
-    assert operation.load_account(ada).account.status == "active"
+    assert accounts.load_account(ada).account.status == "active"
 
     live(shop, queue, days=2)
-    assert operation.load_account(ada).account.status == "erased"
-    assert operation.load_account(bob).account.status == "active"
-    for entry in operation.load_whole_history(ada):
+    assert accounts.load_account(ada).account.status == "erased"
+    assert accounts.load_account(bob).account.status == "active"
+    for entry in ledger.load_whole_history(ada):
         follow.follow(entry)
     assert_forgotten(ada)
     assert mailbox.kinds == [(ada, "erasure_warning")]
@@ -146,11 +146,11 @@ def test_time_alone_is_no_activity_and_nobody_goes_without_a_warning(
     starts_on = (shop.now + timedelta(days=5)).date().isoformat()
     shop.change_program(privacy={"inactive_months": 1, "starts_on": starts_on})
     live(shop, queue, days=30)
-    assert operation.load_account(ada).account.lots == {}
-    assert operation.load_account(ada).account.status == "active"
+    assert accounts.load_account(ada).account.lots == {}
+    assert accounts.load_account(ada).account.status == "active"
     live(shop, queue, days=6)
     assert (ada, "erasure_warning") in mailbox.kinds
-    assert operation.load_account(ada).account.status == "erased"
+    assert accounts.load_account(ada).account.status == "erased"
 
 
 @pytest.mark.usefixtures("mailbox")
@@ -158,7 +158,7 @@ def test_a_program_without_a_section_on_privacy_keeps_everybody(shop: Shop, queu
     ada = shop.enroll("ada")
     live(shop, queue, days=20)
     shop.pass_time(days=3000)
-    assert operation.load_account(ada).account.status == "active"
+    assert accounts.load_account(ada).account.status == "active"
 
 
 def assert_forgotten(member_id: str) -> None:

@@ -11,7 +11,7 @@ from functions import deliver, notify
 from shared.domain.errors import TryAgainError
 from shared.domain.telling.webhooks import ATTEMPTS_MAX, DEAD_AFTER
 from shared.messaging import channels, webhook_queue
-from shared.tables import operation, webhooks
+from shared.tables import ledger, webhooks
 from tests.functions.shop import OPERATOR, Shop
 
 PUBLIC = "93.184.216.34"
@@ -86,7 +86,7 @@ def _no_answer(*_: Any) -> None:
 
 
 def _tell(member: str) -> None:
-    for entry in operation.load_whole_history(member)[::-1]:
+    for entry in ledger.load_whole_history(member)[::-1]:
         notify.tell(entry)
 
 

@@ -18,13 +18,14 @@ from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points import approvals, freezing, paid_plans
 from shared.domain.points.campaigns import budget_name, budget_total
 from shared.domain.points.partner_funding import deposit_points, funding_name, month_name, require_partner
-from shared.domain.points.reviews import Decision, Verdict
+from shared.domain.points.reviews import Ruling, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
 from shared.domain.spending import gifts, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
 from shared.domain.spending.redemptions import MoneyRequest, RewardRequest
 from shared.domain.subaccounts import pool_account_of, wallet_of
+from tests.model import shared_pools
 from tests.model.entries import check_entry
 
 NEW_YORK = "America/New_York"
@@ -323,7 +324,7 @@ class Shop:
             paid_plans.cancel(account, self.program, "cancelled", now=self.now, actor="till", fingerprint=PRINT)
         )
 
-    def decide(self, member: str, earned: Entry, decision: Decision) -> Entry:
+    def decide(self, member: str, earned: Entry, decision: Ruling) -> Entry:
         """Approve or reject an action whose points wait."""
         step = approvals.approve_action if decision == "approved" else approvals.reject_action
         return self._booked(step(self.look(member), self.program, earned, Verdict(decision, "olga", self.now)))
@@ -431,8 +432,7 @@ class Shop:
         """Book what is decided about members, with what it takes from their pools and what they put in."""
         own = [self.look(member) for member in members]
         pools = [self._side(name) for name in pooling.pools_of(own)]
-        together = pooling.through_pools(lambda accounts, *_: decide(accounts))
-        entries = list(together([*own, *pools], (), self.program, self.now))
+        entries = list(shared_pools.decided(decide, [*own, *pools], self.program, self.now))
         self.book(entries)
         return entries
 

@@ -28,13 +28,14 @@ from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points import freezing, paid_plans
 from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.partner_funding import funding_name
-from shared.domain.points.reviews import Decision, Verdict
+from shared.domain.points.reviews import Ruling, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
 from shared.domain.spending import gifts, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
 from shared.domain.subaccounts import is_wallet, pool_account_of, wallet_of
 from shared.tables.keys import entry_key, referral_key
+from tests.model import shared_pools
 from tests.model.shop import Shop
 
 Decide = Callable[[Sequence[Account]], Sequence[Entry]]
@@ -72,7 +73,7 @@ class WholeShop(Shop):
     # How an operation is done -------------------------------------------------------------------------------------
 
     def operate(self, decide: Decide, *accounts: str, shares: bool = True) -> list[Entry]:
-        """Settle, decide, and book; members' pools are drawn on as `store.operate` does."""
+        """Settle, decide, and book; members' pools are drawn on as `operation.run` does."""
         entries = self._decided(decide, accounts, shares=shares)
         self.book(entries)
         self.again = [*self.again, Done(decide, accounts, shares)][-AGAIN_MAX:]
@@ -109,8 +110,7 @@ class WholeShop(Shop):
         pools = [self._side(name) for name in pooling.pools_of(own)]
         if not shares:
             return list(decide([*own, *pools]))
-        together = pooling.through_pools(lambda accounts, *_: decide(accounts))
-        return list(together([*own, *pools], (), self.program, self.now))
+        return list(shared_pools.decided(decide, [*own, *pools], self.program, self.now))
 
     def _by(self, actor: str) -> dict[str, Any]:
         return {"now": self.now, "actor": actor}
@@ -214,7 +214,7 @@ class WholeShop(Shop):
         """An operator's word on an action."""
         step = approve_action if approved else reject_action
         earned = self.opened[reference]
-        verdict: Decision = "approved" if approved else "rejected"
+        verdict: Ruling = "approved" if approved else "rejected"
         self.operate(lambda own: [step(own[0], self.program, earned, Verdict(verdict, "olga", self.now))], member)
 
     # Spending and giving ------------------------------------------------------------------------------------------

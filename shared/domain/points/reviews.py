@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from shared.domain.fields import Record
 
 ReviewKind = Literal["action", "referral", "adjustment"]
-Decision = Literal["approved", "rejected"]
+Ruling = Literal["approved", "rejected"]
 
 
 class Review(Record):
@@ -35,7 +35,7 @@ class Review(Record):
 class Verdict(NamedTuple):
     """What an operator says to a review, and when; `fingerprint` tells it from another under the same review."""
 
-    decision: Decision
+    decision: Ruling
     actor: str
     at: datetime
     reason: str | None = None

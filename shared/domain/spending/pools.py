@@ -8,7 +8,7 @@ Whoever is frozen stands apart until that ends: what they have put in and not sp
 own account, where nobody spends it, what they earn stays there, and the others share on with theirs.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,8 +30,6 @@ _GIVES_BACK: frozenset[EntryType] = frozenset({"cancel", "reverse", "gift_return
 
 _NONE = Use(period="always")
 
-Decide = Callable[[Sequence[Account], Sequence[Any], Program, datetime], Sequence[Entry]]
-
 
 def pools_of(accounts: Iterable[Account]) -> list[str]:
     """The accounts of the pools that members share in."""
@@ -51,35 +49,6 @@ def united(member: Account, pool: Account | None) -> Account:
     owed = _owed(member, pool)
     lots = combined(member.lots, pool.lots, negative(owed))
     return member.model_copy(update={"lots": lots, "debt": member.debt - sum(owed.values())})
-
-
-def through_pools(decide: Decide) -> Decide:
-    """The decision, with what it takes drawn from the members' pools and what it leaves put into them."""
-
-    def together(accounts: Sequence[Account], items: Sequence[Any], program: Program, now: datetime) -> list[Entry]:
-        own = [one for one in accounts if not is_pool(one.member_id)]
-        books = _Books(accounts, program, now)
-        sharers = _sharers(own, accounts)
-        trial = [united(one, sharers.get(one.member_id)) for one in own]
-        planned = list(decide(trial, items, program, now))
-        if not planned or len(own) == len(accounts):
-            return planned
-        for member in own:
-            pool = sharers.get(member.member_id)
-            if pool is not None:
-                effects = [entry.lots for entry in planned if entry.member_id == member.member_id]
-                books.draw(member.member_id, pool.member_id, _needed(member, pool, effects), planned[0].actor)
-                if any(entry.type == "freeze" and entry.member_id == member.member_id for entry in planned):
-                    books.set_apart(member.member_id, pool.member_id, planned[0].actor)
-        decided = decide([books.current[one.member_id] for one in own], items, program, now)
-        books.note(decided)
-        for member in own:
-            if (pool := pool_among(member, accounts)) is not None:
-                books.contribute(member.member_id, pool.member_id, planned[0].actor)
-        books.attribute(decided)
-        return books.entries
-
-    return together
 
 
 def join(
@@ -154,6 +123,50 @@ def contribute(member: Account, pool: Account, program: Program, *, now: datetim
     books.contribute(member.member_id, pool.member_id, actor)
     books.attribute(())
     return books.entries
+
+
+class SharedBooks:
+    """A decision about members of pools, made as if the pools' points were their own.
+
+    The decision is made twice: on `as_own`, which shows what it needs of the pools, then on `drawn_for` that.
+    """
+
+    def __init__(self, accounts: Sequence[Account], program: Program, now: datetime) -> None:
+        self._accounts = accounts
+        self._own = [one for one in accounts if not is_pool(one.member_id)]
+        self._sharers = _sharers(self._own, accounts)
+        self._books = _Books(accounts, program, now)
+        self._actor = ""
+
+    @property
+    def has_pools(self) -> bool:
+        """Whether any of the accounts is a pool."""
+        return len(self._own) < len(self._accounts)
+
+    def as_own(self) -> list[Account]:
+        """The members as if their pools' points were theirs."""
+        return [united(one, self._sharers.get(one.member_id)) for one in self._own]
+
+    def drawn_for(self, planned: Sequence[Entry]) -> list[Account]:
+        """The members after drawing from their pools what the planned entries take, one at least."""
+        self._actor = planned[0].actor
+        for member in self._own:
+            pool = self._sharers.get(member.member_id)
+            if pool is not None:
+                effects = [entry.lots for entry in planned if entry.member_id == member.member_id]
+                self._books.draw(member.member_id, pool.member_id, _needed(member, pool, effects), self._actor)
+                if any(entry.type == "freeze" and entry.member_id == member.member_id for entry in planned):
+                    self._books.set_apart(member.member_id, pool.member_id, self._actor)
+        return [self._books.current[one.member_id] for one in self._own]
+
+    def shared(self, decided: Sequence[Entry]) -> list[Entry]:
+        """All entries: what was drawn, what was decided after that, and what it leaves with members put into pools."""
+        self._books.note(decided)
+        for member in self._own:
+            if (pool := pool_among(member, self._accounts)) is not None:
+                self._books.contribute(member.member_id, pool.member_id, self._actor)
+        self._books.attribute(decided)
+        return self._books.entries
 
 
 class _Books:

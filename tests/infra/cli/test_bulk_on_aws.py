@@ -13,7 +13,7 @@ from infra.cli import main
 from infra.tools import catch_up, importer
 from infra.tools.exporter import KINDS
 from shared.domain.members.members import Identity
-from shared.tables import client, members, operation
+from shared.tables import accounts, client, members
 from tests.infra.cloud.in_process import REGION, make_everything, make_tables, start_cold
 
 CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -66,7 +66,7 @@ def test_tables_on_aws_take_files_once_and_give_them_back(aws: list[str], tmp_pa
         assert main.main(["import", *paths, *aws]) == 0
     ada = members.find(Identity(kind="email", value="ada.l@example.org"))
     assert ada is not None
-    account = operation.load_account(ada).account
+    account = accounts.load_account(ada).account
     assert (account.balance, account.earned, account.badges["regular"].times) == (120, 1000, 2)
 
     start_cold()

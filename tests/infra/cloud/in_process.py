@@ -34,8 +34,7 @@ from infra.machine.engine import create_table_request
 from infra.simulation.fake_dynamodb import Database
 from shared import clock, settings
 from shared.tables import client as dynamo
-from shared.tables import operation as store
-from shared.tables import webhooks
+from shared.tables import due_index, programs, webhooks
 from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, hold, pooled
 
 REGION = "us-east-1"
@@ -228,7 +227,7 @@ def make_everything() -> dict[str, str]:
 
 
 def _note_runs(at: datetime) -> None:
-    for run in (store.EXPIRY_RUN, store.REMINDER_RUN, BIRTHDAY_RUN):
+    for run in (due_index.EXPIRY_RUN, due_index.REMINDER_RUN, BIRTHDAY_RUN):
         item = {"pk": {"S": "SCHEDULE"}, "sk": {"S": run}, "on": {"S": at.date().isoformat()}}
         boto3.client("dynamodb").put_item(TableName=LOYALTY, Item=item)
 
@@ -242,7 +241,7 @@ def start_cold() -> None:
     for remembered in (dynamo.client, *vars(settings).values()):
         if hasattr(remembered, "cache_clear"):
             remembered.cache_clear()
-    store.forget_program()
+    programs.forget_program()
     webhooks.forget()
 
 

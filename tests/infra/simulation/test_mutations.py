@@ -15,14 +15,15 @@ from shared.domain.ledger import combined, give
 from shared.domain.lifecycle import passing_of_time
 from shared.domain.points import grants
 from shared.domain.spending import redemptions, transfers
-from shared.tables import budgets, client, operation
+from shared.tables import accounts as accounts_table
+from shared.tables import budgets, client, ledger, operation
 from shared.tables.client import Key, Write
 
 OPERATIONS_MAX = 20_000
 SEED = 7
 
-_put_over, _entry_put, _transact = client.put_over, operation._entry_put, client.transact  # noqa: SLF001
-_account_put, _add, _refund_order = operation._account_put, budgets._add, refund_order  # noqa: SLF001
+_put_over, _entry_put, _transact = client.put_over, ledger.put, client.transact
+_account_put, _add, _refund_order = accounts_table.put, budgets._add, refund_order  # noqa: SLF001
 _mature, _release, _tell = passing_of_time._mature, redemptions.release, notify.tell  # noqa: SLF001
 
 
@@ -63,13 +64,13 @@ def _lost_is_done(writes: Any) -> None:
 
 def _never_told(record: Mapping[str, Any]) -> bool:
     try:
-        _tell(operation.entry_of(record["dynamodb"]["NewImage"]))
+        _tell(ledger.entry_of(record["dynamodb"]["NewImage"]))
     except Exception:
         return True
     return True
 
 
-def _without_due_day(stored: operation.Stored) -> Write:
+def _without_due_day(stored: accounts_table.StoredAccount) -> Write:
     return _account_put(stored._replace(due_on=None))
 
 
@@ -123,9 +124,7 @@ def _conditions_dropped(table: str, key: Key, revision: int, **attributes: Any) 
 
 BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "an account is written whatever its revision": [(client, "put_over", _conditions_dropped)],
-    "an entry is put over the one that stands": [
-        (operation, "_entry_put", lambda *of: _unconditional(_entry_put(*of)))
-    ],
+    "an entry is put over the one that stands": [(ledger, "put", lambda *of: _unconditional(_entry_put(*of)))],
     "a key is taken for the same with any payload": [(operation, "_same", _without_looking)],
     "a replay is answered to whoever asks": [(operation, "_same", _for_whoever_asks)],
     "each refund is rounded by itself": [(earn, "refund_order", _refund_by_itself)],
@@ -141,8 +140,8 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "a piece is not put back": [(redeem, "release", _no_stock_back)],
     "a lost answer is taken for success": [(client, "transact", _lost_is_done)],
     "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],
-    "refunds are not summed": [(operation, "_refunded_writes", _nothing)],
-    "an account leaves the index of what is due": [(operation, "_account_put", _without_due_day)],
+    "refunds are not summed": [(ledger, "refunded_sums", _nothing)],
+    "an account leaves the index of what is due": [(accounts_table, "put", _without_due_day)],
     "a frozen member may spend": [
         (redemptions, "require_not_frozen", _whatever_it_says),
         (transfers, "require_not_frozen", _whatever_it_says),

@@ -15,7 +15,7 @@ from infra.tools import rebuild as rebuilding
 from infra.tools.rebuild import Report, rebuild
 from infra.tools.verify import Violation, check
 from shared.tables import client
-from shared.tables.operation import entry_of
+from shared.tables.ledger import entry_of
 
 OPERATIONS = 400
 SPREAD = 40

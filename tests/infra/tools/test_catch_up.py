@@ -8,7 +8,7 @@ from functions import expire, notify
 from infra.tools import catch_up
 from infra.tools.catch_up import Swept, sweep
 from shared import settings
-from shared.tables import client, operation
+from shared.tables import accounts, client
 from tests.functions.shop import Shop
 from tests.shared.wire import Wire
 
@@ -23,7 +23,7 @@ def swept(shop: Shop) -> Swept:
 
 
 def due(member_id: str) -> date | None:
-    return operation.load_account(member_id).due_on
+    return accounts.load_account(member_id).due_on
 
 
 def test_who_is_idle_when_a_program_begins_to_celebrate_is_celebrated(shop: Shop) -> None:

@@ -7,7 +7,7 @@ import pytest
 from infra.tools import importer
 from infra.tools.exporter import KINDS, export
 from shared import settings
-from shared.tables import client, operation
+from shared.tables import client, programs
 from tests.functions.shop import Shop, moto_tables
 
 
@@ -34,12 +34,12 @@ def test_a_merged_member_keeps_names_badges_and_what_was_earned_over_the_move(sh
         shop.order(ada, f"A-{number}", 10_000)
     shop.redeem(ada, capture=True)
     shop.merge(ada, twin)
-    before, program = shop.account(ada), operation.load_program()
+    before, program = shop.account(ada), programs.load_program()
     export(client.client(), settings.loyalty_table(), tmp_path, shop.now)
 
     for table in moto_tables().values():
         table.items.clear()
-    operation.forget_program()
+    programs.forget_program()
     shop.replace_program(program.model_dump(mode="json", exclude={"version"}), 1)
     for kind in KINDS:
         done = importer.run(tmp_path / f"{kind}.csv", shop.now, dry_run=False)

@@ -17,7 +17,7 @@ from shared import settings
 from shared.domain.account import Account
 from shared.domain.ledger import book_all
 from shared.domain.points.partner_funding import funding_name
-from shared.tables import budgets, client, keys, operation
+from shared.tables import budgets, client, keys, ledger, programs, stock, upkeep
 from shared.tables.client import Key
 from tests.functions.shop import OPERATOR, Shop
 
@@ -168,7 +168,7 @@ def test_half_a_transfer_is_found_and_taken_back(shop: Shop, tmp_path: Path, sid
     transfer = keys.transfer_key(reply.body["entry"]["source"]["transfer_id"])
     loser, other = (ada, grace) if side == "OUT" else (grace, ada)
     lose(transfer._replace(sk=side))
-    operation.replace_account(item(keys.account_key(loser)), _as_enrolled(loser))
+    upkeep.replace_account(item(keys.account_key(loser)), _as_enrolled(loser))
     [found] = violations()
     assert (found.invariant, found.member_id) == (5, other)
     assert f"stands without {transfer.pk}#{side}" in found.detail
@@ -244,7 +244,7 @@ def test_stock_is_counted_again(shop: Shop) -> None:
     lose(keys.stock_key("mug"))
     assert violations() == [Violation(3, "", "REWARD#mug#STOCK is 0, the entries make 1")]
     run()
-    assert operation.stock_taken(["mug"]) == {"mug": 1}
+    assert stock.stock_taken(["mug"]) == {"mug": 1}
     assert is_whole()
 
 
@@ -304,11 +304,11 @@ def test_a_program_whose_newest_version_was_not_current_can_be_replaced_again(sh
     shop.change_program(name="Second")
     with kept_back(Key("PROGRAM", "CURRENT")):
         shop.change_program(name="Third")
-    operation.forget_program()
+    programs.forget_program()
     assert violations() == [Violation(3, "", "PROGRAM is 2, its versions make 3")]
     run()
-    operation.forget_program()
-    assert operation.load_program().name == "Third"
+    programs.forget_program()
+    assert programs.load_program().name == "Third"
     assert shop.change_program(name="Fourth") == 4
     lose(Key("PROGRAM", "VERSION#4"))
     run()
@@ -321,13 +321,13 @@ def test_a_write_in_between_is_noticed(shop: Shop, monkeypatch: pytest.MonkeyPat
     shop.order(ada, "A-1")
     with kept_back(keys.account_key(ada)):
         shop.order(ada, "A-2")
-    replace = operation.replace_account
+    replace = upkeep.replace_account
 
     def late(standing: Any, account: Any) -> None:
         replace(standing, account)
         replace(standing, account)
 
-    monkeypatch.setattr(operation, "replace_account", late)
+    monkeypatch.setattr(upkeep, "replace_account", late)
     with pytest.raises(LocalError, match="somebody else is writing"):
         run()
     monkeypatch.undo()
@@ -346,7 +346,7 @@ def test_a_run_that_died_on_the_way_is_run_again(shop: Shop, tmp_path: Path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(operation, "replace_account", die)
+        patch.setattr(upkeep, "replace_account", die)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "withdrawn")
     run(tmp_path / "withdrawn")
@@ -363,4 +363,4 @@ def test_a_table_on_aws_is_rebuilt_as_its_functions_stand_accounts_in_the_index(
 
 
 def _as_enrolled(member: str) -> Any:
-    return book_all(Account(member_id=member), operation.load_whole_history(member)[-1:])
+    return book_all(Account(member_id=member), ledger.load_whole_history(member)[-1:])

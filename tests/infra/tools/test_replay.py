@@ -9,7 +9,7 @@ import pytest
 from functions import expire, notify
 from infra.tools import replay, replay_worker
 from shared import clock
-from shared.tables import due_index, operation
+from shared.tables import accounts, due_index
 from tests.functions.shop import Shop
 
 PURCHASES = """customer,order,date_time,amount,currency
@@ -36,12 +36,12 @@ def test_who_should_have_been_reminded_on_the_way_is_reminded_after_it_and_then_
     last = date(2024, 11, 25)
     found = shop.post("/v1/members/lookup", {"external_id": "early"})
     member = found.body["member_id"]
-    assert operation.load_account(member).due_on == last, "in January it expires, in November it was to be announced"
+    assert accounts.load_account(member).due_on == last, "in January it expires, in November it was to be announced"
 
     shop.now = shop.now.replace(year=2024, month=11, day=26)
     clock.use(lambda: shop.now)
     morning = {"time": shop.now.isoformat()}
     assert [notify.handler(morning, None)["reminders"] for _ in range(2)] == [1, 0]
-    due = operation.load_account(member).due_on
+    due = accounts.load_account(member).due_on
     assert due is not None
     assert due - last > timedelta(days=60)

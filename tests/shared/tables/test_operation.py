@@ -14,7 +14,7 @@ from shared.domain.account import Account, Entry
 from shared.domain.earning.enrolment import enroll
 from shared.domain.program.program import Program
 from shared.domain.spending import transfers
-from shared.tables import client, keys
+from shared.tables import accounts, bulk, client, due_index, keys, ledger, programs, upkeep
 from shared.tables import operation as store
 from shared.tables.client import Key, Write
 from tests.functions.shop import OPERATOR, START, Reply, Shop, assert_refused
@@ -133,11 +133,11 @@ def test_the_program_is_read_again_after_a_while(
     shop: Shop, wire: Wire, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = [0.0]
-    monkeypatch.setattr(store, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
-    store.forget_program()
+    monkeypatch.setattr(programs, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    programs.forget_program()
     path = f"/v1/members/{ada}/account"
     assert requests_of(wire, lambda: shop.get(path), 200) == [READ, READ]
-    seconds[0] = store.PROGRAM_SECONDS
+    seconds[0] = programs.PROGRAM_SECONDS
     assert requests_of(wire, lambda: shop.get(path), 200) == [READ]
     seconds[0] += 0.1
     assert requests_of(wire, lambda: shop.get(path), 200) == [READ, READ]
@@ -248,7 +248,7 @@ def test_a_capture_that_meets_the_end_of_its_hold_is_too_late(shop: Shop, wire: 
 
     def run_the_job() -> None:
         shop.pass_time(minutes=30)
-        assert store.settle_stored(ada, shop.now) == 1
+        assert upkeep.catch_up(ada, shop.now) == 1
 
     wire.before(WRITE, run_the_job)
     assert_refused(shop.move(ada, hold, "capture"), 409, "invalid_state")
@@ -257,7 +257,7 @@ def test_a_capture_that_meets_the_end_of_its_hold_is_too_late(shop: Shop, wire: 
 
 def test_an_operation_that_meets_the_job_leaves_nothing_booked_twice(shop: Shop, wire: Wire, ada: str) -> None:
     shop.pass_time(days=400)
-    wire.before(WRITE, lambda: store.settle_stored(ada, shop.now))
+    wire.before(WRITE, lambda: upkeep.catch_up(ada, shop.now))
     assert shop.order(ada, "A-2", 1000).status == 201
     assert types(shop, ada).count("expiry") == 1
     assert shop.balance(ada) == 10
@@ -266,7 +266,7 @@ def test_an_operation_that_meets_the_job_leaves_nothing_booked_twice(shop: Shop,
 def test_the_job_that_meets_an_operation_leaves_nothing_booked_twice(shop: Shop, wire: Wire, ada: str) -> None:
     shop.pass_time(days=400)
     wire.before(WRITE, lambda: shop.order(ada, "A-2", 1000))
-    assert store.settle_stored(ada, shop.now) == 0
+    assert upkeep.catch_up(ada, shop.now) == 0
     assert types(shop, ada).count("expiry") == 1
 
 
@@ -402,19 +402,21 @@ def test_a_refusal_books_nothing_even_if_much_is_due(shop: Shop) -> None:
 def test_the_job_books_all_that_is_due_and_then_nothing_more(
     shop: Shop, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "SETTLE_ENTRIES_MAX", 2)
+    monkeypatch.setattr(upkeep, "SETTLE_ENTRIES_MAX", 2)
     ada = daily_points(shop, 5)
     shop.pass_time(days=200)
     wire.requests.clear()
-    assert store.settle_stored(ada, shop.now) == 5
+    assert upkeep.catch_up(ada, shop.now) == 5
     assert wire.requests == [READ, WRITE, WRITE, WRITE]
     with shop.writing_nothing():
-        assert store.settle_stored(ada, shop.now) == 0
+        assert upkeep.catch_up(ada, shop.now) == 0
 
 
 def due_days(member: str, *days: str) -> list[str]:
     shards = range(2)
-    return [day for day in days for shard in shards if member in store.due_members(date.fromisoformat(day), shard, 1)]
+    return [
+        day for day in days for shard in shards if member in due_index.due_members(date.fromisoformat(day), shard, 1)
+    ]
 
 
 def test_an_account_stands_once_under_the_first_day_on_which_time_changes_it(shop: Shop) -> None:
@@ -457,12 +459,12 @@ def given(points: int, account: Account, program: Program) -> list[Entry]:
 
 
 def newcomer(member_id: str, *also: Write) -> tuple[Entry, Sequence[Write]]:
-    return enroll(member_id, store.load_program(), now=START, actor="import", fingerprint="f"), also
+    return enroll(member_id, programs.load_program(), now=START, actor="import", fingerprint="f"), also
 
 
 def test_what_many_members_get_is_booked_with_one_transaction(shop: Shop, wire: Wire, ada: str, grace: str) -> None:
     wire.requests.clear()
-    assert store.book_together([ada, grace], partial(given, 5), shop.now)
+    assert bulk.book_together([ada, grace], partial(given, 5), shop.now)
     assert wire.requests == [READ_TOGETHER, WRITE]
     assert (shop.balance(ada), shop.balance(grace)) == (705, 105)
 
@@ -471,49 +473,49 @@ def test_what_cannot_be_booked_for_one_is_booked_for_nobody(
     shop: Shop, wire: Wire, ada: str, grace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with shop.writing_nothing():
-        assert not store.book_together([ada, grace], partial(given, -101), shop.now)
-        assert not store.book_together([ada, "nobody"], partial(given, 5), shop.now)
+        assert not bulk.book_together([ada, grace], partial(given, -101), shop.now)
+        assert not bulk.book_together([ada, "nobody"], partial(given, 5), shop.now)
         wire.refuse(WRITE, "TransactionCanceledException", reasons=CONFLICT)
-        assert not store.book_together([ada, grace], partial(given, 5), shop.now)
+        assert not bulk.book_together([ada, grace], partial(given, 5), shop.now)
         monkeypatch.setattr(client, "WRITES_TOGETHER_MAX", 3)
-        assert not store.book_together([ada, grace], partial(given, 5), shop.now)
+        assert not bulk.book_together([ada, grace], partial(given, 5), shop.now)
     monkeypatch.setattr(client, "WRITES_TOGETHER_MAX", 4)
-    assert store.book_together([ada, grace], partial(given, 5), shop.now)
+    assert bulk.book_together([ada, grace], partial(given, 5), shop.now)
 
 
 def test_whom_time_or_a_merge_has_changed_is_left_to_be_booked_alone(shop: Shop, ada: str, grace: str) -> None:
     eve = shop.enroll("eve")
     shop.merge(ada, grace)
     with shop.writing_nothing():
-        assert not store.book_together([ada, eve], partial(given, 5), shop.now)
-        assert not store.book_together([eve, grace], partial(given, 5), shop.now)
-    assert store.book_together([eve], partial(given, 5), shop.now)
+        assert not bulk.book_together([ada, eve], partial(given, 5), shop.now)
+        assert not bulk.book_together([eve, grace], partial(given, 5), shop.now)
+    assert bulk.book_together([eve], partial(given, 5), shop.now)
     shop.pass_time(days=500)
     with shop.writing_nothing():
-        assert not store.book_together([eve], partial(given, 5), shop.now)
+        assert not bulk.book_together([eve], partial(given, 5), shop.now)
 
 
 def test_many_join_with_one_transaction_all_or_none(
     shop: Shop, wire: Wire, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     note = client.put_new(settings.loyalty_table(), Key("NOTE", "one"))
-    assert store.enroll_together([newcomer("one", note), newcomer("two")])
-    assert [store.load_account(name).account.balance for name in ("one", "two")] == [100, 100]
+    assert bulk.enroll_together([newcomer("one", note), newcomer("two")])
+    assert [accounts.load_account(name).account.balance for name in ("one", "two")] == [100, 100]
     assert client.get(settings.loyalty_table(), Key("NOTE", "one"))
     with shop.writing_nothing():
-        assert not store.enroll_together([newcomer("three"), newcomer(ada)])
+        assert not bulk.enroll_together([newcomer("three"), newcomer(ada)])
         wire.refuse(WRITE, "TransactionCanceledException", reasons=CONFLICT)
-        assert not store.enroll_together([newcomer("three"), newcomer("four")])
+        assert not bulk.enroll_together([newcomer("three"), newcomer("four")])
         monkeypatch.setattr(client, "WRITES_TOGETHER_MAX", 3)
-        assert not store.enroll_together([newcomer("three"), newcomer("four")])
+        assert not bulk.enroll_together([newcomer("three"), newcomer("four")])
     monkeypatch.setattr(client, "WRITES_TOGETHER_MAX", 4)
-    assert store.enroll_together([newcomer("three"), newcomer("four")])
+    assert bulk.enroll_together([newcomer("three"), newcomer("four")])
 
 
 def test_entries_are_found_by_their_keys_however_many(wire: Wire, ada: str) -> None:
     absent = [keys.earn_key({"order_id": f"B-{number}"}) for number in range(client.READS_TOGETHER_MAX)]
     wire.requests.clear()
-    found = store.load_entries([*absent, keys.earn_key({"order_id": "A-1"})])
+    found = ledger.load_entries([*absent, keys.earn_key({"order_id": "A-1"})])
     assert wire.requests == [READ_TOGETHER, READ_TOGETHER]
     assert found[:-1] == [None] * len(absent)
     assert found[-1] is not None

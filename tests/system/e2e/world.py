@@ -15,7 +15,7 @@ from functions.celebrate import RUN as BIRTHDAY_RUN
 from infra.cloud import permissions
 from infra.emulator.deploy import ACCOUNT, Deployment
 from infra.machine.environment import REGION
-from shared.tables.operation import EXPIRY_RUN, REMINDER_RUN
+from shared.tables.due_index import EXPIRY_RUN, REMINDER_RUN
 from tests.infra.cloud.stories import OPERATOR, STOREFRONT, Item, Reply, hold, ok, pooled
 
 ANSWER_SECONDS_MAX = 20

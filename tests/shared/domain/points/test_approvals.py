@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.domain.account import UNTIL_APPROVED, Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.points.approvals import waits_for_approval
-from shared.domain.points.reviews import Decision
+from shared.domain.points.reviews import Ruling
 from tests.model.shop import Shop, a_program, at
 
 REVIEW = {"action_id": "review", "description": "Product review", "points": 25}
@@ -103,7 +103,7 @@ def test_waiting_points_are_granted_or_taken_back_and_never_both(steps: list[tup
             entry = shop.act("ada", "review")
             waiting += [entry] if waits_for_approval(entry) else []
         elif waiting:
-            decision: Decision = "approved" if what == "approved" else "rejected"
+            decision: Ruling = "approved" if what == "approved" else "rejected"
             shop.decide("ada", waiting.pop(which % len(waiting)), decision)
             granted += decision == "approved"
             rejected += decision == "rejected"

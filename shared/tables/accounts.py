@@ -1,0 +1,102 @@
+"""Accounts as they are stored: each with how often it was written, and its day in the index of what is due."""
+
+import zlib
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from shared import settings
+from shared.domain.account import Account
+from shared.domain.calendar import local_day
+from shared.domain.errors import MemberNotFoundError
+from shared.domain.lifecycle.passing_of_time import due_on
+from shared.domain.program.program import Program
+from shared.domain.spending.pools import pools_of
+from shared.tables import client, keys
+from shared.tables.client import Item, Key, Write
+
+
+class StoredAccount(NamedTuple):
+    """An account as read: how often written, through which day reminders are dealt with, its day in the index `due`."""
+
+    account: Account
+    revision: int
+    reminded_on: date
+    due_on: date | None = None
+
+
+def account_of(item: Item) -> Account:
+    """The account that an item holds."""
+    return Account.model_validate_json(item["state"]["S"])
+
+
+def load_account(member_id: str) -> StoredAccount:
+    """A member's account. Raises MemberNotFoundError."""
+    return stored_of(member_id, client.get(settings.loyalty_table(), keys.account_key(member_id)))
+
+
+def load_accounts(members: Sequence[str]) -> list[Account]:
+    """Several accounts as they stood at one instant. Raises MemberNotFoundError."""
+    return [one.account for one in load_together(members)[0]]
+
+
+def load_with_pool(member_id: str) -> tuple[Account, ...]:
+    """A member's account, and after it, at the cost of one more read, the pool that they share in."""
+    account = load_account(member_id).account
+    return (account, *(load_account(name).account for name in pools_of([account])))
+
+
+def load_together(members: Sequence[str], reads: Sequence[Key] = ()) -> tuple[list[StoredAccount], dict[Key, Item]]:
+    """Several accounts and further items as they stood at one instant. An item that is missing is left out.
+
+    Raises MemberNotFoundError.
+    """
+    if len(members) == 1 and not reads:
+        return [load_account(members[0])], {}
+    wanted = [*(keys.account_key(member_id) for member_id in members), *reads]
+    items = client.get_together(settings.loyalty_table(), wanted)
+    stored = [stored_of(member_id, item) for member_id, item in zip(members, items, strict=False)]
+    found = zip(reads, items[len(members) :], strict=True)
+    return stored, {key: item for key, item in found if item is not None}
+
+
+def stored_of(member_id: str, item: Item | None) -> StoredAccount:
+    """The account that an item holds; an empty one for a side account that nobody has opened.
+
+    Raises MemberNotFoundError.
+    """
+    if item is None:
+        if keys.is_side_account(member_id):
+            return StoredAccount(Account(member_id=member_id), 0, date.min)
+        raise MemberNotFoundError(f"there is no member {member_id}")
+    account = account_of(item)
+    due = date.fromisoformat(item["due_pk"]["S"].split("#")[1]) if "due_pk" in item else None
+    return StoredAccount(account, int(item["revision"]["N"]), date.fromisoformat(item["reminded_on"]["S"]), due)
+
+
+def put(stored: StoredAccount) -> Write:
+    """A write that puts an account over the revision before it."""
+    account = stored.account
+    attributes: dict[str, Any] = {
+        "state": {"S": account.model_dump_json(exclude_defaults=True)},
+        "sequence": {"N": str(account.sequence)},
+        "reminded_on": {"S": stored.reminded_on.isoformat()},
+    }
+    if stored.due_on is not None:
+        shard = zlib.crc32(account.member_id.encode()) % settings.due_shards()
+        attributes["due_pk"] = {"S": f"DUE#{stored.due_on.isoformat()}#{shard}"}
+        attributes["due_sk"] = {"S": account.member_id}
+    key = keys.account_key(account.member_id)
+    return client.put_over(settings.loyalty_table(), key, stored.revision - 1, **attributes)
+
+
+def due_index_day(account: Account, program: Program, reminded_on: date, not_before: date = date.min) -> date | None:
+    """The day in the index `due`: not long before the account was last written, for runs may have passed that.
+
+    The day before will do, since runs overlap by weeks, and by the clock of another machine it may still be that.
+    """
+    due = due_on(account, program, reminded_on)
+    if due is None or account.booked_at is None:
+        return due
+    written_on = max(reminded_on, local_day(account.booked_at, program.time_zone))
+    return max(due, written_on - timedelta(days=1), not_before)

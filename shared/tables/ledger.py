@@ -1,0 +1,151 @@
+"""The ledger's entries as they are stored, and the indexes that list them by member and by partner."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC
+from typing import Any
+
+from shared import settings
+from shared.domain.account import Entry
+from shared.domain.points.partner_funding import settlement_month
+from shared.domain.program.program import Program
+from shared.tables import client, keys
+from shared.tables.client import Item, Key, Write
+
+HISTORY_PAGES_MAX = 100
+"""Pages of a megabyte: more than a member ever fills."""
+SEQUENCE_MAX = 10**15
+
+
+def entry_of(item: Item) -> Entry:
+    """The entry that an item holds."""
+    return Entry.model_validate_json(item["body"]["S"])
+
+
+def load_entry(key: Key) -> Entry | None:
+    """The entry at a key, if one stands there."""
+    item = client.get(settings.loyalty_table(), key)
+    return entry_of(item) if item else None
+
+
+def load_entries(wanted: Sequence[Key]) -> list[Entry | None]:
+    """For each of some different keys the entry that stands there, if one does; in as few requests as there can be."""
+    found: list[Entry | None] = []
+    for start in range(0, len(wanted), client.READS_TOGETHER_MAX):
+        items = client.get_together(settings.loyalty_table(), wanted[start : start + client.READS_TOGETHER_MAX])
+        found += [entry_of(item) if item else None for item in items]
+    return found
+
+
+def load_gift(gift_id: str) -> list[Entry]:
+    """The entries of a gift's life; none if there is no such gift."""
+    items = client.query(
+        settings.loyalty_table(),
+        pages_max=1,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": keys.gift_key(gift_id, "").pk}},
+        ConsistentRead=True,
+    )
+    return [entry_of(item) for item in items]
+
+
+def load_redemption(redemption_id: str) -> list[Entry]:
+    """The entries of a redemption's life; none if there is no such redemption."""
+    items = client.query(
+        settings.loyalty_table(),
+        pages_max=1,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": keys.redemption_key(redemption_id, "reserve").pk}},
+        ConsistentRead=True,
+    )
+    return [entry_of(item) for item in items]
+
+
+def load_history(member_id: str, limit: int, before: int = SEQUENCE_MAX) -> list[Entry]:
+    """At most `limit` of a member's entries, newest first, those numbered below `before`."""
+    values: dict[str, Any] = {":member": {"S": member_id}, ":before": {"N": str(before)}}
+    answer = client.ask(
+        lambda: client.client().query(
+            TableName=settings.loyalty_table(),
+            IndexName="history",
+            KeyConditionExpression="member_id = :member AND #sequence < :before",
+            ExpressionAttributeNames={"#sequence": "sequence"},
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+    )
+    return [entry_of(item) for item in answer["Items"]]
+
+
+def load_whole_history(member_id: str) -> list[Entry]:
+    """All of a member's entries, newest first."""
+    items = client.query(
+        settings.loyalty_table(),
+        pages_max=HISTORY_PAGES_MAX,
+        IndexName="history",
+        KeyConditionExpression="member_id = :member",
+        ExpressionAttributeValues={":member": {"S": member_id}},
+        ScanIndexForward=False,
+    )
+    return [entry_of(item) for item in items]
+
+
+def load_partner_entries(
+    partner_id: str, month: str, limit: int, after: str | None = None
+) -> tuple[list[Entry], str | None]:
+    """At most `limit` of a partner's entries of a month (2026-11), as they were booked, and where the next begins."""
+    begin: dict[str, Any] = {}
+    if after is not None:
+        begin = {":after": {"S": after}}
+    answer = client.ask(
+        lambda: client.client().query(
+            TableName=settings.loyalty_table(),
+            IndexName="partner",
+            KeyConditionExpression="partner_pk = :pk" + (" AND partner_sk > :after" if begin else ""),
+            ExpressionAttributeValues={":pk": {"S": keys.partner_month(partner_id, month)}, **begin},
+            Limit=limit,
+        )
+    )
+    items = answer["Items"]
+    more = items[-1]["partner_sk"]["S"] if items and "LastEvaluatedKey" in answer else None
+    return [entry_of(item) for item in items], more
+
+
+def all_partner_entries(partner_id: str, month: str, pages_max: int) -> Iterator[Entry]:
+    """All of a partner's entries of a month. Raises TryAgainError beyond `pages_max` megabytes."""
+    found = client.query(
+        settings.loyalty_table(),
+        pages_max=pages_max,
+        IndexName="partner",
+        KeyConditionExpression="partner_pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": keys.partner_month(partner_id, month)}},
+    )
+    return (entry_of(item) for item in found)
+
+
+def put(entry: Entry, program: Program) -> Write:
+    """A write that books an entry under its key, unless one stands there."""
+    of_partner: dict[str, Any] = {}
+    if entry.partner is not None:
+        month = settlement_month(entry, program)
+        booked_at = entry.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
+        of_partner["partner_pk"] = {"S": keys.partner_month(entry.partner.partner_id, month)}
+        of_partner["partner_sk"] = {"S": f"{booked_at}#{entry.entry_id}"}
+    return client.put_new(
+        settings.loyalty_table(),
+        keys.entry_key(entry),
+        member_id={"S": entry.member_id},
+        sequence={"N": str(entry.sequence)},
+        type={"S": entry.type},
+        # What the stream's filter for `follow` looks at.
+        **({"follow": {"S": entry.type}} if entry.concerns_others else {}),
+        **of_partner,
+        body={"S": entry.model_dump_json(exclude_defaults=True)},
+    )
+
+
+def refunded_sums(entry: Entry) -> Iterator[Write]:
+    """The write that keeps the sum of an order's refunds, if the entry is one."""
+    if entry.refunded is not None:
+        item = {**client.key_of(keys.refunded_key(entry.source["order_id"])), "amount": {"N": str(entry.refunded)}}
+        yield {"Put": {"TableName": settings.loyalty_table(), "Item": item}}

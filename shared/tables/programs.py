@@ -1,0 +1,65 @@
+"""The program: the current one from memory, and every version that a shop has stored."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from shared import settings
+from shared.domain.errors import ProgramChangedError, TryAgainError
+from shared.domain.program.defaults import default_program
+from shared.domain.program.program import Program
+from shared.tables import budgets, client
+from shared.tables.client import CancelledError, Key, Write
+
+PROGRAM_SECONDS = 30
+"""For how long a program is used before it is read again: what a changed one takes to be seen everywhere."""
+
+_PROGRAM_KEY = Key("PROGRAM", "CURRENT")
+_program: tuple[float, Program] | None = None
+
+
+def load_program() -> Program:
+    """The current program, from memory for at most `PROGRAM_SECONDS`; the default until a shop stores its own."""
+    global _program  # noqa: PLW0603 - what one execution environment remembers
+    if _program is None or time.monotonic() - _program[0] > PROGRAM_SECONDS:
+        item = client.get(settings.loyalty_table(), _PROGRAM_KEY)
+        program = Program.model_validate_json(item["body"]["S"]) if item else default_program()
+        _program = (time.monotonic(), program)
+    return _program[1]
+
+
+def forget_program() -> None:
+    """Read the program again when next needed."""
+    global _program  # noqa: PLW0603
+    _program = None
+    budgets.forget()
+
+
+def replace_program(program: Program, version: int, also: Sequence[Write] = ()) -> Program:
+    """Store a program over version `version`, with `also`; it becomes the next one, and every version stays.
+
+    Storing again what already followed that version changes nothing. Raises ProgramChangedError if something else did,
+    TryAgainError if another write was in the way.
+    """
+    table = settings.loyalty_table()
+    stored = program.model_copy(update={"version": version + 1})
+    writes = [client.put_over(table, _PROGRAM_KEY, version if version > 1 else 0, **_body(stored))]
+    kept = [default_program(), stored] if version == 1 else [stored]
+    writes += [client.put_new(table, Key("PROGRAM", f"VERSION#{one.version}"), **_body(one)) for one in kept]
+    if version == 1:
+        writes[0]["Put"]["Item"]["revision"] = {"N": "2"}
+    try:
+        client.transact([*writes, *also])
+    except CancelledError as cancelled:
+        if not cancelled.failed:
+            raise TryAgainError("the program is being replaced; the same request may be sent again") from cancelled
+        if not any(item and item["body"] == _body(stored)["body"] for item in cancelled.failed.values()):
+            raise ProgramChangedError(f"version {version} is not the current one; read it again") from cancelled
+    finally:
+        forget_program()
+    budgets.apply(stored)
+    return stored
+
+
+def _body(program: Program) -> dict[str, Any]:
+    return {"body": {"S": program.model_dump_json(exclude_defaults=True)}}
