@@ -9,7 +9,7 @@ from shared.api import resolver
 from shared.api.schemas import AccountAnswer, EntryPage, RewardPage, account_answer, entry_answer, reward_answer
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.spending.pools import pool_among, united
 from shared.tables import accounts, ledger, programs, stock
 
@@ -71,7 +71,7 @@ def read_rewards(
     account: Account | None = None
     if member_id is not None:
         whole = accounts.load_with_pool(resolver.caller(app).reach(member_id))
-        settled = [settle(one, program, max(now, one.booked_at or now)).account for one in whole]
+        settled = [up_to_date(one, program, now) for one in whole]
         account = united(settled[0], pool_among(settled[0], settled))
     rewards, following = resolver.page_of(program.redeeming.rewards, limit, cursor)
     taken = stock.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)

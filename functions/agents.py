@@ -12,7 +12,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.orders import Line, Order, order_earnings
 from shared.domain.errors import InvalidStateError, MemberNotActiveError
 from shared.domain.fields import Amount, Currency, Flag, Record, Reference
-from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.members.members import IDENTIFIER_KINDS, Identifiers
 from shared.domain.program.program import Program
 from shared.domain.spending.store_credit import credit_program
@@ -78,7 +78,7 @@ def show_loyalty(request: Annotated[Cart, Body()]) -> resolver.Answer:
     if request.buyer is not None and request.buyer.verified:
         # Nobody else is looked for: so an answer cannot tell who is a member.
         account = accounts.load_account(caller.reach(str(request.buyer.member_id))).account
-        account = settle(account, program, max(now, account.booked_at or now)).account
+        account = up_to_date(account, program, now)
         if not account.is_open:
             raise MemberNotActiveError(f"the member {account.member_id} was {account.status}")
     today = local_day(now, program.time_zone)

@@ -23,7 +23,7 @@ from shared.domain.errors import (
     OrderNotFoundError,
 )
 from shared.domain.fields import Instant, PositiveAmount, PositivePoints, Record, Reference
-from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points.approvals import review_of_action, waits_for_approval
 from shared.domain.points.reviews import Review
@@ -90,7 +90,7 @@ def quote(request: Annotated[Quote, Body()]) -> resolver.Answer:
     member_id = request.member_id or caller.member_id
     account = accounts.load_account(caller.reach(member_id)).account if member_id else None
     if account is not None:
-        account = settle(account, program, now).account
+        account = up_to_date(account, program, now)
     placed_at = request.placed_at or now
     order = Order.model_validate({**request.model_dump(exclude={"type", "member_id"}), "placed_at": placed_at})
     order = _own_order(partner_access.calling(caller), order)

@@ -14,7 +14,7 @@ from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of
 from shared.domain.errors import MemberNotFoundError, TryAgainError
 from shared.domain.invariants import standing_breaches
-from shared.domain.lifecycle.passing_of_time import reminders_to_send, settle, waits_for_reminder
+from shared.domain.lifecycle.passing_of_time import reminders_to_send, up_to_date, waits_for_reminder
 from shared.domain.program.program import Program
 from shared.domain.spending.pools import pool_among, united
 from shared.domain.subaccounts import is_wallet, member_of
@@ -53,7 +53,7 @@ def tell(entry: Entry) -> None:
     program, now = programs.load_program(), clock.now()
     account, *others = accounts.load_with_pool(entry.member_id)
     telemetry.report(entry.member_id, standing_breaches(account))
-    settled = [settle(one, program, max(now, one.booked_at or now)).account for one in (account, *others)]
+    settled = [up_to_date(one, program, now) for one in (account, *others)]
     account = united(settled[0], pool_among(settled[0], settled))
     for note in notes_on(entry, account, program):
         sender.send(note, program, now, account)
@@ -142,7 +142,7 @@ def _scheduled(now: datetime, work: str | None) -> dict[str, Any]:
 def _remind(member_id: str, today: date, now: datetime) -> int:
     program = programs.load_program()
     stored = accounts.load_account(member_id)
-    account = settle(stored.account, program, max(now, stored.account.booked_at or now)).account
+    account = up_to_date(stored.account, program, now)
     due = reminders_to_send(account, program, stored.reminded_on, today)
     for reminder in due:
         note = reminder_note(account, program, reminder, today)

@@ -24,11 +24,11 @@ from shared.domain.errors import (
     PoolNotFoundError,
 )
 from shared.domain.fields import PositivePoints, Record, Reference, Text
-from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
 from shared.domain.spending.pools import CONTRIBUTED, SPENT, join, leave
 from shared.domain.spending.transfers import MERGES_MAX
-from shared.domain.subaccounts import pool_account_of
+from shared.domain.subaccounts import owner_of, pool_account_of
 from shared.tables import accounts as accounts_table
 from shared.tables import gift_messages, keys, ledger, operation, programs
 from shared.tables import members as people
@@ -309,10 +309,10 @@ def _pool_shown(outcome: operation.Outcome, now: datetime, status: HTTPStatus) -
 
 
 def _pool_answer(pool: Account, now: datetime) -> PoolAnswer:
-    pool = settle(pool, programs.load_program(), max(now, pool.booked_at or now)).account
+    pool = up_to_date(pool, programs.load_program(), now)
     known = sorted({name.partition(":")[2] for name in pool.uses} - set(pool.pool_members))
     return PoolAnswer(
-        pool_id=pool.member_id.partition("~")[0],
+        pool_id=owner_of(pool.member_id),
         balance=pool.balance,
         expiring=points_by_day(pool.lots),
         members=tuple(_part_of(pool, member_id) for member_id in pool.pool_members),

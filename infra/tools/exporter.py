@@ -19,7 +19,7 @@ from infra.tools.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
 from shared.domain.account import UNTIL_APPROVED, Account, Entry, EntryType
 from shared.domain.calendar import start_of_day
 from shared.domain.ledger import combined
-from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.members.members import IDENTIFIER_KINDS, Identity, Member
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
@@ -92,7 +92,7 @@ def _members(
     """Every active member with their account, settled."""
     for page in client.get_paginator("scan").paginate(TableName=loyalty_table, ConsistentRead=True):
         accounts = [accounts_table.account_of(item) for item in page["Items"] if item["sk"]["S"] == "ACCOUNT"]
-        accounts = [settle(one, program, max(now, one.booked_at or now)).account for one in accounts]
+        accounts = [up_to_date(one, program, now) for one in accounts]
         sides = [one for one in accounts if member_of(one.member_id) != one.member_id]
         exported.elsewhere += sum(one.balance + one.pending_points + one.held_points for one in sides)
         exported.provisional += sum(one.status == "provisional" for one in accounts)

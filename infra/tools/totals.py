@@ -45,7 +45,7 @@ def holdings(client: "DynamoDBClient", loyalty_table: str, now: datetime) -> Hol
             account = Account.model_validate_json(item["state"]["S"])
             if is_wallet(account.member_id):
                 continue
-            as_of = max(now, account.booked_at or now)
+            as_of = account.present(now)
             account = settle(account, program, as_of).account
             sums["members"] += account.status == "active" and not is_pool(account.member_id)
             sums["earned"] += account.earned

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from shared.api.schemas import Money
 from shared.domain.account import Account
 from shared.domain.fields import Record
-from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import member_of
@@ -33,7 +33,7 @@ class CreditAnswer(Record):
 
 def credit_answer(wallet: Account, program: Program, now: datetime) -> CreditAnswer:
     """A wallet as callers see it; one that was never opened is empty."""
-    wallet = settle(wallet, program, max(now, wallet.booked_at or now)).account
+    wallet = up_to_date(wallet, program, now)
 
     def money(amount: int) -> Money:
         return Money(amount=amount, currency=program.currency)

@@ -11,7 +11,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import Course, courses
 from shared.domain.earning.orders import Earned
 from shared.domain.fields import Record
-from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.members.members import Consent, Member, Preferences
 from shared.domain.points.expiry import date_of, ends_on
 from shared.domain.points.paid_plans import current
@@ -270,10 +270,10 @@ class ExportAnswer(Record):
 
 def account_answer(account: Account, program: Program, now: datetime, others: Sequence[Account] = ()) -> AccountAnswer:
     """An account to the second, whether or not a job has booked what time has done."""
-    account = settle(account, program, max(now, account.booked_at or now)).account
+    account = up_to_date(account, program, now)
     pool = pool_among(account, others)
     if pool is not None:
-        pool = settle(pool, program, max(now, pool.booked_at or now)).account
+        pool = up_to_date(pool, program, now)
     account = united(account, pool)
     today = local_day(now, program.time_zone)
     return AccountAnswer(

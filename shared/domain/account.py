@@ -254,6 +254,10 @@ class Account(Record):
         """Points locked for open redemptions."""
         return sum(hold.points for hold in self.holds.values())
 
+    def present(self, now: datetime) -> datetime:
+        """The instant to look at the account: `now`, but never before its last entry, which another clock may date."""
+        return max(now, self.booked_at or now)
+
     def standing(self) -> Standing:
         """The tier held. Every account has one from its first entry on."""
         if self.tier is None:

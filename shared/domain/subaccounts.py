@@ -16,6 +16,11 @@ def pool_account_of(pool_id: str) -> str:
     return f"{pool_id}{_POOL}"
 
 
+def owner_of(account_id: str) -> str:
+    """The id of the member or the pool whose account it is."""
+    return account_id.removesuffix(_WALLET).removesuffix(_POOL)
+
+
 def is_wallet(account_id: str) -> bool:
     """Whether an account holds store credit."""
     return account_id.endswith(_WALLET)
@@ -28,4 +33,4 @@ def is_pool(account_id: str) -> bool:
 
 def member_of(account_id: str) -> str | None:
     """Whose account it is; None: it is nobody's alone."""
-    return None if is_pool(account_id) else account_id.removesuffix(_WALLET)
+    return None if is_pool(account_id) else owner_of(account_id)

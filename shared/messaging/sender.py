@@ -9,7 +9,7 @@ from datetime import date, datetime
 from shared import telemetry
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.members.members import Member
 from shared.domain.message_types import KINDS, Value
 from shared.domain.program.built_in_templates import DEFAULT_LOCALE, default_template
@@ -51,7 +51,7 @@ def send(note: Note, program: Program, now: datetime, account: Account | None = 
 def settled(member_id: str, program: Program, now: datetime) -> Account:
     """A member's account to the second."""
     account = accounts.load_account(member_id).account
-    return settle(account, program, max(now, account.booked_at or now)).account
+    return up_to_date(account, program, now)
 
 
 def _hand_over(message: Message, program: Program, now: datetime) -> None:

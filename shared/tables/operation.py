@@ -180,7 +180,7 @@ def enroll(booked: Sequence[Entry], further: Sequence[Write], program: Program, 
 
 def present(now: datetime, settled: Iterable[Account]) -> datetime:
     """The instant of a whole operation: `now`, but never before any account's last entry. Machines' clocks differ."""
-    return max([now, *(one.booked_at for one in settled if one.booked_at)])
+    return max((one.present(now) for one in settled), default=now)
 
 
 def _with_pools(stored: list[StoredAccount], members: int) -> list[StoredAccount]:

@@ -27,7 +27,7 @@ from shared.domain.account import UNTIL_APPROVED, Account, Entry, EntryType
 from shared.domain.earning.imports import BroughtPoints
 from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import breaches
-from shared.domain.subaccounts import is_pool, is_wallet, pool_account_of
+from shared.domain.subaccounts import is_pool, is_wallet, owner_of, pool_account_of
 from tests.model.clerks import earning, members, sharing
 from tests.model.clerks.cashier import Cashier
 from tests.model.clerks.members import WholeClerk
@@ -625,7 +625,7 @@ class Movements(RuleBasedStateMachine):
     @precondition(some(sharing_ones))
     @rule(name=one_of(sharing_ones))
     def share_no_longer(self, name: str) -> None:
-        pool = str(self.clerk.people[name].box).partition("~")[0]
+        pool = owner_of(str(self.clerk.people[name].box))
         self.clerk.leave_box(name)
         self.shop.part(name, pool, self._new("leave"))
 
@@ -773,7 +773,7 @@ class Movements(RuleBasedStateMachine):
     def _agree_on(self, name: str) -> Counter[str]:
         account, entries = self.shop.peek(name)
         if is_wallet(name):
-            assert _buckets(account) == _cards(self.clerk.cashier, name.partition("~")[0])
+            assert _buckets(account) == _cards(self.clerk.cashier, owner_of(name))
         elif is_pool(name):
             assert _buckets(account) == _cards(self.clerk, name)
             assert _put_in(account) == account.balance + account.totals.expired

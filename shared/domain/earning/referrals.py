@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from shared.domain.account import Account, Entry, Piece, Referred, Use
 from shared.domain.calendar import local_day, period_of
+from shared.domain.earning.orders import taken_back
 from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book, draft
 from shared.domain.points.eligibility import is_excluded
@@ -143,8 +144,6 @@ def advocate_reward(
 
 def reversal(account: Account, program: Program, paid: Entry, now: datetime) -> Entry:
     """Take a reward back: pending points first, then its own lot and the next to expire, then debt if allowed."""
-    from shared.domain.earning.orders import taken_back  # noqa: PLC0415 - that module marks orders by this one's words
-
     effects = taken_back(account, paid, paid.points)
     short = paid.points + sum(effects["lots"].values()) + sum(effects["pending"].values())
     debt = short if program.refund_debt == "allowed" else 0

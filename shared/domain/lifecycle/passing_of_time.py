@@ -68,6 +68,11 @@ def settle(account: Account, program: Program, now: datetime, entries_max: int |
     return Settled(account, tuple(entries), complete=True)
 
 
+def up_to_date(account: Account, program: Program, now: datetime) -> Account:
+    """The account as it is now, or as its last entry left it if another machine's clock is ahead."""
+    return settle(account, program, account.present(now)).account
+
+
 def due_on(account: Account, program: Program, reminded_on: date) -> date | None:
     """The local day on which time will next change the account or a reminder is to be sent; None: never.
 

@@ -21,7 +21,7 @@ from shared.domain.points.expiry import live_day
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.opening import open_side
 from shared.domain.program.program import Program
-from shared.domain.subaccounts import is_pool, pool_account_of
+from shared.domain.subaccounts import is_pool, owner_of, pool_account_of
 
 MEMBERS_EVER_MAX = 30
 """A pool's account keeps what each has put in and spent, also of those who left."""
@@ -84,7 +84,7 @@ def join(
         raise InvalidStateError(f"a pool takes in {MEMBERS_EVER_MAX} members over its life; open a new one")
     books = _Books([member, pool], program, now)
     books.note(open_side(pool, program, now=now, actor=actor))
-    pool_id = pool.member_id.partition("~")[0]
+    pool_id = owner_of(pool.member_id)
     source = {"pool_id": pool_id, "change_id": change_id, "by": member.member_id}
     common: dict[str, Any] = {"points": 0, "source": source}
     books.write(member.member_id, "pool_join", actor, **common, pool_id=pool_id, fingerprint=fingerprint)
@@ -249,7 +249,7 @@ class _Books:
 
     def _source(self, member: Account, pool: Account) -> dict[str, str]:
         move_id = f"{member.member_id}-{member.sequence + 1}"
-        return {"move_id": move_id, "pool_id": pool.member_id.partition("~")[0], "by": member.member_id}
+        return {"move_id": move_id, "pool_id": owner_of(pool.member_id), "by": member.member_id}
 
     def _flow(self, member_id: str, pool_id: str, points: int) -> None:
         self._flows[member_id, pool_id] = self._flows.get((member_id, pool_id), 0) + points

@@ -10,6 +10,7 @@ from shared.domain.account import Entry, Standing
 from shared.domain.lifecycle.passing_of_time import Reminder
 from shared.domain.members.members import Member
 from shared.domain.spending.redemptions import voucher_code
+from shared.domain.subaccounts import owner_of
 from shared.domain.telling.notifications import Note, is_wanted, notes_on, reminder_note, values_for
 from tests.model.shop import Shop, a_program, at
 
@@ -39,7 +40,7 @@ def told(shop: Shop, *entries: Entry) -> list[Note]:
 def said(shop: Shop, *entries: Entry) -> list[tuple[str, dict[str, Any]]]:
     """Of each note its kind and what it says; they are for the entry's member, once each."""
     notes = told(shop, *entries)
-    assert {note.member_id for note in notes} <= {one.member_id.partition("~")[0] for one in entries}
+    assert {note.member_id for note in notes} <= {owner_of(one.member_id) for one in entries}
     assert len({note.message_id for note in notes}) == len(notes)
     return [(note.kind, dict(note.values)) for note in notes]
 
