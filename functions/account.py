@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from shared import clock
-from shared.api import resolver
+from shared.api import auth, paging, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.schemas import AccountAnswer, EntryPage, RewardPage, account_answer, entry_answer, reward_answer
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
@@ -15,68 +16,66 @@ from shared.tables import accounts, ledger, programs, stock
 
 app = resolver.resolver()
 
-ANYONE_WITH_A_TOKEN = resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR)
-
 
 @app.get(
     "/v1/members/<member_id>/account",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: AccountAnswer}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: AccountAnswer}, 404),
     summary="Balances, tier and progress, expiring points, next reward",
     tags=["Account"],
 )
-def read_account(member_id: str) -> resolver.Answer:
-    account, *others = accounts.load_with_pool(resolver.caller(app).reach(member_id))
-    return resolver.answer(account_answer(account, programs.load_program(), clock.now(), others))
+def read_account(member_id: str) -> Answer:
+    account, *others = accounts.load_with_pool(auth.caller(app).authorized_member_id(member_id))
+    return json_answer(account_answer(account, programs.load_program(), clock.now(), others))
 
 
 @app.get(
     "/v1/members/<member_id>/entries",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: EntryPage}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: EntryPage}, 404),
     summary="The ledger, newest first; after it, those of members merged into this one",
     tags=["Account"],
 )
 def read_entries(
-    member_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
-) -> resolver.Answer:
-    account = accounts.load_account(resolver.caller(app).reach(member_id)).account
+    member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
+) -> Answer:
+    account = accounts.load_account(auth.caller(app).authorized_member_id(member_id)).account
     members = (account.member_id, *account.merged_from)
-    place, before = resolver.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
+    place, before = paging.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
     if not 0 <= place < len(members) or not 0 < before <= ledger.SEQUENCE_MAX:
-        raise resolver.foreign_cursor()
+        raise paging.foreign_cursor()
     entries = ledger.load_history(members[place], limit, before)
     following = None
     if entries and entries[-1].sequence > 1:
-        following = resolver.encode_cursor(place, entries[-1].sequence)
+        following = paging.encode_cursor(place, entries[-1].sequence)
     elif place + 1 < len(members):
-        following = resolver.encode_cursor(place + 1, ledger.SEQUENCE_MAX)
-    return resolver.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
+        following = paging.encode_cursor(place + 1, ledger.SEQUENCE_MAX)
+    return json_answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
 
 
 @app.get(
     "/v1/rewards",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: RewardPage}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: RewardPage}, 404),
     summary="The catalogue; with a member, what is affordable and eligible",
     tags=["Redemptions"],
 )
 def read_rewards(
     member_id: Annotated[str | None, Query()] = None,
-    limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
-    cursor: resolver.PageCursor = None,
-) -> resolver.Answer:
+    limit: paging.PageLimit = paging.PAGE_DEFAULT,
+    cursor: paging.PageCursor = None,
+) -> Answer:
     program, now = programs.load_program(), clock.now()
     today = local_day(now, program.time_zone)
     account: Account | None = None
     if member_id is not None:
-        whole = accounts.load_with_pool(resolver.caller(app).reach(member_id))
+        whole = accounts.load_with_pool(auth.caller(app).authorized_member_id(member_id))
         settled = [up_to_date(one, program, now) for one in whole]
         account = united(settled[0], pool_among(settled[0], settled))
-    rewards, following = resolver.page_of(program.redeeming.rewards, limit, cursor)
+    rewards, following = paging.page_of(program.redeeming.rewards, limit, cursor)
     taken = stock.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)
     items = [reward_answer(reward, program, taken.get(reward.reward_id, 0), account, today) for reward in rewards]
-    return resolver.answer(RewardPage(items=tuple(items), next_cursor=following))
+    return json_answer(RewardPage(items=tuple(items), next_cursor=following))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -6,7 +6,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import model_validator
 
 from shared import clock
-from shared.api import resolver
+from shared.api import auth, resolver, routes
+from shared.api.answers import Answer, json_answer
+from shared.caller import STOREFRONT
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.orders import Line, Order, order_earnings
@@ -64,20 +66,20 @@ class LoyaltyAnswer(Record):
 
 @app.post(
     "/v1/ucp/loyalty",
-    security=resolver.allow(resolver.STOREFRONT),
-    responses=resolver.answers({200: LoyaltyAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT),
+    responses=routes.json_responses({200: LoyaltyAnswer}, 404, 409),
     summary="The Universal Commerce Protocol's loyalty block for a cart; writes nothing",
     tags=["Agents"],
 )
-def show_loyalty(request: Annotated[Cart, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
+def show_loyalty(request: Annotated[Cart, Body()]) -> Answer:
+    caller, now, program = auth.caller(app), clock.now(), programs.load_program()
     agents = program.agents
     if agents is None:
         raise InvalidStateError("the program says nothing to agents: it has no section agents")
     account: Account | None = None
     if request.buyer is not None and request.buyer.verified:
         # Nobody else is looked for: so an answer cannot tell who is a member.
-        account = accounts.load_account(caller.reach(str(request.buyer.member_id))).account
+        account = accounts.load_account(caller.authorized_member_id(str(request.buyer.member_id))).account
         account = up_to_date(account, program, now)
         if not account.is_open:
             raise MemberNotActiveError(f"the member {account.member_id} was {account.status}")
@@ -91,7 +93,7 @@ def show_loyalty(request: Annotated[Cart, Body()]) -> resolver.Answer:
         earned = order_earnings(None, credit_program(program), order, now)
         credit = RewardCurrency(name=agents.credit_name, code=program.currency, decimal_places=_decimal_places(program))
         rewards.append(RewardBlock(currency=credit, earning_forecast=forecast(earned.breakdown, ())))
-    return resolver.answer(LoyaltyAnswer(loyalty={agents.claim: membership_block(account, program, rewards, today)}))
+    return json_answer(LoyaltyAnswer(loyalty={agents.claim: membership_block(account, program, rewards, today)}))
 
 
 def _decimal_places(program: Program) -> int:

@@ -4,8 +4,10 @@ from datetime import date
 from typing import Any
 
 from shared import clock
-from shared.api import resolver
+from shared.api import paging, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.schemas import Money
+from shared.caller import OPERATOR
 from shared.domain.calendar import local_day
 from shared.domain.errors import CampaignNotFoundError
 from shared.domain.fields import Record
@@ -49,32 +51,30 @@ class CampaignPage(Record):
 
 @app.get(
     "/v1/campaigns",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: CampaignPage}),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: CampaignPage}),
     summary="The program's campaigns, with their state and what is left of their budgets",
     tags=["Campaigns"],
 )
-def read_campaigns(
-    limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
-) -> resolver.Answer:
+def read_campaigns(limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None) -> Answer:
     program = programs.load_program()
-    campaigns, following = resolver.page_of(program.campaigns, limit, cursor)
+    campaigns, following = paging.page_of(program.campaigns, limit, cursor)
     items = tuple(_answer(campaign, program) for campaign in campaigns)
-    return resolver.answer(CampaignPage(items=items, next_cursor=following))
+    return json_answer(CampaignPage(items=items, next_cursor=following))
 
 
 @app.get(
     "/v1/campaigns/<campaign_id>",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: CampaignAnswer}, 404),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: CampaignAnswer}, 404),
     summary="A campaign, with its state and what is left of its budget",
     tags=["Campaigns"],
 )
-def read_campaign(campaign_id: str) -> resolver.Answer:
+def read_campaign(campaign_id: str) -> Answer:
     program = programs.load_program()
     for campaign in program.campaigns:
         if campaign.campaign_id == campaign_id:
-            return resolver.answer(_answer(campaign, program))
+            return json_answer(_answer(campaign, program))
     raise CampaignNotFoundError(f"the program has no campaign {campaign_id!r}")
 
 

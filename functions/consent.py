@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import clock
-from shared.api import outcomes, resolver
+from shared import clock, request_ids
+from shared.api import auth, outcomes, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.schemas import BookedAnswer, MemberAnswer, member_answer
+from shared.caller import MEMBER, STOREFRONT
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.orders import Order
@@ -76,17 +78,17 @@ class Agreement(Record):
 
 @app.post(
     "/v1/earn",
-    security=resolver.allow(resolver.STOREFRONT),
-    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Credit an order to whoever has an identifier; somebody unknown becomes a provisional member",
     tags=["Earning"],
 )
-def earn_by_identifier(request: Annotated[Arrival, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
+def earn_by_identifier(request: Annotated[Arrival, Body()]) -> Answer:
+    caller, now, program = auth.caller(app), clock.now(), programs.load_program()
     [identity] = members.identities(request.identifier, program.country)
     order = OrderEarn.model_validate(request.model_dump(exclude={"identifier"}))
     # As under the member's own path: a till that has learned who it was may send the order there again.
-    mark = resolver.fingerprint(order)
+    mark = request_ids.fingerprint(order)
     for _ in range(OPENING_ATTEMPTS_MAX):
         member_id = people.find(identity)
         try:
@@ -107,27 +109,27 @@ def earn_by_identifier(request: Annotated[Arrival, Body()]) -> resolver.Answer:
 
 @app.post(
     "/v1/members/<member_id>/consent",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER),
-    responses=resolver.answers({200: MemberAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT, MEMBER),
+    responses=routes.json_responses({200: MemberAnswer}, 404, 409),
     summary="Agree to the terms: points that waited become available",
     tags=["Members"],
 )
-def agree(member_id: str, request: Annotated[Agreement, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
-    before = people.load_member(caller.reach(member_id))
+def agree(member_id: str, request: Annotated[Agreement, Body()]) -> Answer:
+    caller, now, program = auth.caller(app), clock.now(), programs.load_program()
+    before = people.load_member(caller.authorized_member_id(member_id))
     given = Consent(terms_version=request.terms_version, marketing=request.marketing)
     after = members.consenting(before.member, given, now=now, channel=request.channel)
     if before.member.status != "provisional":
         members.require_active(before.member)
         if after != before.member:
             profiles.save(before, after, actor=caller.actor, now=now)
-        return resolver.answer(member_answer(after))
+        return json_answer(member_answer(after))
     today = local_day(now, program.time_zone)
     require_age(program, today, is_confirmed=request.age_confirmed, born_on=request.birth_date)
     code = members.new_referral_code(None)
     after = enrolment.newcomer(after.model_copy(update={"status": "active", "referral_code": code}), program, ())
-    enrolment.confirmed(before, after, actor=caller.actor, fingerprint=resolver.fingerprint(request), now=now)
-    return resolver.answer(member_answer(after))
+    enrolment.confirmed(before, after, actor=caller.actor, fingerprint=request_ids.fingerprint(request), now=now)
+    return json_answer(member_answer(after))
 
 
 def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) -> operation.Outcome:

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import clock
-from shared.api import outcomes, resolver
+from shared import clock, request_ids
+from shared.api import auth, idempotency, outcomes, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.schemas import BookedAnswer, QuoteAnswer, quote_answer
+from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT, is_valid_id
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import action_deed, with_challenges
@@ -80,15 +82,15 @@ class Transfer(Record):
 
 @app.post(
     "/v1/earn/quote",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.PARTNER),
-    responses=resolver.answers({200: QuoteAnswer}, 404),
+    security=routes.open_to(STOREFRONT, MEMBER, PARTNER),
+    responses=routes.json_responses({200: QuoteAnswer}, 404),
     summary="What an order would earn; writes nothing",
     tags=["Earning"],
 )
-def quote(request: Annotated[Quote, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
+def quote(request: Annotated[Quote, Body()]) -> Answer:
+    caller, now, program = auth.caller(app), clock.now(), programs.load_program()
     member_id = request.member_id or caller.member_id
-    account = accounts.load_account(caller.reach(member_id)).account if member_id else None
+    account = accounts.load_account(caller.authorized_member_id(member_id)).account if member_id else None
     if account is not None:
         account = up_to_date(account, program, now)
     placed_at = request.placed_at or now
@@ -96,26 +98,26 @@ def quote(request: Annotated[Quote, Body()]) -> resolver.Answer:
     order = _own_order(partner_access.calling(caller), order)
     earned = order_earnings(account, program, order, now)
     began_on = local_day(min(placed_at, now), program.time_zone)
-    return resolver.answer(quote_answer(earned, program, account, began_on, local_day(now, program.time_zone)))
+    return json_answer(quote_answer(earned, program, account, began_on, local_day(now, program.time_zone)))
 
 
 @app.post(
     "/v1/members/<member_id>/earn",
-    security=resolver.allow(resolver.STOREFRONT, resolver.PARTNER),
-    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT, PARTNER),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Credit an order or an action; a partner credits its own orders",
     tags=["Earning"],
 )
 def earn(
     member_id: str, request: Annotated[Annotated[OrderEarn | ActionEarn, Field(discriminator="type")], Body()]
-) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
+) -> Answer:
+    caller, now = auth.caller(app), clock.now()
     partner = partner_access.calling(caller)
     if isinstance(request, OrderEarn):
         request = _own_order(partner, request)
     elif partner is not None:
         raise ForbiddenError("partners credit orders, no actions")
-    mark = resolver.fingerprint(request)
+    mark = request_ids.fingerprint(request)
 
     def credit(situation: Situation) -> Decision:
         account, program, now = situation.account, situation.program, situation.now
@@ -136,7 +138,7 @@ def earn(
         return Decision(entries, _put_in_review(entries))
 
     key = keys.earn_key(request.model_dump(include={"order_id", "action", "reference"}))
-    members = [caller.reach(member_id)]
+    members = [caller.authorized_member_id(member_id)]
     if isinstance(request, OrderEarn) and gives_credit(programs.load_program(), request):
         members.append(wallet_of(members[0]))
     outcome = operation.run(
@@ -151,17 +153,17 @@ def earn(
 
 @app.post(
     "/v1/members/<member_id>/refunds",
-    security=resolver.allow(resolver.STOREFRONT, resolver.PARTNER),
-    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT, PARTNER),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Take back the points of a whole or partly returned order",
     tags=["Earning"],
 )
-def refund(member_id: str, request: Annotated[Refund, Body()]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
+def refund(member_id: str, request: Annotated[Refund, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
     partner = partner_access.calling(caller)
     request = request.model_copy(update={"order_id": partner_access.own_id(partner, request.order_id)})
-    mark = resolver.fingerprint(request)
-    member = caller.reach(member_id)
+    mark = request_ids.fingerprint(request)
+    member = caller.authorized_member_id(member_id)
 
     earn_key, credit_key = keys.earn_key({"order_id": request.order_id}), keys.credit_earn_key(request.order_id)
 
@@ -209,20 +211,20 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> resolver.Answe
 
 @app.post(
     "/v1/members/<member_id>/transfers",
-    security=resolver.allow(resolver.MEMBER, resolver.OPERATOR),
-    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 400, 404, 409),
+    security=routes.open_to(MEMBER, OPERATOR),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 400, 404, 409),
     summary="Give points to another member; each lot keeps its expiry date",
     tags=["Earning"],
 )
 def transfer_points(
-    member_id: str, request: Annotated[Transfer, Body()], key: resolver.IdempotencyKey = None
-) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    giver = caller.reach(member_id)
-    if not resolver.may_be_issued(request.to_member_id):
+    member_id: str, request: Annotated[Transfer, Body()], key: idempotency.IdempotencyKey = None
+) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    giver = caller.authorized_member_id(member_id)
+    if not is_valid_id(request.to_member_id):
         raise MemberNotFoundError(f"there is no member {request.to_member_id}")
-    transfer_id = resolver.derived_id("transfer", giver, resolver.required_key(key))
-    mark = resolver.fingerprint(request)
+    transfer_id = request_ids.derived_id("transfer", giver, idempotency.required_key(key))
+    mark = request_ids.fingerprint(request)
     if giver == request.to_member_id:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import clock
-from shared.api import guess_limits, resolver
+from shared import clock, request_ids
+from shared.api import auth, guess_limits, idempotency, paging, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.credit_schemas import CreditAnswer, credit_answer
 from shared.api.schemas import (
     BookedAnswer,
@@ -22,6 +23,7 @@ from shared.api.schemas import (
     member_answer,
     traits_answer,
 )
+from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT, Caller
 from shared.domain.account import Account, Entry, Traits
 from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import enroll
@@ -121,16 +123,16 @@ class Merge(Record):
 
 @app.post(
     "/v1/members",
-    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
-    responses=resolver.answers({201: MemberAnswer, 200: MemberAnswer}, 400, 409),
+    security=routes.open_to(STOREFRONT, OPERATOR),
+    responses=routes.json_responses({201: MemberAnswer, 200: MemberAnswer}, 400, 409),
     summary="Enroll a member",
     tags=["Members"],
 )
-def enroll_member(request: Annotated[Enrollment, Body()], key: resolver.IdempotencyKey = None) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
+def enroll_member(request: Annotated[Enrollment, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
+    caller, now = auth.caller(app), clock.now()
     program = programs.load_program()
-    member_id = people.new_member_id(f"{caller.subject}|{resolver.required_key(key)}")
-    mark = people.keyed_hash(f"enroll:{resolver.fingerprint(request)}")[:32]
+    member_id = people.new_member_id(f"{caller.subject}|{idempotency.required_key(key)}")
+    mark = people.keyed_hash(f"enroll:{request_ids.fingerprint(request)}")[:32]
     member = members.joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
     member = enrolment.newcomer(members.attributed(member, caller.actor), program, request.fingerprints)
     try:
@@ -155,7 +157,7 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: resolver.Idempote
             if not isinstance(refusal, TryAgainError):
                 return _claimed(member, program, refusal, mark, now, caller)
         else:
-            return resolver.answer(member_answer(member), HTTPStatus.CREATED)
+            return json_answer(member_answer(member), HTTPStatus.CREATED)
     raise TryAgainError("no free referral code was found; the same request may be sent again")
 
 
@@ -195,8 +197,8 @@ def _claimed(
     refusal: IdentifierTakenError,
     mark: str,
     now: datetime,
-    caller: resolver.Caller,
-) -> resolver.Answer:
+    caller: Caller,
+) -> Answer:
     """Somebody who joins with the identifier of a provisional member is that member. Raises `refusal` otherwise."""
     if program.automatic_enrolment is None:
         raise refusal
@@ -206,27 +208,25 @@ def _claimed(
     if found is None:
         raise refusal
     claimed, was_before = found
-    return resolver.answer(
-        member_answer(claimed), HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before
-    )
+    return json_answer(member_answer(claimed), HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
 
 
-def _enrolled_before(standing: Entry, mark: str) -> resolver.Answer:
+def _enrolled_before(standing: Entry, mark: str) -> Answer:
     if standing.fingerprint != mark:
         raise IdempotencyMismatchError("the key was used before to enroll another member; use a new key")
     member = people.load_member(standing.member_id).member
-    return resolver.answer(member_answer(member), HTTPStatus.OK, replayed=True)
+    return json_answer(member_answer(member), HTTPStatus.OK, replayed=True)
 
 
 @app.post(
     "/v1/members/lookup",
-    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR, resolver.PARTNER),
-    responses=resolver.answers({200: MemberAnswer | MemberFound}, 404),
+    security=routes.open_to(STOREFRONT, OPERATOR, PARTNER),
+    responses=routes.json_responses({200: MemberAnswer | MemberFound}, 404),
     summary="Find a member by one identifier; a partner learns the member's id alone",
     tags=["Members"],
 )
-def look_up_member(request: Annotated[Lookup, Body()]) -> resolver.Answer:
-    caller = resolver.caller(app)
+def look_up_member(request: Annotated[Lookup, Body()]) -> Answer:
+    caller = auth.caller(app)
     partner = partner_access.calling(caller)
     [identity] = members.identities(request, programs.load_program().country)
     if partner is not None and identity.kind not in partner_access.LOOKED_UP_BY:
@@ -238,53 +238,53 @@ def look_up_member(request: Annotated[Lookup, Body()]) -> resolver.Answer:
         guess_limits.count(caller, clock.now())
         raise MemberNotFoundError(f"no member has this {identity.kind}")
     if partner is not None:
-        return resolver.answer(MemberFound(member_id=member_id))
-    return resolver.answer(member_answer(people.load_member(member_id).member))
+        return json_answer(MemberFound(member_id=member_id))
+    return json_answer(member_answer(people.load_member(member_id).member))
 
 
 @app.post(
     "/v1/members/search",
-    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
-    responses=resolver.answers({200: MemberPage}),
+    security=routes.open_to(STOREFRONT, OPERATOR),
+    responses=routes.json_responses({200: MemberPage}),
     summary="Find members by words of their name, in any order and case",
     tags=["Members"],
 )
 def search_members(
     request: Annotated[Search, Body()],
-    limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
-    cursor: resolver.PageCursor = None,
-) -> resolver.Answer:
-    after = resolver.decode_cursor(cursor, str)[0] if cursor else None
+    limit: paging.PageLimit = paging.PAGE_DEFAULT,
+    cursor: paging.PageCursor = None,
+) -> Answer:
+    after = paging.decode_cursor(cursor, str)[0] if cursor else None
     found, more = people.search(member_search.words_of(request.name), limit, after)
-    audit.record(resolver.caller(app), "members.searched", clock.now(), found=str(len(found)))
-    following = resolver.encode_cursor(more) if more else None
-    return resolver.answer(MemberPage(items=tuple(member_answer(member) for member in found), next_cursor=following))
+    audit.record(auth.caller(app), "members.searched", clock.now(), found=str(len(found)))
+    following = paging.encode_cursor(more) if more else None
+    return json_answer(MemberPage(items=tuple(member_answer(member) for member in found), next_cursor=following))
 
 
 @app.get(
     "/v1/members/<member_id>",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
-    responses=resolver.answers({200: MemberAnswer}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: MemberAnswer}, 404),
     summary="Profile, identifiers, consent",
     tags=["Members"],
 )
-def read_member(member_id: str) -> resolver.Answer:
-    caller = resolver.caller(app)
-    found = people.load_member(caller.reach(member_id)).member
+def read_member(member_id: str) -> Answer:
+    caller = auth.caller(app)
+    found = people.load_member(caller.authorized_member_id(member_id)).member
     audit.record(caller, "member.read", clock.now(), found.member_id)
-    return resolver.answer(member_answer(found))
+    return json_answer(member_answer(found))
 
 
 @app.patch(
     "/v1/members/<member_id>",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
-    responses=resolver.answers({200: MemberAnswer}, 404, 409),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: MemberAnswer}, 404, 409),
     summary="Change profile, identifiers, consent, message preferences",
     tags=["Members"],
 )
-def change_member(member_id: str, change: Annotated[Change, Body()]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    before = people.load_member(caller.reach(member_id))
+def change_member(member_id: str, change: Annotated[Change, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    before = people.load_member(caller.authorized_member_id(member_id))
     members.require_active(before.member)
     after = members.changed(before.member, change, programs.load_program().country, now)
     if after != before.member:
@@ -296,23 +296,21 @@ def change_member(member_id: str, change: Annotated[Change, Body()]) -> resolver
         except IdentifierTakenError:
             guess_limits.count(caller, now)
             raise
-    return resolver.answer(member_answer(after))
+    return json_answer(member_answer(after))
 
 
 @app.post(
     "/v1/members/<member_id>/tags",
-    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
-    responses=resolver.answers({200: TraitsAnswer}, 400, 404, 409),
+    security=routes.open_to(STOREFRONT, OPERATOR),
+    responses=routes.json_responses({200: TraitsAnswer}, 400, 404, 409),
     summary="Add and remove the shop's own tags, which segments look at",
     tags=["Members"],
 )
-def tag_member(
-    member_id: str, request: Annotated[Tagging, Body()], key: resolver.IdempotencyKey = None
-) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    member_id = caller.reach(member_id)
-    reference = resolver.derived_id("tags", member_id, resolver.required_key(key))
-    mark = resolver.fingerprint(request)
+def tag_member(member_id: str, request: Annotated[Tagging, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    member_id = caller.authorized_member_id(member_id)
+    reference = request_ids.derived_id("tags", member_id, idempotency.required_key(key))
+    mark = request_ids.fingerprint(request)
 
     def retag(situation: Situation) -> Decision:
         traits = retagged(situation.account.traits, request.add, request.remove)
@@ -331,20 +329,20 @@ def tag_member(
     try:
         outcome = operation.run([member_id], retag, key=at, fingerprint=mark, now=now)
     except NothingChangesError:
-        return resolver.answer(traits_answer(member_id, accounts_table.load_account(member_id).account.traits))
-    return resolver.answer(traits_answer(member_id, outcome.entry.traits or Traits()), replayed=outcome.replayed)
+        return json_answer(traits_answer(member_id, accounts_table.load_account(member_id).account.traits))
+    return json_answer(traits_answer(member_id, outcome.entry.traits or Traits()), replayed=outcome.replayed)
 
 
 @app.delete(
     "/v1/members/<member_id>",
-    security=resolver.allow(resolver.OPERATOR, resolver.MEMBER),
-    responses=resolver.answers({200: MemberAnswer}, 404, 409),
+    security=routes.open_to(OPERATOR, MEMBER),
+    responses=routes.json_responses({200: MemberAnswer}, 404, 409),
     summary="Erase personal data; the pseudonymous ledger stays",
     tags=["Members"],
 )
-def erase_member(member_id: str) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    before = people.load_member(caller.reach(member_id))
+def erase_member(member_id: str) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    before = people.load_member(caller.authorized_member_id(member_id))
     is_there = before.member.status in {"active", "provisional"}
     erasure = people.writes(before, members.erased(before.member)) if is_there else []
 
@@ -352,19 +350,19 @@ def erase_member(member_id: str) -> resolver.Answer:
     trail = audit.trail(caller, "member.erased", now, member_id)
     outcome = erasing.close(member_id, actor=caller.actor, now=now, also=[*erasure, *trail])
     personal_data.forget((member_id, *outcome.accounts[0].merged_from))
-    return resolver.answer(member_answer(members.erased(before.member)), replayed=outcome.replayed)
+    return json_answer(member_answer(members.erased(before.member)), replayed=outcome.replayed)
 
 
 @app.get(
     "/v1/members/<member_id>/export",
-    security=resolver.allow(resolver.MEMBER, resolver.OPERATOR),
-    responses=resolver.answers({200: WholeExport}, 404),
+    security=routes.open_to(MEMBER, OPERATOR),
+    responses=routes.json_responses({200: WholeExport}, 404),
     summary="Everything held about the member",
     tags=["Members"],
 )
-def export_member(member_id: str) -> resolver.Answer:
-    caller = resolver.caller(app)
-    member_id = caller.reach(member_id)
+def export_member(member_id: str) -> Answer:
+    caller = auth.caller(app)
+    member_id = caller.authorized_member_id(member_id)
     member = people.load_member(member_id).member
     audit.record(caller, "member.exported", clock.now(), member_id)
     account, *others = accounts_table.load_with_pool(member_id)
@@ -373,7 +371,7 @@ def export_member(member_id: str) -> resolver.Answer:
     accounts = [member_id, *account.merged_from]
     entries = [entry for one in accounts for entry in ledger.load_whole_history(one)]
     wallets = [wallet.member_id, *wallet.merged_from] if wallet.sequence else []
-    return resolver.answer(
+    return json_answer(
         WholeExport(
             member=member_answer(member),
             also_known_as=tuple(identity.model_dump() for identity in member.also_known_as),
@@ -390,16 +388,16 @@ def export_member(member_id: str) -> resolver.Answer:
 
 @app.post(
     "/v1/members/<member_id>/merge",
-    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
-    responses=resolver.answers({200: BookedAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT, OPERATOR),
+    responses=routes.json_responses({200: BookedAnswer}, 404, 409),
     summary="Take another member in: points with their expiry dates, identifiers, history",
     tags=["Members"],
 )
-def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
+def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
     if member_id == request.from_member_id:
         raise InvalidRequestError(Fault("/from_member_id", "must be another member"))
-    into, gone = people.load_member(caller.reach(member_id)), people.load_member(request.from_member_id)
+    into, gone = people.load_member(caller.authorized_member_id(member_id)), people.load_member(request.from_member_id)
     trail = audit.trail(caller, "members.merged", now, into.member.member_id, from_member_id=gone.member.member_id)
 
     def unite(situation: Situation) -> Decision:
@@ -417,7 +415,7 @@ def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> resolver
         now=now,
         shares=False,
     )
-    return resolver.answer(
+    return json_answer(
         booked_answer(outcome.entry, outcome.accounts[0], programs.load_program(), now, outcome.accounts[1:]),
         replayed=outcome.replayed,
     )

@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock
-from shared.api import outcomes, resolver
+from shared import clock, request_ids
+from shared.api import auth, outcomes, resolver, routes
+from shared.api.answers import Answer
 from shared.api.schemas import BookedAnswer
+from shared.caller import OPERATOR, STOREFRONT
 from shared.domain.fields import Record, Reference
 from shared.domain.points.paid_plans import Payment, cancel, pay
 from shared.tables import keys, operation
@@ -24,14 +26,14 @@ class Cancellation(Record):
 
 @app.post(
     "/v1/members/<member_id>/membership",
-    security=resolver.allow(resolver.STOREFRONT),
-    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Begin or renew a paid membership",
     tags=["Memberships"],
 )
-def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    mark = resolver.fingerprint(payment)
+def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    mark = request_ids.fingerprint(payment)
 
     def begin(situation: Situation) -> Decision:
         return Decision(
@@ -48,20 +50,20 @@ def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> resol
         )
 
     key = keys.membership_key(payment.reference, "PAID")
-    outcome = operation.run([caller.reach(member_id)], begin, key=key, fingerprint=mark, now=now)
+    outcome = operation.run([caller.authorized_member_id(member_id)], begin, key=key, fingerprint=mark, now=now)
     return outcomes.booked(outcome, now)
 
 
 @app.post(
     "/v1/members/<member_id>/membership/cancel",
-    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR),
-    responses=resolver.answers({200: BookedAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT, OPERATOR),
+    responses=routes.json_responses({200: BookedAnswer}, 404, 409),
     summary="End a paid membership today, and say what is to be paid back",
     tags=["Memberships"],
 )
-def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    mark = resolver.fingerprint(request)
+def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    mark = request_ids.fingerprint(request)
 
     def end(situation: Situation) -> Decision:
         return Decision(
@@ -78,7 +80,7 @@ def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) 
         )
 
     key = keys.membership_key(request.reference, "CANCEL")
-    outcome = operation.run([caller.reach(member_id)], end, key=key, fingerprint=mark, now=now)
+    outcome = operation.run([caller.authorized_member_id(member_id)], end, key=key, fingerprint=mark, now=now)
     return outcomes.booked(outcome, now, HTTPStatus.OK)
 
 

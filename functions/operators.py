@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import clock
-from shared.api import outcomes, resolver
+from shared import clock, request_ids
+from shared.api import auth, outcomes, paging, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.schemas import AccountAnswer, BookedAnswer, EntryAnswer, account_answer, entry_answer
+from shared.caller import OPERATOR, Caller, is_valid_id
 from shared.domain.calendar import month_of
 from shared.domain.errors import (
     Fault,
@@ -94,14 +96,14 @@ class AuditPage(Record):
 
 @app.post(
     "/v1/members/<member_id>/adjustments",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer, 202: ReviewAnswer}, 404, 409),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer, 202: ReviewAnswer}, 404, 409),
     summary="Give or take points by hand, with a reason; above the program's limit a second operator approves",
     tags=["Operators"],
 )
-def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    member_id, mark = caller.reach(member_id), resolver.fingerprint(request)
+def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    member_id, mark = caller.authorized_member_id(member_id), request_ids.fingerprint(request)
     if request.points == 0:
         raise InvalidRequestError(Fault("/points", "must not be 0"))
     key = keys.adjustment_key(member_id, request.reference)
@@ -134,85 +136,85 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> res
 
 @app.post(
     "/v1/members/<member_id>/freeze",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Freeze a member: points still come in, but none are spent, given away or paid out, their part of a pool "
     "included",
     tags=["Operators"],
 )
-def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> resolver.Answer:
+def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
     return _freeze(member_id, cause, "freeze")
 
 
 @app.post(
     "/v1/members/<member_id>/unfreeze",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
     summary="Let a frozen member spend again",
     tags=["Operators"],
 )
-def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> resolver.Answer:
+def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
     return _freeze(member_id, cause, "unfreeze")
 
 
 @app.get(
     "/v1/reviews",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: ReviewPage}),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: ReviewPage}),
     summary="What waits for an operator's word",
     tags=["Operators"],
 )
 def read_reviews(
     kind: Annotated[ReviewKind | None, Query()] = None,
-    limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
-    cursor: resolver.PageCursor = None,
-) -> resolver.Answer:
-    after = resolver.decode_cursor(cursor, str)[0] if cursor else None
+    limit: paging.PageLimit = paging.PAGE_DEFAULT,
+    cursor: paging.PageCursor = None,
+) -> Answer:
+    after = paging.decode_cursor(cursor, str)[0] if cursor else None
     if after == "" or (after is not None and not after.startswith(f"{kind}#" if kind else "")):
-        raise resolver.foreign_cursor()
+        raise paging.foreign_cursor()
     items, more = reviews.listing(kind, limit, after)
-    following = resolver.encode_cursor(more) if more else None
-    return resolver.answer(ReviewPage(items=tuple(_shown(review) for review in items), next_cursor=following))
+    following = paging.encode_cursor(more) if more else None
+    return json_answer(ReviewPage(items=tuple(_shown(review) for review in items), next_cursor=following))
 
 
 @app.post(
     "/v1/reviews/<review_id>/approve",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: DecisionAnswer}, 404, 409),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: DecisionAnswer}, 404, 409),
     summary="Approve what waits, and book what it brings",
     tags=["Operators"],
 )
-def approve(review_id: str) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
+def approve(review_id: str) -> Answer:
+    caller, now = auth.caller(app), clock.now()
     return _decide(review_id, Verdict("approved", caller.actor, now), caller)
 
 
 @app.post(
     "/v1/reviews/<review_id>/reject",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: DecisionAnswer}, 404, 409),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: DecisionAnswer}, 404, 409),
     summary="Reject what waits, with a reason",
     tags=["Operators"],
 )
-def reject(review_id: str, request: Annotated[Rejection, Body()]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    verdict = Verdict("rejected", caller.actor, now, request.reason, resolver.fingerprint(request))
+def reject(review_id: str, request: Annotated[Rejection, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    verdict = Verdict("rejected", caller.actor, now, request.reason, request_ids.fingerprint(request))
     return _decide(review_id, verdict, caller)
 
 
 @app.get(
     "/v1/audit",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: AuditPage}),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: AuditPage}),
     summary="What operators did in a month, and whose personal data they looked at, the newest first",
     tags=["Operators"],
 )
 def read_audit(
-    month: Month = None, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
-) -> resolver.Answer:
-    before = resolver.decode_cursor(cursor, str)[0] if cursor else None
+    month: Month = None, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
+) -> Answer:
+    before = paging.decode_cursor(cursor, str)[0] if cursor else None
     items, more = audit.listing(month or month_of(clock.now().date()), limit, before)
-    return resolver.answer(AuditPage(items=tuple(items), next_cursor=resolver.encode_cursor(more) if more else None))
+    return json_answer(AuditPage(items=tuple(items), next_cursor=paging.encode_cursor(more) if more else None))
 
 
 def _takes_two(program: Program, points: int) -> bool:
@@ -230,7 +232,7 @@ def _undecided(item: Item, mark: str) -> Review:
     return review
 
 
-def _ask(caller: resolver.Caller, member_id: str, request: Adjustment, mark: str, now: datetime) -> resolver.Answer:
+def _ask(caller: Caller, member_id: str, request: Adjustment, mark: str, now: datetime) -> Answer:
     """The review that a large adjustment waits for; nothing is booked yet."""
     account = accounts.load_account(member_id).account
     if not account.is_open:
@@ -249,12 +251,12 @@ def _ask(caller: resolver.Caller, member_id: str, request: Adjustment, mark: str
     trail = audit.trail(caller, "adjustment.requested", now, member_id, reference=request.reference)
     standing, replayed = approvals.ask(review, trail)
     status = HTTPStatus.ACCEPTED if standing.state == "open" else HTTPStatus.OK
-    return resolver.answer(_shown(standing), status, replayed=replayed)
+    return json_answer(_shown(standing), status, replayed=replayed)
 
 
-def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    member_id, mark = caller.reach(member_id), resolver.fingerprint(cause)
+def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    member_id, mark = caller.authorized_member_id(member_id), request_ids.fingerprint(cause)
     step = freeze if type_ == "freeze" else unfreeze
 
     def turn(situation: Situation) -> Decision:
@@ -274,8 +276,8 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
     return outcomes.booked(operation.run([member_id], turn, key=key, fingerprint=mark, now=now), now)
 
 
-def _decide(review_id: str, verdict: Verdict, caller: resolver.Caller) -> resolver.Answer:
-    if not resolver.may_be_issued(review_id):
+def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Answer:
+    if not is_valid_id(review_id):
         raise ReviewNotFoundError(f"there is no review {review_id}")
     done = approvals.decide(review_id, verdict, caller)
     entry = account = None
@@ -283,7 +285,7 @@ def _decide(review_id: str, verdict: Verdict, caller: resolver.Caller) -> resolv
         entry = entry_answer(done.outcome.entry)
         account = account_answer(done.outcome.accounts[0], programs.load_program(), verdict.at)
     body = DecisionAnswer(review=_shown(done.review), entry=entry, account=account)
-    return resolver.answer(body, replayed=done.replayed)
+    return json_answer(body, replayed=done.replayed)
 
 
 def _shown(review: Review) -> ReviewAnswer:

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import clock
-from shared.api import resolver
+from shared import clock, request_ids
+from shared.api import auth, paging, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.schemas import Money
+from shared.caller import OPERATOR, PARTNER
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of, period_frees_on
 from shared.domain.errors import Fault, InvalidRequestError, PartnerNotFoundError
@@ -36,7 +38,7 @@ _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 app = resolver.resolver()
 
-ITS_OWN = resolver.allow(resolver.OPERATOR, resolver.PARTNER)
+ITS_OWN = routes.open_to(OPERATOR, PARTNER)
 
 
 class PointCostAnswer(Record):
@@ -150,17 +152,17 @@ class DepositAnswer(Record):
 @app.get(
     "/v1/partners/<partner_id>",
     security=ITS_OWN,
-    responses=resolver.answers({200: PartnerAnswer}, 404),
+    responses=routes.json_responses({200: PartnerAnswer}, 404),
     summary="A partner's terms, funds and alert; `me` is the token's own",
     tags=["Partners"],
 )
-def read_partner(partner_id: str) -> resolver.Answer:
+def read_partner(partner_id: str) -> Answer:
     program = programs.load_program()
     partner = _reached(partner_id, program)
     budget = budgets.load(funding_name(partner.partner_id)) if partner.funding == "prepaid" else None
     today = local_day(clock.now(), program.time_zone)
     cost = Money(amount=partner.point_cost.amount, currency=program.currency)
-    return resolver.answer(
+    return json_answer(
         PartnerAnswer(
             partner_id=partner.partner_id,
             name=partner.name,
@@ -179,51 +181,51 @@ def read_partner(partner_id: str) -> resolver.Answer:
 @app.get(
     "/v1/partners/<partner_id>/entries",
     security=ITS_OWN,
-    responses=resolver.answers({200: PartnerEntryPage}, 404),
+    responses=routes.json_responses({200: PartnerEntryPage}, 404),
     summary="The entries of a month (such as 2026-11; this one if left out) that a partner gives or takes points by",
     tags=["Partners"],
 )
 def read_entries(
     partner_id: str,
     month: Annotated[str | None, Query()] = None,
-    limit: resolver.PageLimit = resolver.PAGE_DEFAULT,
-    cursor: resolver.PageCursor = None,
-) -> resolver.Answer:
+    limit: paging.PageLimit = paging.PAGE_DEFAULT,
+    cursor: paging.PageCursor = None,
+) -> Answer:
     program = programs.load_program()
     partner = _reached(partner_id, program)
     wanted = _require_month(month, "query:month") if month else _this_month(program)
-    after = resolver.decode_cursor(cursor, str)[0] if cursor else None
+    after = paging.decode_cursor(cursor, str)[0] if cursor else None
     if after == "":
-        raise resolver.foreign_cursor()
+        raise paging.foreign_cursor()
     entries, more = ledger.load_partner_entries(partner.partner_id, wanted, limit, after)
     items = tuple(_entry(entry, partner) for entry in entries)
-    return resolver.answer(PartnerEntryPage(items=items, next_cursor=resolver.encode_cursor(more) if more else None))
+    return json_answer(PartnerEntryPage(items=items, next_cursor=paging.encode_cursor(more) if more else None))
 
 
 @app.get(
     "/v1/partners/<partner_id>/settlements/<month>",
     security=ITS_OWN,
-    responses=resolver.answers({200: SettlementAnswer}, 404),
+    responses=routes.json_responses({200: SettlementAnswer}, 404),
     summary="What a month (such as 2026-11) comes to, and who owes it to whom",
     tags=["Partners"],
 )
-def read_settlement(partner_id: str, month: str) -> resolver.Answer:
+def read_settlement(partner_id: str, month: str) -> Answer:
     program = programs.load_program()
     partner = _reached(partner_id, program)
     wanted = _require_month(month, "")
     entries = ledger.all_partner_entries(partner.partner_id, wanted, SETTLEMENT_PAGES_MAX)
-    return resolver.answer(_settlement(partner, wanted, settle_up(entries), program))
+    return json_answer(_settlement(partner, wanted, settle_up(entries), program))
 
 
 @app.post(
     "/v1/partners/<partner_id>/deposits",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({201: DepositAnswer, 200: DepositAnswer}, 404, 409),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({201: DepositAnswer, 200: DepositAnswer}, 404, 409),
     summary="Book what a prepaid partner has paid in",
     tags=["Partners"],
 )
-def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> resolver.Answer:
-    caller, now, program = resolver.caller(app), clock.now(), programs.load_program()
+def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> Answer:
+    caller, now, program = auth.caller(app), clock.now(), programs.load_program()
     partner = require_partner(program, partner_id)
     if request.currency != program.currency:
         raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
@@ -234,7 +236,7 @@ def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> reso
         points=deposit_points(partner, request.amount),
         actor=caller.actor,
         deposited_at=now,
-        fingerprint=resolver.fingerprint(request),
+        fingerprint=request_ids.fingerprint(request),
     )
     trail = audit.trail(caller, "partner.deposited", now, partner_id=partner_id, reference=request.reference)
     made, was_before = partner_deposits.deposit(wanted, trail)
@@ -246,12 +248,12 @@ def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> reso
         deposited_at=made.deposited_at,
         funds=_funds(partner, partner_deposits.look(partner, now, tells=False), program),
     )
-    return resolver.answer(answer, HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
+    return json_answer(answer, HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
 
 
 def _reached(partner_id: str, program: Program) -> Partner:
     """The partner that a path means; `me` is the token's own. Raises PartnerNotFoundError for anybody else's."""
-    own = resolver.caller(app).partner_id
+    own = auth.caller(app).partner_id
     meant = own if partner_id == "me" else partner_id
     if own is not None and meant != own:
         raise PartnerNotFoundError(f"the program has no partner {partner_id!r}")

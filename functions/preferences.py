@@ -10,7 +10,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
 from shared import clock
-from shared.api import resolver
+from shared.api import auth, resolver, routes
+from shared.api.answers import Answer, json_answer
+from shared.caller import OPERATOR
 from shared.domain.calendar import local_day
 from shared.domain.errors import InvalidRequestError, TryAgainError
 from shared.domain.fields import Record, Reference
@@ -115,43 +117,43 @@ class PreviewAnswer(Record):
 
 @app.get(
     "/v1/members/<member_id>/preferences",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
-    responses=resolver.answers({200: PreferencesAnswer}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: PreferencesAnswer}, 404),
     summary="What a member is sent, by category and channel",
     tags=["Messages"],
 )
-def read_preferences(member_id: str) -> resolver.Answer:
-    caller = resolver.caller(app)
-    member = members.load_member(caller.reach(member_id)).member
+def read_preferences(member_id: str) -> Answer:
+    caller = auth.caller(app)
+    member = members.load_member(caller.authorized_member_id(member_id)).member
     audit.record(caller, "preferences.read", clock.now(), member.member_id)
-    return resolver.answer(_shown(member, programs.load_program()))
+    return json_answer(_shown(member, programs.load_program()))
 
 
 @app.patch(
     "/v1/members/<member_id>/preferences",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
-    responses=resolver.answers({200: PreferencesAnswer}, 404, 409),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: PreferencesAnswer}, 404, 409),
     summary="Change what a member is sent; what is left out stays",
     tags=["Messages"],
 )
-def change_preferences(member_id: str, change: Annotated[PreferencesChange, Body()]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    before = members.load_member(caller.reach(member_id))
+def change_preferences(member_id: str, change: Annotated[PreferencesChange, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    before = members.load_member(caller.authorized_member_id(member_id))
     require_active(before.member)
     after = contact_preferences.preferring(before.member, change, now=now)
     if after != before.member:
         trail = audit.trail(caller, "preferences.changed", now, after.member_id)
         profiles.save(before, after, actor=caller.actor, now=now, also=trail)
-    return resolver.answer(_shown(after, programs.load_program()))
+    return json_answer(_shown(after, programs.load_program()))
 
 
 @app.get(
     "/v1/unsubscribe/<token>",
-    responses=resolver.page(404),
+    responses=routes.html_responses(404),
     summary="A page that asks whether to unsubscribe; looking at it changes nothing",
     tags=["Messages"],
 )
-def ask_to_unsubscribe(token: str) -> resolver.Answer:
+def ask_to_unsubscribe(token: str) -> Answer:
     link = unsubscribing.link_of(token)
     program = programs.load_program()
     what = "statements" if link.category == "digest" else "offers"
@@ -164,11 +166,11 @@ def ask_to_unsubscribe(token: str) -> resolver.Answer:
 
 @app.post(
     "/v1/unsubscribe/<token>",
-    responses=resolver.page(404),
+    responses=routes.html_responses(404),
     summary="Unsubscribe with one click (RFC 8058): no more e-mail of the link's category, at once",
     tags=["Messages"],
 )
-def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> resolver.Answer:  # noqa: ARG001 - to have it checked
+def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> Answer:  # noqa: ARG001 - to have it checked
     link, now = unsubscribing.link_of(token), clock.now()
     for attempt in range(SAVE_ATTEMPTS_MAX):
         before = members.load_member(link.member_id)
@@ -189,19 +191,19 @@ def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> resolver.Answe
 
 @app.post(
     "/v1/messages/preview",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: PreviewAnswer}, 404),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: PreviewAnswer}, 404),
     summary="A message as it would go out, for an example or for a member; nothing is sent",
     tags=["Messages"],
 )
-def preview(request: Annotated[PreviewRequest, Body()]) -> resolver.Answer:
+def preview(request: Annotated[PreviewRequest, Body()]) -> Answer:
     program, now = programs.load_program(), clock.now()
     today = local_day(now, program.time_zone)
     values = examples_of(request.kind) | {"program_name": program.name, "currency": program.currency}
     locale = request.locale
     if request.member_id is not None:
-        member_id = resolver.caller(app).reach(request.member_id)
-        audit.record(resolver.caller(app), "message.previewed", now, member_id, kind=request.kind)
+        member_id = auth.caller(app).authorized_member_id(request.member_id)
+        audit.record(auth.caller(app), "message.previewed", now, member_id, kind=request.kind)
         member = members.load_member(member_id).member
         account = sender.settled(member_id, program, now)
         locale = locale or member.locale
@@ -210,7 +212,7 @@ def preview(request: Annotated[PreviewRequest, Body()]) -> resolver.Answer:
         values["unsubscribe_url"] = ""
     template, whose = _template(request, program, locale)
     words = rendered(template, values | {"locale": template.locale})
-    return resolver.answer(
+    return json_answer(
         PreviewAnswer(
             kind=request.kind,
             channel=request.channel,
@@ -258,7 +260,7 @@ def _shown(member: Member, program: Program) -> PreferencesAnswer:
     )
 
 
-def _page(title: str, content: str) -> resolver.Answer:
+def _page(title: str, content: str) -> Answer:
     """A page that loads nothing and leads nowhere: its address is a secret between a mail and us."""
     body = (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'

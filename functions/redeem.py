@@ -7,9 +7,11 @@ from typing import Annotated, Any, NoReturn
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock
-from shared.api import resolver
+from shared import clock, request_ids
+from shared.api import auth, idempotency, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.schemas import RedemptionAnswer, account_answer, redemption_answer
+from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT, is_valid_id
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.ledger import book
@@ -45,22 +47,20 @@ Step = Callable[[Account, Program, datetime], Entry]
 
 @app.post(
     "/v1/members/<member_id>/redemptions",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.PARTNER),
-    responses=resolver.answers({201: RedemptionAnswer, 200: RedemptionAnswer}, 400, 404, 409),
+    security=routes.open_to(STOREFRONT, MEMBER, PARTNER),
+    responses=routes.json_responses({201: RedemptionAnswer, 200: RedemptionAnswer}, 400, 404, 409),
     summary="Reserve points for a reward or as money, or store credit, or capture them at once",
     tags=["Redemptions"],
 )
-def redeem(
-    member_id: str, request: Annotated[Spending, Body()], key: resolver.IdempotencyKey = None
-) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    member_id = caller.reach(member_id)
+def redeem(member_id: str, request: Annotated[Spending, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    member_id = caller.authorized_member_id(member_id)
     partner = partner_access.calling(caller)
     whose = [member_id] if partner is None else [member_id, partner.partner_id]
-    redemption_id = resolver.derived_id("redemption", *whose, resolver.required_key(key))
+    redemption_id = request_ids.derived_id("redemption", *whose, idempotency.required_key(key))
     if isinstance(request, CreditRequest):
         redemption_id += CREDIT_MARK
-    mark = resolver.fingerprint(request)
+    mark = request_ids.fingerprint(request)
 
     def spend(situation: Situation) -> Decision:
         account, program = situation.accounts[-1], situation.program
@@ -92,26 +92,26 @@ def redeem(
 
 @app.get(
     "/v1/members/<member_id>/redemptions/<redemption_id>",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
-    responses=resolver.answers({200: RedemptionAnswer}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: RedemptionAnswer}, 404),
     summary="A redemption's state",
     tags=["Redemptions"],
 )
-def read_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
-    account = _load(resolver.caller(app).reach(member_id), redemption_id)
+def read_redemption(member_id: str, redemption_id: str) -> Answer:
+    account = _load(auth.caller(app).authorized_member_id(member_id), redemption_id)
     steps = _steps(redemption_id, account)
-    return resolver.answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), programs.load_program()))
+    return json_answer(redemption_answer(steps["reserve"], state_of(steps, clock.now()), programs.load_program()))
 
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/capture",
-    security=resolver.allow(resolver.STOREFRONT, resolver.OPERATOR, resolver.PARTNER),
-    responses=resolver.answers({200: RedemptionAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT, OPERATOR, PARTNER),
+    responses=routes.json_responses({200: RedemptionAnswer}, 404, 409),
     summary="Make a reserved redemption final",
     tags=["Redemptions"],
 )
-def capture_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
-    actor = resolver.caller(app).actor
+def capture_redemption(member_id: str, redemption_id: str) -> Answer:
+    actor = auth.caller(app).actor
     return _end_hold(
         member_id,
         redemption_id,
@@ -122,13 +122,13 @@ def capture_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/cancel",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR, resolver.PARTNER),
-    responses=resolver.answers({200: RedemptionAnswer}, 404, 409),
+    security=routes.open_to(STOREFRONT, MEMBER, OPERATOR, PARTNER),
+    responses=routes.json_responses({200: RedemptionAnswer}, 404, 409),
     summary="Release the hold",
     tags=["Redemptions"],
 )
-def cancel_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
-    actor = resolver.caller(app).actor
+def cancel_redemption(member_id: str, redemption_id: str) -> Answer:
+    actor = auth.caller(app).actor
     return _end_hold(
         member_id,
         redemption_id,
@@ -141,13 +141,13 @@ def cancel_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/reverse",
-    security=resolver.allow(resolver.OPERATOR, resolver.STOREFRONT, resolver.PARTNER),
-    responses=resolver.answers({200: RedemptionAnswer}, 404, 409),
+    security=routes.open_to(OPERATOR, STOREFRONT, PARTNER),
+    responses=routes.json_responses({200: RedemptionAnswer}, 404, 409),
     summary="Give captured points back to the lots they came from",
     tags=["Redemptions"],
 )
-def reverse_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
+def reverse_redemption(member_id: str, redemption_id: str) -> Answer:
+    caller, now = auth.caller(app), clock.now()
 
     captured_at = keys.redemption_key(redemption_id, "capture")
 
@@ -169,7 +169,7 @@ def reverse_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
         )
 
     return _take_step(
-        caller.reach(member_id),
+        caller.authorized_member_id(member_id),
         redemption_id,
         "reverse",
         give_back,
@@ -178,7 +178,7 @@ def reverse_redemption(member_id: str, redemption_id: str) -> resolver.Answer:
     )
 
 
-def _end_hold(member_id: str, redemption_id: str, type_: EntryType, step: Step) -> resolver.Answer:
+def _end_hold(member_id: str, redemption_id: str, type_: EntryType, step: Step) -> Answer:
     now = clock.now()
 
     def end(situation: Situation) -> Decision:
@@ -186,7 +186,7 @@ def _end_hold(member_id: str, redemption_id: str, type_: EntryType, step: Step) 
             raise InvalidStateError(f"only a reserved redemption can be {STATE_AFTER[type_]}")
         return Decision([step(situation.accounts[-1], situation.program, situation.now)])
 
-    return _take_step(resolver.caller(app).reach(member_id), redemption_id, type_, end, now)
+    return _take_step(auth.caller(app).authorized_member_id(member_id), redemption_id, type_, end, now)
 
 
 def _take_step(
@@ -196,9 +196,9 @@ def _take_step(
     decide: operation.Decide,
     now: datetime,
     reads: Sequence[Key] = (),
-) -> resolver.Answer:
+) -> Answer:
     _require_possible(redemption_id)
-    caller = resolver.caller(app)
+    caller = auth.caller(app)
     partner = partner_access.calling(caller)
 
     def own(situation: Situation) -> Decision:
@@ -241,7 +241,7 @@ def _load(member_id: str, redemption_id: str) -> Account:
 
 
 def _require_possible(redemption_id: str) -> None:
-    if not resolver.may_be_issued(redemption_id):
+    if not is_valid_id(redemption_id):
         raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
 
 
@@ -257,12 +257,10 @@ def _belongs(entry: Entry, account: Account) -> bool:
     return entry.member_id in (account.member_id, *account.merged_from)
 
 
-def _shown(
-    entry: Entry, state: State, outcome: operation.Outcome, status: HTTPStatus, now: datetime
-) -> resolver.Answer:
+def _shown(entry: Entry, state: State, outcome: operation.Outcome, status: HTTPStatus, now: datetime) -> Answer:
     program = programs.load_program()
     account = account_answer(outcome.accounts[0], program, now, outcome.accounts[1:])
-    return resolver.answer(redemption_answer(entry, state, program, account), status, replayed=outcome.replayed)
+    return json_answer(redemption_answer(entry, state, program, account), status, replayed=outcome.replayed)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import quote
 
 from shared import clock
-from shared.api import resolver
+from shared.api import auth, paging, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_frees_on
 from shared.domain.earning.referrals import USE, may_pay_off
@@ -51,26 +52,26 @@ class ReferralsAnswer(Record):
 
 @app.get(
     "/v1/members/<member_id>/referrals",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR),
-    responses=resolver.answers({200: ReferralsAnswer}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: ReferralsAnswer}, 404),
     summary="Own code and link, friends who came by it, what is left of the limit",
     tags=["Referrals"],
 )
 def read_referrals(
-    member_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
-) -> resolver.Answer:
-    member = members.load_member(resolver.caller(app).reach(member_id)).member
+    member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
+) -> Answer:
+    member = members.load_member(auth.caller(app).authorized_member_id(member_id)).member
     account, program, now = accounts.load_account(member.member_id).account, programs.load_program(), clock.now()
     advocates = (account.member_id, *account.merged_from)
-    place, before = resolver.decode_cursor(cursor, int, str) if cursor else (0, "")
-    if not 0 <= place < len(advocates) or len(before) > resolver.CURSOR_LENGTH_MAX:
-        raise resolver.foreign_cursor()
+    place, before = paging.decode_cursor(cursor, int, str) if cursor else (0, "")
+    if not 0 <= place < len(advocates) or len(before) > paging.CURSOR_LENGTH_MAX:
+        raise paging.foreign_cursor()
     friends, more = referrals.friends_of(advocates[place], limit, before or None)
-    following = resolver.encode_cursor(place, more) if more else None
+    following = paging.encode_cursor(place, more) if more else None
     if following is None and place + 1 < len(advocates):
-        following = resolver.encode_cursor(place + 1, "")
+        following = paging.encode_cursor(place + 1, "")
     today = local_day(now, program.time_zone)
-    return resolver.answer(
+    return json_answer(
         ReferralsAnswer(
             referral_code=member.referral_code,
             share_url=_share_url(program, member.referral_code),

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock
-from shared.api import resolver
+from shared import clock, request_ids
+from shared.api import auth, idempotency, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.schemas import ExpiringPoints, points_by_day
+from shared.caller import MEMBER, OPERATOR, STOREFRONT, is_valid_id
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.errors import (
     Fault,
@@ -38,8 +40,6 @@ app = resolver.resolver()
 
 _POOL_ID_LENGTH = 32
 """128 bits, as hexadecimal digits."""
-
-ANYONE_WITH_A_TOKEN = resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR)
 
 
 class Joining(Record):
@@ -90,49 +90,48 @@ class GiftAnswer(Record):
 
 @app.post(
     "/v1/pools",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER),
-    responses=resolver.answers({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
+    security=routes.open_to(STOREFRONT, MEMBER),
+    responses=routes.json_responses({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
     summary="Open a pool; who opens it joins it with all their points",
     tags=["Pools"],
 )
-def open_pool(request: Annotated[Joining, Body()], key: resolver.IdempotencyKey = None) -> resolver.Answer:
-    caller = resolver.caller(app)
-    member_id, pools = caller.reach(request.member_id), programs.load_program().pools
-    if pools and pools.created_by == "storefront" and resolver.STOREFRONT not in caller.scopes:
+def open_pool(request: Annotated[Joining, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
+    caller = auth.caller(app)
+    member_id, pools = caller.authorized_member_id(request.member_id), programs.load_program().pools
+    if pools and pools.created_by == "storefront" and STOREFRONT not in caller.scopes:
         raise ForbiddenError("the program lets the storefront alone open pools")
     # Whoever knows it may join: nobody may work it out from the member's id and a key like theirs.
-    pool_id = people.keyed_hash(f"pool:{resolver.derived_id(member_id, resolver.required_key(key))}")[:_POOL_ID_LENGTH]
+    request_id = request_ids.derived_id(member_id, idempotency.required_key(key))
+    pool_id = people.keyed_hash(f"pool:{request_id}")[:_POOL_ID_LENGTH]
     return _join(pool_id, member_id, pool_id, is_new=True)
 
 
 @app.post(
     "/v1/pools/<pool_id>/members",
-    security=resolver.allow(resolver.STOREFRONT, resolver.MEMBER),
-    responses=resolver.answers({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
+    security=routes.open_to(STOREFRONT, MEMBER),
+    responses=routes.json_responses({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
     summary="Join a pool with all one's points; its id is the invitation",
     tags=["Pools"],
 )
-def join_pool(
-    pool_id: str, request: Annotated[Joining, Body()], key: resolver.IdempotencyKey = None
-) -> resolver.Answer:
+def join_pool(pool_id: str, request: Annotated[Joining, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
     _require_possible(pool_id)
-    member_id = resolver.caller(app).reach(request.member_id)
-    change_id = resolver.derived_id("join", pool_id, member_id, resolver.required_key(key))
+    member_id = auth.caller(app).authorized_member_id(request.member_id)
+    change_id = request_ids.derived_id("join", pool_id, member_id, idempotency.required_key(key))
     return _join(pool_id, member_id, change_id, is_new=False)
 
 
 @app.delete(
     "/v1/pools/<pool_id>/members/<member_id>",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: PoolAnswer}, 400, 404, 409),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: PoolAnswer}, 400, 404, 409),
     summary="Leave a pool; what was put in stays, but the last takes everything along",
     tags=["Pools"],
 )
-def leave_pool(pool_id: str, member_id: str, key: resolver.IdempotencyKey = None) -> resolver.Answer:
+def leave_pool(pool_id: str, member_id: str, key: idempotency.IdempotencyKey = None) -> Answer:
     _require_possible(pool_id)
-    caller, now = resolver.caller(app), clock.now()
-    member_id = caller.reach(member_id)
-    change_id = resolver.derived_id("leave", pool_id, member_id, resolver.required_key(key))
+    caller, now = auth.caller(app), clock.now()
+    member_id = caller.authorized_member_id(member_id)
+    change_id = request_ids.derived_id("leave", pool_id, member_id, idempotency.required_key(key))
 
     def part(situation: Situation) -> Decision:
         member, pool = situation.accounts[:2]
@@ -150,40 +149,38 @@ def leave_pool(pool_id: str, member_id: str, key: resolver.IdempotencyKey = None
 
 @app.get(
     "/v1/pools/<pool_id>",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: PoolAnswer}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: PoolAnswer}, 404),
     summary="A pool's points, and who has put in and spent how many",
     tags=["Pools"],
 )
-def read_pool(pool_id: str) -> resolver.Answer:
+def read_pool(pool_id: str) -> Answer:
     _require_possible(pool_id)
-    caller = resolver.caller(app)
+    caller = auth.caller(app)
     pool = accounts_table.load_account(pool_account_of(pool_id)).account
-    is_own_only = not caller.scopes & {resolver.STOREFRONT, resolver.OPERATOR}
+    is_own_only = not caller.scopes & {STOREFRONT, OPERATOR}
     if not pool.sequence or (is_own_only and caller.member_id not in pool.pool_members):
         raise PoolNotFoundError(f"there is no pool {pool_id}")
-    return resolver.answer(_pool_answer(pool, clock.now()))
+    return json_answer(_pool_answer(pool, clock.now()))
 
 
 @app.post(
     "/v1/members/<member_id>/gifts",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({201: GiftAnswer, 200: GiftAnswer}, 400, 404, 409),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({201: GiftAnswer, 200: GiftAnswer}, 400, 404, 409),
     summary="Give points to another member, who may accept or return them",
     tags=["Gifts"],
 )
-def offer_gift(
-    member_id: str, request: Annotated[Gift, Body()], key: resolver.IdempotencyKey = None
-) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    member_id, to = caller.reach(member_id), request.to_member_id
+def offer_gift(member_id: str, request: Annotated[Gift, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    member_id, to = caller.authorized_member_id(member_id), request.to_member_id
     if to == member_id:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
-    if not resolver.may_be_issued(to):
+    if not is_valid_id(to):
         raise MemberNotFoundError(f"there is no member {to}")
-    gift_id = resolver.derived_id("gift", member_id, resolver.required_key(key))
+    gift_id = request_ids.derived_id("gift", member_id, idempotency.required_key(key))
     # Words are personal: a digest that anybody can compute would tell them to who tries.
-    mark = people.keyed_hash(f"gift:{resolver.fingerprint(request)}")[:32]
+    mark = people.keyed_hash(f"gift:{request_ids.fingerprint(request)}")[:32]
 
     def give(situation: Situation) -> Decision:
         _require_open(to, situation.other_account(to))
@@ -210,18 +207,18 @@ def offer_gift(
     )
     state = gift_state(_by_type(gift_id), outcome.accounts[0], now) if outcome.replayed else "offered"
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
-    return resolver.answer(_gift_answer(outcome.entry, state, request.message), status, replayed=outcome.replayed)
+    return json_answer(_gift_answer(outcome.entry, state, request.message), status, replayed=outcome.replayed)
 
 
 @app.get(
     "/v1/members/<member_id>/gifts/<gift_id>",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: GiftAnswer}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: GiftAnswer}, 404),
     summary="A gift, for who gave it and who was given it",
     tags=["Gifts"],
 )
-def read_gift(member_id: str, gift_id: str) -> resolver.Answer:
-    account = accounts_table.load_account(resolver.caller(app).reach(member_id)).account
+def read_gift(member_id: str, gift_id: str) -> Answer:
+    account = accounts_table.load_account(auth.caller(app).authorized_member_id(member_id)).account
     steps = _by_type(gift_id)
     offered = _known(steps.get("gift_offer"), gift_id, account)
     return _gift_shown(offered, steps)
@@ -229,14 +226,14 @@ def read_gift(member_id: str, gift_id: str) -> resolver.Answer:
 
 @app.post(
     "/v1/members/<member_id>/gifts/<gift_id>/accept",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: GiftAnswer}, 404, 409),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: GiftAnswer}, 404, 409),
     summary="Accept a gift; each lot keeps its expiry date",
     tags=["Gifts"],
 )
-def accept_gift(member_id: str, gift_id: str) -> resolver.Answer:
-    caller = resolver.caller(app)
-    member_id = caller.reach(member_id)
+def accept_gift(member_id: str, gift_id: str) -> Answer:
+    caller = auth.caller(app)
+    member_id = caller.authorized_member_id(member_id)
     offered = _offer_of(gift_id)
     if member_id == offered.member_id:
         raise _no_gift(gift_id)
@@ -254,28 +251,28 @@ def accept_gift(member_id: str, gift_id: str) -> resolver.Answer:
 
 @app.post(
     "/v1/members/<member_id>/gifts/<gift_id>/return",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: GiftAnswer}, 404, 409),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: GiftAnswer}, 404, 409),
     summary="Decline a gift: the points go back to the giver's lots",
     tags=["Gifts"],
 )
-def return_gift(member_id: str, gift_id: str) -> resolver.Answer:
+def return_gift(member_id: str, gift_id: str) -> Answer:
     return _give_back(member_id, gift_id, "to")
 
 
 @app.post(
     "/v1/members/<member_id>/gifts/<gift_id>/withdraw",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: GiftAnswer}, 404, 409),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: GiftAnswer}, 404, 409),
     summary="Take an offered gift back",
     tags=["Gifts"],
 )
-def withdraw_gift(member_id: str, gift_id: str) -> resolver.Answer:
+def withdraw_gift(member_id: str, gift_id: str) -> Answer:
     return _give_back(member_id, gift_id, "from")
 
 
-def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> resolver.Answer:
-    actor, now = resolver.caller(app).actor, clock.now()
+def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> Answer:
+    actor, now = auth.caller(app).actor, clock.now()
 
     def enter(situation: Situation) -> Decision:
         member, pool = situation.accounts[:2]
@@ -303,9 +300,9 @@ def _join(pool_id: str, member_id: str, change_id: str, *, is_new: bool) -> reso
     return _pool_shown(outcome, now, HTTPStatus.CREATED)
 
 
-def _pool_shown(outcome: operation.Outcome, now: datetime, status: HTTPStatus) -> resolver.Answer:
+def _pool_shown(outcome: operation.Outcome, now: datetime, status: HTTPStatus) -> Answer:
     body = _pool_answer(outcome.accounts[1], now)
-    return resolver.answer(body, HTTPStatus.OK if outcome.replayed else status, replayed=outcome.replayed)
+    return json_answer(body, HTTPStatus.OK if outcome.replayed else status, replayed=outcome.replayed)
 
 
 def _pool_answer(pool: Account, now: datetime) -> PoolAnswer:
@@ -331,7 +328,7 @@ def _part_of(pool: Account, member_id: str) -> PoolMember:
 
 
 def _require_possible(pool_id: str) -> None:
-    if not resolver.may_be_issued(pool_id):
+    if not is_valid_id(pool_id):
         raise PoolNotFoundError(f"there is no pool {pool_id}")
 
 
@@ -342,9 +339,9 @@ def _require_open(member_id: str, account: Account | None) -> None:
         raise MemberNotActiveError(f"the member {member_id} was {account.status}")
 
 
-def _give_back(member_id: str, gift_id: str, side: str) -> resolver.Answer:
-    caller = resolver.caller(app)
-    account = accounts_table.load_account(caller.reach(member_id)).account
+def _give_back(member_id: str, gift_id: str, side: str) -> Answer:
+    caller = auth.caller(app)
+    account = accounts_table.load_account(caller.authorized_member_id(member_id)).account
     offered = _offer_of(gift_id)
     if offered.source[side] not in (account.member_id, *account.merged_from):
         raise _no_gift(gift_id)
@@ -366,7 +363,7 @@ def _give_back(member_id: str, gift_id: str, side: str) -> resolver.Answer:
     return _end(offered, gift_id, "RETURN", undo)
 
 
-def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *receiver: str) -> resolver.Answer:
+def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *receiver: str) -> Answer:
     now, giver = clock.now(), offered.member_id
     for _ in range(MERGES_MAX):
         try:
@@ -382,7 +379,7 @@ def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *rec
         raise MemberNotActiveError(f"the member {giver} was merged too often")
     words = gift_messages.load_words(gift_id, offered.source["to"])
     state: GiftState = "accepted" if step == "IN" else "returned"
-    return resolver.answer(_gift_answer(offered, state, words), replayed=outcome.replayed)
+    return json_answer(_gift_answer(offered, state, words), replayed=outcome.replayed)
 
 
 def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
@@ -395,13 +392,13 @@ def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
     return account.merged_into
 
 
-def _gift_shown(offered: Entry, steps: Mapping[EntryType, Entry]) -> resolver.Answer:
+def _gift_shown(offered: Entry, steps: Mapping[EntryType, Entry]) -> Answer:
     now = clock.now()
     giver = accounts_table.load_account(offered.member_id).account
     while giver.merged_into:
         giver = accounts_table.load_account(giver.merged_into).account
     words = gift_messages.load_words(offered.source["gift_id"], offered.source["to"])
-    return resolver.answer(_gift_answer(offered, gift_state(steps, giver, now), words))
+    return json_answer(_gift_answer(offered, gift_state(steps, giver, now), words))
 
 
 def _gift_answer(offered: Entry, state: GiftState, message: str | None) -> GiftAnswer:
@@ -419,13 +416,13 @@ def _gift_answer(offered: Entry, state: GiftState, message: str | None) -> GiftA
 
 
 def _by_type(gift_id: str) -> Mapping[EntryType, Entry]:
-    if not resolver.may_be_issued(gift_id):
+    if not is_valid_id(gift_id):
         raise _no_gift(gift_id)
     return {entry.type: entry for entry in ledger.load_gift(gift_id)}
 
 
 def _offer_of(gift_id: str) -> Entry:
-    if not resolver.may_be_issued(gift_id):
+    if not is_valid_id(gift_id):
         raise _no_gift(gift_id)
     offered = ledger.load_entry(keys.gift_key(gift_id, "OFFER"))
     if offered is None:

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock
-from shared.api import resolver
+from shared import clock, request_ids
+from shared.api import auth, paging, resolver, routes
+from shared.api.answers import Answer, json_answer
 from shared.api.credit_schemas import CreditAnswer, credit_answer
 from shared.api.schemas import EntryAnswer, EntryPage, entry_answer
 from shared.domain.fields import Record
@@ -19,8 +20,6 @@ from shared.tables.operation import Decision, Situation
 
 app = resolver.resolver()
 
-ANYONE_WITH_A_TOKEN = resolver.allow(resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR)
-
 
 class PayoutAnswer(Record):
     """The entry that paid credit out, in minor units, and the wallet as it stands now."""
@@ -32,54 +31,54 @@ class PayoutAnswer(Record):
 
 @app.get(
     "/v1/members/<member_id>/credit",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: CreditAnswer}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: CreditAnswer}, 404),
     summary="Store credit: what can be spent, what is pending, held, owed and expiring",
     tags=["Credit"],
 )
-def read_credit(member_id: str) -> resolver.Answer:
-    member_id = resolver.caller(app).reach(member_id)
+def read_credit(member_id: str) -> Answer:
+    member_id = auth.caller(app).authorized_member_id(member_id)
     _, wallet = accounts_table.load_accounts([member_id, wallet_of(member_id)])
-    return resolver.answer(credit_answer(wallet, programs.load_program(), clock.now()))
+    return json_answer(credit_answer(wallet, programs.load_program(), clock.now()))
 
 
 @app.get(
     "/v1/members/<member_id>/credit/entries",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({200: EntryPage}, 404),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: EntryPage}, 404),
     summary="The wallet's ledger in minor units, newest first",
     tags=["Credit"],
 )
 def read_credit_entries(
-    member_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
-) -> resolver.Answer:
-    member_id = resolver.caller(app).reach(member_id)
+    member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
+) -> Answer:
+    member_id = auth.caller(app).authorized_member_id(member_id)
     _, wallet = accounts_table.load_accounts([member_id, wallet_of(member_id)])
     wallets = (wallet.member_id, *wallet.merged_from)
-    place, before = resolver.decode_cursor(cursor, int, int) if cursor else (0, wallet.sequence + 1)
+    place, before = paging.decode_cursor(cursor, int, int) if cursor else (0, wallet.sequence + 1)
     if not 0 <= place < len(wallets) or not 0 < before <= ledger.SEQUENCE_MAX:
-        raise resolver.foreign_cursor()
+        raise paging.foreign_cursor()
     entries = ledger.load_history(wallets[place], limit, before)
     following = None
     if entries and entries[-1].sequence > 1:
-        following = resolver.encode_cursor(place, entries[-1].sequence)
+        following = paging.encode_cursor(place, entries[-1].sequence)
     elif place + 1 < len(wallets):
-        following = resolver.encode_cursor(place + 1, ledger.SEQUENCE_MAX)
-    return resolver.answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
+        following = paging.encode_cursor(place + 1, ledger.SEQUENCE_MAX)
+    return json_answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
 
 
 @app.post(
     "/v1/members/<member_id>/credit/payouts",
-    security=ANYONE_WITH_A_TOKEN,
-    responses=resolver.answers({201: PayoutAnswer, 200: PayoutAnswer}, 404, 409),
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({201: PayoutAnswer, 200: PayoutAnswer}, 404, 409),
     summary="Pay credit out: to the shop's own store credit, or as cash if the program allows it",
     tags=["Credit"],
 )
-def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> resolver.Answer:
-    caller, now = resolver.caller(app), clock.now()
-    member_id = caller.reach(member_id)
-    payout_id = resolver.derived_id("payout", member_id, request.reference)
-    mark = resolver.fingerprint(request)
+def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    member_id = caller.authorized_member_id(member_id)
+    payout_id = request_ids.derived_id("payout", member_id, request.reference)
+    mark = request_ids.fingerprint(request)
 
     def pay(situation: Situation) -> Decision:
         require_not_frozen(situation.account)
@@ -98,7 +97,7 @@ def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> resolv
     outcome = operation.run(accounts, pay, key=keys.payout_key(payout_id), fingerprint=mark, now=now)
     credit = credit_answer(outcome.accounts[1], programs.load_program(), now)
     body = PayoutAnswer(payout_id=payout_id, entry=entry_answer(outcome.entry), credit=credit)
-    return resolver.answer(body, HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED, replayed=outcome.replayed)
+    return json_answer(body, HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED, replayed=outcome.replayed)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
-from shared import clock
-from shared.api import resolver
+from shared import clock, request_ids
+from shared.api import auth, idempotency, paging, resolver, routes
+from shared.api.answers import Answer, json_answer
+from shared.caller import OPERATOR, is_valid_id
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, WebhookNotFoundError
 from shared.domain.fields import Record, Reference, Text
 from shared.domain.telling.events import event_of
@@ -87,19 +89,19 @@ class ReplayAnswer(Record):
 
 @app.post(
     "/v1/webhooks",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({201: SecretAnswer, 200: SecretAnswer}, 400, 409),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({201: SecretAnswer, 200: SecretAnswer}, 400, 409),
     summary="Register an endpoint; the answer holds its secret",
     tags=["Webhooks"],
 )
-def register(request: Annotated[Registration, Body()], key: resolver.IdempotencyKey = None) -> resolver.Answer:
+def register(request: Annotated[Registration, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
     now = clock.now()
-    webhook_id = resolver.derived_id("webhook", resolver.caller(app).subject, resolver.required_key(key))
+    webhook_id = request_ids.derived_id("webhook", auth.caller(app).subject, idempotency.required_key(key))
     webhook_targets.require_public(request.url)
     webhook = Webhook.model_validate({"webhook_id": webhook_id, "created_at": now, **request.model_dump()})
     if webhooks.add(webhook):
         _trace("webhook.registered", webhook_id)
-        return resolver.answer(_with_secret(webhook, now), HTTPStatus.CREATED)
+        return json_answer(_with_secret(webhook, now), HTTPStatus.CREATED)
     standing, _ = webhooks.load(webhook_id)
     if (standing.url, standing.event_types, standing.description) != (
         webhook.url,
@@ -107,40 +109,40 @@ def register(request: Annotated[Registration, Body()], key: resolver.Idempotency
         webhook.description,
     ):
         raise IdempotencyMismatchError("the key was used before for another webhook; use a new key for a new one")
-    return resolver.answer(_with_secret(standing, now), replayed=True)
+    return json_answer(_with_secret(standing, now), replayed=True)
 
 
 @app.get(
     "/v1/webhooks",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: WebhookPage}),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: WebhookPage}),
     summary="Every endpoint",
     tags=["Webhooks"],
 )
-def read_all(limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None) -> resolver.Answer:
-    page, following = resolver.page_of(webhooks.load_all(), limit, cursor)
-    return resolver.answer(WebhookPage(items=tuple(_shown(webhook) for webhook in page), next_cursor=following))
+def read_all(limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None) -> Answer:
+    page, following = paging.page_of(webhooks.load_all(), limit, cursor)
+    return json_answer(WebhookPage(items=tuple(_shown(webhook) for webhook in page), next_cursor=following))
 
 
 @app.get(
     "/v1/webhooks/<webhook_id>",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: WebhookAnswer}, 404),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: WebhookAnswer}, 404),
     summary="An endpoint",
     tags=["Webhooks"],
 )
-def read_one(webhook_id: str) -> resolver.Answer:
-    return resolver.answer(_shown(_load(webhook_id)[0]))
+def read_one(webhook_id: str) -> Answer:
+    return json_answer(_shown(_load(webhook_id)[0]))
 
 
 @app.patch(
     "/v1/webhooks/<webhook_id>",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: WebhookAnswer}, 404),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: WebhookAnswer}, 404),
     summary="Change an endpoint, disable it, or enable it again",
     tags=["Webhooks"],
 )
-def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> resolver.Answer:
+def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> Answer:
     webhook, revision = _load(webhook_id)
     if request.url is not None:
         webhook_targets.require_public(request.url)
@@ -151,66 +153,66 @@ def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> resolv
     after = webhook.model_copy(update=given)
     webhooks.save(after, revision)
     _trace("webhook.changed", webhook_id)
-    return resolver.answer(_shown(after))
+    return json_answer(_shown(after))
 
 
 @app.delete(
     "/v1/webhooks/<webhook_id>",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: WebhookAnswer}, 404),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: WebhookAnswer}, 404),
     summary="Delete an endpoint",
     tags=["Webhooks"],
 )
-def delete(webhook_id: str) -> resolver.Answer:
+def delete(webhook_id: str) -> Answer:
     webhook, _ = _load(webhook_id)
     webhooks.delete(webhook_id)
     _trace("webhook.deleted", webhook_id)
-    return resolver.answer(_shown(webhook))
+    return json_answer(_shown(webhook))
 
 
 @app.post(
     "/v1/webhooks/<webhook_id>/rotate",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: SecretAnswer}, 400, 404),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: SecretAnswer}, 400, 404),
     summary="A new secret; the old one signs as well for a day",
     tags=["Webhooks"],
 )
-def rotate(webhook_id: str, key: resolver.IdempotencyKey = None) -> resolver.Answer:
-    now, mark = clock.now(), resolver.derived_id("rotation", resolver.required_key(key))
+def rotate(webhook_id: str, key: idempotency.IdempotencyKey = None) -> Answer:
+    now, mark = clock.now(), request_ids.derived_id("rotation", idempotency.required_key(key))
     webhook, revision = _load(webhook_id)
     if webhook.rotation_key == mark:
-        return resolver.answer(_with_secret(webhook, now), replayed=True)
+        return json_answer(_with_secret(webhook, now), replayed=True)
     update = {"generation": webhook.generation + 1, "rotated_at": now, "rotation_key": mark}
     after = webhook.model_copy(update=update)
     webhooks.save(after, revision)
     _trace("webhook.rotated", webhook_id)
-    return resolver.answer(_with_secret(after, now))
+    return json_answer(_with_secret(after, now))
 
 
 @app.get(
     "/v1/webhooks/<webhook_id>/deliveries",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({200: DeliveryPage}, 404),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: DeliveryPage}, 404),
     summary="Tries to deliver of the last thirty days, the newest first",
     tags=["Webhooks"],
 )
 def read_deliveries(
-    webhook_id: str, limit: resolver.PageLimit = resolver.PAGE_DEFAULT, cursor: resolver.PageCursor = None
-) -> resolver.Answer:
+    webhook_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
+) -> Answer:
     _load(webhook_id)
-    before = resolver.decode_cursor(cursor, str)[0] if cursor else None
+    before = paging.decode_cursor(cursor, str)[0] if cursor else None
     items, more = webhooks.deliveries(webhook_id, limit, before)
-    return resolver.answer(DeliveryPage(items=tuple(items), next_cursor=resolver.encode_cursor(more) if more else None))
+    return json_answer(DeliveryPage(items=tuple(items), next_cursor=paging.encode_cursor(more) if more else None))
 
 
 @app.post(
     "/v1/webhooks/<webhook_id>/replay",
-    security=resolver.allow(resolver.OPERATOR),
-    responses=resolver.answers({202: ReplayAnswer}, 404, 409),
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({202: ReplayAnswer}, 404, 409),
     summary="Send a member's events again, from a sequence on",
     tags=["Webhooks"],
 )
-def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> resolver.Answer:
+def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> Answer:
     webhook, _ = _load(webhook_id)
     if webhook.status != "enabled":
         raise InvalidStateError(f"the webhook is disabled: {webhook.disabled_because}")
@@ -222,18 +224,18 @@ def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> resolver.Answ
     webhook_queue.enqueue([(webhook, event) for event in wanted])
     _trace("webhook.replayed", webhook_id, account.member_id)
     more = last + 1 if last < account.sequence else None
-    return resolver.answer(ReplayAnswer(queued=len(wanted), next_sequence=more), HTTPStatus.ACCEPTED)
+    return json_answer(ReplayAnswer(queued=len(wanted), next_sequence=more), HTTPStatus.ACCEPTED)
 
 
 def _load(webhook_id: str) -> tuple[Webhook, int]:
     """An endpoint that a path names, and how often it was written. Raises WebhookNotFoundError."""
-    if not resolver.may_be_issued(webhook_id):
+    if not is_valid_id(webhook_id):
         raise WebhookNotFoundError(f"there is no webhook {webhook_id}")
     return webhooks.load(webhook_id)
 
 
 def _trace(what: str, webhook_id: str, member_id: str | None = None) -> None:
-    audit.record(resolver.caller(app), what, clock.now(), member_id, webhook_id=webhook_id)
+    audit.record(auth.caller(app), what, clock.now(), member_id, webhook_id=webhook_id)
 
 
 def _shown(webhook: Webhook) -> WebhookAnswer:

@@ -11,7 +11,8 @@ from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenAPI, SecurityScheme
 
 from infra.refusals import code_schema
-from shared.api.resolver import KEY_LENGTH_MAX, SECURITY_SCHEME
+from shared.api.idempotency import KEY_LENGTH_MAX
+from shared.api.routes import SECURITY_SCHEME
 
 HTTP_FUNCTIONS = (
     "account",

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from shared.api.resolver import STATUS
+from shared.api.problems import STATUS
 from shared.domain import errors
 from shared.domain.errors import LoyaltyError
 

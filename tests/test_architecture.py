@@ -145,6 +145,14 @@ def test_nobody_leans_on_a_function_but_who_wires_it() -> None:
         assert "functions" not in source.roots, source.name
 
 
+def test_what_lies_below_the_http_edge_does_not_know_it() -> None:
+    parts = ("aws", "domain", "messaging", "services", "tables")
+    below = [source for part in parts for source in sources(f"shared/{part}")]
+    assert len(below) > 40
+    for source in below:
+        assert not [name for name in source.imported if f"{name}.".startswith("shared.api.")], source.name
+
+
 def test_each_service_of_the_cloud_is_spoken_to_in_its_place_alone() -> None:
     for source in shipped():
         calls = [node for node in source.nodes if isinstance(node, ast.Call)]

@@ -17,7 +17,7 @@ from infra.errors import LocalError, UsageError
 from infra.local import dev
 from infra.local.tokens import Issuer
 from infra.machine import engine, environment
-from shared.api.resolver import MEMBER, PARTNER
+from shared.caller import MEMBER, PARTNER
 from shared.domain.fields import Instant
 
 _PORT_MAX = 65535

@@ -11,7 +11,7 @@ from infra.errors import LocalError, UsageError
 from infra.local.tokens import Issuer
 from infra.machine import server_registry
 from infra.tools import program_file
-from shared.api.resolver import OPERATOR
+from shared.caller import OPERATOR
 
 _SECONDS_MAX = 30
 

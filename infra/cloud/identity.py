@@ -18,7 +18,7 @@ from constructs import Construct
 
 from infra.cloud.functions import Builder
 from infra.cloud.options import Options
-from shared.api.resolver import MEMBER, OPERATOR, PARTNER, STOREFRONT
+from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 
 ACCESS_TOKEN_MINUTES, REFRESH_TOKEN_DAYS = 60, 30
 OPERATORS = "operators"

@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.local import docs
 from infra.local.tokens import Issuer
-from shared.api.resolver import MEMBER, OPERATOR, STOREFRONT
+from shared.caller import MEMBER, OPERATOR, STOREFRONT
 
 
 def greeting(url: str, issuer: Issuer, member_id: str | None, now: datetime) -> str:

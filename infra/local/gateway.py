@@ -20,7 +20,7 @@ from infra.local import payload
 from infra.local.invoke import Context, Handler
 from infra.local.tokens import Issuer, require_scope
 from infra.openapi import Route
-from shared.api.resolver import problem
+from shared.api.problems import problem
 from shared.domain.errors import LoyaltyError, RouteNotFoundError, TooManyRequestsError
 
 HANDLERS_AT_ONCE_MAX = 16

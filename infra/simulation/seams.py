@@ -17,7 +17,8 @@ from functions import program as programs
 from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
 from shared import clock, settings, telemetry
-from shared.api import resolver
+from shared.api import auth
+from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.invariants import Breach
 from shared.domain.members import members
 from shared.domain.telling.events import Event, PartnerEvent
@@ -30,7 +31,7 @@ from shared.tables import programs as programs_table
 APPS = tuple(
     module.app for module in (accounts, consent, earn, enroll, memberships, operators, programs, redeem, share, wallet)
 )
-_SCOPES = frozenset({resolver.STOREFRONT, resolver.MEMBER, resolver.OPERATOR, resolver.PARTNER})
+_SCOPES = frozenset({STOREFRONT, MEMBER, OPERATOR, PARTNER})
 SETTINGS: Mapping[str, str] = {
     "LOYALTY_TABLE": LOYALTY.name,
     "PEOPLE_TABLE": PEOPLE.name,
@@ -101,7 +102,7 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
             (telemetry, "report", outside.report),
             (expire, "_send", outside.queue),
             (clock, "_source", outside.clock),
-            (resolver, "_wanted", lambda _: _SCOPES),  # routes are called by themselves, not looked up
+            (auth, "wanted_scopes", lambda _: _SCOPES),  # routes are called by themselves, not looked up
             (channels, "_outbox", outside),
         ):
             stack.enter_context(patch.object(module, name, replacement))

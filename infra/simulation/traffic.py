@@ -13,8 +13,8 @@ from typing import Any
 from functions import account as accounts
 from functions import consent, earn, enroll, memberships, operators, redeem, share, wallet
 from infra.simulation.fake_dynamodb import Key
-from shared.api import resolver
-from shared.api.resolver import OPERATOR, STOREFRONT
+from shared import request_ids
+from shared.caller import OPERATOR, STOREFRONT
 from shared.domain.members.members import Consent, Enrollment, Marketing
 from shared.domain.points.paid_plans import Payment
 from shared.domain.program.program import Program
@@ -225,7 +225,7 @@ class Storefront:
             self.redemptions.append((member_id, answer["redemption_id"]))
 
         request = Request("reserve", redeem.app, lambda: redeem.redeem(member_id, body, name), TILL, learn=learn)
-        redemption_id = resolver.derived_id("redemption", member_id, name)
+        redemption_id = request_ids.derived_id("redemption", member_id, name)
         redemption_id += redeem.CREDIT_MARK if isinstance(body, CreditRequest) else ""
         request.key = (f"REDEMPTION#{redemption_id}", "RESERVE")
         return request
@@ -271,7 +271,7 @@ class Storefront:
         if giver == to:
             return None
         body = earn.Transfer(to_member_id=to, points=self.random.choice((1, 3, 10, 40)))
-        key = (f"TRANSFER#{resolver.derived_id('transfer', giver, name)}", "OUT")
+        key = (f"TRANSFER#{request_ids.derived_id('transfer', giver, name)}", "OUT")
         return Request("transfer", earn.app, lambda: earn.transfer_points(giver, body, name), OLGA, key)
 
     def _freeze(self) -> Request:
@@ -293,7 +293,7 @@ class Storefront:
         def learn(answer: Answer) -> None:
             self.gifts.append((giver, to, answer["gift_id"]))
 
-        key = (f"GIFT#{resolver.derived_id('gift', giver, name)}", "OFFER")
+        key = (f"GIFT#{request_ids.derived_id('gift', giver, name)}", "OFFER")
         return Request("gift", share.app, lambda: share.offer_gift(giver, body, name), TILL, key, learn)
 
     def _end_gift(self) -> Request | None:
@@ -357,7 +357,7 @@ class Storefront:
     def _pay_out(self) -> Request:
         member_id, reference = self._member(), self._new("y")
         body = Payout(amount=self.random.choice((10, 35)), currency="USD", reference=reference)
-        key = (f"PAYOUT#{resolver.derived_id('payout', member_id, reference)}", "PAYOUT")
+        key = (f"PAYOUT#{request_ids.derived_id('payout', member_id, reference)}", "PAYOUT")
         return Request("payout", wallet.app, lambda: wallet.pay_out_credit(member_id, body), TILL, key)
 
     def _arrive(self) -> Request:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions import earn, enroll, redeem
-from shared.api.resolver import STOREFRONT
+from shared.caller import STOREFRONT
 from shared.domain.errors import TryAgainError
 
 TRIES_MAX = 5

@@ -7,7 +7,7 @@ What they found out is counted by the hour; who has found out too much waits for
 from datetime import datetime, timedelta
 
 from shared import settings
-from shared.api.resolver import OPERATOR, PARTNER, STOREFRONT, Caller
+from shared.caller import OPERATOR, PARTNER, STOREFRONT, Caller
 from shared.domain.errors import TooManyRequestsError
 from shared.tables import client
 from shared.tables.client import Key

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from shared.api import resolver
+from shared.caller import Caller
 from shared.domain.account import Entry
 from shared.domain.earning.challenges import approved_deed, with_challenges
 from shared.domain.earning.referrals import reviewed
@@ -67,7 +67,7 @@ def ask(review: Review, also: Sequence[Write]) -> tuple[Review, bool]:
     return review, False
 
 
-def decide(review_id: str, verdict: Verdict, caller: resolver.Caller) -> Done:
+def decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
     """Book what the verdict brings, close the review, and leave a trace.
 
     Raises ReviewNotFoundError, ForbiddenError if it takes another operator, InvalidStateError if it was decided

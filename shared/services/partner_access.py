@@ -1,6 +1,6 @@
 """What a partner may do with its own token: its own orders and rewards, and nothing of anybody else's."""
 
-from shared.api import resolver
+from shared.caller import Caller
 from shared.domain.account import Entry, PartnerShare
 from shared.domain.errors import (
     Fault,
@@ -18,7 +18,7 @@ LOOKED_UP_BY = frozenset({"card_number", "external_id"})
 """The identifiers that partners know members by; the others are personal."""
 
 
-def calling(caller: resolver.Caller) -> Partner | None:
+def calling(caller: Caller) -> Partner | None:
     """The partner whose token came; None: another's. Raises ForbiddenError if the program has no such partner."""
     partner_id = caller.partner_id
     if partner_id is None:

@@ -16,7 +16,7 @@ from shared.tables import client
 from shared.tables.client import Key, Write
 
 if TYPE_CHECKING:
-    from shared.api.resolver import Caller
+    from shared.caller import Caller
 
 OF_MEMBER_MAX_PAGES = 100
 _OPERATOR = "operator:"

@@ -11,7 +11,7 @@ import pytest
 from infra import openapi
 from infra.openapi import Route
 from shared import clock
-from shared.api.resolver import encode_cursor
+from shared.api.paging import encode_cursor
 from shared.domain.program.defaults import default_program
 from shared.tables import programs
 from tests.functions.shop import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.api import resolver
+from shared.api import bodies, problems
 from tests.functions.shop import OPERATOR, STOREFRONT, Reply, Shop, assert_refused
 
 REFUSALS = {
@@ -320,7 +320,7 @@ def test_a_body_with_thousands_of_faults_names_so_many_of_them(shop: Shop, ada: 
     with shop.writing_nothing():
         reply = shop.order(ada, lines=[0] * 30_000)
     assert_refused(reply, 422, "invalid_request")
-    assert len(reply.body["errors"]) == resolver.FAULTS_MAX
+    assert len(reply.body["errors"]) == problems.FAULTS_MAX
     assert len(json.dumps(reply.body)) < 100_000
 
 
@@ -329,14 +329,14 @@ def test_a_body_beyond_its_limit_is_refused(shop: Shop, ada: str, grace: str, na
     request = REQUESTS[name]
     text = json.dumps(request.body)
     with shop.writing_nothing():
-        for size in (resolver.BODY_BYTES_MAX + 1, 2**20):
+        for size in (bodies.BODY_BYTES_MAX + 1, 2**20):
             for body in (text + " " * (size - len(text)), "é" * (size // 2 + 1)):
                 assert_refused(send(shop, request, ada, grace, text=body), 413, "body_too_large")
 
 
 def test_a_body_up_to_its_limit_is_read(shop: Shop, ada: str) -> None:
     text = json.dumps({**ORDER, "order_id": "A-2"})
-    padded = text + " " * (resolver.BODY_BYTES_MAX - len(text))
+    padded = text + " " * (bodies.BODY_BYTES_MAX - len(text))
     assert shop.call("POST", f"/v1/members/{ada}/earn", text=padded).status == 201
 
 

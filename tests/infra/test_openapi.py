@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from openapi_spec_validator import validate
 
 from infra import openapi
-from shared.api.resolver import problem
+from shared.api.problems import problem
 from shared.domain.errors import Fault, InvalidRequestError, LoyaltyError
 
 SCOPES = {"loyalty/storefront", "loyalty/member", "loyalty/operator", "loyalty/partner"}

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from starlette.routing import compile_path
 
 from infra import openapi
-from shared.api.resolver import PROBLEM_TYPE
+from shared.api.problems import PROBLEM_TYPE
 
 API = "/v1/"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.emulator.deploy import deployed
-from shared.api.resolver import MEMBER, OPERATOR, STOREFRONT
+from shared.caller import MEMBER, OPERATOR, STOREFRONT
 from tests.infra.cloud.stories import NOBODY_LISTENS, enrolled, keyed, ok
 from tests.system.e2e.user_pool import UserPool
 from tests.system.e2e.world import Deployed

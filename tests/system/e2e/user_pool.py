@@ -13,7 +13,7 @@ import jwt
 from infra.cloud.identity import OPERATORS
 from infra.cloud.options import Options
 from infra.emulator.deploy import Deployment
-from shared.api.resolver import MEMBER, OPERATOR, STOREFRONT
+from shared.caller import MEMBER, OPERATOR, STOREFRONT
 
 ANSWER_SECONDS_MAX = 20
 CLIENTS = {STOREFRONT: "Storefront", MEMBER: "Member", OPERATOR: "Operator"}

@@ -1,0 +1,98 @@
+"""The bodies of requests: JSON objects, and where a path takes them the fields of HTML forms."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from shared.api.answers import JSON_TYPE
+from shared.domain.errors import (
+    BodyTooLargeError,
+    Fault,
+    InvalidRequestError,
+    MalformedJsonError,
+    UnsupportedMediaTypeError,
+)
+
+BODY_BYTES_MAX = 256 * 1024
+MULTIPART_TYPE = "multipart/form-data"
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded", MULTIPART_TYPE})
+
+
+def with_readable_body(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An event whose body is text. Raises a refusal of a body that is too long, no UTF-8 or not declared as JSON."""
+    text = _text(event)
+    if text and _media_type(event) != JSON_TYPE:
+        raise UnsupportedMediaTypeError(f"send the body as Content-Type: {JSON_TYPE}")
+    return _as_json(event, text)
+
+
+def with_form_as_json(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An event whose form, if it brings one, is JSON. Mail programs may send either kind (RFC 8058)."""
+    media_type = _media_type(event)
+    text = _text(event) if media_type in FORM_TYPES else None
+    if not text:
+        return event
+    fields = _parts(_content_type(event), text) if media_type == MULTIPART_TYPE else dict(parse_qsl(text))
+    return _as_json(event, json.dumps(fields))
+
+
+def json_object(text: str) -> Any:  # noqa: ANN401 - its fields are validated later
+    """The object that a body holds. Raises MalformedJsonError, or InvalidRequestError for JSON of another kind."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise MalformedJsonError(f"the body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidRequestError(Fault("", "the body must be a JSON object"))
+    return value
+
+
+def _content_type(event: Mapping[str, Any]) -> str:
+    return str((event.get("headers") or {}).get("content-type", ""))
+
+
+def _media_type(event: Mapping[str, Any]) -> str:
+    return _content_type(event).partition(";")[0].strip().lower()
+
+
+def _as_json(event: Mapping[str, Any], text: str | None) -> Mapping[str, Any]:
+    headers = {**(event.get("headers") or {}), "content-type": JSON_TYPE}
+    return {**event, "headers": headers, "isBase64Encoded": False, **({"body": text} if text else {})}
+
+
+def _text(event: Mapping[str, Any]) -> str | None:
+    body = event.get("body")
+    if not body:
+        return None
+    try:
+        data = base64.b64decode(body) if event.get("isBase64Encoded") else str(body).encode()
+        text = data.decode()
+    except ValueError as error:
+        raise MalformedJsonError("the body is not UTF-8") from error
+    if len(data) > BODY_BYTES_MAX:
+        raise BodyTooLargeError(f"a body has at most {BODY_BYTES_MAX} bytes")
+    return text
+
+
+def _parts(content_type: str, text: str) -> dict[str, str]:
+    from email import message_from_string, policy  # noqa: PLC0415 - few callers send this kind of form
+
+    form = message_from_string(f"Content-Type: {content_type}\r\n\r\n{text}", policy=policy.HTTP)
+    parts = form.iter_parts() if form.is_multipart() else ()
+    return {
+        str(part.get_param("name", header="content-disposition")): str(part.get_payload()).strip() for part in parts
+    }
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's fields. Of two of a name nobody can tell which was meant."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return fields

@@ -1,0 +1,95 @@
+"""How refusals are shown: RFC 9457 problem details, and the status of each code."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from shared.api.answers import Answer
+from shared.domain.errors import InvalidRequestError, LoyaltyError
+from shared.domain.fields import Record
+
+FAULTS_MAX = 100
+PROBLEM_TYPE = "application/problem+json"
+
+STATUS: Mapping[str, HTTPStatus] = {
+    "idempotency_key_required": HTTPStatus.BAD_REQUEST,
+    "malformed_json": HTTPStatus.BAD_REQUEST,
+    "unauthenticated": HTTPStatus.UNAUTHORIZED,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "member_not_found": HTTPStatus.NOT_FOUND,
+    "reward_not_found": HTTPStatus.NOT_FOUND,
+    "campaign_not_found": HTTPStatus.NOT_FOUND,
+    "redemption_not_found": HTTPStatus.NOT_FOUND,
+    "order_not_found": HTTPStatus.NOT_FOUND,
+    "route_not_found": HTTPStatus.NOT_FOUND,
+    "webhook_not_found": HTTPStatus.NOT_FOUND,
+    "link_not_found": HTTPStatus.NOT_FOUND,
+    "review_not_found": HTTPStatus.NOT_FOUND,
+    "pool_not_found": HTTPStatus.NOT_FOUND,
+    "gift_not_found": HTTPStatus.NOT_FOUND,
+    "partner_not_found": HTTPStatus.NOT_FOUND,
+    "identifier_taken": HTTPStatus.CONFLICT,
+    "insufficient_points": HTTPStatus.CONFLICT,
+    "invalid_state": HTTPStatus.CONFLICT,
+    "reward_unavailable": HTTPStatus.CONFLICT,
+    "refund_exceeds_order": HTTPStatus.CONFLICT,
+    "member_not_active": HTTPStatus.CONFLICT,
+    "member_frozen": HTTPStatus.CONFLICT,
+    "order_belongs_to_another_member": HTTPStatus.CONFLICT,
+    "partner_funding_exhausted": HTTPStatus.CONFLICT,
+    "partner_limit_reached": HTTPStatus.CONFLICT,
+    "consent_required": HTTPStatus.CONFLICT,
+    "not_eligible": HTTPStatus.CONFLICT,
+    "program_changed": HTTPStatus.PRECONDITION_FAILED,
+    "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "invalid_request": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
+    "try_again": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""With which status each code is answered."""
+
+
+class ProblemFault(Record):
+    """One thing wrong with a request."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Record):
+    """RFC 9457 problem details, and this contract's stable `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: Annotated[tuple[ProblemFault, ...], Field(max_length=FAULTS_MAX)] | None = None
+
+
+def problem(error: LoyaltyError) -> Answer:
+    """The problem details of a refusal."""
+    status = STATUS[error.code]
+    headers = {"Cache-Control": "no-store"}
+    if error.retryable:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    details: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if isinstance(error, InvalidRequestError):
+        details["errors"] = [fault.__dict__ for fault in error.faults[:FAULTS_MAX]]
+    body = json.dumps(details)
+    return Answer(
+        status_code=int(status), content_type=PROBLEM_TYPE, headers={**headers, "Content-Type": PROBLEM_TYPE}, body=body
+    )
