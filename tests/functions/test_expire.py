@@ -155,7 +155,7 @@ def test_an_account_that_breaks_an_invariant_is_counted_for_the_alarm(
         return stored._replace(account=stored.account.model_copy(update={"lots": lots}))
 
     with monkeypatch.context() as patch:
-        patch.setattr(operation, "load_account", forged)
+        patch.setattr(accounts, "load_account", forged)
         patch.setattr(operation, "settle_stored", lambda *_: 0)
         _run(shop, queue)
     # A point from nowhere: more than the entries make, more than replaying them gives, more than was ever granted.
