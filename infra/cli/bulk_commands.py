@@ -1,4 +1,4 @@
-"""What the commands print that go through whole tables: `loyalty import`, `export` and `settle`."""
+"""What the commands print that go through whole tables: `loyalty import`, `export` and `catch-up`."""
 
 import sys
 from argparse import Namespace
@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from infra.tools import csv_files, importer
 from infra.tools.aws_target import named_tables
-from infra.tools.catch_up import sweep
+from infra.tools.catch_up import catch_up_all
 from infra.tools.exporter import Exported, export
 from infra.tools.import_rows import kind_of
 
@@ -40,16 +40,16 @@ def run_export(folder: Path, named: Namespace) -> int:
     return 0
 
 
-def run_settle(named: Namespace) -> int:
+def run_catch_up(named: Namespace) -> int:
     """Book what time has done to every account and put each under its next day; the exit status, 1 if any failed."""
     with named_tables(named, must_exist=True) as tables, Progress(console=Console(stderr=True)) as progress:
         advance = partial(progress.advance, progress.add_task("accounts", total=None))
-        swept = sweep(tables.client, tables.loyalty, tables.now, advance)
+        done = catch_up_all(tables.client, tables.loyalty, tables.now, advance)
     print(
-        f"{swept.accounts} accounts as of {tables.now.isoformat()}: {swept.entries} entries booked, "
-        f"{swept.failed} accounts could not be settled"
+        f"{done.accounts} accounts as of {tables.now.isoformat()}: {done.entries} entries booked, "
+        f"{done.failed} accounts could not be brought up to date"
     )
-    return 1 if swept.failed else 0
+    return 1 if done.failed else 0
 
 
 def _report(path: Path, result: importer.Result, *, dry_run: bool) -> None:

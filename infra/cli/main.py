@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_replay(commands.add_parser("replay", help="book a file of past purchases"))
     _add_import(commands.add_parser("import", help="bring members, points and tiers in from another programme"))
     _add_export(commands.add_parser("export", help="write members, points and tiers as import reads them"))
-    _add_settle(commands.add_parser("settle", help="have idle accounts learn what a changed program brings them"))
+    _add_catch_up(
+        commands.add_parser("catch-up", help="book what time has done to every account, and when it is due next")
+    )
     _add_simulate(commands.add_parser("simulate", help="play the whole with faults, and check every rule of the books"))
     _add_verify(commands.add_parser("verify", help="check every account against its ledger"))
     _add_rebuild(commands.add_parser("rebuild", help="make a restored table whole from its ledger; nobody may write"))
@@ -98,9 +100,9 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_export)
 
 
-def _add_settle(parser: argparse.ArgumentParser) -> None:
+def _add_catch_up(parser: argparse.ArgumentParser) -> None:
     _add_whole_tables(parser)
-    parser.set_defaults(command=_settle)
+    parser.set_defaults(command=_catch_up)
 
 
 def _add_whole_tables(parser: argparse.ArgumentParser) -> None:
@@ -221,10 +223,10 @@ def _export(parsed: argparse.Namespace) -> int:
     return run_export(parsed.folder, parsed)
 
 
-def _settle(parsed: argparse.Namespace) -> int:
-    from infra.cli.bulk_commands import run_settle  # noqa: PLC0415
+def _catch_up(parsed: argparse.Namespace) -> int:
+    from infra.cli.bulk_commands import run_catch_up  # noqa: PLC0415
 
-    return run_settle(parsed)
+    return run_catch_up(parsed)
 
 
 def _verify(parsed: argparse.Namespace) -> int:

@@ -21,37 +21,37 @@ _AT_ONCE = 1000
 """So many accounts are at hand at a time: memory does not grow with the table."""
 
 
-class Swept(NamedTuple):
-    """How many accounts there are, how much was booked for them, and how many could not be settled."""
+class CaughtUp(NamedTuple):
+    """How many accounts there are, how much was booked for them, and how many could not be brought up to date."""
 
     accounts: int = 0
     entries: int = 0
     failed: int = 0
 
 
-def sweep(
+def catch_up_all(
     client: "DynamoDBClient", loyalty_table: str, now: datetime, progress: Callable[[], None] | None = None
-) -> Swept:
-    """Settle every account as of `now`; one whose day has passed stands under today then, where the next runs look.
+) -> CaughtUp:
+    """Bring every account up to `now`; one whose day has passed stands under today then, where the next runs look.
 
-    What needs nothing is read and not written, so a second sweep costs no write. `progress` is told of each account.
+    What needs nothing is read and not written, so a second run costs no write. `progress` is told of each account.
     """
     today = local_day(now, programs.load_program().time_zone)
-    total = Swept()
+    total = CaughtUp()
     with ThreadPoolExecutor(WORKERS) as workers:
         for page in _account_ids(client, loyalty_table):
-            for one in workers.map(lambda member_id: _settled(member_id, now, today), page):
-                total = Swept(*(before + more for before, more in zip(total, one, strict=True)))
+            for one in workers.map(lambda member_id: _caught_up(member_id, now, today), page):
+                total = CaughtUp(*(before + more for before, more in zip(total, one, strict=True)))
                 if progress:
                     progress()
     return total
 
 
-def _settled(member_id: str, now: datetime, today: date) -> Swept:
+def _caught_up(member_id: str, now: datetime, today: date) -> CaughtUp:
     try:
-        return Swept(accounts=1, entries=upkeep.catch_up(member_id, now, not_before=today))
+        return CaughtUp(accounts=1, entries=upkeep.catch_up(member_id, now, not_before=today))
     except LoyaltyError:
-        return Swept(accounts=1, failed=1)
+        return CaughtUp(accounts=1, failed=1)
 
 
 def _account_ids(client: "DynamoDBClient", loyalty_table: str) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""Import, export and settle on tables on AWS, with the shell's credentials."""
+"""Import, export and catch-up on tables on AWS, with the shell's credentials."""
 
 import csv
 import os
@@ -72,7 +72,7 @@ def test_tables_on_aws_take_files_once_and_give_them_back(aws: list[str], tmp_pa
     start_cold()
     assert main.main(["export", str(tmp_path / "out"), *aws]) == 0
     start_cold()
-    assert main.main(["settle", *aws]) == 0
+    assert main.main(["catch-up", *aws]) == 0
     for path in files:
         assert _said(tmp_path / "out" / path.name, path) == _said(path, path)
     start_cold()

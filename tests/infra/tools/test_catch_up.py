@@ -6,7 +6,7 @@ import pytest
 
 from functions import expire, notify
 from infra.tools import catch_up
-from infra.tools.catch_up import Swept, sweep
+from infra.tools.catch_up import CaughtUp, catch_up_all
 from shared import settings
 from shared.tables import accounts, client
 from tests.functions.shop import Shop
@@ -18,8 +18,8 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catch_up, "WORKERS", 1)  # moto loses writes of several
 
 
-def swept(shop: Shop) -> Swept:
-    return sweep(client.client(), settings.loyalty_table(), shop.now)
+def caught_up(shop: Shop) -> CaughtUp:
+    return catch_up_all(client.client(), settings.loyalty_table(), shop.now)
 
 
 def due(member_id: str) -> date | None:
@@ -34,12 +34,12 @@ def test_who_is_idle_when_a_program_begins_to_celebrate_is_celebrated(shop: Shop
         messages={"reminder_days": [7]},
     )
     assert due(member) == reminded_first
-    assert swept(shop) == Swept(accounts=1)
+    assert caught_up(shop) == CaughtUp(accounts=1)
     anniversary = today.replace(year=today.year + 1)
     assert due(member) == anniversary != reminded_first
 
     shop.now += timedelta(days=366)
-    assert swept(shop).entries == 1
+    assert caught_up(shop).entries == 1
     assert next(entry["type"] for entry in shop.entries(member)) == "anniversary"
 
 
@@ -47,19 +47,19 @@ def test_who_is_idle_when_a_program_begins_to_forget_is_warned_and_forgotten(sho
     member, today = shop.enroll(), shop.now.date()
     terms = {"inactive_months": 3, "warning_days": 14, "starts_on": today.isoformat()}
     shop.change_program(privacy=terms)
-    swept(shop)
+    caught_up(shop)
     warned_on = due(member)
     assert warned_on is not None
     assert timedelta(days=60) < warned_on - today < timedelta(days=90)
 
 
-def test_a_second_sweep_writes_nothing(shop: Shop, wire: Wire) -> None:
+def test_a_second_run_writes_nothing(shop: Shop, wire: Wire) -> None:
     for number in range(3):
         shop.enroll(f"join-{number}")
     shop.change_program(messages={"reminder_days": [90, 30]})
-    swept(shop)
+    caught_up(shop)
     wire.requests.clear()
-    assert swept(shop) == Swept(accounts=3)
+    assert caught_up(shop) == CaughtUp(accounts=3)
     assert set(wire.requests) == {"Scan", "GetItem"}
 
 
@@ -72,7 +72,7 @@ def test_a_reminder_that_nobody_came_for_is_found_and_costs_nothing_the_morning_
     morning = {"time": shop.now.isoformat()}
     assert notify.handler(morning, None)["reminders"] == 0
 
-    swept(shop)
+    caught_up(shop)
     assert due(member) == shop.now.date()
     assert notify.handler(morning, None)["reminders"] == 1
     last_day_over = due(member)
