@@ -90,6 +90,6 @@ def _mapping_of(function: Document, event: Any) -> Document | None:  # noqa: ANN
 
 
 if __name__ == "__main__":
-    supervised_process.take_orders()
+    supervised_process.read_config()
     mend()
     serve()

@@ -16,7 +16,7 @@ from watchfiles import PythonFilter, watch
 from watchfiles.main import FileChange
 
 from infra.errors import LocalError, UsageError
-from infra.local.server_orders import UNANNOUNCED, UNSEEDED, Orders
+from infra.local.server_config import UNANNOUNCED, UNSEEDED, ServerConfig
 from infra.machine import engine, environment, folders, server_registry, supervised_process
 from infra.machine.engine import LOOPBACK, Engine
 
@@ -60,7 +60,7 @@ def dev(options: Options) -> None:
         stack.enter_context(
             server_registry.announced(server_registry.Server(os.getpid(), url, used.endpoint, variables))
         )
-        orders = Orders(
+        config = ServerConfig(
             pid=os.getpid(),
             url=url,
             descriptor=listener.fileno(),
@@ -69,15 +69,15 @@ def dev(options: Options) -> None:
             start=options.start,
         )
         (folder / UNANNOUNCED).touch()
-        _Supervisor(used, orders, variables).run(stopping)
+        _Supervisor(used, config, variables).run(stopping)
 
 
 class _Supervisor:
     """Keeps one server running, and starts it anew when the code changes or somebody has killed it."""
 
-    def __init__(self, used: Engine, orders: Orders, variables: dict[str, str]) -> None:
+    def __init__(self, used: Engine, config: ServerConfig, variables: dict[str, str]) -> None:
         self._engine = used
-        self._orders = orders
+        self._config = config
         self._variables = variables
 
     def run(self, stopping: threading.Event) -> None:
@@ -110,10 +110,10 @@ class _Supervisor:
     def _start(self) -> subprocess.Popen[bytes]:
         return supervised_process.start(
             "infra.local.server",
-            self._orders.model_dump(mode="json"),
+            self._config.model_dump(mode="json"),
             environment=self._variables,
             # With an end of the engine's leash in its hand: the engine outlives the server, whatever happens to us.
-            descriptors=(self._orders.descriptor, *self._engine.descriptors),
+            descriptors=(self._config.descriptor, *self._engine.descriptors),
         )
 
 

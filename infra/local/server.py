@@ -28,7 +28,7 @@ from infra.local.journal import Journal
 from infra.local.mailbox import Mailbox
 from infra.local.movable_clock import MovableClock
 from infra.local.schedule import Schedule
-from infra.local.server_orders import UNANNOUNCED, UNSEEDED, Orders
+from infra.local.server_config import UNANNOUNCED, UNSEEDED, ServerConfig
 from infra.local.stream import Stream, sequence_number
 from infra.local.tokens import Issuer
 from infra.local.webhook_queue import WebhookQueue
@@ -47,12 +47,12 @@ CONNECTIONS_MAX = 1000
 def main() -> None:
     """Serve until the process is asked to end, or the one that started it is gone."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    orders = Orders.model_validate(supervised_process.take_orders())
+    config = ServerConfig.model_validate(supervised_process.read_config())
     try:
-        application = _application(orders)
+        application = _application(config)
     except LocalError as error:
         sys.exit(f"loyalty: {error}")
-    config = uvicorn.Config(
+    uvicorn_config = uvicorn.Config(
         application,
         access_log=False,
         limit_concurrency=CONNECTIONS_MAX,
@@ -61,20 +61,20 @@ def main() -> None:
         timeout_graceful_shutdown=STOP_SECONDS_MAX,
         ws="none",
     )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=orders.descriptor)])
+    uvicorn.Server(uvicorn_config).run(sockets=[socket.socket(fileno=config.descriptor)])
 
 
-def _application(orders: Orders) -> Starlette:
+def _application(config: ServerConfig) -> Starlette:
     """The gateway over this process's functions, which from here on use this server's clock, mailbox and queue."""
-    folder, endpoint = orders.folder, orders.endpoint
+    folder, endpoint = config.folder, config.endpoint
     database = engine.client(endpoint)
-    time = MovableClock(folder / "clock.json", orders.start)
+    time = MovableClock(folder / "clock.json", config.start)
     mailbox, dead_letters = Mailbox(folder), Journal(folder / "dead-letters.jsonl")
     queue = ExpiryQueue(expire.handler, dead_letters)
     webhooks = WebhookQueue(deliver.handler, time.now, dead_letters)
     webhook_queue.use(webhooks)
     channels.use(mailbox)
-    os.environ["PUBLIC_URL"] = orders.url
+    os.environ["PUBLIC_URL"] = config.url
     expire.use(queue.send)
     due_index.use(partial(days_standing, database))
     sample = _sample_member(folder, time.now())
@@ -100,7 +100,7 @@ def _application(orders: Orders) -> Starlette:
         waiting=earliest_waiting,
     )
     control = Control(
-        {"pid": orders.pid},
+        {"pid": config.pid},
         clock=time,
         schedule=schedule,
         stream=stream,
@@ -110,7 +110,7 @@ def _application(orders: Orders) -> Starlette:
         feedback=feedback.handler,
     )
     issuer = Issuer.of_this_user()
-    announce = partial(_announce, folder, examples.greeting(orders.url, issuer, sample, time.now()))
+    announce = partial(_announce, folder, examples.greeting(config.url, issuer, sample, time.now()))
     handlers = {function: import_module(f"functions.{function}").handler for function in openapi.HTTP_FUNCTIONS}
     return Gateway(openapi.routes(), handlers, issuer).application(
         [*control.routes(), *docs.routes(openapi.document())],

@@ -9,7 +9,7 @@ from infra.machine import supervised_process
 from infra.machine.durable import Durable
 
 if __name__ == "__main__":
-    supervised_process.take_orders()
+    supervised_process.read_config()
     if journal := os.environ.get("JOURNAL"):
         Durable(Path(journal)).take_over()
     serve()

@@ -16,5 +16,5 @@ def serve(host: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    orders = supervised_process.take_orders()
-    serve(orders["host"], orders["port"])
+    config = supervised_process.read_config()
+    serve(config["host"], config["port"])

@@ -1,6 +1,6 @@
 """Processes that never outlive the one that started them.
 
-A child reads its orders, one line of JSON, from its standard input, and stops when that input ends. The parent
+A child reads its configuration, one line of JSON, from its standard input, and stops when that input ends. The parent
 keeps the other end open; the kernel closes it however the parent goes, `kill -9` included.
 """
 
@@ -21,13 +21,13 @@ STOP_SECONDS_MAX = 30
 
 def start(
     module: str,
-    orders: Mapping[str, Any],
+    config: Mapping[str, Any],
     *,
     environment: Mapping[str, str],
     output: BinaryIO | None = None,
     descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Run `module` in its own process with `orders`; what it prints goes to `output`, or where ours goes.
+    """Run `module` in its own process with `config`; what it prints goes to `output`, or where ours goes.
 
     `descriptors` stay open in the child. It gets a session of its own: a Ctrl-C reaches the parent alone, which
     then stops its children in order.
@@ -42,7 +42,7 @@ def start(
         start_new_session=True,
     )
     assert process.stdin is not None  # noqa: S101 - asked for above
-    process.stdin.write(json.dumps(orders).encode() + b"\n")
+    process.stdin.write(json.dumps(config).encode() + b"\n")
     process.stdin.flush()
     return process
 
@@ -61,17 +61,17 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             process.stdin.close()
 
 
-def take_orders() -> dict[str, Any]:
-    """In the child: its orders. From here on it ends when its parent does."""
+def read_config() -> dict[str, Any]:
+    """In the child: its configuration. From here on it ends when its parent does."""
     line = b""
     while not line.endswith(b"\n"):
         chunk = os.read(_STDIN, _READ_BYTES)
         if not chunk:
-            raise EOFError("the parent ended before it gave its orders")
+            raise EOFError("the parent ended before it gave a configuration")
         line += chunk
     threading.Thread(target=_end_with_parent, name="leash", daemon=True).start()
-    orders: dict[str, Any] = json.loads(line)
-    return orders
+    config: dict[str, Any] = json.loads(line)
+    return config
 
 
 def _end_with_parent() -> None:

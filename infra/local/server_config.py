@@ -10,8 +10,8 @@ UNANNOUNCED = "unannounced"
 """Likewise: nobody was told yet where the server is."""
 
 
-class Orders(BaseModel):
-    """What a server is told when it starts.
+class ServerConfig(BaseModel):
+    """What a server reads when it starts.
 
     `descriptor` is the listening socket, which outlives every reload; what else must outlive one is in `folder`.
     """
