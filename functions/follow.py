@@ -12,7 +12,6 @@ from shared import clock, telemetry
 from shared.domain.account import Account, Entry, Referred
 from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
 from shared.domain.members import members
-from shared.domain.spending.transfers import MERGES_MAX
 from shared.domain.subaccounts import member_of
 from shared.services import personal_data
 from shared.tables import accounts, keys, ledger, operation, programs
@@ -58,11 +57,11 @@ def _followed(record: Mapping[str, Any]) -> bool:
 
 def _reward_advocate(entry: Entry, now: datetime) -> None:
     """Book the advocate's reward, unless the referral has been reversed meanwhile, or there is nobody to pay."""
-    terms, friend = programs.load_program().referrals, _survivor(entry.member_id)
+    terms, friend = programs.load_program().referrals, _open_survivor(entry.member_id)
     referred = friend.referred if friend else None
     if terms is None or friend is None or referred is None or not _still_pays(referred, entry):
         return
-    advocate = _survivor(referred.advocate)
+    advocate = _open_survivor(referred.advocate)
     order = ledger.load_entry(keys.earn_key({"order_id": referred.order_id or ""}))
     if advocate is None or advocate.member_id == friend.member_id or order is None:
         return
@@ -82,7 +81,7 @@ def _take_back(entry: Entry, now: datetime) -> None:
     name = entry.referred.friend or entry.member_id if entry.referred else entry.member_id
     for role in ROLES:
         paid = ledger.load_entry(keys.referral_key(name, role))
-        owner = _survivor(paid.member_id) if paid and paid.points else None
+        owner = _open_survivor(paid.member_id) if paid and paid.points else None
         if paid is not None and owner is not None:
             _book_reversal(owner.member_id, paid, keys.referral_reversal_key(name, role), now)
 
@@ -98,11 +97,7 @@ def _still_pays(referred: Referred, entry: Entry) -> bool:
     return referred.state == "rewarded" and referred.order_id == (entry.referred and entry.referred.order_id)
 
 
-def _survivor(member_id: str) -> Account | None:
+def _open_survivor(member_id: str) -> Account | None:
     """The account that a member has by now: their own, or one that they were merged into; None if it is closed."""
-    for _ in range(MERGES_MAX):
-        account = accounts.load_account(member_id).account
-        if account.merged_into is None:
-            return account if account.is_open else None
-        member_id = account.merged_into
-    return None
+    account = accounts.load_survivor(member_id)
+    return account if account.is_open else None

@@ -27,7 +27,7 @@ from shared.domain.telling.templates import faults_of, rendered, sms_parts, temp
 from shared.messaging import sender
 from shared.messaging import unsubscribe as unsubscribing
 from shared.services import profiles
-from shared.tables import audit, members, programs
+from shared.tables import accounts, audit, members, programs
 
 SAVE_ATTEMPTS_MAX = 3
 HTML_TYPE = "text/html"
@@ -175,7 +175,7 @@ def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> Answer:  # noq
     for attempt in range(SAVE_ATTEMPTS_MAX):
         before = members.load_member(link.member_id)
         if before.member.merged_into:
-            before = members.load_member(before.member.merged_into)
+            before = members.load_member(accounts.load_survivor(before.member.merged_into).member_id)
         if before.member.status != "active":
             break
         try:

@@ -29,7 +29,6 @@ from shared.domain.fields import PositivePoints, Record, Reference, Text
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
 from shared.domain.spending.pools import CONTRIBUTED, SPENT, join, leave
-from shared.domain.spending.transfers import MERGES_MAX
 from shared.domain.subaccounts import owner_of, pool_account_of
 from shared.tables import accounts as accounts_table
 from shared.tables import gift_messages, keys, ledger, operation, programs
@@ -364,19 +363,14 @@ def _give_back(member_id: str, gift_id: str, side: str) -> Answer:
 
 
 def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *receiver: str) -> Answer:
-    now, giver = clock.now(), offered.member_id
-    for _ in range(MERGES_MAX):
-        try:
-            outcome = operation.run(
-                [*receiver, giver], decide, key=keys.gift_key(gift_id, step), fingerprint="", now=now
-            )
-            break
-        except (MemberNotActiveError, IdempotencyMismatchError) as error:  # perhaps merged since
-            giver = _taken_in_by(giver, error)
-            if giver in receiver:
-                raise InvalidStateError("giver and receiver have become one member; withdraw the gift") from None
-    else:
-        raise MemberNotActiveError(f"the member {giver} was merged too often")
+    now, key = clock.now(), keys.gift_key(gift_id, step)
+    try:
+        outcome = operation.run([*receiver, offered.member_id], decide, key=key, fingerprint="", now=now)
+    except (MemberNotActiveError, IdempotencyMismatchError) as error:  # perhaps merged since
+        giver = _taken_in_by(offered.member_id, error)
+        if giver in receiver:
+            raise InvalidStateError("giver and receiver have become one member; withdraw the gift") from None
+        outcome = operation.run([*receiver, giver], decide, key=key, fingerprint="", now=now)
     words = gift_messages.load_words(gift_id, offered.source["to"])
     state: GiftState = "accepted" if step == "IN" else "returned"
     return json_answer(_gift_answer(offered, state, words), replayed=outcome.replayed)
@@ -384,19 +378,17 @@ def _end(offered: Entry, gift_id: str, step: str, decide: operation.Decide, *rec
 
 def _taken_in_by(member_id: str, error: LoyaltyError) -> str:
     """Who has a gift's points after its giver was merged. Raises MemberNotActiveError if nobody has, or `error`."""
-    account = accounts_table.load_account(member_id).account
-    if account.merged_into is None:
-        if isinstance(error, IdempotencyMismatchError):
-            raise error
+    survivor = accounts_table.load_survivor(member_id)
+    if survivor.member_id == member_id and isinstance(error, IdempotencyMismatchError):
+        raise error
+    if survivor.member_id == member_id or not survivor.is_open:
         raise MemberNotActiveError("one of the two is no longer a member") from error
-    return account.merged_into
+    return survivor.member_id
 
 
 def _gift_shown(offered: Entry, steps: Mapping[EntryType, Entry]) -> Answer:
     now = clock.now()
-    giver = accounts_table.load_account(offered.member_id).account
-    while giver.merged_into:
-        giver = accounts_table.load_account(giver.merged_into).account
+    giver = accounts_table.load_survivor(offered.member_id)
     words = gift_messages.load_words(offered.source["gift_id"], offered.source["to"])
     return json_answer(_gift_answer(offered, gift_state(steps, giver, now), words))
 

@@ -17,12 +17,9 @@ from shared.domain.errors import (
 from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Review, ReviewKind, Ruling, Verdict, decided
 from shared.domain.spending.transfers import adjust
-from shared.tables import accounts as accounts_table
-from shared.tables import audit, client, keys, operation, reviews
+from shared.tables import accounts, audit, client, keys, operation, reviews
 from shared.tables.client import CancelledError, Key, Write
 from shared.tables.operation import Decision, Situation
-
-MERGES_FOLLOWED_MAX = 20
 
 Book = Callable[[Situation, Review, Verdict], Sequence[Entry]]
 """From a situation, the review and the verdict, given at the situation's instant, to entries."""
@@ -85,8 +82,8 @@ def decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
     try:
         return _booked(review, decider, verdict, members, also)
     except (MemberNotActiveError, IdempotencyMismatchError):  # perhaps of somebody who has been merged since
-        survivors = [_survivor(member_id) for member_id in members]
-        left = [member_id for member_id in survivors if member_id]
+        survivors = [accounts.load_survivor(member_id) for member_id in members]
+        left = [one.member_id for one in survivors if one.is_open]
         if len(left) == len(members) and left != members:
             return _booked(review, decider, verdict, left, also)
         if len(left) == len(members) or verdict.decision == "approved":
@@ -142,18 +139,6 @@ def _closed(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
 def _require_open(review: Review) -> None:
     if review.state != "open":
         raise InvalidStateError(f"the review was {review.state} by {review.decided_by} at {review.decided_at}")
-
-
-def _survivor(member_id: str) -> str | None:
-    """The member that one has become by merges; None if nobody is left."""
-    for _ in range(MERGES_FOLLOWED_MAX):
-        account = accounts_table.load_account(member_id).account
-        if account.is_open:
-            return member_id
-        if account.merged_into is None:
-            return None
-        member_id = account.merged_into
-    return None
 
 
 def _decide_action(situation: Situation, review: Review, verdict: Verdict) -> Sequence[Entry]:

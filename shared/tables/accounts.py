@@ -12,6 +12,7 @@ from shared.domain.errors import MemberNotFoundError
 from shared.domain.lifecycle.passing_of_time import due_on
 from shared.domain.program.program import Program
 from shared.domain.spending.pools import pools_of
+from shared.domain.spending.transfers import MERGES_MAX
 from shared.tables import client, keys
 from shared.tables.client import Item, Key, Write
 
@@ -44,6 +45,24 @@ def load_with_pool(member_id: str) -> tuple[Account, ...]:
     """A member's account, and after it, at the cost of one more read, the pool that they share in."""
     account = load_account(member_id).account
     return (account, *(load_account(name).account for name in pools_of([account])))
+
+
+def load_survivor(member_id: str) -> Account:
+    """The account of who a member has become by merges: their own, or the one that took theirs in.
+
+    It may be closed. Raises MemberNotFoundError.
+    """
+    return survivor_of(load_account(member_id).account)
+
+
+def survivor_of(account: Account) -> Account:
+    """The account that goes on with one: itself, unless it was merged into another."""
+    # A member takes in so many others at most, ever: no chain of merges is longer.
+    for _ in range(MERGES_MAX):
+        if account.merged_into is None:
+            return account
+        account = load_account(account.merged_into).account
+    return account
 
 
 def load_together(members: Sequence[str], reads: Sequence[Key] = ()) -> tuple[list[StoredAccount], dict[Key, Item]]:

@@ -97,18 +97,9 @@ def _friends(items: Sequence[Item]) -> Iterator[Friend]:
                 yield Friend(
                     friend,
                     datetime.fromisoformat(place.split("#")[1]),
-                    _survivor(accounts.account_of(account)),
+                    accounts.survivor_of(accounts.account_of(account)),
                     ledger.entry_of(reward) if reward else None,
                 )
-
-
-def _survivor(account: Account) -> Account:
-    """The account that goes on with a referral: another one's, if the friend was merged."""
-    for _ in range(CHAIN_MAX):
-        if account.merged_into is None:
-            break
-        account = accounts.load_account(account.merged_into).account
-    return account
 
 
 def _look(advocate_id: str, newcomer: Member, week: str) -> tuple[Member, Account, list[_Source]]:

@@ -1,5 +1,6 @@
 """What members are sent, as they decide; links that anybody may hold; words to try."""
 
+import itertools
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import date
@@ -59,6 +60,16 @@ def test_another_members_preferences_are_nobodys(shop: Shop) -> None:
     ada, grace = shop.enroll("a"), shop.enroll("b")
     reply = shop.get(f"/v1/members/{ada}/preferences", scope=MEMBER, member_id=grace)
     assert_refused(reply, 404, "member_not_found")
+
+
+def test_a_link_works_however_often_its_member_was_merged_since(shop: Shop) -> None:
+    members = [shop.enroll(name, email=f"{name}@example.org", consent=AGREED) for name in ("a", "b", "c", "d")]
+    for gone, into in itertools.pairwise(members):
+        shop.merge(into, gone)
+    assert _marketing(shop, members[-1])["email"] is True
+    path = urlsplit(unsubscribe.url_for(Link(members[0], "marketing"))).path
+    assert _page("POST", path, "List-Unsubscribe=One-Click", FORM, False)["statusCode"] == 200
+    assert _marketing(shop, members[-1])["email"] is False
 
 
 @pytest.mark.parametrize(("content_type", "text"), [(FORM, "List-Unsubscribe=One-Click"), (MULTIPART, PARTS)])

@@ -191,6 +191,16 @@ def test_a_friend_who_turns_out_to_be_the_advocate_is_not_rewarded(shop: Shop, a
     assert shop.account(ada)["pending"] == 0
 
 
+def test_a_friend_who_was_merged_many_times_is_shown_as_who_they_have_become(shop: Shop, ada: str) -> None:
+    friend = brought(shop, ada)
+    for number in range(5):
+        last = shop.enroll(f"again-{number}")
+        shop.merge(last, friend)
+        friend = last
+    shop.order(friend, "A-1", 2_000)
+    assert [one["state"] for one in listed(shop, ada)["items"]] == ["rewarded"]
+
+
 def test_a_reversal_of_a_merged_friend_takes_nothing_of_another_friends_reward(shop: Shop, ada: str) -> None:
     grace, hopper = brought(shop, ada), brought(shop, ada, "hopper")
     shop.order(grace, "A-1", 5_000)
