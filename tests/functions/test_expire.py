@@ -10,7 +10,7 @@ import pytest
 from functions import expire
 from shared import settings
 from shared.domain.ledger import combined
-from shared.tables import accounts, due_index, ledger, operation, upkeep
+from shared.tables import accounts, due_index, ledger, upkeep
 from tests.functions.shop import Shop
 
 Told = list[dict[str, int]]
@@ -156,7 +156,7 @@ def test_an_account_that_breaks_an_invariant_is_counted_for_the_alarm(
 
     with monkeypatch.context() as patch:
         patch.setattr(accounts, "load_account", forged)
-        patch.setattr(operation, "settle_stored", lambda *_: 0)
+        patch.setattr(upkeep, "catch_up", lambda *_: 0)
         _run(shop, queue)
     # A point from nowhere: more than the entries make, more than replaying them gives, more than was ever granted.
     assert sum(amounts.get("InvariantViolations", 0) for amounts in counted) == 3
