@@ -23,7 +23,7 @@ PROJECT = ROOT / "pyproject.toml"
 PYTHON_MIN = (3, 11)
 
 _FOLDER = ROOT / ".venv"
-_SCRIPTS = _FOLDER / ("Scripts" if os.name == "nt" else "bin")
+_SCRIPTS = _FOLDER / "bin"
 _STAMP = _FOLDER / "installed"
 
 
@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> None:
     if sys.version_info < PYTHON_MIN:
         wanted = ".".join(map(str, PYTHON_MIN))
         sys.exit(f"Python {wanted} or later is needed, and this is {sys.version.split()[0]}: call a later one")
+    if os.name != "posix":
+        sys.exit("Linux or macOS is needed; on Windows this runs in the Windows Subsystem for Linux")
     if not arguments:
         sys.exit(__doc__)
     _install()
@@ -73,8 +75,6 @@ def _pip(*arguments: str) -> None:
 
 def _become(name: str, arguments: list[str]) -> None:
     program = str(_SCRIPTS / name)
-    if os.name == "nt":
-        sys.exit(subprocess.run([program, *arguments], check=False).returncode)  # noqa: S603
     # In our place, so that Ctrl-C and the exit status are its own.
     os.execv(program, [program, *arguments])  # noqa: S606
 

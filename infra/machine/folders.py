@@ -1,11 +1,13 @@
 """Where the local server keeps things: the user's state folder, and the data folder of one server."""
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+from platformdirs import user_state_path
 
 from infra.errors import LocalError
 
@@ -13,11 +15,8 @@ _PRIVATE_FOLDER = 0o700
 
 
 def state_folder() -> Path:
-    """The user's own folder for this product (XDG base directories), made when missing."""
-    base = os.environ.get("XDG_STATE_HOME", "")
-    # The specification has relative paths ignored.
-    root = Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state"
-    return private_folder(root / "loyalty-functions")
+    """The user's own folder for this product, made when missing: in `XDG_STATE_HOME`, or where the platform has it."""
+    return private_folder(user_state_path("loyalty-functions"))
 
 
 def private_folder(folder: Path) -> Path:
@@ -53,12 +52,12 @@ def create_once(path: Path, make: Callable[[], bytes]) -> bytes:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Keep `folder` to this process until the block ends. Raises LocalError while another process holds it."""
-    with (folder / "lock").open("w") as lock:
-        try:
-            # The kernel drops the lock with the process, however that ends.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LocalError(f"another server is using {folder}: stop it, or choose another --data") from error
+    try:
+        # The kernel drops the lock with the process, however that ends.
+        lock = FileLock(folder / "lock").acquire(blocking=False)
+    except Timeout as error:
+        raise LocalError(f"another server is using {folder}: stop it, or choose another --data") from error
+    with lock:
         yield
 
 

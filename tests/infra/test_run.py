@@ -32,6 +32,12 @@ def test_an_older_python_is_told_which_one_is_needed(monkeypatch: pytest.MonkeyP
         run.main(["dev"])
 
 
+def test_a_platform_on_which_nothing_runs_is_told_where_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.run.os.name", "nt")
+    with pytest.raises(SystemExit, match="Linux or macOS is needed"):
+        run.main(["dev"])
+
+
 def test_pins_are_installed_by_their_hashes_and_nothing_else(done: list[tuple[str, ...]]) -> None:
     run.main(["dev", "--port", "1"])
     pins, project, started = done

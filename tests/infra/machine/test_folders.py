@@ -1,6 +1,7 @@
 """Files that are whole or not there, and folders that have one owner."""
 
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,11 @@ def test_who_comes_second_in_a_race_takes_what_the_first_made(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_state_folder_follows_the_xdg_rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_state_folder_is_where_xdg_or_the_platform_has_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert folders.state_folder() == tmp_path / "loyalty-functions"
     monkeypatch.setenv("HOME", str(tmp_path))
+    usual = tmp_path / ("Library/Application Support" if sys.platform == "darwin" else ".local/state")
     for ignored in ("", "relative/folder"):
         monkeypatch.setenv("XDG_STATE_HOME", ignored)
-        assert folders.state_folder() == tmp_path / ".local" / "state" / "loyalty-functions"
+        assert folders.state_folder() == usual / "loyalty-functions"
