@@ -73,7 +73,11 @@ def dev(options: Options) -> None:
 
 
 class _Supervisor:
-    """Keeps one server running, and starts it anew when the code changes or somebody has killed it."""
+    """Keeps one server running, and starts it anew when the code changes or somebody has killed it.
+
+    `watchfiles.run_process` would not do: it notices changes, but not that a server or an engine has ended, and a
+    process that it starts inherits neither the listening socket nor the engine's leash.
+    """
 
     def __init__(self, used: Engine, config: ServerConfig, variables: dict[str, str]) -> None:
         self._engine = used

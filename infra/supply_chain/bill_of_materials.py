@@ -1,6 +1,8 @@
 """What ships to Lambda besides our own code, as a CycloneDX document: the pinned packages with their hashes.
 
-It is read off the pins alone, so it is the same on every machine, and the same again for the same pins.
+It is read off the pins alone, so it is the same on every machine, and the same again for the same pins. The tool
+`cyclonedx-py requirements` reads pins too, but leaves out which package needs which, gives a component no hashes of its
+own, and names a registry for each.
 """
 
 import json

@@ -109,13 +109,29 @@ class TestHistory:
         for path in tmp_path.glob("[!.]*"):
             path.write_text("")
         _commit(tmp_path, f"Take {AWS_KEY} out")
-        found = set(secret_scan.findings(secret_scan.lines_of_history(tmp_path)))
+        found = secret_scan.findings(secret_scan.lines_of_history(tmp_path))
         assert {(one.path, one.kind) for one in found} >= {
             ("key.pem", "Private Key"),
             ("settings.py", "AWS Access Key"),
             (secret_scan.MESSAGE, "AWS Access Key"),
         }
         assert not [one for one in found if one.path == "quiet.py"]
+
+    def test_a_secret_that_only_a_merge_brought_in_is_found(self, tmp_path: Path) -> None:
+        _git(tmp_path, "init", "-q", "-b", "main")
+        (tmp_path / "tea").write_text("green")
+        _commit(tmp_path, "Tea")
+        _git(tmp_path, "checkout", "-q", "-b", "other")
+        _commit(tmp_path, "Another way", "--allow-empty")
+        _git(tmp_path, "checkout", "-q", "main")
+        (tmp_path / "tea").unlink()
+        (tmp_path / "tea").mkdir()
+        (tmp_path / "tea" / "cup").write_text("blue")
+        _commit(tmp_path, "A folder where a file was")
+        _git(tmp_path, "merge", "-q", "--no-ff", "--no-commit", "other")
+        (tmp_path / "tea" / "cup").write_text(PRIVATE_KEY)
+        _commit(tmp_path, "Merge")
+        assert secret_scan.findings(secret_scan.lines_of_history(tmp_path)) == {("tea/cup", "Private Key")}
 
     def test_every_exception_has_a_reason(self) -> None:
         assert all(secret_scan.KNOWN.values())
@@ -127,9 +143,9 @@ def test_ci_runs_all_of_it() -> None:
         assert re.search(rf'^"\$bin/.*{re.escape(step)}', script, re.MULTILINE), step
 
 
-def _commit(folder: Path, message: str) -> None:
+def _commit(folder: Path, message: str, *options: str) -> None:
     _git(folder, "add", "--all")
-    _git(folder, "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-q", "-m", message)
+    _git(folder, "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-q", "-m", message, *options)
 
 
 def _git(folder: Path, *arguments: str) -> None:
