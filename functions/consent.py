@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import clock, request_ids
+from shared import clock, request_ids, runtime
 from shared.api import auth, outcomes, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas import BookedAnswer, MemberAnswer, member_answer
@@ -126,7 +126,7 @@ def agree(member_id: str, request: Annotated[Agreement, Body()]) -> Answer:
         return json_answer(member_answer(after))
     today = local_day(now, program.time_zone)
     require_age(program, today, is_confirmed=request.age_confirmed, born_on=request.birth_date)
-    code = members.new_referral_code(None)
+    code = members.new_referral_code(None, runtime.random().choice)
     after = enrolment.newcomer(after.model_copy(update={"status": "active", "referral_code": code}), program, ())
     enrolment.confirmed(before, after, actor=caller.actor, fingerprint=request_ids.fingerprint(request), now=now)
     return json_answer(member_answer(after))

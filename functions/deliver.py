@@ -1,15 +1,13 @@
 """Queue in, HTTP out: posts events to webhooks, signed, and sees to it that a failed one is tried again."""
 
-import random
 import ssl
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import urllib3
 
-from shared import clock, telemetry
+from shared import clock, runtime, telemetry
 from shared.domain.errors import TryAgainError, WebhookNotFoundError
 from shared.domain.telling.webhooks import (
     ATTEMPTS_MAX,
@@ -59,7 +57,7 @@ def _done(record: Mapping[str, Any]) -> bool:
 
 
 def _post(webhook: Webhook, task: Task, attempt: int, now: datetime) -> Delivery:
-    started = time.monotonic()
+    started = runtime.monotonic()
     status, problem = None, None
     try:
         status = _send(webhook_targets.resolve(webhook.url), webhook, task, now)
@@ -76,11 +74,11 @@ def _post(webhook: Webhook, task: Task, attempt: int, now: datetime) -> Delivery
         at=now,
         status=status,
         error=problem,
-        duration_ms=int((time.monotonic() - started) * 1000),
+        duration_ms=int((runtime.monotonic() - started) * 1000),
     )
     if delivery.succeeded:
         return delivery
-    jitter = random.randint(-JITTER_PERCENT, JITTER_PERCENT)  # noqa: S311 - spreads tries, guards nothing
+    jitter = runtime.random().randint(-JITTER_PERCENT, JITTER_PERCENT)
     return delivery.model_copy(update={"next_in_seconds": wait_seconds(attempt, jitter)})
 
 

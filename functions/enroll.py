@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
-from shared import clock, request_ids
+from shared import clock, request_ids, runtime
 from shared.api import auth, guess_limits, idempotency, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.credit_schemas import CreditAnswer, credit_answer
@@ -145,7 +145,8 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: idempotency.Idemp
     entries = _first_entries(member, program, brought, now, caller.actor, mark)
     trail = audit.trail(caller, "member.enrolled", now, member_id)
     for _ in range(REFERRAL_CODE_ATTEMPTS):
-        member = member.model_copy(update={"referral_code": members.new_referral_code(request.name)})
+        code = members.new_referral_code(request.name, runtime.random().choice)
+        member = member.model_copy(update={"referral_code": code})
         writes = people.writes(None, member)
         try:
             operation.enroll(entries, [*writes, *(brought.writes if brought else ()), *trail], program, now)

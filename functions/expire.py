@@ -5,11 +5,11 @@ Work follows what is due. A run that dies halfway is run again: who was settled 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared import settings, telemetry
+from shared import runtime, settings, telemetry
 from shared.aws import sqs
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotActiveError, MemberNotFoundError, TryAgainError
@@ -22,8 +22,6 @@ OVERLAP_DAYS = 31
 """A run begins before the last one ended. An account stands under the day of its next reminder until that is sent,
 which may be late; one that was written around midnight may stand under the day before."""
 DUE_PAGES_MAX = 1000
-
-Send = Callable[[Sequence[str]], None]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
@@ -44,8 +42,9 @@ def enqueue(now: datetime) -> int:
         for day in due_index.between(first, today)
         for shard in range(settings.due_shards())
     ]
+    send = runtime.replaced.get("expiry_queue", _send_to_queue)
     for start in range(0, len(bodies), sqs.BATCH):
-        _sender()(bodies[start : start + sqs.BATCH])
+        send(bodies[start : start + sqs.BATCH])
     due_index.note_day(due_index.EXPIRY_RUN, max(today, last or today))
     return len(bodies)
 
@@ -76,15 +75,6 @@ def _settled(member_id: str, now: datetime) -> int | None:
     return booked
 
 
-def use(send: Send | None) -> None:
-    """Hand messages to `send` instead of to SQS: on one machine the queue is in the process. None: to SQS again."""
-    global _send  # noqa: PLW0603 - one process, one queue
-    _send = send
-
-
-_send: Send | None = None
-
-
 def _worked(record: dict[str, Any]) -> bool:
     try:
         body = json.loads(record["body"])
@@ -92,10 +82,6 @@ def _worked(record: dict[str, Any]) -> bool:
     except Exception:
         telemetry.logger().exception("a message of an expiry run failed")
         return False
-
-
-def _sender() -> Send:
-    return _send or _send_to_queue
 
 
 def _send_to_queue(bodies: Sequence[str]) -> None:

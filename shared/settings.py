@@ -1,9 +1,9 @@
 """What the environment tells a function. Read when first needed; a missing name is an error, never an empty string."""
 
 import os
-from functools import cache
 from typing import Any
 
+from shared import runtime
 from shared.aws import session
 
 SECRET_SECONDS = 2
@@ -40,19 +40,19 @@ def function() -> str:
     return _required("FUNCTION")
 
 
-@cache
+@runtime.remembered()
 def loyalty_table() -> str:
     """Name of the pseudonymous table: accounts, entries, the program."""
     return _required("LOYALTY_TABLE")
 
 
-@cache
+@runtime.remembered()
 def people_table() -> str:
     """Name of the table of personal data."""
     return _required("PEOPLE_TABLE")
 
 
-@cache
+@runtime.remembered()
 def identity_key() -> bytes:
     """Secret under which identifiers are hashed, at least 32 bytes, given as hexadecimal digits.
 
@@ -62,49 +62,49 @@ def identity_key() -> bytes:
     return bytes.fromhex(_secret(secret_id) if secret_id else _required("IDENTITY_KEY"))
 
 
-@cache
+@runtime.remembered()
 def due_shards() -> int:
     """Over how many partitions of the index `due` one day's accounts are spread."""
     return int(_required("DUE_SHARDS"))
 
 
-@cache
+@runtime.remembered()
 def expiry_queue_url() -> str:
     """Queue that carries one message for each shard and date of an expiry run."""
     return _required("EXPIRY_QUEUE_URL")
 
 
-@cache
+@runtime.remembered()
 def webhook_queue_url() -> str:
     """Queue of deliveries to webhooks."""
     return _required("WEBHOOK_QUEUE_URL")
 
 
-@cache
+@runtime.remembered()
 def webhook_targets() -> str:
     """Where webhooks may lead: `public` for the public internet by HTTPS, `anywhere` on a developer's machine."""
     return _required("WEBHOOK_TARGETS")
 
 
-@cache
+@runtime.remembered()
 def event_bus() -> str:
     """Bus that domain events are published on."""
     return _required("EVENT_BUS")
 
 
-@cache
+@runtime.remembered()
 def public_url() -> str:
     """Where the API is reached from outside: links in messages begin with it."""
     return _required("PUBLIC_URL")
 
 
-@cache
+@runtime.remembered()
 def messages() -> str:
     """`send`, or `dry_run`: then nobody is written to, and the log says what would have been sent."""
     return _required("MESSAGES")
 
 
-@cache
+@runtime.remembered()
 def sender_email() -> str:
     """Address that e-mails are sent from; verified in SES."""
     return _required("SENDER_EMAIL")

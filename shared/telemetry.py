@@ -1,30 +1,23 @@
 """Structured logs and metrics, made when first needed. Ids and counts only: personal data never goes here."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
+from shared import runtime
 from shared.domain.invariants import Breach
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 
-@cache
 def logger() -> "Logger":
     """The function's log."""
-    from aws_lambda_powertools import Logger  # noqa: PLC0415 - costs a cold start its import
-
-    return Logger()
+    return _current().logger()
 
 
 def report(member_id: str, breaches: Sequence[Breach]) -> None:
     """Log and count the invariants that an account breaks: none ever does, and an alarm wakes somebody if one did."""
-    for breach in breaches:
-        extra = {"member_id": member_id, "invariant": breach.invariant, "detail": breach.detail}
-        logger().error("an invariant is broken", extra=extra)
-    if breaches:
-        count(InvariantViolations=len(breaches))
+    _current().report(member_id, breaches)
 
 
 def count(**amounts: int) -> None:
@@ -32,9 +25,38 @@ def count(**amounts: int) -> None:
 
     Each call has a set of its own: the functions of a local server run side by side.
     """
-    from aws_lambda_powertools.metrics import EphemeralMetrics  # noqa: PLC0415 - as above
+    _current().count(**amounts)
 
-    metrics = EphemeralMetrics()
-    for name, amount in amounts.items():
-        metrics.add_metric(name=name, unit="Count", value=amount)
-    metrics.flush_metrics()
+
+class _Powertools:
+    def logger(self) -> "Logger":
+        return _logger()
+
+    def report(self, member_id: str, breaches: Sequence[Breach]) -> None:
+        for breach in breaches:
+            extra = {"member_id": member_id, "invariant": breach.invariant, "detail": breach.detail}
+            logger().error("an invariant is broken", extra=extra)
+        if breaches:
+            count(InvariantViolations=len(breaches))
+
+    def count(self, **amounts: int) -> None:
+        from aws_lambda_powertools.metrics import EphemeralMetrics  # noqa: PLC0415 - costs a cold start its import
+
+        metrics = EphemeralMetrics()
+        for name, amount in amounts.items():
+            metrics.add_metric(name=name, unit="Count", value=amount)
+        metrics.flush_metrics()
+
+
+_powertools = _Powertools()
+
+
+def _current() -> runtime.Telemetry:
+    return runtime.replaced.get("telemetry", _powertools)
+
+
+@runtime.remembered()
+def _logger() -> "Logger":
+    from aws_lambda_powertools import Logger  # noqa: PLC0415 - as above
+
+    return Logger()

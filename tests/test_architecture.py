@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 LINES_MAX = 70
-CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
+CLOCKS = {
+    *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
+    *("time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter"),
+}
+CHANCE = {"random", "secrets", "uuid"}
 AWS = {"aws_lambda_powertools", "boto3", "botocore"}
-MACHINE = {"io", "logging", "os", "pathlib", "random", "shutil", "socket", "subprocess", "sys", "time"}
+MACHINE = {"io", "logging", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess", "sys", "time"}
 HEAVY = {
     "aws_lambda_powertools.event_handler.openapi.models",
     "aws_lambda_powertools.utilities.validation",
@@ -28,6 +34,13 @@ HEAVY = {
     "tzdata",
 }
 """What a cold start does not wait for: imported where it is used, if at all."""
+TIME_AND_CHANCE = {"shared/clock.py", "shared/runtime.py"}
+REPLACES_BY_HAND = {"infra/emulator/process.py", "infra/machine/durable.py"}
+"""MiniStack has no hooks for what these add to it."""
+OWN = {"self", "cls", "super()"}
+REACHING = {"getattr", "setattr", "hasattr", "delattr", "__setattr__", "object", "patch"}
+OF_NAMED_TUPLES = {"_asdict", "_replace", "_fields", "_make"}
+PRIVATE_BUT_MEANT = {"os._exit"}
 STARTER = "shared/start.py"
 """Is what Lambda runs: importing it is its work."""
 OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^(/home|/mnt|/root|/work)(/|$)|^~/")
@@ -77,9 +90,33 @@ class Source:
         }
 
     @cached_property
+    def private_of_others(self) -> set[str]:
+        """Names with a leading underscore that are not its own: read, replaced, imported, or reached for by text."""
+        found: set[str] = set()
+        for node in self.nodes:
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in OWN:
+                found |= {ast.unparse(node)} if _is_private(node.attr) else set()
+            elif isinstance(node, ast.ImportFrom):
+                found |= {alias.name for alias in node.names if _is_private(alias.name)}
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in REACHING:
+                found |= {text for text in map(_text, node.args) if _is_private(text)}
+            elif isinstance(node, ast.Subscript) and ast.unparse(node.value).startswith("vars("):
+                found |= {text for text in [_text(node.slice)] if _is_private(text)}
+        return found - PRIVATE_BUT_MEANT
+
+    @cached_property
     def nodes(self) -> list[ast.AST]:
         """Everything in it."""
         return list(ast.walk(self.tree))
+
+
+def _text(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _is_private(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    return last.startswith("_") and not last.startswith("__") and last not in OF_NAMED_TUPLES
 
 
 @cache
@@ -170,10 +207,46 @@ def test_the_clouds_errors_are_understood_in_one_place() -> None:
             assert "botocore.exceptions" not in source.imported, source.name
 
 
-def test_time_enters_through_the_clock_alone() -> None:
+def test_time_and_chance_enter_in_their_places_alone() -> None:
     for source in shipped():
-        if source.name != "shared/clock.py":
+        if source.name not in TIME_AND_CHANCE:
             assert not source.attributes & CLOCKS, source.name
+            assert not source.roots & CHANCE, source.name
+
+
+def test_what_a_process_replaces_or_remembers_is_in_one_object() -> None:
+    for source in written():
+        assert not any(isinstance(node, ast.Global) for node in source.nodes), source.name
+        assert not source.imported & {"unittest.mock", "pytest"}, source.name
+
+
+def test_nothing_reaches_for_what_another_keeps_to_itself() -> None:
+    for source in written():
+        if source.name not in REPLACES_BY_HAND:
+            assert not source.private_of_others, source.name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "clock._source = f",
+        "del clock._source",
+        "clock._source()",
+        "setattr(clock, '_source', f)",
+        "getattr(app, '_here')",
+        "patch.object(clock, '_source', f)",
+        "patch('shared.clock._source')",
+        "from shared.clock import _source",
+        "vars(clock)['_source'] = f",
+    ],
+)
+def test_every_way_to_reach_there_is_known(line: str) -> None:
+    assert Source("somewhere.py", ast.parse(line)).private_of_others
+
+
+def test_ones_own_and_what_is_documented_may_be_reached() -> None:
+    for line in ("self._kept = 1", "cls._made()", "row._asdict()", "super()._resolve()", "_own()", "os._exit(1)"):
+        assert not Source("somewhere.py", ast.parse(line)).private_of_others, line
 
 
 def test_the_environment_is_read_in_one_place() -> None:

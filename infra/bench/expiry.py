@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.bench.world import World, unique
 from infra.tables import LOYALTY
-from shared import clock
+from shared import runtime
 from shared.tables import accounts, due_index, upkeep
 
 DUE = 1_000
@@ -39,9 +39,9 @@ def measure(world: World, among: Sequence[int] = AMONG, due: int = DUE) -> dict[
 
 def _template(world: World, at: datetime) -> list[dict[str, Any]]:
     """A member's account and entries, for others to be made of."""
-    clock.use(lambda: at)
-    member_id = world.enroll()
-    world.earn(member_id)
+    with runtime.use(clock=lambda: at):
+        member_id = world.enroll()
+        world.earn(member_id)
     # Its owner has been reminded: what is left for the run to do is the expiry itself.
     upkeep.mark_reminded(accounts.load_account(member_id), _REMINDED_ON)
     history = world.client.query(
@@ -90,13 +90,10 @@ def _run(world: World) -> Counter[str]:
     from functions import expire  # noqa: PLC0415 - with the world's settings
 
     waiting: list[str] = []
-    expire.use(waiting.extend)
-    clock.use(lambda: _RUN)
     due_index.note_day(due_index.EXPIRY_RUN, date(2026, 1, 30))
-    with world.wire() as wire:
+    with runtime.use(expiry_queue=waiting.extend, clock=lambda: _RUN), world.wire() as wire:
         expire.handler({"time": _RUN.isoformat()}, None)
         records = [{"messageId": str(number), "body": body} for number, body in enumerate(waiting)]
         if expire.handler({"Records": records}, None)["batchItemFailures"]:
             raise RuntimeError("an expiry run failed")
-    expire.use(None)
     return Counter(wire.requests)

@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -20,7 +19,7 @@ from botocore.config import Config
 
 from infra.machine import engine, environment
 from infra.tables import LOYALTY
-from shared import clock, settings
+from shared import clock, runtime
 from shared.tables import client as dynamo
 from shared.tables import programs
 from tests.shared.wire import Wire
@@ -110,28 +109,19 @@ class World:
 @contextmanager
 def open_world() -> Iterator[World]:
     """An empty world, on MiniStack, for as long as the block lasts."""
-    with tempfile.TemporaryDirectory() as temporary, engine.running("ministack", Path(temporary), keep=False) as own:
-        before = dict(os.environ)
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        engine.running("ministack", Path(temporary), keep=False) as own,
+        environment.restored(),
+    ):
         environment.forget_the_shell()
         os.environ.update(environment.variables(own.endpoint, Path(temporary)))
         engine.create_missing_tables(own.endpoint)
-        start_cold()
+        runtime.reset()
         try:
             yield World(own.endpoint)
         finally:
-            os.environ.clear()
-            os.environ.update(before)
-            start_cold()
-            clock.use(lambda: datetime.now(UTC))
-
-
-def start_cold() -> None:
-    """Forget the client, the settings and the program: they belong to another engine."""
-    dynamo.client.cache_clear()
-    programs.forget_program()
-    for setting in vars(settings).values():
-        if hasattr(setting, "cache_clear"):
-            setting.cache_clear()
+            runtime.reset()
 
 
 def unique(kind: str) -> str:

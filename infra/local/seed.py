@@ -2,12 +2,11 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from infra.tools.purchases import Purchase, read
 from infra.tools.storefront import RefusedError, Storefront
-from shared import clock
+from shared import runtime
 from shared.tables import due_index, programs, upkeep
 
 PURCHASES = Path(__file__).parent / "data" / "purchases.csv"
@@ -27,25 +26,26 @@ def seed(until: datetime) -> str:
     members: dict[str, str] = {}
     sample = ""
     names = NAMES.read_text().split()
-    for number, purchase in enumerate(purchases):
-        now = purchase.placed_at + timedelta(weeks=weeks)
-        clock.use(partial(_same, now))
-        if purchase.customer not in members:
-            members[purchase.customer] = _enroll(shop, purchase.customer, names[len(members) % len(names)])
-        member_id = members[purchase.customer]
-        sample = sample or member_id
-        booked = shop.earn(
-            member_id,
-            {
-                "order_id": purchase.order_id,
-                "placed_at": now.isoformat(),
-                "currency": programs.load_program().currency,
-                "total": purchase.amount,
-                "channel": "web",
-            },
-        )
-        if number % _REDEEMS_EVERY == 0 and booked.body["account"]["balance"] >= _REWARD_POINTS:
-            _redeem(shop, member_id, purchase.order_id)
+    now = until
+    with runtime.use(clock=lambda: now):
+        for number, purchase in enumerate(purchases):
+            now = purchase.placed_at + timedelta(weeks=weeks)
+            if purchase.customer not in members:
+                members[purchase.customer] = _enroll(shop, purchase.customer, names[len(members) % len(names)])
+            member_id = members[purchase.customer]
+            sample = sample or member_id
+            booked = shop.earn(
+                member_id,
+                {
+                    "order_id": purchase.order_id,
+                    "placed_at": now.isoformat(),
+                    "currency": programs.load_program().currency,
+                    "total": purchase.amount,
+                    "channel": "web",
+                },
+            )
+            if number % _REDEEMS_EVERY == 0 and booked.body["account"]["balance"] >= _REWARD_POINTS:
+                _redeem(shop, member_id, purchase.order_id)
     for member_id in members.values():
         upkeep.catch_up(member_id, until)
     due_index.note_day(due_index.EXPIRY_RUN, until.date())
@@ -61,10 +61,6 @@ def _enroll(shop: Storefront, customer: str, name: str) -> str:
         "channel": "web",
     }
     return str(shop.enroll(f"seed:{customer}", **details).body["member_id"])
-
-
-def _same(now: datetime) -> datetime:
-    return now
 
 
 def _redeem(shop: Storefront, member_id: str, key: str) -> None:

@@ -36,9 +36,8 @@ from infra.machine import engine, folders, supervised_process
 from infra.tables import LOYALTY
 from infra.tools import verify
 from infra.tools.due_index import days_standing, earliest_due, earliest_waiting
-from shared import clock
-from shared.messaging import channels, webhook_queue
-from shared.tables import due_index, programs
+from shared import runtime
+from shared.tables import programs
 
 STOP_SECONDS_MAX = 5
 CONNECTIONS_MAX = 1000
@@ -72,13 +71,15 @@ def _application(config: ServerConfig) -> Starlette:
     mailbox, dead_letters = Mailbox(folder), Journal(folder / "dead-letters.jsonl")
     queue = ExpiryQueue(expire.handler, dead_letters)
     webhooks = WebhookQueue(deliver.handler, time.now, dead_letters)
-    webhook_queue.use(webhooks)
-    channels.use(mailbox)
+    runtime.use(
+        channels=mailbox,
+        expiry_queue=queue.send,
+        webhook_queue=webhooks,
+        due_days=partial(days_standing, database),
+    )
     os.environ["PUBLIC_URL"] = config.url
-    expire.use(queue.send)
-    due_index.use(partial(days_standing, database))
     sample = _sample_member(folder, time.now())
-    clock.use(time.now)
+    runtime.use(clock=time.now)
 
     stream = Stream(
         engine.streams_client(endpoint),

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from infra.machine import folders
@@ -22,6 +24,17 @@ def forget_the_shell() -> None:
         if name.startswith("AWS_") or name.lower() in _PROXIES:
             del os.environ[name]
     os.environ.update(_NO_FILES)
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Whatever the block does to this process's environment, afterwards it is what it was."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def variables(endpoint: str, folder: Path) -> dict[str, str]:

@@ -4,34 +4,24 @@ The functions and everything below them run as they are.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Protocol
-from unittest.mock import patch
 
-from functions import account as accounts
-from functions import consent, earn, enroll, expire, memberships, operators, redeem, share, wallet
-from functions import program as programs
+from infra.machine import environment
 from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
-from shared import clock, settings, telemetry
-from shared.api import auth
+from shared import runtime
+from shared.api import routes
+from shared.api.resolver import Resolver
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.invariants import Breach
-from shared.domain.members import members
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
-from shared.messaging import channels
-from shared.services import partner_deposits
-from shared.tables import audit, budgets, client, webhooks
-from shared.tables import programs as programs_table
 
-APPS = tuple(
-    module.app for module in (accounts, consent, earn, enroll, memberships, operators, programs, redeem, share, wallet)
-)
-_SCOPES = frozenset({STOREFRONT, MEMBER, OPERATOR, PARTNER})
+_OPEN_TO_ALL = SimpleNamespace(security=routes.open_to(STOREFRONT, MEMBER, OPERATOR, PARTNER))
 SETTINGS: Mapping[str, str] = {
     "LOYALTY_TABLE": LOYALTY.name,
     "PEOPLE_TABLE": PEOPLE.name,
@@ -76,63 +66,57 @@ class Outside(Protocol):
         """A message for a member."""
 
 
+class _Telemetry:
+    """Failures and breaches are the simulation's to judge; what is logged besides goes nowhere."""
+
+    def __init__(self, outside: Outside) -> None:
+        self.report = outside.report
+        self._log: Any = SimpleNamespace(
+            exception=lambda message, **_: outside.log_failure(message),
+            error=lambda *_, **__: None,
+            warning=lambda *_, **__: None,
+            info=lambda *_, **__: None,
+        )
+
+    def logger(self) -> Any:  # noqa: ANN401 - as much of Powertools' as the functions use
+        return self._log
+
+    def count(self, **_: int) -> None:
+        pass
+
+
 @contextmanager
 def in_place_of_the_world(outside: Outside) -> Iterator[None]:
     """Let every function meet `outside`."""
-    log = SimpleNamespace(
-        exception=lambda message, **_: outside.log_failure(message),
-        error=lambda *_, **__: None,
-        warning=lambda *_, **__: None,
-        info=lambda *_, **__: None,
+    database: Any = outside.database
+    replaced = runtime.use(
+        clock=outside.clock,
+        monotonic=outside.monotonic,
+        random=outside.random,
+        back_off=outside.wait,
+        database=lambda: database,
+        channels=outside,
+        expiry_queue=outside.queue,
+        telemetry=_Telemetry(outside),
     )
-    chance = SimpleNamespace(
-        choice=outside.random.choice, token_hex=lambda size: f"{outside.random.getrandbits(8 * size):0{2 * size}x}"
-    )
-    ticking = SimpleNamespace(monotonic=outside.monotonic)
-    with ExitStack() as stack:
-        stack.enter_context(patch.dict(os.environ, SETTINGS))
-        for module, name, replacement in (
-            (client, "client", lambda: outside.database),
-            (client, "back_off", outside.wait),
-            (members, "secrets", chance),
-            (audit, "secrets", chance),
-            *((module, "time", ticking) for module in (programs_table, budgets, partner_deposits, webhooks)),
-            (telemetry, "logger", lambda: log),
-            (telemetry, "count", lambda **_: None),
-            (telemetry, "report", outside.report),
-            (expire, "_send", outside.queue),
-            (clock, "_source", outside.clock),
-            (auth, "wanted_scopes", lambda _: _SCOPES),  # routes are called by themselves, not looked up
-            (channels, "_outbox", outside),
-        ):
-            stack.enter_context(patch.object(module, name, replacement))
-        _forget()
+    with replaced, environment.restored():
+        os.environ.update(SETTINGS)
+        runtime.forget()
         try:
             yield
         finally:
-            _forget()
+            runtime.forget()
 
 
-def start_anew() -> None:
-    """Forget what an execution environment remembers, as a new one does."""
-    programs_table.forget_program()
-    budgets.forget()
-    partner_deposits.forget()
-    webhooks.forget()
+def call_as(claims: Mapping[str, str], app: Resolver, call: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Call a route as the gateway does for a token with `claims`, whose scopes open it. Calls may be made within calls.
 
-
-def _forget() -> None:
-    for setting in vars(settings).values():
-        if hasattr(setting, "cache_clear"):
-            setting.cache_clear()
-    start_anew()
-
-
-def call_as(claims: Mapping[str, str], app: Any, call: Any) -> Any:  # noqa: ANN401
-    """Call a route as the gateway does for a token with `claims`. Calls may be made within calls."""
-    before = getattr(app, "_here", SimpleNamespace()).__dict__.get("event")
+    Routes are called by themselves, not looked up by their paths.
+    """
+    before = getattr(app, "current_event", None), app.context
     app.current_event = SimpleNamespace(request_context={"authorizer": {"jwt": {"claims": claims}}})
+    app.context = {"_route": _OPEN_TO_ALL}
     try:
         return call()
     finally:
-        app.current_event = before
+        app.current_event, app.context = before

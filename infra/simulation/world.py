@@ -19,6 +19,7 @@ from infra.simulation.fake_dynamodb import Database, Written
 from infra.simulation.faults import WEATHERS, Faults, MachineDiedError
 from infra.simulation.traffic import Request, Storefront
 from infra.tables import LOYALTY, PEOPLE
+from shared import runtime
 from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import Breach, breaches
 from shared.domain.telling.events import Event, PartnerEvent
@@ -283,7 +284,7 @@ class World:
         except MachineDiedError:
             self._unanswered.append(request)
             if self.random.randrange(4) == 0:
-                seams.start_anew()
+                runtime.forget()
             return request.kind, "died"
         except LoyaltyError as error:
             return request.kind, self._refused(request, error, before)

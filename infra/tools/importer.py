@@ -18,6 +18,7 @@ from zlib import crc32
 from infra.tools import csv_files
 from infra.tools.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
 from infra.tools.purchases import BadLine
+from shared import runtime
 from shared.domain.account import Account, Entry
 from shared.domain.earning.imports import BroughtPoints, bring_points, bring_tier, join
 from shared.domain.errors import IdempotencyMismatchError, LoyaltyError, TryAgainError
@@ -266,7 +267,8 @@ def _newcomer(one: _Parsed, program: Program, now: datetime) -> tuple[Member, En
 
 def _with_code(member: Member, row: Row) -> Member:
     given = row.referral_code if isinstance(row, Joining) else None
-    return member.model_copy(update={"referral_code": given or members.new_referral_code(member.name)})
+    code = given or members.new_referral_code(member.name, runtime.random().choice)
+    return member.model_copy(update={"referral_code": code})
 
 
 def _joined_together(lines: Sequence[_Parsed], program: Program, now: datetime) -> bool:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from infra.tools.own_writes import OwnWrites, remembering
 from infra.tools.purchases import BadLine, Purchase
 from infra.tools.storefront import Answer, RefusedError, Storefront
-from shared import clock
+from shared import runtime
 from shared.domain.calendar import start_of_day
 from shared.tables import client, upkeep
 
@@ -135,8 +135,5 @@ def _own_time() -> Iterator[Callable[[datetime], None]]:
     def at(instant: datetime) -> None:
         here.now = instant
 
-    clock.use(lambda: here.now)
-    try:
+    with runtime.use(clock=lambda: here.now):
         yield at
-    finally:
-        clock.use(lambda: datetime.now(UTC))

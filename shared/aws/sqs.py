@@ -1,9 +1,9 @@
 """Messages for SQS, in the batches it takes, and none of them lost in silence."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from shared import runtime
 from shared.aws import session
 from shared.domain.errors import TryAgainError
 
@@ -26,7 +26,7 @@ def postpone(url: str, record: Mapping[str, Any], seconds: int) -> None:
     _client().change_message_visibility(QueueUrl=url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=seconds)
 
 
-@cache
+@runtime.remembered()
 def _client() -> "SQSClient":
     made: SQSClient = session.client("sqs")
     return made

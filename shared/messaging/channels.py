@@ -1,10 +1,9 @@
 """Where messages and events go: to AWS, to a mailbox on one machine, or, to try a program out, to nowhere."""
 
 from collections.abc import Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from shared import settings, telemetry
+from shared import runtime, settings, telemetry
 from shared.aws import session
 from shared.domain.errors import TryAgainError
 from shared.domain.telling.events import Event, PartnerEvent
@@ -22,28 +21,9 @@ MEMBER_TAG = "member_id"
 """Under which name an e-mail carries its member, so that what becomes of it finds them again."""
 
 
-class Outbox(Protocol):
-    """Where messages and events go."""
-
-    def send(self, message: Message) -> None:
-        """Deliver a message by its channel."""
-
-    def publish(self, events: Sequence[Event | PartnerEvent]) -> None:
-        """Publish events for other systems."""
-
-
-def use(outbox: Outbox | None) -> None:
-    """Hand messages and events to `outbox` instead of to AWS; None: to AWS again."""
-    global _outbox  # noqa: PLW0603 - one process, one outbox
-    _outbox = outbox
-
-
-def current() -> Outbox:
-    """Where messages and events go: to AWS, unless the process was told otherwise."""
-    return _outbox or _Aws()
-
-
-_outbox: Outbox | None = None
+def current() -> runtime.Channels:
+    """Where messages and events go: to AWS, unless the channels were replaced."""
+    return runtime.replaced.get("channels", _AWS)
 
 
 class _Aws:
@@ -64,6 +44,9 @@ class _Aws:
             answer = _events().put_events(Entries=entries)
             if answer["FailedEntryCount"]:
                 raise TryAgainError(f"the bus refused {answer['FailedEntryCount']} events")
+
+
+_AWS = _Aws()
 
 
 def _send_email(message: Message) -> None:
@@ -90,19 +73,19 @@ def _event_entry(event: Event | PartnerEvent) -> dict[str, Any]:
     }
 
 
-@cache
+@runtime.remembered()
 def _ses() -> "SESV2Client":
     made: SESV2Client = session.client("sesv2")
     return made
 
 
-@cache
+@runtime.remembered()
 def _sns() -> "SNSClient":
     made: SNSClient = session.client("sns")
     return made
 
 
-@cache
+@runtime.remembered()
 def _events() -> "EventBridgeClient":
     made: EventBridgeClient = session.client("events")
     return made

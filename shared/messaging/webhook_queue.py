@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from shared import settings
+from shared import runtime, settings
 from shared.aws import sqs
 from shared.domain.telling.events import Event
 from shared.domain.telling.webhooks import Webhook
@@ -15,16 +15,6 @@ class Task(NamedTuple):
 
     webhook_id: str
     event: Event
-
-
-class Queue(Protocol):
-    """Where tasks wait."""
-
-    def send(self, bodies: list[str]) -> None:
-        """Queue one message for each body, at most `queues.BATCH`."""
-
-    def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
-        """Deliver a received message again after so long."""
 
 
 def enqueue(tasks: Iterable[tuple[Webhook, Event]]) -> None:
@@ -43,18 +33,9 @@ def task_of(record: Mapping[str, Any]) -> Task:
     return Task(body["webhook_id"], Event.model_validate_json(json.dumps(body["event"])))
 
 
-def use(queue: Queue) -> None:
-    """Let tasks wait in `queue` instead of in SQS: on one machine it is in the same process."""
-    global _queue  # noqa: PLW0603 - one process, one queue
-    _queue = queue
-
-
-def queue() -> Queue:
-    """Where tasks wait: in SQS, unless the process was told otherwise."""
-    return _queue or _Sqs()
-
-
-_queue: Queue | None = None
+def queue() -> runtime.WebhookQueue:
+    """Where tasks wait: in SQS, unless the queue was replaced."""
+    return runtime.replaced.get("webhook_queue", _SQS)
 
 
 class _Sqs:
@@ -63,3 +44,6 @@ class _Sqs:
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
         sqs.postpone(settings.webhook_queue_url(), record, seconds)
+
+
+_SQS = _Sqs()

@@ -4,11 +4,10 @@ What is left stands in slices, so to know it takes a read of them all. Entries a
 look serves many: as long as they have not drawn what was to spare then.
 """
 
-import time
 from datetime import datetime
 from typing import Any
 
-from shared import settings, telemetry
+from shared import runtime, settings, telemetry
 from shared.domain.account import Entry
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.fields import Record
@@ -27,6 +26,7 @@ LOOK_SECONDS = 10
 
 _spare: dict[str, tuple[float, int]] = {}
 """When each partner was looked at, and how many points above its level it had, less what has been drawn here since."""
+runtime.on_forget(_spare.clear)
 
 
 class Deposit(Record):
@@ -75,7 +75,7 @@ def watch(entry: Entry, program: Program, now: datetime) -> None:
     if not drawn:
         return
     looked_at, spare = _spare.get(partner.partner_id, (0.0, 0))
-    is_recent = looked_at > time.monotonic() - LOOK_SECONDS
+    is_recent = looked_at > runtime.monotonic() - LOOK_SECONDS
     if is_recent and drawn <= spare:
         _spare[partner.partner_id] = (looked_at, spare - drawn)
     elif not (is_recent and spare < 0 < drawn):
@@ -94,7 +94,7 @@ def look(partner: Partner, now: datetime, *, tells: bool = True) -> Budget:
     """What is left of a partner's deposits. If it `tells`, others hear, once, that this is below the level."""
     name, key = partner.partner_id, keys.funds_key(partner.partner_id)
     budget = budgets.load(funding_name(name))
-    _spare[name] = (time.monotonic(), budget.left - partner.alert_below)
+    _spare[name] = (runtime.monotonic(), budget.left - partner.alert_below)
     if not partner.alert_below:
         return budget
     item = client.get(settings.loyalty_table(), key) or {}
@@ -113,11 +113,6 @@ def look(partner: Partner, now: datetime, *, tells: bool = True) -> Budget:
         as_read = "attribute_not_exists(pk) OR (times = :times AND low = :low)"
         client.put_if(settings.loyalty_table(), noted, as_read, times={"N": str(times)}, low={"BOOL": was_low})
     return budget
-
-
-def forget() -> None:
-    """Look again at every partner."""
-    _spare.clear()
 
 
 def _tell(partner: Partner, left: int, times: int, now: datetime) -> None:

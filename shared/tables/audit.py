@@ -4,12 +4,11 @@ A trace stands by its month, and once more by the member whom it is about, so th
 people by their ids alone.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from shared import settings
+from shared import runtime, settings
 from shared.domain.calendar import month_of
 from shared.domain.fields import Record
 from shared.tables import client
@@ -41,7 +40,7 @@ def trail(
         return []
     known = {name: value for name, value in details.items() if value is not None}
     trace = Trace(at=at, actor=caller.actor, what=what, member_id=member_id, details=known)
-    mark = f"{at.isoformat(timespec='microseconds')}#{secrets.token_hex(4)}"
+    mark = f"{at.isoformat(timespec='microseconds')}#{runtime.random().getrandbits(32):08x}"
     keys = [Key(f"AUDIT#{month_of(at.date())}", mark)]
     if member_id is not None:
         keys.append(Key(f"MEMBER#{member_id}", f"{_OF_MEMBER}{mark}"))

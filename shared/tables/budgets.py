@@ -5,12 +5,11 @@ of its member in the transaction that books it, on condition that there is enoug
 for more, so a budget costs no request of its own in the normal case and no item takes every write.
 """
 
-import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from shared import settings
+from shared import runtime, settings
 from shared.domain.account import Entry
 from shared.domain.errors import TryAgainError
 from shared.domain.points.budgets import SLICES, UNLEASED, Budget, Moves, lease, resized
@@ -25,6 +24,7 @@ USED_UP_SECONDS = 30
 """For how long a campaign's budget is remembered to be used up: what a raised one takes to be seen everywhere."""
 
 _used_up: dict[str, float] = {}
+runtime.on_forget(_used_up.clear)
 
 
 class _Stored(NamedTuple):
@@ -58,7 +58,7 @@ def apply(program: Program) -> None:
 
 def used_up() -> dict[str, int]:
     """The campaigns' budgets that were found used up a moment ago, as caps: an order need not try them again."""
-    oldest = time.monotonic() - USED_UP_SECONDS
+    oldest = runtime.monotonic() - USED_UP_SECONDS
     return {name: 0 for name, found_at in list(_used_up.items()) if found_at > oldest}
 
 
@@ -113,7 +113,7 @@ def _refill(name: str, slice_number: int, need: int, program: Program) -> int:
             client.back_off(attempt)
             continue
         if after.left == 0 and total is not None and not is_of_partner(name):
-            _used_up[name] = time.monotonic()
+            _used_up[name] = runtime.monotonic()
         return after.slices.get(slice_number, 0)
     raise TryAgainError(f"the budget {name} is being drawn on by others; the same request may be sent again")
 

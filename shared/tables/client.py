@@ -1,11 +1,10 @@
 """Requests to DynamoDB and what their failures mean. Nothing else in the product knows botocore's errors."""
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from shared import runtime
 from shared.aws import session
 from shared.domain.errors import TryAgainError
 
@@ -61,9 +60,13 @@ class CancelledError(Exception):
         self.keys = keys
 
 
-@cache
 def client() -> "DynamoDBClient":
-    """The one client, made when first needed."""
+    """The one client, made when first needed, unless it was replaced."""
+    return runtime.replaced.get("database", _made)()
+
+
+@runtime.remembered()
+def _made() -> "DynamoDBClient":
     from botocore.config import Config  # noqa: PLC0415 - importing this module does no work
 
     retries: Any = {"mode": "standard", "total_max_attempts": SDK_ATTEMPTS}
@@ -234,5 +237,9 @@ def _items(answer: Any) -> list[Item | None]:  # noqa: ANN401
 
 def back_off(attempt: int) -> None:
     """Wait before trying again, at random up to a ceiling that doubles with each attempt."""
+    runtime.replaced.get("back_off", _sleep)(attempt)
+
+
+def _sleep(attempt: int) -> None:
     ceiling = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2**attempt)
-    time.sleep(random.uniform(0, ceiling))  # noqa: S311 - spreads retries, guards nothing
+    time.sleep(runtime.random().uniform(0, ceiling))

@@ -1,30 +1,23 @@
 """The index of what is due: which accounts time will change on which day, and how far scheduled runs have come."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
-from shared import settings
+from shared import runtime, settings
 from shared.tables import client
 from shared.tables.client import Key
 
 EXPIRY_RUN, REMINDER_RUN = "EXPIRY", "REMINDERS"
 """Under which names the scheduled runs note how far they have come."""
 
-Between = Callable[[date, date], Iterable[date]]
-
-
-def use(between_: Between | None) -> None:
-    """Ask `between_` which days of a span to look at: one machine knows where anybody stands. None: at every one again.
-
-    Leaving out a day under which nobody stood when a run began is safe: the next run begins a month before its end.
-    """
-    global _between  # noqa: PLW0603 - one process, one index
-    _between = between_
-
 
 def between(first: date, last: date) -> Iterable[date]:
-    """The days from the first to the last, both included, that a run has to look at."""
-    return (_between or _every)(first, last)
+    """The days from the first to the last, both included, that a run has to look at.
+
+    All of them, unless the process was given a way to know where anybody stands. To leave out a day under which nobody
+    stood when a run began is safe: the next run begins a month before its end.
+    """
+    return runtime.replaced.get("due_days", _every)(first, last)
 
 
 def due_members(day: date, shard: int, pages_max: int) -> Iterator[str]:
@@ -50,9 +43,6 @@ def note_day(name: str, day: date) -> None:
     """Note how far a scheduled run has come."""
     item = {**client.key_of(Key("SCHEDULE", name)), "on": {"S": day.isoformat()}}
     client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
-
-
-_between: Between | None = None
 
 
 def _every(first: date, last: date) -> Iterator[date]:

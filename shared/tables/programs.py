@@ -1,10 +1,9 @@
 """The program: the current one from memory, and every version that a shop has stored."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from shared import settings
+from shared import runtime, settings
 from shared.domain.errors import ProgramChangedError, TryAgainError
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
@@ -15,24 +14,13 @@ PROGRAM_SECONDS = 30
 """For how long a program is used before it is read again: what a changed one takes to be seen everywhere."""
 
 _PROGRAM_KEY = Key("PROGRAM", "CURRENT")
-_program: tuple[float, Program] | None = None
 
 
+@runtime.remembered(seconds=PROGRAM_SECONDS)
 def load_program() -> Program:
     """The current program, from memory for at most `PROGRAM_SECONDS`; the default until a shop stores its own."""
-    global _program  # noqa: PLW0603 - what one execution environment remembers
-    if _program is None or time.monotonic() - _program[0] > PROGRAM_SECONDS:
-        item = client.get(settings.loyalty_table(), _PROGRAM_KEY)
-        program = Program.model_validate_json(item["body"]["S"]) if item else default_program()
-        _program = (time.monotonic(), program)
-    return _program[1]
-
-
-def forget_program() -> None:
-    """Read the program again when next needed."""
-    global _program  # noqa: PLW0603
-    _program = None
-    budgets.forget()
+    item = client.get(settings.loyalty_table(), _PROGRAM_KEY)
+    return Program.model_validate_json(item["body"]["S"]) if item else default_program()
 
 
 def replace_program(program: Program, version: int, also: Sequence[Write] = ()) -> Program:
@@ -56,7 +44,8 @@ def replace_program(program: Program, version: int, also: Sequence[Write] = ()) 
         if not any(item and item["body"] == _body(stored)["body"] for item in cancelled.failed.values()):
             raise ProgramChangedError(f"version {version} is not the current one; read it again") from cancelled
     finally:
-        forget_program()
+        load_program.forget()
+        budgets.forget()
     budgets.apply(stored)
     return stored
 

@@ -1,11 +1,10 @@
 """Webhooks in the table: endpoints, and each try to deliver to them. Secrets are derived, never stored."""
 
-import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import settings
+from shared import runtime, settings
 from shared.domain.errors import InvalidStateError, TryAgainError, WebhookNotFoundError
 from shared.domain.telling.webhooks import WEBHOOKS_MAX, Delivery, Webhook, secret_of
 from shared.tables import client
@@ -14,8 +13,6 @@ from shared.tables.client import Item, Key
 KEPT = timedelta(days=30)
 """For how long deliveries can be read; then the table's time to live takes them."""
 MEMORY_SECONDS = 30
-
-_remembered: tuple[float, tuple[Webhook, ...]] | None = None
 
 
 def load_all() -> tuple[Webhook, ...]:
@@ -30,18 +27,10 @@ def load_all() -> tuple[Webhook, ...]:
     return tuple(sorted(found, key=lambda webhook: (webhook.created_at, webhook.webhook_id)))
 
 
+@runtime.remembered(seconds=MEMORY_SECONDS)
 def remembered() -> tuple[Webhook, ...]:
     """Every endpoint, from memory for at most `MEMORY_SECONDS`."""
-    global _remembered  # noqa: PLW0603 - what one execution environment remembers
-    if _remembered is None or time.monotonic() - _remembered[0] > MEMORY_SECONDS:
-        _remembered = (time.monotonic(), load_all())
-    return _remembered[1]
-
-
-def forget() -> None:
-    """Read the endpoints again when next needed."""
-    global _remembered  # noqa: PLW0603
-    _remembered = None
+    return load_all()
 
 
 def load(webhook_id: str) -> tuple[Webhook, int]:
@@ -56,13 +45,13 @@ def add(webhook: Webhook) -> bool:
     """Keep a new endpoint; False if it is there already. Raises InvalidStateError if there are too many."""
     if len(load_all()) >= WEBHOOKS_MAX:
         raise InvalidStateError(f"there are {WEBHOOKS_MAX} webhooks; delete one first")
-    forget()
+    remembered.forget()
     return client.put_if(settings.loyalty_table(), _item(webhook, 1), "attribute_not_exists(pk)")
 
 
 def save(webhook: Webhook, revision: int) -> None:
     """Keep a changed endpoint. Raises TryAgainError if it was changed meanwhile."""
-    forget()
+    remembered.forget()
     condition = "revision = :revision"
     item = _item(webhook, revision + 1)
     if not client.put_if(settings.loyalty_table(), item, condition, revision={"N": str(revision)}):
@@ -71,7 +60,7 @@ def save(webhook: Webhook, revision: int) -> None:
 
 def delete(webhook_id: str) -> None:
     """Forget an endpoint; deliveries to it end."""
-    forget()
+    remembered.forget()
     key = client.key_of(_key(webhook_id))
     client.ask(lambda: client.client().delete_item(TableName=settings.loyalty_table(), Key=key))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +9,8 @@ from moto import mock_aws
 
 from infra.machine.engine import create_table_request
 from infra.tables import LOYALTY, PEOPLE
-from shared import clock, settings
+from shared import runtime
 from shared.tables import client as dynamo
-from shared.tables import programs
 from tests.functions.shop import REGION, Shop, check_every_account, moto_tables
 from tests.shared.wire import Wire, hold_to_limits
 
@@ -44,13 +42,14 @@ def moto() -> "Iterator[DynamoDBClient]":
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         with mock_aws():
-            _forget()
+            runtime.reset()
             client = dynamo.client()
             for table in (LOYALTY, PEOPLE):
                 # A stream would be copied with every transaction, all of its history, and nobody reads it here.
                 client.create_table(**create_table_request(replace(table, stream=None)))
-            yield client
-    _forget()
+            with runtime.use(database=lambda: client):
+                yield client
+    runtime.reset()
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def database(moto: "DynamoDBClient") -> "DynamoDBClient":
     """The client that the functions use, with empty tables."""
     for table in moto_tables().values():
         table.items.clear()
-    programs.forget_program()
+    runtime.forget()
     return moto
 
 
@@ -67,11 +66,11 @@ def shop(database: "DynamoDBClient") -> Iterator[Shop]:
     """A shop with empty tables and the default program; the invariants are checked when its test ends."""
     database.meta.events.register("before-parameter-build.dynamodb", hold_to_limits)
     try:
-        yield Shop()
-        check_every_account()
+        with runtime.use():
+            yield Shop()
+            check_every_account()
     finally:
         database.meta.events.unregister("before-parameter-build.dynamodb", hold_to_limits)
-        clock.use(lambda: datetime.now(UTC))
 
 
 @pytest.fixture
@@ -80,11 +79,3 @@ def wire(database: "DynamoDBClient") -> Iterator[Wire]:
     wire = Wire(database)
     yield wire
     wire.close()
-
-
-def _forget() -> None:
-    dynamo.client.cache_clear()
-    programs.forget_program()
-    for setting in vars(settings).values():
-        if hasattr(setting, "cache_clear"):
-            setting.cache_clear()

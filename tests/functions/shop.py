@@ -30,7 +30,7 @@ from functions import (
     wallet,
     webhooks,
 )
-from shared import clock, settings
+from shared import runtime, settings
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
 from shared.tables import ledger
@@ -106,7 +106,7 @@ class Shop:
 
     def __init__(self) -> None:
         self.now = START
-        clock.use(lambda: self.now)
+        runtime.use(clock=lambda: self.now)
 
     def pass_time(self, **amount: float) -> None:
         """Let time pass, in whatever `timedelta` takes."""

@@ -12,10 +12,9 @@ from aws_lambda_powertools import Logger
 from functions import notify, preferences
 from infra import openapi
 from infra.openapi import Route
-from shared import telemetry
+from shared import runtime, telemetry
 from shared.api import guess_limits
 from shared.domain.telling.notifications import Message
-from shared.messaging import channels as outboxes
 from shared.messaging import unsubscribe
 from shared.messaging.unsubscribe import Link
 from shared.request_ids import derived_id
@@ -64,9 +63,8 @@ BROKEN_LINES = ("Ada\r\nBcc: all@shop.example", "Ada\rX", "Ada\x00", "Ada\x1b[31
 @pytest.fixture
 def outbox() -> Iterator[Outbox]:
     kept = Outbox()
-    outboxes.use(kept)
-    yield kept
-    outboxes.use(None)
+    with runtime.use(channels=kept):
+        yield kept
 
 
 class TestMassAssignment:

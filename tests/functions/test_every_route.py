@@ -3,17 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra import openapi
 from infra.openapi import Route
-from shared import clock
+from shared import runtime
 from shared.api.paging import encode_cursor
 from shared.domain.program.defaults import default_program
-from shared.tables import programs
 from tests.functions.shop import (
     MEMBER,
     OPERATOR,
@@ -135,14 +133,14 @@ def town(moto: "DynamoDBClient") -> Iterator[Town]:
     """One for all: nothing here changes it."""
     for table in moto_tables().values():
         table.items.clear()
-    programs.forget_program()
+    runtime.forget()
     moto.meta.events.register("before-parameter-build.dynamodb", hold_to_limits)
     try:
-        yield _town(Shop())
-        check_every_account()
+        with runtime.use():
+            yield _town(Shop())
+            check_every_account()
     finally:
         moto.meta.events.unregister("before-parameter-build.dynamodb", hold_to_limits)
-        clock.use(lambda: datetime.now(UTC))
 
 
 def _town(shop: Shop) -> Town:

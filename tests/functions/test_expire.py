@@ -1,23 +1,23 @@
 """The expiry run: what is due is booked once, and nothing else is touched."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from functions import expire
-from shared import settings
+from shared import runtime, settings
 from shared.domain.ledger import combined
-from shared.tables import accounts, due_index, ledger, upkeep
+from shared.tables import accounts, ledger, upkeep
 from tests.functions.shop import Shop
 
 Told = list[dict[str, int]]
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def queue() -> Iterator[list[str]]:
     """What waits for the workers."""
     waiting: list[str] = []
 
@@ -25,8 +25,8 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         assert len(bodies) <= 10
         waiting.extend(bodies)
 
-    monkeypatch.setattr(expire, "_send", send)
-    return waiting
+    with runtime.use(expiry_queue=send):
+        yield waiting
 
 
 @pytest.fixture
@@ -113,11 +113,8 @@ def test_where_it_is_known_where_accounts_stand_a_run_looks_nowhere_else(shop: S
 
     _run(shop, queue)
     queue.clear()
-    due_index.use(known)
-    try:
+    with runtime.use(due_days=known):
         expire.handler({"time": shop.now.isoformat()}, None)
-    finally:
-        due_index.use(None)
     today = shop.now.date()
     assert spans == [(today - timedelta(days=31), today)]
     assert {json.loads(body)["on"] for body in queue} == {today.isoformat()}

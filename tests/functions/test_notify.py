@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from functions import notify
-from shared import settings
+from shared import runtime, settings
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
-from shared.messaging import channels as outboxes
-from shared.tables import client, keys, webhooks
+from shared.tables import client, keys
 from tests.functions.shop import OPERATOR, Shop
 
 AGREED = {"terms_version": "2026-01", "marketing": {"email": True, "sms": True}}
@@ -41,12 +40,9 @@ class Outbox:
 
 @pytest.fixture
 def outbox() -> Iterator[Outbox]:
-    webhooks.forget()
     kept = Outbox()
-    outboxes.use(kept)
-    yield kept
-    outboxes.use(None)
-    webhooks.forget()
+    with runtime.use(channels=kept):
+        yield kept
 
 
 def _stream(member: str) -> dict[str, Any]:

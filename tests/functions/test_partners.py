@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from functions import notify
+from shared import runtime
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
-from shared.messaging import channels as outboxes
 from shared.services import partner_deposits
 from shared.tables import ledger, programs
 from tests.functions.shop import OPERATOR, PARTNER, Reply, Shop, assert_refused, stored
@@ -39,7 +39,6 @@ MONEY = {"points": 20, "order_total": 1000, "currency": "USD"}
 @pytest.fixture
 def coalition(shop: Shop) -> Shop:
     shop.change_program(partners=[CAFE, HOTEL], redeeming={"rewards": REWARDS})
-    partner_deposits.forget()
     return shop
 
 
@@ -54,9 +53,8 @@ def told() -> "Iterator[list[PartnerEvent]]":
         def publish(self, published: Sequence[Event | PartnerEvent]) -> None:
             events.extend(event for event in published if isinstance(event, PartnerEvent))
 
-    outboxes.use(Outbox())
-    yield events
-    outboxes.use(None)
+    with runtime.use(channels=Outbox()):
+        yield events
 
 
 def earn(shop: Shop, member: str, order_id: str = "1", total: int = 5000, by: str = "cafe", **details: Any) -> Reply:
@@ -195,7 +193,7 @@ def test_others_hear_once_of_each_time_that_deposits_run_low(coalition: Shop, to
     pay_in(coalition, 100, "d-2")
     buy(9000)
     assert [(event.event_id, event.points_left) for event in told][1:] == [("partner-hotel-low-2", 45)]
-    partner_deposits.forget()
+    runtime.forget()
     assert partner_deposits.look_at_all(programs.load_program(), coalition.now) == 1
     assert len(told) == 2
 

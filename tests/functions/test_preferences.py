@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from functions import feedback, notify, preferences
-from shared.messaging import channels, unsubscribe
+from shared import runtime
+from shared.messaging import unsubscribe
 from shared.messaging.unsubscribe import Link
-from shared.tables import upkeep, webhooks
+from shared.tables import upkeep
 from tests.functions.shop import MEMBER, OPERATOR, Shop, assert_refused
 from tests.functions.test_notify import AGREED, Outbox, _stream
 
@@ -23,12 +24,9 @@ PARTS = '--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nO
 
 @pytest.fixture
 def box() -> Iterator[Outbox]:
-    webhooks.forget()
     kept = Outbox()
-    channels.use(kept)
-    yield kept
-    channels.use(None)
-    webhooks.forget()
+    with runtime.use(channels=kept):
+        yield kept
 
 
 def _marketing(shop: Shop, member: str) -> Any:

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from functions import expire, follow, notify
-from shared import settings
+from shared import runtime, settings
 from shared.domain.telling.notifications import Message
-from shared.messaging import channels
 from shared.services import personal_data
 from shared.tables import accounts, client, ledger, members
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
@@ -27,15 +26,15 @@ ADA = {
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def queue() -> Iterator[list[str]]:
     """What waits for the workers."""
     waiting: list[str] = []
 
     def send(bodies: Sequence[str]) -> None:
         waiting.extend(bodies)
 
-    monkeypatch.setattr(expire, "_send", send)
-    return waiting
+    with runtime.use(expiry_queue=send):
+        yield waiting
 
 
 class Mailbox:
@@ -54,9 +53,8 @@ class Mailbox:
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
     kept = Mailbox()
-    channels.use(kept)
-    yield kept
-    channels.use(None)
+    with runtime.use(channels=kept):
+        yield kept
 
 
 @pytest.fixture

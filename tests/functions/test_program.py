@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared import settings
-from shared.tables import programs
+from shared import runtime, settings
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop, assert_refused, stored
 from tests.shared.wire import Wire
 
@@ -228,7 +227,7 @@ def test_a_program_with_everything_that_one_can_have_is_stored_and_read_back(sho
         reply = shop.replace_program(text, text["version"])
         assert reply.status == 200, reply.body
         assert {name: reply.body["expiry"][name] for name in expiry} == expiry
-        programs.forget_program()
+        runtime.forget()
         assert text_of(shop) == reply.body
         text["version"] = reply.body["version"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from functions import deliver, notify
+from shared import runtime
 from shared.domain.errors import TryAgainError
 from shared.domain.telling.webhooks import ATTEMPTS_MAX, DEAD_AFTER
-from shared.messaging import channels, webhook_queue
 from shared.tables import ledger, webhooks
 from tests.functions.shop import OPERATOR, Shop
 
@@ -41,13 +41,10 @@ class Nowhere:
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
-    webhooks.forget()
+def queue() -> Iterator[Queue]:
     waiting = Queue()
-    monkeypatch.setattr(webhook_queue, "_queue", waiting)
-    monkeypatch.setattr(channels, "_outbox", Nowhere())
-    yield waiting
-    webhooks.forget()
+    with runtime.use(webhook_queue=waiting, channels=Nowhere()):
+        yield waiting
 
 
 @pytest.fixture(autouse=True)

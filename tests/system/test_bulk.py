@@ -6,7 +6,7 @@ import random
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,8 +14,7 @@ import pytest
 
 from infra.cli import main
 from infra.machine import engine, folders
-from shared import clock
-from tests.infra.cloud.in_process import start_cold
+from shared import runtime
 from tests.system.conftest import LOYALTY, run_loyalty
 
 MEMBERS = [
@@ -36,7 +35,7 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
     def run_here(*arguments: str) -> str:
-        start_cold()
+        runtime.reset()
         with patch.dict(os.environ):
             status = main.main(arguments)
         captured = capsys.readouterr()
@@ -44,8 +43,7 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         return captured.out
 
     yield run_here
-    clock.use(lambda: datetime.now(UTC))
-    start_cold()
+    runtime.reset()
 
 
 def test_members_points_and_tiers_go_in_once_come_out_and_go_in_elsewhere(tmp_path: Path, run_here: RunHere) -> None:

@@ -1,7 +1,6 @@
 """Who members are: identifiers, profile, consent. Kept apart from their points, so that it can be erased."""
 
-import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -314,11 +313,11 @@ def normalised(identifiers: Mapping[IdentifierKind, str], country: str) -> dict[
     return kept
 
 
-def new_referral_code(name: str | None) -> str:
-    """A code to pass on: the name's first letters and six at random, such as GRACE-7Q2KXM."""
+def new_referral_code(name: str | None, choice: Callable[[str], str]) -> str:
+    """A code to pass on: the name's first letters and six that `choice` draws, such as GRACE-7Q2KXM."""
     first = (name or "").split(" ")[0].upper()
     letters = "".join(letter for letter in first if letter.isascii() and letter.isalpha())[:_CODE_NAME_LETTERS_MAX]
-    random = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_RANDOM_LETTERS))
+    random = "".join(choice(_CODE_ALPHABET) for _ in range(_CODE_RANDOM_LETTERS))
     return f"{letters or 'FRIEND'}-{random}"
 
 

@@ -12,9 +12,10 @@ from moto import mock_aws
 from infra.cli import main
 from infra.tools import catch_up, importer
 from infra.tools.exporter import KINDS
+from shared import runtime
 from shared.domain.members.members import Identity
 from shared.tables import accounts, client, members
-from tests.infra.cloud.in_process import REGION, make_everything, make_tables, start_cold
+from tests.infra.cloud.in_process import REGION, make_everything, make_tables
 
 CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 MEMBERS = """external_id,email,enrolled_at,also_known_as
@@ -41,14 +42,14 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 def aws() -> Iterator[list[str]]:
     """Options that name the tables of an account on AWS."""
     with patch.dict(os.environ, CREDENTIALS), mock_aws():
-        start_cold()
+        runtime.reset()
         make_tables()
         made = make_everything()
         yield [
             *("--table", made["LOYALTY_TABLE"], "--people-table", made["PEOPLE_TABLE"]),
             *("--identity-secret", made["IDENTITY_KEY_SECRET_ID"], "--due-shards", made["DUE_SHARDS"]),
         ]
-    start_cold()
+    runtime.reset()
 
 
 def test_tables_on_aws_take_files_once_and_give_them_back(aws: list[str], tmp_path: Path) -> None:
@@ -62,20 +63,20 @@ def test_tables_on_aws_take_files_once_and_give_them_back(aws: list[str], tmp_pa
         untouched.setattr(client, "transact", None)
         assert main.main(["import", "--dry-run", paths[0], *aws]) == 0
     for _ in range(2):
-        start_cold()
+        runtime.reset()
         assert main.main(["import", *paths, *aws]) == 0
     ada = members.find(Identity(kind="email", value="ada.l@example.org"))
     assert ada is not None
     account = accounts.load_account(ada).account
     assert (account.balance, account.earned, account.badges["regular"].times) == (120, 1000, 2)
 
-    start_cold()
+    runtime.reset()
     assert main.main(["export", str(tmp_path / "out"), *aws]) == 0
-    start_cold()
+    runtime.reset()
     assert main.main(["catch-up", *aws]) == 0
     for path in files:
         assert _said(tmp_path / "out" / path.name, path) == _said(path, path)
-    start_cold()
+    runtime.reset()
     assert main.main(["verify", "--table", "loyalty"]) == 0
 
 

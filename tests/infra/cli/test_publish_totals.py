@@ -12,8 +12,9 @@ from moto import mock_aws
 
 from infra.cli import main
 from infra.tools.publish_totals import publish
+from shared import runtime
 from shared.domain.program.defaults import default_program
-from tests.infra.cloud.in_process import REGION, InProcess, make_everything, make_tables, start_cold
+from tests.infra.cloud.in_process import REGION, InProcess, make_everything, make_tables
 from tests.infra.cloud.stories import enrolled, ordered
 
 CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -23,7 +24,7 @@ CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test", "AWS_S
 def _account() -> Iterator[None]:
     with patch.dict(os.environ, CREDENTIALS), mock_aws():
         yield
-    start_cold()
+    runtime.reset()
 
 
 def test_the_totals_of_a_table_on_aws_reach_the_dashboards_metrics(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,7 +35,7 @@ def test_the_totals_of_a_table_on_aws_reach_the_dashboards_metrics(capsys: pytes
     ordered(world, member_id)
     reply = world.call("GET", f"/v1/members/{member_id}/account")
     held = sum(reply.body[bucket] for bucket in ("balance", "pending", "held"))
-    start_cold()
+    runtime.forget()
 
     assert main.main(["verify", "--table", "loyalty", "--publish"]) == 0
 

@@ -32,9 +32,8 @@ from infra.cloud.permissions import (
 )
 from infra.machine.engine import create_table_request
 from infra.simulation.fake_dynamodb import Database
-from shared import clock, settings
-from shared.tables import client as dynamo
-from shared.tables import due_index, programs, webhooks
+from shared import runtime, settings
+from shared.tables import due_index
 from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, hold, pooled
 
 REGION = "us-east-1"
@@ -72,7 +71,7 @@ class InProcess:
         self._function = ""
         self._running = ""
         self._refuses_mail = False
-        clock.use(self.now)
+        runtime.use(clock=self.now)
 
     def call(
         self,
@@ -102,7 +101,7 @@ class InProcess:
 
     def invoke(self, function: str, event: Any) -> Any:
         if function != self._running:
-            start_cold()
+            runtime.forget()
             self._running = function
         self._function = function
         try:
@@ -127,7 +126,7 @@ class InProcess:
 
     def start_anew(self, function: str) -> None:
         if function == self._running:
-            start_cold()
+            runtime.forget()
 
     def item(self, pk: str, sk: str) -> Item:
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
@@ -234,15 +233,6 @@ def _note_runs(at: datetime) -> None:
 
 def _verify_sender() -> None:
     boto3.client("ses").verify_email_identity(EmailAddress=SENDER_ADDRESS)
-
-
-def start_cold() -> None:
-    """Forget what an execution environment remembers: another function's has none of it."""
-    for remembered in (dynamo.client, *vars(settings).values()):
-        if hasattr(remembered, "cache_clear"):
-            remembered.cache_clear()
-    programs.forget_program()
-    webhooks.forget()
 
 
 def _function_of(method: str, path: str) -> str:

@@ -4,7 +4,7 @@ import ast
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,9 +16,9 @@ from moto import mock_aws
 from infra.cloud import costs
 from infra.cloud.build.assets import FUNCTIONS, SHARED
 from infra.metrics import OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
-from shared import clock
+from shared import runtime
 from tests.infra.cloud.conftest import Template
-from tests.infra.cloud.in_process import REGION, InProcess, database, make_everything, start_cold
+from tests.infra.cloud.in_process import REGION, InProcess, database, make_everything
 from tests.infra.cloud.stories import OPERATOR, PARTNER, enrolled, keyed, ok, ordered
 
 BILLED = {
@@ -97,8 +97,7 @@ def world() -> Iterator[InProcess]:
         for name, value in make_everything().items():
             environment.setenv(name, value)
         yield InProcess()
-    clock.use(lambda: datetime.now(UTC))
-    start_cold()
+    runtime.reset()
 
 
 def test_operations_use_the_units_that_the_bill_says(world: InProcess) -> None:

@@ -1,7 +1,6 @@
 """Each function is granted what its code does: nothing missing, nothing unused."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 import pytest
@@ -9,8 +8,8 @@ from moto import mock_aws
 
 from infra.cloud.build import assets
 from infra.cloud.permissions import IDENTITY_SECRET, NEEDS, Grant
-from shared import clock
-from tests.infra.cloud.in_process import REGION, InProcess, Use, database, make_everything, start_cold
+from shared import runtime
+from tests.infra.cloud.in_process import REGION, InProcess, Use, database, make_everything
 from tests.infra.cloud.stories import STORIES, prepare
 
 BY_AWS = frozenset(
@@ -54,8 +53,7 @@ def told() -> Iterator[InProcess]:
             for story in STORIES.values():
                 story(world)
         yield world
-        clock.use(lambda: datetime.now(UTC))
-        start_cold()
+        runtime.reset()
 
 
 def test_every_function_has_its_entry_and_its_story() -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from infra.errors import LocalError
 from infra.local.tokens import AUDIENCE, ISSUER, LIFETIME_SECONDS, Issuer, require_scope
-from shared import clock
+from shared import runtime
 from shared.domain.errors import ForbiddenError, UnauthenticatedError
 
 SCOPES = ["loyalty/storefront"]
@@ -158,7 +158,7 @@ def test_a_key_file_that_holds_no_key_is_named(home: Path) -> None:
         Issuer.of_this_user()
 
 
-def test_tokens_live_by_the_machines_clock(keyed: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_live_by_the_machines_clock(keyed: Issuer) -> None:
     token = keyed.token(SCOPES)
-    monkeypatch.setattr(clock, "_source", lambda: datetime(2040, 1, 1, tzinfo=UTC))
-    assert keyed.claims(f"Bearer {token}")
+    with runtime.use(clock=lambda: datetime(2040, 1, 1, tzinfo=UTC)):
+        assert keyed.claims(f"Bearer {token}")

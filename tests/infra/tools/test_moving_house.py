@@ -6,7 +6,7 @@ import pytest
 
 from infra.tools import importer
 from infra.tools.exporter import KINDS, export
-from shared import settings
+from shared import runtime, settings
 from shared.tables import client, programs
 from tests.functions.shop import Shop, moto_tables
 
@@ -39,7 +39,7 @@ def test_a_merged_member_keeps_names_badges_and_what_was_earned_over_the_move(sh
 
     for table in moto_tables().values():
         table.items.clear()
-    programs.forget_program()
+    runtime.forget()
     shop.replace_program(program.model_dump(mode="json", exclude={"version"}), 1)
     for kind in KINDS:
         done = importer.run(tmp_path / f"{kind}.csv", shop.now, dry_run=False)

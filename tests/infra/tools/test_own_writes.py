@@ -1,11 +1,13 @@
 """Accounts that a writer remembers: fewer reads, and the same books whatever others write meanwhile."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 
 from infra.tools.own_writes import OwnWrites, remembering
+from shared import runtime
 from shared.aws import session
 from shared.tables import client
 from tests.functions.shop import Shop, check_every_account
@@ -34,23 +36,10 @@ def reads() -> Iterator[list[str]]:
     events.unregister("before-send.dynamodb.GetItem", sending)
 
 
-@pytest.fixture
-def another(monkeypatch: pytest.MonkeyPatch) -> "Another":
-    return Another(monkeypatch)
-
-
-class Another:
-    """Somebody else, who writes with a client of their own."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-
-    @contextmanager
-    def writes(self) -> Iterator[None]:
-        with self._monkeypatch.context() as patched:
-            other = session.client("dynamodb")
-            patched.setattr(client, "client", lambda: other)
-            yield
+def another_writes() -> AbstractContextManager[Any]:
+    """While it lasts, requests come from somebody else, with a client of their own."""
+    other = session.client("dynamodb")
+    return runtime.use(database=lambda: other)
 
 
 @pytest.mark.usefixtures("own")
@@ -64,21 +53,19 @@ def test_what_was_just_written_is_not_read_again(shop: Shop, reads: list[str]) -
 
 
 @pytest.mark.usefixtures("own")
-def test_what_others_write_meanwhile_is_counted_too(shop: Shop, another: Another) -> None:
+def test_what_others_write_meanwhile_is_counted_too(shop: Shop) -> None:
     ada = shop.enroll()
     shop.order(ada, "order-1", 1_000)
-    with another.writes():
+    with another_writes():
         shop.order(ada, "order-2", 1_000)
     assert shop.order(ada, "order-3", 1_000).status == 201
     assert shop.balance(ada) == WELCOME + 30
     check_every_account()
 
 
-def test_a_refusal_from_memory_is_none_once_the_account_is_forgotten(
-    shop: Shop, another: Another, own: OwnWrites
-) -> None:
+def test_a_refusal_from_memory_is_none_once_the_account_is_forgotten(shop: Shop, own: OwnWrites) -> None:
     ada = shop.enroll()
-    with another.writes():
+    with another_writes():
         shop.order(ada, "order-1", 1_000)
     assert shop.adjust(ada, -WELCOME - 10).code == "insufficient_points"
     own.forget(ada)

@@ -13,7 +13,7 @@ from infra.errors import LocalError
 from infra.tools import rebuild as rebuilding
 from infra.tools.rebuild import Report, rebuild
 from infra.tools.verify import Violation, check
-from shared import settings
+from shared import runtime, settings
 from shared.domain.account import Account
 from shared.domain.ledger import book_all
 from shared.domain.points.partner_funding import funding_name
@@ -304,10 +304,10 @@ def test_a_program_whose_newest_version_was_not_current_can_be_replaced_again(sh
     shop.change_program(name="Second")
     with kept_back(Key("PROGRAM", "CURRENT")):
         shop.change_program(name="Third")
-    programs.forget_program()
+    runtime.forget()
     assert violations() == [Violation(3, "", "PROGRAM is 2, its versions make 3")]
     run()
-    programs.forget_program()
+    runtime.forget()
     assert programs.load_program().name == "Third"
     assert shop.change_program(name="Fourth") == 4
     lose(Key("PROGRAM", "VERSION#4"))

@@ -1,15 +1,13 @@
 """What a replay of years leaves behind is taken up by the schedules of today."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from functions import expire, notify
+from functions import notify
 from infra.tools import replay, replay_worker
-from shared import clock
-from shared.tables import accounts, due_index
+from shared.tables import accounts
 from tests.functions.shop import Shop
 
 PURCHASES = """customer,order,date_time,amount,currency
@@ -19,11 +17,8 @@ late,L-1,2024-11-25T10:00,12.50,USD
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_worker, "THREADS", 1)  # moto loses writes of several
-    yield
-    due_index.use(None)
-    expire.use(None)
 
 
 def test_who_should_have_been_reminded_on_the_way_is_reminded_after_it_and_then_left_alone(
@@ -39,7 +34,6 @@ def test_who_should_have_been_reminded_on_the_way_is_reminded_after_it_and_then_
     assert accounts.load_account(member).due_on == last, "in January it expires, in November it was to be announced"
 
     shop.now = shop.now.replace(year=2024, month=11, day=26)
-    clock.use(lambda: shop.now)
     morning = {"time": shop.now.isoformat()}
     assert [notify.handler(morning, None)["reminders"] for _ in range(2)] == [1, 0]
     due = accounts.load_account(member).due_on

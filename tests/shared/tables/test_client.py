@@ -1,5 +1,6 @@
 """What the database's answers, refusals and silences mean."""
 
+from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from shared import runtime
 from shared.domain.errors import TryAgainError
 from shared.tables import client
 from shared.tables.client import CancelledError, Key
@@ -162,12 +164,19 @@ def test_a_refusal_that_nobody_understands_is_told_as_it_is(wire: Wire) -> None:
         all_of(pages_max=1)
 
 
+class Unlucky(Random):
+    """Draws the longest wait each time."""
+
+    def uniform(self, _: float, ceiling: float) -> float:
+        return ceiling
+
+
 def test_nobody_waits_longer_than_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr(client, "time", SimpleNamespace(sleep=waits.append))
-    monkeypatch.setattr(client, "random", SimpleNamespace(uniform=lambda _, ceiling: ceiling))
-    for attempt in range(20):
-        client.back_off(attempt)
+    with runtime.use(random=Unlucky()):
+        for attempt in range(20):
+            client.back_off(attempt)
     assert waits == sorted(waits)
     assert waits[0] == client.BACKOFF_SECONDS
     assert waits[-1] == client.BACKOFF_SECONDS_MAX
@@ -175,3 +184,8 @@ def test_nobody_waits_longer_than_the_ceiling(monkeypatch: pytest.MonkeyPatch) -
 
 def test_there_is_one_client(database: "DynamoDBClient") -> None:
     assert client.client() is database
+    with runtime.use():
+        del runtime.replaced["database"]
+        made = client.client()
+        assert made is not database
+        assert client.client() is made

@@ -1,15 +1,14 @@
 """What operations ask of the database, and that each is booked once whatever others and the network do meanwhile."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from shared import settings
+from shared import runtime, settings
 from shared.domain.account import Account, Entry
 from shared.domain.earning.enrolment import enroll
 from shared.domain.program.program import Program
@@ -28,9 +27,10 @@ Act = Callable[[], Reply]
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_waiting() -> Iterator[None]:
     """Nobody waits before trying again."""
-    monkeypatch.setattr(client, "BACKOFF_SECONDS_MAX", 0)
+    with runtime.use(back_off=lambda _: None):
+        yield
 
 
 @pytest.fixture
@@ -129,18 +129,16 @@ def test_what_time_has_done_is_booked_with_the_next_operation(shop: Shop, wire: 
     assert types(shop, ada)[:4] == ["earn", "expiry", "lapse", "reserve"]
 
 
-def test_the_program_is_read_again_after_a_while(
-    shop: Shop, wire: Wire, ada: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_program_is_read_again_after_a_while(shop: Shop, wire: Wire, ada: str) -> None:
     seconds = [0.0]
-    monkeypatch.setattr(programs, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
-    programs.forget_program()
     path = f"/v1/members/{ada}/account"
-    assert requests_of(wire, lambda: shop.get(path), 200) == [READ, READ]
-    seconds[0] = programs.PROGRAM_SECONDS
-    assert requests_of(wire, lambda: shop.get(path), 200) == [READ]
-    seconds[0] += 0.1
-    assert requests_of(wire, lambda: shop.get(path), 200) == [READ, READ]
+    with runtime.use(monotonic=lambda: seconds[0]):
+        runtime.forget()
+        assert requests_of(wire, lambda: shop.get(path), 200) == [READ, READ]
+        seconds[0] = programs.PROGRAM_SECONDS
+        assert requests_of(wire, lambda: shop.get(path), 200) == [READ]
+        seconds[0] += 0.1
+        assert requests_of(wire, lambda: shop.get(path), 200) == [READ, READ]
 
 
 # Others at the same time ---------------------------------------------------------------------------------------------

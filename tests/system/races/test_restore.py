@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from infra.bench.world import World, open_world, start_cold
+from infra.bench.world import World, open_world
 from infra.cli import main
 from infra.machine import engine
 from infra.tables import LOYALTY
+from shared import runtime
 from tests.system.races.traffic import PROGRAM, Traffic
 
 THREADS, EACH = 8, 20
@@ -31,7 +32,7 @@ def test_a_table_restored_to_the_middle_of_traffic_is_made_whole(
         restore(world, Random(7))  # noqa: S311 - guards nothing
         on_aws, withdrawn = ["--table", RESTORED], tmp_path / "withdrawn.jsonl"
         monkeypatch.setenv("LOYALTY_TABLE", RESTORED)
-        start_cold()
+        runtime.reset()
 
         assert main.main(["verify", *on_aws]) == 1
         capsys.readouterr()

@@ -1,0 +1,150 @@
+"""What a process meets outside itself, and what it remembers: all of it can be replaced, and forgotten, here.
+
+In the cloud nothing is replaced. One machine puts its own clock, mailbox and queues here, a replay its file's time, a
+simulation everything. Each part is read by the module that knows what it is in the cloud: `clock`, `telemetry`, the
+client of the tables, the channels, the queues.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import date, datetime
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from shared.domain.invariants import Breach
+    from shared.domain.telling.events import Event, PartnerEvent
+    from shared.domain.telling.notifications import Message
+
+_Value = TypeVar("_Value")
+
+
+class Channels(Protocol):
+    """Where messages and events go."""
+
+    def send(self, message: "Message") -> None:
+        """Deliver a message by its channel."""
+
+    def publish(self, events: "Sequence[Event | PartnerEvent]") -> None:
+        """Publish events for other systems."""
+
+
+class WebhookQueue(Protocol):
+    """Where deliveries to webhooks wait."""
+
+    def send(self, bodies: list[str]) -> None:
+        """Queue one message for each body, at most `sqs.BATCH`."""
+
+    def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
+        """Deliver a received message again after so long."""
+
+
+class Telemetry(Protocol):
+    """Where the log, counts and broken invariants go."""
+
+    def logger(self) -> "Logger":
+        """The function's log."""
+
+    def count(self, **amounts: int) -> None:
+        """Note counts by name."""
+
+    def report(self, member_id: str, breaches: "Sequence[Breach]") -> None:
+        """Note the invariants that an account breaks."""
+
+
+class Parts(TypedDict, total=False):
+    """What can be replaced."""
+
+    clock: Callable[[], datetime]
+    """The present instant, in UTC."""
+    monotonic: Callable[[], float]
+    """Seconds that run forward only."""
+    random: Random
+    back_off: Callable[[int], None]
+    """Waits before another try, after so many."""
+    database: "Callable[[], DynamoDBClient]"
+    channels: Channels
+    expiry_queue: Callable[[Sequence[str]], None]
+    """Takes messages of the expiry run, at most `sqs.BATCH`."""
+    webhook_queue: WebhookQueue
+    due_days: Callable[[date, date], Iterable[date]]
+    """The days of a span under which accounts may stand in the index of what is due."""
+    telemetry: Telemetry
+
+
+replaced: Parts = {}
+"""The parts that are replaced now."""
+_replaced = cast("dict[str, object]", replaced)
+_forgetting: list[Callable[[], None]] = []
+_system_random = SystemRandom()
+
+
+def use(**parts: Unpack[Parts]) -> ExitStack:
+    """Replace parts until `reset`; or, if its answer is used as a context manager, until that block ends."""
+    undo = ExitStack()
+    undo.callback(_put_back, dict(_replaced))
+    replaced.update(parts)
+    return undo
+
+
+def reset() -> None:
+    """Replace nothing, and remember nothing."""
+    _replaced.clear()
+    forget()
+
+
+def forget() -> None:
+    """Remember nothing: what was read from settings and tables is read again, as in a new execution environment."""
+    for forgets in _forgetting:
+        forgets()
+
+
+def on_forget(forgets: Callable[[], None]) -> None:
+    """Have `forgets` called whenever the process is to remember nothing."""
+    _forgetting.append(forgets)
+
+
+class Remembered(Generic[_Value]):
+    """What a function has read: kept until the process forgets it, and for at most so many seconds, if it says so."""
+
+    def __init__(self, read: Callable[[], _Value], seconds: float | None) -> None:
+        self._read = read
+        self._seconds = seconds
+        self._kept: tuple[float, _Value] | None = None
+        self.__doc__ = read.__doc__
+        on_forget(self.forget)
+
+    def __call__(self) -> _Value:
+        """What is kept, or else is read now."""
+        kept = self._kept
+        if kept is None or (self._seconds is not None and monotonic() - kept[0] > self._seconds):
+            kept = self._kept = (monotonic(), self._read())
+        return kept[1]
+
+    def forget(self) -> None:
+        """Read again when next needed."""
+        self._kept = None
+
+
+def remembered(*, seconds: float | None = None) -> Callable[[Callable[[], _Value]], Remembered[_Value]]:
+    """Marks a function whose answer is kept. See Remembered."""
+    return lambda read: Remembered(read, seconds)
+
+
+def random() -> Random:
+    """Chance: the operating system's, which no snapshot of a process repeats."""
+    return replaced.get("random", _system_random)
+
+
+def monotonic() -> float:
+    """Seconds that run forward only, from an unknown beginning."""
+    return replaced.get("monotonic", time.monotonic)()
+
+
+def _put_back(before: Mapping[str, object]) -> None:
+    _replaced.clear()
+    _replaced.update(before)
