@@ -2,8 +2,8 @@
 
 Lambda's own runtime client on the runtime's Python, asking a runtime API on loopback for work: processor time from the
 start of the process until it asks, which is all that a start does, and hardly differs on a busy machine. Functions are
-taken as they are deployed, with their layer, and make their DynamoDB client; they are compared with a handler that has
-nothing but a client of boto3 and a resolver, as pip installs them.
+taken as they are deployed and make their DynamoDB client; they are compared with a handler that has nothing but a
+client of boto3 and a resolver. Both have the same layer.
 """
 
 import os
@@ -18,7 +18,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import MappingProxyType
 
-from infra.cloud.build import assets
+from infra.cloud.build.bytecode import RUNTIME, runtime_python
+from infra.cloud.build.function_code import function_folder, function_names
+from infra.cloud.build.layer import layer_folder
 
 RUNS = 15
 RATIO_MAX = 1.3
@@ -51,24 +53,23 @@ client.client()
 def main() -> int:
     """Print milliseconds for each function; 1 if any is over RATIO_MAX times the bare one."""
     nothing = "nothing"
-    took = measure(assets.function_names())
+    took = measure(function_names())
     ratios = {name: milliseconds / took["bare"] for name, milliseconds in took.items() if name != nothing}
     print(f"{nothing:<10}{took[nothing]:6.0f} ms; the others beyond that")
     for name, ratio in ratios.items():
         print(f"{name:<10}{took[name]:6.0f} ms   {ratio:.2f}")
-    highest = max(ratios[name] for name in assets.function_names())
+    highest = max(ratios[name] for name in function_names())
     print(f"the highest is {highest:.2f} times the bare one; {RATIO_MAX} is allowed")
     return int(highest > RATIO_MAX)
 
 
 def measure(functions: Sequence[str] = EVERYDAY) -> dict[str, float]:
     """Milliseconds of processor time of functions, and of what they are compared with, all beyond `nothing`."""
-    python = assets.runtime_python()
+    python = runtime_python()
     if python is None:
-        sys.exit(f"Python {assets.RUNTIME} is needed: what another one takes says nothing about Lambda")
-    layer, packages = assets.layer_folder(MACHINE), assets.layer_folder(MACHINE, trimmed=False)
+        sys.exit(f"Python {RUNTIME} is needed: what another one takes says nothing about Lambda")
     with tempfile.TemporaryDirectory() as temporary:
-        bench = Bench(python, layer, packages, Path(temporary))
+        bench = Bench(python, layer_folder(MACHINE), Path(temporary))
         handlers: dict[str, tuple[str, str | None]] = {
             "nothing": (_NOTHING, None),
             "client": (_CLIENT, None),
@@ -84,14 +85,13 @@ def measure(functions: Sequence[str] = EVERYDAY) -> dict[str, float]:
 class Bench:
     """Starts handlers as Lambda does."""
 
-    def __init__(self, python: str, layer: Path, packages: Path, folder: Path) -> None:
+    def __init__(self, python: str, layer: Path, folder: Path) -> None:
         self._python = python
         self._layer = layer
-        self._packages = packages
         self._folder = folder
         self._client = folder / "client"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        command += ["--target", str(self._client), "--platform", MACHINE, "--python-version", assets.RUNTIME]
+        command += ["--target", str(self._client), "--platform", MACHINE, "--python-version", RUNTIME]
         subprocess.run([*command, "--only-binary=:all:", RUNTIME_CLIENT], check=True)
         subprocess.run([python, "-m", "compileall", "-q", str(self._client)], check=True)
 
@@ -117,7 +117,7 @@ class Bench:
         self, task: Path, function: str | None, port: int, settings: Mapping[str, str] = _NO_SETTINGS
     ) -> "subprocess.Popen[bytes]":
         """The runtime client, which asks the runtime API on a port of loopback for a task's work."""
-        code = [assets.function_folder(function), self._layer / "python"] if function else [self._packages / "python"]
+        code = [*([function_folder(function)] if function else []), self._layer / "python"]
         environment = {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
             "AWS_LAMBDA_FUNCTION_NAME": "bench",

@@ -25,7 +25,9 @@ from uuid import uuid4
 from infra.bench.cold_start import MACHINE, Bench
 from infra.bench.everyday_calls import EVERYDAY_CALLS, FIRST_WHILE_FEW_ARE_DUE, begin
 from infra.cloud import costs
-from infra.cloud.build import assets
+from infra.cloud.build.bytecode import RUNTIME, runtime_python
+from infra.cloud.build.function_code import function_names
+from infra.cloud.build.layer import layer_folder
 from infra.cloud.permissions import NEEDS, WORKER_SECONDS_MAX
 from infra.machine import engine
 from tests.infra.cloud.in_process import InProcess, make_everything, make_tables
@@ -212,9 +214,9 @@ def is_waited_for(name: str) -> bool:
 
 def measure() -> dict[str, Measured]:
     """Every function after CALLS calls of the kind that it mostly gets."""
-    python = assets.runtime_python()
+    python = runtime_python()
     if python is None:
-        sys.exit(f"Python {assets.RUNTIME} is needed: what another one takes says nothing about Lambda")
+        sys.exit(f"Python {RUNTIME} is needed: what another one takes says nothing about Lambda")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         emulator = stack.enter_context(engine.running("ministack", folder, keep=False))
@@ -226,9 +228,9 @@ def measure() -> dict[str, Measured]:
         )
         make_tables()
         settings = {"AWS_ENDPOINT_URL": emulator.endpoint, **make_everything()}
-        bench = Bench(python, layer := assets.layer_folder(MACHINE), layer, folder)
+        bench = Bench(python, layer_folder(MACHINE), folder)
         functions: dict[str, Function] = {}
-        for name in assets.function_names():
+        for name in function_names():
             functions[name] = Function(bench, name, settings)
             stack.callback(functions[name].stop)
         address = stack.enter_context(_listener())

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cloud.build.assets import ROOT
+from infra.cloud.build.asset_folder import ROOT
 from infra.errors import LocalError
 
 CDK = "aws-cdk@2.1148.1"

@@ -11,7 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.cloud.build import assets
+from infra.cloud.build.function_code import HANDLER, document_folder, function_folder, function_names
+from infra.cloud.build.layer import layer_folder
 from infra.cloud.nag import acknowledge
 from infra.cloud.options import OptionError, Options
 from infra.cloud.permissions import EVERYTHING, NEEDS, Grant, Needs
@@ -51,7 +52,7 @@ class Builder:
         self._layer = lambda_.LayerVersion(
             scope,
             "Packages",
-            code=_code(assets.layer_folder()),
+            code=_code(layer_folder()),
             compatible_architectures=[lambda_.Architecture.ARM_64],
             compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
             description="What the functions import, at hashed versions",
@@ -59,7 +60,7 @@ class Builder:
 
     def all(self) -> dict[str, Function]:
         """Every function in `functions/`. Raises OptionError for one that does not say what it needs."""
-        names = assets.function_names()
+        names = function_names()
         if undeclared := set(names) - set(NEEDS):
             raise OptionError(f"say in infra/cloud/permissions.py what these need: {', '.join(sorted(undeclared))}")
         return {name: self._function(name, NEEDS[name]) for name in names}
@@ -68,7 +69,7 @@ class Builder:
         """The function that answers with the OpenAPI document; it needs nothing."""
         return self._made(
             "document",
-            code=_code(assets.document_folder()),
+            code=_code(document_folder()),
             memory_size=SMALL_MEMORY_MB,
             timeout=Duration.seconds(SMALL_SECONDS_MAX),
         )
@@ -86,8 +87,8 @@ class Builder:
     def _function(self, name: str, needs: Needs) -> Function:
         made = self._made(
             name,
-            code=_code(assets.function_folder(name)),
-            handler=assets.HANDLER,
+            code=_code(function_folder(name)),
+            handler=HANDLER,
             layers=[self._layer],
             memory_size=needs.memory_mb,
             timeout=Duration.seconds(needs.seconds_max),

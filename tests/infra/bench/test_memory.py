@@ -3,11 +3,11 @@
 from infra.bench.everyday_calls import EVERYDAY_CALLS
 from infra.bench.memory import FIRST_MS_MAX, RESERVE_MB, SIZES_MB, WARM_MS_MAX, Measured, choose
 from infra.cloud import costs
-from infra.cloud.build import assets
+from infra.cloud.build.function_code import function_names
 
 
 def test_every_function_is_measured() -> None:
-    assert set(EVERYDAY_CALLS) == set(assets.function_names())
+    assert set(EVERYDAY_CALLS) == set(function_names())
 
 
 def test_whatever_nobody_waits_for_gets_the_smallest_size_that_holds_it() -> None:

@@ -14,7 +14,7 @@ import pytest
 from moto import mock_aws
 
 from infra.cloud import costs
-from infra.cloud.build.assets import FUNCTIONS, SHARED
+from infra.cloud.build.function_code import FUNCTIONS, SHARED
 from infra.metrics import OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
 from shared import runtime
 from tests.infra.cloud.conftest import Template

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 import pytest
 from moto import mock_aws
 
-from infra.cloud.build import assets
+from infra.cloud.build.function_code import function_names
 from infra.cloud.permissions import IDENTITY_SECRET, NEEDS, Grant
 from shared import runtime
 from tests.infra.cloud.in_process import REGION, InProcess, Use, database, make_everything
@@ -57,7 +57,7 @@ def told() -> Iterator[InProcess]:
 
 
 def test_every_function_has_its_entry_and_its_story() -> None:
-    assert set(NEEDS) == set(STORIES) == set(assets.function_names())
+    assert set(NEEDS) == set(STORIES) == set(function_names())
 
 
 @pytest.mark.parametrize("function", sorted(NEEDS))

@@ -5,11 +5,11 @@ import pytest
 from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import Loader
 
-from infra.cloud.build.assets import AWS_SERVICES
 from shared.aws import session as aws
+from tests.test_architecture import SERVICES
 
 
-@pytest.mark.parametrize("service", AWS_SERVICES)
+@pytest.mark.parametrize("service", sorted(set().union(*SERVICES.values())))
 def test_a_client_goes_to_the_address_that_the_services_rules_of_endpoints_name(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

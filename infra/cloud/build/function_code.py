@@ -1,0 +1,54 @@
+"""The code of a function: its one file and `shared/`, and beside them nothing that Lambda does not need."""
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+from infra import openapi
+from infra.cloud.build.asset_folder import ROOT, asset_folder
+from infra.cloud.build.bytecode import compile_folder, runtime_python
+
+FUNCTIONS, SHARED = ROOT / "functions", ROOT / "shared"
+HANDLER = "shared.start.handler"
+
+_NOT_SHIPPED = {".md", ".pyc"}
+
+
+def function_names() -> tuple[str, ...]:
+    """Every function there is: one file each."""
+    return tuple(sorted(path.stem for path in FUNCTIONS.glob("*.py") if path.stem != "__init__"))
+
+
+def shared_files(shared: Path = SHARED) -> list[Path]:
+    """What ships with every function, relative to `shared/`."""
+    files = (path for path in shared.rglob("*") if path.is_file() and path.suffix not in _NOT_SHIPPED)
+    return sorted(path.relative_to(shared) for path in files)
+
+
+def function_folder(name: str) -> Path:
+    """A folder with the function's file, `shared/` and nothing else. HANDLER starts it."""
+    files = {f"{name}.py": FUNCTIONS / f"{name}.py"}
+    files |= {f"shared/{path.as_posix()}": SHARED / path for path in shared_files()}
+
+    def fill(folder: Path) -> None:
+        for place, source in files.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / place)
+        compile_folder(folder, "/var/task")
+
+    content = [f"{place}\0{sha256(source.read_bytes()).hexdigest()}" for place, source in files.items()]
+    return asset_folder(f"function-{name}", fill, *content, str(runtime_python()))
+
+
+def document_folder() -> Path:
+    """A folder with one file: a handler that answers every call with the OpenAPI document."""
+    body = json.dumps(openapi.document(), separators=(",", ":"))
+    answer = {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": body}
+    text = f"ANSWER = {answer!r}\n\n\ndef handler(event, context):\n    return ANSWER\n"
+
+    def fill(folder: Path) -> None:
+        (folder / "document.py").write_text(text)
+        compile_folder(folder, "/var/task")
+
+    return asset_folder("document", fill, text, str(runtime_python()))
