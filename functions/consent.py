@@ -93,8 +93,8 @@ def earn_by_identifier(request: Annotated[Arrival, Body()]) -> Answer:
         member_id = people.find(identity)
         try:
             if member_id is not None:
-                return outcomes.booked(_earned(member_id, order, caller.actor, mark, now), now)
-            return outcomes.booked(_opened(identity, order, program, caller.actor, mark, now), now)
+                return outcomes.booked(_earned(member_id, order, caller.actor, mark, now))
+            return outcomes.booked(_opened(identity, order, program, caller.actor, mark, now))
         except MemberNotActiveError:
             # Their time to consent is over, and nothing has been done about it yet.
             _let_lapse(str(member_id), now)

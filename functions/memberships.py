@@ -51,7 +51,7 @@ def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> Answe
 
     key = keys.membership_key(payment.reference, "PAID")
     outcome = operation.run([caller.authorized_member_id(member_id)], begin, key=key, fingerprint=mark, now=now)
-    return outcomes.booked(outcome, now)
+    return outcomes.booked(outcome)
 
 
 @app.post(
@@ -81,7 +81,7 @@ def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) 
 
     key = keys.membership_key(request.reference, "CANCEL")
     outcome = operation.run([caller.authorized_member_id(member_id)], end, key=key, fingerprint=mark, now=now)
-    return outcomes.booked(outcome, now, HTTPStatus.OK)
+    return outcomes.booked(outcome, HTTPStatus.OK)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -131,7 +131,7 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Ans
     review = reviews.key_of(reviews.id_of("adjustment", member_id, request.reference))
     reads = [review] if programs.load_program().operators else []
     outcome = operation.run([member_id], set_right, key=key, fingerprint=mark, now=now, reads=reads)
-    return outcomes.booked(outcome, now)
+    return outcomes.booked(outcome)
 
 
 @app.post(
@@ -273,7 +273,7 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
 
     trail = audit.trail(caller, f"member.{type_}", now, member_id, reference=cause.reference)
     key = keys.freeze_key(member_id, type_, cause.reference)
-    return outcomes.booked(operation.run([member_id], turn, key=key, fingerprint=mark, now=now), now)
+    return outcomes.booked(operation.run([member_id], turn, key=key, fingerprint=mark, now=now))
 
 
 def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Answer:

@@ -5,18 +5,16 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from shared import clock, request_ids
+from shared import clock
 from shared.api import auth, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.credit_schemas import CreditAnswer, credit_answer
 from shared.api.schemas import EntryAnswer, EntryPage, entry_answer
 from shared.domain.fields import Record
-from shared.domain.points.freezing import require_not_frozen
-from shared.domain.spending.store_credit import Payout, pay_out
+from shared.domain.spending.store_credit import Payout
 from shared.domain.subaccounts import wallet_of
-from shared.tables import accounts as accounts_table
-from shared.tables import keys, ledger, operation, programs
-from shared.tables.operation import Decision, Situation
+from shared.services import store_credit
+from shared.tables import accounts, ledger, programs
 
 app = resolver.resolver()
 
@@ -38,7 +36,7 @@ class PayoutAnswer(Record):
 )
 def read_credit(member_id: str) -> Answer:
     member_id = auth.caller(app).authorized_member_id(member_id)
-    _, wallet = accounts_table.load_accounts([member_id, wallet_of(member_id)])
+    _, wallet = accounts.load_accounts([member_id, wallet_of(member_id)])
     return json_answer(credit_answer(wallet, programs.load_program(), clock.now()))
 
 
@@ -53,7 +51,7 @@ def read_credit_entries(
     member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
 ) -> Answer:
     member_id = auth.caller(app).authorized_member_id(member_id)
-    _, wallet = accounts_table.load_accounts([member_id, wallet_of(member_id)])
+    _, wallet = accounts.load_accounts([member_id, wallet_of(member_id)])
     wallets = (wallet.member_id, *wallet.merged_from)
     place, before = paging.decode_cursor(cursor, int, int) if cursor else (0, wallet.sequence + 1)
     if not 0 <= place < len(wallets) or not 0 < before <= ledger.SEQUENCE_MAX:
@@ -75,28 +73,12 @@ def read_credit_entries(
     tags=["Credit"],
 )
 def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> Answer:
-    caller, now = auth.caller(app), clock.now()
-    member_id = caller.authorized_member_id(member_id)
-    payout_id = request_ids.derived_id("payout", member_id, request.reference)
-    mark = request_ids.fingerprint(request)
-
-    def pay(situation: Situation) -> Decision:
-        require_not_frozen(situation.account)
-        entry = pay_out(
-            situation.accounts[1],
-            situation.program,
-            request,
-            payout_id=payout_id,
-            now=situation.now,
-            actor=caller.actor,
-            fingerprint=mark,
-        )
-        return Decision([entry])
-
-    accounts = [member_id, wallet_of(member_id)]
-    outcome = operation.run(accounts, pay, key=keys.payout_key(payout_id), fingerprint=mark, now=now)
-    credit = credit_answer(outcome.accounts[1], programs.load_program(), now)
-    body = PayoutAnswer(payout_id=payout_id, entry=entry_answer(outcome.entry), credit=credit)
+    outcome = store_credit.pay_out_credit(member_id, request, caller=auth.caller(app), now=clock.now())
+    body = PayoutAnswer(
+        payout_id=outcome.entry.source["payout_id"],
+        entry=entry_answer(outcome.entry),
+        credit=credit_answer(outcome.accounts[1], outcome.program, outcome.now),
+    )
     return json_answer(body, HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED, replayed=outcome.replayed)
 
 

@@ -4,34 +4,19 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenAPI, SecurityScheme
 
+import functions
 from infra.refusals import code_schema
 from shared.api.idempotency import KEY_LENGTH_MAX
 from shared.api.routes import SECURITY_SCHEME
 
-HTTP_FUNCTIONS = (
-    "account",
-    "agents",
-    "campaigns",
-    "consent",
-    "earn",
-    "enroll",
-    "memberships",
-    "operators",
-    "partners",
-    "preferences",
-    "program",
-    "redeem",
-    "referrals",
-    "share",
-    "wallet",
-    "webhooks",
-)
+_FUNCTIONS = tuple(sorted(module.name for module in iter_modules(functions.__path__)))
 DOCUMENT_PATH = "/v1/openapi.json"
 
 _TITLE = "Loyalty Functions"
@@ -56,13 +41,19 @@ class Route:
 
 
 @cache
+def http_functions() -> tuple[str, ...]:
+    """The functions that answer HTTP requests: those with a resolver."""
+    return tuple(name for name in _FUNCTIONS if hasattr(import_module(f"functions.{name}"), "app"))
+
+
+@cache
 def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document over all HTTP functions, as JSON values.
 
     Raises OpenAPIMergeError when two functions declare the same method on the same path.
     """
     merge = OpenAPIMerge(title=_TITLE, version=_VERSION, security_schemes=_SECURITY_SCHEMES, on_conflict="error")
-    for function in HTTP_FUNCTIONS:
+    for function in http_functions():
         merge.add_schema(_schema(function).model_dump(by_alias=True, exclude_none=True))
     merged: dict[str, Any] = json.loads(merge.get_openapi_json_schema())
     merged["components"]["schemas"]["Problem"]["properties"]["code"] = code_schema()
@@ -80,7 +71,7 @@ def document() -> dict[str, Any]:
 @cache
 def routes() -> tuple[Route, ...]:
     """Every route of the document with the function that answers it."""
-    return tuple(route for function in HTTP_FUNCTIONS for route in _routes_of(function, _schema(function)))
+    return tuple(route for function in http_functions() for route in _routes_of(function, _schema(function)))
 
 
 @cache

@@ -100,6 +100,15 @@ def _cart(day: Everyday) -> None:
     ok(day.world, "POST", "/v1/ucp/loyalty", {"currency": "USD", "total": 5000, "buyer": buyer})
 
 
+def _open_pool(day: Everyday) -> None:
+    ok(day.world, "POST", "/v1/pools", {"member_id": enrolled(day.world)}, headers=keyed())
+
+
+def _transfer(day: Everyday) -> None:
+    points = {"to_member_id": enrolled(day.world), "points": 1}
+    ok(day.world, "POST", f"{day.path}/transfers", points, scope=OPERATOR, headers=keyed())
+
+
 def _get(path: str, **options: Any) -> Callable[[Everyday], Any]:
     return lambda day: ok(day.world, "GET", path.replace("{member}", day.path), **options)
 
@@ -116,15 +125,17 @@ EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
     "expire": _expire,
     "feedback": _feedback,
     "follow": _follow,
+    "gifts": _give,
     "memberships": _membership,
     "notify": lambda day: _stream(day, "notify", f"ORDER#{ordered(day.world, day.member_id)}", "EARN"),
     "operators": _adjust,
     "partners": _get("/v1/partners/cafe", scope=OPERATOR),
+    "pools": _open_pool,
     "preferences": _get("{member}/preferences", scope=OPERATOR),
     "program": _get("/v1/program", scope=None),
     "redeem": _redeem,
     "referrals": _get("{member}/referrals"),
-    "share": _give,
+    "transfers": _transfer,
     "wallet": _get("{member}/credit"),
     "webhooks": _get("/v1/webhooks", scope=OPERATOR),
 }

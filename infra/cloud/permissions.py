@@ -155,7 +155,7 @@ NEEDS: Mapping[str, Needs] = {
     "earn": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "ACTION#*", "TRANSFER#*", "BUDGET#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "ACTION#*", "BUDGET#*", _READ_PROGRAM),
             Grant(
                 _BOOK_TIME,
                 LOYALTY,
@@ -163,7 +163,6 @@ NEEDS: Mapping[str, Needs] = {
                     "MEMBER#*",
                     "ORDER#*",
                     "ACTION#*",
-                    "TRANSFER#*",
                     "REDEMPTION#*",
                     "REWARD#*",
                     "BUDGET#*",
@@ -171,7 +170,6 @@ NEEDS: Mapping[str, Needs] = {
                     "REFERRAL#*",
                     _POOL_MOVES,
                     "REVIEWS",
-                    "AUDIT#*",
                 ),
             ),
         ),
@@ -248,6 +246,20 @@ NEEDS: Mapping[str, Needs] = {
         ),
         memory_mb=256,
         seconds_max=WORKER_SECONDS_MAX,
+    ),
+    "gifts": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "GIFT#*", _READ_PROGRAM),
+            Grant(("dynamodb:Query",), LOYALTY, ("GIFT#*",)),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", "GIFT#*", _POOL_MOVES)),
+            _get(PEOPLE, "MEMBER#*"),
+            Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
+            _use_key(),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
+        ),
+        memory_mb=512,
+        seconds_max=HTTP_SECONDS_MAX,
     ),
     "memberships": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
@@ -367,6 +379,16 @@ NEEDS: Mapping[str, Needs] = {
         memory_mb=512,
         seconds_max=HTTP_SECONDS_MAX,
     ),
+    "pools": Needs(
+        settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "POOL_CHANGE#*", _READ_PROGRAM),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "POOL_CHANGE#*")),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
+        ),
+        memory_mb=512,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
     "program": Needs(
         settings=("LOYALTY_TABLE",),
         grants=(
@@ -388,20 +410,15 @@ NEEDS: Mapping[str, Needs] = {
         seconds_max=HTTP_SECONDS_MAX,
         is_snapshot=True,
     ),
-    "share": Needs(
-        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+    "transfers": Needs(
+        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "GIFT#*", "POOL_CHANGE#*", _READ_PROGRAM),
-            Grant(("dynamodb:Query",), LOYALTY, ("GIFT#*",)),
+            _get(LOYALTY, "MEMBER#*", "TRANSFER#*", _READ_PROGRAM),
             Grant(
                 _BOOK_TIME,
                 LOYALTY,
-                ("MEMBER#*", "REDEMPTION#*", "REWARD#*", "GIFT#*", _POOL_MOVES, "POOL_CHANGE#*"),
+                ("MEMBER#*", "TRANSFER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*"),
             ),
-            _get(PEOPLE, "MEMBER#*"),
-            Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
-            _use_key(),
-            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
         memory_mb=512,
         seconds_max=HTTP_SECONDS_MAX,

@@ -112,7 +112,7 @@ def _application(config: ServerConfig) -> Starlette:
     )
     issuer = Issuer.of_this_user()
     announce = partial(_announce, folder, examples.greeting(config.url, issuer, sample, time.now()))
-    handlers = {function: import_module(f"functions.{function}").handler for function in openapi.HTTP_FUNCTIONS}
+    handlers = {function: import_module(f"functions.{function}").handler for function in openapi.http_functions()}
     return Gateway(openapi.routes(), handlers, issuer).application(
         [*control.routes(), *docs.routes(openapi.document())],
         _lifespan(stream, schedule, webhooks, announce),

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from functions import account as accounts
-from functions import consent, earn, enroll, memberships, operators, redeem, share, wallet
+from functions import consent, earn, enroll, gifts, memberships, operators, pools, redeem, transfers, wallet
 from infra.simulation.fake_dynamodb import Key
 from shared import request_ids
 from shared.caller import OPERATOR, STOREFRONT
@@ -20,6 +20,10 @@ from shared.domain.points.paid_plans import Payment
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import CreditRequest, MoneyRequest, RewardRequest
 from shared.domain.spending.store_credit import Payout
+from shared.services.gifts import Gift
+from shared.services.redemptions import CREDIT_SUFFIX
+from shared.services.refunds import Refund
+from shared.services.transfers import Transfer
 from shared.tables import reviews
 
 Answer = Mapping[str, Any]
@@ -195,7 +199,7 @@ class Storefront:
         return self._refunded(member_id, order_id, self._new("r"), part)
 
     def _refunded(self, member_id: str, order_id: str, refund_id: str, amount: int) -> Request:
-        body = earn.Refund(order_id=order_id, refund_id=refund_id, amount=amount, refunded_at=self._lately())
+        body = Refund(order_id=order_id, refund_id=refund_id, amount=amount, refunded_at=self._lately())
         key = (f"ORDER#{order_id}", f"REFUND#{refund_id}")
         return Request("refund", earn.app, lambda: earn.refund(member_id, body), TILL, key)
 
@@ -226,7 +230,7 @@ class Storefront:
 
         request = Request("reserve", redeem.app, lambda: redeem.redeem(member_id, body, name), TILL, learn=learn)
         redemption_id = request_ids.derived_id("redemption", member_id, name)
-        redemption_id += redeem.CREDIT_MARK if isinstance(body, CreditRequest) else ""
+        redemption_id += CREDIT_SUFFIX if isinstance(body, CreditRequest) else ""
         request.key = (f"REDEMPTION#{redemption_id}", "RESERVE")
         return request
 
@@ -270,9 +274,9 @@ class Storefront:
         giver, to, name = self._member(), self._member(), self._new("t")
         if giver == to:
             return None
-        body = earn.Transfer(to_member_id=to, points=self.random.choice((1, 3, 10, 40)))
+        body = Transfer(to_member_id=to, points=self.random.choice((1, 3, 10, 40)))
         key = (f"TRANSFER#{request_ids.derived_id('transfer', giver, name)}", "OUT")
-        return Request("transfer", earn.app, lambda: earn.transfer_points(giver, body, name), OLGA, key)
+        return Request("transfer", transfers.app, lambda: transfers.transfer_points(giver, body, name), OLGA, key)
 
     def _freeze(self) -> Request:
         member_id, cause = self._member(), operators.Cause(reason="a doubt", reference=self._new("f"))
@@ -288,13 +292,13 @@ class Storefront:
         giver, to, name = self._member(), self._member(), self._new("g")
         if giver == to:
             return None
-        body = share.Gift(to_member_id=to, points=self.random.choice((1, 4, 20)), message=None)
+        body = Gift(to_member_id=to, points=self.random.choice((1, 4, 20)), message=None)
 
         def learn(answer: Answer) -> None:
             self.gifts.append((giver, to, answer["gift_id"]))
 
         key = (f"GIFT#{request_ids.derived_id('gift', giver, name)}", "OFFER")
-        return Request("gift", share.app, lambda: share.offer_gift(giver, body, name), TILL, key, learn)
+        return Request("gift", gifts.app, lambda: gifts.offer_gift(giver, body, name), TILL, key, learn)
 
     def _end_gift(self) -> Request | None:
         if not self.gifts:
@@ -303,11 +307,11 @@ class Storefront:
         step = self.random.randrange(4)
         if step == 0:
             withdraw = (f"GIFT#{gift_id}", "RETURN")
-            return Request("withdraw", share.app, lambda: share.withdraw_gift(giver, gift_id), TILL, withdraw)
+            return Request("withdraw", gifts.app, lambda: gifts.withdraw_gift(giver, gift_id), TILL, withdraw)
         if step == 1:
             returned = (f"GIFT#{gift_id}", "RETURN")
-            return Request("return", share.app, lambda: share.return_gift(to, gift_id), TILL, returned)
-        return Request("accept", share.app, lambda: share.accept_gift(to, gift_id), TILL, (f"GIFT#{gift_id}", "IN"))
+            return Request("return", gifts.app, lambda: gifts.return_gift(to, gift_id), TILL, returned)
+        return Request("accept", gifts.app, lambda: gifts.accept_gift(to, gift_id), TILL, (f"GIFT#{gift_id}", "IN"))
 
     def _open_pool(self) -> Request:
         member_id, name = self._member(), self._new("p")
@@ -315,8 +319,8 @@ class Storefront:
         def learn(answer: Answer) -> None:
             self.pools.append((answer["pool_id"], member_id))
 
-        body = share.Joining(member_id=member_id)
-        return Request("open pool", share.app, lambda: share.open_pool(body, name), TILL, learn=learn)
+        body = pools.Joining(member_id=member_id)
+        return Request("open pool", pools.app, lambda: pools.open_pool(body, name), TILL, learn=learn)
 
     def _join_pool(self) -> Request | None:
         if not self.pools:
@@ -326,14 +330,14 @@ class Storefront:
         def learn(_: Answer) -> None:
             self.pools.append((pool_id, member_id))
 
-        body = share.Joining(member_id=member_id)
-        return Request("join pool", share.app, lambda: share.join_pool(pool_id, body, name), TILL, learn=learn)
+        body = pools.Joining(member_id=member_id)
+        return Request("join pool", pools.app, lambda: pools.join_pool(pool_id, body, name), TILL, learn=learn)
 
     def _leave_pool(self) -> Request | None:
         if not self.pools:
             return None
         (pool_id, member_id), name = self.random.choice(self.pools), self._new("p")
-        return Request("leave pool", share.app, lambda: share.leave_pool(pool_id, member_id, name), TILL)
+        return Request("leave pool", pools.app, lambda: pools.leave_pool(pool_id, member_id, name), TILL)
 
     def _membership(self) -> Request:
         member_id, reference = self._member(), self._new("s")

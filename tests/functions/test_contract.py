@@ -5,6 +5,7 @@ A seeded few hundred requests through the gateway, in this process. Ten thousand
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ from infra.local.docs import routes as document_routes
 from infra.local.gateway import Gateway
 from infra.local.invoke import Handler
 from infra.local.tokens import Issuer
-from tests.functions.shop import MEMBER, OPERATOR, ROUTES, STOREFRONT, Shop
+from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
 
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 SEED = 20261122
 EXAMPLES = 2
-HANDLERS: Mapping[str, Handler] = {module.__name__.rpartition(".")[2]: module.handler for _, module in ROUTES}
+HANDLERS: Mapping[str, Handler] = {
+    name: import_module(f"functions.{name}").handler for name in openapi.http_functions()
+}
 
 
 def requests_answered(handlers: Mapping[str, Handler], member_id: str, path: str = "/v1/") -> int:

@@ -25,7 +25,7 @@ def test_every_operation_is_one_route_of_one_function() -> None:
     routes = Counter((route.method, route.path) for route in openapi.routes())
     assert set(routes) == operations
     assert set(routes.values()) == {1}
-    assert {route.function for route in openapi.routes()} == set(openapi.HTTP_FUNCTIONS)
+    assert {route.function for route in openapi.routes()} == set(openapi.http_functions())
 
 
 def test_only_the_program_and_links_in_messages_are_open_to_everybody() -> None:

@@ -168,14 +168,10 @@ def account(world: World) -> None:
 
 
 def earn(world: World) -> None:
-    member_id, other_id = enrolled(world), enrolled(world)
+    member_id = enrolled(world)
     order_id = ordered(world, member_id)
     refund = {"order_id": order_id, "refund_id": "r", "amount": 1000, "refunded_at": world.now().isoformat()}
     ok(world, "POST", f"/v1/members/{member_id}/refunds", refund)
-    too_many, few = ({"to_member_id": other_id, "points": points} for points in (1_000_000, 5))
-    path = f"/v1/members/{member_id}/transfers"
-    ok(world, "POST", path, too_many, 409, scope=OPERATOR, headers=keyed())
-    ok(world, "POST", path, few, scope=OPERATOR, headers=keyed())
     action = {"type": "action", "action": "review", "reference": uuid4().hex, "occurred_at": world.now().isoformat()}
     ok(world, "POST", f"/v1/members/{member_id}/earn", action)
     ok(world, "POST", f"/v1/members/{member_id}/earn", {**action, "action": "survey", "reference": uuid4().hex})
@@ -280,7 +276,7 @@ def redeem(world: World) -> None:
     hold(world, pooled(world))
 
 
-def share(world: World) -> None:
+def pools(world: World) -> None:
     giver, receiver = enrolled(world), enrolled(world)
     opened = ok(world, "POST", "/v1/pools", {"member_id": giver}, headers=keyed())
     pool = f"/v1/pools/{opened['pool_id']}"
@@ -288,6 +284,11 @@ def share(world: World) -> None:
     ok(world, "POST", f"{pool}/members", {"member_id": receiver}, 409, headers=keyed())
     ok(world, "GET", pool)
     ok(world, "DELETE", f"{pool}/members/{receiver}", headers=keyed())
+    ok(world, "POST", "/v1/pools", {"member_id": world.member_with_lapsed_hold()}, headers=keyed())
+
+
+def gifts(world: World) -> None:
+    giver, receiver = pooled(world), enrolled(world)
     gift = {"to_member_id": receiver, "points": 5, "message": "For you"}
     path = f"/v1/members/{giver}/gifts"
     ok(world, "POST", path, {**gift, "points": 1_000_000}, 409, headers=keyed())
@@ -296,6 +297,16 @@ def share(world: World) -> None:
     ok(world, "GET", f"/v1/members/{receiver}/gifts/{accepted}")
     ok(world, "POST", f"{path}/{withdrawn}/withdraw")
     ok(world, "POST", f"/v1/members/{world.member_with_lapsed_hold()}/gifts", gift, headers=keyed())
+
+
+def transfers(world: World) -> None:
+    giver, receiver = pooled(world), enrolled(world)
+    hold(world, giver)
+    world.pass_days_for(giver, 1)
+    too_many, few = ({"to_member_id": receiver, "points": points} for points in (1_000_000, 5))
+    path = f"/v1/members/{giver}/transfers"
+    ok(world, "POST", path, too_many, 409, scope=OPERATOR, headers=keyed())
+    ok(world, "POST", path, few, scope=OPERATOR, headers=keyed())
 
 
 def wallet(world: World) -> None:
@@ -458,7 +469,9 @@ STORIES: Mapping[str, Callable[[World], None]] = {
     "program": program,
     "redeem": redeem,
     "referrals": referrals,
-    "share": share,
+    "gifts": gifts,
+    "pools": pools,
+    "transfers": transfers,
     "wallet": wallet,
     "webhooks": webhooks,
 }

@@ -129,7 +129,7 @@ def gateway(called: list[str], serve: Serve) -> Iterator[httpx.Client]:
         called.append(context.function_name)
         return {"statusCode": 200, "body": "{}"}
 
-    handlers = dict.fromkeys(openapi.HTTP_FUNCTIONS, answer)
+    handlers = dict.fromkeys(openapi.http_functions(), answer)
     url = serve(Gateway(openapi.routes(), handlers, Issuer(KEY)).application([]))
     with httpx.Client(base_url=url) as client:
         yield client

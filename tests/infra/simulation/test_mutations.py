@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions import earn, notify, redeem
+from functions import notify
 from infra.simulation.run import WORLD_OPERATIONS, play
 from infra.simulation.world import BreachError
 from shared.domain.account import Account, Entry, Lots
@@ -15,6 +15,8 @@ from shared.domain.ledger import combined, give
 from shared.domain.lifecycle import passing_of_time
 from shared.domain.points import grants
 from shared.domain.spending import redemptions, transfers
+from shared.services import redemptions as redeeming
+from shared.services import refunds
 from shared.tables import accounts as accounts_table
 from shared.tables import budgets, client, ledger, operation
 from shared.tables.client import Key, Write
@@ -127,7 +129,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "an entry is put over the one that stands": [(ledger, "put", lambda *of: _unconditional(_entry_put(*of)))],
     "a key is taken for the same with any payload": [(operation, "_same", _without_looking)],
     "a replay is answered to whoever asks": [(operation, "_same", _for_whoever_asks)],
-    "each refund is rounded by itself": [(earn, "refund_order", _refund_by_itself)],
+    "each refund is rounded by itself": [(refunds, "refund_order", _refund_by_itself)],
     "points that come back late get no grace": [(redemptions, "live_day", _no_grace)],
     "the newest points are taken first": [(redemptions, "take", _newest_first), (transfers, "take", _newest_first)],
     "a cancelled redemption fills another lot": [(redemptions, "_given_back", _to_another_lot)],
@@ -137,7 +139,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
         (grants, "give", _kept_whole),
     ],
     "a transfer loses the dates": [(transfers, "live_day", _never_ends)],
-    "a piece is not put back": [(redeem, "release", _no_stock_back)],
+    "a piece is not put back": [(redeeming, "release", _no_stock_back)],
     "a lost answer is taken for success": [(client, "transact", _lost_is_done)],
     "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],
     "refunds are not summed": [(ledger, "refunded_sums", _nothing)],

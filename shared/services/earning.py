@@ -1,0 +1,126 @@
+"""Crediting orders and actions, and what an order would earn."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple, TypeVar
+
+from shared import request_ids
+from shared.caller import Caller
+from shared.domain.account import Account, Entry
+from shared.domain.calendar import local_day
+from shared.domain.earning.challenges import action_deed, with_challenges
+from shared.domain.earning.orders import Earned, Occasion, Order, earn_action, order_earnings
+from shared.domain.errors import ForbiddenError
+from shared.domain.lifecycle.passing_of_time import up_to_date
+from shared.domain.lifecycle.whole_order import credited
+from shared.domain.points.approvals import review_of_action, waits_for_approval
+from shared.domain.program.partners import Partner
+from shared.domain.program.program import Program
+from shared.domain.spending.store_credit import gives_credit
+from shared.domain.subaccounts import wallet_of
+from shared.services import partner_access
+from shared.tables import accounts, keys, operation, programs, reviews
+from shared.tables.client import Write
+from shared.tables.operation import Decision, Situation
+
+_Placed = TypeVar("_Placed", bound=Order)
+
+
+class Quotation(NamedTuple):
+    """What an order would earn, by which program, for whom; None: for a newcomer.
+
+    `began_on` is the local day of the order, `today` the one of the question.
+    """
+
+    earned: Earned
+    program: Program
+    account: Account | None
+    began_on: date
+    today: date
+
+
+def quote(order: Order, member_id: str | None, *, caller: Caller, now: datetime) -> Quotation:
+    """What an order would earn for the caller's member, or for a newcomer; writes nothing.
+
+    Raises MemberNotFoundError.
+    """
+    program = programs.load_program()
+    account = accounts.load_account(caller.authorized_member_id(member_id)).account if member_id else None
+    if account is not None:
+        account = up_to_date(account, program, now)
+    earned = order_earnings(account, program, _own_order(partner_access.calling(caller), order), now)
+    began_on = local_day(min(order.placed_at, now), program.time_zone)
+    return Quotation(earned, program, account, began_on, local_day(now, program.time_zone))
+
+
+def earn_order(member_id: str, order: Order, *, caller: Caller, now: datetime) -> operation.Outcome:
+    """Credit an order with all that it brings; a partner credits its own. Raises what the rules refuse."""
+    program, partner = programs.load_program(), partner_access.calling(caller)
+    order = _own_order(partner, order)
+    fingerprint = request_ids.fingerprint(order)
+
+    def decide(situation: Situation) -> Decision:
+        entries = credited(
+            situation.account,
+            situation.program,
+            order,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=fingerprint,
+            caps=situation.caps,
+            wallets=situation.accounts[1:],
+        )
+        return Decision(entries, _review_writes(entries))
+
+    member = caller.authorized_member_id(member_id)
+    outcome = operation.run(
+        [member, wallet_of(member)] if gives_credit(program, order) else [member],
+        decide,
+        key=keys.earn_key({"order_id": order.order_id}),
+        fingerprint=fingerprint,
+        now=now,
+        program=program,
+    )
+    return partner_access.shown(partner, outcome)
+
+
+def earn_for_action(member_id: str, occasion: Occasion, *, caller: Caller, now: datetime) -> operation.Outcome:
+    """Credit an action; one that waits for approval opens a review. Raises ForbiddenError for a partner."""
+    if partner_access.calling(caller) is not None:
+        raise ForbiddenError("a partner credits orders only, not actions")
+    fingerprint = request_ids.fingerprint(occasion)
+
+    def decide(situation: Situation) -> Decision:
+        account, program = situation.account, situation.program
+        entry = earn_action(account, program, occasion, now=situation.now, actor=caller.actor, fingerprint=fingerprint)
+        entries = with_challenges(account, program, entry, action_deed(program, occasion, entry))
+        return Decision(entries, _review_writes(entries))
+
+    return operation.run(
+        [caller.authorized_member_id(member_id)],
+        decide,
+        key=keys.earn_key({"action": occasion.action, "reference": occasion.reference}),
+        fingerprint=fingerprint,
+        now=now,
+    )
+
+
+def _own_order(partner: Partner | None, order: _Placed) -> _Placed:
+    """The order as it is booked: a partner's bears its name, whatever the request says."""
+    if partner is None:
+        return order
+    partner_access.require_own_name(partner, order.partner_id)
+    names = {"partner_id": partner.partner_id, "order_id": partner_access.own_id(partner, order.order_id)}
+    return order.model_copy(update=names)
+
+
+def _review_writes(entries: Sequence[Entry]) -> list[Write]:
+    """What opens a review of each entry whose points wait for an operator's approval."""
+    waiting = [entry for entry in entries if waits_for_approval(entry)]
+    return [
+        write
+        for entry in waiting
+        for write in reviews.put(
+            review_of_action(entry, reviews.id_of("action", entry.source["action"], entry.source["reference"]))
+        )
+    ]

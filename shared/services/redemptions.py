@@ -1,0 +1,204 @@
+"""Spending points or store credit: reserve, capture, cancel, reverse."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, NoReturn
+
+from shared import request_ids
+from shared.caller import Caller, is_valid_id
+from shared.domain.account import Account, Entry, EntryType
+from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
+from shared.domain.ledger import book
+from shared.domain.points.freezing import require_not_frozen
+from shared.domain.program.partners import Partner
+from shared.domain.spending.redemptions import (
+    STATE_AFTER,
+    CreditRequest,
+    Request,
+    State,
+    capture,
+    release,
+    reserve,
+    reverse,
+    state_of,
+)
+from shared.domain.spending.store_credit import credit_program
+from shared.domain.subaccounts import wallet_of
+from shared.services import partner_access
+from shared.tables import accounts, audit, keys, ledger, operation
+from shared.tables.client import Key
+from shared.tables.operation import Decision, Situation
+
+CREDIT_SUFFIX = "-credit"
+"""Ends the ids of redemptions of store credit."""
+
+Step = Callable[[Situation, Account], Entry]
+"""From a situation and the account that the redemption is of to the entry that takes it a step further."""
+
+
+class Redemption(NamedTuple):
+    """A redemption's step: the entry that took it, and the state it led to."""
+
+    outcome: operation.Outcome
+    state: State
+
+
+def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: datetime) -> Redemption:
+    """Reserve what a redemption costs, or capture it at once; `key` tells the request from others of the member.
+
+    Raises what the rules refuse, and what a partner may not take.
+    """
+    member_id, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
+    redemption_id = id_for(member_id, request, partner, key)
+    fingerprint = request_ids.fingerprint(request)
+
+    def decide(situation: Situation) -> Decision:
+        account, program = situation.accounts[-1], situation.program
+        if partner is not None:
+            partner_access.require_may_take(partner, request, program)
+        if isinstance(request, CreditRequest):
+            require_not_frozen(situation.account)
+            program = credit_program(program)
+        reserved = reserve(
+            account,
+            program,
+            request,
+            redemption_id=redemption_id,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=fingerprint,
+            at=partner,
+        )
+        if not request.capture:
+            return Decision([reserved])
+        held = book(account, reserved)
+        return Decision([reserved, capture(held, program, redemption_id, now=situation.now, actor=caller.actor)])
+
+    reserve_key = keys.redemption_key(redemption_id, "reserve")
+    members = _accounts(member_id, redemption_id)
+    outcome = operation.run(members, decide, key=reserve_key, fingerprint=fingerprint, now=now)
+    return Redemption(outcome, "captured" if request.capture else "reserved")
+
+
+def id_for(member_id: str, request: Request, partner: Partner | None, key: str) -> str:
+    """The id of the redemption that a request makes: its key belongs to the member, and to the partner who calls."""
+    whose = [member_id] if partner is None else [member_id, partner.partner_id]
+    suffix = CREDIT_SUFFIX if isinstance(request, CreditRequest) else ""
+    return request_ids.derived_id("redemption", *whose, key) + suffix
+
+
+def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> tuple[Entry, State]:
+    """The entry that reserved a redemption, and its state. Raises RedemptionNotFoundError."""
+    steps = _steps(redemption_id, _load(caller.authorized_member_id(member_id), redemption_id))
+    return steps["reserve"], state_of(steps, now)
+
+
+def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
+    """Make a reserved redemption final. Raises RedemptionNotFoundError, InvalidStateError."""
+
+    def step(situation: Situation, account: Account) -> Entry:
+        return capture(account, situation.program, redemption_id, now=situation.now, actor=caller.actor)
+
+    return _end_hold(member_id, redemption_id, "capture", step, caller, now)
+
+
+def cancel_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
+    """Release what is held. Raises RedemptionNotFoundError, InvalidStateError."""
+
+    def step(situation: Situation, account: Account) -> Entry:
+        at = situation.now
+        return release(account, situation.program, redemption_id, "cancel", occurred_at=at, now=at, actor=caller.actor)
+
+    return _end_hold(member_id, redemption_id, "cancel", step, caller, now)
+
+
+def reverse_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
+    """Give captured points back to the lots that they came from. Raises RedemptionNotFoundError, InvalidStateError."""
+    captured_key = keys.redemption_key(redemption_id, "capture")
+
+    def step(situation: Situation, account: Account) -> Entry:
+        captured = situation.entry(captured_key)
+        if captured is None or not _belongs(captured, account):
+            raise InvalidStateError("only a captured redemption can be reversed")
+        return reverse(account, situation.program, captured, redemption_id, now=situation.now, actor=caller.actor)
+
+    return _take(member_id, redemption_id, "reverse", step, caller, now, reads=[captured_key])
+
+
+def _end_hold(
+    member_id: str, redemption_id: str, type_: EntryType, step: Step, caller: Caller, now: datetime
+) -> Redemption:
+    def end(situation: Situation, account: Account) -> Entry:
+        if redemption_id not in account.holds:
+            raise InvalidStateError(f"only a reserved redemption can be {STATE_AFTER[type_]}")
+        return step(situation, account)
+
+    return _take(member_id, redemption_id, type_, end, caller, now)
+
+
+def _take(
+    member_id: str,
+    redemption_id: str,
+    type_: EntryType,
+    step: Step,
+    caller: Caller,
+    now: datetime,
+    reads: Sequence[Key] = (),
+) -> Redemption:
+    member_id, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
+    _require_valid(redemption_id)
+    state = STATE_AFTER[type_]
+
+    def decide(situation: Situation) -> Decision:
+        entry = step(situation, situation.accounts[-1])
+        _require_own(partner, entry)
+        trail = audit.trail(caller, f"redemption.{state}", now, member_id, redemption_id=redemption_id)
+        return Decision([entry], trail)
+
+    key, members = keys.redemption_key(redemption_id, type_), _accounts(member_id, redemption_id)
+    try:
+        outcome = operation.run(members, decide, key=key, fingerprint="", now=now, reads=reads)
+    except (InvalidStateError, IdempotencyMismatchError):  # not so far, not any more, or another member's
+        _explain(member_id, redemption_id, partner, now)
+    _require_own(partner, outcome.entry)
+    return Redemption(outcome, state)
+
+
+def _explain(member_id: str, redemption_id: str, partner: Partner | None, now: datetime) -> NoReturn:
+    """Raises InvalidStateError naming the redemption's state, or RedemptionNotFoundError."""
+    steps = _steps(redemption_id, _load(member_id, redemption_id))
+    _require_own(partner, steps["reserve"])
+    raise InvalidStateError(f"the redemption is {state_of(steps, now)}")
+
+
+def _require_own(partner: Partner | None, entry: Entry) -> None:
+    """Raises RedemptionNotFoundError if a partner is calling, and the redemption is another's."""
+    if not partner_access.may_see(partner, entry.partner):
+        raise RedemptionNotFoundError("the partner has no such redemption")
+
+
+def _accounts(member_id: str, redemption_id: str) -> list[str]:
+    """The member's account, and after it the one that the redemption is of: their wallet, if it is of credit."""
+    return [member_id, wallet_of(member_id)] if redemption_id.endswith(CREDIT_SUFFIX) else [member_id]
+
+
+def _load(member_id: str, redemption_id: str) -> Account:
+    *_, account = accounts.load_accounts(_accounts(member_id, redemption_id))
+    return account
+
+
+def _require_valid(redemption_id: str) -> None:
+    if not is_valid_id(redemption_id):
+        raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
+
+
+def _steps(redemption_id: str, account: Account) -> Mapping[EntryType, Entry]:
+    _require_valid(redemption_id)
+    steps = {entry.type: entry for entry in ledger.load_redemption(redemption_id)}
+    if "reserve" not in steps or not _belongs(steps["reserve"], account):
+        raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
+    return steps
+
+
+def _belongs(entry: Entry, account: Account) -> bool:
+    return entry.member_id in (account.member_id, *account.merged_from)

@@ -1,0 +1,49 @@
+"""Moving points to another member at once."""
+
+from datetime import datetime
+
+from shared import request_ids
+from shared.caller import Caller, is_valid_id
+from shared.domain.errors import Fault, InvalidRequestError, MemberNotFoundError
+from shared.domain.fields import PositivePoints, Record, Reference
+from shared.domain.spending.transfers import transfer
+from shared.tables import audit, keys, operation
+from shared.tables.operation import Decision, Situation
+
+
+class Transfer(Record):
+    """Points for another member."""
+
+    to_member_id: Reference
+    points: PositivePoints
+
+
+def transfer_points(member_id: str, request: Transfer, *, key: str, caller: Caller, now: datetime) -> operation.Outcome:
+    """Move points, each lot with its expiry date; `key` tells the request from others of the same giver.
+
+    Raises MemberNotFoundError, InvalidRequestError, InsufficientPointsError.
+    """
+    giver, receiver = caller.authorized_member_id(member_id), request.to_member_id
+    if not is_valid_id(receiver):
+        raise MemberNotFoundError(f"there is no member {receiver}")
+    if giver == receiver:
+        raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
+    transfer_id = request_ids.derived_id("transfer", giver, key)
+    fingerprint = request_ids.fingerprint(request)
+
+    def decide(situation: Situation) -> Decision:
+        moved = transfer(
+            situation.accounts[0],
+            situation.accounts[1],
+            situation.program,
+            request.points,
+            transfer_id=transfer_id,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=fingerprint,
+        )
+        return Decision(moved, audit.trail(caller, "points.transferred", now, giver, to_member_id=receiver))
+
+    return operation.run(
+        [giver, receiver], decide, key=keys.transfer_key(transfer_id), fingerprint=fingerprint, now=now
+    )
