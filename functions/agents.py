@@ -11,13 +11,14 @@ from shared.api.answers import Answer, json_answer
 from shared.caller import STOREFRONT
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.earning.orders import Line, Order, order_earnings
+from shared.domain.earning.cashback import credit_earnings
+from shared.domain.earning.order_points import order_earnings
+from shared.domain.earning.orders import Line, Order
 from shared.domain.errors import InvalidStateError, MemberNotActiveError
 from shared.domain.fields import Amount, Currency, Flag, Record, Reference
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.members.members import IDENTIFIER_KINDS, Identifiers
 from shared.domain.program.program import Program
-from shared.domain.spending.store_credit import credit_program
 from shared.domain.telling.agents_block import (
     MembershipBlock,
     RewardBlock,
@@ -90,7 +91,7 @@ def show_loyalty(request: Annotated[Cart, Body()]) -> Answer:
     currency = RewardCurrency(name=agents.currency_name, code=agents.currency_code)
     rewards = [RewardBlock(currency=currency, earning_forecast=points)]
     if program.cashback is not None:
-        earned = order_earnings(None, credit_program(program), order, now)
+        earned = credit_earnings(account, program, order)
         credit = RewardCurrency(name=agents.credit_name, code=program.currency, decimal_places=_decimal_places(program))
         rewards.append(RewardBlock(currency=credit, earning_forecast=forecast(earned.breakdown, ())))
     return json_answer(LoyaltyAnswer(loyalty={agents.claim: membership_block(account, program, rewards, today)}))

@@ -9,10 +9,10 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas import Money
 from shared.caller import OPERATOR
 from shared.domain.calendar import local_day
+from shared.domain.earning.campaigns import budget_name, state
 from shared.domain.errors import CampaignNotFoundError
 from shared.domain.fields import Record
 from shared.domain.points.budgets import Budget
-from shared.domain.points.campaigns import budget_name, state
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
 from shared.tables import budgets, programs

@@ -13,6 +13,7 @@ from shared.api.schemas import BookedAnswer, MemberAnswer, member_answer
 from shared.caller import MEMBER, STOREFRONT
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
+from shared.domain.earning.cashback import gives_credit
 from shared.domain.earning.orders import Order
 from shared.domain.earning.provisional import open_provisional
 from shared.domain.errors import (
@@ -30,7 +31,6 @@ from shared.domain.members.members import IDENTIFIER_KINDS, Consent, Identifiers
 from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
-from shared.domain.spending.store_credit import gives_credit
 from shared.domain.subaccounts import wallet_of
 from shared.services import enrolment, profiles
 from shared.tables import accounts as accounts_table

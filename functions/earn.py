@@ -10,7 +10,8 @@ from shared.api import auth, outcomes, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas import BookedAnswer, QuoteAnswer, quote_answer
 from shared.caller import MEMBER, PARTNER, STOREFRONT
-from shared.domain.earning.orders import Occasion, Order
+from shared.domain.earning.actions import Occasion
+from shared.domain.earning.orders import Order
 from shared.domain.fields import Instant, Reference
 from shared.services import earning, refunds
 from shared.services.refunds import Refund

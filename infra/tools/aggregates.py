@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from infra.errors import LocalError
 from infra.tools.derived_items import BUDGET, DEPOSITED, PROGRAM, VERSION, Derived, OfEntries, makers_of
-from shared.domain.points.campaigns import budget_total
+from shared.domain.earning.campaigns import budget_total
 from shared.tables import keys, programs
 from shared.tables.client import Item, Key, key_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.account import Entry
-from shared.domain.points.campaigns import groups_of
+from shared.domain.earning.campaigns import groups_of
 from shared.tables.ledger import entry_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pydantic import Field
 from shared.domain.account import Account, Entry, Lots, Piece, Traits
 from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import Course, courses
-from shared.domain.earning.orders import Earned
+from shared.domain.earning.earnings import Earned
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.members.members import Consent, Member, Preferences
@@ -334,7 +334,7 @@ def quote_answer(
     return QuoteAnswer(
         points=earned.points,
         available_on=available_on if available_on > today else None,
-        expires_on=ends_on(account, program, available_on),
+        expires_on=ends_on(account, program, program.expiry, available_on),
         breakdown=_lines(earned.breakdown),
     )
 

@@ -8,15 +8,18 @@ from shared import request_ids
 from shared.caller import Caller
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day
+from shared.domain.earning.actions import Occasion, earn_action
+from shared.domain.earning.cashback import gives_credit
 from shared.domain.earning.challenges import action_deed, with_challenges
-from shared.domain.earning.orders import Earned, Occasion, Order, earn_action, order_earnings
+from shared.domain.earning.earnings import Earned
+from shared.domain.earning.order_points import order_earnings
+from shared.domain.earning.orders import Order
 from shared.domain.errors import ForbiddenError
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points.approvals import review_of_action, waits_for_approval
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
-from shared.domain.spending.store_credit import gives_credit
 from shared.domain.subaccounts import wallet_of
 from shared.services import partner_access
 from shared.tables import accounts, keys, operation, programs, reviews

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from shared import request_ids
 from shared.caller import Caller, is_valid_id
 from shared.domain.account import Account, Entry, EntryType
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.ledger import book
-from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.partners import Partner
 from shared.domain.spending.redemptions import (
     STATE_AFTER,
@@ -22,7 +21,7 @@ from shared.domain.spending.redemptions import (
     reverse,
     state_of,
 )
-from shared.domain.spending.store_credit import credit_program
+from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
 from shared.services import partner_access
 from shared.tables import accounts, audit, keys, ledger, operation
@@ -56,23 +55,15 @@ def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: d
         account, program = situation.accounts[-1], situation.program
         if partner is not None:
             partner_access.require_may_take(partner, request, program)
-        if isinstance(request, CreditRequest):
-            require_not_frozen(situation.account)
-            program = credit_program(program)
-        reserved = reserve(
-            account,
-            program,
-            request,
-            redemption_id=redemption_id,
-            now=situation.now,
-            actor=caller.actor,
-            fingerprint=fingerprint,
-            at=partner,
+        by: dict[str, Any] = {"redemption_id": redemption_id, "now": situation.now, "actor": caller.actor}
+        reserved = (
+            reserve_credit(situation.account, account, program, request, fingerprint=fingerprint, **by)
+            if isinstance(request, CreditRequest)
+            else reserve(account, program, request, fingerprint=fingerprint, at=partner, **by)
         )
         if not request.capture:
             return Decision([reserved])
-        held = book(account, reserved)
-        return Decision([reserved, capture(held, program, redemption_id, now=situation.now, actor=caller.actor)])
+        return Decision([reserved, capture(book(account, reserved), program, **by)])
 
     reserve_key = keys.redemption_key(redemption_id, "reserve")
     members = _accounts(member_id, redemption_id)

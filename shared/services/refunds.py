@@ -5,12 +5,12 @@ from datetime import datetime
 from shared import request_ids
 from shared.caller import Caller
 from shared.domain.account import Account, Entry
-from shared.domain.earning.orders import refund_order
+from shared.domain.earning.cashback import take_back_credit
 from shared.domain.earning.referrals import with_reversal
+from shared.domain.earning.refunds import refund_order
 from shared.domain.errors import OrderBelongsToAnotherMemberError, OrderNotFoundError
 from shared.domain.fields import Instant, PositiveAmount, Record, Reference
 from shared.domain.program.partners import Partner
-from shared.domain.spending.store_credit import take_back_credit
 from shared.domain.subaccounts import wallet_of
 from shared.services import partner_access
 from shared.tables import keys, operation

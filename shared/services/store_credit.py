@@ -4,7 +4,6 @@ from datetime import datetime
 
 from shared import request_ids
 from shared.caller import Caller
-from shared.domain.points.freezing import require_not_frozen
 from shared.domain.spending.store_credit import Payout, pay_out
 from shared.domain.subaccounts import wallet_of
 from shared.tables import keys, operation
@@ -22,8 +21,8 @@ def pay_out_credit(member_id: str, request: Payout, *, caller: Caller, now: date
 
     def decide(situation: Situation) -> Decision:
         member, wallet = situation.accounts
-        require_not_frozen(member)
         entry = pay_out(
+            member,
             wallet,
             situation.program,
             request,

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from shared import runtime, settings
 from shared.domain.account import Entry
+from shared.domain.earning.campaigns import budget_name, budget_total
 from shared.domain.errors import TryAgainError
 from shared.domain.points.budgets import SLICES, UNLEASED, Budget, Moves, lease, resized
-from shared.domain.points.campaigns import budget_name, budget_total
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 from shared.tables import client, keys

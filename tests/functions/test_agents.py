@@ -143,6 +143,14 @@ def test_cashback_is_a_second_reward_in_money(club: Shop) -> None:
     assert money["earning_forecast"]["amount"] == 500
 
 
+def test_staff_are_promised_neither_points_nor_money(club: Shop) -> None:
+    club.change_program(cashback=CASHBACK, standing_rules={"excluded": {"tags": ["staff"]}})
+    ada = club.enroll("ada")
+    club.post(f"/v1/members/{ada}/tags", {"add": ["staff"]}, key="T-1")
+    shown = ask(club, {"member_id": ada, "verified": True})
+    assert [reward["earning_forecast"]["amount"] for reward in shown["rewards"]] == [0, 0]
+
+
 def test_refusals(club: Shop) -> None:
     ada = club.enroll("ada")
     verified = {"verified": True}

@@ -24,6 +24,15 @@ def payout(shop: Shop, member_id: str, amount: int, reference: str = "P-1", **mo
     return shop.post(f"/v1/members/{member_id}/credit/payouts", body)
 
 
+def test_staff_earn_neither_points_nor_credit(shop: Shop, ada: str) -> None:
+    shop.change_program(cashback=CASHBACK, standing_rules={"excluded": {"tags": ["staff"]}})
+    shop.post(f"/v1/members/{ada}/tags", {"add": ["staff"]}, key="T-1")
+    reply = shop.order(ada, "A-1", 10_000)
+    assert (reply.body["entry"]["points"], reply.body["entry"]["breakdown"][0]["rule_id"]) == (0, "excluded")
+    assert credit(shop, ada) == 0
+    assert shop.get(f"/v1/members/{ada}/credit/entries").body["items"] == []
+
+
 def test_an_order_earns_points_and_credit_in_two_requests(shop: Shop, ada: str, wire: Wire) -> None:
     shop.order(ada, "A-0")
     wire.requests.clear()

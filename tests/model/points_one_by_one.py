@@ -351,6 +351,14 @@ class Clerk:
         self._arrive(name, new)
         return self._still_good(last_day)
 
+    def _hand_out_for_ever(self, name: str, points: int, began: date, pending_days: int = 0) -> None:
+        """New points where none may end."""
+        available_on = began + pending_days * DAY
+        new = [Point(name, "pending", None, available_on) for _ in range(points)]
+        self.points += new
+        if available_on <= self.today:
+            self._arrive(name, new)
+
     def _arrive(self, name: str, points: Iterable[Point]) -> None:
         """Points that can be spent from now on, unless they are owed."""
         points = list(points)

@@ -7,16 +7,19 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.account import Account, Entry, Referred, Traits
 from shared.domain.calendar import month_of
-from shared.domain.earning import anniversaries, provisional, referrals
+from shared.domain.earning import anniversaries, cashback, provisional, referrals
+from shared.domain.earning.actions import Occasion, earn_action
+from shared.domain.earning.campaigns import budget_name, budget_total
 from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.enrolment import enroll
-from shared.domain.earning.orders import Line, Occasion, Order, earn_action, order_earnings, refund_order
+from shared.domain.earning.order_points import order_earnings
+from shared.domain.earning.orders import Line, Order
+from shared.domain.earning.refunds import refund_order
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points import approvals, freezing, paid_plans
-from shared.domain.points.campaigns import budget_name, budget_total
 from shared.domain.points.partner_funding import deposit_points, funding_name, month_name, require_partner
 from shared.domain.points.reviews import Ruling, Verdict
 from shared.domain.points.segments import change_traits
@@ -364,8 +367,13 @@ class Shop:
 
     def cash_back(self, member: str, order_id: str, total: int) -> list[Entry]:
         """What an order earns in money; the points are another matter."""
-        entries = store_credit.earn_credit(
-            self.wallet(member), self.program, self.order(order_id, total), now=self.now, actor="till"
+        entries = cashback.earn_credit(
+            self.look(member),
+            self.wallet(member),
+            self.program,
+            self.order(order_id, total),
+            now=self.now,
+            actor="till",
         )
         self.book(entries)
         if entries:
@@ -377,24 +385,30 @@ class Shop:
         refund = self.refund(member, order_id, amount)
         if order_id in self._credited:
             earned = self._credited[order_id]
-            self._booked(
-                store_credit.take_back_credit(self.wallet(member), self.program, earned, refund, amount=amount)
-            )
+            self._booked(cashback.take_back_credit(self.wallet(member), self.program, earned, refund, amount=amount))
 
     def pay_out(self, member: str, amount: int) -> Entry:
         payout = store_credit.Payout(amount=amount, currency="USD", reference="p")
         return self._booked(
             store_credit.pay_out(
-                self.wallet(member), self.program, payout, payout_id="p", now=self.now, actor="till", fingerprint=PRINT
+                self.look(member),
+                self.wallet(member),
+                self.program,
+                payout,
+                payout_id="p",
+                now=self.now,
+                actor="till",
+                fingerprint=PRINT,
             )
         )
 
     def spend_credit(self, member: str, redemption_id: str, amount: int) -> None:
         """Spend store credit on an order, at once."""
         request = redemptions.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
-        reserved = redemptions.reserve(
+        reserved = store_credit.reserve_credit(
+            self.look(member),
             self.wallet(member),
-            store_credit.credit_program(self.program),
+            self.program,
             request,
             redemption_id=redemption_id,
             now=self.now,

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from shared.domain.account import Account, Entry, Referred, Traits
-from shared.domain.earning import imports
+from shared.domain.earning import cashback, imports
+from shared.domain.earning.actions import Occasion, earn_action
 from shared.domain.earning.anniversaries import Occurrence, birthday_pays, celebrate_birthday
 from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.enrolment import enroll
-from shared.domain.earning.orders import Occasion, earn_action, refund_order
 from shared.domain.earning.provisional import confirm, open_provisional
 from shared.domain.earning.referrals import (
     Role,
@@ -21,6 +21,7 @@ from shared.domain.earning.referrals import (
     reviewed,
     with_reversal,
 )
+from shared.domain.earning.refunds import refund_order
 from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import erase_whole, merge_whole
@@ -167,7 +168,7 @@ class WholeShop(Shop):
             named: dict[str, Any] = {"caps": dict(self.budgets), "wallets": accounts[1:]}
             return credited(accounts[0], self.program, order, **self._by("till"), fingerprint="request", **named)
 
-        wallets = [wallet_of(member)] if store_credit.gives_credit(self.program, order) else []
+        wallets = [wallet_of(member)] if cashback.gives_credit(self.program, order) else []
         entries = [one for one in self.operate(credit_it, member, *wallets) if one.type == "earn"]
         self._earned[order_id] = entries[0]
         for of_wallet in entries[1:]:
@@ -191,9 +192,7 @@ class WholeShop(Shop):
             )
             entries = [with_reversal(accounts[0], entry, earned)]
             if (of_credit := self._credited.get(order_id)) is not None:
-                entries.append(
-                    store_credit.take_back_credit(accounts[1], self.program, of_credit, entry, amount=amount)
-                )
+                entries.append(cashback.take_back_credit(accounts[1], self.program, of_credit, entry, amount=amount))
             return entries
 
         self.operate(take_back, member, wallet_of(member))
@@ -290,9 +289,8 @@ class WholeShop(Shop):
         request = store_credit.Payout(amount=amount, currency="USD", reference=payout)
 
         def pay(own: Sequence[Account]) -> list[Entry]:
-            freezing.require_not_frozen(own[0])
             named: dict[str, Any] = {"payout_id": payout, "fingerprint": "request"}
-            return [store_credit.pay_out(own[1], self.program, request, **named, **self._by("till"))]
+            return [store_credit.pay_out(own[0], own[1], self.program, request, **named, **self._by("till"))]
 
         self.operate(pay, member, wallet_of(member))
 
@@ -300,11 +298,11 @@ class WholeShop(Shop):
         request = redemptions.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
 
         def spend(own: Sequence[Account]) -> list[Entry]:
-            freezing.require_not_frozen(own[0])
-            terms = store_credit.credit_program(self.program)
             named: dict[str, Any] = {"redemption_id": redemption, **self._by("till")}
-            reserved = redemptions.reserve(own[1], terms, request, fingerprint="request", **named)
-            return [reserved, redemptions.capture(book(own[1], reserved), terms, **named)]
+            reserved = store_credit.reserve_credit(
+                own[0], own[1], self.program, request, fingerprint="request", **named
+            )
+            return [reserved, redemptions.capture(book(own[1], reserved), self.program, **named)]
 
         self.operate(spend, member, wallet_of(member))
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from shared.domain.account import Account, Entry, Piece, Use
 from shared.domain.calendar import add_months, local_day, start_of_day
 from shared.domain.ledger import draft
-from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.eligibility import is_excluded, points_for
 from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import member_of
@@ -94,7 +94,7 @@ def celebrate_anniversary(account: Account, program: Program, day: date, now: da
     terms = program.celebrations.anniversary if program.celebrations else None
     if terms is None or account.enrolled_at is None:
         raise AssertionError("the program celebrates no anniversaries")
-    points = 0 if is_excluded(account, program) else terms.points
+    points = points_for(account, program, terms.points)
     return draft(
         account,
         "anniversary",

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from shared.domain.account import UNTIL_APPROVED, Account, Badge, Entry, Piece, Progress
 from shared.domain.calendar import local_day, period_of
-from shared.domain.earning.orders import Occasion, Order
+from shared.domain.earning.actions import Occasion
+from shared.domain.earning.orders import Order
 from shared.domain.ledger import book, draft
-from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.eligibility import points_for
 from shared.domain.points.grants import granted, with_tier_raised
 from shared.domain.program.challenges import KINDS_KEPT_MAX, Challenge, Count, Streak, Variety, Visits
 from shared.domain.program.program import Program
@@ -230,7 +231,7 @@ def _badge_entry(account: Account, program: Program, challenge: Challenge, cause
     name, today = challenge.challenge_id, local_day(cause.recorded_at, program.time_zone)
     held = account.badges.get(name)
     badge = Badge(on=held.on if held else today, times=held.times + 1 if held else 1)
-    points = 0 if is_excluded(account, program) else challenge.points
+    points = points_for(account, program, challenge.points)
     pieces = (Piece(rule_id=f"badge:{name}", points=points, description=challenge.name),)
     entry = draft(
         account,

@@ -5,7 +5,7 @@ from datetime import datetime
 from shared.domain.account import Account, Entry, Piece, Referred, Traits
 from shared.domain.calendar import local_day
 from shared.domain.ledger import draft
-from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.eligibility import points_for
 from shared.domain.points.grants import granted_now
 from shared.domain.points.tiers import entered
 from shared.domain.program.program import Program
@@ -24,7 +24,7 @@ def enroll(
     """Open an account with the program's welcome points, in the lowest tier; none for those who earn nothing."""
     today = local_day(now, program.time_zone)
     known = Account(member_id=member_id, traits=traits or Traits())
-    points = 0 if is_excluded(known, program) else program.earning.welcome_points
+    points = points_for(known, program, program.earning.welcome_points)
     account = Account(member_id=member_id)
     breakdown = (Piece(rule_id="welcome", points=points, description="Welcome points"),) if points else ()
     return draft(

@@ -6,7 +6,7 @@ from shared.domain.account import UNTIL_APPROVED, Account, Entry, Piece, Traits
 from shared.domain.calendar import local_day, start_of_day
 from shared.domain.errors import ConsentRequiredError, MemberNotFoundError
 from shared.domain.ledger import draft, negative
-from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.eligibility import points_for
 from shared.domain.points.grants import granted_now
 from shared.domain.points.tiers import entered
 from shared.domain.program.program import Program
@@ -45,7 +45,7 @@ def confirm(
     today = local_day(now, program.time_zone)
     waiting = account.pending.get(UNTIL_APPROVED, 0)
     member = account.model_copy(update={"status": "active", "traits": traits or account.traits})
-    welcome = 0 if is_excluded(member, program) else program.earning.welcome_points
+    welcome = points_for(member, program, program.earning.welcome_points)
     effects = granted_now(member, program, waiting + welcome, today)
     effects["pending"] = {UNTIL_APPROVED: -waiting} if waiting else {}
     return draft(

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from shared.domain.account import Account, Entry, Piece, Referred, Use
 from shared.domain.calendar import local_day, period_of
-from shared.domain.earning.orders import taken_back
+from shared.domain.earning.refunds import taken_back
 from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book, draft
-from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.eligibility import is_excluded, points_for
 from shared.domain.points.grants import granted, granted_now, granted_on
 from shared.domain.points.limits import allowance, reached
 from shared.domain.program.program import Program
@@ -144,21 +144,18 @@ def advocate_reward(
 
 def reversal(account: Account, program: Program, paid: Entry, now: datetime) -> Entry:
     """Take a reward back: pending points first, then its own lot and the next to expire, then debt if allowed."""
-    effects = taken_back(account, paid, paid.points)
-    short = paid.points + sum(effects["lots"].values()) + sum(effects["pending"].values())
-    debt = short if program.refund_debt == "allowed" else 0
+    taken = taken_back(account, program, paid, paid.points)
     freed = {name: Use(period=use.period, times=-use.times, points=-use.points) for name, use in paid.uses.items()}
     return draft(
         account,
         "referral_reversal",
         occurred_at=now,
         recorded_at=now,
-        points=-(paid.points - short + debt),
+        points=-taken.points,
         program_version=program.version,
         actor="stream",
-        **effects,
-        debt=debt,
-        earned=-(paid.points - short + debt),
+        **taken.effects,
+        earned=-taken.points,
         uses=freed,
         source={"friend": paid.source["friend"], "role": paid.source["role"]},
     )
@@ -192,7 +189,7 @@ def _pays_off(account: Account, program: Program, terms: Referrals, referred: Re
 def _friend_reward(
     account: Account, program: Program, terms: Referrals, began_on: date | None, now: datetime, actor: str
 ) -> list[Entry]:
-    points = 0 if is_excluded(account, program) else terms.friend_points
+    points = points_for(account, program, terms.friend_points)
     if not points:
         return []
     today = local_day(now, program.time_zone)

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shared.domain.account import Account, Entry
+from shared.domain.earning.cashback import earn_credit
 from shared.domain.earning.challenges import order_deed, with_challenges
-from shared.domain.earning.orders import NO_CAPS, Order, earn_order
+from shared.domain.earning.order_points import NO_CAPS, earn_order
+from shared.domain.earning.orders import Order
 from shared.domain.earning.referrals import friend_reward, marked
 from shared.domain.ledger import book_all
 from shared.domain.program.program import Program
-from shared.domain.spending.store_credit import earn_credit
 
 
 def credited(
@@ -33,5 +34,5 @@ def credited(
     if earn.referred is not None:
         entries += friend_reward(book_all(account, entries), program, earn)
     for wallet in wallets if account.status == "active" else ():
-        entries += earn_credit(wallet, program, order, now=now, actor=actor)
+        entries += earn_credit(account, wallet, program, order, now=now, actor=actor)
     return entries

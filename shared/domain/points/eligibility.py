@@ -42,6 +42,11 @@ def is_excluded(account: Account | None, program: Program) -> bool:
     return account.traits.excluded or bool(set(account.traits.tags) & set(rules.excluded.tags))
 
 
+def points_for(account: Account, program: Program, points: int) -> int:
+    """What a member is given of `points` that the program promises: all of them, or nothing if they earn nothing."""
+    return 0 if is_excluded(account, program) else points
+
+
 def nothing_for_excluded() -> Piece:
     """The line that says why an order or action has earned nothing."""
     return Piece(
@@ -102,7 +107,7 @@ def is_excluded_address(program: Program, email: str | None) -> bool:
 
 
 def never_expires(account: Account | None, program: Program) -> bool:
-    """Whether points that the member earns now never expire, because of where the member lives."""
+    """Whether what the member earns now, points or credit, never expires, because of where the member lives."""
     rules = program.standing_rules
     place = account.traits.place if account else None
     if rules is None or place is None:

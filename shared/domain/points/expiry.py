@@ -6,13 +6,12 @@ from shared.domain.account import NEVER, Account, LotDay
 from shared.domain.calendar import add_months, end_of, next_occurrence
 from shared.domain.ledger import negative
 from shared.domain.points.eligibility import never_expires
-from shared.domain.program.expiry import CalendarDate, Inactivity, Term
+from shared.domain.program.expiry import CalendarDate, Expiry, Inactivity, Term
 from shared.domain.program.program import Program
 
 
-def expires_on(program: Program, begins_on: date) -> date | None:
+def expires_on(policy: Expiry, begins_on: date) -> date | None:
     """The last day on which points that become available on `begins_on` can be spent; None: they do not expire."""
-    policy = program.expiry
     if isinstance(policy, Term):
         if policy.months is not None:
             return end_of(add_months(begins_on, policy.months), policy.ends)
@@ -24,9 +23,9 @@ def expires_on(program: Program, begins_on: date) -> date | None:
     return None
 
 
-def ends_on(account: Account | None, program: Program, begins_on: date) -> date | None:
-    """As `expires_on`, for a member: where they live, points may not be allowed to expire."""
-    return None if never_expires(account, program) else expires_on(program, begins_on)
+def ends_on(member: Account | None, program: Program, policy: Expiry, begins_on: date) -> date | None:
+    """As `expires_on`, for a member: where they live, neither points nor credit may be allowed to expire."""
+    return None if never_expires(member, program) else expires_on(policy, begins_on)
 
 
 def lot_day(day: date | None) -> LotDay:
@@ -60,10 +59,10 @@ def maturing_day(account: Account, day: date) -> date:
     return day if through is None or day > through else through + timedelta(days=1)
 
 
-def prolonged(account: Account, program: Program, active_on: date) -> dict[LotDay, int]:
+def prolonged(account: Account, policy: Expiry, active_on: date) -> dict[LotDay, int]:
     """The change of lots that activity brings about: where inactivity ends points, all get the new deadline."""
-    if not isinstance(program.expiry, Inactivity):
+    if not isinstance(policy, Inactivity):
         return {}
-    deadline = lot_day(expires_on(program, active_on))
+    deadline = lot_day(expires_on(policy, active_on))
     early = {day: points for day, points in account.lots.items() if day < deadline}
     return {**negative(early), deadline: sum(early.values())} if early else {}

@@ -16,10 +16,21 @@ def granted(account: Account, program: Program, points: int, began_on: date, tod
 
 
 def granted_on(account: Account, program: Program, points: int, available_on: date, today: date) -> dict[str, Any]:
-    """The effects of `points` that become available on a day; those of a provisional member wait for consent."""
+    """The effects of `points` that become available on a day, and end as the program says."""
+    last_day = ends_on(account, program, program.expiry, available_on)
+    return granted_until(account, program, points, available_on, last_day, today)
+
+
+def granted_until(
+    account: Account, program: Program, points: int, available_on: date, ends: date | None, today: date
+) -> dict[str, Any]:
+    """The effects of points, or of store credit in a wallet, that become available on one day and end on another.
+
+    Those of a provisional member wait for consent.
+    """
     if account.status == "provisional":
         return {"lots": {}, "pending": {UNTIL_APPROVED: points} if points else {}}
-    last_day = lot_day(ends_on(account, program, available_on))
+    last_day = lot_day(ends)
     if available_on > today:
         available_on = maturing_day(account, available_on)
         effects: dict[str, Any] = {"lots": {}, "pending": {f"{available_on}/{last_day}": points} if points else {}}

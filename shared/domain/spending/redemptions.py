@@ -29,6 +29,7 @@ from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.partner_funding import share_of
 from shared.domain.points.segments import in_any
 from shared.domain.points.tiers import held_tier
+from shared.domain.program.expiry import Expiry
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import MoneyReward, PartnerReward, Program, Reward
 from shared.domain.subaccounts import is_wallet
@@ -91,7 +92,8 @@ Spending = Annotated[
 """A request to spend points or credit; it is for a reward if it names one."""
 
 
-Request = RewardRequest | MoneyRequest | CreditRequest
+PointsRequest = RewardRequest | MoneyRequest
+Request = PointsRequest | CreditRequest
 
 
 class Price(NamedTuple):
@@ -102,7 +104,7 @@ class Price(NamedTuple):
     reward: Reward | None
 
 
-def price(account: Account, program: Program, request: Request, today: date) -> Price:
+def price(account: Account, program: Program, request: PointsRequest, today: date) -> Price:
     """What the request costs this member today.
 
     Raises RewardNotFoundError, RewardUnavailableError (not now, not in this tier, the limit is reached) or, for points
@@ -110,9 +112,6 @@ def price(account: Account, program: Program, request: Request, today: date) -> 
     """
     if isinstance(request, MoneyRequest):
         return Price(request.points, _value_of(program, request), None)
-    if isinstance(request, CreditRequest):
-        _require_payable(program, request)
-        return Price(request.credit, request.credit, None)
     reward = program.reward(request.reward_id)
     if reward is None:
         raise RewardNotFoundError(f"the program has no reward {request.reward_id!r}")
@@ -157,7 +156,7 @@ def nearest_reward(account: Account, program: Program, today: date) -> Reward | 
 def reserve(
     account: Account,
     program: Program,
-    request: Request,
+    request: PointsRequest,
     *,
     redemption_id: str,
     now: datetime,
@@ -172,24 +171,55 @@ def reserve(
     """
     require_not_frozen(account)
     require_consent(account)
-    today = local_day(now, program.time_zone)
-    cost = price(account, program, request, today)
+    cost = price(account, program, request, local_day(now, program.time_zone))
+    return lock(
+        account,
+        program,
+        cost,
+        program.expiry,
+        redemption_id=redemption_id,
+        order_id=request.order_id,
+        now=now,
+        actor=actor,
+        fingerprint=fingerprint,
+        at=at,
+    )
+
+
+def lock(
+    account: Account,
+    program: Program,
+    cost: Price,
+    expiry: Expiry,
+    *,
+    redemption_id: str,
+    order_id: str | None,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+    at: Partner | None = None,
+) -> Entry:
+    """Lock what a redemption takes, points or credit; what is left lives on as `expiry` says.
+
+    Raises InsufficientPointsError if the balance does not cover it, InvalidStateError if too many redemptions are open.
+    """
     require_points(account, cost.points)
     if len(account.holds) >= OPEN_HOLDS_MAX:
         first = min(hold.expires_at for hold in account.holds.values())
         raise InvalidStateError(
             f"{OPEN_HOLDS_MAX} redemptions are open at most; capture or cancel one, or wait: the first ends at {first}"
         )
-    moved = prolonged(account, program, today)
+    today = local_day(now, program.time_zone)
+    moved = prolonged(account, expiry, today)
     lots = take(combined(account.lots, moved), cost.points)
     limit = cost.reward.limit if cost.reward else None
-    hold = Hold(
+    held = Hold(
         points=cost.points,
         lots=lots,
         expires_at=now + timedelta(minutes=program.redeeming.hold_minutes),
         reward_id=cost.reward.reward_id if cost.reward else None,
         value=cost.value,
-        order_id=request.order_id,
+        order_id=order_id,
         stocked=cost.reward is not None and cost.reward.stock is not None,
         limit_period=period_of(today, limit.per) if limit else None,
         partner=_taken_by(program, cost.reward, at),
@@ -204,11 +234,11 @@ def reserve(
         actor=actor,
         fingerprint=fingerprint,
         lots=combined(moved, negative(lots)),
-        opened={redemption_id: hold},
-        uses={f"reward:{hold.reward_id}": Use(period=hold.limit_period, times=1)} if hold.limit_period else {},
-        stock={hold.reward_id: -1} if hold.reward_id and hold.stocked else {},
-        source=_source(redemption_id, hold),
-        partner=hold.partner,
+        opened={redemption_id: held},
+        uses={f"reward:{held.reward_id}": Use(period=held.limit_period, times=1)} if held.limit_period else {},
+        stock={held.reward_id: -1} if held.reward_id and held.stocked else {},
+        source=_source(redemption_id, held),
+        partner=held.partner,
     )
 
 
@@ -330,16 +360,6 @@ def _value_of(program: Program, request: MoneyRequest) -> int:
         detail = f"{request.points} points are worth {value} minor units, of which this order takes {payable}"
         raise InvalidRequestError(Fault("/points", detail))
     return value
-
-
-def _require_payable(program: Program, request: CreditRequest) -> None:
-    if program.cashback is None:
-        raise RewardUnavailableError("the program takes no store credit")
-    if request.currency != program.currency:
-        raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
-    payable = request.order_total * program.cashback.order_share_percent // 100
-    if request.credit > payable:
-        raise InvalidRequestError(Fault("/credit", f"this order takes at most {payable} minor units of credit"))
 
 
 def _given_back(account: Account, program: Program, lots: Lots, today: date) -> dict[str, Any]:

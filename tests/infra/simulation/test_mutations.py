@@ -9,12 +9,12 @@ from functions import notify
 from infra.simulation.run import WORLD_OPERATIONS, play
 from infra.simulation.world import BreachError
 from shared.domain.account import Account, Entry, Lots
-from shared.domain.earning.orders import refund_order
+from shared.domain.earning.refunds import refund_order
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.ledger import combined, give
 from shared.domain.lifecycle import passing_of_time
 from shared.domain.points import grants
-from shared.domain.spending import redemptions, transfers
+from shared.domain.spending import redemptions, store_credit, transfers
 from shared.services import redemptions as redeeming
 from shared.services import refunds
 from shared.tables import accounts as accounts_table
@@ -146,6 +146,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "an account leaves the index of what is due": [(accounts_table, "put", _without_due_day)],
     "a frozen member may spend": [
         (redemptions, "require_not_frozen", _whatever_it_says),
+        (store_credit, "require_not_frozen", _whatever_it_says),
         (transfers, "require_not_frozen", _whatever_it_says),
     ],
     "time is not booked before an operation": [(operation, "_settled", _without_time)],

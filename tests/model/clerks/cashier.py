@@ -1,6 +1,6 @@
 """Store credit, cent by cent: the clerk of points again, with other terms and none of the bonuses."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from tests.model.points_one_by_one import Clerk, RefusedError
 
@@ -9,6 +9,8 @@ class Cashier(Clerk):
     """Members are those who have a wallet."""
 
     minimum_payout: int = 1
+    for_ever: bool = False
+    """Whether who is served now lives where nothing may end."""
 
     def buy(self, name: str, order: str, total: int, placed_at: datetime) -> int:
         """Cashback; nothing is written down, and no wallet opened, where that is nothing."""
@@ -52,6 +54,12 @@ class Cashier(Clerk):
     def _require(self, name: str, amount: int) -> None:
         if amount > (len(self._available(name)) if name in self.members else 0):
             raise RefusedError("insufficient_points")
+
+    def _hand_out(self, name: str, points: int, began: date, pending_days: int = 0) -> date | None:
+        if not self.for_ever:
+            return super()._hand_out(name, points, began, pending_days)
+        self._hand_out_for_ever(name, points, began, pending_days)
+        return None
 
     def _bonus_applies(self, name: str, total: int) -> bool:  # noqa: ARG002
         return False

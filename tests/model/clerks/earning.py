@@ -256,12 +256,7 @@ class EarningClerk(SharingClerk):
     def _hand_out(self, name: str, points: int, began: date, pending_days: int = 0) -> date | None:
         if self.people[name].place != "US-CA":
             return super()._hand_out(name, points, began, pending_days)
-        available_on = began + pending_days * DAY
-        is_due = available_on <= self.today
-        new = [Point(name, "pending", None, available_on) for _ in range(points)]
-        self.points += new
-        if is_due:
-            self._arrive(name, new)
+        self._hand_out_for_ever(name, points, began, pending_days)
         return None
 
     def _still_to_come(self, order: str) -> list[Point]:

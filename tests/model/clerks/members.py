@@ -144,7 +144,8 @@ class WholeClerk(EarningClerk):
                     friend.state = "rewarded"
                     if not self._on_joining:
                         self._reward_friend(friend, name, began, self.program.earning.pending_days)
-        if not partner and self.members[name].status == "active":
+        if not partner and self.members[name].status == "active" and not self.is_staff(name):
+            self.cashier.for_ever = self.people[name].place == "US-CA"
             self.cashier.buy(name, order, total, placed_at)
         return earned
 

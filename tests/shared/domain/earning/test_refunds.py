@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.account import Traits
-from shared.domain.earning.orders import points_kept
+from shared.domain.earning.refunds import points_kept
 from shared.domain.errors import RefundExceedsOrderError
 from tests.model.shop import Shop, a_program, at
-from tests.shared.domain.earning.test_orders import a_shop, added, doubled, earning_with, earnings, orders
+from tests.shared.domain.earning.test_order_points import a_shop, added, doubled, earning_with, earnings, orders
 
 
 def test_a_refund_of_half_the_order_keeps_what_half_would_have_earned() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.account import Traits
-from shared.domain.earning.orders import points_kept
+from shared.domain.earning.refunds import points_kept
 from shared.domain.errors import NotEligibleError
 from shared.domain.points.eligibility import is_excluded_address, require_age
 from tests.model.shop import Shop, a_program, at

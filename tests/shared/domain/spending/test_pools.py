@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.account import Account, Entry
-from shared.domain.earning.orders import earn_order
+from shared.domain.earning.order_points import earn_order
 from shared.domain.errors import InsufficientPointsError, InvalidStateError, LoyaltyError, MemberFrozenError
 from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import erase_whole, merge_whole

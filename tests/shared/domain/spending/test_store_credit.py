@@ -1,4 +1,4 @@
-"""Cashback: money that orders earn, kept by the rules of points."""
+"""Store credit: spent on orders, and paid out."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,10 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.errors import InsufficientPointsError, InvalidRequestError, InvalidStateError, LoyaltyError
-from shared.domain.lifecycle.passing_of_time import due_on
-from shared.domain.spending.redemptions import CreditRequest, reserve
-from shared.domain.spending.store_credit import Payout, earn_credit, pay_out
+from shared.domain.errors import (
+    InsufficientPointsError,
+    InvalidRequestError,
+    InvalidStateError,
+    LoyaltyError,
+    MemberFrozenError,
+)
+from shared.domain.spending.redemptions import CreditRequest
+from shared.domain.spending.store_credit import Payout, pay_out, reserve_credit
 from tests.model.shop import Shop, a_program, at
 
 CASHBACK = {"amount": 10, "per_amount": 100, "order_max": 500, "expiry": {"kind": "term", "days": 30}}
@@ -28,54 +33,15 @@ def buy(shop: Shop, member: str, order_id: str, total: int) -> None:
     shop.cash_back(member, order_id, total)
 
 
-def test_credit_has_its_own_rate_most_and_date() -> None:
-    shop = a_shop(tiers={"levels": [{"tier_id": "one", "name": "One", "threshold": 0, "percent": 300}]})
-    buy(shop, "ada", "A-1", 1999)
-    assert shop.wallet("ada").lots == {"2026-12-20": 199}
-    buy(shop, "ada", "A-2", 100_000)
-    assert shop.wallet("ada").balance == 699
-    assert (shop.wallet("ada").qualifying, shop.look("ada").earned) == ({}, 59 + 3000)
-
-
-def test_no_wallet_is_opened_for_nothing() -> None:
-    shop = a_shop(cashback={**CASHBACK, "minimum_spend": 1000})
-    assert shop.cash_back("ada", "A-1", 999) == []
-    assert shop.wallet("ada").sequence == 0
-
-
-def test_credit_waits_and_expires_by_itself() -> None:
-    shop = a_shop(cashback={**CASHBACK, "pending_days": 10})
-    buy(shop, "ada", "A-1", 1000)
-    assert (shop.wallet("ada").balance, shop.wallet("ada").pending_points) == (0, 100)
-    assert str(due_on(shop.wallet("ada"), shop.program, shop.today)) == "2026-11-30"
-    shop.now += timedelta(days=10)
-    assert shop.wallet("ada").balance == 100
-    shop.now += timedelta(days=31)
-    assert (shop.wallet("ada").balance, shop.wallet("ada").totals.expired) == (0, 100)
-
-
-def test_excluded_goods_earn_no_money() -> None:
-    shop = a_shop(cashback={**CASHBACK, "excluded_categories": ["gift-card"]})
-    order = shop.order("A-1", 3000, lines=[{"sku": "G", "category": "gift-card", "amount": 2000}])
-    [_, entry] = earn_credit(shop.wallet("ada"), shop.program, order, now=shop.now, actor="till")
-    assert entry.points == 100
-
-
-def test_excluded_articles_earn_no_money() -> None:
-    shop = a_shop(cashback={**CASHBACK, "excluded_skus": ["G"]})
-    order = shop.order("A-1", 3000, lines=[{"sku": "G", "amount": 2000}])
-    [_, entry] = earn_credit(shop.wallet("ada"), shop.program, order, now=shop.now, actor="till")
-    assert entry.points == 100
-
-
 def test_credit_pays_no_more_than_its_share_of_an_order_in_whole_minor_units() -> None:
     shop = a_shop(cashback={**CASHBACK, "order_share_percent": 50})
     buy(shop, "ada", "A-1", 1500)
     by: dict[str, Any] = {"redemption_id": "R-1", "now": shop.now, "actor": "till", "fingerprint": "f"}
     requests = [CreditRequest(credit=credit, order_total=79, currency="USD") for credit in (39, 40)]
-    assert reserve(shop.wallet("ada"), shop.program, requests[0], **by).points == -39
+    accounts = shop.look("ada"), shop.wallet("ada")
+    assert reserve_credit(*accounts, shop.program, requests[0], **by).points == -39
     with pytest.raises(InvalidRequestError, match=r"^/credit: this order takes at most 39 minor units"):
-        reserve(shop.wallet("ada"), shop.program, requests[1], **by)
+        reserve_credit(*accounts, shop.program, requests[1], **by)
 
 
 def test_payouts_name_the_rule_they_break() -> None:
@@ -105,7 +71,7 @@ def test_payouts_that_the_program_does_not_make_are_refused(
     payout = Payout.model_validate({"amount": 1, "currency": "USD", "reference": "p", **changes})
     by: dict[str, Any] = {"payout_id": "p", "now": shop.now, "actor": "till", "fingerprint": "f"}
     with pytest.raises(InvalidRequestError, match=words):
-        pay_out(shop.wallet("ada"), shop.program, payout, **by)
+        pay_out(shop.look("ada"), shop.wallet("ada"), shop.program, payout, **by)
 
 
 def test_credit_is_paid_out_as_cash_where_the_program_allows_it() -> None:
@@ -113,7 +79,7 @@ def test_credit_is_paid_out_as_cash_where_the_program_allows_it() -> None:
     buy(shop, "ada", "A-1", 1500)
     payout = Payout(amount=150, currency="USD", reference="p", to="cash")
     by: dict[str, Any] = {"payout_id": "p", "now": shop.now, "actor": "till", "fingerprint": "f"}
-    entry = pay_out(shop.wallet("ada"), shop.program, payout, **by)
+    entry = pay_out(shop.look("ada"), shop.wallet("ada"), shop.program, payout, **by)
     assert (entry.points, entry.source) == (-150, {"payout_id": "p", "reference": "p", "to": "cash"})
 
 
@@ -123,6 +89,34 @@ def test_a_program_without_cashback_pays_nothing_out() -> None:
     assert shop.cash_back("ada", "A-1", 5000) == []
     with pytest.raises(InvalidStateError):
         shop.pay_out("ada", 1)
+
+
+def test_a_program_without_cashback_takes_no_credit() -> None:
+    shop = Shop(a_program(), at("2026-11-20 12:00"))
+    shop.enroll("ada")
+    with pytest.raises(InvalidStateError, match="gives no store credit"):
+        shop.spend_credit("ada", "R-1", 1)
+
+
+def test_a_frozen_members_credit_stays_where_it_is_and_what_is_reserved_ends_as_it_would() -> None:
+    shop = a_shop()
+    buy(shop, "ada", "A-1", 1500)
+    shop.freeze("ada")
+    for spend in (lambda: shop.pay_out("ada", 1), lambda: shop.spend_credit("ada", "R-1", 1)):
+        with pytest.raises(MemberFrozenError, match="paid out"):
+            spend()
+    assert shop.wallet("ada").balance == 150
+    shop.freeze("ada", "unfreeze")
+    shop.spend_credit("ada", "R-1", 150)
+    assert shop.wallet("ada").balance == 0
+
+
+def test_spending_credit_is_activity_where_inactivity_ends_it() -> None:
+    shop = a_shop(cashback={**CASHBACK, "expiry": {"kind": "inactivity", "months": 1}})
+    buy(shop, "ada", "A-1", 1500)
+    shop.now = at("2026-12-10 12:00")
+    shop.spend_credit("ada", "R-1", 50)
+    assert shop.wallet("ada").lots == {"2027-01-10": 100}
 
 
 steps = st.one_of(

@@ -1,4 +1,4 @@
-"""What orders and actions earn, line by line."""
+"""What orders earn, line by line."""
 
 from datetime import date, timedelta
 from fractions import Fraction
@@ -225,21 +225,6 @@ def test_a_rule_that_earned_nothing_is_not_counted_as_had() -> None:
     shop = a_shop(earning=earning_with({**doubled(), "limit": {"times": 1, "per": "month"}}))
     shop.buy("ada", "A-1", 0)
     assert shop.quote("ada", 1000) == 20
-
-
-def test_an_action_earns_its_points_until_its_limit() -> None:
-    review = {"action_id": "review", "description": "A review", "points": 10, "limit": {"points": 25, "per": "week"}}
-    shop = a_shop(earning={"actions": [review]})
-    assert [shop.act("ada", "review").points for _ in range(4)] == [10, 10, 5, 0]
-    [piece] = shop.ledgers["ada"][-1].breakdown
-    assert piece.description == "A review (limit of 25 points per week reached, frees on 2026-11-23)"
-    assert shop.look("ada").balance == 25
-
-
-def test_an_action_that_the_program_does_not_know_is_refused() -> None:
-    with pytest.raises(InvalidRequestError) as refusal:
-        a_shop().act("ada", "dancing")
-    assert [fault.pointer for fault in refusal.value.faults] == ["/action"]
 
 
 def test_an_order_reported_late_earns_from_the_day_it_was_placed() -> None:

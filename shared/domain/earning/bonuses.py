@@ -1,0 +1,153 @@
+"""What comes on top of an order's base points: factors of tiers and paid plans, the program's rules, campaigns."""
+
+from collections.abc import Mapping
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from shared.domain.account import Account, Piece, Use
+from shared.domain.calendar import local_day, period_of
+from shared.domain.earning.campaigns import HELD_OUT, TREATED, USED_UP, budget_name, is_held_out
+from shared.domain.earning.earnings import Earned, RunningSum
+from shared.domain.earning.orders import Base, Order
+from shared.domain.points.limits import allowance, reached
+from shared.domain.points.paid_plans import current_plan
+from shared.domain.points.segments import in_any
+from shared.domain.program.campaigns import Campaign
+from shared.domain.program.program import Program, Tier
+from shared.domain.program.rules import WEEKDAYS, Effect, Multiply, Rule, When
+
+NO_BONUS_PERCENT = 100
+
+
+class Cart(NamedTuple):
+    """An order and what of it earns; whose it is (None: somebody who is not yet a member), in which tier, today."""
+
+    order: Order
+    base: Base
+    account: Account | None
+    tier: Tier
+    today: date
+
+
+class _Bonus(NamedTuple):
+    exact: Fraction
+    flat: bool = False
+
+
+def factors(program: Program, cart: Cart) -> list[Piece]:
+    """What the member's tier and paid plan add."""
+    plan = current_plan(cart.account, program) if cart.account else None
+    held = [(f"tier:{cart.tier.tier_id}", cart.tier.name, cart.tier.percent)]
+    if plan is not None:
+        held.append((f"plan:{plan.plan_id}", plan.name, plan.percent))
+    return [
+        cart.base.sums.piece(
+            rule_id, f"{name} earns {_factor(percent)}x", cart.base.exact * (percent - NO_BONUS_PERCENT) / 100
+        )
+        for rule_id, name, percent in held
+        if percent > NO_BONUS_PERCENT
+    ]
+
+
+def from_rules(program: Program, cart: Cart) -> Earned:
+    """What the program's rules add, within the member's limits."""
+    pieces: list[Piece] = []
+    uses: dict[str, Use] = {}
+    for rule in program.earning.rules:
+        bonus = _bonus(rule.when, rule.effect, program, cart)
+        if bonus is None:
+            continue
+        piece = _limited(cart.base.sums, rule, bonus, cart.account, cart.today)
+        pieces.append(piece)
+        if rule.limit and piece.points:
+            period = period_of(cart.today, rule.limit.per)
+            uses[f"rule:{rule.rule_id}"] = Use(period=period, times=1, points=piece.points)
+    return Earned(tuple(pieces), uses)
+
+
+def from_campaigns(program: Program, cart: Cart, caps: Mapping[str, int]) -> Earned:
+    """What campaigns add, within the members' limits and what is left of the budgets.
+
+    `caps` says what is left of budgets that are nearly used up, by name; of others there is enough.
+    """
+    account, today = cart.account, cart.today
+    pieces: list[Piece] = []
+    uses, budgets, groups = dict[str, Use](), dict[str, int](), dict[str, str]()
+    for campaign in program.campaigns:
+        bonus = _bonus(campaign.when, campaign.effect, program, cart)
+        if bonus is None:
+            continue
+        name, campaign_id = budget_name(campaign), campaign.campaign_id
+        if account is not None and is_held_out(campaign, account.member_id):
+            pieces.append(Piece(rule_id=name, points=0, description=f"{campaign.description} (hold-out)"))
+            groups[campaign_id] = HELD_OUT
+            continue
+        left = caps.get(name) if campaign.budget else None
+        piece = _within(cart.base.sums, campaign, bonus, account, today, left)
+        pieces.append(piece)
+        groups[campaign_id] = USED_UP if left == 0 else TREATED
+        if campaign.limit and piece.points:
+            period = period_of(today, campaign.limit.per)
+            uses[name] = Use(period=period, times=1, points=piece.points)
+        if campaign.budget and piece.points:
+            budgets[name] = piece.points
+    return Earned(tuple(pieces), uses, budgets, groups)
+
+
+def _within(
+    sums: RunningSum, campaign: Campaign, bonus: _Bonus, account: Account | None, today: date, left: int | None
+) -> Piece:
+    """A campaign's piece: at most what the member's limit and the budget leave, the tighter of which it names."""
+    name, text = budget_name(campaign), campaign.description
+    cap = allowance(account, name, campaign.limit, today)
+    if left is not None and left < bonus.exact and (cap is None or left < cap):
+        cap = left
+        text = f"{text} ({f'the last {left} points of' if left else 'nothing is left of'} the campaign's budget)"
+    elif cap is not None and campaign.limit and cap < bonus.exact:
+        text = f"{text} ({reached(campaign.limit, today)})"
+    minimum_spend = campaign.when.minimum_spend
+    return sums.piece(name, text, bonus.exact, flat=bonus.flat, cap=cap, minimum_spend=minimum_spend)
+
+
+def _bonus(when: When, effect: Effect, program: Program, cart: Cart) -> _Bonus | None:
+    order, (counted, eligible, *_) = cart.order, cart.base
+    day = local_day(order.placed_at, program.time_zone)
+    allowed = (
+        (when.channels, order.channel),
+        (when.store_ids, order.store_id),
+        (when.partner_ids, order.partner_id),
+        (when.tiers, cart.tier.tier_id),
+        (when.weekdays, WEEKDAYS[day.weekday()]),
+    )
+    if order.total < when.minimum_spend or not when.covers(day):
+        return None
+    is_allowed = all(not values or value in values for values, value in allowed)
+    if not is_allowed or not in_any(cart.account, program, when.segments, cart.today):
+        return None
+    amount, items = eligible, sum(line.quantity for line in counted)
+    if when.categories or when.skus:
+        lines = [line for line in counted if line.category in when.categories or line.sku in when.skus]
+        if not lines:
+            return None
+        amount, items = sum(line.amount for line in lines), sum(line.quantity for line in lines)
+    if isinstance(effect, Multiply):
+        base = Fraction(amount * program.earning.points, program.earning.per_amount)
+        return _Bonus(base * (effect.percent - NO_BONUS_PERCENT) / 100)
+    if effect.per == "item":
+        return _Bonus(Fraction(effect.points * items))
+    return _Bonus(Fraction(effect.points), flat=True) if amount else None
+
+
+def _limited(sums: RunningSum, rule: Rule, bonus: _Bonus, account: Account | None, today: date) -> Piece:
+    cap = allowance(account, f"rule:{rule.rule_id}", rule.limit, today)
+    description = rule.description
+    if cap is not None and bonus.exact > cap and rule.limit:
+        description = f"{description} ({reached(rule.limit, today)})"
+    return sums.piece(
+        rule.rule_id, description, bonus.exact, flat=bonus.flat, cap=cap, minimum_spend=rule.when.minimum_spend
+    )
+
+
+def _factor(percent: int) -> str:
+    return f"{percent // 100}.{percent % 100:02}".rstrip("0").rstrip(".")

@@ -1,0 +1,89 @@
+"""Cashback: what orders earn in money, kept in the member's wallet.
+
+It is earned on terms of its own, rounded, kept in lots and taken back as points are; tiers, rules and campaigns add
+nothing to it. Who earns no points earns no money, and where points may not expire, neither does it.
+"""
+
+from datetime import datetime
+
+from shared.domain.account import Account, Entry
+from shared.domain.earning.earnings import Earned
+from shared.domain.earning.orders import Order, base_of, check_order, order_entry
+from shared.domain.earning.refunds import order_of, points_kept, taken_back
+from shared.domain.earning.terms import terms_of_credit
+from shared.domain.errors import InvalidStateError
+from shared.domain.ledger import book_all, draft
+from shared.domain.points.opening import open_side
+from shared.domain.program.cashback import Cashback
+from shared.domain.program.program import Program
+
+
+def required_cashback(program: Program) -> Cashback:
+    """The program's cashback. Raises InvalidStateError if it has none."""
+    if program.cashback is None:
+        raise InvalidStateError("the program gives no store credit")
+    return program.cashback
+
+
+def gives_credit(program: Program, order: Order) -> bool:
+    """Whether an order may earn money at all: the program gives some, and it is the shop's own, not a partner's."""
+    return program.cashback is not None and program.partner(order.partner_id) is None
+
+
+def credit_earnings(member: Account | None, program: Program, order: Order) -> Earned:
+    """What an order earns a member (None: somebody who is not yet one) in minor units.
+
+    Raises InvalidStateError if the program gives no store credit, InvalidRequestError as `check_order` does.
+    """
+    check_order(program, order)
+    base = base_of(member, program, terms_of_credit(required_cashback(program)), order)
+    return base if isinstance(base, Earned) else Earned((base.piece,))
+
+
+def earn_credit(
+    member: Account, wallet: Account, program: Program, order: Order, *, now: datetime, actor: str
+) -> list[Entry]:
+    """What an order earns in money; nothing, and no wallet, where that is nothing."""
+    if not gives_credit(program, order):
+        return []
+    earned = credit_earnings(member, program, order)
+    if not earned.points:
+        return []
+    opening = open_side(wallet, program, now=now, actor=actor)
+    entry = order_entry(
+        book_all(wallet, opening),
+        program,
+        terms_of_credit(required_cashback(program)),
+        order,
+        earned,
+        member=member,
+        measure="points",
+        counts=0,
+        now=now,
+        actor=actor,
+        fingerprint="",
+    )
+    return [*opening, entry]
+
+
+def take_back_credit(wallet: Account, program: Program, earned: Entry, refund: Entry, *, amount: int) -> Entry:
+    """What a refund takes back of the money that its order earned, `amount` minor units of it being returned now.
+
+    `refund` is the entry that takes back the points.
+    """
+    if refund.refunded is None:
+        raise AssertionError(f"{refund.entry_id} is no refund of an order")
+    left = order_of(earned).total - refund.refunded
+    taken = taken_back(wallet, program, earned, points_kept(earned, left + amount) - points_kept(earned, left))
+    return draft(
+        wallet,
+        "refund",
+        occurred_at=refund.occurred_at,
+        recorded_at=refund.recorded_at,
+        points=-taken.points,
+        program_version=program.version,
+        actor=refund.actor,
+        **taken.effects,
+        earned=-taken.points,
+        source={"order_id": earned.source["order_id"], "refund_id": refund.source["refund_id"]},
+    )
