@@ -29,11 +29,10 @@ SEED = 7
 def make(folder: Path) -> int:
     """Play the story, and write what it leaves to a new folder; how many items."""
     assert not folder.exists(), f"{folder} is there, and is kept as it is"
-    drawn, told = Random(SEED), story.Story()  # noqa: S311 - the same for every run is what is wanted
-    with (
-        tables.opened(),
-        runtime.use(random=drawn, monotonic=lambda: told.now.timestamp()),
-    ):
+    drawn = Random(SEED)  # noqa: S311 - the same for every run is what is wanted
+    with tables.opened():
+        told = story.Story()
+        runtime.use(random=drawn, monotonic=lambda: told.now.timestamp())  # noqa: PLW0108 - `now` moves
         told.play()
         about = _about(told)
         till = shop.Shop()

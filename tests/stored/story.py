@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from functions import celebrate, deliver, expire, feedback, follow, notify
-from infra.cli import main
+from infra import tools
 from infra.tools import importer
 from shared import runtime, settings
 from shared.tables import client
@@ -20,7 +20,7 @@ from tests.functions import shop
 from tests.functions.shop import MEMBER, OPERATOR
 from tests.stored import replaying, tables
 
-EXAMPLE = Path(main.__file__).with_name("example_program.json")
+EXAMPLE = Path(tools.__file__).with_name("example_program.json")
 """The program that has every section."""
 HOOK = "https://93.184.216.34/loyalty"
 AGREED = {"terms_version": "2026-01", "marketing": {"email": True, "sms": False}}
