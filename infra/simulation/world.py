@@ -291,7 +291,7 @@ class World:
         if self.faults.strikes("answer lost on its way to the caller", 15):
             self._unanswered.append(request)
             return request.kind, "answer lost"
-        return request.kind, self._judge(request, answer)
+        return request.kind, self._judge(request, answer, before)
 
     def _refused(self, request: Request, error: LoyaltyError, before: int) -> str:
         if error.retryable:
@@ -322,13 +322,16 @@ class World:
         booked = self.books.booked.get(request.key or ("", ""))
         return booked is not None and self.books.tally(booked.raw["member_id"]).status == "merged"
 
-    def _judge(self, request: Request, answer: Any) -> str:  # noqa: ANN401
+    def _judge(self, request: Request, answer: Any, before: int) -> str:  # noqa: ANN401
+        """Hold an answer against the books, which had `before` commits when the request was sent."""
         body = json.loads(answer.body)
         replayed = answer.headers.get("Idempotency-Replayed") == "true"
         if request.intrudes and not self._was_merged(request):
             self.books.breach(f"{request.kind} at {request.key} with another payload or member was answered: {body}")
-        if replayed is False and request.entry_id is not None and request.key is not None:
-            self.books.breach(f"{request.kind} was answered with {request.entry_id}, and is booked again")
+        booked = self.books.booked.get(request.key) if request.key else None
+        # Of two copies at once, the one that books may be answered after the other, which is told of a replay.
+        if replayed is False and booked is not None and booked.commit <= before:
+            self.books.breach(f"{request.kind} at {request.key} was booked before, and is answered as booked now")
         self._compare(request, body, replayed=replayed)
         first = request.entry_id is None and request not in self._answered
         if first:

@@ -304,6 +304,17 @@ def test_a_machine_whose_clock_is_behind_books_no_earlier_than_the_last_entry(sh
     assert shop.balance(ada) == 742
 
 
+def test_all_accounts_of_an_operation_are_settled_at_the_latest_of_their_instants(shop: Shop) -> None:
+    shop.change_program(expiry={"kind": "term", "days": 1})
+    ada, grace = shop.enroll("ada"), shop.enroll("grace")
+    shop.pass_time(days=3)
+    shop.order(grace, "A-1")  # by a machine whose clock is ahead
+    shop.pass_time(days=-3)
+    assert shop.balance(ada) == 100
+    with shop.writing_nothing():
+        assert_refused(shop.transfer(ada, grace, 60), 409, "insufficient_points")
+
+
 # Failures ------------------------------------------------------------------------------------------------------------
 
 
