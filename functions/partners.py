@@ -30,7 +30,7 @@ from shared.domain.points.partner_funding import (
 from shared.domain.program.partners import Partner, PartnerLimits
 from shared.domain.program.program import Program
 from shared.services import partner_deposits
-from shared.tables import audit, budgets, ledger, programs
+from shared.tables import audit, budgets, ledger, partner_funds, programs
 
 SETTLEMENT_PAGES_MAX = 200
 """Megabytes of entries that one report sums up: over a hundred thousand."""
@@ -229,7 +229,7 @@ def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> Answ
     partner = require_partner(program, partner_id)
     if request.currency != program.currency:
         raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
-    wanted = partner_deposits.Deposit(
+    wanted = partner_funds.Deposit(
         partner_id=partner_id,
         reference=request.reference,
         amount=request.amount,

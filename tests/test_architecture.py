@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.cloud.permissions import NEEDS
+
 ROOT = Path(__file__).parent.parent
 LINES_MAX = 70
 CLOCKS = {
@@ -199,6 +201,28 @@ def test_each_service_of_the_cloud_is_spoken_to_in_its_place_alone() -> None:
         assert ("shared.aws.session" in source.imported) == bool(services), source.name
         assert "boto3" not in source.roots, source.name
         assert "botocore.session" not in source.imported or source.name == "shared/aws/session.py", source.name
+
+
+def test_every_function_has_its_row_of_permissions() -> None:
+    written = {path.stem for path in (ROOT / "functions").glob("*.py")} - {"__init__"}
+    assert written == set(NEEDS)
+
+
+def test_only_tables_know_how_items_are_stored_and_asked_for() -> None:
+    for source in shipped():
+        if not source.name.startswith("shared/tables/"):
+            texts = {node.value for node in source.nodes if isinstance(node, ast.Constant)}
+            assert not texts & {"dynamodb.amazonaws.com", "pk = :pk"}, source.name
+            calls = {ast.unparse(node.func) for node in source.nodes if isinstance(node, ast.Call)}
+            assert "client.client" not in calls or source.name == STARTER, source.name
+            arguments = {
+                word.arg for node in source.nodes if isinstance(node, ast.Call) for word in node.keywords if word.arg
+            }
+            assert not arguments & {"KeyConditionExpression", "UpdateExpression", "ConditionExpression"}, source.name
+            typed = [node for node in source.nodes if isinstance(node, ast.Dict) and len(node.keys) == 1]
+            assert not [one for one in typed if ast.unparse(one).startswith(("{'S':", "{'N':", "{'BOOL':"))], (
+                source.name
+            )
 
 
 def test_the_clouds_errors_are_understood_in_one_place() -> None:

@@ -4,19 +4,16 @@ A member finds out by taking another's identifier that somebody has it; a partne
 What they found out is counted by the hour; who has found out too much waits for the next one, right or wrong.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from shared import settings
 from shared.caller import OPERATOR, PARTNER, STOREFRONT, Caller
 from shared.domain.errors import TooManyRequestsError
-from shared.tables import client
-from shared.tables.client import Key
+from shared.tables import guess_counts
 
 MEMBER_GUESSES_MAX = 10
 """A person mistypes an address now and then."""
 PARTNER_GUESSES_MAX = 300
 """All tills of a partner have one token."""
-KEPT = timedelta(days=1)
 
 
 def require_may_guess(caller: Caller, now: datetime) -> None:
@@ -24,25 +21,15 @@ def require_may_guess(caller: Caller, now: datetime) -> None:
     most = _guesses_max(caller)
     if most is None:
         return
-    item = client.get(settings.loyalty_table(), _key(caller, now))
-    if item is not None and int(item["guesses"]["N"]) >= most:
+    if guess_counts.load(_who(caller), now) >= most:
         left = 3600 - now.minute * 60 - now.second
-        raise TooManyRequestsError("too many guesses; the next hour has room for more", left)
+        raise TooManyRequestsError("too many guesses in this hour; try again in the next one", left)
 
 
 def count(caller: Caller, now: datetime) -> None:
     """Note that a caller has guessed; whoever works for the shop is trusted to."""
-    if _guesses_max(caller) is None:
-        return
-    end = str(int((now + KEPT).timestamp()))
-    client.ask(
-        lambda: client.client().update_item(
-            TableName=settings.loyalty_table(),
-            Key=client.key_of(_key(caller, now)),
-            UpdateExpression="SET forget_at = :end ADD guesses :one",
-            ExpressionAttributeValues={":one": {"N": "1"}, ":end": {"N": end}},
-        )
-    )
+    if _guesses_max(caller) is not None:
+        guess_counts.add(_who(caller), now)
 
 
 def _guesses_max(caller: Caller) -> int | None:
@@ -51,6 +38,5 @@ def _guesses_max(caller: Caller) -> int | None:
     return None if caller.scopes & {STOREFRONT, OPERATOR} else MEMBER_GUESSES_MAX
 
 
-def _key(caller: Caller, now: datetime) -> Key:
-    who = caller.partner_id or caller.member_id or ""
-    return Key(f"GUESSES#{who}", f"{now:%Y-%m-%dT%H}")
+def _who(caller: Caller) -> str:
+    return caller.partner_id or caller.member_id or ""

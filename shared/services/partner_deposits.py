@@ -5,20 +5,19 @@ look serves many: as long as they have not drawn what was to spare then.
 """
 
 from datetime import datetime
-from typing import Any
 
-from shared import runtime, settings, telemetry
+from shared import runtime, telemetry
 from shared.domain.account import Entry
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
-from shared.domain.fields import Record
 from shared.domain.points.budgets import Budget
 from shared.domain.points.partner_funding import funding_name
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
 from shared.domain.telling.events import PartnerEvent
 from shared.messaging import channels
-from shared.tables import budgets, client, keys
+from shared.tables import budgets, client, partner_funds
 from shared.tables.client import CancelledError, Write
+from shared.tables.partner_funds import Deposit, LowNote
 
 ATTEMPTS_MAX = 12
 LOOK_SECONDS = 10
@@ -29,34 +28,19 @@ _spare: dict[str, tuple[float, int]] = {}
 runtime.on_forget(_spare.clear)
 
 
-class Deposit(Record):
-    """What a partner paid in, in minor units, and the points that it pays for."""
-
-    partner_id: str
-    reference: str
-    amount: int
-    points: int
-    actor: str
-    deposited_at: datetime
-    fingerprint: str
-
-
 def deposit(one: Deposit, also: list[Write]) -> tuple[Deposit, bool]:
     """Book a deposit with `also`; the one that stands under its reference, and whether it stood before.
 
     Raises IdempotencyMismatchError if that was another.
     """
-    key = keys.deposit_key(one.partner_id, one.reference)
-    put = client.put_new(settings.loyalty_table(), key, body={"S": one.model_dump_json()})
     for attempt in range(ATTEMPTS_MAX):
         try:
-            client.transact([put, budgets.deposit(funding_name(one.partner_id), one.points), *also])
+            partner_funds.put_deposit(one, also)
         except CancelledError as cancelled:
-            standing = cancelled.failed.get(0)
-            if standing is None:
+            before = partner_funds.existing_deposit(cancelled)
+            if before is None:
                 client.back_off(attempt)
                 continue
-            before = Deposit.model_validate_json(standing["body"]["S"])
             if before.fingerprint != one.fingerprint:
                 raise IdempotencyMismatchError("the reference was used before with another deposit") from None
             return before, True
@@ -92,26 +76,19 @@ def look_at_all(program: Program, now: datetime) -> int:
 
 def look(partner: Partner, now: datetime, *, tells: bool = True) -> Budget:
     """What is left of a partner's deposits. If it `tells`, others hear, once, that this is below the level."""
-    name, key = partner.partner_id, keys.funds_key(partner.partner_id)
+    name = partner.partner_id
     budget = budgets.load(funding_name(name))
     _spare[name] = (runtime.monotonic(), budget.left - partner.alert_below)
     if not partner.alert_below:
         return budget
-    item = client.get(settings.loyalty_table(), key) or {}
-    was_low, times = bool(item.get("low", {}).get("BOOL")), int(item.get("times", {"N": "0"})["N"])
+    noted = partner_funds.load_low_note(name)
     is_low = budget.left < partner.alert_below
-    if is_low and not was_low:
+    if is_low and not noted.is_low:
         if not tells:
             return budget
-        _tell(partner, budget.left, times + 1, now)
-    if is_low != was_low:
-        noted: dict[str, Any] = {
-            **client.key_of(key),
-            "low": {"BOOL": is_low},
-            "times": {"N": str(times + is_low)},
-        }
-        as_read = "attribute_not_exists(pk) OR (times = :times AND low = :low)"
-        client.put_if(settings.loyalty_table(), noted, as_read, times={"N": str(times)}, low={"BOOL": was_low})
+        _tell(partner, budget.left, noted.times + 1, now)
+    if is_low != noted.is_low:
+        partner_funds.replace_low_note(name, noted, LowNote(is_low, noted.times + is_low))
     return budget
 
 

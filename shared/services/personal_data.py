@@ -13,7 +13,17 @@ from shared.domain.account import Account, Entry
 from shared.domain.errors import ReviewNotFoundError
 from shared.domain.points.reviews import Review
 from shared.domain.subaccounts import pool_account_of, wallet_of
-from shared.tables import accounts, audit, client, deferred_messages, gift_messages, ledger, members, reviews
+from shared.tables import (
+    accounts,
+    audit,
+    client,
+    deferred_messages,
+    gift_messages,
+    ledger,
+    members,
+    partitions,
+    reviews,
+)
 from shared.tables.client import Key
 
 PAGES_MAX = 100
@@ -59,7 +69,7 @@ def forget(member_ids: Iterable[str]) -> None:
     found = [
         Key(item["pk"]["S"], item["sk"]["S"])
         for member_id in member_ids
-        for item in _items(table, members.member_key(member_id).pk)
+        for item in partitions.items(table, members.member_key(member_id).pk)
         if item["sk"]["S"] != members.member_key(member_id).sk
     ]
     for start in range(0, len(found), _TOGETHER):
@@ -100,7 +110,7 @@ def _friends(subject: Subject) -> list[Any]:
     return [
         {"member_id": item["friend"]["S"], "joined_at": item["sk"]["S"].split("#")[1]}
         for member_id in subject.member_ids
-        for item in _items(settings.loyalty_table(), f"REFERRALS#{member_id}")
+        for item in partitions.items(settings.loyalty_table(), f"REFERRALS#{member_id}")
     ]
 
 
@@ -154,11 +164,6 @@ SOURCES: Mapping[str, Callable[[Subject], Any]] = {
 }
 """What is held, and where it is found. A profile has preferences and the history of consent; an account has tags,
 badges, progress, limits used, membership, and who brought the member."""
-
-
-def _items(table: str, pk: str) -> Iterable[client.Item]:
-    request: dict[str, Any] = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": {"S": pk}}}
-    return client.query(table, pages_max=PAGES_MAX, ConsistentRead=True, **request)
 
 
 def _json(entry: Entry) -> Any:  # noqa: ANN401

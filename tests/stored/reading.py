@@ -8,8 +8,7 @@ from pydantic import BaseModel
 
 from shared.domain.program import program
 from shared.domain.telling import notifications, webhooks
-from shared.services import partner_deposits
-from shared.tables import accounts, audit, ledger, members, reviews
+from shared.tables import accounts, audit, ledger, members, partner_funds, reviews
 from tests.stored import replaying
 
 Item = Mapping[str, Any]
@@ -29,7 +28,7 @@ READERS: Mapping[str, Callable[[Item], BaseModel]] = {
     "WEBHOOKS|WEBHOOK": _body(webhooks.Webhook),
     "WEBHOOK|": _body(webhooks.Delivery),
     "WAITING|": _body(notifications.Note),
-    "PARTNER|DEPOSIT": _body(partner_deposits.Deposit),
+    "PARTNER|DEPOSIT": _body(partner_funds.Deposit),
     "MEMBER|PROFILE": lambda item: members.member_of(item, "").member,
 }
 """By the beginnings of the two parts of a key, up to the first `#`, what reads the item's body."""
