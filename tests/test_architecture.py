@@ -19,8 +19,16 @@ CLOCKS = {
     *("time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter"),
 }
 CHANCE = {"random", "secrets", "uuid"}
-AWS = {"aws_lambda_powertools", "boto3", "botocore"}
-MACHINE = {"io", "logging", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess", "sys", "time"}
+MACHINE = {
+    *("http", "io", "logging", "os", "pathlib", "random", "secrets", "shutil", "socket", "ssl", "subprocess", "sys"),
+    *("threading", "time", "uuid"),
+}
+LIBRARIES = {"email_validator", "iso4217", "jinja2", "phonenumbers", "pydantic"}
+"""What the rules of points may lean on beside Python's own library."""
+LAYERS = ("", "tables", "messaging", "services", "api")
+"""The folders of `shared` from the lowest up, after `domain`, which leans on nothing; "" is what all layers may use."""
+ROOMS = ("", "program", "members", "points", "earning", "spending", "lifecycle", "telling")
+"""The folders of `domain` from the lowest up; "" is what all of them are made of."""
 HEAVY = {
     "aws_lambda_powertools.event_handler.openapi.models",
     "aws_lambda_powertools.utilities.validation",
@@ -107,6 +115,17 @@ class Source:
         return found - PRIVATE_BUT_MEANT
 
     @cached_property
+    def ours(self) -> set[str]:
+        """What it imports of this repository."""
+        return {name for name in self.imported if name.split(".")[0] in {"functions", "infra", "shared", "tests"}}
+
+    @cached_property
+    def called(self) -> set[str]:
+        """The last part of the name of each function that it calls by way of something else."""
+        calls = [node.func for node in self.nodes if isinstance(node, ast.Call)]
+        return {call.attr for call in calls if isinstance(call, ast.Attribute)}
+
+    @cached_property
     def nodes(self) -> list[ast.AST]:
         """Everything in it."""
         return list(ast.walk(self.tree))
@@ -142,6 +161,16 @@ def written() -> list[Source]:
     return shipped() + sources("infra")
 
 
+def _height(module: str) -> tuple[int, int]:
+    """How far up a module stands: the layer, and in the domain the room."""
+    top, *rest = module.split(".")
+    if top != "shared":
+        return len(LAYERS) + 1, 0
+    if rest[:1] == ["domain"]:
+        return 0, ROOMS.index(rest[1]) if rest[1:] and rest[1] in ROOMS else 0
+    return 1 + (LAYERS.index(rest[0]) if rest and rest[0] in LAYERS else 0), 0
+
+
 def test_there_is_something_to_look_at() -> None:
     assert len(domain()) > 10
     assert len(shipped()) > 20
@@ -150,16 +179,30 @@ def test_there_is_something_to_look_at() -> None:
 
 def test_the_rules_of_points_know_no_cloud_no_machine_and_no_clock() -> None:
     for source in domain():
-        assert not source.roots & (AWS | MACHINE), source.name
-        assert not [root for root in source.roots if root.startswith("mypy_boto3")], source.name
+        foreign = source.roots - set(sys.stdlib_module_names) - LIBRARIES
+        assert foreign <= {"shared"}, source.name
+        assert not source.roots & MACHINE, source.name
         assert "urllib.request" not in source.imported, source.name
         assert not source.attributes & CLOCKS, source.name
+        assert not source.called & {"now", "utcnow", "today"}, source.name
 
 
 def test_the_rules_of_points_lean_on_nothing_of_ours_but_one_another() -> None:
     for source in domain():
-        ours = {name for name in source.imported if name.split(".")[0] in {"functions", "infra", "shared", "tests"}}
-        assert not [name for name in ours if not f"{name}.".startswith("shared.domain.")], source.name
+        assert not [name for name in source.ours if not f"{name}.".startswith("shared.domain.")], source.name
+
+
+def test_imports_run_downward_only() -> None:
+    for source in shipped():
+        if source.name != STARTER:
+            upward = [name for name in source.ours if _height(name) > _height(source.module)]
+            assert not upward, f"{source.name} stands below {upward}"
+
+
+def test_every_folder_that_ships_has_its_place_in_the_order() -> None:
+    folders = {name.parent.relative_to(ROOT / "shared").as_posix() for name in (ROOT / "shared").rglob("*.py")}
+    rooms = {f"domain/{room}" for room in ROOMS if room}
+    assert folders == {".", "aws", "domain", *LAYERS[1:], *rooms}
 
 
 def test_points_and_money_are_never_floats() -> None:

@@ -24,8 +24,6 @@ PROVED_BY = (
     "tests/model",
     "tests/functions",
     "tests/shared",
-    # What reads the sources sees what mutmut made of them.
-    "--ignore=tests/shared/domain/test_purity.py",
     # The two long random walks take longer than all others of their folder together.
     "--ignore=tests/model/test_every_movement.py",
     "--ignore=tests/model/test_every_point.py",
