@@ -24,7 +24,7 @@ from shared.domain.fields import Record, Reference, SignedPoints, Text
 from shared.domain.points.freezing import freeze, unfreeze
 from shared.domain.points.reviews import Review, ReviewKind, Verdict
 from shared.domain.program.program import Program
-from shared.domain.spending.transfers import adjust
+from shared.domain.spending.adjustments import adjust
 from shared.services import approvals
 from shared.tables import accounts, audit, keys, ledger, operation, programs, reviews
 from shared.tables.client import Item

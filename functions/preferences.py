@@ -15,12 +15,12 @@ from shared.api.answers import Answer, json_answer
 from shared.caller import OPERATOR
 from shared.domain.calendar import local_day
 from shared.domain.errors import InvalidRequestError, TryAgainError
-from shared.domain.fields import Record, Reference
+from shared.domain.fields import Locale, Record, Reference
 from shared.domain.members import contact_preferences
 from shared.domain.members.contact_preferences import PreferencesChange
 from shared.domain.members.members import Member, require_active
 from shared.domain.message_types import Channel, Kind, examples_of, variables_of
-from shared.domain.program.messages import Language, Template
+from shared.domain.program.messages import Template
 from shared.domain.program.program import Program
 from shared.domain.telling.notifications import Note, values_for
 from shared.domain.telling.templates import faults_of, rendered, sms_parts, template_for
@@ -89,7 +89,7 @@ class PreviewRequest(Record):
 
     kind: Kind
     channel: Channel = "email"
-    locale: Language | None = None
+    locale: Locale | None = None
     template: Words | None = None
     member_id: Reference | None = None
 

@@ -6,6 +6,7 @@ Numbers and dates are strict: a string is not a number, a number is not a date, 
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -45,6 +46,14 @@ def _utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("must be an IANA time zone, such as Europe/Berlin") from error
+    return name
+
+
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_utc)]
 Day = Annotated[date, BeforeValidator(_day)]
 Points = Annotated[int, Field(strict=True, ge=0, le=POINTS_MAX)]
@@ -63,6 +72,10 @@ Slug = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9][a-z0-9_
 Text = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]+$")
 ]
+
+
+Locale = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
+TimeZone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64), AfterValidator(_known_zone)]
 
 
 class Record(BaseModel):

@@ -16,7 +16,7 @@ from shared.domain.errors import (
 )
 from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Review, ReviewKind, Ruling, Verdict, decided
-from shared.domain.spending.transfers import adjust
+from shared.domain.spending.adjustments import adjust
 from shared.tables import accounts, audit, client, keys, operation, reviews
 from shared.tables.client import CancelledError, Key, Write
 from shared.tables.operation import Decision, Situation

@@ -11,8 +11,8 @@ from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError
 from shared.domain.lifecycle.passing_of_time import due_on
 from shared.domain.program.program import Program
+from shared.domain.spending.merges import MERGES_MAX
 from shared.domain.spending.pools import pools_of
-from shared.domain.spending.transfers import MERGES_MAX
 from shared.tables import client, keys
 from shared.tables.client import Item, Key, Write
 

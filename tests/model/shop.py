@@ -17,6 +17,7 @@ from shared.domain.earning.orders import Line, Order
 from shared.domain.earning.refunds import refund_order
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
+from shared.domain.lifecycle import closing
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points import approvals, freezing, paid_plans
@@ -24,7 +25,7 @@ from shared.domain.points.partner_funding import deposit_points, funding_name, m
 from shared.domain.points.reviews import Ruling, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
-from shared.domain.spending import gifts, redemptions, store_credit, transfers
+from shared.domain.spending import adjustments, gifts, merges, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
 from shared.domain.spending.redemptions import MoneyRequest, RewardRequest
 from shared.domain.subaccounts import pool_account_of, wallet_of
@@ -295,14 +296,14 @@ class Shop:
         return moved
 
     def merge(self, gone: str, into: str) -> transfers.Moved:
-        moved = transfers.merge(self.look(gone), self.look(into), self.program, now=self.now, actor="till")
+        moved = merges.merge(self.look(gone), self.look(into), self.program, now=self.now, actor="till")
         self.book(moved)
         return moved
 
     def adjust(self, member: str, points: int) -> Entry:
         account = self.look(member)
         return self._booked(
-            transfers.adjust(
+            adjustments.adjust(
                 account,
                 self.program,
                 points,
@@ -475,7 +476,7 @@ class Shop:
         )
 
     def erase(self, member: str) -> list[Entry]:
-        entries = transfers.erase(self.look(member), self.program, now=self.now, actor="olga")
+        entries = closing.erase(self.look(member), self.program, now=self.now, actor="olga")
         self.book(entries)
         return entries
 

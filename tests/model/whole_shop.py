@@ -32,7 +32,7 @@ from shared.domain.points.partner_funding import funding_name
 from shared.domain.points.reviews import Ruling, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
-from shared.domain.spending import gifts, redemptions, store_credit, transfers
+from shared.domain.spending import adjustments, gifts, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
 from shared.domain.subaccounts import is_wallet, pool_account_of, wallet_of
 from shared.tables.keys import entry_key, referral_key
@@ -255,7 +255,9 @@ class WholeShop(Shop):
 
     def set_right(self, member: str, points: int, reference: str) -> None:
         named: dict[str, Any] = {"reason": "to set it right", "reference": reference, "fingerprint": "request"}
-        self.operate(lambda own: [transfers.adjust(own[0], self.program, points, **named, **self._by("olga"))], member)
+        self.operate(
+            lambda own: [adjustments.adjust(own[0], self.program, points, **named, **self._by("olga"))], member
+        )
 
     def offer(self, giver: str, receiver: str, points: int, gift: str) -> None:
         named: dict[str, Any] = {"to": receiver, "gift_id": gift, "fingerprint": "request"}

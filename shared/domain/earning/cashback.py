@@ -8,12 +8,12 @@ from datetime import datetime
 
 from shared.domain.account import Account, Entry
 from shared.domain.earning.earnings import Earned
+from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.orders import Order, base_of, check_order, order_entry
 from shared.domain.earning.refunds import order_of, points_kept, taken_back
 from shared.domain.earning.terms import terms_of_credit
 from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book_all, draft
-from shared.domain.points.opening import open_side
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Program
 

@@ -1,8 +1,8 @@
-"""A member's first entry."""
+"""First entries: a member's, and those of accounts that nobody joins."""
 
 from datetime import datetime
 
-from shared.domain.account import Account, Entry, Piece, Referred, Traits
+from shared.domain.account import Account, Entry, Piece, Referred, Standing, Traits
 from shared.domain.calendar import local_day
 from shared.domain.ledger import draft
 from shared.domain.points.eligibility import points_for
@@ -43,3 +43,21 @@ def enroll(
         traits=traits,
         referred=referred,
     )
+
+
+def open_side(account: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
+    """What opens a wallet or a pool, with nothing in it and no tier to review; nothing if it is open."""
+    if account.sequence:
+        return []
+    return [
+        draft(
+            account,
+            "enroll",
+            occurred_at=now,
+            recorded_at=now,
+            points=0,
+            program_version=program.version,
+            actor=actor,
+            tier=Standing(tier_id=program.tiers.levels[0].tier_id, since=local_day(now, program.time_zone)),
+        )
+    ]

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.domain.account import Account, Entry
-from shared.domain.ledger import book_all
+from shared.domain.account import Account, Entry, Traits
+from shared.domain.earning.enrolment import open_side
+from shared.domain.ledger import book, book_all, draft, negative
 from shared.domain.program.program import Program
+from shared.domain.spending.merges import merge
 from shared.domain.spending.pools import contribute, leave, pool_among
-from shared.domain.spending.store_credit import erase_wallet, merge_wallets
-from shared.domain.spending.transfers import erase, merge
+from shared.domain.spending.redemptions import release
 
 
 def erase_whole(
@@ -25,7 +26,7 @@ def erase_whole(
     return [
         *left,
         *erase(member, program, now=now, actor=actor),
-        *erase_wallet(wallet, program, now=now, actor=actor),
+        *_erase_wallet(wallet, program, now=now, actor=actor),
     ]
 
 
@@ -51,7 +52,44 @@ def merge_whole(
     entries += merge(_after(gone, entries), into, program, now=now, actor=actor)
     if pool is not None:
         entries += contribute(_after(into, entries), _after(pool, entries), program, now=now, actor=actor)
-    return [*entries, *merge_wallets(*wallets, program, now=now, actor=actor)]
+    return [*entries, *_merge_wallets(*wallets, program, now=now, actor=actor)]
+
+
+def erase(account: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
+    """Close an account for good: open redemptions are cancelled, what is left is forfeited, what is owed forgiven."""
+    entries = []
+    for redemption_id in account.holds:
+        entry = release(account, program, redemption_id, "cancel", occurred_at=now, now=now, actor=actor)
+        account = book(account, entry)
+        entries.append(entry)
+    last = draft(
+        account,
+        "erase",
+        occurred_at=now,
+        recorded_at=now,
+        points=-(account.balance + account.pending_points - account.debt),
+        program_version=program.version,
+        actor=actor,
+        lots=negative(account.lots),
+        pending=negative(account.pending),
+        debt=-account.debt,
+        traits=None if account.traits == Traits() else Traits(),
+    )
+    return [*entries, last]
+
+
+def _merge_wallets(gone: Account, into: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
+    """Move a wallet into another, which is opened if need be; nothing if there is none to move."""
+    if not gone.sequence:
+        return []
+    opening = open_side(into, program, now=now, actor=actor)
+    moved = merge(gone, book_all(into, opening), program, now=now, actor=actor)
+    return [*opening, *moved]
+
+
+def _erase_wallet(wallet: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
+    """Close a wallet for good; nothing if there is none."""
+    return erase(wallet, program, now=now, actor=actor) if wallet.sequence else []
 
 
 def _after(account: Account, entries: Sequence[Entry]) -> Account:

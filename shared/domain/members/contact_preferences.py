@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 
-from shared.domain.fields import Record
+from shared.domain.fields import Record, TimeZone
 from shared.domain.members.members import Consent, Marketing, Member, consenting
-from shared.domain.members.preferences import ByChannel, Suppression, TimeZone, Topics
+from shared.domain.members.preferences import ByChannel, Suppression, Topics
 from shared.domain.message_types import CATEGORIES, CHANNELS, Category, Channel
 
 SUPPRESSIONS: Mapping[str, Literal["bounce", "complaint"]] = {"Bounce": "bounce", "Complaint": "complaint"}

@@ -14,8 +14,8 @@ from shared.domain.errors import (
     InvalidStateError,
     MemberNotActiveError,
 )
-from shared.domain.fields import Day, Flag, Record, Reference, Text
-from shared.domain.members.preferences import Suppression, TimeZone, Topics
+from shared.domain.fields import Day, Flag, Locale, Record, Reference, Text, TimeZone
+from shared.domain.members.preferences import Suppression, Topics
 from shared.domain.program.segments import Place
 
 IdentifierKind = Literal["external_id", "email", "phone", "card_number"]
@@ -44,7 +44,6 @@ Birthday = Annotated[
     AfterValidator(_day_of_year),
     Field(description="month and day, 12-10"),
 ]
-Locale = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
 Contact = Annotated[str, StringConstraints(strict=True, min_length=3, max_length=254)]
 
 

@@ -1,23 +1,9 @@
 """How a member wants to be written to, and by which channels they can be: part of the profile."""
 
 from datetime import date
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
-
-from pydantic import AfterValidator, StringConstraints
+from typing import Literal
 
 from shared.domain.fields import Flag, Record
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("must be an IANA time zone, such as Europe/Berlin") from error
-    return name
-
-
-TimeZone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64), AfterValidator(_known_zone)]
 
 
 class ByChannel(Record):

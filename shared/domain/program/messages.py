@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.domain.fields import Days, Points, PositivePoints, Record, Slug
+from shared.domain.fields import Days, Locale, Points, PositivePoints, Record, Slug
 from shared.domain.message_types import KINDS, Channel, Kind
 
 TEMPLATES_MAX = 300
@@ -14,7 +14,6 @@ TEXT_LENGTH_MAX = 10_000
 HTML_LENGTH_MAX = 50_000
 SEGMENTS_MAX = 20
 
-Language = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
 TimeOfDay = Annotated[str, StringConstraints(strict=True, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -26,7 +25,7 @@ class Template(Record):
 
     kind: Kind
     channel: Channel
-    locale: Language
+    locale: Locale
     subject: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=SUBJECT_LENGTH_MAX)] | None = None
     text: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=TEXT_LENGTH_MAX)]
     html: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=HTML_LENGTH_MAX)] | None = None
@@ -70,7 +69,7 @@ class Messages(Record):
     reminder_days: Annotated[tuple[Annotated[Days, Field(ge=1, le=90)], ...], Field(max_length=5)] = (30, 7, 1)
     tier_warning_days: Annotated[tuple[Annotated[Days, Field(ge=1, le=90)], ...], Field(max_length=5)] = ()
     nudge_within_points: Points = 50
-    locale: Language = "en"
+    locale: Locale = "en"
     templates: Annotated[tuple[Template, ...], Field(max_length=TEMPLATES_MAX)] = ()
     also_send: Annotated[tuple[Kind, ...], Field(max_length=len(KINDS))] = ()
     never_send: Annotated[tuple[Kind, ...], Field(max_length=len(KINDS))] = ()

@@ -6,7 +6,6 @@ Days are days in the program's time zone, first and last included.
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -22,6 +21,7 @@ from shared.domain.fields import (
     Reference,
     Slug,
     Text,
+    TimeZone,
 )
 from shared.domain.program.agents import Agents
 from shared.domain.program.anniversaries import Celebrations
@@ -46,14 +46,6 @@ RULES_MAX = 100
 REWARDS_MAX = 200
 TIERS_MAX = 10
 ACTIONS_MAX = 50
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not an IANA time zone, such as Europe/Berlin") from error
-    return name
 
 
 def _known_currency(code: str) -> str:
@@ -211,7 +203,7 @@ class Program(Record):
     name: Text
     currency: Annotated[Currency, AfterValidator(_known_currency)]
     country: Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{2}$")]
-    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    time_zone: TimeZone
     earning: Earning
     expiry: Expiry
     refund_debt: Literal["allowed", "forgiven"] = "allowed"

@@ -14,12 +14,12 @@ from typing import Any
 
 from shared.domain.account import Account, Entry, EntryType, Lots, Use
 from shared.domain.calendar import local_day
+from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.provisional import require_consent
 from shared.domain.errors import InvalidStateError, PoolNotFoundError
 from shared.domain.ledger import book, combined, draft, give, negative, take
 from shared.domain.points.expiry import live_day
 from shared.domain.points.freezing import require_not_frozen
-from shared.domain.points.opening import open_side
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import is_pool, owner_of, pool_account_of
 

@@ -11,14 +11,12 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import required_cashback
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
-from shared.domain.ledger import book_all, combined, draft, negative, take
+from shared.domain.ledger import combined, draft, negative, take
 from shared.domain.points.expiry import prolonged
 from shared.domain.points.freezing import require_not_frozen
-from shared.domain.points.opening import open_side
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import CreditRequest, Price, lock, require_points
-from shared.domain.spending.transfers import Moved, erase, merge
 
 
 class Payout(Record):
@@ -96,20 +94,6 @@ def pay_out(
         lots=combined(moved, negative(lots)),
         source={"payout_id": payout_id, "reference": payout.reference, "to": payout.to},
     )
-
-
-def merge_wallets(gone: Account, into: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
-    """Move a wallet into another, which is opened if need be; nothing if there is none to move."""
-    if not gone.sequence:
-        return []
-    opening = open_side(into, program, now=now, actor=actor)
-    moved: Moved = merge(gone, book_all(into, opening), program, now=now, actor=actor)
-    return [*opening, *moved]
-
-
-def erase_wallet(wallet: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
-    """Close a wallet for good; nothing if there is none."""
-    return erase(wallet, program, now=now, actor=actor) if wallet.sequence else []
 
 
 def _require_spendable(cashback: Cashback, program: Program, request: CreditRequest) -> None:

@@ -14,7 +14,7 @@ from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.ledger import combined, give
 from shared.domain.lifecycle import passing_of_time
 from shared.domain.points import grants
-from shared.domain.spending import redemptions, store_credit, transfers
+from shared.domain.spending import merges, redemptions, store_credit, transfers
 from shared.services import redemptions as redeeming
 from shared.services import refunds
 from shared.tables import accounts as accounts_table
@@ -146,6 +146,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "an account leaves the index of what is due": [(accounts_table, "put", _without_due_day)],
     "a frozen member may spend": [
         (redemptions, "require_not_frozen", _whatever_it_says),
+        (merges, "require_not_frozen", _whatever_it_says),
         (store_credit, "require_not_frozen", _whatever_it_says),
         (transfers, "require_not_frozen", _whatever_it_says),
     ],

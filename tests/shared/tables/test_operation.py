@@ -12,7 +12,7 @@ from shared import runtime, settings
 from shared.domain.account import Account, Entry
 from shared.domain.earning.enrolment import enroll
 from shared.domain.program.program import Program
-from shared.domain.spending import transfers
+from shared.domain.spending import adjustments
 from shared.tables import accounts, bulk, client, due_index, keys, ledger, programs, upkeep
 from shared.tables import operation as store
 from shared.tables.client import Key, Write
@@ -464,7 +464,7 @@ def test_a_program_that_changes_while_an_order_is_credited_credits_it_by_one_of_
 def given(points: int, account: Account, program: Program) -> list[Entry]:
     """What adds points to an account, or takes them."""
     by = {"reason": "to begin with", "reference": "many", "actor": "import", "fingerprint": "f"}
-    return [transfers.adjust(account, program, points, now=START, **by)]
+    return [adjustments.adjust(account, program, points, now=START, **by)]
 
 
 def newcomer(member_id: str, *also: Write) -> tuple[Entry, Sequence[Write]]:
