@@ -5,14 +5,16 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from shared import clock
-from shared.api import auth, paging, resolver, routes
+from shared.api import auth, ledger_answers, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas import AccountAnswer, EntryPage, RewardPage, account_answer, entry_answer, reward_answer
+from shared.api.schemas.accounts import AccountAnswer, account_answer
+from shared.api.schemas.entries import EntryPage
+from shared.api.schemas.rewards import RewardPage, reward_answer
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.spending.pools import pool_among, united
-from shared.tables import accounts, ledger, programs, stock
+from shared.tables import accounts, programs, stock
 
 app = resolver.resolver()
 
@@ -40,17 +42,7 @@ def read_entries(
     member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
 ) -> Answer:
     account = accounts.load_account(auth.caller(app).authorized_member_id(member_id)).account
-    members = (account.member_id, *account.merged_from)
-    place, before = paging.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
-    if not 0 <= place < len(members) or not 0 < before <= ledger.SEQUENCE_MAX:
-        raise paging.foreign_cursor()
-    entries = ledger.load_history(members[place], limit, before)
-    following = None
-    if entries and entries[-1].sequence > 1:
-        following = paging.encode_cursor(place, entries[-1].sequence)
-    elif place + 1 < len(members):
-        following = paging.encode_cursor(place + 1, ledger.SEQUENCE_MAX)
-    return json_answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
+    return json_answer(ledger_answers.history(account, limit, cursor))
 
 
 @app.get(

@@ -6,7 +6,7 @@ from typing import Any
 from shared import clock
 from shared.api import paging, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas import Money
+from shared.api.schemas.money import Money
 from shared.caller import OPERATOR
 from shared.domain.calendar import local_day
 from shared.domain.earning.campaigns import budget_name, state

@@ -1,15 +1,17 @@
 """Those known by an identifier alone: what they earn before they have agreed to the terms, and their consent."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from shared import clock, request_ids, runtime
-from shared.api import auth, outcomes, resolver, routes
+from shared.api import auth, ledger_answers, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas import BookedAnswer, MemberAnswer, member_answer
+from shared.api.schemas.entries import BookedAnswer
+from shared.api.schemas.members import MemberAnswer, OneIdentifier, member_answer
+from shared.api.schemas.orders import OrderEarn
 from shared.caller import MEMBER, STOREFRONT
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
@@ -27,7 +29,7 @@ from shared.domain.fields import Day, Flag, Record, Reference
 from shared.domain.ledger import book
 from shared.domain.lifecycle.whole_order import credited
 from shared.domain.members import members
-from shared.domain.members.members import IDENTIFIER_KINDS, Consent, Identifiers, Identity, Marketing
+from shared.domain.members.members import Consent, Identity, Marketing
 from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
@@ -44,26 +46,10 @@ OPENING_ATTEMPTS_MAX = 3
 app = resolver.resolver()
 
 
-class Known(Identifiers):
-    """Exactly one identifier."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "Known":
-        if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError(f"give exactly one of {', '.join(IDENTIFIER_KINDS)}")
-        return self
-
-
-class OrderEarn(Order):
-    """Credit an order."""
-
-    type: Literal["order"]
-
-
 class Arrival(OrderEarn):
     """An order of somebody known by an identifier."""
 
-    identifier: Known
+    identifier: OneIdentifier
 
 
 class Agreement(Record):
@@ -93,8 +79,8 @@ def earn_by_identifier(request: Annotated[Arrival, Body()]) -> Answer:
         member_id = people.find(identity)
         try:
             if member_id is not None:
-                return outcomes.booked(_earned(member_id, order, caller.actor, mark, now))
-            return outcomes.booked(_opened(identity, order, program, caller.actor, mark, now))
+                return ledger_answers.booked(_earned(member_id, order, caller.actor, mark, now))
+            return ledger_answers.booked(_opened(identity, order, program, caller.actor, mark, now))
         except MemberNotActiveError:
             # Their time to consent is over, and nothing has been done about it yet.
             _let_lapse(str(member_id), now)

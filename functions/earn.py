@@ -6,9 +6,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field
 
 from shared import clock
-from shared.api import auth, outcomes, resolver, routes
+from shared.api import auth, ledger_answers, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas import BookedAnswer, QuoteAnswer, quote_answer
+from shared.api.schemas.entries import BookedAnswer
+from shared.api.schemas.orders import OrderEarn, QuoteAnswer, quote_answer
 from shared.caller import MEMBER, PARTNER, STOREFRONT
 from shared.domain.earning.actions import Occasion
 from shared.domain.earning.orders import Order
@@ -17,12 +18,6 @@ from shared.services import earning, refunds
 from shared.services.refunds import Refund
 
 app = resolver.resolver()
-
-
-class OrderEarn(Order):
-    """Credit an order."""
-
-    type: Literal["order"]
 
 
 class ActionEarn(Occasion):
@@ -68,8 +63,8 @@ def earn(
 ) -> Answer:
     caller, now = auth.caller(app), clock.now()
     if isinstance(request, OrderEarn):
-        return outcomes.booked(earning.earn_order(member_id, request, caller=caller, now=now))
-    return outcomes.booked(earning.earn_for_action(member_id, request, caller=caller, now=now))
+        return ledger_answers.booked(earning.earn_order(member_id, request, caller=caller, now=now))
+    return ledger_answers.booked(earning.earn_for_action(member_id, request, caller=caller, now=now))
 
 
 @app.post(
@@ -80,7 +75,7 @@ def earn(
     tags=["Earning"],
 )
 def refund(member_id: str, request: Annotated[Refund, Body()]) -> Answer:
-    return outcomes.booked(refunds.refund(member_id, request, caller=auth.caller(app), now=clock.now()))
+    return ledger_answers.booked(refunds.refund(member_id, request, caller=auth.caller(app), now=clock.now()))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -8,18 +8,16 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import Field, model_validator
 
 from shared import clock, request_ids, runtime
-from shared.api import auth, guess_limits, idempotency, paging, resolver, routes
+from shared.api import auth, guess_limits, idempotency, ledger_answers, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.credit_schemas import CreditAnswer, credit_answer
-from shared.api.schemas import (
-    BookedAnswer,
-    EntryAnswer,
+from shared.api.schemas.accounts import account_answer
+from shared.api.schemas.credit import CreditAnswer, credit_answer
+from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
+from shared.api.schemas.members import (
     ExportAnswer,
     MemberAnswer,
+    OneIdentifier,
     TraitsAnswer,
-    account_answer,
-    booked_answer,
-    entry_answer,
     member_answer,
     traits_answer,
 )
@@ -43,7 +41,7 @@ from shared.domain.fields import Record, Reference, Text
 from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import merge_whole
 from shared.domain.members import members
-from shared.domain.members.members import IDENTIFIER_KINDS, Change, Enrollment, Identifiers
+from shared.domain.members.members import Change, Enrollment
 from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import TAGS_MAX, change_traits, first_traits, retagged
 from shared.domain.program.program import Program
@@ -62,16 +60,6 @@ REFERRAL_CODE_ATTEMPTS = 3
 Tags = Annotated[tuple[Tag, ...], Field(max_length=TAGS_MAX)]
 
 app = resolver.resolver()
-
-
-class Lookup(Identifiers):
-    """Exactly one identifier."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "Lookup":
-        if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError(f"give exactly one of {', '.join(IDENTIFIER_KINDS)}")
-        return self
 
 
 class Tagging(Record):
@@ -226,7 +214,7 @@ def _enrolled_before(standing: Entry, mark: str) -> Answer:
     summary="Find a member by one identifier; a partner learns the member's id alone",
     tags=["Members"],
 )
-def look_up_member(request: Annotated[Lookup, Body()]) -> Answer:
+def look_up_member(request: Annotated[OneIdentifier, Body()]) -> Answer:
     caller = auth.caller(app)
     partner = partner_access.calling(caller)
     [identity] = members.identities(request, programs.load_program().country)
@@ -416,10 +404,7 @@ def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> Answer:
         now=now,
         shares=False,
     )
-    return json_answer(
-        booked_answer(outcome.entry, outcome.accounts[0], programs.load_program(), now, outcome.accounts[1:]),
-        replayed=outcome.replayed,
-    )
+    return ledger_answers.booked(outcome, HTTPStatus.OK)
 
 
 def _united_writes(gone: people.StoredMember, into: people.StoredMember) -> list[client.Write]:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from shared import clock, request_ids
-from shared.api import auth, outcomes, resolver, routes
+from shared.api import auth, ledger_answers, resolver, routes
 from shared.api.answers import Answer
-from shared.api.schemas import BookedAnswer
+from shared.api.schemas.entries import BookedAnswer
 from shared.caller import OPERATOR, STOREFRONT
 from shared.domain.fields import Record, Reference
 from shared.domain.points.paid_plans import Payment, cancel, pay
@@ -51,7 +51,7 @@ def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> Answe
 
     key = keys.membership_key(payment.reference, "PAID")
     outcome = operation.run([caller.authorized_member_id(member_id)], begin, key=key, fingerprint=mark, now=now)
-    return outcomes.booked(outcome)
+    return ledger_answers.booked(outcome)
 
 
 @app.post(
@@ -81,7 +81,7 @@ def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) 
 
     key = keys.membership_key(request.reference, "CANCEL")
     outcome = operation.run([caller.authorized_member_id(member_id)], end, key=key, fingerprint=mark, now=now)
-    return outcomes.booked(outcome, HTTPStatus.OK)
+    return ledger_answers.booked(outcome, HTTPStatus.OK)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

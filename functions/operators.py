@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from shared import clock, request_ids
-from shared.api import auth, outcomes, paging, resolver, routes
+from shared.api import auth, ledger_answers, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas import AccountAnswer, BookedAnswer, EntryAnswer, account_answer, entry_answer
+from shared.api.schemas.accounts import AccountAnswer, account_answer
+from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
 from shared.caller import OPERATOR, Caller, is_valid_id
 from shared.domain.calendar import month_of
 from shared.domain.errors import (
@@ -131,7 +132,7 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Ans
     review = reviews.key_of(reviews.id_of("adjustment", member_id, request.reference))
     reads = [review] if programs.load_program().operators else []
     outcome = operation.run([member_id], set_right, key=key, fingerprint=mark, now=now, reads=reads)
-    return outcomes.booked(outcome)
+    return ledger_answers.booked(outcome)
 
 
 @app.post(
@@ -273,7 +274,7 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
 
     trail = audit.trail(caller, f"member.{type_}", now, member_id, reference=cause.reference)
     key = keys.freeze_key(member_id, type_, cause.reference)
-    return outcomes.booked(operation.run([member_id], turn, key=key, fingerprint=mark, now=now))
+    return ledger_answers.booked(operation.run([member_id], turn, key=key, fingerprint=mark, now=now))
 
 
 def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Answer:

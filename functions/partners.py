@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from shared import clock, request_ids
 from shared.api import auth, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas import Money
+from shared.api.schemas.money import Money
 from shared.caller import OPERATOR, PARTNER
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of, period_frees_on

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from shared import clock
 from shared.api import auth, idempotency, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas import ExpiringPoints, points_by_day
+from shared.api.schemas.accounts import ExpiringPoints, points_by_day
 from shared.caller import MEMBER, STOREFRONT
 from shared.domain.account import Account
 from shared.domain.fields import Record, Reference

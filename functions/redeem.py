@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from shared import clock
 from shared.api import auth, idempotency, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas import RedemptionAnswer, account_answer, redemption_answer
+from shared.api.schemas.accounts import account_answer
+from shared.api.schemas.redemptions import RedemptionAnswer, redemption_answer
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.spending.redemptions import Spending
 from shared.services import redemptions

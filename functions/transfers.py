@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from shared import clock
-from shared.api import auth, idempotency, outcomes, resolver, routes
+from shared.api import auth, idempotency, ledger_answers, resolver, routes
 from shared.api.answers import Answer
-from shared.api.schemas import BookedAnswer
+from shared.api.schemas.entries import BookedAnswer
 from shared.caller import MEMBER, OPERATOR
 from shared.services import transfers
 from shared.services.transfers import Transfer
@@ -26,7 +26,7 @@ def transfer_points(
     member_id: str, request: Annotated[Transfer, Body()], key: idempotency.IdempotencyKey = None
 ) -> Answer:
     caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
-    return outcomes.booked(transfers.transfer_points(member_id, request, key=name, caller=caller, now=now))
+    return ledger_answers.booked(transfers.transfer_points(member_id, request, key=name, caller=caller, now=now))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from shared import clock
-from shared.api import auth, paging, resolver, routes
+from shared.api import auth, ledger_answers, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.credit_schemas import CreditAnswer, credit_answer
-from shared.api.schemas import EntryAnswer, EntryPage, entry_answer
+from shared.api.schemas.credit import CreditAnswer, credit_answer
+from shared.api.schemas.entries import EntryAnswer, EntryPage, entry_answer
 from shared.domain.fields import Record
 from shared.domain.spending.store_credit import Payout
 from shared.domain.subaccounts import wallet_of
 from shared.services import store_credit
-from shared.tables import accounts, ledger, programs
+from shared.tables import accounts, programs
 
 app = resolver.resolver()
 
@@ -52,17 +52,7 @@ def read_credit_entries(
 ) -> Answer:
     member_id = auth.caller(app).authorized_member_id(member_id)
     _, wallet = accounts.load_accounts([member_id, wallet_of(member_id)])
-    wallets = (wallet.member_id, *wallet.merged_from)
-    place, before = paging.decode_cursor(cursor, int, int) if cursor else (0, wallet.sequence + 1)
-    if not 0 <= place < len(wallets) or not 0 < before <= ledger.SEQUENCE_MAX:
-        raise paging.foreign_cursor()
-    entries = ledger.load_history(wallets[place], limit, before)
-    following = None
-    if entries and entries[-1].sequence > 1:
-        following = paging.encode_cursor(place, entries[-1].sequence)
-    elif place + 1 < len(wallets):
-        following = paging.encode_cursor(place + 1, ledger.SEQUENCE_MAX)
-    return json_answer(EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following))
+    return json_answer(ledger_answers.history(wallet, limit, cursor))
 
 
 @app.post(

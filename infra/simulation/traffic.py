@@ -14,6 +14,8 @@ from functions import account as accounts
 from functions import consent, earn, enroll, gifts, memberships, operators, pools, redeem, transfers, wallet
 from infra.simulation.fake_dynamodb import Key
 from shared import request_ids
+from shared.api.schemas.members import OneIdentifier
+from shared.api.schemas.orders import OrderEarn
 from shared.caller import OPERATOR, STOREFRONT
 from shared.domain.members.members import Consent, Enrollment, Marketing
 from shared.domain.points.paid_plans import Payment
@@ -148,10 +150,10 @@ class Storefront:
         total = self.random.choice((0, 99, 250, 777, 1300, 2500, 4999, self.random.randrange(1, 9000)))
         return self._ordered(self._member(), self._an_order(self._new("o"), total))
 
-    def _an_order(self, order_id: str, total: int) -> earn.OrderEarn:
-        return earn.OrderEarn(type="order", order_id=order_id, placed_at=self._lately(), currency="USD", total=total)
+    def _an_order(self, order_id: str, total: int) -> OrderEarn:
+        return OrderEarn(type="order", order_id=order_id, placed_at=self._lately(), currency="USD", total=total)
 
-    def _ordered(self, member_id: str, order: earn.OrderEarn) -> Request:
+    def _ordered(self, member_id: str, order: OrderEarn) -> Request:
         def learn(_: Answer) -> None:
             self.orders.append((member_id, order.order_id, order.total))
 
@@ -373,7 +375,7 @@ class Storefront:
             placed_at=self._lately(),
             currency="USD",
             total=total,
-            identifier=consent.Known(external_id=who),
+            identifier=OneIdentifier(external_id=who),
         )
 
         def learn(answer: Answer) -> None:

@@ -1,8 +1,8 @@
-"""What callers are shown of a wallet: money, never points."""
+"""Store credit as callers see it: money, never points."""
 
 from datetime import date, datetime
 
-from shared.api.schemas import Money
+from shared.api.schemas.money import Money
 from shared.domain.account import Account
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import up_to_date

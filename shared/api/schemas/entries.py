@@ -1,0 +1,88 @@
+"""The lines of the ledger as callers see them."""
+
+from datetime import date, datetime
+
+from shared.api.schemas.accounts import AccountAnswer, ExpiringPoints, points_by_day
+from shared.domain.account import Entry, Piece
+from shared.domain.fields import Record
+
+
+class Effects(Record):
+    """Signed changes of the four buckets."""
+
+    available: int
+    pending: int
+    held: int
+    debt: int
+
+
+class BreakdownLine(Record):
+    """One line of how points came about."""
+
+    rule_id: str
+    points: int
+    description: str
+
+
+class EntryAnswer(Record):
+    """One line of the ledger. `lots` says which expiry dates it touched."""
+
+    entry_id: str
+    type: str
+    points: int
+    available_on: date | None
+    expires_on: date | None
+    occurred_at: datetime
+    recorded_at: datetime
+    source: dict[str, str]
+    sequence: int
+    balance_after: int
+    effects: Effects
+    lots: tuple[ExpiringPoints, ...]
+    breakdown: tuple[BreakdownLine, ...]
+    actor: str
+    program_version: int
+
+
+class BookedAnswer(Record):
+    """The entry that was booked, and the account as it stands now."""
+
+    entry: EntryAnswer
+    account: AccountAnswer
+
+
+class EntryPage(Record):
+    """A page of the ledger, newest first."""
+
+    items: tuple[EntryAnswer, ...]
+    next_cursor: str | None
+
+
+def entry_answer(entry: Entry) -> EntryAnswer:
+    """An entry as callers see it."""
+    return EntryAnswer(
+        entry_id=entry.entry_id,
+        type=entry.type,
+        points=entry.points,
+        available_on=entry.available_on,
+        expires_on=entry.expires_on,
+        occurred_at=entry.occurred_at,
+        recorded_at=entry.recorded_at,
+        source=dict(entry.source),
+        sequence=entry.sequence,
+        balance_after=entry.balance_after,
+        effects=Effects(
+            available=entry.available_effect, pending=entry.pending_effect, held=entry.held_effect, debt=entry.debt
+        ),
+        lots=points_by_day(entry.lots),
+        breakdown=breakdown_lines(entry.breakdown),
+        actor=entry.actor,
+        program_version=entry.program_version,
+    )
+
+
+def breakdown_lines(pieces: tuple[Piece, ...]) -> tuple[BreakdownLine, ...]:
+    """How points came about, line by line."""
+    return tuple(
+        BreakdownLine(rule_id=piece.rule_id, points=piece.points, description=piece.description) for piece in pieces
+    )

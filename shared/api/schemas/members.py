@@ -1,0 +1,73 @@
+"""Members as callers name and see them."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from shared.api.schemas.accounts import AccountAnswer
+from shared.api.schemas.entries import EntryAnswer
+from shared.domain.account import Traits
+from shared.domain.fields import Record
+from shared.domain.members.members import IDENTIFIER_KINDS, Consent, Identifiers, Member, Preferences
+
+
+class OneIdentifier(Identifiers):
+    """Exactly one identifier."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "OneIdentifier":
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError(f"give exactly one of {', '.join(IDENTIFIER_KINDS)}")
+        return self
+
+
+class MemberAnswer(Record):
+    """Who a member is."""
+
+    member_id: str
+    status: str
+    external_id: str | None
+    email: str | None
+    phone: str | None
+    card_number: str | None
+    name: str | None
+    birthday: str | None
+    locale: str | None
+    place: Annotated[str | None, Field(exclude_if=lambda place: place is None)] = None
+    consent: Consent
+    message_preferences: Preferences
+    referral_code: str | None
+    channel: str | None
+    enrolled_at: datetime
+    merged_into: str | None
+
+
+class TraitsAnswer(Record):
+    """What segments look at in a member, beside points, tier and purchases."""
+
+    member_id: str
+    tags: tuple[str, ...]
+    place: str | None
+    opt_ins: tuple[str, ...]
+
+
+class ExportAnswer(Record):
+    """Everything held about a member."""
+
+    member: MemberAnswer
+    also_known_as: tuple[dict[str, str], ...]
+    referred_by_code: str | None
+    account: AccountAnswer
+    entries: tuple[EntryAnswer, ...]
+
+
+def member_answer(member: Member) -> MemberAnswer:
+    """A member as callers see them."""
+    names = set(MemberAnswer.model_fields)
+    return MemberAnswer.model_validate({name: getattr(member, name) for name in names})
+
+
+def traits_answer(member_id: str, traits: Traits) -> TraitsAnswer:
+    """A member's traits."""
+    return TraitsAnswer(member_id=member_id, tags=traits.tags, place=traits.place, opt_ins=traits.opt_ins)

@@ -1,0 +1,45 @@
+"""A redemption as callers see it."""
+
+from datetime import datetime
+
+from shared.api.schemas.accounts import AccountAnswer
+from shared.api.schemas.money import Money, money_of
+from shared.domain.account import Entry
+from shared.domain.fields import Record
+from shared.domain.program.program import Program
+from shared.domain.spending.redemptions import State, voucher_code
+from shared.domain.subaccounts import is_wallet, member_of
+
+
+class RedemptionAnswer(Record):
+    """A redemption: its state, what it took (no points, if credit) and gives, and what the member shows at the till."""
+
+    redemption_id: str
+    member_id: str
+    state: State
+    points: int
+    value: Money | None
+    voucher_code: str
+    hold_expires_at: datetime
+    reward_id: str | None
+    order_id: str | None
+    account: AccountAnswer | None = None
+
+
+def redemption_answer(
+    entry: Entry, state: State, program: Program, account: AccountAnswer | None = None
+) -> RedemptionAnswer:
+    """A redemption, from any entry of its life and the state it is in."""
+    [(redemption_id, hold)] = {**entry.opened, **entry.closed, **entry.reversed}.items()
+    return RedemptionAnswer(
+        redemption_id=redemption_id,
+        member_id=member_of(entry.member_id) or "",
+        state=state,
+        points=0 if is_wallet(entry.member_id) else hold.points,
+        value=money_of(hold.value, program),
+        voucher_code=voucher_code(redemption_id),
+        hold_expires_at=hold.expires_at,
+        reward_id=hold.reward_id,
+        order_id=hold.order_id,
+        account=account,
+    )
