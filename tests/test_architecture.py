@@ -45,8 +45,8 @@ HEAVY = {
 }
 """What a cold start does not wait for: imported where it is used, if at all."""
 TIME_AND_CHANCE = {"shared/clock.py", "shared/runtime.py"}
-REPLACES_BY_HAND = {"infra/emulator/process.py", "infra/machine/durable.py"}
-"""MiniStack has no hooks for what these add to it."""
+REPLACES_BY_HAND = {"infra/emulator/process.py"}
+"""MiniStack has no hook for what this adds to it."""
 OWN = {"self", "cls", "super()"}
 REACHING = {"getattr", "setattr", "hasattr", "delattr", "__setattr__", "object", "patch"}
 OF_NAMED_TUPLES = {"_asdict", "_replace", "_fields", "_make"}

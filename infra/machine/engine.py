@@ -3,10 +3,12 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +33,8 @@ _START_SECONDS_MAX = 15
 _TABLE_SECONDS_MAX = 30
 _PAUSE_SECONDS = 0.05
 _LOG_TAIL_BYTES = 2000
+_BEGAN = "began"
+"""The file that is as old as the newest start of an engine."""
 _CLIENT = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 2})
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 # Engines on one machine take any, but want some.
@@ -59,16 +63,18 @@ def running(
 ) -> Iterator[Engine]:
     """An engine for as long as the block lasts, with `settings` of its own; `module` runs it, if not its kind's own.
 
-    It logs to `folder`, and with `keep` finds there whatever it has acknowledged, even if it was killed. Raises
-    LocalError when it does not start, or did not keep what it held.
+    It logs to `folder`, and with `keep` finds there what it held when it last ended. It saves that whenever it is asked
+    to end, and whenever its parent is gone. Raises LocalError when it does not start, or could not save what it held.
     """
     state = folders.private_folder(folder / "engine") if keep else None
+    if state:
+        _begin(state)
     port = _free_port()
     log = folder / "engine.log"
     with log.open("ab") as output:
         process = supervised_process.start(
             module or f"infra.machine.{kind}_process",
-            {"host": LOOPBACK, "port": port},
+            {"host": LOOPBACK, "port": port, "state": str(state) if state else None},
             environment={**_environment(port, state), **settings},
             output=output,
         )
@@ -76,10 +82,9 @@ def running(
         _await_port(port, process, log)
         yield Engine(f"http://{LOOPBACK}:{port}", process)
     finally:
-        stopping_at = time.time()
-        supervised_process.stop(process)
-    if state:
-        _require_kept(state, stopping_at, log)
+        supervised_process.stop(process, supervised_process.SAVE_SECONDS_MAX)
+    if state and not _is_saved(state):
+        raise LocalError(f"the engine could not save what it held; the end of its log:\n{_tail(log)}")
 
 
 def client(endpoint: str) -> "DynamoDBClient":
@@ -156,9 +161,7 @@ def _key_schema(hash_key: tables.Attribute, range_key: tables.Attribute) -> list
 
 
 def _environment(port: int, state: Path | None) -> dict[str, str]:
-    kept = {"PERSIST_STATE": "0"}
-    if state:
-        kept = {"PERSIST_STATE": "1", "STATE_DIR": str(state), "JOURNAL": str(_journal(state))}
+    kept = {"PERSIST_STATE": "1", "STATE_DIR": str(state)} if state else {"PERSIST_STATE": "0"}
     return {
         **os.environ,
         "BIND_HOST": LOOPBACK,
@@ -189,17 +192,23 @@ def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     raise LocalError(f"the engine did not start; the end of its log:\n{_tail(log)}")
 
 
-def _journal(state: Path) -> Path:
-    """Where MiniStack notes what it acknowledges, until it has saved its state."""
-    return state / "journal.jsonl"
+def _begin(state: Path) -> None:
+    """Note when the engine starts, once an earlier one has saved; tell if that one was killed before it had."""
+    with folders.held(state, seconds_max=supervised_process.SAVE_SECONDS_MAX):
+        began = state / _BEGAN
+        if began.exists() and not _is_saved(state):
+            print(
+                f"loyalty: the engine was killed before it had saved: what was written to {state.parent} since"
+                f" {datetime.fromtimestamp(began.stat().st_mtime, UTC).isoformat(timespec='seconds')} is lost",
+                file=sys.stderr,
+            )
+        began.touch()
 
 
-def _require_kept(state: Path, stopping_at: float, log: Path) -> None:
+def _is_saved(state: Path) -> bool:
+    """Whether tables were saved since the engine began."""
     saved = state / "dynamodb.json"
-    # Some file systems keep whole seconds only.
-    is_saved = saved.exists() and saved.stat().st_mtime >= int(stopping_at)
-    if not is_saved and not _journal(state).exists():
-        raise LocalError(f"the engine did not keep what it held; the end of its log:\n{_tail(log)}")
+    return saved.exists() and saved.stat().st_mtime >= (state / _BEGAN).stat().st_mtime
 
 
 def _tail(log: Path) -> str:

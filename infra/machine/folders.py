@@ -50,11 +50,14 @@ def create_once(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Keep `folder` to this process until the block ends. Raises LocalError while another process holds it."""
+def held(folder: Path, *, seconds_max: float = 0) -> Iterator[None]:
+    """Keep `folder` to this process until the block ends.
+
+    Raises LocalError if another process still holds it after `seconds_max`.
+    """
     try:
         # The kernel drops the lock with the process, however that ends.
-        lock = FileLock(folder / "lock").acquire(blocking=False)
+        lock = FileLock(folder / "lock").acquire(timeout=seconds_max)
     except Timeout as error:
         raise LocalError(f"another server is using {folder}: stop it, or choose another --data") from error
     with lock:

@@ -17,6 +17,8 @@ from typing import Any, BinaryIO
 _STDIN = 0
 _READ_BYTES = 65536
 STOP_SECONDS_MAX = 30
+SAVE_SECONDS_MAX = 600
+"""The same for a process that saves its state before it ends: some ten seconds for a hundred thousand items."""
 
 
 def start(
@@ -47,12 +49,12 @@ def start(
     return process
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a child: politely, and for good when it has not ended STOP_SECONDS_MAX later."""
+def stop(process: subprocess.Popen[bytes], seconds_max: float = STOP_SECONDS_MAX) -> None:
+    """End a child: politely, and for good when it has not ended so many seconds later."""
     if process.poll() is None:
         process.terminate()
     try:
-        process.wait(STOP_SECONDS_MAX)
+        process.wait(seconds_max)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -61,22 +63,22 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             process.stdin.close()
 
 
-def read_config() -> dict[str, Any]:
-    """In the child: its configuration. From here on it ends when its parent does."""
+def read_config(stop_seconds_max: float = STOP_SECONDS_MAX) -> dict[str, Any]:
+    """In the child: its configuration. From here on it ends when its parent does, at most so many seconds later."""
     line = b""
     while not line.endswith(b"\n"):
         chunk = os.read(_STDIN, _READ_BYTES)
         if not chunk:
             raise EOFError("the parent ended before it gave a configuration")
         line += chunk
-    threading.Thread(target=_end_with_parent, name="leash", daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(stop_seconds_max,), name="leash", daemon=True).start()
     config: dict[str, Any] = json.loads(line)
     return config
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(seconds_max: float) -> None:
     while os.read(_STDIN, _READ_BYTES):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(STOP_SECONDS_MAX)
+    time.sleep(seconds_max)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -82,7 +82,7 @@ class Server:
 
     def engine_endpoint(self) -> str:
         """The address of the database behind it, as the server has noted it for other commands."""
-        [note] = (self.home / "loyalty-functions" / "servers").glob("*.json")
+        note = self.home / "loyalty-functions" / "servers" / f"{self.process.pid}.json"
         return str(json.loads(note.read_text())["endpoint"])
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError
 
 from infra.errors import LocalError
 from infra.machine import engine, supervised_process
@@ -58,61 +57,54 @@ def test_an_engine_that_keeps_has_everything_again(tmp_path: Path) -> None:
         assert engine.client(second.endpoint).scan(TableName=LOYALTY.name)["Items"] == [ITEM]
 
 
-def test_an_engine_whose_parent_is_killed_saves_and_ends(tmp_path: Path) -> None:
+def test_an_engine_whose_parent_is_killed_saves_and_ends_and_the_next_one_waits_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid, endpoint = parent.stdout.readline().split()
         engine.client(endpoint).put_item(TableName=LOYALTY.name, Item=ITEM)
         parent.kill()
-    assert _ends(int(pid))
     with engine.running("ministack", tmp_path, keep=True) as again:
+        assert _ends(int(pid))
         assert engine.client(again.endpoint).scan(TableName=LOYALTY.name)["Items"] == [ITEM]
+    assert capsys.readouterr().err == ""
 
 
-def test_an_engine_that_is_killed_has_everything_again(tmp_path: Path) -> None:
-    other: Any = {**ITEM, "sk": {"S": "ENROLL"}, "type": {"S": "enroll"}}
+def test_an_engine_that_is_killed_has_what_it_last_saved_and_says_what_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other: Any = {**ITEM, "sk": {"S": "ENROLL"}}
     with engine.running("ministack", tmp_path, keep=True) as first:
         engine.create_missing_tables(first.endpoint)
-        client, arn = engine.client(first.endpoint), engine.stream_arn(first.endpoint)
-        client.put_item(TableName=LOYALTY.name, Item=ITEM)
-        client.transact_write_items(
-            TransactItems=[
-                {"Delete": {"TableName": LOYALTY.name, "Key": ITEM}},
-                {"Put": {"TableName": LOYALTY.name, "Item": other}},
-            ]
-        )
-        client.put_item(TableName=PEOPLE.name, Item=ITEM)
-        delivered, *following = _stream(first.endpoint)
-        _kill(first)
-    with (tmp_path / "engine" / "journal.jsonl").open("a") as journal:
-        journal.write('{"items": [["cut off')
+        engine.client(first.endpoint).put_item(TableName=LOYALTY.name, Item=ITEM)
 
-    for _ in range(2):
-        with engine.running("ministack", tmp_path, keep=True) as again:
-            assert not engine.create_missing_tables(again.endpoint)
-            assert engine.stream_arn(again.endpoint) == arn
-            assert engine.client(again.endpoint).scan(TableName=LOYALTY.name)["Items"] == [other]
-            assert engine.client(again.endpoint).scan(TableName=PEOPLE.name)["Items"] == [ITEM]
-            assert _stream(again.endpoint, after=delivered) == following
-            _kill(again)
+    def killed() -> None:
+        with engine.running("ministack", tmp_path, keep=True) as second:
+            engine.client(second.endpoint).put_item(TableName=LOYALTY.name, Item=other)
+            assert second.process
+            second.process.kill()
+
+    with pytest.raises(LocalError, match="could not save what it held"):
+        killed()
+    assert capsys.readouterr().err == ""
+    with engine.running("ministack", tmp_path, keep=True) as again:
+        assert "the engine was killed before it had saved" in capsys.readouterr().err
+        assert not engine.create_missing_tables(again.endpoint)
+        assert engine.client(again.endpoint).scan(TableName=LOYALTY.name)["Items"] == [ITEM]
+    with engine.running("ministack", tmp_path, keep=True):
+        assert capsys.readouterr().err == "", "nothing more is lost"
 
 
-def test_a_clean_stop_leaves_no_journal(tmp_path: Path) -> None:
-    with engine.running("ministack", tmp_path, keep=True) as started:
-        engine.create_missing_tables(started.endpoint)
-        engine.client(started.endpoint).put_item(TableName=LOYALTY.name, Item=ITEM)
-        assert (tmp_path / "engine" / "journal.jsonl").exists()
-    assert not (tmp_path / "engine" / "journal.jsonl").exists()
+def test_what_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
+    def without_room() -> None:
+        with engine.running("ministack", tmp_path, keep=True) as started:
+            engine.create_missing_tables(started.endpoint)
+            assert started.process
+            resource.prlimit(started.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
 
-
-def test_what_cannot_be_written_down_is_not_acknowledged(tmp_path: Path) -> None:
-    with engine.running("ministack", tmp_path, keep=True) as started:
-        engine.create_missing_tables(started.endpoint)
-        assert started.process
-        resource.prlimit(started.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
-        with pytest.raises(BotoCoreError):
-            engine.client(started.endpoint).put_item(TableName=LOYALTY.name, Item=ITEM)
-        assert started.process.wait(SECONDS_MAX) == 1
+    with pytest.raises(LocalError, match="could not save what it held"):
+        without_room()
 
 
 def test_where_nothing_answers_says_so_in_one_line() -> None:
@@ -132,32 +124,13 @@ def test_an_engine_that_cannot_start_shows_its_log(tmp_path: Path, monkeypatch: 
         pass
 
 
-def test_a_child_that_will_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervised_process, "STOP_SECONDS_MAX", 0.2)
+def test_a_child_that_will_not_end_is_ended() -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        supervised_process.stop(process)
+        supervised_process.stop(process, 0.2)
         assert process.returncode == -signal.SIGKILL
-
-
-def _kill(started: engine.Engine) -> None:
-    assert started.process
-    started.process.kill()
-    started.process.wait()
-
-
-def _stream(endpoint: str, after: Any = None) -> list[Any]:
-    """What the ledger's stream has, from the beginning or after a record."""
-    client, arn = engine.streams_client(endpoint), engine.stream_arn(endpoint)
-    [shard] = client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-    place: Any = {"ShardIteratorType": "TRIM_HORIZON"}
-    if after:
-        number = after["dynamodb"]["SequenceNumber"]
-        place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": number}
-    iterator = client.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], **place)["ShardIterator"]
-    return list(client.get_records(ShardIterator=iterator)["Records"])
 
 
 def _ends(pid: int) -> bool:

@@ -1,4 +1,7 @@
-"""A shop on one machine whose processes are killed in the middle of its work, and what its callers were promised."""
+"""A shop on one machine whose processes end in the middle of its work, and what its callers were promised.
+
+All but one are killed. The engine is the database: it is asked to end, and saves.
+"""
 
 import os
 import signal
@@ -51,7 +54,8 @@ class Crashing:
         self._numbers = iter(range(1_000_000))
         self._kills = {
             "server": self._kill_server,
-            "engine": self._kill_engine,
+            "dev": self._kill_dev,
+            "engine": self._end_engine,
             "replay": self._kill_replay,
             "expiry": self._kill_expiry,
         }
@@ -64,7 +68,7 @@ class Crashing:
         self._lives.close()
 
     def round(self, victim: str) -> str:
-        """Kill one of `server`, `engine`, `replay`, `expiry` while callers call; what has happened, in a line."""
+        """Kill `server`, `dev`, `replay` or `expiry`, or end the `engine`, while callers call; what has happened."""
         before = Counter(self.counts)
         self._stopping.clear()
         if victim == "expiry":
@@ -82,9 +86,7 @@ class Crashing:
             for one in calling:
                 one.result()
         done = self.counts - before
-        return (
-            f"{victim:7} killed after {waited:.2f} s: {dict(sorted(done.items()))}, {len(self.promised)} orders in all"
-        )
+        return f"{victim:6} gone after {waited:.2f} s: {dict(sorted(done.items()))}, {len(self.promised)} orders in all"
 
     def wrong(self) -> list[str]:
         """What is missing, booked twice, or unsound; nothing if all is well."""
@@ -143,9 +145,17 @@ class Crashing:
         os.kill(self._child(_SERVER), signal.SIGKILL)
         self._await_server()
 
-    def _kill_engine(self) -> None:
-        """Without its engine `loyalty dev` ends; it is started again on what the engine has kept."""
-        os.kill(self._child(_ENGINE), signal.SIGKILL)
+    def _kill_dev(self) -> None:
+        """With `loyalty dev` itself the server and the engine end, which saves; it is started again on that."""
+        left = [self._child(_SERVER), self._child(_ENGINE)]
+        self.server.process.kill()
+        self.server.process.wait()
+        self._until(lambda: not any(map(_exists, left)))
+        self.server = self._start()
+
+    def _end_engine(self) -> None:
+        """The engine is asked to end under the server, and saves; `loyalty dev` ends and is started again."""
+        os.kill(self._child(_ENGINE), signal.SIGTERM)
         self.server.process.wait(ANSWER_SECONDS_MAX)
         self.server = self._start()
 
@@ -245,3 +255,11 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((engine.LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
