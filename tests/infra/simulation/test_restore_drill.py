@@ -1,6 +1,7 @@
 """Restores from the middle of everything that members can do, each item as it was at a slightly different moment."""
 
 from collections import Counter, defaultdict
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from infra.tables import LOYALTY, PEOPLE
 from infra.tools import rebuild as rebuilding
 from infra.tools.rebuild import Report, rebuild
 from infra.tools.verify import Violation, check
-from shared.tables import client
+from shared import runtime
 from shared.tables.ledger import entry_of
 
 OPERATIONS = 400
@@ -82,6 +83,10 @@ class Restorable(Database):
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
+def _itself(table: Any) -> Any:
+    return table
+
+
 def violations(table: Any) -> list[Violation]:
     return check(table, LOYALTY.name).violations
 
@@ -90,13 +95,12 @@ def run(table: Any, withdrawn_to: Path | None) -> Report:
     return rebuild(table, LOYALTY.name, writes=True, withdrawn_to=withdrawn_to)
 
 
-def drill(world: Recorded, random: Random, monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[int, Report]:
+def drill(world: Recorded, random: Random, folder: Path) -> tuple[int, Report]:
     """Restore, check, rebuild, check; how many violations there were, and what the rebuild has done."""
-    table = world.restored_to(random.randint(SPREAD, world.commits - SPREAD), SPREAD, random)
+    table: Any = world.restored_to(random.randint(SPREAD, world.commits - SPREAD), SPREAD, random)
     restored = {key: item for key, item in table.everything(LOYALTY.name) if "type" in item}
     found = violations(table)
-    with seams.in_place_of_the_world(world), monkeypatch.context() as patch:
-        patch.setattr(client, "client", lambda: table)
+    with seams.in_place_of_the_world(world), runtime.use(database=lambda: table):
         report = run(table, folder / "withdrawn")
         left = {key: item for key, item in table.everything(LOYALTY.name) if "type" in item}
 
@@ -116,12 +120,12 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_a_restore_of_anything_is_made_whole(number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_restore_of_anything_is_made_whole(number: int, tmp_path: Path) -> None:
     world = Recorded(2027, number)
     world.run(OPERATIONS)
     random = Random(number)  # noqa: S311
 
-    drills = [drill(world, random, monkeypatch, tmp_path) for _ in range(3)]
+    drills = [drill(world, random, tmp_path) for _ in range(3)]
 
     assert any(found for found, _ in drills)  # a moment at which nothing was half written may be met by chance
     assert any(report.put_right for _, report in drills)
@@ -129,26 +133,25 @@ def test_a_restore_of_anything_is_made_whole(number: int, monkeypatch: pytest.Mo
     assert any(report.withdrawn for _, report in drills)
 
 
-def test_a_restore_to_one_exact_moment_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restore_to_one_exact_moment_needs_nothing() -> None:
     world = Recorded(2027, 9)
     world.run(OPERATIONS)
     for part in range(1, 8):
-        table = world.restored_to(world.commits * part // 8, 0, Random(1))  # noqa: S311
+        table: Any = world.restored_to(world.commits * part // 8, 0, Random(1))  # noqa: S311
         assert not violations(table)
-        with seams.in_place_of_the_world(world), monkeypatch.context() as patch:
-            patch.setattr(client, "client", lambda table=table: table)
+        with seams.in_place_of_the_world(world), runtime.use(database=partial(_itself, table)):
             assert not any(run(table, None)[1:])
 
 
 @pytest.mark.long
-def test_many_restores_of_many_worlds_are_made_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_many_restores_of_many_worlds_are_made_whole(tmp_path: Path) -> None:
     totals = Counter[str]()
     for number in range(100):
         world = Recorded(2028, number)
         world.run(OPERATIONS)
         random = Random(number)  # noqa: S311
         for _ in range(5):
-            found, report = drill(world, random, monkeypatch, tmp_path)
+            found, report = drill(world, random, tmp_path)
             totals.update({"violations": found, "accounts": report.accounts})
             totals.update({name: len(getattr(report, name)) for name in ("put_right", "lost", "withdrawn", "left")})
     print(f"\n500 restores, all whole after a rebuild: {dict(totals)}")
