@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud.build.asset_folder import ROOT
 from infra.errors import LocalError
+from infra.machine import environment
 
 CDK = "aws-cdk@2.1148.1"
 """The command line. Version 3 cannot read what this version of the library writes."""
@@ -26,6 +27,7 @@ def deploy(context: Mapping[str, str]) -> int:
 
     Raises LocalError, which names everything that is missing.
     """
+    environment.recall_the_shell()
     missing = [*_missing_programs(), *_missing_account()]
     if missing:
         raise LocalError("this cannot be deployed yet:\n  " + "\n  ".join(missing))

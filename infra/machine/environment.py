@@ -12,18 +12,27 @@ from infra.tables import LOYALTY, PEOPLE
 REGION = "us-east-1"
 _IDENTITY_KEY_BYTES = 32
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_forgotten: dict[str, str] = {}
 _NO_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def forget_the_shell() -> None:
-    """Take the shell's AWS settings and proxies out of this process's environment.
+    """Take the shell's AWS settings and proxies out of this process's environment, until somebody recalls them.
 
     What runs on one machine then reaches no account, and is found on this machine.
     """
+    _forgotten.clear()
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower() in _PROXIES:
-            del os.environ[name]
+            _forgotten[name] = os.environ.pop(name)
     os.environ.update(_NO_FILES)
+
+
+def recall_the_shell() -> None:
+    """Put back what was taken out last, for work on the account that it names."""
+    for name in _NO_FILES:
+        os.environ.pop(name, None)
+    os.environ.update(_forgotten)
 
 
 @contextmanager

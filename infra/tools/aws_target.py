@@ -3,17 +3,17 @@
 import json
 import os
 import urllib.request
-from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.errors import LocalError, UsageError
-from infra.machine import engine, server_registry
+from infra.machine import engine, environment, server_registry
 from infra.tables import LOYALTY
 from infra.tools.target import opened
 
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ANSWER_SECONDS_MAX = 5
+
+
+class Named(NamedTuple):
+    """Tables as a command's options name them: those of this machine, or, with `table`, on AWS."""
+
+    endpoint: str | None = None
+    data: Path | None = None
+    table: str | None = None
+    people_table: str | None = None
+    identity_secret: str | None = None
+    due_shards: int | None = None
 
 
 class Tables(NamedTuple):
@@ -32,13 +43,13 @@ class Tables(NamedTuple):
 
 
 @contextmanager
-def named_tables(named: Namespace, *, must_exist: bool = False) -> Iterator[Tables]:
+def named_tables(named: Named, *, must_exist: bool = False) -> Iterator[Tables]:
     """The tables that the command line names, known to the environment for as long as the block lasts.
 
     Raises UsageError for options that do not go together, LocalError where the tables cannot be used.
     """
     if named.table:
-        with _on_aws(named) as tables:
+        with _on_aws(named.table, named) as tables:
             yield tables
         return
     if named.people_table or named.identity_secret or named.due_shards:
@@ -48,16 +59,16 @@ def named_tables(named: Namespace, *, must_exist: bool = False) -> Iterator[Tabl
 
 
 @contextmanager
-def _on_aws(named: Namespace) -> Iterator[Tables]:
+def _on_aws(table: str, named: Named) -> Iterator[Tables]:
     given = {
-        "PEOPLE_TABLE": named.people_table,
-        "IDENTITY_KEY_SECRET_ID": named.identity_secret,
+        "PEOPLE_TABLE": named.people_table or "",
+        "IDENTITY_KEY_SECRET_ID": named.identity_secret or "",
         "DUE_SHARDS": str(named.due_shards or ""),
     }
     if not all(given.values()):
         raise UsageError("on AWS, give --people-table, --identity-secret and --due-shards too")
-    with on_aws(named.table, given, failure=named.table) as client:
-        yield Tables(client, named.table, datetime.now(UTC))
+    with on_aws(table, given, failure=table) as client:
+        yield Tables(client, table, datetime.now(UTC))
 
 
 @contextmanager
@@ -66,6 +77,7 @@ def on_aws(table: str, settings: Mapping[str, str], *, failure: str) -> Iterator
 
     Raises LocalError, which begins with `failure`, for whatever AWS refuses while the block lasts.
     """
+    environment.recall_the_shell()
     os.environ.update(settings, LOYALTY_TABLE=table)
     try:
         yield boto3.client("dynamodb")

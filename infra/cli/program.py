@@ -1,43 +1,57 @@
-"""What `loyalty program` prints."""
+"""A program and its messages: `loyalty program` and `loyalty messages`."""
 
 import json
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
 
 from infra.errors import LocalError, UsageError
 from infra.local.tokens import Issuer
 from infra.machine import server_registry
-from infra.tools import program_file
+from infra.tools import message_preview, program_file
 from shared.caller import OPERATOR
 
 _SECONDS_MAX = 30
 
+app = typer.Typer()
+program = typer.Typer(help="Check a program's file, or store it on the local server.")
+messages = typer.Typer(help="Look at what members would be sent.")
+app.add_typer(program, name="program")
+app.add_typer(messages, name="messages")
 
-def run_check(path: Path, *, strict: bool) -> int:
-    """Name every fault and all advice; the exit status, 1 for a fault, with `strict` for advice too."""
-    text = program_file.load(path)
+
+@program.command()
+def check(
+    file: Annotated[Path, Argument(metavar="FILE", help="The program as PUT /v1/program takes it.")],
+    strict: Annotated[bool, Option("--strict", help="Fail on a warning too.")] = False,
+) -> int:
+    """Name every fault, and warn of what is legal but unwise. Exits with 1 if there is a fault."""
+    text = program_file.load(file)
     faults = program_file.faults(text)
     for fault in faults:
         print(f"fault at {fault.pointer or 'the whole'}: {fault.detail}")
     if faults:
-        print(f"{path}: {len(faults)} faults; advice comes once there are none")
+        print(f"{file}: {len(faults)} faults; advice comes once there are none")
         return 1
     unwise = program_file.counsel(text)
     for one in unwise:
         print(f"warning at {one.pointer}: {one.text}")
-    print(f"{path}: no faults, {len(unwise)} warnings")
+    print(f"{file}: no faults, {len(unwise)} warnings")
     return 1 if strict and unwise else 0
 
 
-def run_put(path: Path) -> int:
-    """Store a program on the running local server; the exit status, 1 if the server refuses it."""
+@program.command()
+def put(file: Annotated[Path, Argument(metavar="FILE", help="The program as PUT /v1/program takes it.")]) -> int:
+    """Store it on the running local server. Exits with 1 if the server refuses it."""
     server = server_registry.find()
     if server is None:
         raise UsageError("no local server is running: start `loyalty dev`")
-    text = program_file.load(path)
+    text = program_file.load(file)
     url = f"{server.url}/v1/program"
     with urllib.request.urlopen(url, timeout=_SECONDS_MAX) as answer:  # noqa: S310 - a local server's own address
         version = answer.headers["ETag"]
@@ -56,6 +70,17 @@ def run_put(path: Path) -> int:
         return _refused(json.load(error))
     except OSError as error:
         raise LocalError(f"{server.url} does not answer: {error}") from error
+    return 0
+
+
+@messages.command()
+def dry_run(
+    to: Annotated[Path, Option(metavar="FILE", help="One message on each line, as JSON.")],
+    program: Annotated[Path | None, Option(metavar="FILE", help="The built-in program if left out.")] = None,
+    locale: Annotated[str | None, Option(metavar="TAG", help="Such as de-AT; the program's if left out.")] = None,
+) -> int:
+    """Write every message of a program to a file; nobody is sent anything."""
+    print(f"{message_preview.write_messages(to, program, locale)} messages written to {to}")
     return 0
 
 

@@ -1,25 +1,42 @@
-"""What the commands print that go through whole tables: `loyalty import`, `export` and `catch-up`."""
+"""Commands that go through whole tables: `loyalty import`, `export` and `catch-up`."""
 
 import sys
-from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import Progress
+from typer import Argument, Option
 
+from infra.cli.options import Data, DueShards, Endpoint, IdentitySecret, PeopleTable, Table
 from infra.tools import csv_files, importer
-from infra.tools.aws_target import named_tables
+from infra.tools.aws_target import Named, named_tables
 from infra.tools.catch_up import catch_up_all
-from infra.tools.exporter import Exported, export
+from infra.tools.exporter import Exported
+from infra.tools.exporter import export as write_files
 from infra.tools.import_rows import kind_of
 
+app = typer.Typer()
 
-def run_import(files: Sequence[Path], named: Namespace, *, dry_run: bool) -> int:
-    """Import files one after another and report; the exit status, 1 if any line is wrong."""
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], Argument(metavar="FILE", help="CSV of members, of points or of tiers.")],
+    dry_run: Annotated[bool, Option("--dry-run", help="Check everything, write nothing.")] = False,
+    endpoint: Endpoint = None,
+    data: Data = None,
+    table: Table = None,
+    people_table: PeopleTable = None,
+    identity_secret: IdentitySecret = None,
+    due_shards: DueShards = None,
+) -> int:
+    """Bring members, points and tiers in from another program. Exits with 1 if any line is wrong."""
     for path in files:
         kind_of(csv_files.header(path))  # before a database is started for what cannot work
+    named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
     with named_tables(named) as tables, Progress(console=Console(stderr=True)) as progress:
         for path in files:
             advance = partial(progress.advance, progress.add_task(path.name, total=None))
@@ -30,18 +47,41 @@ def run_import(files: Sequence[Path], named: Namespace, *, dry_run: bool) -> int
     return 0
 
 
-def run_export(folder: Path, named: Namespace) -> int:
-    """Export all members and report; the exit status."""
+@app.command()
+def export(
+    folder: Annotated[Path, Argument(metavar="DIRECTORY", help="Where to write the three files.")],
+    endpoint: Endpoint = None,
+    data: Data = None,
+    table: Table = None,
+    people_table: PeopleTable = None,
+    identity_secret: IdentitySecret = None,
+    due_shards: DueShards = None,
+) -> int:
+    """Write members, points and tiers to files that import reads."""
+    named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
     with named_tables(named, must_exist=True) as tables:
-        exported = export(tables.client, tables.loyalty, folder, tables.now)
+        exported = write_files(tables.client, tables.loyalty, folder, tables.now)
     print(f"{folder}: {exported.members} members, {exported.points} points, as of {tables.now.isoformat()}")
     for note in _notes(exported):
         print(note, file=sys.stderr)
     return 0
 
 
-def run_catch_up(named: Namespace) -> int:
-    """Book what time has done to every account and put each under its next day; the exit status, 1 if any failed."""
+@app.command()
+def catch_up(
+    endpoint: Endpoint = None,
+    data: Data = None,
+    table: Table = None,
+    people_table: PeopleTable = None,
+    identity_secret: IdentitySecret = None,
+    due_shards: DueShards = None,
+) -> int:
+    """Book what time has done to every account.
+
+    Run it after a program change that gives idle members something (retention, anniversaries, other reminders): each
+    account is put under its next day. Exits with 1 if any account could not be brought up to date.
+    """
+    named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
     with named_tables(named, must_exist=True) as tables, Progress(console=Console(stderr=True)) as progress:
         advance = partial(progress.advance, progress.add_task("accounts", total=None))
         done = catch_up_all(tables.client, tables.loyalty, tables.now, advance)

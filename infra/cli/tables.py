@@ -1,0 +1,192 @@
+"""Commands that work on tables: `loyalty replay`, `verify`, `rebuild` and `campaign`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from iso4217 import Currency
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table as Grid
+from typer import Argument, Option
+
+from infra.cli.options import Data, DueShards, Endpoint, Table
+from infra.errors import UsageError
+from infra.machine import engine
+from infra.tables import LOYALTY
+from infra.tools import rebuild as rebuilding
+from infra.tools.aws_target import on_aws
+from infra.tools.campaign_effect import effect
+from infra.tools.publish_totals import publish as publish_totals
+from infra.tools.replay import replay as replay_file
+from infra.tools.replay_worker import Result
+from infra.tools.target import opened
+from infra.tools.totals import Holdings, holdings
+from infra.tools.verify import Report, check
+from shared.tables import programs
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BAD_LINES_SHOWN_MAX = 50
+
+app = typer.Typer()
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, Argument(metavar="FILE", help="CSV with a header, or the CDNOW text format.")],
+    endpoint: Endpoint = None,
+    data: Data = None,
+) -> int:
+    """Book a file of past purchases. Exits with 1 if any line was not booked."""
+    with opened(endpoint, data) as used:
+        result = replay_file(file)
+        held = holdings(engine.client(used), LOYALTY.name, result.until) if result.until else None
+    for bad in result.bad_lines[:BAD_LINES_SHOWN_MAX]:
+        print(f"line {bad.line}: {bad.reason}", file=sys.stderr)
+    if len(result.bad_lines) > BAD_LINES_SHOWN_MAX:
+        print(f"and {len(result.bad_lines) - BAD_LINES_SHOWN_MAX} lines more", file=sys.stderr)
+    Console().print(_replay_grid(result, held))
+    return 1 if result.bad_lines else 0
+
+
+@app.command()
+def verify(
+    endpoint: Endpoint = None,
+    data: Data = None,
+    table: Table = None,
+    publish: Annotated[bool, Option("--publish", help="With --table: send the totals to the dashboard.")] = False,
+) -> int:
+    """Check every account against its ledger. Exits with 1 if an invariant is broken."""
+    if table:
+        with on_aws(table, {}, failure=f"{table} cannot be checked") as client:
+            return _verify(client, table, publishes=publish)
+    if publish:
+        raise UsageError("totals are published for a table on AWS: add --table NAME")
+    with opened(endpoint, data, must_exist=True) as used:
+        return _verify(engine.client(used), LOYALTY.name, publishes=False)
+
+
+@app.command()
+def rebuild(
+    endpoint: Endpoint = None,
+    data: Data = None,
+    table: Table = None,
+    due_shards: DueShards = None,
+    withdraw: Annotated[
+        Path | None, Option(metavar="FILE", help="Move entries beyond a missing one to this file.")
+    ] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done, write nothing.")] = False,
+) -> int:
+    """Repair a restored table from its ledger. Nobody may write to it meanwhile. Exits with 1 if anything is left."""
+    if bool(table) != bool(due_shards):
+        raise UsageError("--table NAME and --due-shards N belong together")
+    if not table:
+        with opened(endpoint, data, must_exist=True) as used:
+            return _rebuild(engine.client(used), LOYALTY.name, withdraw, is_dry=dry_run)
+    with on_aws(table, {"DUE_SHARDS": str(due_shards)}, failure=f"{table} cannot be rebuilt") as client:
+        return _rebuild(client, table, withdraw, is_dry=dry_run)
+
+
+@app.command()
+def campaign(
+    campaign_id: Annotated[str, Argument(metavar="CAMPAIGN_ID")],
+    endpoint: Endpoint = None,
+    data: Data = None,
+) -> int:
+    """Compare the members whom a campaign treated with those held out. Exits with 1 if it has touched nobody."""
+    with opened(endpoint, data, must_exist=True) as used:
+        groups = effect(engine.client(used), LOYALTY.name, campaign_id)
+    grid = Grid("group", "members", "orders", "amount", "average order", "points given")
+    for column in grid.columns[1:]:
+        column.justify = "right"
+    for name, group in sorted(groups.items(), reverse=True):
+        figures = (len(group.members), group.orders, group.amount, group.average_order, group.campaign_points)
+        grid.add_row(name, *(f"{figure:,}" for figure in figures))
+    Console().print(grid if groups else f"no order was open to a campaign {campaign_id}")
+    return 0 if groups else 1
+
+
+def _verify(client: "DynamoDBClient", table: str, *, publishes: bool) -> int:
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("accounts", total=None)
+        report = check(client, table, lambda number: progress.update(task, completed=number))
+    print(_verdict(report))
+    if publishes:
+        publish_totals(report.outstanding, programs.load_program())
+    return 1 if report.violations else 0
+
+
+def _replay_grid(result: Result, held: Holdings | None) -> Grid:
+    grid = Grid("what", "how many", show_header=False)
+    grid.columns[1].justify = "right"
+    rows: list[tuple[str, int | str]] = [
+        ("orders booked now", result.orders),
+        ("orders booked before", result.replayed),
+        ("members enrolled now", result.enrolled),
+        ("lines not booked", len(result.bad_lines)),
+    ]
+    if held and result.until:
+        rows += [
+            ("as of", f"{result.until:%Y-%m-%d}"),
+            ("members", held.members),
+            ("orders", held.orders),
+            ("points earned", held.earned),
+            ("points redeemed", held.redeemed),
+            ("points expired", held.expired),
+            ("points outstanding", held.outstanding),
+            ("liability", _money(held)),
+            *((f"members in {tier}", count) for tier, count in held.tiers.items()),
+        ]
+    rows.append(("seconds", f"{result.seconds:.1f}"))
+    for what, value in rows:
+        grid.add_row(what, f"{value:,}" if isinstance(value, int) else value)
+    return grid
+
+
+def _money(held: Holdings) -> str:
+    if held.liability_amount is None:
+        return "points are no money"
+    exponent = Currency(held.currency).exponent or 0
+    major, minor = divmod(held.liability_amount, 10**exponent)
+    return f"{major:,}.{minor:0{exponent}} {held.currency}" if exponent else f"{major:,} {held.currency}"
+
+
+def _verdict(report: Report) -> str:
+    seen = f"{report.accounts} accounts, {report.entries} entries, {report.outstanding} points outstanding"
+    lines = [f"{seen}: {len(report.violations)} violations"]
+    lines += [
+        f"invariant {first.invariant}: {first.member_id or 'the table'}: {first.detail}"
+        for first in report.first_of_each()
+    ]
+    return "\n".join(lines)
+
+
+def _rebuild(client: "DynamoDBClient", table: str, withdraw: Path | None, *, is_dry: bool) -> int:
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("accounts", total=None)
+        report = rebuilding.rebuild(
+            client, table, writes=not is_dry, withdrawn_to=withdraw, progress=lambda: progress.advance(task)
+        )
+    _print_repairs(report, is_dry=is_dry)
+    if report.left and withdraw is None:
+        print("entries beyond a missing one are left as they are: --withdraw FILE moves them there", file=sys.stderr)
+    return 1 if report.left else 0
+
+
+def _print_repairs(report: rebuilding.Report, *, is_dry: bool) -> None:
+    would = "would be " if is_dry else ""
+    kinds: list[tuple[str, Sequence[str]]] = [
+        (f"{would}put right", report.put_right),
+        ("lost, and what it did is in no account", report.lost),
+        (f"{would}withdrawn", report.withdrawn),
+        ("left as it is", report.left),
+    ]
+    for kind, lines in kinds:
+        for line in lines:
+            print(f"{kind}: {line}")
+    counts = f"{len(report.put_right)} {would}put right, {len(report.lost)} entries lost"
+    print(f"{report.accounts} accounts: {counts}, {len(report.withdrawn)} {would}withdrawn, {len(report.left)} left")
