@@ -1,6 +1,7 @@
 """`loyalty program check` names every fault with its place, and warns."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,16 @@ import pytest
 
 from infra import tools
 from infra.cli import main
+from infra.machine import environment
 from infra.tools import program_file
 
 EXAMPLE = Path(tools.__file__).with_name("example_program.json")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    with environment.restored():
+        yield
 
 
 @pytest.fixture
