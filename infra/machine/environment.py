@@ -46,6 +46,13 @@ def restored() -> Iterator[None]:
         os.environ.update(before)
 
 
+def recall_the_shell() -> None:
+    """Put back what was taken out last, for work on the account that it names."""
+    for name in _NO_FILES:
+        os.environ.pop(name, None)
+    os.environ.update(_forgotten)
+
+
 def variables(endpoint: str, folder: Path) -> dict[str, str]:
     """This process's environment, and all that the functions need to work against `endpoint`.
 
