@@ -222,6 +222,11 @@ def test_what_ships_leans_on_nothing_that_does_not() -> None:
         assert not source.roots & {"infra", "tests", "moto", "ministack", "pytest"}, source.name
 
 
+def test_no_product_code_leans_on_tests() -> None:
+    for source in written():
+        assert "tests" not in source.roots, source.name
+
+
 def test_nobody_leans_on_a_function_but_who_wires_it() -> None:
     for source in shipped():
         assert "functions" not in source.roots, source.name

@@ -55,9 +55,9 @@ def requests(world: World) -> dict[str, list[str]]:
     }
     asked = {}
     for name, operation in operations.items():
-        with world.wire() as wire:
+        with world.requests() as sent:
             operation()
-        asked[name] = wire.requests
+        asked[name] = sent
     return asked
 
 

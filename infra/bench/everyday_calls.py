@@ -6,13 +6,45 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from tests.infra.cloud.stories import OPERATOR, World, bought, brought, enrolled, keyed, ok, ordered, prepare
+from infra.bench.world import OPERATOR, World, new_order, unique
+from shared import clock
 
 FIRST_WHILE_FEW_ARE_DUE = ("expire",)
+WHOLE_PROGRAM: Mapping[str, Any] = {
+    "memberships": [{"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12}],
+    "cashback": {"amount": 10, "per_amount": 100},
+    "pools": {},
+    "gifts": {},
+    "segments": {},
+    "celebrations": {"birthday": {"points": 5, "notice_days": 0}},
+    "operators": {"adjustment_limit_points": 1000},
+    "campaigns": [
+        {
+            "campaign_id": "opening",
+            "description": "One point more",
+            "effect": {"kind": "add", "points": 1},
+            "budget": {"points": 1_000_000},
+        }
+    ],
+    "partners": [
+        {
+            "partner_id": "cafe",
+            "name": "Cafe",
+            "funding": "prepaid",
+            "point_cost": {"points": 1, "amount": 1},
+            "limits": {"points_per_month": 1_000_000},
+            "alert_below": 1000,
+        }
+    ],
+    "agents": {"claim": "com.example.rewards", "currency_name": "Points", "currency_code": "PTS"},
+    "referrals": {"advocate_points": 10, "friend_points": 5},
+    "automatic_enrolment": {"consent_days": 3},
+}
+"""Sections of a program with which every function has work."""
 
 
 class Everyday(NamedTuple):
-    """A shop with the whole programme, a member who can pay, and a webhook."""
+    """A shop with the whole program, a member who can pay, and a webhook."""
 
     world: World
     member_id: str
@@ -26,54 +58,49 @@ class Everyday(NamedTuple):
 
 def begin(world: World, address: str) -> Everyday:
     """A member with points, and a webhook to an address that answers."""
-    prepare(world)
-    member_id = enrolled(world, email="ada@example.com")
-    ordered(world, member_id, 1_000_000)
+    world.use_program(**WHOLE_PROGRAM)
+    member_id = world.enroll(email="ada@example.com")
+    world.earn(member_id, 1_000_000)
     webhook = {"url": address, "event_types": ["points.earned"]}
-    made = ok(world, "POST", "/v1/webhooks", webhook, scope=OPERATOR, headers=keyed())
+    made = world.ok("webhooks", "POST", "/v1/webhooks", webhook, scope=OPERATOR, key=unique("webhook"))
     return Everyday(world, member_id, made["webhook_id"])
 
 
 def _expire(day: Everyday) -> None:
-    world, member_id = day.world, enrolled(day.world)
-    ordered(world, member_id)
+    world, member_id = day.world, day.world.enroll()
+    world.earn(member_id)
     _, on, shard = world.item(f"MEMBER#{member_id}", "ACCOUNT")["due_pk"]["S"].split("#")
     now = datetime.fromisoformat(f"{on}T12:00:00+00:00") + timedelta(days=1)
-    body = json.dumps({"on": on, "shard": int(shard), "now": now.isoformat()})
-    answer = world.invoke("expire", {"Records": [{"messageId": "1", "body": body}]})
-    assert answer["batchItemFailures"] == []
+    _work(day, "expire", body=json.dumps({"on": on, "shard": int(shard), "now": now.isoformat()}))
 
 
 def _redeem(day: Everyday) -> None:
-    held = ok(day.world, "POST", f"{day.path}/redemptions", {"reward_id": "free-coffee"}, headers=keyed())
-    ok(day.world, "POST", f"{day.path}/redemptions/{held['redemption_id']}/cancel")
-
-
-def _stream(day: Everyday, function: str, pk: str, sk: str) -> None:
-    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": day.world.item(pk, sk)}}
-    assert day.world.invoke(function, {"Records": [record]})["batchItemFailures"] == []
+    reward = {"reward_id": "free-coffee"}
+    held = day.world.ok("redeem", "POST", f"{day.path}/redemptions", reward, key=unique("redemption"))
+    day.world.ok("redeem", "POST", f"{day.path}/redemptions/{held['redemption_id']}/cancel")
 
 
 def _follow(day: Everyday) -> None:
-    _stream(day, "follow", f"ORDER#{ordered(day.world, brought(day.world))}", "EARN")
+    advocate = day.world.ok("enroll", "GET", f"/v1/members/{day.world.enroll()}")
+    friend_id = day.world.enroll(referral_code=advocate["referral_code"])
+    _stream(day, "follow", f"ORDER#{day.world.earn(friend_id)}", "EARN")
+
+
+def _notify(day: Everyday) -> None:
+    _stream(day, "notify", f"ORDER#{day.world.earn(day.member_id)}", "EARN")
 
 
 def _deliver(day: Everyday) -> None:
-    now = day.world.now().isoformat()
+    now = clock.now().isoformat()
     event = {"event_id": uuid4().hex, "type": "points.earned", "member_id": day.member_id, "sequence": 1}
     event |= {"occurred_at": now, "recorded_at": now, "points": 50, "balance_after": 50, "program_version": 1}
-    record = {
-        "messageId": "1",
-        "receiptHandle": "1",
-        "body": json.dumps({"webhook_id": day.webhook_id, "event": event}),
-        "attributes": {"ApproximateReceiveCount": "1"},
-    }
-    assert day.world.invoke("deliver", {"Records": [record]})["batchItemFailures"] == []
+    body = json.dumps({"webhook_id": day.webhook_id, "event": event})
+    _work(day, "deliver", receiptHandle="1", body=body, attributes={"ApproximateReceiveCount": "1"})
 
 
 def _feedback(day: Everyday) -> None:
     address = f"{uuid4().hex}@example.com"
-    mail = {"tags": {"member_id": [enrolled(day.world, email=address)]}}
+    mail = {"tags": {"member_id": [day.world.enroll(email=address)]}}
     complaint = {"complainedRecipients": [{"emailAddress": address}]}
     detail = {"eventType": "Complaint", "mail": mail, "complaint": complaint}
     day.world.invoke("feedback", {"source": "aws.ses", "detail": detail})
@@ -81,61 +108,76 @@ def _feedback(day: Everyday) -> None:
 
 def _membership(day: Everyday) -> None:
     payment = {"plan_id": "plus", "reference": uuid4().hex, "amount": 4900, "currency": "USD"}
-    path = f"/v1/members/{enrolled(day.world)}/membership"
-    ok(day.world, "POST", path, {**payment, "paid_at": day.world.now().isoformat()})
+    path = f"/v1/members/{day.world.enroll()}/membership"
+    day.world.ok("memberships", "POST", path, {**payment, "paid_at": clock.now().isoformat()})
 
 
 def _adjust(day: Everyday) -> None:
     adjustment = {"points": 5, "reason": "sorry", "reference": uuid4().hex}
-    ok(day.world, "POST", f"{day.path}/adjustments", adjustment, scope=OPERATOR)
+    day.world.ok("operators", "POST", f"{day.path}/adjustments", adjustment, scope=OPERATOR)
 
 
 def _give(day: Everyday) -> None:
     gift = {"to_member_id": day.member_id, "points": 5}
-    ok(day.world, "POST", f"/v1/members/{enrolled(day.world)}/gifts", gift, headers=keyed())
+    day.world.ok("gifts", "POST", f"/v1/members/{day.world.enroll()}/gifts", gift, key=unique("gift"))
 
 
-def _cart(day: Everyday) -> None:
+def _buy_unknown(day: Everyday) -> None:
+    day.world.ok("consent", "POST", "/v1/earn", {**new_order(), "identifier": {"card_number": uuid4().hex}})
+
+
+def _fill_cart(day: Everyday) -> None:
     buyer = {"member_id": day.member_id, "verified": True}
-    ok(day.world, "POST", "/v1/ucp/loyalty", {"currency": "USD", "total": 5000, "buyer": buyer})
+    day.world.ok("agents", "POST", "/v1/ucp/loyalty", {"currency": "USD", "total": 5000, "buyer": buyer})
 
 
 def _open_pool(day: Everyday) -> None:
-    ok(day.world, "POST", "/v1/pools", {"member_id": enrolled(day.world)}, headers=keyed())
+    day.world.ok("pools", "POST", "/v1/pools", {"member_id": day.world.enroll()}, key=unique("pool"))
 
 
 def _transfer(day: Everyday) -> None:
-    points = {"to_member_id": enrolled(day.world), "points": 1}
-    ok(day.world, "POST", f"{day.path}/transfers", points, scope=OPERATOR, headers=keyed())
+    points = {"to_member_id": day.world.enroll(), "points": 1}
+    day.world.ok("transfers", "POST", f"{day.path}/transfers", points, scope=OPERATOR, key=unique("transfer"))
 
 
-def _get(path: str, **options: Any) -> Callable[[Everyday], Any]:
-    return lambda day: ok(day.world, "GET", path.replace("{member}", day.path), **options)
+def _get(function: str, path: str, **options: Any) -> Callable[[Everyday], Any]:
+    return lambda day: day.world.ok(function, "GET", path.replace("{member}", day.path), **options)
+
+
+def _stream(day: Everyday, function: str, pk: str, sk: str) -> None:
+    record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": day.world.item(pk, sk)}}
+    _work(day, function, **record)
+
+
+def _work(day: Everyday, function: str, **record: Any) -> None:
+    """Hand a function one record. Raises RuntimeError if it gives it back."""
+    if day.world.invoke(function, {"Records": [{"messageId": "1", **record}]})["batchItemFailures"]:
+        raise RuntimeError(f"{function} gave back {record}")
 
 
 EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
-    "account": _get("{member}/account"),
-    "agents": _cart,
-    "campaigns": _get("/v1/campaigns", scope=OPERATOR),
-    "celebrate": lambda day: day.world.invoke("celebrate", {"time": day.world.now().isoformat()}),
-    "consent": lambda day: bought(day.world, {"card_number": uuid4().hex}),
+    "account": _get("account", "{member}/account"),
+    "agents": _fill_cart,
+    "campaigns": _get("campaigns", "/v1/campaigns", scope=OPERATOR),
+    "celebrate": lambda day: day.world.invoke("celebrate", {"time": clock.now().isoformat()}),
+    "consent": _buy_unknown,
     "deliver": _deliver,
-    "earn": lambda day: ordered(day.world, day.member_id),
-    "enroll": lambda day: enrolled(day.world, email=f"{uuid4().hex}@example.com"),
+    "earn": lambda day: day.world.earn(day.member_id),
+    "enroll": lambda day: day.world.enroll(email=f"{uuid4().hex}@example.com"),
     "expire": _expire,
     "feedback": _feedback,
     "follow": _follow,
     "gifts": _give,
     "memberships": _membership,
-    "notify": lambda day: _stream(day, "notify", f"ORDER#{ordered(day.world, day.member_id)}", "EARN"),
+    "notify": _notify,
     "operators": _adjust,
-    "partners": _get("/v1/partners/cafe", scope=OPERATOR),
+    "partners": _get("partners", "/v1/partners/cafe", scope=OPERATOR),
     "pools": _open_pool,
-    "preferences": _get("{member}/preferences", scope=OPERATOR),
-    "program": _get("/v1/program", scope=None),
+    "preferences": _get("preferences", "{member}/preferences", scope=OPERATOR),
+    "program": _get("program", "/v1/program"),
     "redeem": _redeem,
-    "referrals": _get("{member}/referrals"),
+    "referrals": _get("referrals", "{member}/referrals"),
     "transfers": _transfer,
-    "wallet": _get("{member}/credit"),
-    "webhooks": _get("/v1/webhooks", scope=OPERATOR),
+    "wallet": _get("wallet", "{member}/credit"),
+    "webhooks": _get("webhooks", "/v1/webhooks", scope=OPERATOR),
 }

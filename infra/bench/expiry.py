@@ -91,9 +91,9 @@ def _run(world: World) -> Counter[str]:
 
     waiting: list[str] = []
     due_index.note_day(due_index.EXPIRY_RUN, date(2026, 1, 30))
-    with runtime.use(expiry_queue=waiting.extend, clock=lambda: _RUN), world.wire() as wire:
+    with runtime.use(expiry_queue=waiting.extend, clock=lambda: _RUN), world.requests() as sent:
         expire.handler({"time": _RUN.isoformat()}, None)
         records = [{"messageId": str(number), "body": body} for number, body in enumerate(waiting)]
         if expire.handler({"Records": records}, None)["batchItemFailures"]:
             raise RuntimeError("an expiry run failed")
-    return Counter(wire.requests)
+    return Counter(sent)

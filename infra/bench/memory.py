@@ -24,13 +24,15 @@ from uuid import uuid4
 
 from infra.bench.cold_start import MACHINE, Bench
 from infra.bench.everyday_calls import EVERYDAY_CALLS, FIRST_WHILE_FEW_ARE_DUE, begin
+from infra.bench.resources import make_resources, note_runs
+from infra.bench.world import World
 from infra.cloud import costs
 from infra.cloud.build.bytecode import RUNTIME, runtime_python
 from infra.cloud.build.function_code import function_names
 from infra.cloud.build.layer import layer_folder
 from infra.cloud.permissions import NEEDS, WORKER_SECONDS_MAX
-from infra.machine import engine
-from tests.infra.cloud.in_process import InProcess, make_everything, make_tables
+from infra.machine import engine, environment
+from shared import runtime
 
 SIZES_MB = (128, 256, 512, 1024, 1769)
 CALLS = 60
@@ -38,15 +40,15 @@ RESERVE_MB = 80
 """Beyond what the process takes here: Lambda's own runtime, some 35, and two of DynamoDB's largest pages as objects."""
 WARM_MS_MAX = 100
 FIRST_MS_MAX = 1000
-"""Of an environment: where its start is not in a snapshot, it makes its client then, with its share of a processor."""
+"""The first call of an environment: where its start is not in a snapshot, it makes its validators."""
 _ANSWER_SECONDS_MAX = 60
 _IN_SNAPSHOT = """\
-from shared.tables import client
-client.client()
+from shared.domain.fields import build_all
+build_all()
 """
 _HANDLER = """\
 import sys
-from {name} import handler as work
+from shared.start import handler as work
 asked = 0
 
 def count():
@@ -63,7 +65,7 @@ def count():
 def handler(event, context):
     count()
     before = asked
-    return {{"answer": work(event, context), "requests": asked - before}}
+    return {"answer": work(event, context), "requests": asked - before}
 """
 
 
@@ -86,7 +88,7 @@ class Function:
         self._asked = threading.Event()
         self._server = HTTPServer(("127.0.0.1", 0), self._api())
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        handler = _HANDLER.format(name=name) + (_IN_SNAPSHOT if NEEDS[name].is_snapshot else "")
+        handler = _HANDLER + (_IN_SNAPSHOT if NEEDS[name].is_snapshot else "")
         task = bench.task(handler, name)
         self._process = bench.spawn(task, name, self._server.server_port, settings)
         if not self._asked.wait(_ANSWER_SECONDS_MAX):
@@ -159,18 +161,15 @@ class Function:
         return Api
 
 
-class Deployed(InProcess):
-    """A world in which every function is a process of its own, in the present."""
+class Deployed(World):
+    """A world in which every function is a process of its own."""
 
-    def __init__(self, functions: Mapping[str, Function]) -> None:
-        super().__init__()
-        self.functions = functions
+    def __init__(self, endpoint: str, functions: Mapping[str, Function]) -> None:
+        super().__init__(endpoint)
+        self._functions = functions
 
     def invoke(self, function: str, event: Any) -> Any:
-        return self.functions[function].invoke(event)
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self._functions[function].invoke(event)
 
 
 def main() -> int:
@@ -220,22 +219,21 @@ def measure() -> dict[str, Measured]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         emulator = stack.enter_context(engine.running("ministack", folder, keep=False))
-        os.environ.update(
-            AWS_ENDPOINT_URL=emulator.endpoint,
-            AWS_DEFAULT_REGION="us-east-1",
-            AWS_ACCESS_KEY_ID="bench",
-            AWS_SECRET_ACCESS_KEY="bench",
-        )
-        make_tables()
-        settings = {"AWS_ENDPOINT_URL": emulator.endpoint, **make_everything()}
+        stack.enter_context(environment.restored())
+        environment.forget_the_shell()
+        os.environ.update(environment.variables(emulator.endpoint, folder))
+        engine.create_missing_tables(emulator.endpoint)
+        settings = {"AWS_ENDPOINT_URL": emulator.endpoint, **make_resources()}
+        os.environ.update(settings)
+        runtime.reset()
+        note_runs(datetime.now(UTC))
         bench = Bench(python, layer_folder(MACHINE), folder)
         functions: dict[str, Function] = {}
         for name in function_names():
             functions[name] = Function(bench, name, settings)
             stack.callback(functions[name].stop)
         address = stack.enter_context(_listener())
-        world = Deployed(functions)
-        everyday = begin(world, address)
+        everyday = begin(Deployed(emulator.endpoint, functions), address)
         for name in FIRST_WHILE_FEW_ARE_DUE + tuple(sorted(set(EVERYDAY_CALLS) - {*FIRST_WHILE_FEW_ARE_DUE})):
             for _ in range(CALLS):
                 EVERYDAY_CALLS[name](everyday)

@@ -22,7 +22,6 @@ from infra.tables import LOYALTY
 from shared import clock, runtime
 from shared.tables import client as dynamo
 from shared.tables import programs
-from tests.shared.wire import Wire
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,8 +63,12 @@ class World:
         partner_id: str = "",
     ) -> Reply:
         """One request."""
-        answer = import_module(f"functions.{function}").handler(event(method, path, body, scope, key, partner_id), None)
+        answer = self.invoke(function, event(method, path, body, scope, key, partner_id))
         return Reply(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """What a function answers to an event."""
+        return import_module(f"functions.{function}").handler(event, None)
 
     def ok(self, *request: Any, **options: Any) -> Any:
         """The body of an answer that is no refusal. Raises RuntimeError."""
@@ -97,13 +100,19 @@ class World:
         return dict(self.client.get_item(TableName=LOYALTY.name, Key={"pk": {"S": pk}, "sk": {"S": sk}})["Item"])
 
     @contextmanager
-    def wire(self) -> Iterator[Wire]:
-        """The requests that are sent while it lasts."""
-        wire = Wire(self.client)
+    def requests(self) -> Iterator[list[str]]:
+        """The names of the requests that are sent to DynamoDB while it lasts."""
+        sent: list[str] = []
+
+        def note(model: Any, **_: Any) -> None:
+            sent.append(model.name)
+
+        events = self.client.meta.events
+        events.register("before-call.dynamodb", note)
         try:
-            yield wire
+            yield sent
         finally:
-            wire.close()
+            events.unregister("before-call.dynamodb", note)
 
 
 @contextmanager

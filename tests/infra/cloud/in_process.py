@@ -15,30 +15,25 @@ from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
-from functions.celebrate import RUN as BIRTHDAY_RUN
 from infra import openapi, tables
+from infra.bench.resources import make_resources, note_runs
 from infra.cloud.permissions import (
     DUE,
     EVENT_BUS,
     EVERYTHING,
-    EXPIRY_QUEUE,
     HISTORY,
     IDENTITY_SECRET,
-    LOYALTY,
     OF_PARTNERS,
-    PEOPLE,
     SENDER,
     WEBHOOK_QUEUE,
 )
 from infra.machine.engine import create_table_request
 from infra.simulation.fake_dynamodb import Database
 from shared import runtime, settings
-from shared.tables import due_index
 from tests.infra.cloud.stories import HOLD_MINUTES, STOREFRONT, Item, Reply, hold, pooled
 
 REGION = "us-east-1"
 START = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
-SENDER_ADDRESS = "loyalty@shop.example"
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
 _SERVICES = {
     "SendMessageBatch": ("sqs:SendMessage", None),
@@ -122,7 +117,7 @@ class InProcess:
         self.pass_days(days)
 
     def note_runs(self) -> None:
-        _note_runs(self._now - timedelta(days=1))
+        note_runs(self._now - timedelta(days=1))
 
     def start_anew(self, function: str) -> None:
         if function == self._running:
@@ -203,36 +198,8 @@ def database() -> Iterator[None]:
 
 def make_everything() -> dict[str, str]:
     """Make what the functions use besides tables; the settings that lead there."""
-    _note_runs(START)
-    queues = {
-        name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in (EXPIRY_QUEUE, WEBHOOK_QUEUE)
-    }
-    boto3.client("events").create_event_bus(Name="loyalty")
-    _verify_sender()
-    secret = boto3.client("secretsmanager").create_secret(Name="identity", SecretString="00" * 32)
-    return {
-        "LOYALTY_TABLE": LOYALTY,
-        "PEOPLE_TABLE": PEOPLE,
-        "DUE_SHARDS": "4",
-        "EXPIRY_QUEUE_URL": queues[EXPIRY_QUEUE],
-        "WEBHOOK_QUEUE_URL": queues[WEBHOOK_QUEUE],
-        "WEBHOOK_TARGETS": "anywhere",
-        "PUBLIC_URL": "https://loyalty.example",
-        "MESSAGES": "send",
-        "EVENT_BUS": "loyalty",
-        "SENDER_EMAIL": SENDER_ADDRESS,
-        "IDENTITY_KEY_SECRET_ID": secret["ARN"],
-    }
-
-
-def _note_runs(at: datetime) -> None:
-    for run in (due_index.EXPIRY_RUN, due_index.REMINDER_RUN, BIRTHDAY_RUN):
-        item = {"pk": {"S": "SCHEDULE"}, "sk": {"S": run}, "on": {"S": at.date().isoformat()}}
-        boto3.client("dynamodb").put_item(TableName=LOYALTY, Item=item)
-
-
-def _verify_sender() -> None:
-    boto3.client("ses").verify_email_identity(EmailAddress=SENDER_ADDRESS)
+    note_runs(START)
+    return make_resources()
 
 
 def _function_of(method: str, path: str) -> str:
