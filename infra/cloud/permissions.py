@@ -100,7 +100,7 @@ NEEDS: Mapping[str, Needs] = {
     "agents": Needs(
         settings=("LOYALTY_TABLE",),
         grants=(_get(LOYALTY, "MEMBER#*", _READ_PROGRAM),),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "celebrate": Needs(
@@ -119,7 +119,7 @@ NEEDS: Mapping[str, Needs] = {
     "campaigns": Needs(
         settings=("LOYALTY_TABLE",),
         grants=(_get(LOYALTY, _READ_PROGRAM, "BUDGET#*"),),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "consent": Needs(
@@ -267,7 +267,7 @@ NEEDS: Mapping[str, Needs] = {
             _get(LOYALTY, "MEMBER#*", "MEMBERSHIP#*", _READ_PROGRAM),
             Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "MEMBERSHIP#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "feedback": Needs(
@@ -342,7 +342,7 @@ NEEDS: Mapping[str, Needs] = {
             ),
             Grant(("dynamodb:Query",), LOYALTY, ("REVIEWS", "AUDIT#*")),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "referrals": Needs(
@@ -353,7 +353,7 @@ NEEDS: Mapping[str, Needs] = {
             _get(PEOPLE, "MEMBER#*"),
             _use_key(),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "preferences": Needs(
@@ -366,7 +366,7 @@ NEEDS: Mapping[str, Needs] = {
             _use_key(),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "partners": Needs(
@@ -376,7 +376,7 @@ NEEDS: Mapping[str, Needs] = {
             Grant(("dynamodb:PutItem", "dynamodb:UpdateItem"), LOYALTY, ("BUDGET#*", "PARTNER#*", "AUDIT#*")),
             _query(OF_PARTNERS),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "pools": Needs(
@@ -396,7 +396,7 @@ NEEDS: Mapping[str, Needs] = {
             Grant(("dynamodb:PutItem",), LOYALTY, (_READ_PROGRAM, "AUDIT#*")),
             Grant(("dynamodb:UpdateItem",), LOYALTY, ("BUDGET#*",)),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "redeem": Needs(
@@ -420,7 +420,7 @@ NEEDS: Mapping[str, Needs] = {
                 ("MEMBER#*", "TRANSFER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*"),
             ),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "wallet": Needs(
@@ -430,7 +430,7 @@ NEEDS: Mapping[str, Needs] = {
             Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", "PAYOUT#*", _POOL_MOVES)),
             _query(HISTORY),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "webhooks": Needs(
@@ -444,7 +444,7 @@ NEEDS: Mapping[str, Needs] = {
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
             Grant(("sqs:SendMessage",), WEBHOOK_QUEUE),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
 }
