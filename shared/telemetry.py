@@ -9,6 +9,9 @@ from shared.domain.invariants import Breach
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
+NAMESPACE, SERVICE = "Loyalty", "loyalty"
+"""Under which CloudWatch keeps the metrics."""
+
 
 def logger() -> "Logger":
     """The function's log."""
@@ -42,7 +45,7 @@ class _Powertools:
     def count(self, **amounts: int) -> None:
         from aws_lambda_powertools.metrics import EphemeralMetrics  # noqa: PLC0415 - costs a cold start its import
 
-        metrics = EphemeralMetrics()
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
         for name, amount in amounts.items():
             metrics.add_metric(name=name, unit="Count", value=amount)
         metrics.flush_metrics()
@@ -59,4 +62,4 @@ def _current() -> runtime.Telemetry:
 def _logger() -> "Logger":
     from aws_lambda_powertools import Logger  # noqa: PLC0415 - as above
 
-    return Logger()
+    return Logger(service=SERVICE)

@@ -124,8 +124,6 @@ class Bench:
             "AWS_SECRET_ACCESS_KEY": "bench",
             "_HANDLER": "measured.handler",
             "LAMBDA_TASK_ROOT": str(task),
-            "POWERTOOLS_SERVICE_NAME": "loyalty",
-            "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
             "PYDANTIC_DISABLE_PLUGINS": "__all__",
             "FUNCTION": str(function),
             "PYTHONPATH": os.pathsep.join(map(str, [*code, self._client])),

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from infra.bench.world import OPERATOR, PARTNER, PARTNERS, World, unique
+from infra.bench.world import PARTNERS, World, unique
+from shared.caller import OPERATOR, PARTNER
 
 REDEMPTION = {"points": 100, "order_total": 10_000, "currency": "USD"}
 REQUESTS_MAX: Mapping[str, int] = {

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from infra.bench.world import OPERATOR, World, new_order, unique
+from infra.bench.world import World, new_order, unique
 from shared import clock
+from shared.caller import OPERATOR
 
 FIRST_WHILE_FEW_ARE_DUE = ("expire",)
 WHOLE_PROGRAM: Mapping[str, Any] = {

@@ -20,13 +20,13 @@ from botocore.config import Config
 from infra.machine import engine, environment
 from infra.tables import LOYALTY
 from shared import clock, runtime
+from shared.caller import STOREFRONT
 from shared.tables import client as dynamo
 from shared.tables import programs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-STOREFRONT, OPERATOR, PARTNER = "loyalty/storefront", "loyalty/operator", "loyalty/partner"
 PARTNERS = [
     {"partner_id": "cafe", "name": "Cafe", "point_cost": {"points": 1, "amount": 1}},
 ]

@@ -16,7 +16,6 @@ from infra.cloud.build.layer import layer_folder
 from infra.cloud.nag import acknowledge
 from infra.cloud.options import OptionError, Options
 from infra.cloud.permissions import EVERYTHING, NEEDS, Grant, Needs
-from infra.metrics import METRICS_NAMESPACE, METRICS_SERVICE
 
 LOG_RETENTION = {"dev": logs.RetentionDays.ONE_WEEK, "prod": logs.RetentionDays.THREE_MONTHS}
 SMALL_MEMORY_MB, SMALL_SECONDS_MAX = 128, 5
@@ -94,8 +93,6 @@ class Builder:
             timeout=Duration.seconds(needs.seconds_max),
             environment={
                 "FUNCTION": name,
-                "POWERTOOLS_SERVICE_NAME": METRICS_SERVICE,
-                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
                 "PYDANTIC_DISABLE_PLUGINS": "__all__",  # there are none, and looking for them takes 6 ms of every start
                 **{setting: self._settings[setting] for setting in needs.settings},
             },

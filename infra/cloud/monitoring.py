@@ -17,7 +17,8 @@ from infra.cloud.functions import Function
 from infra.cloud.options import Options
 from infra.cloud.queues import Queues
 from infra.cloud.tables import Data
-from infra.metrics import METRICS_NAMESPACE, METRICS_SERVICE, OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
+from infra.tools.publish_totals import OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
+from shared import telemetry
 
 PERIOD = Duration.minutes(5)
 STREAM_AGE_MINUTES_MAX = 15
@@ -200,9 +201,9 @@ def _units(data: Data) -> Iterable[tuple[str, cloudwatch.IMetric, str]]:
 def _counted(name: str, statistic: str = "Sum") -> cloudwatch.Metric:
     """A metric of our own."""
     return cloudwatch.Metric(
-        namespace=METRICS_NAMESPACE,
+        namespace=telemetry.NAMESPACE,
         metric_name=name,
-        dimensions_map={"service": METRICS_SERVICE},
+        dimensions_map={"service": telemetry.SERVICE},
         period=PERIOD,
         statistic=statistic,
     )

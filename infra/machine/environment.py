@@ -67,8 +67,6 @@ def variables(endpoint: str, folder: Path) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "POWERTOOLS_SERVICE_NAME": "loyalty",
-        "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
         "POWERTOOLS_METRICS_DISABLED": "true",
         "LOYALTY_TABLE": LOYALTY.name,
         "PEOPLE_TABLE": PEOPLE.name,

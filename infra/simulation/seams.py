@@ -30,8 +30,6 @@ SETTINGS: Mapping[str, str] = {
     "MESSAGES": "send",
     "PUBLIC_URL": "https://loyalty.example",
     "POWERTOOLS_METRICS_DISABLED": "true",
-    "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
-    "POWERTOOLS_SERVICE_NAME": "loyalty",
 }
 
 

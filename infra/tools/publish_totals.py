@@ -9,8 +9,10 @@ from typing import Any
 import boto3
 from iso4217 import Currency
 
-from infra.metrics import METRICS_NAMESPACE, METRICS_SERVICE, OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
+from shared import telemetry
 from shared.domain.program.program import Program
+
+OUTSTANDING_POINTS, OUTSTANDING_LIABILITY = "OutstandingPoints", "OutstandingLiability"
 
 
 def publish(outstanding: int, program: Program) -> None:
@@ -21,8 +23,8 @@ def publish(outstanding: int, program: Program) -> None:
         minor = outstanding * rate.amount // rate.points
         totals[OUTSTANDING_LIABILITY] = minor / 10 ** (Currency(program.currency).exponent or 0)
     data: Any = [
-        {"MetricName": name, "Dimensions": [{"Name": "service", "Value": METRICS_SERVICE}], "Value": total}
+        {"MetricName": name, "Dimensions": [{"Name": "service", "Value": telemetry.SERVICE}], "Value": total}
         for name, total in totals.items()
     ]
     client: Any = boto3.client("cloudwatch")
-    client.put_metric_data(Namespace=METRICS_NAMESPACE, MetricData=data)
+    client.put_metric_data(Namespace=telemetry.NAMESPACE, MetricData=data)

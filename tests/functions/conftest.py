@@ -25,8 +25,6 @@ ENVIRONMENT = {
     "WEBHOOK_TARGETS": "public",
     "PUBLIC_URL": "https://loyalty.example",
     "MESSAGES": "send",
-    "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
-    "POWERTOOLS_SERVICE_NAME": "loyalty",
     "POWERTOOLS_METRICS_DISABLED": "true",
     "AWS_DEFAULT_REGION": REGION,
     "AWS_ACCESS_KEY_ID": "test",

@@ -15,7 +15,7 @@ from moto import mock_aws
 
 from infra.cloud import costs
 from infra.cloud.build.function_code import FUNCTIONS, SHARED
-from infra.metrics import OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
+from infra.tools.publish_totals import OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
 from shared import runtime
 from tests.infra.cloud.conftest import Template
 from tests.infra.cloud.in_process import REGION, InProcess, database, make_everything

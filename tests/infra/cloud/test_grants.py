@@ -41,8 +41,6 @@ def told() -> Iterator[InProcess]:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
-            "POWERTOOLS_SERVICE_NAME": "loyalty",
         }.items():
             patch.setenv(name, value)
         for name, value in make_everything().items():

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from infra.bench.world import OPERATOR, Reply, World, unique
+from infra.bench.world import Reply, World, unique
 from shared import clock
+from shared.caller import OPERATOR
 from tests.system.races.linearizability import Operation
 from tests.system.races.model import Call, Seen
 
