@@ -258,7 +258,7 @@ NEEDS: Mapping[str, Needs] = {
             _use_key(),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "memberships": Needs(
@@ -386,7 +386,7 @@ NEEDS: Mapping[str, Needs] = {
             Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "POOL_CHANGE#*")),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
-        memory_mb=512,
+        memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "program": Needs(
