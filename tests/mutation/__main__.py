@@ -19,7 +19,10 @@ ROOT = Path(__file__).parent.parent.parent
 GOAL = 0.9
 DEVIATIONS = 1.96
 """Of 95 of 100 samples, from the mean."""
-MUTATED = ("shared/domain/*", "shared/tables/operation.py")
+MUTATED = (
+    "shared/domain/*",
+    *(f"shared/tables/{name}.py" for name in ("accounts", "bulk", "ledger", "operation", "stock")),
+)
 PROVED_BY = (
     "tests/model",
     "tests/functions",

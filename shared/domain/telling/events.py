@@ -17,6 +17,7 @@ EVENT_TYPES: Mapping[EntryType, str] = {
     "reject": "points.rejected",
     "badge": "badge.earned",
     "referral": "referral.rewarded",
+    "referral_review": "referral.reviewed",
     "referral_reversal": "referral.reversed",
     "birthday": "points.birthday",
     "anniversary": "points.anniversary",

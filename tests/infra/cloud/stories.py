@@ -278,13 +278,15 @@ def redeem(world: World) -> None:
 
 def pools(world: World) -> None:
     giver, receiver = enrolled(world), enrolled(world)
+    ordered(world, giver)
+    hold(world, giver)
+    world.pass_days_for(giver, 1)
     opened = ok(world, "POST", "/v1/pools", {"member_id": giver}, headers=keyed())
     pool = f"/v1/pools/{opened['pool_id']}"
     ok(world, "POST", f"{pool}/members", {"member_id": receiver}, headers=keyed())
     ok(world, "POST", f"{pool}/members", {"member_id": receiver}, 409, headers=keyed())
     ok(world, "GET", pool)
     ok(world, "DELETE", f"{pool}/members/{receiver}", headers=keyed())
-    ok(world, "POST", "/v1/pools", {"member_id": world.member_with_lapsed_hold()}, headers=keyed())
 
 
 def gifts(world: World) -> None:
@@ -301,6 +303,7 @@ def gifts(world: World) -> None:
 
 def transfers(world: World) -> None:
     giver, receiver = pooled(world), enrolled(world)
+    ordered(world, giver)
     hold(world, giver)
     world.pass_days_for(giver, 1)
     too_many, few = ({"to_member_id": receiver, "points": points} for points in (1_000_000, 5))

@@ -122,7 +122,7 @@ class Traffic:
             body = {"points": points, "reason": "a race", "reference": name}
             return _Asked(call, "operators", f"{path}/adjustments", body, scope=OPERATOR)
         body = {"to_member_id": self._pairs[pair][1 - member], "points": points}
-        return _Asked(call, "earn", f"{path}/transfers", body, name, OPERATOR)
+        return _Asked(call, "transfers", f"{path}/transfers", body, name, OPERATOR)
 
     def _refund(self, pair: int, random: Random) -> _Asked:
         member, order_id, order = random.choice(self._orders[pair][-REMEMBERED:])
