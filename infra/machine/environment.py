@@ -46,13 +46,6 @@ def restored() -> Iterator[None]:
         os.environ.update(before)
 
 
-def recall_the_shell() -> None:
-    """Put back what was taken out last, for work on the account that it names."""
-    for name in _NO_FILES:
-        os.environ.pop(name, None)
-    os.environ.update(_forgotten)
-
-
 def variables(endpoint: str, folder: Path) -> dict[str, str]:
     """This process's environment, and all that the functions need to work against `endpoint`.
 
@@ -67,6 +60,8 @@ def variables(endpoint: str, folder: Path) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
+        "POWERTOOLS_SERVICE_NAME": "loyalty",
+        "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
         "POWERTOOLS_METRICS_DISABLED": "true",
         "LOYALTY_TABLE": LOYALTY.name,
         "PEOPLE_TABLE": PEOPLE.name,
