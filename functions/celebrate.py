@@ -71,7 +71,7 @@ def _celebrate_member(member_id: str, birthday: Occurrence, program: Program, no
             raise InvalidStateError("the birthday does not pay any more")
         return Decision([celebrate_birthday(situation.account, situation.program, birthday, now=situation.now)])
 
-    key = keys.birthday_key(member_id, birthday.day.year)
+    key = keys.of("birthday", member_id=member_id, year=str(birthday.day.year))
     return not operation.run([member_id], congratulate, key=key, fingerprint="", now=now).replayed
 
 

@@ -134,7 +134,7 @@ def _earned(member_id: str, order: Order, actor: str, mark: str, now: datetime) 
             )
         )
 
-    key = keys.earn_key({"order_id": order.order_id})
+    key = keys.of("earn", order_id=order.order_id)
     accounts = [member_id, *([wallet_of(member_id)] if gives_credit(programs.load_program(), order) else [])]
     return operation.run(accounts, credit, key=key, fingerprint=mark, now=now)
 
@@ -164,7 +164,7 @@ def _opened(
         draws = any(entry.budgets for entry in entries)
         outcome = operation.enroll([first, *(() if draws else entries)], people.writes(None, profile), program, now)
     except (CancelledError, LoyaltyError):
-        standing = ledger.load_entry(keys.earn_key({"order_id": order.order_id}))
+        standing = ledger.load_entry(keys.of("earn", order_id=order.order_id))
         if standing is None:
             if _is_gone(member_id):
                 return _opened(identity, order, program, actor, mark, now, gone + 1)

@@ -126,7 +126,7 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: idempotency.Idemp
     try:
         brought = _admitted(request, member, program, now, caller.actor)
     except LoyaltyError:
-        standing = ledger.load_entry(keys.enroll_key(member_id))
+        standing = ledger.load_entry(keys.of("enroll", member_id=member_id))
         if standing is None:
             raise
         return _enrolled_before(standing, mark)
@@ -139,7 +139,7 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: idempotency.Idemp
         try:
             operation.enroll(entries, [*writes, *(brought.writes if brought else ()), *trail], program, now)
         except CancelledError as cancelled:
-            standing = ledger.load_entry(keys.enroll_key(member_id))
+            standing = ledger.load_entry(keys.of("enroll", member_id=member_id))
             if standing is not None:
                 return _enrolled_before(standing, mark)
             refusal = people.identity_taken(cancelled, writes)
@@ -314,7 +314,7 @@ def tag_member(member_id: str, request: Annotated[Tagging, Body()], key: idempot
         )
         return Decision([entry])
 
-    at = keys.traits_key(member_id, reference)
+    at = keys.of("traits", member_id=member_id, reference=reference)
     try:
         outcome = operation.run([member_id], retag, key=at, fingerprint=mark, now=now)
     except NothingChangesError:
@@ -399,7 +399,7 @@ def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> Answer:
     outcome = operation.run(
         [*ids, *map(wallet_of, ids)],
         unite,
-        key=keys.merge_key(gone.member.member_id, into.member.member_id),
+        key=keys.of("merge_out", **{"from": gone.member.member_id, "into": into.member.member_id}),
         fingerprint="",
         now=now,
         shares=False,

@@ -62,7 +62,7 @@ def _reward_advocate(entry: Entry, now: datetime) -> None:
     if terms is None or friend is None or referred is None or not _still_pays(referred, entry):
         return
     advocate = _open_survivor(referred.advocate)
-    order = ledger.load_entry(keys.earn_key({"order_id": referred.order_id or ""}))
+    order = ledger.load_entry(keys.of("earn", order_id=referred.order_id or ""))
     if advocate is None or advocate.member_id == friend.member_id or order is None:
         return
     name, earned = friend_of(friend), order
@@ -70,7 +70,8 @@ def _reward_advocate(entry: Entry, now: datetime) -> None:
     def reward(situation: Situation) -> Decision:
         return Decision([advocate_reward(situation.account, situation.program, terms, name, earned, situation.now)])
 
-    operation.run([advocate.member_id], reward, key=keys.referral_key(name, "ADVOCATE"), fingerprint="", now=now)
+    key = keys.of("referral", friend=name, role="ADVOCATE")
+    operation.run([advocate.member_id], reward, key=key, fingerprint="", now=now)
 
 
 def _take_back(entry: Entry, now: datetime) -> None:
@@ -80,10 +81,10 @@ def _take_back(entry: Entry, now: datetime) -> None:
     """
     name = entry.referred.friend or entry.member_id if entry.referred else entry.member_id
     for role in ROLES:
-        paid = ledger.load_entry(keys.referral_key(name, role))
+        paid = ledger.load_entry(keys.of("referral", friend=name, role=role))
         owner = _open_survivor(paid.member_id) if paid and paid.points else None
         if paid is not None and owner is not None:
-            _book_reversal(owner.member_id, paid, keys.referral_reversal_key(name, role), now)
+            _book_reversal(owner.member_id, paid, keys.of("referral_reversal", friend=name, role=role), now)
 
 
 def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None:

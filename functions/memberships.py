@@ -49,7 +49,7 @@ def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> Answe
             ]
         )
 
-    key = keys.membership_key(payment.reference, "PAID")
+    key = keys.of("membership", reference=payment.reference)
     outcome = operation.run([caller.authorized_member_id(member_id)], begin, key=key, fingerprint=mark, now=now)
     return ledger_answers.booked(outcome)
 
@@ -79,7 +79,7 @@ def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) 
             ]
         )
 
-    key = keys.membership_key(request.reference, "CANCEL")
+    key = keys.of("membership_cancel", reference=request.reference)
     outcome = operation.run([caller.authorized_member_id(member_id)], end, key=key, fingerprint=mark, now=now)
     return ledger_answers.booked(outcome, HTTPStatus.OK)
 

@@ -107,7 +107,7 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Ans
     member_id, mark = caller.authorized_member_id(member_id), request_ids.fingerprint(request)
     if request.points == 0:
         raise InvalidRequestError(Fault("/points", "must not be 0"))
-    key = keys.adjustment_key(member_id, request.reference)
+    key = keys.of("adjust", member_id=member_id, reference=request.reference)
     if _takes_two(programs.load_program(), request.points) and ledger.load_entry(key) is None:
         return _ask(caller, member_id, request, mark, now)
 
@@ -273,7 +273,7 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
         return Decision([entry], trail)
 
     trail = audit.trail(caller, f"member.{type_}", now, member_id, reference=cause.reference)
-    key = keys.freeze_key(member_id, type_, cause.reference)
+    key = keys.of(type_, member_id=member_id, reference=cause.reference)
     return ledger_answers.booked(operation.run([member_id], turn, key=key, fingerprint=mark, now=now))
 
 

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from infra.errors import LocalError
 from infra.tools import csv_files
 from infra.tools.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
-from shared.domain.account import UNTIL_APPROVED, Account, Entry, EntryType
+from shared.domain.account import UNTIL_APPROVED, Account, Entry
 from shared.domain.calendar import start_of_day
 from shared.domain.ledger import combined
 from shared.domain.lifecycle.passing_of_time import up_to_date
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = ("members", "points", "tiers")
 _IDENTITIES = TypeAdapter(tuple[Identity, ...])
-_RETURNS: frozenset[EntryType] = frozenset({"cancel", "lapse", "reverse", "maturity"})
+_RETURNS: frozenset[str] = frozenset({"cancel", "lapse", "reverse", "maturity"})
 """Entries that give points back to their lot, or move them on: they were earned before."""
 
 Rows = Iterator[Sequence[str]]

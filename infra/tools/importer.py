@@ -165,7 +165,7 @@ class _Check:
 
     def _at_members(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
         ids = [member_id_of(one.row.identity) for one in lines]
-        entries = ledger.load_entries([keys.enroll_key(member_id) for member_id in ids])
+        entries = ledger.load_entries([keys.of("enroll", member_id=member_id) for member_id in ids])
         wanted = [_identities(one.row, self._program) for one in lines]
         owners = iter(people.find_all([identity for some in wanted for identity in some]))
         for one, member_id, entry, some in zip(lines, ids, entries, wanted, strict=True):
@@ -288,7 +288,7 @@ def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
         try:
             operation.enroll([entry], writes, program, now)
         except CancelledError as cancelled:
-            standing = ledger.load_entry(keys.enroll_key(member.member_id))
+            standing = ledger.load_entry(keys.of("enroll", member_id=member.member_id))
             if standing is not None:
                 return _same(standing, one.mark)
             refusal = people.identity_taken(cancelled, writes)
@@ -371,7 +371,7 @@ def _brought_key(member_id: str, row: Row) -> Key:
     if not isinstance(row, Bringing):
         raise TypeError(row)
     what = "points" if isinstance(row.brought, BroughtPoints) else "tier"
-    return keys.brought_in_key(member_id, what, _reference(row))
+    return keys.of("brought_in", member_id=member_id, brought_in=what, reference=_reference(row))
 
 
 def _count(result: Result, one: _Parsed, refusal: str | None, *, was_before: bool) -> None:

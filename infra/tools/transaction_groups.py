@@ -1,17 +1,15 @@
 """Which entries are written in one transaction on several accounts, so that none of them may stand alone."""
 
+from shared.domain import entry_types
 from shared.domain.account import Entry
-from shared.domain.subaccounts import is_wallet, member_of, pool_account_of
+from shared.domain.entry_types import ENTRY_TYPES
+from shared.domain.subaccounts import is_wallet, owner_of, pool_account_of
 from shared.tables import keys
 from shared.tables.client import Item, Key
 from shared.tables.ledger import entry_of
 
-_HALVES = {"OUT": "IN", "IN": "OUT"}
-_MOVES = frozenset(
-    {"transfer_out", "transfer_in", "gift_out", "gift_in", "pool_out", "pool_in", "merge_out", "merge_in"}
-)
-_SHARING = {"pool_join": "JOIN", "pool_leave": "LEAVE"}
-_OF_CREDIT = frozenset({"earn", "refund"})
+_ACCOUNTS = frozenset({"from", "into"})
+"""What of a merge's source are ids of accounts, so of wallets where wallets are merged."""
 
 
 class Together:
@@ -38,9 +36,12 @@ class Together:
 
 
 def may_have_companions(item: Item) -> bool:
-    """Whether an entry is of a type that has any."""
-    type_, member_id = item["type"]["S"], item["member_id"]["S"]
-    return type_ in _MOVES or type_ in _SHARING or (type_ in _OF_CREDIT and is_wallet(member_id))
+    """Whether an entry is of a type that has any; of one that a newer release has booked nothing is known."""
+    row = ENTRY_TYPES.get(item["type"]["S"])
+    if row is None:
+        return False
+    is_of_credit = row.wallet_follows is not None and is_wallet(item["member_id"]["S"])
+    return row.pair is not None or row.is_shared or is_of_credit
 
 
 def companions(entry: Entry) -> list[Key]:
@@ -48,18 +49,18 @@ def companions(entry: Entry) -> list[Key]:
 
     What store credit earns or gives back comes with the points of the same order, but not the other way round.
     """
-    own = keys.entry_key(entry)
-    if entry.type in _MOVES:
-        found = [own._replace(sk=_HALVES[own.sk])]
-        if is_wallet(entry.member_id) and entry.type in {"merge_out", "merge_in"}:
-            found.append(keys.merge_key(*(str(member_of(entry.source[end])) for end in ("from", "into"))))
-        return found
-    if entry.type in _SHARING:
+    row, found = entry_types.of(entry.type), list[Key]()
+    if row.pair is not None:
+        found.append(keys.of(row.pair, **entry.source))
+    if row.wallet_follows is not None and is_wallet(entry.member_id):
+        found.append(keys.of(row.wallet_follows, **_of_owners(entry)))
+    if row.is_shared:
         both = (entry.source["by"], pool_account_of(entry.source["pool_id"]))
-        shared = (keys.pool_key(entry.source["change_id"], _SHARING[entry.type], name) for name in both)
-        return [key for key in shared if key != own]
-    if is_wallet(entry.member_id) and entry.type == "earn":
-        return [keys.earn_key(entry.source)]
-    if is_wallet(entry.member_id) and entry.type == "refund":
-        return [keys.refund_key(entry.source["order_id"], entry.source["refund_id"])]
-    return []
+        shared = (keys.of(entry.type, **{**entry.source, "member_id": name}) for name in both)
+        found += [key for key in shared if key != keys.entry_key(entry)]
+    return found
+
+
+def _of_owners(entry: Entry) -> dict[str, str]:
+    """A wallet's entry's source, as that of its owner's points names the same cause."""
+    return {name: owner_of(value) if name in _ACCOUNTS else value for name, value in entry.source.items()}

@@ -4,37 +4,16 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from shared.domain.account import Account, Activity, Entry, EntryType, LotDay, Lots, Status, Totals, Use
+from shared.domain import entry_types
+from shared.domain.account import Account, Activity, Entry, LotDay, Lots, Totals, Use
 from shared.domain.calendar import add_months, month_of
+from shared.domain.entry_types import EntryType
 
 QUALIFYING_MONTHS_KEPT = 17
 """Thirteen months of a rolling year, and the four that the longest grace reaches into."""
 
 ACTIVITY_MONTHS_KEPT = 13
 
-_LEAVES_AS: Mapping[EntryType, str] = {
-    "capture": "captured",
-    "expiry": "expired",
-    "refund": "taken_back",
-    "adjust": "taken_back",
-    "merge_in": "taken_back",
-    "transfer_out": "transferred_out",
-    "gift_out": "transferred_out",
-    "pool_out": "transferred_out",
-    "merge_out": "transferred_out",
-    "payout": "captured",
-    "referral_reversal": "taken_back",
-    "reject": "taken_back",
-    "unclaimed": "forfeited",
-    "erase": "forfeited",
-}
-_STATUS_AFTER: Mapping[EntryType, Status] = {
-    "merge_out": "merged",
-    "erase": "erased",
-    "provisional": "provisional",
-    "confirm": "active",
-    "unclaimed": "lapsed",
-}
 _REPLACED = (
     "tier",
     "frozen",
@@ -46,7 +25,6 @@ _REPLACED = (
     "provisional_until",
 )
 
-
 _Counted = TypeVar("_Counted")
 
 
@@ -54,7 +32,7 @@ class BrokenLedgerError(AssertionError):
     """An entry that no rule can have made. A defect in the code, never the caller's doing."""
 
 
-def draft(account: Account, type_: EntryType, *, occurred_at: datetime, recorded_at: datetime, **rest: Any) -> Entry:  # noqa: ANN401
+def draft(account: Account, type_: str, *, occurred_at: datetime, recorded_at: datetime, **rest: Any) -> Entry:  # noqa: ANN401
     """The account's next entry, numbered and with the balance it leaves."""
     lots: Lots = rest.get("lots", {})
     return Entry(
@@ -71,8 +49,10 @@ def draft(account: Account, type_: EntryType, *, occurred_at: datetime, recorded
 def book(account: Account, entry: Entry) -> Account:
     """The account after the entry.
 
-    Raises BrokenLedgerError if the entry does not follow the account's last one, or would leave anything negative.
+    Raises BrokenLedgerError if the entry does not follow the account's last one, would leave anything negative, or is
+    of a type that this release does not know.
     """
+    row = _row_of(entry)
     if (entry.member_id, entry.sequence) != (account.member_id, account.sequence + 1):
         raise BrokenLedgerError(f"entry {entry.entry_id} does not follow {account.member_id}-{account.sequence}")
     holds = {key: hold for key, hold in account.holds.items() if key not in entry.closed} | dict(entry.opened)
@@ -81,13 +61,13 @@ def book(account: Account, entry: Entry) -> Account:
     after = account.model_copy(
         update={
             "sequence": entry.sequence,
-            "status": _STATUS_AFTER.get(entry.type, account.status),
+            "status": row.status_after or account.status,
             "lots": added(account.lots, entry.lots),
             "pending": added(account.pending, entry.pending),
             "holds": dict(sorted(holds.items())),
             "debt": account.debt + entry.debt,
             "earned": account.earned + entry.earned,
-            "totals": _totals_after(account.totals, entry),
+            "totals": _totals_after(account.totals, entry, row),
             **{name: value for name in _REPLACED if (value := getattr(entry, name)) is not None},
             "progress": {**account.progress, **entry.progress} if entry.progress else account.progress,
             "badges": {**account.badges, **entry.badges} if entry.badges else account.badges,
@@ -167,14 +147,27 @@ def negative(lots: Lots) -> dict[LotDay, int]:
     return {day: -points for day, points in lots.items()}
 
 
-def _totals_after(totals: Totals, entry: Entry) -> Totals:
+def concerns_others(entry: Entry) -> bool:
+    """Whether something follows from it elsewhere: for another account, or for what is kept about a person."""
+    pays_or_not = entry.referred is not None and entry.referred.state in {"rewarded", "reversed"}
+    return pays_or_not or entry_types.of(entry.type).concerns_others
+
+
+def _row_of(entry: Entry) -> EntryType:
+    try:
+        return entry_types.of(entry.type)
+    except entry_types.UnknownEntryTypeError as error:
+        raise BrokenLedgerError(f"entry {entry.entry_id} cannot be booked: {error}") from error
+
+
+def _totals_after(totals: Totals, entry: Entry, row: EntryType) -> Totals:
     net = entry.net_effect
     if net == 0:
         return totals
     if entry.type == "reverse":  # what another account captured before it was merged into this one is new here
         back = min(net, totals.captured)
         return totals.model_copy(update={"captured": totals.captured - back, "granted": totals.granted + net - back})
-    name = "granted" if net > 0 else _LEAVES_AS.get(entry.type)
+    name = "granted" if net > 0 else row.leaves_as
     if name is None:
         raise BrokenLedgerError(f"entry {entry.entry_id} of type {entry.type} loses {-net} points")
     return totals.model_copy(update={name: getattr(totals, name) + abs(net)})

@@ -143,7 +143,7 @@ def _require_open(review: Review) -> None:
 
 def _decide_action(situation: Situation, review: Review, verdict: Verdict) -> Sequence[Entry]:
     account, program = situation.account, situation.program
-    earned = situation.entry(keys.earn_key(review.details))
+    earned = situation.entry(keys.of("earn", **review.details))
     if earned is None:
         raise AssertionError("an action that waits for approval has its entry")
     if verdict.decision == "rejected":
@@ -180,15 +180,17 @@ def _decide_referral(situation: Situation, review: Review, verdict: Verdict) -> 
 
 
 def _adjustment_key(review: Review, member_id: str, decision: Ruling) -> Key | None:
-    return keys.adjustment_key(member_id, review.details["reference"]) if decision == "approved" else None
+    if decision == "rejected":
+        return None
+    return keys.of("adjust", member_id=member_id, reference=review.details["reference"])
 
 
 DECIDERS: Mapping[ReviewKind, Decider] = {
     "action": Decider(
         _decide_action,
-        key=lambda review, _, decision: keys.action_decision_key(review.details, decision),
-        reads=lambda review: [keys.earn_key(review.details)],
+        key=lambda review, _, decision: keys.of("approve" if decision == "approved" else "reject", **review.details),
+        reads=lambda review: [keys.of("earn", **review.details)],
     ),
-    "referral": Decider(_decide_referral, key=lambda review, *_: keys.referral_review_key(review.member_id)),
+    "referral": Decider(_decide_referral, key=lambda review, *_: keys.of("referral_review", friend=review.member_id)),
     "adjustment": Decider(_adjust, key=_adjustment_key, needs_another=True),
 }

@@ -79,7 +79,7 @@ def earn_order(member_id: str, order: Order, *, caller: Caller, now: datetime) -
     outcome = operation.run(
         [member, wallet_of(member)] if gives_credit(program, order) else [member],
         decide,
-        key=keys.earn_key({"order_id": order.order_id}),
+        key=keys.of("earn", order_id=order.order_id),
         fingerprint=fingerprint,
         now=now,
         program=program,
@@ -102,7 +102,7 @@ def earn_for_action(member_id: str, occasion: Occasion, *, caller: Caller, now: 
     return operation.run(
         [caller.authorized_member_id(member_id)],
         decide,
-        key=keys.earn_key({"action": occasion.action, "reference": occasion.reference}),
+        key=keys.of("earn", action=occasion.action, reference=occasion.reference),
         fingerprint=fingerprint,
         now=now,
     )

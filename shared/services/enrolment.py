@@ -56,7 +56,7 @@ def confirmed(
     return operation.run(
         [member_id],
         agree,
-        key=keys.confirm_key(member_id),
+        key=keys.of("confirm", member_id=member_id),
         fingerprint=fingerprint,
         now=now,
         refused=refused,
@@ -75,7 +75,7 @@ def claim(
         return None
     known = members.load_member(str(found.pop()))
     if known.member.status == "active":
-        entry = ledger.load_entry(keys.confirm_key(known.member.member_id))
+        entry = ledger.load_entry(keys.of("confirm", member_id=known.member.member_id))
         return (known.member, True) if entry is not None and entry.fingerprint == fingerprint else None
     if known.member.status != "provisional":
         return None

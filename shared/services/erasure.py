@@ -25,7 +25,7 @@ def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = 
     return operation.run(
         [member_id, wallet_of(member_id)],
         end,
-        key=keys.erase_key(member_id),
+        key=keys.of("erase", member_id=member_id),
         fingerprint="",
         now=now,
         shares=False,

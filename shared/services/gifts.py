@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shared import request_ids
 from shared.caller import Caller, is_valid_id
-from shared.domain.account import Account, Entry, EntryType
+from shared.domain.account import Account, Entry
 from shared.domain.errors import (
     Fault,
     GiftNotFoundError,
@@ -69,7 +69,7 @@ def offer_gift(member_id: str, gift: Gift, *, key: str, caller: Caller, now: dat
         words = gift_messages.words_writes(gift_id, giver, receiver, gift.message) if gift.message else ()
         return Decision([entry], words)
 
-    key_, reads = keys.gift_key(gift_id, "OFFER"), [keys.account_key(receiver)]
+    key_, reads = keys.of("gift_offer", gift_id=gift_id), [keys.account_key(receiver)]
     outcome = operation.run([giver], decide, key=key_, fingerprint=fingerprint, now=now, reads=reads)
     state = gift_state(_steps(gift_id), outcome.accounts[0], now) if outcome.replayed else "offered"
     return OfferedGift(outcome.entry, state, gift.message, outcome.replayed)
@@ -98,7 +98,7 @@ def accept_gift(member_id: str, gift_id: str, *, caller: Caller, now: datetime) 
             raise _not_found(gift_id)
         return Decision(accept(receiving, giving, situation.program, gift_id, now=situation.now, actor=caller.actor))
 
-    outcome = _end(offered, "IN", decide, now, receiver)
+    outcome = _end(offered, "gift_in", decide, now, receiver)
     return OfferedGift(offered, "accepted", _words(offered), outcome.replayed)
 
 
@@ -122,12 +122,12 @@ def _give_back(member_id: str, gift_id: str, side: str, caller: Caller, now: dat
         to, at = offered.source["to"], situation.now
         return Decision([give_back(situation.account, situation.program, gift_id, to=to, now=at, actor=caller.actor)])
 
-    outcome = _end(offered, "RETURN", decide, now)
+    outcome = _end(offered, "gift_return", decide, now)
     return OfferedGift(offered, "returned", _words(offered), outcome.replayed)
 
 
-def _end(offered: Entry, step: str, decide: Decide, now: datetime, *receiver: str) -> operation.Outcome:
-    key = keys.gift_key(offered.source["gift_id"], step)
+def _end(offered: Entry, type_: str, decide: Decide, now: datetime, *receiver: str) -> operation.Outcome:
+    key = keys.of(type_, gift_id=offered.source["gift_id"])
     try:
         return operation.run([*receiver, offered.member_id], decide, key=key, fingerprint="", now=now)
     except (MemberNotActiveError, IdempotencyMismatchError) as error:  # perhaps merged since
@@ -162,14 +162,14 @@ def _words(offered: Entry) -> str | None:
     return gift_messages.load_words(offered.source["gift_id"], offered.source["to"])
 
 
-def _steps(gift_id: str) -> Mapping[EntryType, Entry]:
+def _steps(gift_id: str) -> Mapping[str, Entry]:
     if not is_valid_id(gift_id):
         raise _not_found(gift_id)
     return {entry.type: entry for entry in ledger.load_gift(gift_id)}
 
 
 def _load(gift_id: str) -> Entry:
-    offered = ledger.load_entry(keys.gift_key(gift_id, "OFFER")) if is_valid_id(gift_id) else None
+    offered = ledger.load_entry(keys.of("gift_offer", gift_id=gift_id)) if is_valid_id(gift_id) else None
     if offered is None:
         raise _not_found(gift_id)
     return offered

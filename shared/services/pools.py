@@ -57,7 +57,7 @@ def leave_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: d
             raise InvalidStateError("the member does not share this pool")
         return pools.leave(member, pool, situation.program, change_id=change_id, now=situation.now, actor=caller.actor)
 
-    return _change(pool_id, member_id, change_id, "LEAVE", leave, now)
+    return _change(pool_id, member_id, change_id, "pool_leave", leave, now)
 
 
 def read_pool(pool_id: str, *, caller: Caller) -> Account:
@@ -85,18 +85,18 @@ def _join(
             fingerprint="",
         )
 
-    return _change(pool_id, member_id, change_id, "JOIN", join, now)
+    return _change(pool_id, member_id, change_id, "pool_join", join, now)
 
 
 def _change(
-    pool_id: str, member_id: str, change_id: str, step: str, change: Change, now: datetime
+    pool_id: str, member_id: str, change_id: str, type_: str, change: Change, now: datetime
 ) -> operation.Outcome:
     def decide(situation: Situation) -> Decision:
         member, pool = situation.accounts[:2]
         return Decision(change(member, pool, situation))
 
     members_ = [member_id, pool_account_of(pool_id)]
-    key = keys.pool_key(change_id, step, member_id)
+    key = keys.of(type_, change_id=change_id, member_id=member_id)
     return operation.run(members_, decide, key=key, fingerprint="", now=now, shares=False)
 
 

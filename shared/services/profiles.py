@@ -38,7 +38,7 @@ def save(before: members.StoredMember, after: Member, *, actor: str, now: dateti
         if any(index < len(writes) for index in cancelled.failed):
             raise members.identity_taken(cancelled, writes) from cancelled
 
-    key = keys.traits_key(member_id, reference)
+    key = keys.of("traits", member_id=member_id, reference=reference)
     try:
         operation.run([member_id], note, key=key, fingerprint="", now=now, refused=refused)
     except NothingChangesError:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from shared import request_ids
 from shared.caller import Caller, is_valid_id
-from shared.domain.account import Account, Entry, EntryType
+from shared.domain.account import Account, Entry
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.ledger import book
 from shared.domain.program.partners import Partner
@@ -65,7 +65,7 @@ def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: d
             return Decision([reserved])
         return Decision([reserved, capture(book(account, reserved), program, **by)])
 
-    reserve_key = keys.redemption_key(redemption_id, "reserve")
+    reserve_key = keys.of("reserve", redemption_id=redemption_id)
     members = _accounts(member_id, redemption_id)
     outcome = operation.run(members, decide, key=reserve_key, fingerprint=fingerprint, now=now)
     return Redemption(outcome, "captured" if request.capture else "reserved")
@@ -105,7 +105,7 @@ def cancel_redemption(member_id: str, redemption_id: str, *, caller: Caller, now
 
 def reverse_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
     """Give captured points back to the lots that they came from. Raises RedemptionNotFoundError, InvalidStateError."""
-    captured_key = keys.redemption_key(redemption_id, "capture")
+    captured_key = keys.of("capture", redemption_id=redemption_id)
 
     def step(situation: Situation, account: Account) -> Entry:
         captured = situation.entry(captured_key)
@@ -116,9 +116,7 @@ def reverse_redemption(member_id: str, redemption_id: str, *, caller: Caller, no
     return _take(member_id, redemption_id, "reverse", step, caller, now, reads=[captured_key])
 
 
-def _end_hold(
-    member_id: str, redemption_id: str, type_: EntryType, step: Step, caller: Caller, now: datetime
-) -> Redemption:
+def _end_hold(member_id: str, redemption_id: str, type_: str, step: Step, caller: Caller, now: datetime) -> Redemption:
     def end(situation: Situation, account: Account) -> Entry:
         if redemption_id not in account.holds:
             raise InvalidStateError(f"only a reserved redemption can be {STATE_AFTER[type_]}")
@@ -130,7 +128,7 @@ def _end_hold(
 def _take(
     member_id: str,
     redemption_id: str,
-    type_: EntryType,
+    type_: str,
     step: Step,
     caller: Caller,
     now: datetime,
@@ -146,7 +144,7 @@ def _take(
         trail = audit.trail(caller, f"redemption.{state}", now, member_id, redemption_id=redemption_id)
         return Decision([entry], trail)
 
-    key, members = keys.redemption_key(redemption_id, type_), _accounts(member_id, redemption_id)
+    key, members = keys.of(type_, redemption_id=redemption_id), _accounts(member_id, redemption_id)
     try:
         outcome = operation.run(members, decide, key=key, fingerprint="", now=now, reads=reads)
     except (InvalidStateError, IdempotencyMismatchError):  # not so far, not any more, or another member's
@@ -183,7 +181,7 @@ def _require_valid(redemption_id: str) -> None:
         raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
 
 
-def _steps(redemption_id: str, account: Account) -> Mapping[EntryType, Entry]:
+def _steps(redemption_id: str, account: Account) -> Mapping[str, Entry]:
     _require_valid(redemption_id)
     steps = {entry.type: entry for entry in ledger.load_redemption(redemption_id)}
     if "reserve" not in steps or not _belongs(steps["reserve"], account):

@@ -34,7 +34,10 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
     partner = partner_access.calling(caller)
     request = request.model_copy(update={"order_id": partner_access.own_id(partner, request.order_id)})
     fingerprint = request_ids.fingerprint(request)
-    earn_key, credit_key = keys.earn_key({"order_id": request.order_id}), keys.credit_earn_key(request.order_id)
+    member = caller.authorized_member_id(member_id)
+    wallet = wallet_of(member)
+    earn_key = keys.of("earn", order_id=request.order_id)
+    credit_key = keys.of("earn", order_id=request.order_id, member_id=wallet)
 
     def decide(situation: Situation) -> Decision:
         account = situation.account
@@ -54,15 +57,15 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
         entries = [with_reversal(account, entry, earned)]
         credit = situation.entry(credit_key)
         if credit is not None:
-            wallet = situation.accounts[1]
-            entries.append(take_back_credit(wallet, situation.program, credit, entry, amount=request.amount))
+            entries.append(
+                take_back_credit(situation.accounts[1], situation.program, credit, entry, amount=request.amount)
+            )
         return Decision(entries)
 
-    member = caller.authorized_member_id(member_id)
     outcome = operation.run(
-        [member, wallet_of(member)],
+        [member, wallet],
         decide,
-        key=keys.refund_key(request.order_id, request.refund_id),
+        key=keys.of("refund", order_id=request.order_id, refund_id=request.refund_id),
         fingerprint=fingerprint,
         now=now,
         reads=[earn_key, keys.refunded_key(request.order_id), credit_key],

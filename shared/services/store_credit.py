@@ -34,4 +34,4 @@ def pay_out_credit(member_id: str, request: Payout, *, caller: Caller, now: date
         return Decision([entry])
 
     accounts = [member_id, wallet_of(member_id)]
-    return operation.run(accounts, decide, key=keys.payout_key(payout_id), fingerprint=fingerprint, now=now)
+    return operation.run(accounts, decide, key=keys.of("payout", payout_id=payout_id), fingerprint=fingerprint, now=now)

@@ -45,5 +45,9 @@ def transfer_points(member_id: str, request: Transfer, *, key: str, caller: Call
         return Decision(moved, audit.trail(caller, "points.transferred", now, giver, to_member_id=receiver))
 
     return operation.run(
-        [giver, receiver], decide, key=keys.transfer_key(transfer_id), fingerprint=fingerprint, now=now
+        [giver, receiver],
+        decide,
+        key=keys.of("transfer_out", transfer_id=transfer_id),
+        fingerprint=fingerprint,
+        now=now,
     )

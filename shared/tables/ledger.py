@@ -6,6 +6,7 @@ from typing import Any
 
 from shared import settings
 from shared.domain.account import Entry
+from shared.domain.ledger import concerns_others
 from shared.domain.points.partner_funding import settlement_month
 from shared.domain.program.program import Program
 from shared.tables import client, keys
@@ -42,7 +43,7 @@ def load_gift(gift_id: str) -> list[Entry]:
         settings.loyalty_table(),
         pages_max=1,
         KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": keys.gift_key(gift_id, "").pk}},
+        ExpressionAttributeValues={":pk": {"S": keys.of("gift_offer", gift_id=gift_id).pk}},
         ConsistentRead=True,
     )
     return [entry_of(item) for item in items]
@@ -54,7 +55,7 @@ def load_redemption(redemption_id: str) -> list[Entry]:
         settings.loyalty_table(),
         pages_max=1,
         KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": keys.redemption_key(redemption_id, "reserve").pk}},
+        ExpressionAttributeValues={":pk": {"S": keys.of("reserve", redemption_id=redemption_id).pk}},
         ConsistentRead=True,
     )
     return [entry_of(item) for item in items]
@@ -138,7 +139,7 @@ def put(entry: Entry, program: Program) -> Write:
         sequence={"N": str(entry.sequence)},
         type={"S": entry.type},
         # What the stream's filter for `follow` looks at.
-        **({"follow": {"S": entry.type}} if entry.concerns_others else {}),
+        **({"follow": {"S": entry.type}} if concerns_others(entry) else {}),
         **of_partner,
         body={"S": entry.model_dump_json(exclude_defaults=True)},
     )

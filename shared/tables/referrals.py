@@ -89,7 +89,9 @@ def _friends(items: Sequence[Item]) -> Iterator[Friend]:
     for start in range(0, len(items), _FRIENDS_TOGETHER):
         some = [(item["friend"]["S"], item["sk"]["S"]) for item in items[start : start + _FRIENDS_TOGETHER]]
         wanted = [
-            key for friend, _ in some for key in (keys.account_key(friend), keys.referral_key(friend, "ADVOCATE"))
+            key
+            for friend, _ in some
+            for key in (keys.account_key(friend), keys.of("referral", friend=friend, role="ADVOCATE"))
         ]
         found = client.get_together(settings.loyalty_table(), wanted)
         for (friend, place), account, reward in zip(some, found[::2], found[1::2], strict=True):

@@ -16,6 +16,7 @@ from infra import openapi
 from shared import runtime, settings
 from shared.domain.account import Account, Entry
 from shared.domain.invariants import breaches
+from shared.domain.ledger import concerns_others
 from shared.tables import ledger
 from tests.model.entries import check_entry
 
@@ -310,6 +311,6 @@ def _check_item(item: dict[str, Any]) -> None:
     elif {"body", "sequence"} <= names:
         entry = ledger.entry_of(item)
         of_partner = {"partner_pk", "partner_sk"} if entry.partner else set()
-        follows = {"follow"} if entry.concerns_others else set()
+        follows = {"follow"} if concerns_others(entry) else set()
         assert names == {"member_id", "sequence", "type", "body", *of_partner, *follows}
         assert (item["type"]["S"], int(item["sequence"]["N"])) == (entry.type, entry.sequence)

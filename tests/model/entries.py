@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from shared.domain.account import Entry, EntryType
+from shared.domain.account import Entry
 
-BY_TIME: frozenset[EntryType] = frozenset(
+BY_TIME: frozenset[str] = frozenset(
     {"anniversary", "birthday", "expiry", "lapse", "maturity", "membership_end", "tier_review", "unclaimed"}
 )
 """Whose actor is the clock."""
-BY_ANYBODY: frozenset[EntryType] = frozenset({"cancel", "erase", "pool_in", "pool_leave", "pool_out"})
+BY_ANYBODY: frozenset[str] = frozenset({"cancel", "erase", "pool_in", "pool_leave", "pool_out"})
 """Whose actor is the clock, or whoever asked: what led to it may be either, such as a birthday or an order."""
-ASKED_FOR: frozenset[EntryType] = frozenset(
+ASKED_FOR: frozenset[str] = frozenset(
     {
         "adjust",
         "confirm",
@@ -26,11 +26,11 @@ ASKED_FOR: frozenset[EntryType] = frozenset(
     }
 )
 """What a request makes, with its fingerprint; others do so too, but not always."""
-EARNS: frozenset[EntryType] = frozenset(
+EARNS: frozenset[str] = frozenset(
     {"anniversary", "badge", "birthday", "confirm", "enroll", "referral", "referral_reversal", "refund"}
 )
 """Whose points count as earned, all of them."""
-MOVES: frozenset[EntryType] = frozenset(
+MOVES: frozenset[str] = frozenset(
     {
         "adjust",
         "cancel",
@@ -60,9 +60,9 @@ MOVES: frozenset[EntryType] = frozenset(
     }
 )
 """Which earn nobody anything."""
-EXPLAINED: frozenset[EntryType] = frozenset({"badge", "birthday", "earn", "referral"})
+EXPLAINED: frozenset[str] = frozenset({"badge", "birthday", "earn", "referral"})
 """Whose points are explained piece by piece."""
-SOURCES: Mapping[EntryType, set[str]] = {
+SOURCES: Mapping[str, set[str]] = {
     "adjust": {"reason", "reference"},
     "anniversary": {"on", "year"},
     "approve": {"action", "reference"},

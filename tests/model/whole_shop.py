@@ -35,7 +35,7 @@ from shared.domain.program.program import Program
 from shared.domain.spending import adjustments, gifts, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
 from shared.domain.subaccounts import is_wallet, pool_account_of, wallet_of
-from shared.tables.keys import entry_key, referral_key
+from shared.tables import keys
 from tests.model import shared_pools
 from tests.model.shop import Shop
 
@@ -83,11 +83,11 @@ class WholeShop(Shop):
     def would_be_found(self, done: Done) -> bool:
         """Whether a request that is sent again comes upon what stands, whatever the accounts are like by now."""
         entries = self._decided(done.decide, done.accounts, shares=done.shares)
-        return not entries or any(entry_key(entry) in self.causes for entry in entries)
+        return not entries or any(keys.entry_key(entry) in self.causes for entry in entries)
 
     def book(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            cause = entry_key(entry)
+            cause = keys.entry_key(entry)
             assert cause not in self.causes, f"{cause} is booked twice"
             self.causes.add(cause)
             self._by_cause[cause] = entry
@@ -362,7 +362,7 @@ class WholeShop(Shop):
             return
         name = entry.referred.friend or entry.member_id
         for role in ROLES:
-            paid = self._by_cause.get(referral_key(name, role))
+            paid = self._by_cause.get(keys.of("referral", friend=name, role=role))
             if paid is not None and paid.points:
                 self._reverse(paid)
 
@@ -397,7 +397,7 @@ class WholeShop(Shop):
 
     def _once(self, decide: Decide, member: str) -> None:
         """Book it unless it stands."""
-        if not any(entry_key(entry) in self.causes for entry in self._decided(decide, [member], shares=True)):
+        if not any(keys.entry_key(entry) in self.causes for entry in self._decided(decide, [member], shares=True)):
             self.operate(decide, member)
 
     def _left_of_budgets(self) -> dict[str, int]:

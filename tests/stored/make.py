@@ -12,11 +12,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
-from typing import Any, get_args
+from typing import Any
 
 from infra.tools import verify
 from shared import runtime, settings
-from shared.domain import account
+from shared.domain.entry_types import ENTRY_TYPES
 from shared.tables import client
 from tests.functions import shop
 from tests.stored import replaying, story, tables
@@ -48,7 +48,7 @@ def _about(told: story.Story) -> dict[str, Any]:
     shop.check_every_account()
     report = verify.check(client.client(), settings.loyalty_table())
     assert report.violations == []
-    types = list(get_args(account.EntryType))
+    types = list(ENTRY_TYPES)
     written = {item["type"]["S"] for item in shop.stored(settings.loyalty_table()) if "type" in item}
     assert not set(types) - written, f"the story has no entries of {sorted(set(types) - written)}"
     counted = {"accounts": report.accounts, "entries": report.entries, "outstanding": report.outstanding}

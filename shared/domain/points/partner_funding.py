@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import floor, gcd
 from typing import Literal, NamedTuple
 
-from shared.domain.account import Account, Entry, EntryType, PartnerShare, Use
+from shared.domain.account import Account, Entry, PartnerShare, Use
 from shared.domain.calendar import local_day, month_of, period_frees_on, period_of
 from shared.domain.errors import (
     Fault,
@@ -28,13 +28,13 @@ from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
 
 _BUDGET = "partner:"
-_SETTLED: Mapping[EntryType, "Movement"] = {
+_SETTLED: Mapping[str, "Movement"] = {
     "earn": "issued",
     "refund": "taken_back",
     "capture": "redeemed",
     "reverse": "reversed",
 }
-_HELD: frozenset[EntryType] = frozenset({"capture", "reverse"})
+_HELD: frozenset[str] = frozenset({"capture", "reverse"})
 """Entries whose points stand in the hold: a capture itself moves none out of a member's balance."""
 
 Movement = Literal["issued", "taken_back", "redeemed", "reversed"]

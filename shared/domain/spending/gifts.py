@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from shared.domain.account import Account, Entry, EntryType, Hold, Use
+from shared.domain.account import Account, Entry, Hold, Use
 from shared.domain.calendar import local_day, period_frees_on, period_of
 from shared.domain.earning.provisional import require_consent
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
@@ -127,7 +127,7 @@ def give_back(giver: Account, program: Program, gift_id: str, *, to: str, now: d
     return entry.model_copy(update={"source": {"gift_id": gift_id, "from": giver.member_id, "to": to}})
 
 
-def gift_state(entries: Mapping[EntryType, Entry], giver: Account, now: datetime) -> GiftState:
+def gift_state(entries: Mapping[str, Entry], giver: Account, now: datetime) -> GiftState:
     """A gift's state from its entries, by type, and its giver's account: a hold that is gone has lapsed."""
     if "gift_out" in entries:
         return "accepted"

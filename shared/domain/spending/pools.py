@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from shared.domain.account import Account, Entry, EntryType, Lots, Use
+from shared.domain.account import Account, Entry, Lots, Use
 from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.provisional import require_consent
@@ -26,7 +26,7 @@ from shared.domain.subaccounts import is_pool, owner_of, pool_account_of
 MEMBERS_EVER_MAX = 30
 """A pool's account keeps what each has put in and spent, also of those who left."""
 CONTRIBUTED, SPENT = "contributed", "spent"
-_GIVES_BACK: frozenset[EntryType] = frozenset({"cancel", "reverse", "gift_return"})
+_GIVES_BACK: frozenset[str] = frozenset({"cancel", "reverse", "gift_return"})
 
 _NONE = Use(period="always")
 
@@ -185,7 +185,7 @@ class _Books:
             self.current[entry.member_id] = book(self.current[entry.member_id], entry)
             self.entries.append(entry)
 
-    def write(self, account_id: str, type_: EntryType, actor: str, **rest: Any) -> None:  # noqa: ANN401
+    def write(self, account_id: str, type_: str, actor: str, **rest: Any) -> None:  # noqa: ANN401
         account = self.current[account_id]
         when = {"occurred_at": self._now, "recorded_at": self._now}
         self.note([draft(account, type_, **when, program_version=self._program.version, actor=actor, **rest)])

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Discriminator, Tag
 
-from shared.domain.account import Account, Entry, EntryType, Hold, Lots, PartnerShare, Use
+from shared.domain.account import Account, Entry, Hold, Lots, PartnerShare, Use
 from shared.domain.calendar import local_day, period_frees_on, period_of
 from shared.domain.earning.provisional import require_consent
 from shared.domain.errors import (
@@ -39,7 +39,7 @@ _VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VOUCHER_LENGTH = 12
 
 State = Literal["reserved", "captured", "reversed", "cancelled", "lapsed"]
-STATE_AFTER: Mapping[EntryType, State] = {
+STATE_AFTER: Mapping[str, State] = {
     "reserve": "reserved",
     "capture": "captured",
     "cancel": "cancelled",
@@ -318,7 +318,7 @@ def require_points(account: Account, points: int) -> None:
         raise InsufficientPointsError(f"{points} {unit} are needed, {account.balance} are there: {missing} short")
 
 
-def state_of(entries: Mapping[EntryType, Entry], now: datetime) -> State:
+def state_of(entries: Mapping[str, Entry], now: datetime) -> State:
     """A redemption's state from its entries, by type. A hold that has timed out has lapsed, booked or not."""
     for type_ in ("reverse", "capture", "cancel", "lapse"):
         if type_ in entries:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from shared.domain.account import Entry, EntryType
+from shared.domain.account import Entry
 from shared.domain.fields import Record
 from shared.domain.spending.gifts import lapsed_gift
 from shared.domain.subaccounts import is_pool, is_wallet
 
-EVENT_TYPES: Mapping[EntryType, str] = {
+EVENT_TYPES: Mapping[str, str] = {
     "enroll": "member.enrolled",
     "earn": "points.earned",
     "refund": "points.refunded",
@@ -75,7 +75,7 @@ class Event(Record):
     source: Mapping[str, str] = {}
 
 
-_ON_WALLETS: Mapping[EntryType, str] = {
+_ON_WALLETS: Mapping[str, str] = {
     "enroll": "credit.opened",
     "earn": "credit.earned",
     "refund": "credit.refunded",
@@ -86,7 +86,7 @@ _ON_WALLETS: Mapping[EntryType, str] = {
     "erase": "credit.erased",
 }
 """What is about money on a wallet, where the same entry of a member's own account is about points or the member."""
-_ON_POOLS: Mapping[EntryType, str] = {"enroll": "pool.opened", "expiry": "pool.expired"}
+_ON_POOLS: Mapping[str, str] = {"enroll": "pool.opened", "expiry": "pool.expired"}
 
 _GIFT_LAPSED = "gift.lapsed"
 """A gift's hold that times out, where another's is a redemption's."""

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from shared.domain.account import Account, Entry, EntryType
+from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day, month_of
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import Reminder
@@ -19,11 +19,11 @@ from shared.domain.spending.gifts import lapsed_gift
 from shared.domain.spending.redemptions import nearest_reward, voucher_code, why_unavailable
 from shared.domain.subaccounts import is_wallet, member_of
 
-_WAYS_TO_A_REWARD: frozenset[EntryType] = frozenset(
+_WAYS_TO_A_REWARD: frozenset[str] = frozenset(
     {"earn", "approve", "badge", "referral", "birthday", "anniversary", "maturity", "gift_in", "adjust"}
 )
 """Entries that may bring a reward within reach; points that merely come back do not."""
-_TIERS_UNTOLD: frozenset[EntryType] = frozenset({"enroll", "provisional", "tier_review", "merge_in", "brought_in"})
+_TIERS_UNTOLD: frozenset[str] = frozenset({"enroll", "provisional", "tier_review", "merge_in", "brought_in"})
 """Entries whose tier nobody has reached by them: the one that all begin in, or one that was held before."""
 _FOR_PROSPECTS: frozenset[Kind] = frozenset({"consent_requested", "programme_explained"})
 """What somebody who has not joined yet may be told."""
@@ -221,7 +221,7 @@ def _earned(entry: Entry, program: Program) -> Iterator[Note]:
         )
 
 
-_KIND_OF: Mapping[EntryType, Kind] = {
+_KIND_OF: Mapping[str, Kind] = {
     "enroll": "welcome",
     "confirm": "welcome",
     "refund": "points_refunded",

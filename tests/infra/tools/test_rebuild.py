@@ -99,7 +99,7 @@ def test_an_account_without_its_last_entry_goes_back_and_the_entry_is_named(shop
     shop.order(ada, "A-1", 1_000)
     expected = shop.account(ada)
     shop.order(ada, "A-2", 2_000)
-    lose(keys.earn_key({"order_id": "A-2"}))
+    lose(keys.of("earn", order_id="A-2"))
     assert violations()
 
     report = run()
@@ -128,7 +128,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(shop: Shop, tmp_path: Path) 
     ada = shop.enroll()
     shop.order(ada, "A-1")
     shop.order(ada, "A-2")
-    lose(keys.earn_key({"order_id": "A-1"}))
+    lose(keys.of("earn", order_id="A-1"))
     before = shop.tables()
 
     report = run(tmp_path / "withdrawn", writes=False)
@@ -144,8 +144,8 @@ def test_entries_beyond_a_missing_one_stay_until_a_file_is_given_for_them(shop: 
     expected = shop.account(ada)
     shop.order(ada, "A-1")
     shop.order(ada, "A-2")
-    lose(keys.earn_key({"order_id": "A-1"}))
-    beyond, before = item(keys.earn_key({"order_id": "A-2"})), shop.tables()
+    lose(keys.of("earn", order_id="A-1"))
+    beyond, before = item(keys.of("earn", order_id="A-2")), shop.tables()
 
     report = run()
     assert report.left == (f"{ada}: entry {ada}-2 is missing; 1 entries follow it",)
@@ -165,7 +165,7 @@ def test_half_a_transfer_is_found_and_taken_back(shop: Shop, tmp_path: Path, sid
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     expected = shop.account(ada), shop.account(grace)
     reply = shop.transfer(ada, grace, 40)
-    transfer = keys.transfer_key(reply.body["entry"]["source"]["transfer_id"])
+    transfer = keys.of("transfer_out", transfer_id=reply.body["entry"]["source"]["transfer_id"])
     loser, other = (ada, grace) if side == "OUT" else (grace, ada)
     lose(transfer._replace(sk=side))
     upkeep.replace_account(item(keys.account_key(loser)), _as_enrolled(loser))
@@ -187,7 +187,7 @@ def test_what_followed_half_a_transfer_goes_with_it_in_every_ledger(shop: Shop, 
     shop.adjust(ada, 10)
     shop.transfer(ada, grace, 40, "one")
     shop.transfer(grace, kim, 130, "two")
-    lose(keys.adjustment_key(ada, "case-1"))
+    lose(keys.of("adjust", member_id=ada, reference="case-1"))
 
     report = run(tmp_path / "withdrawn")
 
@@ -201,7 +201,7 @@ def test_credit_does_not_stay_without_the_points_of_its_order(shop: Shop, tmp_pa
     ada = shop.enroll()
     shop.order(ada, "A-1", 1_000)
     shop.order(ada, "A-2", 2_000)
-    lose(keys.earn_key({"order_id": "A-2"}))
+    lose(keys.of("earn", order_id="A-2"))
 
     run(tmp_path / "withdrawn")
 
@@ -340,7 +340,7 @@ def test_a_run_that_died_on_the_way_is_run_again(shop: Shop, tmp_path: Path, mon
     shop.adjust(ada, 10)
     shop.transfer(ada, grace, 40)
     shop.order(grace, "A-1")
-    lose(keys.adjustment_key(ada, "case-1"))
+    lose(keys.of("adjust", member_id=ada, reference="case-1"))
 
     def die(*_: Any) -> None:
         raise KeyboardInterrupt

@@ -522,9 +522,9 @@ def test_many_join_with_one_transaction_all_or_none(
 
 
 def test_entries_are_found_by_their_keys_however_many(wire: Wire, ada: str) -> None:
-    absent = [keys.earn_key({"order_id": f"B-{number}"}) for number in range(client.READS_TOGETHER_MAX)]
+    absent = [keys.of("earn", order_id=f"B-{number}") for number in range(client.READS_TOGETHER_MAX)]
     wire.requests.clear()
-    found = ledger.load_entries([*absent, keys.earn_key({"order_id": "A-1"})])
+    found = ledger.load_entries([*absent, keys.of("earn", order_id="A-1")])
     assert wire.requests == [READ_TOGETHER, READ_TOGETHER]
     assert found[:-1] == [None] * len(absent)
     assert found[-1] is not None

@@ -13,7 +13,7 @@ from shared.domain.earning.anniversaries import birthdays_on, next_anniversary
 from shared.domain.earning.imports import join
 from shared.domain.ledger import book
 from shared.domain.lifecycle.passing_of_time import due_on, settle
-from shared.tables.keys import entry_key
+from shared.tables import keys
 from tests.model.shop import AUCKLAND, KOLKATA, NEW_YORK, Shop, a_program, at
 
 
@@ -117,7 +117,7 @@ def test_an_anniversary_that_another_time_zone_puts_on_another_day_is_in_nobodys
     shop.program = a_program(celebrations=terms, time_zone=AUCKLAND)
     shop.now = at("2027-05-01 12:00", AUCKLAND)
     shop.look("ada")
-    stands_at = [entry_key(entry) for entry in shop.ledgers["ada"]]
+    stands_at = [keys.entry_key(entry) for entry in shop.ledgers["ada"]]
     assert len(set(stands_at)) == len(stands_at)
 
 

@@ -4,7 +4,6 @@ from typing import get_args
 
 import pytest
 
-from shared.domain.account import EntryType
 from shared.domain.subaccounts import pool_account_of, wallet_of
 from shared.domain.telling.events import ALL_TYPES, EVENT_TYPES, event_of
 from tests.model.shop import Shop, a_program, at
@@ -24,7 +23,7 @@ from tests.model.shop import Shop, a_program, at
     ],
 )
 def test_what_happens_to_money_or_in_a_pool_is_told_apart_from_what_happens_to_points(
-    entry_type: EntryType, of_member: str, of_wallet: str, of_pool: str
+    entry_type: str, of_member: str, of_wallet: str, of_pool: str
 ) -> None:
     shop = Shop(a_program(), at("2026-11-20 18:03"))
     entry = shop.enroll("ada").model_copy(update={"type": entry_type})
