@@ -11,7 +11,7 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
 from shared.api.schemas.redemptions import RedemptionAnswer, redemption_answer
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
-from shared.domain.spending.redemptions import Spending
+from shared.domain.spending.prices import Spending
 from shared.services import redemptions
 from shared.services.redemptions import Redemption
 from shared.tables import programs

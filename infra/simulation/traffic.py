@@ -20,7 +20,7 @@ from shared.caller import OPERATOR, STOREFRONT
 from shared.domain.members.members import Consent, Enrollment, Marketing
 from shared.domain.points.paid_plans import Payment
 from shared.domain.program.program import Program
-from shared.domain.spending.redemptions import CreditRequest, MoneyRequest, RewardRequest
+from shared.domain.spending.prices import CreditRequest, MoneyRequest, RewardRequest
 from shared.domain.spending.store_credit import Payout
 from shared.services.gifts import Gift
 from shared.services.redemptions import CREDIT_SUFFIX

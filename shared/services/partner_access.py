@@ -11,7 +11,7 @@ from shared.domain.errors import (
 )
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program
-from shared.domain.spending.redemptions import CreditRequest, MoneyRequest, Request
+from shared.domain.spending.prices import CreditRequest, MoneyRequest, Request
 from shared.tables import operation, programs
 
 LOOKED_UP_BY = frozenset({"card_number", "external_id"})

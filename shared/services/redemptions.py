@@ -10,17 +10,8 @@ from shared.domain.account import Account, Entry
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.ledger import book
 from shared.domain.program.partners import Partner
-from shared.domain.spending.redemptions import (
-    STATE_AFTER,
-    CreditRequest,
-    Request,
-    State,
-    capture,
-    release,
-    reserve,
-    reverse,
-    state_of,
-)
+from shared.domain.spending.prices import CreditRequest, Request
+from shared.domain.spending.redemptions import STATE_AFTER, State, capture, release, reserve, reverse, state_of
 from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
 from shared.services import partner_access

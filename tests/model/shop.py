@@ -25,9 +25,9 @@ from shared.domain.points.partner_funding import deposit_points, funding_name, m
 from shared.domain.points.reviews import Ruling, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
-from shared.domain.spending import adjustments, gifts, merges, redemptions, store_credit, transfers
+from shared.domain.spending import adjustments, gifts, merges, prices, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
-from shared.domain.spending.redemptions import MoneyRequest, RewardRequest
+from shared.domain.spending.prices import MoneyRequest, RewardRequest
 from shared.domain.subaccounts import pool_account_of, wallet_of
 from tests.model import shared_pools
 from tests.model.entries import check_entry
@@ -405,7 +405,7 @@ class Shop:
 
     def spend_credit(self, member: str, redemption_id: str, amount: int) -> None:
         """Spend store credit on an order, at once."""
-        request = redemptions.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
+        request = prices.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
         reserved = store_credit.reserve_credit(
             self.look(member),
             self.wallet(member),

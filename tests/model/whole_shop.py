@@ -32,7 +32,7 @@ from shared.domain.points.partner_funding import funding_name
 from shared.domain.points.reviews import Ruling, Verdict
 from shared.domain.points.segments import change_traits
 from shared.domain.program.program import Program
-from shared.domain.spending import adjustments, gifts, redemptions, store_credit, transfers
+from shared.domain.spending import adjustments, gifts, prices, redemptions, store_credit, transfers
 from shared.domain.spending import pools as pooling
 from shared.domain.subaccounts import is_wallet, pool_account_of, wallet_of
 from shared.tables import keys
@@ -220,9 +220,9 @@ class WholeShop(Shop):
 
     def redeem(self, member: str, redemption: str, what: int | str) -> None:
         request = (
-            redemptions.RewardRequest(reward_id=what)
+            prices.RewardRequest(reward_id=what)
             if isinstance(what, str)
-            else redemptions.MoneyRequest(points=what, order_total=1_000_000, currency="USD")
+            else prices.MoneyRequest(points=what, order_total=1_000_000, currency="USD")
         )
         named: dict[str, Any] = {"redemption_id": redemption, "fingerprint": "request"}
         self.operate(
@@ -297,7 +297,7 @@ class WholeShop(Shop):
         self.operate(pay, member, wallet_of(member))
 
     def pay_with_credit(self, member: str, redemption: str, amount: int) -> None:
-        request = redemptions.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
+        request = prices.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
 
         def spend(own: Sequence[Account]) -> list[Entry]:
             named: dict[str, Any] = {"redemption_id": redemption, **self._by("till")}

@@ -13,7 +13,7 @@ from shared.domain.points.paid_plans import current
 from shared.domain.points.tiers import held_tier, qualifying
 from shared.domain.program.program import Program
 from shared.domain.spending.pools import pool_among, united
-from shared.domain.spending.redemptions import nearest_reward
+from shared.domain.spending.prices import nearest_reward
 
 
 class NextTier(Record):

@@ -7,7 +7,7 @@ from shared.api.schemas.money import Money, money_of
 from shared.domain.account import Account
 from shared.domain.fields import Record
 from shared.domain.program.program import Program, Reward
-from shared.domain.spending.redemptions import reward_value, why_unavailable
+from shared.domain.spending.prices import reward_value, why_unavailable
 
 
 class RewardAnswer(Record):

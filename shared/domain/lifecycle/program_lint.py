@@ -13,7 +13,7 @@ from shared.domain.program.expiry import CalendarDate, Inactivity, Term
 from shared.domain.program.program import Program, Reward
 from shared.domain.program.rules import WEEKDAYS, Multiply, When
 from shared.domain.program.segments import Segment
-from shared.domain.spending.redemptions import reward_value
+from shared.domain.spending.prices import reward_value
 
 GIVEN_BACK_PERCENT_MAX = 20
 """Of what members spend: more is rarely meant."""

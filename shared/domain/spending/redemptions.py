@@ -1,4 +1,4 @@
-"""Spending points: what a reward costs and is worth, and the life of a redemption.
+"""Spending points: the life of a redemption.
 
 reserved → captured → reversed, or reserved → cancelled or lapsed. Nothing else.
 """
@@ -6,32 +6,23 @@ reserved → captured → reversed, or reserved → cancelled or lapsed. Nothing
 import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from math import gcd
-from typing import Annotated, Any, Literal, NamedTuple
-
-from pydantic import Discriminator, Tag
+from typing import Any, Literal
 
 from shared.domain.account import Account, Entry, Hold, Lots, PartnerShare, Use
-from shared.domain.calendar import local_day, period_frees_on, period_of
+from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.provisional import require_consent
 from shared.domain.errors import (
-    Fault,
     InsufficientPointsError,
-    InvalidRequestError,
     InvalidStateError,
-    RewardNotFoundError,
-    RewardUnavailableError,
 )
-from shared.domain.fields import Amount, Currency, Flag, PositiveAmount, PositivePoints, Record, Reference, Slug
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.points.expiry import live_day, prolonged
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.partner_funding import share_of
-from shared.domain.points.segments import in_any
-from shared.domain.points.tiers import held_tier
 from shared.domain.program.expiry import Expiry
 from shared.domain.program.partners import Partner
-from shared.domain.program.program import MoneyReward, PartnerReward, Program, Reward
+from shared.domain.program.program import PartnerReward, Program, Reward
+from shared.domain.spending.prices import PointsRequest, Price, price
 from shared.domain.subaccounts import is_wallet
 
 OPEN_HOLDS_MAX = 20
@@ -46,111 +37,6 @@ STATE_AFTER: Mapping[str, State] = {
     "lapse": "lapsed",
     "reverse": "reversed",
 }
-
-
-class RewardRequest(Record):
-    """Spend points on a reward of the catalogue."""
-
-    reward_id: Slug
-    capture: Flag = False
-    order_id: Reference | None = None
-
-
-class MoneyRequest(Record):
-    """Spend points as money on an order; amounts in minor units."""
-
-    points: PositivePoints
-    order_total: Amount
-    currency: Currency
-    capture: Flag = False
-    order_id: Reference | None = None
-
-
-class CreditRequest(Record):
-    """Spend store credit on an order; amounts in minor units."""
-
-    credit: PositiveAmount
-    order_total: Amount
-    currency: Currency
-    capture: Flag = False
-    order_id: Reference | None = None
-
-
-def _shape(request: Any) -> str:  # noqa: ANN401
-    if isinstance(request, CreditRequest) or (isinstance(request, Mapping) and "credit" in request):
-        return "credit"
-    names_reward = isinstance(request, Mapping) and "reward_id" in request
-    return "reward" if names_reward or isinstance(request, RewardRequest) else "points"
-
-
-Spending = Annotated[
-    Annotated[RewardRequest, Tag("reward")]
-    | Annotated[MoneyRequest, Tag("points")]
-    | Annotated[CreditRequest, Tag("credit")],
-    Discriminator(_shape),
-]
-"""A request to spend points or credit; it is for a reward if it names one."""
-
-
-PointsRequest = RewardRequest | MoneyRequest
-Request = PointsRequest | CreditRequest
-
-
-class Price(NamedTuple):
-    """What a redemption takes and gives."""
-
-    points: int
-    value: int | None
-    reward: Reward | None
-
-
-def price(account: Account, program: Program, request: PointsRequest, today: date) -> Price:
-    """What the request costs this member today.
-
-    Raises RewardNotFoundError, RewardUnavailableError (not now, not in this tier, the limit is reached) or, for points
-    as money, InvalidRequestError.
-    """
-    if isinstance(request, MoneyRequest):
-        return Price(request.points, _value_of(program, request), None)
-    reward = program.reward(request.reward_id)
-    if reward is None:
-        raise RewardNotFoundError(f"the program has no reward {request.reward_id!r}")
-    reason = why_unavailable(account, program, reward, today)
-    if reason is not None:
-        raise RewardUnavailableError(reason)
-    return Price(reward.points, reward_value(reward), reward)
-
-
-def reward_value(reward: Reward) -> int | None:
-    """Its worth in minor units, where it has one that does not depend on the order."""
-    return reward.value if isinstance(reward, MoneyReward | PartnerReward) else None
-
-
-def why_unavailable(account: Account, program: Program, reward: Reward, today: date) -> str | None:
-    """Why the member cannot have the reward today, points and stock aside; None: nothing is in the way."""
-    if not reward.covers(today):
-        return f"{reward.name} is offered from {reward.starts_on or 'the start'} to {reward.ends_on or 'any day'}"
-    if reward.minimum_tier is not None:
-        needed = program.tiers.rank(reward.minimum_tier)
-        held = program.tiers.levels.index(held_tier(account, program.tiers, today))
-        if needed is None or held < needed:
-            return f"{reward.name} is for members from the tier {reward.minimum_tier!r} up"
-    if not in_any(account, program, reward.segments, today):
-        return f"{reward.name} is for members of {' or '.join(repr(name) for name in reward.segments)}"
-    if reward.limit is not None:
-        use = account.uses.get(f"reward:{reward.reward_id}")
-        if use and use.period == period_of(today, reward.limit.per) and use.times >= reward.limit.times:
-            frees_on = period_frees_on(today, reward.limit.per)
-            until = f"; it frees on {frees_on}" if frees_on else "; it never frees"
-            return f"{reward.name} can be had {reward.limit.times} times per {reward.limit.per}{until}"
-    return None
-
-
-def nearest_reward(account: Account, program: Program, today: date) -> Reward | None:
-    """The cheapest reward that the balance does not cover and the member could have today; stock is not looked at."""
-    above = [reward for reward in program.redeeming.rewards if reward.points > account.balance]
-    open_to_member = (one for one in above if why_unavailable(account, program, one, today) is None)
-    return min(open_to_member, key=lambda reward: reward.points, default=None)
 
 
 def reserve(
@@ -339,27 +225,6 @@ def voucher_code(redemption_id: str) -> str:
         letters.append(_VOUCHER_ALPHABET[index])
     code = "".join(letters)
     return f"{code[:4]}-{code[4:8]}-{code[8:]}"
-
-
-def _value_of(program: Program, request: MoneyRequest) -> int:
-    rate = program.redeeming.points_as_money
-    if rate is None:
-        raise RewardUnavailableError("the program does not take points as money")
-    if request.currency != program.currency:
-        raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
-    if request.points < rate.minimum_points:
-        raise InvalidRequestError(Fault("/points", f"at least {rate.minimum_points} points are spent as money"))
-    step = rate.points // gcd(rate.points, rate.amount)
-    if request.points % step:
-        usable = max(step, request.points // step * step)
-        detail = f"must be a multiple of {step}, or part of a point would be lost: {usable}, say"
-        raise InvalidRequestError(Fault("/points", detail))
-    value = request.points * rate.amount // rate.points
-    payable = request.order_total * rate.order_share_percent // 100
-    if value > payable:
-        detail = f"{request.points} points are worth {value} minor units, of which this order takes {payable}"
-        raise InvalidRequestError(Fault("/points", detail))
-    return value
 
 
 def _given_back(account: Account, program: Program, lots: Lots, today: date) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from shared.domain.points.expiry import prolonged
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Program
-from shared.domain.spending.redemptions import CreditRequest, Price, lock, require_points
+from shared.domain.spending.prices import CreditRequest, Price
+from shared.domain.spending.redemptions import lock, require_points
 
 
 class Payout(Record):

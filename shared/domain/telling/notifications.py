@@ -16,7 +16,8 @@ from shared.domain.points.segments import in_any
 from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import Program
 from shared.domain.spending.gifts import lapsed_gift
-from shared.domain.spending.redemptions import nearest_reward, voucher_code, why_unavailable
+from shared.domain.spending.prices import nearest_reward, why_unavailable
+from shared.domain.spending.redemptions import voucher_code
 from shared.domain.subaccounts import is_wallet, member_of
 
 _WAYS_TO_A_REWARD: frozenset[str] = frozenset(

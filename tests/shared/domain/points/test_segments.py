@@ -11,7 +11,7 @@ from shared.domain.errors import InvalidRequestError, NothingChangesError
 from shared.domain.invariants import breaches
 from shared.domain.points.segments import belongs, change_traits, in_any, retagged, scores, united
 from shared.domain.program.segments import Scoring, Segment
-from shared.domain.spending.redemptions import why_unavailable
+from shared.domain.spending.prices import why_unavailable
 from tests.model.shop import Shop, a_program, at
 
 TODAY = date(2026, 11, 20)

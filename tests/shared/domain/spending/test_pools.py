@@ -16,7 +16,7 @@ from shared.domain.lifecycle.closing import erase_whole, merge_whole
 from shared.domain.points import freezing
 from shared.domain.spending import redemptions, transfers
 from shared.domain.spending.pools import pools_of
-from shared.domain.spending.redemptions import MoneyRequest
+from shared.domain.spending.prices import MoneyRequest
 from tests.model.shop import Shop, a_program, at
 
 DAYS_30 = {"kind": "term", "days": 30}

@@ -14,7 +14,7 @@ from shared.domain.errors import (
     LoyaltyError,
     MemberFrozenError,
 )
-from shared.domain.spending.redemptions import CreditRequest
+from shared.domain.spending.prices import CreditRequest
 from shared.domain.spending.store_credit import Payout, pay_out, reserve_credit
 from tests.model.shop import Shop, a_program, at
 
