@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from shared import clock, settings, telemetry
+from shared.domain import entry_types
 from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of
 from shared.domain.errors import MemberNotFoundError, TryAgainError
@@ -49,7 +50,7 @@ def tell(entry: Entry) -> None:
     event = event_of(entry)
     channels.current().publish([event])
     webhook_queue.enqueue((webhook, event) for webhook in webhooks.remembered() if webhook.wants(event.type))
-    telemetry.count(**_amounts(entry))
+    telemetry.count(**amounts(entry))
     program, now = programs.load_program(), clock.now()
     account, *others = accounts.load_with_pool(entry.member_id)
     telemetry.report(entry.member_id, standing_breaches(account))
@@ -165,12 +166,12 @@ def _entries_of(member_id: str, month: str, program: Program) -> Iterator[Entry]
         before = page[-1].sequence
 
 
-def _amounts(entry: Entry) -> dict[str, int]:
+def amounts(entry: Entry) -> dict[str, int]:
     """What the dashboard adds up; the change of what is outstanding is of all points, pending and held as well."""
     if is_wallet(entry.member_id):
         return {"OtherEntries": 1}
     change = {"PointsChange": entry.available_effect + entry.pending_effect + entry.held_effect}
-    names = {"enroll": "PointsEarned", "earn": "PointsEarned", "refund": "PointsTakenBack", "expiry": "PointsExpired"}
-    if entry.type == "capture":
-        return {**change, "PointsRedeemed": -entry.held_effect}
-    return {**change, names.get(entry.type, "OtherEntries"): abs(entry.points) if entry.type in names else 1}
+    metric = entry_types.of(entry.type).metric
+    if metric == "OtherEntries":
+        return {**change, metric: 1}
+    return {**change, metric: -entry.held_effect if metric == "PointsRedeemed" else abs(entry.points)}

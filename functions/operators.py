@@ -12,6 +12,7 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
 from shared.caller import OPERATOR, Caller, is_valid_id
+from shared.domain import entry_types
 from shared.domain.calendar import month_of
 from shared.domain.errors import (
     Fault,
@@ -272,7 +273,7 @@ def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) 
         )
         return Decision([entry], trail)
 
-    trail = audit.trail(caller, f"member.{type_}", now, member_id, reference=cause.reference)
+    trail = audit.trail(caller, entry_types.of(type_).audited_as, now, member_id, reference=cause.reference)
     key = keys.of(type_, member_id=member_id, reference=cause.reference)
     return ledger_answers.booked(operation.run([member_id], turn, key=key, fingerprint=mark, now=now))
 

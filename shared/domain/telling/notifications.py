@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from shared.domain import entry_types
 from shared.domain.account import Account, Entry
 from shared.domain.calendar import local_day, month_of
 from shared.domain.fields import Record
@@ -20,12 +21,6 @@ from shared.domain.spending.prices import nearest_reward, why_unavailable
 from shared.domain.spending.redemptions import voucher_code
 from shared.domain.subaccounts import is_wallet, member_of
 
-_WAYS_TO_A_REWARD: frozenset[str] = frozenset(
-    {"earn", "approve", "badge", "referral", "birthday", "anniversary", "maturity", "gift_in", "adjust"}
-)
-"""Entries that may bring a reward within reach; points that merely come back do not."""
-_TIERS_UNTOLD: frozenset[str] = frozenset({"enroll", "provisional", "tier_review", "merge_in", "brought_in"})
-"""Entries whose tier nobody has reached by them: the one that all begin in, or one that was held before."""
 _FOR_PROSPECTS: frozenset[Kind] = frozenset({"consent_requested", "programme_explained"})
 """What somebody who has not joined yet may be told."""
 
@@ -72,12 +67,13 @@ def notes_on(entry: Entry, account: Account, program: Program) -> Iterator[Note]
         return
     if entry.type == "enroll" and entry.source:  # brought in from another programme, where they were welcomed
         return
+    row = entry_types.of(entry.type)
     yield from _on_points(entry, program)
-    if entry.tier and entry.type not in _TIERS_UNTOLD:
+    if entry.tier and row.tells_tier:
         yield from _tier_reached(entry, program)
     if entry.type == "earn":
         yield from _nudge(entry, account, program)
-    if entry.type in _WAYS_TO_A_REWARD:
+    if row.may_reach_reward:
         yield from _reward_reached(entry, account, program)
 
 
@@ -189,7 +185,8 @@ def _on_credit(entry: Entry, member_id: str) -> Iterator[Note]:
 
 
 def _on_points(entry: Entry, program: Program) -> Iterator[Note]:
-    kind = "gift_returned" if lapsed_gift(entry) else _KIND_OF.get(entry.type)
+    row = entry_types.of(entry.type)
+    kind = "gift_returned" if lapsed_gift(entry) else row.message
     if entry.type == "earn":
         yield from _earned(entry, program)
     elif entry.type == "gift_offer":
@@ -199,7 +196,7 @@ def _on_points(entry: Entry, program: Program) -> Iterator[Note]:
         reward = program.reward(hold.reward_id) if hold.reward_id else None
         name, code = reward.name if reward else "", voucher_code(redemption_id)
         yield _note(entry, "reward_redeemed", {"points": hold.points, "reward_name": name, "voucher_code": code})
-    elif kind is not None and (entry.points or kind not in _ONLY_WITH_POINTS):
+    elif kind is not None and (entry.points or not row.message_needs_points):
         yield _note(entry, kind, _values_of(entry, program))
 
 
@@ -222,27 +219,6 @@ def _earned(entry: Entry, program: Program) -> Iterator[Note]:
         )
 
 
-_KIND_OF: Mapping[str, Kind] = {
-    "enroll": "welcome",
-    "confirm": "welcome",
-    "refund": "points_refunded",
-    "badge": "badge_earned",
-    "gift_in": "gift_received",
-    "gift_return": "gift_returned",
-    "referral": "referral_rewarded",
-    "membership": "membership_paid",
-    "membership_cancel": "membership_ended",
-    "membership_end": "membership_ended",
-    "approve": "action_approved",
-    "reject": "action_rejected",
-    "birthday": "birthday",
-    "anniversary": "anniversary",
-    "provisional": "consent_requested",
-    "payout": "credit_paid_out",
-}
-_ONLY_WITH_POINTS: frozenset[Kind] = frozenset({"points_refunded", "referral_rewarded"})
-
-
 def _values_of(entry: Entry, program: Program) -> dict[str, Value]:
     if entry.type == "badge":
         name = entry.source["badge_id"]
@@ -260,8 +236,6 @@ def _values_of(entry: Entry, program: Program) -> dict[str, Value]:
     if entry.type == "provisional":
         until = entry.provisional_until
         return {"points": entry.balance_after + entry.pending_effect, "until": until.isoformat() if until else None}
-    if entry.type == "payout":
-        return {"amount": -entry.points}
     return {"points": _moved(entry)}
 
 

@@ -40,8 +40,8 @@ def test_two_operators_and_a_member_under_suspicion(server: Server) -> None:
     assert [(one["actor"], one["what"]) for one in reversed(traces)] == [
         ("operator:olga", "adjustment.requested"),
         ("operator:otto", "review.approved"),
-        ("operator:olga", "member.freeze"),
-        ("operator:otto", "member.unfreeze"),
+        ("operator:olga", "member.frozen"),
+        ("operator:otto", "member.unfrozen"),
     ]
     assert server.is_sound()
 
