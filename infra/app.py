@@ -19,7 +19,7 @@ def synthesize(folder: Path, **context: Any) -> str:  # noqa: ANN401 - context i
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     options = Options.of(app.node)
     name = f"{NAME}-{options.stage}"
-    LoyaltyStack(app, name, options, description="A loyalty programme: points kept like money")
+    LoyaltyStack(app, name, options, description="A loyalty program: points kept like money")
     app.synth()
     return name
 

@@ -72,7 +72,7 @@ NOT_INCLUDED = (
     "support",
     "orders with partners (three write units more than others: the index of partners, and a prepaid one's funds)",
     "members brought by members, and those enrolled by a shop who agree later (a call, or two, for each)",
-    "what your own program adds: programme changes, exports, other webhooks",
+    "what your own program adds: program changes, exports, other webhooks",
 )
 
 MB_PER_PROCESSOR = 1769

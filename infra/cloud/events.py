@@ -25,7 +25,7 @@ def add_event_bus(scope: Construct, options: Options) -> events.EventBus:
         event_pattern=events.EventPattern(source=[EVENT_SOURCE]),
         retention=Duration.days(ARCHIVE_DAYS[options.stage]),
     )
-    registry = schemas.CfnRegistry(scope, "Schemas", registry_name=name, description="Domain events of the programme")
+    registry = schemas.CfnRegistry(scope, "Schemas", registry_name=name, description="Domain events of the program")
     for event_type in sorted((*ALL_TYPES, LOW_FUNDS)):
         schemas.CfnSchema(
             scope,

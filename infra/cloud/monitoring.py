@@ -119,7 +119,7 @@ def _business() -> Sequence[cloudwatch.IWidget]:
     )
     owed = cloudwatch.MathExpression(
         expression="outstanding * FILL(liability / points, REPEAT)",
-        label="liability, in the programme's currency",
+        label="liability, in the program's currency",
         period=PERIOD,
         using_metrics={"outstanding": outstanding, **published},
     )

@@ -49,7 +49,7 @@ def add_schedules(scope: Construct, functions: dict[str, Function], queues: Queu
     for name, one in called.items():
         _set_failures_aside(scope, name, one, queues)
         _add_schedule(scope, f"{name}-schedule", one, role, queues, options, SCHEDULES[name])
-    # For some members it is morning while it is night where the programme is at home.
+    # For some members it is morning while it is night where the program is at home.
     waiting = {"work": ONLY_WAITING}
     _add_schedule(scope, "waiting-schedule", called["notify"], role, queues, options, WAITING_SCHEDULE, waiting)
 

@@ -1,4 +1,4 @@
-"""`loyalty import`: members, points and tiers of another programme, from CSV.
+"""`loyalty import`: members, points and tiers of another program, from CSV.
 
 The whole file is checked first, line by line, and nothing is written while any line is wrong. Then every line is booked
 under a key of its own, so a second run, or one after a crash, books nothing twice. Neither run keeps more of a file

@@ -62,18 +62,18 @@ class About(NamedTuple):
 _POINTS = Variable("points", "how many points", 120)
 _REWARD = Variable("reward_name", "the reward's name", "Free coffee")
 _TIER = Variable("tier_name", "the tier's name", "Silver")
-_AMOUNT = Variable("amount", "minor units of the programme's currency; show it with the filter money", 1250)
+_AMOUNT = Variable("amount", "minor units of the program's currency; show it with the filter money", 1250)
 _PLAN = Variable("plan_name", "the membership's name", "Plus")
-_ACTION = Variable("action_name", "what the member did, in the programme's words", "a review")
+_ACTION = Variable("action_name", "what the member did, in the program's words", "a review")
 _LAST_DAY = Variable("last_day", "the last day on which it can be spent; show it with the filter day", "2027-11-30")
 _DAYS = Variable("days", "how many days are left", 7)
 
 COMMON: tuple[Variable, ...] = (
-    Variable("program_name", "the programme's name", "Tea Club"),
+    Variable("program_name", "the program's name", "Tea Club"),
     Variable("member_name", "the member's name", "Ada", may_be_empty=True),
     Variable("balance", "points that can be spent", 340),
     Variable("locale", "the template's locale", "en"),
-    Variable("currency", "the programme's currency", "EUR"),
+    Variable("currency", "the program's currency", "EUR"),
     Variable("unsubscribe_url", "page to unsubscribe on; empty for service messages", "https://x.example/u", True),
 )
 KINDS: Mapping[Kind, About] = {
@@ -102,7 +102,7 @@ KINDS: Mapping[Kind, About] = {
         "service",
         (
             _POINTS,
-            Variable("how", "how orders earn, in the programme's words", "1 point per euro"),
+            Variable("how", "how orders earn, in the program's words", "1 point per euro"),
             Variable("reward_name", "the cheapest reward", "Free coffee", may_be_empty=True),
             Variable("reward_points", "what it costs", 100, may_be_empty=True),
         ),

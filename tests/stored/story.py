@@ -159,7 +159,7 @@ class Story(shop.Shop):
         self.post(f"/v1/members/{member}/{step}", body, scope=OPERATOR, caller="olga")
 
     def bring(self, header: str, *lines: str) -> None:
-        """Bring in what another programme has exported."""
+        """Bring in what another program has exported."""
         with tempfile.TemporaryDirectory() as folder, patch.object(importer, "WORKERS", 1):
             path = Path(folder) / "lines.csv"
             path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
@@ -304,7 +304,7 @@ class Story(shop.Shop):
         self.tell()
 
     def _move_in(self) -> None:
-        """Somebody comes from another programme, with points and a tier."""
+        """Somebody comes from another program, with points and a tier."""
         self.on("2026-12-25")
         self.bring("external_id,enrolled_at,tags", "ole,2020-01-02,tea")
         self.bring("external_id,points,earned_at,expires_on,reference", "ole,700,2026-03-04,2027-03-31,lot-1")

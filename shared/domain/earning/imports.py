@@ -1,4 +1,4 @@
-"""What members bring from another programme: when they joined, points with their own dates, the tier they hold.
+"""What members bring from another program: when they joined, points with their own dates, the tier they hold.
 
 Nobody is told of it, and it makes no points of its own: no welcome, no rise.
 """
@@ -22,7 +22,7 @@ BROUGHT_IN = "brought_in"
 
 
 class BroughtPoints(Record):
-    """Points of another programme under a reference of its own; `expires_on` None: never."""
+    """Points of another program under a reference of its own; `expires_on` None: never."""
 
     reference: str
     points: int
@@ -32,7 +32,7 @@ class BroughtPoints(Record):
 
 
 class BroughtTier(Record):
-    """A tier held in another programme, and what has counted toward it: by month, and before those months.
+    """A tier held in another program, and what has counted toward it: by month, and before those months.
 
     And what else is left of the time there: points earned beside those that are brought in, and badges.
     """
@@ -54,9 +54,9 @@ def join(
     fingerprint: str,
     traits: Traits | None = None,
 ) -> Entry:
-    """Open the account of somebody who joined another programme on `joined_at`.
+    """Open the account of somebody who joined another program on `joined_at`.
 
-    Their anniversaries up to today were that programme's to celebrate.
+    Their anniversaries up to today were that program's to celebrate.
     """
     return draft(
         Account(member_id=member_id),

@@ -65,7 +65,7 @@ def notes_on(entry: Entry, account: Account, program: Program) -> Iterator[Note]
     if is_wallet(entry.member_id):
         yield from _on_credit(entry, member_id)
         return
-    if entry.type == "enroll" and entry.source:  # brought in from another programme, where they were welcomed
+    if entry.type == "enroll" and entry.source:  # brought in from another program, where they were welcomed
         return
     row = entry_types.of(entry.type)
     yield from _on_points(entry, program)

@@ -126,7 +126,7 @@ def ordered(world: World, member_id: str, total: int = 5000, **details: Any) -> 
 
 
 def prepare(world: World) -> None:
-    """A programme with a limited reward and short holds."""
+    """A program with a limited reward and short holds."""
     reply = world.call("GET", "/v1/program/whole", scope=OPERATOR)
     assert reply.status == OK, reply
     program = dict(reply.body)

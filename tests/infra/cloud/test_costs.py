@@ -113,7 +113,7 @@ def test_operations_use_the_units_that_the_bill_says(world: InProcess) -> None:
     for name, operation in done.items():
         meter = _measured(operation)
         stated = costs.OPERATIONS[name]
-        # The programme is read once in a while, and an index entry moves when its day does.
+        # The program is read once in a while, and an index entry moves when its day does.
         assert abs(meter.reads - stated.read_units) <= 1, name
         assert abs(meter.writes - stated.write_units) <= 2, name
 

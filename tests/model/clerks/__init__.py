@@ -1,1 +1,1 @@
-"""What the clerk of `points_one_by_one` does in a programme with everything: one file for each part of the office."""
+"""What the clerk of `points_one_by_one` does in a program with everything: one file for each part of the office."""

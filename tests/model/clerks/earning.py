@@ -1,4 +1,4 @@
-"""What orders and actions bring in a programme with everything, and what of it a return takes."""
+"""What orders and actions bring in a program with everything, and what of it a return takes."""
 
 import hashlib
 from dataclasses import dataclass, field, replace

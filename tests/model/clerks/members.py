@@ -80,7 +80,7 @@ class WholeClerk(EarningClerk):
             self.members[name].earned += welcome
 
     def bring_member(self, name: str, joined: date) -> None:
-        """Somebody of another programme; years that it has celebrated are over."""
+        """Somebody of another program; years that it has celebrated are over."""
         self.enroll(name)
         self.points = [point for point in self.points if point.owner != name]
         self.members[name] = Member(since=joined)

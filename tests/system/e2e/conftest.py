@@ -28,7 +28,7 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture(scope="session")
 def world(provider: Provider) -> Iterator[Deployed]:
-    """The deployed stack, with the programme that the stories need."""
+    """The deployed stack, with the program that the stories need."""
     context = {
         "issuer": provider.url,
         "audiences": AUDIENCE,

@@ -1,4 +1,4 @@
-"""Stories replace the programme, so they have a server apart from the other tests."""
+"""Stories replace the program, so they have a server apart from the other tests."""
 
 import tempfile
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A programme for one story: what the default one says, and what the story needs of it."""
+"""A program for one story: what the default one says, and what the story needs of it."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def eventually(is_so: Callable[[], bool]) -> bool:
 
 
 def use_program(server: Server, **changes: Any) -> None:
-    """Replace the server's programme by a plain one with `changes`; each names a section, which it merges into."""
+    """Replace the server's program by a plain one with `changes`; each names a section, which it merges into."""
     current = server.http.get("/v1/program")
     body = dict(BASE)
     for name, change in changes.items():

@@ -97,7 +97,7 @@ def test_a_share_is_held_out_and_the_ledger_tells_what_the_campaign_did(server: 
 
 @pytest.mark.process
 def test_many_at_once_spend_a_small_budget_to_the_point(tmp_path: Path) -> None:
-    # A server of its own: the stories that share one replace each other's programme.
+    # A server of its own: the stories that share one replace each other's program.
     with serving(tmp_path, "--empty") as server:
         use_program(server, campaigns=[{**TEA_WEEKS, "when": {}, "budget": {"points": 505}}])
         members = [server.enroll(f"racer-{number}") for number in range(AT_ONCE)]

@@ -1,4 +1,4 @@
-"""Olga and Otto run the programme: two words for many points, a frozen member, a search, and the trace of it all."""
+"""Olga and Otto run the program: two words for many points, a frozen member, a search, and the trace of it all."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What members bring from another programme keeps its dates, and adds up."""
+"""What members bring from another program keeps its dates, and adds up."""
 
 from datetime import date, timedelta
 
