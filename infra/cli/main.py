@@ -31,7 +31,7 @@ COMMANDS = (
     ("cloud", "deploy", "Deploy the stack to AWS, or to an emulator on this machine."),
     ("cloud", "cost", "Print what a month on AWS costs."),
     ("quality", "simulate", "Play a shop under faults, and check every rule of the ledger."),
-    ("quality", "bench", "Measure speed and cost against their goals, in a checkout."),
+    ("quality", "bench", "Measure speed and cost against their goals."),
     ("documents", "openapi", "Print the OpenAPI document."),
     ("documents", "sbom", "Print what ships to Lambda, with hashes, as a CycloneDX document."),
 )
