@@ -10,24 +10,10 @@ from math import ceil, floor
 from zoneinfo import ZoneInfo
 
 from infra.simulation.books import Booked, Books, Raw, Sale, Tally, added, name_of
+from shared.domain.entry_types import of
 from shared.domain.program.program import Program
 
 NEVER = "never"
-_TIME = frozenset({"maturity", "expiry", "tier_review", "lapse", "anniversary", "membership_end", "unclaimed"})
-_SPENDS = frozenset({"reserve", "gift_offer", "transfer_out", "payout"})
-_GIVES_BACK = frozenset({"cancel", "lapse", "gift_return", "reverse"})
-_CROSSES = frozenset(
-    {"transfer_out", "transfer_in", "gift_out", "gift_in", "pool_out", "pool_in", "merge_out", "merge_in"}
-)
-_IS_NET = frozenset(
-    {"enroll", "earn", "refund", "adjust", "badge", "referral", "referral_reversal", "birthday", "anniversary"}
-    | {"transfer_out", "transfer_in", "gift_in", "pool_out", "pool_in", "payout", "reverse", "confirm", "expiry"}
-    | {"membership", "membership_cancel", "membership_end", "freeze", "unfreeze", "traits", "tier_review"}
-)
-"""Types whose `points` are what the member has more or less after them, debt counting against it."""
-_STAYS = frozenset({"reserve", "gift_offer", "cancel", "lapse", "gift_return", "maturity", "approve"})
-"""Types that move points between a member's buckets only."""
-_STOPPED_BY_FROST = frozenset({"reserve", "gift_offer", "transfer_out", "payout", "merge_out"})
 
 
 def check(books: Books, entries: Sequence[Booked]) -> None:
@@ -39,10 +25,10 @@ def check(books: Books, entries: Sequence[Booked]) -> None:
         books.add(booked)
         for breach in _afterwards(booked, tally):
             books.breach(f"{name_of(booked)}, {booked.raw['type']}: {breach}")
-    crossing = sum(net(booked.raw) for booked in entries if booked.raw["type"] in _CROSSES)
+    crossing = sum(net(booked.raw) for booked in entries if of(booked.raw["type"]).pair)
     if crossing:
         books.breach(f"{crossing} points came from nowhere: {[name_of(booked) for booked in entries]}")
-    if any(booked.raw["type"] not in _TIME for booked in entries):
+    if any(of(booked.raw["type"]).made_by != "time" for booked in entries):
         for booked in {booked.raw["member_id"]: booked for booked in entries}.values():
             _check_settled(books, booked.raw)
 
@@ -62,20 +48,28 @@ def _breaches(books: Books, booked: Booked, tally: Tally, together: Sequence[Boo
         yield "it stands already"
     if tally.status in {"merged", "erased", "lapsed"}:
         yield f"the account was {tally.status}"
-    if tally.frozen and kind in _STOPPED_BY_FROST:
-        yield "the account is frozen"
     for name in raw.get("closed", {}):
         if name not in tally.holds:
             yield f"the hold {name} is not open"
-    if kind in _IS_NET and net(raw) != raw["points"]:
-        yield f"says {raw['points']} points and moves {net(raw)}"
-    if kind in _STAYS and net(raw):
-        yield f"makes {net(raw)} points"
+    yield from _against_its_row(books, raw, tally)
     if kind in _OF_A_KIND:
         yield from _OF_A_KIND[kind](books, raw, tally, together)
     elif kind == "earn" and "order" in raw:
         books.sales[raw["source"]["order_id"], "~" in tally.member_id] = Sale(raw)
     yield from _stock(books, raw)
+
+
+def _against_its_row(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
+    """What the row of the entry's type promises and the entry does not keep."""
+    row = of(raw["type"])
+    if tally.frozen and row.spends:
+        yield "the account is frozen"
+    if row.effect == "net" and net(raw) != raw["points"]:
+        yield f"says {raw['points']} points and moves {net(raw)}"
+    if row.effect == "inside" and net(raw):
+        yield f"makes {net(raw)} points"
+    if row.gives_back:
+        yield from _gives_back(books, raw, tally)
 
 
 def _afterwards(booked: Booked, tally: Tally) -> Iterable[str]:
@@ -84,7 +78,7 @@ def _afterwards(booked: Booked, tally: Tally) -> Iterable[str]:
         yield f"something is negative: {tally.lots}, {tally.pending}, {tally.debt}"
     if tally.debt and tally.lots:
         yield f"{tally.debt} are owed beside {tally.lots}"
-    if raw["type"] in _SPENDS or (raw["type"] == "adjust" and raw["points"] < 0):
+    if of(raw["type"]).spends or (raw["type"] == "adjust" and raw["points"] < 0):
         holds = raw.get("opened", {})
         taken = [day for hold in holds.values() for day in hold["lots"]]
         taken = taken or [day for day, points in raw.get("lots", {}).items() if points < 0]
@@ -92,7 +86,7 @@ def _afterwards(booked: Booked, tally: Tally) -> Iterable[str]:
             yield f"took {taken} and left {tally.lots}: not what expires soonest"
 
 
-def _gives_back(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Iterable[str]:
+def _gives_back(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
     """Points go back to their own lots, past ones to the grace days', and settle what is owed first."""
     [hold] = {**raw.get("closed", {}), **raw.get("reversed", {})}.values()
     opened = next((tally.holds[name] for name in raw.get("closed", {}) if name in tally.holds), hold)
@@ -155,7 +149,6 @@ def _expires(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Itera
 
 
 _OF_A_KIND: Mapping[str, Callable[[Books, Raw, Tally, Sequence[Booked]], Iterable[str]]] = {
-    **dict.fromkeys(sorted(_GIVES_BACK), _gives_back),
     "transfer_in": _hands_over,
     "gift_in": _hands_over,
     "refund": _refunds,
@@ -172,7 +165,7 @@ def _stock(books: Books, raw: Raw) -> Iterable[str]:
         if taken < 0 or (change < 0 and reward is not None and reward.stock is not None and taken > reward.stock):
             yield f"{taken} pieces of {reward_id} are taken"
     for name, hold in {**raw.get("closed", {}), **raw.get("reversed", {})}.items():
-        is_back = raw["type"] in _GIVES_BACK and hold.get("stocked", False)
+        is_back = of(raw["type"]).gives_back and hold.get("stocked", False)
         if is_back and raw.get("stock", {}) != {hold["reward_id"]: 1}:
             yield f"the piece of {name} was not put back"
 

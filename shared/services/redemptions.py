@@ -7,11 +7,12 @@ from typing import Any, NamedTuple, NoReturn
 from shared import request_ids
 from shared.caller import Caller, is_valid_id
 from shared.domain.account import Account, Entry
+from shared.domain.entry_types import RedemptionState
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.ledger import book
 from shared.domain.program.partners import Partner
 from shared.domain.spending.prices import CreditRequest, Request
-from shared.domain.spending.redemptions import STATE_AFTER, State, capture, release, reserve, reverse, state_of
+from shared.domain.spending.redemptions import capture, release, reserve, reverse, state_after, state_of
 from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
 from shared.services import partner_access
@@ -30,7 +31,7 @@ class Redemption(NamedTuple):
     """A redemption's step: the entry that took it, and the state it led to."""
 
     outcome: operation.Outcome
-    state: State
+    state: RedemptionState
 
 
 def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: datetime) -> Redemption:
@@ -69,7 +70,7 @@ def id_for(member_id: str, request: Request, partner: Partner | None, key: str) 
     return request_ids.derived_id("redemption", *whose, key) + suffix
 
 
-def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> tuple[Entry, State]:
+def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> tuple[Entry, RedemptionState]:
     """The entry that reserved a redemption, and its state. Raises RedemptionNotFoundError."""
     steps = _steps(redemption_id, _load(caller.authorized_member_id(member_id), redemption_id))
     return steps["reserve"], state_of(steps, now)
@@ -110,7 +111,7 @@ def reverse_redemption(member_id: str, redemption_id: str, *, caller: Caller, no
 def _end_hold(member_id: str, redemption_id: str, type_: str, step: Step, caller: Caller, now: datetime) -> Redemption:
     def end(situation: Situation, account: Account) -> Entry:
         if redemption_id not in account.holds:
-            raise InvalidStateError(f"only a reserved redemption can be {STATE_AFTER[type_]}")
+            raise InvalidStateError(f"only a reserved redemption can be {state_after(type_)}")
         return step(situation, account)
 
     return _take(member_id, redemption_id, type_, end, caller, now)
@@ -127,7 +128,7 @@ def _take(
 ) -> Redemption:
     member_id, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
     _require_valid(redemption_id)
-    state = STATE_AFTER[type_]
+    state = state_after(type_)
 
     def decide(situation: Situation) -> Decision:
         entry = step(situation, situation.accounts[-1])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+from shared.domain import entry_types
 from shared.domain.account import Account, Entry, Referred, Traits
 from shared.domain.earning import cashback, imports
 from shared.domain.earning.actions import Occasion, earn_action
@@ -42,10 +43,6 @@ from tests.model.shop import Shop
 Decide = Callable[[Sequence[Account]], Sequence[Entry]]
 AGAIN_MAX = 12
 ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")
-BETWEEN = frozenset(
-    {"transfer_out", "transfer_in", "gift_out", "gift_in", "pool_out", "pool_in", "merge_out", "merge_in"}
-)
-"""Entries that move points from one account to another."""
 
 
 class Done(NamedTuple):
@@ -93,7 +90,7 @@ class WholeShop(Shop):
             self._by_cause[cause] = entry
             for name, points in entry.budgets.items():
                 self.budgets[name] -= points
-            if entry.type in BETWEEN:
+            if entry_types.of(entry.type).pair:
                 self.between[is_wallet(entry.member_id)] += entry.net_effect
             if entry.referred is not None and entry.referred.state in {"rewarded", "reversed"}:
                 self.stream.append(entry)

@@ -5,9 +5,10 @@ from datetime import datetime
 from shared.api.schemas.accounts import AccountAnswer
 from shared.api.schemas.money import Money, money_of
 from shared.domain.account import Entry
+from shared.domain.entry_types import RedemptionState
 from shared.domain.fields import Record
 from shared.domain.program.program import Program
-from shared.domain.spending.redemptions import State, voucher_code
+from shared.domain.spending.redemptions import voucher_code
 from shared.domain.subaccounts import is_wallet, member_of
 
 
@@ -16,7 +17,7 @@ class RedemptionAnswer(Record):
 
     redemption_id: str
     member_id: str
-    state: State
+    state: RedemptionState
     points: int
     value: Money | None
     voucher_code: str
@@ -27,7 +28,7 @@ class RedemptionAnswer(Record):
 
 
 def redemption_answer(
-    entry: Entry, state: State, program: Program, account: AccountAnswer | None = None
+    entry: Entry, state: RedemptionState, program: Program, account: AccountAnswer | None = None
 ) -> RedemptionAnswer:
     """A redemption, from any entry of its life and the state it is in."""
     [(redemption_id, hold)] = {**entry.opened, **entry.closed, **entry.reversed}.items()

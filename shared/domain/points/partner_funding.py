@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from fractions import Fraction
 from math import floor, gcd
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from shared.domain import entry_types
 from shared.domain.account import Account, Entry, PartnerShare, Use
 from shared.domain.calendar import local_day, month_of, period_frees_on, period_of
+from shared.domain.entry_types import Movement
 from shared.domain.errors import (
     Fault,
     ForbiddenError,
@@ -28,16 +30,6 @@ from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
 
 _BUDGET = "partner:"
-_SETTLED: Mapping[str, "Movement"] = {
-    "earn": "issued",
-    "refund": "taken_back",
-    "capture": "redeemed",
-    "reverse": "reversed",
-}
-_HELD: frozenset[str] = frozenset({"capture", "reverse"})
-"""Entries whose points stand in the hold: a capture itself moves none out of a member's balance."""
-
-Movement = Literal["issued", "taken_back", "redeemed", "reversed"]
 MOVEMENTS: tuple[Movement, ...] = ("issued", "taken_back", "redeemed", "reversed")
 
 
@@ -182,7 +174,8 @@ def settlement_month(entry: Entry, program: Program) -> str:
 
 def points_of(entry: Entry) -> int:
     """How many points an entry moves between members and its partner, whichever way."""
-    if entry.type in _HELD:
+    # The points of a redemption stand in its hold: a capture itself moves none out of a member's balance.
+    if entry_types.of(entry.type).partner_movement in {"redeemed", "reversed"}:
         return sum(hold.points for hold in (entry.closed or entry.reversed).values())
     return abs(entry.points)
 
@@ -194,7 +187,7 @@ def settle_up(entries: Iterable[Entry]) -> Settlement:
     amounts = dict.fromkeys(MOVEMENTS, Fraction(0))
     prepaid_points, prepaid_amount = 0, Fraction(0)
     for entry in entries:
-        movement, share = _SETTLED.get(entry.type), entry.partner
+        movement, share = entry_types.of(entry.type).partner_movement, entry.partner
         if movement is None or share is None:
             continue
         moved = points_of(entry)

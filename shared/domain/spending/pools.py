@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from shared.domain import entry_types
 from shared.domain.account import Account, Entry, Lots, Use
 from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import open_side
@@ -26,7 +27,6 @@ from shared.domain.subaccounts import is_pool, owner_of, pool_account_of
 MEMBERS_EVER_MAX = 30
 """A pool's account keeps what each has put in and spent, also of those who left."""
 CONTRIBUTED, SPENT = "contributed", "spent"
-_GIVES_BACK: frozenset[str] = frozenset({"cancel", "reverse", "gift_return"})
 
 _NONE = Use(period="always")
 
@@ -224,7 +224,9 @@ class _Books:
         for (member_id, pool_id), all_flow in self._flows.items():
             apart = self._set_apart.get((member_id, pool_id), 0)
             flow = all_flow + apart
-            of_member = (entry for entry in decided if entry.member_id == member_id and entry.type in _GIVES_BACK)
+            of_member = (
+                entry for entry in decided if entry.member_id == member_id and entry_types.of(entry.type).gives_back
+            )
             before = self.current[pool_id].uses.get(f"{SPENT}:{member_id}", _NONE)
             back = min(max(0, flow), before.points, sum(max(0, entry.available_effect) for entry in of_member))
             spent, contributed = max(0, -flow) - back, max(0, flow) - back - apart

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
+from shared.domain import entry_types
 from shared.domain.account import Account, Entry, Hold, Lots, PartnerShare, Use
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.provisional import require_consent
+from shared.domain.entry_types import RedemptionState
 from shared.domain.errors import (
     InsufficientPointsError,
     InvalidStateError,
@@ -28,15 +30,6 @@ from shared.domain.subaccounts import is_wallet
 OPEN_HOLDS_MAX = 20
 _VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VOUCHER_LENGTH = 12
-
-State = Literal["reserved", "captured", "reversed", "cancelled", "lapsed"]
-STATE_AFTER: Mapping[str, State] = {
-    "reserve": "reserved",
-    "capture": "captured",
-    "cancel": "cancelled",
-    "lapse": "lapsed",
-    "reverse": "reversed",
-}
 
 
 def reserve(
@@ -204,11 +197,19 @@ def require_points(account: Account, points: int) -> None:
         raise InsufficientPointsError(f"{points} {unit} are needed, {account.balance} are there: {missing} short")
 
 
-def state_of(entries: Mapping[str, Entry], now: datetime) -> State:
+def state_after(type_: str) -> RedemptionState:
+    """The state that a redemption is in after its entry of a type."""
+    state = entry_types.of(type_).redemption_state
+    if state is None:
+        raise AssertionError(f"no redemption has an entry of type {type_}")
+    return state
+
+
+def state_of(entries: Mapping[str, Entry], now: datetime) -> RedemptionState:
     """A redemption's state from its entries, by type. A hold that has timed out has lapsed, booked or not."""
     for type_ in ("reverse", "capture", "cancel", "lapse"):
         if type_ in entries:
-            return STATE_AFTER[type_]
+            return state_after(type_)
     [hold] = entries["reserve"].opened.values()
     return "lapsed" if hold.expires_at <= now else "reserved"
 

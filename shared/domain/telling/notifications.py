@@ -178,10 +178,9 @@ def values_for(
 
 
 def _on_credit(entry: Entry, member_id: str) -> Iterator[Note]:
-    if entry.type == "payout":
-        yield _note(entry, "credit_paid_out", {"amount": -entry.points}, member_id)
-    elif entry.type == "earn" and entry.points > 0:
-        yield _note(entry, "credit_earned", {"amount": entry.points}, member_id)
+    kind = entry_types.of(entry.type).wallet_message
+    if kind is not None and entry.points:
+        yield _note(entry, kind, {"amount": abs(entry.points)}, member_id)
 
 
 def _on_points(entry: Entry, program: Program) -> Iterator[Note]:

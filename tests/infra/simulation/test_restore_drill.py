@@ -16,14 +16,12 @@ from infra.tools import rebuild as rebuilding
 from infra.tools.rebuild import Report, rebuild
 from infra.tools.verify import Violation, check
 from shared import runtime
+from shared.domain import entry_types
 from shared.tables.ledger import entry_of
 
 OPERATIONS = 400
 SPREAD = 40
 """Commits: so much earlier or later than the moment an item may have been read."""
-CROSSING = frozenset(
-    {"transfer_out", "transfer_in", "gift_out", "gift_in", "pool_out", "pool_in", "merge_out", "merge_in"}
-)
 
 
 class Recorded(World):
@@ -107,7 +105,7 @@ def drill(world: Recorded, random: Random, folder: Path) -> tuple[int, Report]:
         assert not violations(table)
         assert left.items() <= restored.items(), "entries were made up"
         assert len(restored) - len(left) == len(report.withdrawn)
-        assert sum(entry.net_effect for entry in map(entry_of, left.values()) if entry.type in CROSSING) == 0
+        assert sum(entry.net_effect for entry in map(entry_of, left.values()) if entry_types.of(entry.type).pair) == 0
         before = table.everything(LOYALTY.name)
         assert not any(run(table, folder / "withdrawn")[1:])
         assert table.everything(LOYALTY.name) == before
