@@ -47,11 +47,9 @@ from shared.domain.points.segments import TAGS_MAX, change_traits, first_traits,
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Tag
 from shared.domain.subaccounts import wallet_of
-from shared.services import enrolment, partner_access, personal_data, profiles
-from shared.services import erasure as erasing
+from shared.services import enrolment, erasure, partner_access, personal_data, profiles
 from shared.tables import accounts as accounts_table
-from shared.tables import audit, client, keys, ledger, member_search, operation, programs, referrals
-from shared.tables import gift_messages as gift_words
+from shared.tables import audit, client, gift_messages, keys, ledger, member_search, operation, programs, referrals
 from shared.tables import members as people
 from shared.tables.client import CancelledError
 from shared.tables.operation import Decision, Situation
@@ -333,11 +331,11 @@ def erase_member(member_id: str) -> Answer:
     caller, now = auth.caller(app), clock.now()
     before = people.load_member(caller.authorized_member_id(member_id))
     is_there = before.member.status in {"active", "provisional"}
-    erasure = people.writes(before, members.erased(before.member)) if is_there else []
+    profile_writes = people.writes(before, members.erased(before.member)) if is_there else []
 
     member_id = before.member.member_id
     trail = audit.trail(caller, "member.erased", now, member_id)
-    outcome = erasing.close(member_id, actor=caller.actor, now=now, also=[*erasure, *trail])
+    outcome = erasure.close(member_id, actor=caller.actor, now=now, also=[*profile_writes, *trail])
     personal_data.forget((member_id, *outcome.accounts[0].merged_from))
     return json_answer(member_answer(members.erased(before.member)), replayed=outcome.replayed)
 
@@ -369,7 +367,7 @@ def export_member(member_id: str) -> Answer:
             entries=tuple(entry_answer(entry) for entry in entries),
             credit=credit_answer(wallet, program, now) if wallet.sequence else None,
             credit_entries=tuple(entry_answer(entry) for one in wallets for entry in ledger.load_whole_history(one)),
-            gift_messages=gift_words.all_words(accounts),
+            gift_messages=gift_messages.all_words(accounts),
             held=personal_data.held(member_id),
         )
     )

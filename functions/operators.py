@@ -29,7 +29,6 @@ from shared.domain.program.program import Program
 from shared.domain.spending.adjustments import adjust
 from shared.services import approvals
 from shared.tables import accounts, audit, keys, ledger, operation, programs, reviews
-from shared.tables.client import Item
 from shared.tables.operation import Decision, Situation
 
 app = resolver.resolver()
@@ -114,6 +113,8 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Ans
 
     trail = audit.trail(caller, "points.adjusted", now, member_id, reference=request.reference)
 
+    review_id = reviews.id_of("adjustment", member_id, request.reference)
+
     def set_right(situation: Situation) -> Decision:
         entry = adjust(
             situation.account,
@@ -126,12 +127,11 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Ans
             fingerprint=mark,
         )
         word = Verdict("approved", caller.actor, now)
-        asked = [_undecided(item, mark) for item in situation.items.values()]
-        return Decision([entry], [*trail, *(write for one in asked for write in reviews.close(one, word))])
+        asked = reviews.among(situation.items, review_id)
+        return Decision([entry], [*trail, *(reviews.close(_undecided(asked, mark), word) if asked else ())])
 
     # Only a program that asks for two operators leaves reviews, and none pays for looking for one in vain.
-    review = reviews.key_of(reviews.id_of("adjustment", member_id, request.reference))
-    reads = [review] if programs.load_program().operators else []
+    reads = [reviews.key_of(review_id)] if programs.load_program().operators else []
     outcome = operation.run([member_id], set_right, key=key, fingerprint=mark, now=now, reads=reads)
     return ledger_answers.booked(outcome)
 
@@ -224,9 +224,8 @@ def _takes_two(program: Program, points: int) -> bool:
     return limit is not None and abs(points) > limit
 
 
-def _undecided(item: Item, mark: str) -> Review:
+def _undecided(review: Review, mark: str) -> Review:
     """The review that an adjustment waited for when the program still asked for a second operator."""
-    review = reviews.review_of(item)
     if review.fingerprint != mark:
         raise IdempotencyMismatchError("the reference was used before with another payload")
     if review.state != "open":

@@ -36,8 +36,6 @@ _IDENTITIES = TypeAdapter(tuple[Identity, ...])
 _RETURNS: frozenset[str] = frozenset({"cancel", "lapse", "reverse", "maturity"})
 """Entries that give points back to their lot, or move them on: they were earned before."""
 
-Rows = Iterator[Sequence[str]]
-
 
 @dataclass
 class Exported:

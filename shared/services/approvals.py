@@ -96,10 +96,8 @@ def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[st
     if key is None:
         return _closed(review, verdict, also)
 
-    review_key = reviews.key_of(review.review_id)
-
     def book(situation: Situation) -> Decision:
-        _require_open(reviews.review_of(situation.items[review_key]) if review_key in situation.items else review)
+        _require_open(reviews.among(situation.items, review.review_id) or review)
         return Decision(decider.book(situation, review, verdict._replace(at=situation.now)), also)
 
     outcome = operation.run(
@@ -108,7 +106,7 @@ def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[st
         key=key,
         fingerprint=review.fingerprint if verdict.decision == "approved" else verdict.fingerprint,
         now=verdict.at,
-        reads=[review_key, *decider.reads(review)],
+        reads=[reviews.key_of(review.review_id), *decider.reads(review)],
     )
     if not outcome.replayed:
         return Done(decided(review, verdict), outcome, replayed=False)

@@ -9,7 +9,7 @@ from shared.domain.members.members import Member, attributed, claimed
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
 from shared.tables import keys, ledger, members, operation, programs
-from shared.tables.client import CancelledError, Write
+from shared.tables.client import Write
 from shared.tables.operation import Decision, Situation
 
 
@@ -48,10 +48,6 @@ def confirmed(
         )
         return Decision([entry], [*writes, *also])
 
-    def refused(cancelled: CancelledError) -> None:
-        if any(index < len(writes) for index in cancelled.failed):
-            raise members.identity_taken(cancelled, writes) from cancelled
-
     member_id = after.member_id
     return operation.run(
         [member_id],
@@ -59,7 +55,7 @@ def confirmed(
         key=keys.of("confirm", member_id=member_id),
         fingerprint=fingerprint,
         now=now,
-        refused=refused,
+        refused=members.refusal_of(writes),
     )
 
 

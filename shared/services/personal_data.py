@@ -26,7 +26,6 @@ from shared.tables import (
 )
 from shared.tables.client import Key
 
-PAGES_MAX = 100
 _TOGETHER = 50
 
 

@@ -9,7 +9,7 @@ from shared.domain.points.eligibility import is_excluded_address
 from shared.domain.points.segments import change_traits, profiled
 from shared.domain.program.program import Program
 from shared.tables import keys, members, operation, programs
-from shared.tables.client import CancelledError, Write
+from shared.tables.client import Write
 from shared.tables.operation import Decision, Situation
 
 
@@ -34,13 +34,9 @@ def save(before: members.StoredMember, after: Member, *, actor: str, now: dateti
         )
         return Decision([entry], [*writes, *also])
 
-    def refused(cancelled: CancelledError) -> None:
-        if any(index < len(writes) for index in cancelled.failed):
-            raise members.identity_taken(cancelled, writes) from cancelled
-
     key = keys.of("traits", member_id=member_id, reference=reference)
     try:
-        operation.run([member_id], note, key=key, fingerprint="", now=now, refused=refused)
+        operation.run([member_id], note, key=key, fingerprint="", now=now, refused=members.refusal_of(writes))
     except NothingChangesError:
         members.save(before, after, also)
 

@@ -12,7 +12,6 @@ from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.program.program import Program
 from shared.tables import accounts, client, ledger
 from shared.tables.client import CancelledError, Write
-from shared.tables.operation import present
 from shared.tables.programs import load_program
 from shared.tables.transaction import opened, write
 
@@ -54,5 +53,5 @@ def book_together(members: Sequence[str], decide: Callable[[Account, Program], S
 
 def _is_plain(account: Account, program: Program, now: datetime) -> bool:
     """Whether an account is open, nobody was merged into it, and time has nothing to book on it."""
-    is_settled = not settle(account, program, present(now, [account]), 1).entries
+    is_settled = not settle(account, program, account.present(now), 1).entries
     return account.is_open and not account.merged_from and is_settled

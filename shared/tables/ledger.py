@@ -9,7 +9,7 @@ from shared.domain.account import Entry
 from shared.domain.ledger import concerns_others
 from shared.domain.points.partner_funding import settlement_month
 from shared.domain.program.program import Program
-from shared.tables import client, keys
+from shared.tables import client, keys, partitions
 from shared.tables.client import Item, Key, Write
 
 HISTORY_PAGES_MAX = 100
@@ -39,26 +39,17 @@ def load_entries(wanted: Sequence[Key]) -> list[Entry | None]:
 
 def load_gift(gift_id: str) -> list[Entry]:
     """The entries of a gift's life; none if there is no such gift."""
-    items = client.query(
-        settings.loyalty_table(),
-        pages_max=1,
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": keys.of("gift_offer", gift_id=gift_id).pk}},
-        ConsistentRead=True,
-    )
-    return [entry_of(item) for item in items]
+    return _load_life(keys.of("gift_offer", gift_id=gift_id))
 
 
 def load_redemption(redemption_id: str) -> list[Entry]:
     """The entries of a redemption's life; none if there is no such redemption."""
-    items = client.query(
-        settings.loyalty_table(),
-        pages_max=1,
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": keys.of("reserve", redemption_id=redemption_id).pk}},
-        ConsistentRead=True,
-    )
-    return [entry_of(item) for item in items]
+    return _load_life(keys.of("reserve", redemption_id=redemption_id))
+
+
+def _load_life(first: Key) -> list[Entry]:
+    """All entries of which each is a step of what began with the first."""
+    return [entry_of(item) for item in partitions.items(settings.loyalty_table(), first.pk, pages_max=1)]
 
 
 def load_history(member_id: str, limit: int, before: int = SEQUENCE_MAX) -> list[Entry]:

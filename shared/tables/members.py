@@ -158,6 +158,16 @@ def save(before: StoredMember, after: Member, also: Sequence[Write] = ()) -> Non
         raise identity_taken(cancelled, changes) from cancelled
 
 
+def refusal_of(writes: list[Write]) -> Callable[[CancelledError], None]:
+    """What an operation raises whose further writes begin with a profile's, if it is those that were refused."""
+
+    def refuse(cancelled: CancelledError) -> None:
+        if any(index < len(writes) for index in cancelled.failed):
+            raise identity_taken(cancelled, writes) from cancelled
+
+    return refuse
+
+
 def identity_taken(cancelled: CancelledError, changes: list[Write]) -> IdentifierTakenError | TryAgainError:
     """What it means that `changes`, the first writes of a transaction, were refused."""
     kinds = [

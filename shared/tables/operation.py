@@ -8,7 +8,7 @@ request finds the entry that exists already.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from shared.domain.account import Account, Entry
 from shared.domain.errors import (
@@ -68,17 +68,16 @@ class Situation(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What comes of a situation: entries, what else is written with them, and what the caller is told."""
+    """What comes of a situation: entries, and what else is written with them."""
 
     entries: Sequence[Entry]
     writes: Sequence[Write] = ()
-    told: Any = None
 
 
 class Outcome(NamedTuple):
     """What an operation did: its entry, the accounts after it (those asked for, in order), whether it had been done.
 
-    `program` and `now` are those of the whole request. `told` is the decision's; a replay has none.
+    `program` and `now` are those of the whole request.
     """
 
     entry: Entry
@@ -86,7 +85,6 @@ class Outcome(NamedTuple):
     replayed: bool
     program: Program
     now: datetime
-    told: Any = None
 
 
 Decide = Callable[[Situation], Decision]
@@ -97,11 +95,10 @@ Refused = Callable[[CancelledError], None]
 
 
 class _Plan(NamedTuple):
-    """What one attempt writes; `told` is the decision's. Not whole: time has done so much that the decision waits."""
+    """What one attempt writes. Not whole: time has done so much that the decision waits."""
 
     entries: Sequence[Entry]
     writes: Sequence[Write]
-    told: Any
     is_whole: bool
 
 
@@ -137,7 +134,7 @@ def run(
         plan = None
         try:
             stored = _with_pools(stored, len(members))
-            instant = present(now, [one.account for one in stored])
+            instant = _present(now, [one.account for one in stored])
             plan = _planned(decide, stored, Situation((), program, instant, caps, items), shares=shares)
             after = write(stored, plan.entries, program, plan.writes)
         except CancelledError as cancelled:
@@ -164,7 +161,7 @@ def run(
             if plan.is_whole:
                 own = next(entry for entry in plan.entries if keys.entry_key(entry) == key)
                 found = tuple(one.account for one in stored)
-                return Outcome(own, found, replayed=False, program=program, now=instant, told=plan.told)
+                return Outcome(own, found, replayed=False, program=program, now=instant)
     raise TryAgainError("the account is being changed by others; the same request may be sent again")
 
 
@@ -178,7 +175,7 @@ def enroll(booked: Sequence[Entry], further: Sequence[Write], program: Program, 
     return Outcome(booked[0], (stored.account,), replayed=False, program=program, now=now)
 
 
-def present(now: datetime, settled: Iterable[Account]) -> datetime:
+def _present(now: datetime, settled: Iterable[Account]) -> datetime:
     """The instant of a whole operation: `now`, but never before any account's last entry. Machines' clocks differ."""
     return max((one.present(now) for one in settled), default=now)
 
@@ -210,12 +207,12 @@ def _planned(decide: Decide, stored: Sequence[StoredAccount], situation: Situati
             raise MemberNotActiveError(f"the member {account.member_id} was {account.status}{where}")
     of_time = [entry for one in settled for entry in one.entries]
     if not all(one.complete for one in settled):
-        return _Plan(of_time, (), None, is_whole=False)
+        return _Plan(of_time, (), is_whole=False)
     situation = situation._replace(accounts=[one.account for one in settled])
     decision = _through_pools(decide, situation) if shares else decide(situation)
     if of_time and len(decision.writes) > FURTHER_WRITES_MAX:
-        return _Plan(of_time, (), None, is_whole=False)
-    return _Plan([*of_time, *decision.entries], decision.writes, decision.told, is_whole=True)
+        return _Plan(of_time, (), is_whole=False)
+    return _Plan([*of_time, *decision.entries], decision.writes, is_whole=True)
 
 
 def _through_pools(decide: Decide, situation: Situation) -> Decision:
@@ -272,7 +269,7 @@ def _refilled(cancelled: CancelledError, booked: Sequence[Entry], program: Progr
 def _replayed(
     existing: Entry, fingerprint: str, stored: Sequence[StoredAccount], program: Program, now: datetime
 ) -> Outcome:
-    now = present(now, [one.account for one in stored])
+    now = _present(now, [one.account for one in stored])
     found = tuple(one.account for one in _settled(stored, program, now))
     return Outcome(_same(existing, fingerprint, found), found, replayed=True, program=program, now=now)
 

@@ -1,4 +1,4 @@
-"""All items under one partition key, whatever they are: to show what is held about a person, and to forget it."""
+"""All items under one partition key, whatever they are."""
 
 from collections.abc import Iterable
 
@@ -8,11 +8,11 @@ from shared.tables.client import Item
 PAGES_MAX = 100
 
 
-def items(table: str, pk: str) -> Iterable[Item]:
-    """Every item under a key. Raises TryAgainError beyond `PAGES_MAX` megabytes."""
+def items(table: str, pk: str, pages_max: int = PAGES_MAX) -> Iterable[Item]:
+    """Every item under a key. Raises TryAgainError beyond `pages_max` megabytes."""
     return client.query(
         table,
-        pages_max=PAGES_MAX,
+        pages_max=pages_max,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": pk}},
         ConsistentRead=True,

@@ -6,7 +6,7 @@ A review is put and closed in the transaction that books what it is about.
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import settings
@@ -47,6 +47,12 @@ def close(review: Review, verdict: Verdict) -> list[Write]:
 def review_of(item: Item) -> Review:
     """The review that an item holds."""
     return Review.model_validate_json(item["body"]["S"])
+
+
+def among(items: Mapping[Key, Item], review_id: str) -> Review | None:
+    """A review among items that were read, if it is there."""
+    key = key_of(review_id)
+    return review_of(items[key]) if key in items else None
 
 
 def load(review_id: str) -> Review:

@@ -11,7 +11,7 @@ from shared.tables import accounts, client
 from shared.tables.accounts import StoredAccount, load_account
 from shared.tables.client import CancelledError, Item
 from shared.tables.ledger import load_whole_history
-from shared.tables.operation import ATTEMPTS_MAX, SETTLE_ENTRIES_MAX, present
+from shared.tables.operation import ATTEMPTS_MAX, SETTLE_ENTRIES_MAX
 from shared.tables.programs import load_program
 from shared.tables.transaction import write
 
@@ -26,7 +26,7 @@ def catch_up(member_id: str, now: datetime, stored: StoredAccount | None = None,
     stored = stored or load_account(member_id)
     booked = 0
     for attempt in range(ATTEMPTS_MAX):
-        settled = settle(stored.account, program, present(now, [stored.account]), SETTLE_ENTRIES_MAX)
+        settled = settle(stored.account, program, stored.account.present(now), SETTLE_ENTRIES_MAX)
         day = accounts.due_index_day(stored.account, program, stored.reminded_on, not_before)
         if not settled.entries and stored.due_on == day:
             return booked

@@ -73,7 +73,7 @@ WRONG_CLAIMS: tuple[tuple[str, Any], ...] = (
 
 
 def forged() -> Iterator[tuple[str, str]]:
-    """Tokens that are none of the issuer's, or not for now or for this service, each with what is wrong with it."""
+    """Tokens of another issuer, not valid yet, or for another service, each with what is wrong with it."""
     own = {"alg": "RS256", "typ": "JWT", "kid": Issuer(KEY).key_set()["keys"][0]["kid"]}
     for name in ("none", "None", "NONE", "nOnE", "", "RS257"):
         yield f"algorithm {name!r}, unsigned", f"{signable({**own, 'alg': name}, claims())}."
