@@ -164,12 +164,12 @@ def _opened(
         draws = any(entry.budgets for entry in entries)
         outcome = operation.enroll([first, *(() if draws else entries)], people.writes(None, profile), program, now)
     except (CancelledError, LoyaltyError):
-        standing = ledger.load_entry(keys.of("earn", order_id=order.order_id))
-        if standing is None:
+        existing = ledger.load_entry(keys.of("earn", order_id=order.order_id))
+        if existing is None:
             if _is_gone(member_id):
                 return _opened(identity, order, program, actor, mark, now, gone + 1)
             raise
-        if standing.member_id != member_id:
+        if existing.member_id != member_id:
             raise OrderBelongsToAnotherMemberError("the order's points were credited to another member") from None
         return _earned(member_id, order, actor, mark, now)
     return _earned(member_id, order, actor, mark, now) if draws else outcome._replace(entry=entries[0])

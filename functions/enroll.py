@@ -22,10 +22,11 @@ from shared.api.schemas.members import (
     traits_answer,
 )
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT, Caller
-from shared.domain.account import Account, Entry, Traits
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import enroll
 from shared.domain.earning.referrals import on_joining
+from shared.domain.entry import Entry
 from shared.domain.errors import (
     Fault,
     ForbiddenError,
@@ -37,6 +38,7 @@ from shared.domain.errors import (
     NothingChangesError,
     TryAgainError,
 )
+from shared.domain.facets import Traits
 from shared.domain.fields import Record, Reference, Text
 from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import merge_whole
@@ -124,10 +126,10 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: idempotency.Idemp
     try:
         brought = _admitted(request, member, program, now, caller.actor)
     except LoyaltyError:
-        standing = ledger.load_entry(keys.of("enroll", member_id=member_id))
-        if standing is None:
+        existing = ledger.load_entry(keys.of("enroll", member_id=member_id))
+        if existing is None:
             raise
-        return _enrolled_before(standing, mark)
+        return _enrolled_before(existing, mark)
     entries = _first_entries(member, program, brought, now, caller.actor, mark)
     trail = audit.trail(caller, "member.enrolled", now, member_id)
     for _ in range(REFERRAL_CODE_ATTEMPTS):
@@ -137,9 +139,9 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: idempotency.Idemp
         try:
             operation.enroll(entries, [*writes, *(brought.writes if brought else ()), *trail], program, now)
         except CancelledError as cancelled:
-            standing = ledger.load_entry(keys.of("enroll", member_id=member_id))
-            if standing is not None:
-                return _enrolled_before(standing, mark)
+            existing = ledger.load_entry(keys.of("enroll", member_id=member_id))
+            if existing is not None:
+                return _enrolled_before(existing, mark)
             refusal = people.identity_taken(cancelled, writes)
             if not isinstance(refusal, TryAgainError):
                 return _claimed(member, program, refusal, mark, now, caller)
@@ -198,10 +200,10 @@ def _claimed(
     return json_answer(member_answer(claimed), HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
 
 
-def _enrolled_before(standing: Entry, mark: str) -> Answer:
-    if standing.fingerprint != mark:
+def _enrolled_before(existing: Entry, mark: str) -> Answer:
+    if existing.fingerprint != mark:
         raise IdempotencyMismatchError("the key was used before to enroll another member; use a new key")
-    member = people.load_member(standing.member_id).member
+    member = people.load_member(existing.member_id).member
     return json_answer(member_answer(member), HTTPStatus.OK, replayed=True)
 
 

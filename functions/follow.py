@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from shared import clock, telemetry
-from shared.domain.account import Account, Entry, Referred
+from shared.domain.account import Account
 from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
+from shared.domain.entry import Entry
+from shared.domain.facets import Referred
 from shared.domain.members import members
 from shared.domain.subaccounts import member_of
 from shared.services import personal_data

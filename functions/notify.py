@@ -11,8 +11,8 @@ from typing import Any
 
 from shared import clock, settings, telemetry
 from shared.domain import entry_types
-from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of
+from shared.domain.entry import Entry
 from shared.domain.errors import MemberNotFoundError, TryAgainError
 from shared.domain.invariants import standing_breaches
 from shared.domain.lifecycle.passing_of_time import reminders_to_send, up_to_date, waits_for_reminder

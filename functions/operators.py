@@ -250,9 +250,9 @@ def _ask(caller: Caller, member_id: str, request: Adjustment, mark: str, now: da
         fingerprint=mark,
     )
     trail = audit.trail(caller, "adjustment.requested", now, member_id, reference=request.reference)
-    standing, replayed = approvals.ask(review, trail)
-    status = HTTPStatus.ACCEPTED if standing.state == "open" else HTTPStatus.OK
-    return json_answer(_shown(standing), status, replayed=replayed)
+    existing, replayed = approvals.ask(review, trail)
+    status = HTTPStatus.ACCEPTED if existing.state == "open" else HTTPStatus.OK
+    return json_answer(_shown(existing), status, replayed=replayed)
 
 
 def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) -> Answer:

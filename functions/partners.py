@@ -12,8 +12,8 @@ from shared.api import auth, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.money import Money
 from shared.caller import OPERATOR, PARTNER
-from shared.domain.account import Entry
 from shared.domain.calendar import local_day, month_of, period_frees_on
+from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, PartnerNotFoundError
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
 from shared.domain.points.budgets import Budget

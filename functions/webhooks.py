@@ -102,14 +102,14 @@ def register(request: Annotated[Registration, Body()], key: idempotency.Idempote
     if webhooks.add(webhook):
         _trace("webhook.registered", webhook_id)
         return json_answer(_with_secret(webhook, now), HTTPStatus.CREATED)
-    standing, _ = webhooks.load(webhook_id)
-    if (standing.url, standing.event_types, standing.description) != (
+    existing, _ = webhooks.load(webhook_id)
+    if (existing.url, existing.event_types, existing.description) != (
         webhook.url,
         webhook.event_types,
         webhook.description,
     ):
         raise IdempotencyMismatchError("the key was used before for another webhook; use a new key for a new one")
-    return json_answer(_with_secret(standing, now), replayed=True)
+    return json_answer(_with_secret(existing, now), replayed=True)
 
 
 @app.get(

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.account import Entry
 from shared.domain.earning.campaigns import groups_of
+from shared.domain.entry import Entry
 from shared.tables.ledger import entry_of
 
 if TYPE_CHECKING:

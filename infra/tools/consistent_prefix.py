@@ -50,8 +50,8 @@ class Restored:
 
     def standing_sequence(self, member_id: str) -> int:
         """The number of the last entry that the stored account has booked; 0 if there is none."""
-        standing = self.accounts.get(member_id)
-        return int(standing["sequence"]["N"]) if standing else 0
+        existing = self.accounts.get(member_id)
+        return int(existing["sequence"]["N"]) if existing else 0
 
     def kept(self) -> tuple[dict[str, int], dict[str, str]]:
         """How many entries of each ledger hang together, and for those with more, why no more do."""

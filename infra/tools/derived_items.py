@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from shared.domain.points.partner_funding import funding_name
 from shared.tables import keys
 from shared.tables.client import Item, Key

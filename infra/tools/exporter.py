@@ -16,10 +16,12 @@ from pydantic import TypeAdapter
 from infra.errors import LocalError
 from infra.tools import csv_files
 from infra.tools.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
-from shared.domain.account import UNTIL_APPROVED, Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import start_of_day
+from shared.domain.entry import Entry
 from shared.domain.ledger import combined
 from shared.domain.lifecycle.passing_of_time import up_to_date
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.members.members import IDENTIFIER_KINDS, Identity, Member
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
@@ -140,15 +142,15 @@ def _member(account: Account, member: Member) -> dict[str, str]:
 
 def _tier(account: Account, points: int) -> dict[str, str]:
     """The tier, and what of the member's past neither file of the others tells, where they bring so many points."""
-    standing, earned_before = account.standing(), account.earned - points
+    tier_status, earned_before = account.tier_status(), account.earned - points
     before = account.qualifying_ever - sum(account.qualifying.values())
     return {
-        "tier_id": standing.tier_id,
-        "since": standing.since.isoformat(),
-        "review_on": standing.review_on.isoformat() if standing.review_on else "",
+        "tier_id": tier_status.tier_id,
+        "since": tier_status.since.isoformat(),
+        "review_on": tier_status.review_on.isoformat() if tier_status.review_on else "",
         "qualifying": " ".join(f"{month}:{amount}" for month, amount in account.qualifying.items()),
         "qualifying_before": str(before) if before > 0 else "",
-        "grace": _yes(standing.grace),
+        "grace": _yes(tier_status.grace),
         "earned_before": str(earned_before) if earned_before > 0 else "",
         "badges": " ".join(f"{name}:{badge.times}:{badge.on}" for name, badge in account.badges.items()),
     }

@@ -19,10 +19,10 @@ from typing import Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from infra.errors import UsageError
-from shared.domain.account import Badge, Standing
 from shared.domain.calendar import start_of_day
 from shared.domain.earning.imports import BroughtPoints, BroughtTier, require_spendable, require_tier
 from shared.domain.errors import InvalidRequestError
+from shared.domain.facets import Badge, TierStatus
 from shared.domain.fields import POINTS_MAX, Day, Instant
 from shared.domain.members.members import (
     IDENTIFIER_KINDS,
@@ -252,9 +252,9 @@ def _tier(read: _Cells, program: Program, now: datetime) -> Bringing | None:
     identity = _identity(read, given, program) if given else None
     if identity is None or since is None:
         return None
-    standing = Standing(tier_id=tier_id, since=since, review_on=review_on, grace=grace)
+    tier_status = TierStatus(tier_id=tier_id, since=since, review_on=review_on, grace=grace)
     brought = BroughtTier(
-        standing=standing,
+        tier_status=tier_status,
         qualifying=months,
         qualifying_before=before or 0,
         earned_before=earned_before or 0,

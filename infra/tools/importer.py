@@ -19,8 +19,9 @@ from infra.tools import csv_files
 from infra.tools.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
 from infra.tools.purchases import BadLine
 from shared import runtime
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.earning.imports import BroughtPoints, bring_points, bring_tier, join
+from shared.domain.entry import Entry
 from shared.domain.errors import IdempotencyMismatchError, LoyaltyError, TryAgainError
 from shared.domain.ledger import book
 from shared.domain.members import members
@@ -139,16 +140,16 @@ class _Check:
         """Look at some lines beside what is there."""
         lines = [one for one in lines if self._once(one)]
         looked = self._at_members(lines) if self.result.kind == "members" else self._at_brought(lines)
-        for one, standing, refusal in looked:
+        for one, existing, refusal in looked:
             if refusal is not None:
                 self.fault(one.line, refusal)
                 continue
-            if standing is not None and standing.fingerprint != one.mark:
+            if existing is not None and existing.fingerprint != one.mark:
                 self.fault(one.line, "was brought in before with other details, which stay; correct it over the API")
                 continue
             self.stands.extend(bytes(one.place + 1 - len(self.stands)))
-            self.stands[one.place] = standing is not None
-            _count(self.result, one, None, was_before=standing is not None)
+            self.stands[one.place] = existing is not None
+            _count(self.result, one, None, was_before=existing is not None)
 
     def _once(self, one: _Parsed) -> bool:
         """Whether no line before says the same of the same member."""
@@ -177,11 +178,11 @@ class _Check:
         ids = people.find_all([one.row.identity for one in lines])
         found = [(one, member_id) for one, member_id in zip(lines, ids, strict=True) if member_id is not None]
         entries = ledger.load_entries([_brought_key(member_id, one.row) for one, member_id in found])
-        standing = {one.place: entry for (one, _), entry in zip(found, entries, strict=True)}
+        existing = {one.place: entry for (one, _), entry in zip(found, entries, strict=True)}
         for one, member_id in zip(lines, ids, strict=True):
             kind = one.row.identity.kind
             refusal = f"{kind}: there is no such member; import members first" if member_id is None else None
-            yield one, standing.get(one.place), refusal
+            yield one, existing.get(one.place), refusal
 
 
 def _batches(path: Path, kind: Kind, program: Program, now: datetime, check: _Check | None) -> Iterator[list[_Parsed]]:
@@ -288,9 +289,9 @@ def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
         try:
             operation.enroll([entry], writes, program, now)
         except CancelledError as cancelled:
-            standing = ledger.load_entry(keys.of("enroll", member_id=member.member_id))
-            if standing is not None:
-                return _same(standing, one.mark)
+            existing = ledger.load_entry(keys.of("enroll", member_id=member.member_id))
+            if existing is not None:
+                return _same(existing, one.mark)
             refusal = people.identity_taken(cancelled, writes)
             if not isinstance(refusal, TryAgainError):
                 raise refusal from cancelled
@@ -336,9 +337,9 @@ def _brought(one: _Parsed, now: datetime) -> bool:
     def bring(situation: Situation) -> Decision:
         [account] = situation.accounts
         for gone in account.merged_from:
-            standing = ledger.load_entry(_brought_key(gone, row))
-            if standing is not None:
-                raise _BroughtBeforeMergeError(standing)
+            existing = ledger.load_entry(_brought_key(gone, row))
+            if existing is not None:
+                raise _BroughtBeforeMergeError(existing)
         return Decision([_entry(account, one, situation.program, situation.now)])
 
     key = _brought_key(member_id, row)
@@ -348,8 +349,8 @@ def _brought(one: _Parsed, now: datetime) -> bool:
         return _same(before.entry, one.mark)
 
 
-def _same(standing: Entry, mark: str) -> bool:
-    if standing.fingerprint != mark:
+def _same(existing: Entry, mark: str) -> bool:
+    if existing.fingerprint != mark:
         raise IdempotencyMismatchError("was brought in before with other details")
     return True
 

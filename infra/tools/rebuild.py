@@ -19,7 +19,8 @@ from infra.errors import LocalError
 from infra.tools.aggregates import put_right
 from infra.tools.consistent_prefix import Place, Restored
 from infra.tools.derived_items import OfEntries
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.ledger import BrokenLedgerError, book_all
 from shared.tables import keys, ledger, upkeep
 from shared.tables.client import CancelledError, Item, Key, get, key_of
@@ -128,33 +129,33 @@ class _Rebuild:
     def _put_account(self, member_id: str, ledger: Sequence[Entry]) -> str | None:
         """Make the account what the ledger makes; what changed about it, None if nothing."""
         key = keys.account_key(member_id)
-        standing = get(self._table, key)
+        existing = get(self._table, key)
         made = book_all(Account(member_id=member_id), ledger)
-        if standing is not None and _is_same(standing, made):
+        if existing is not None and _is_same(existing, made):
             return None
-        if standing is None and not ledger:
+        if existing is None and not ledger:
             return None
         if self._writes:
             try:
-                self._write_account(key, standing, made)
+                self._write_account(key, existing, made)
             except (CancelledError, ClientError) as error:
                 if isinstance(error, ClientError) and not _is_refused(error):
                     raise
                 raise LocalError(f"somebody else is writing to {member_id}: let nobody, and rebuild again") from error
         if not ledger:
             return f"{member_id}: the account is gone, since it has no entry that can be kept"
-        before = "missing" if standing is None else f"at entry {standing['sequence']['N']}"
+        before = "missing" if existing is None else f"at entry {existing['sequence']['N']}"
         return f"{member_id}: the account, {before}, is rebuilt from {len(ledger)} entries: balance {made.balance}"
 
-    def _write_account(self, key: Key, standing: Item | None, made: Account) -> None:
+    def _write_account(self, key: Key, existing: Item | None, made: Account) -> None:
         if made.sequence:
-            upkeep.replace_account(standing, made)
-        elif standing is not None:
+            upkeep.replace_account(existing, made)
+        elif existing is not None:
             self._client.delete_item(
                 TableName=self._table,
                 Key=key_of(key),
                 ConditionExpression="revision = :read",
-                ExpressionAttributeValues={":read": standing["revision"]},
+                ExpressionAttributeValues={":read": existing["revision"]},
             )
 
     def _withdraw(self, entries: Sequence[Entry]) -> None:
@@ -171,9 +172,9 @@ def _is_refused(error: ClientError) -> bool:
     return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
 
 
-def _is_same(standing: Item, made: Account) -> bool:
-    is_numbered = int(standing["sequence"]["N"]) == made.sequence
-    return is_numbered and str(standing["state"]["S"]) == made.model_dump_json(exclude_defaults=True)
+def _is_same(existing: Item, made: Account) -> bool:
+    is_numbered = int(existing["sequence"]["N"]) == made.sequence
+    return is_numbered and str(existing["state"]["S"]) == made.model_dump_json(exclude_defaults=True)
 
 
 def _line(entry: Entry, why: str) -> str:

@@ -1,7 +1,7 @@
 """Which entries are written in one transaction on several accounts, so that none of them may stand alone."""
 
 from shared.domain import entry_types
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from shared.domain.entry_types import ENTRY_TYPES
 from shared.domain.subaccounts import is_wallet, owner_of, pool_account_of
 from shared.tables import keys

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from infra.tools.derived_items import Derived, OfEntries, makers_of, name_of
 from infra.tools.transaction_groups import Together
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.invariants import breaches
 from shared.domain.subaccounts import is_wallet
 from shared.tables.client import Key, key_of

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.ledger import BrokenLedgerError, book_all
 
 

@@ -5,9 +5,12 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from shared.domain import entry_types
-from shared.domain.account import Account, Activity, Entry, LotDay, Lots, Totals, Use
+from shared.domain.account import Account, Totals
 from shared.domain.calendar import add_months, month_of
+from shared.domain.entry import Entry
 from shared.domain.entry_types import EntryType
+from shared.domain.facets import Activity, Use
+from shared.domain.lots import LotDay, Lots
 
 QUALIFYING_MONTHS_KEPT = 17
 """Thirteen months of a rolling year, and the four that the longest grace reaches into."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.caller import Caller
-from shared.domain.account import Entry
 from shared.domain.earning.challenges import approved_deed, with_challenges
 from shared.domain.earning.referrals import reviewed
+from shared.domain.entry import Entry
 from shared.domain.errors import (
     ForbiddenError,
     IdempotencyMismatchError,
@@ -57,10 +57,10 @@ def ask(review: Review, also: Sequence[Write]) -> tuple[Review, bool]:
         item = cancelled.failed.get(0)
         if item is None:
             raise TryAgainError("another write was in the way; the same request may be sent again") from cancelled
-        standing = reviews.review_of(item)
-        if standing.fingerprint != review.fingerprint:
+        existing = reviews.review_of(item)
+        if existing.fingerprint != review.fingerprint:
             raise IdempotencyMismatchError("the reference was used before with another payload") from cancelled
-        return standing, True
+        return existing, True
     return review, False
 
 
@@ -110,10 +110,10 @@ def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[st
     )
     if not outcome.replayed:
         return Done(decided(review, verdict), outcome, replayed=False)
-    standing = reviews.load(review.review_id)
-    if standing.state == "open":  # booked while the program asked for no second operator
-        return _closed(standing, verdict, also)._replace(outcome=outcome, replayed=True)
-    return Done(standing, outcome, replayed=True)
+    existing = reviews.load(review.review_id)
+    if existing.state == "open":  # booked while the program asked for no second operator
+        return _closed(existing, verdict, also)._replace(outcome=outcome, replayed=True)
+    return Done(existing, outcome, replayed=True)
 
 
 def _closed(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from shared import request_ids
 from shared.caller import Caller
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.actions import Occasion, earn_action
 from shared.domain.earning.cashback import gives_credit
@@ -14,6 +14,7 @@ from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.earnings import Earned
 from shared.domain.earning.order_points import order_earnings
 from shared.domain.earning.orders import Order
+from shared.domain.entry import Entry
 from shared.domain.errors import ForbiddenError
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.lifecycle.whole_order import credited

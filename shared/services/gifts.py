@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from shared import request_ids
 from shared.caller import Caller, is_valid_id
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.errors import (
     Fault,
     GiftNotFoundError,

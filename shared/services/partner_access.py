@@ -1,7 +1,7 @@
 """What a partner may do with its own token: its own orders and rewards, and nothing of anybody else's."""
 
 from shared.caller import Caller
-from shared.domain.account import Entry, PartnerShare
+from shared.domain.entry import Entry
 from shared.domain.errors import (
     Fault,
     ForbiddenError,
@@ -9,6 +9,7 @@ from shared.domain.errors import (
     RewardNotFoundError,
     RewardUnavailableError,
 )
+from shared.domain.lots import PartnerShare
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program
 from shared.domain.spending.prices import CreditRequest, MoneyRequest, Request

@@ -7,7 +7,7 @@ look serves many: as long as they have not drawn what was to spare then.
 from datetime import datetime
 
 from shared import runtime, telemetry
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.points.budgets import Budget
 from shared.domain.points.partner_funding import funding_name

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from shared import settings
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.errors import ReviewNotFoundError
 from shared.domain.points.reviews import Review
 from shared.domain.subaccounts import pool_account_of, wallet_of

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from shared import request_ids
 from shared.caller import OPERATOR, STOREFRONT, Caller, is_valid_id
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.errors import ForbiddenError, InvalidStateError, PoolNotFoundError
 from shared.domain.spending import pools
 from shared.domain.subaccounts import pool_account_of

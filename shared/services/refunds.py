@@ -4,10 +4,11 @@ from datetime import datetime
 
 from shared import request_ids
 from shared.caller import Caller
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.earning.cashback import take_back_credit
 from shared.domain.earning.referrals import with_reversal
 from shared.domain.earning.refunds import refund_order
+from shared.domain.entry import Entry
 from shared.domain.errors import OrderBelongsToAnotherMemberError, OrderNotFoundError
 from shared.domain.fields import Instant, PositiveAmount, Record, Reference
 from shared.domain.program.partners import Partner

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared import runtime, settings
-from shared.domain.account import Entry
 from shared.domain.earning.campaigns import budget_name, budget_total
+from shared.domain.entry import Entry
 from shared.domain.errors import TryAgainError
 from shared.domain.points.budgets import SLICES, UNLEASED, Budget, Moves, lease, resized
 from shared.domain.points.partner_funding import is_of_partner

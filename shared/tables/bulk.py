@@ -6,7 +6,8 @@ For much work at once. Where none is written, each is done alone, which says wha
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.errors import LoyaltyError
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.program.program import Program

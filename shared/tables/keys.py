@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from shared.domain import entry_types
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from shared.domain.subaccounts import is_pool, is_wallet
 from shared.tables.client import Key
 

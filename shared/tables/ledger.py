@@ -5,7 +5,7 @@ from datetime import UTC
 from typing import Any
 
 from shared import settings
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from shared.domain.ledger import concerns_others
 from shared.domain.points.partner_funding import settlement_month
 from shared.domain.program.program import Program

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared import settings
-from shared.domain.account import Account, Entry, Referred
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.referral_fraud import why_refused, why_suspicious
+from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError
+from shared.domain.facets import Referred
 from shared.domain.members.members import Identity, Member
 from shared.domain.points.reviews import Review
 from shared.domain.program.program import Program

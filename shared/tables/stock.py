@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from shared import settings
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from shared.domain.errors import RewardUnavailableError
 from shared.domain.ledger import combined
 from shared.domain.program.program import Program

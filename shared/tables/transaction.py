@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import date
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
+from shared.domain.entry import Entry
 from shared.domain.ledger import book_all
 from shared.domain.lifecycle.passing_of_time import due_on, reminded_through
 from shared.domain.program.program import Program

@@ -54,15 +54,15 @@ def audit(member_id: str, stored: StoredAccount | None = None) -> list[Breach]:
     return breaches(account, entries) if is_caught_up else []
 
 
-def replace_account(standing: Item | None, account: Account) -> None:
+def replace_account(existing: Item | None, account: Account) -> None:
     """Put an account over the item that stands, if one does: for repairs, which have found that its ledger makes it.
 
     Raises CancelledError if somebody else has written it since it was read.
     """
     program = load_program()
     today = local_day(account.booked_at, program.time_zone) if account.booked_at else date.min
-    reminded_on = date.fromisoformat(standing["reminded_on"]["S"]) if standing else today
-    revision = int(standing["revision"]["N"]) if standing else 0
+    reminded_on = date.fromisoformat(existing["reminded_on"]["S"]) if existing else today
+    revision = int(existing["revision"]["N"]) if existing else 0
     due = accounts.due_index_day(account, program, reminded_on)
     client.transact([accounts.put(StoredAccount(account, revision + 1, reminded_on, due))])
 

@@ -14,7 +14,8 @@ from moto.dynamodb.models import dynamodb_backends
 
 from infra import openapi
 from shared import runtime, settings
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.invariants import breaches
 from shared.domain.ledger import concerns_others
 from shared.tables import ledger

@@ -7,7 +7,7 @@ import pytest
 from infra.tools.campaign_effect import effect
 from infra.tools.verify import check
 from shared import settings
-from shared.domain.account import Traits
+from shared.domain.facets import Traits
 from shared.domain.points.budgets import SLICES
 from shared.tables import accounts, budgets, client, keys, programs
 from tests.functions.shop import MEMBER, OPERATOR, Shop, assert_refused

@@ -1,7 +1,7 @@
 """What every entry says, whoever asked for it: checked wherever a test books one."""
 
 from shared.domain import entry_types
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 
 
 def check_entry(entry: Entry) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from shared.domain.account import Account, Entry, Referred, Traits
+from shared.domain.account import Account
 from shared.domain.calendar import month_of
 from shared.domain.earning import anniversaries, cashback, provisional, referrals
 from shared.domain.earning.actions import Occasion, earn_action
@@ -15,6 +15,8 @@ from shared.domain.earning.enrolment import enroll
 from shared.domain.earning.order_points import order_earnings
 from shared.domain.earning.orders import Line, Order
 from shared.domain.earning.refunds import refund_order
+from shared.domain.entry import Entry
+from shared.domain.facets import Referred, Traits
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
 from shared.domain.lifecycle import closing

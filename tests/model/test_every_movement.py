@@ -23,11 +23,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from shared.domain.account import UNTIL_APPROVED, Account, Entry
+from shared.domain.account import Account
 from shared.domain.earning.imports import BroughtPoints
+from shared.domain.entry import Entry
 from shared.domain.entry_types import ENTRY_TYPES
 from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import breaches
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.subaccounts import is_pool, is_wallet, owner_of, pool_account_of
 from tests.model.clerks import earning, members, sharing
 from tests.model.clerks.cashier import Cashier
@@ -821,7 +823,7 @@ def _shown(account: Account, shop: WholeShop) -> dict[str, object]:
     """All of a member's account that the clerk must agree on."""
     if not account.is_open:
         return {"status": account.status, **_buckets(account)}
-    tier, membership = account.standing(), account.membership
+    tier, membership = account.tier_status(), account.membership
     return {
         "status": account.status,
         **_buckets(account),

@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.domain.account import Account, Entry, Use
+from shared.domain.account import Account
 from shared.domain.calendar import period_of
+from shared.domain.entry import Entry
+from shared.domain.facets import Use
 from shared.domain.invariants import breaches
 from shared.domain.points.tiers import qualifying
 from shared.domain.program.program import Program
@@ -143,7 +145,7 @@ def visible(shop: Shop, account: Account) -> dict[str, object]:
             "left": account.balance + account.pending_points + account.held_points,
             "debt": account.debt,
         }
-    tier, tiers, today = account.standing(), shop.program.tiers, shop.today
+    tier, tiers, today = account.tier_status(), shop.program.tiers, shop.today
     rank = tiers.rank(tier.tier_id)
     had = {
         (name, period): use

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from shared.domain import entry_types
-from shared.domain.account import Account, Entry, Referred, Traits
+from shared.domain.account import Account
 from shared.domain.earning import cashback, imports
 from shared.domain.earning.actions import Occasion, earn_action
 from shared.domain.earning.anniversaries import Occurrence, birthday_pays, celebrate_birthday
@@ -23,7 +23,9 @@ from shared.domain.earning.referrals import (
     with_reversal,
 )
 from shared.domain.earning.refunds import refund_order
+from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
+from shared.domain.facets import Referred, Traits
 from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import erase_whole, merge_whole
 from shared.domain.lifecycle.whole_order import credited

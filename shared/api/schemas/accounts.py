@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from shared.domain.account import Account, Lots
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import Course, courses
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import up_to_date
+from shared.domain.lots import Lots
 from shared.domain.points.expiry import date_of
 from shared.domain.points.paid_plans import current
 from shared.domain.points.tiers import held_tier, qualifying
@@ -147,7 +148,7 @@ def points_by_day(lots: Lots) -> tuple[ExpiringPoints, ...]:
 
 def _tier_answer(account: Account, program: Program, today: date) -> TierAnswer:
     tiers = program.tiers
-    standing = account.standing()
+    tier_status = account.tier_status()
     tier = held_tier(account, tiers, today)
     counted = qualifying(account, tiers, today)
     above = tiers.levels[tiers.levels.index(tier) + 1 :]
@@ -159,8 +160,8 @@ def _tier_answer(account: Account, program: Program, today: date) -> TierAnswer:
     return TierAnswer(
         tier_id=tier.tier_id,
         name=tier.name,
-        since=standing.since,
-        review_on=standing.review_on,
+        since=tier_status.since,
+        review_on=tier_status.review_on,
         qualifying=counted,
         to_keep=max(0, tier.threshold - counted),
         benefits=tier.benefits,

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from shared.api.schemas.accounts import AccountAnswer, ExpiringPoints, points_by_day
-from shared.domain.account import Entry, Piece
+from shared.domain.entry import Entry, Piece
 from shared.domain.fields import Record
 
 

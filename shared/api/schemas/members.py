@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from shared.api.schemas.accounts import AccountAnswer
 from shared.api.schemas.entries import EntryAnswer
-from shared.domain.account import Traits
+from shared.domain.facets import Traits
 from shared.domain.fields import Record
 from shared.domain.members.members import IDENTIFIER_KINDS, Consent, Identifiers, Member, Preferences
 

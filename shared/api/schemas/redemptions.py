@@ -4,7 +4,7 @@ from datetime import datetime
 
 from shared.api.schemas.accounts import AccountAnswer
 from shared.api.schemas.money import Money, money_of
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from shared.domain.entry_types import RedemptionState
 from shared.domain.fields import Record
 from shared.domain.program.program import Program

@@ -2,11 +2,13 @@
 
 from datetime import date, datetime, timedelta
 
-from shared.domain.account import Account, Entry, Piece, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.earnings import Earned, earn_entry, under_caps
 from shared.domain.earning.terms import terms_of_points
+from shared.domain.entry import Entry, Piece
 from shared.domain.errors import Fault, InvalidRequestError
+from shared.domain.facets import Use
 from shared.domain.fields import Instant, Record, Reference, Text
 from shared.domain.points.approvals import left_waiting
 from shared.domain.points.eligibility import is_excluded, nothing_for_excluded

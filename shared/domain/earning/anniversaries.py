@@ -6,8 +6,10 @@ A birthday is personal data, so a run finds whose it is; an anniversary is cause
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from shared.domain.account import Account, Entry, Piece, Use
+from shared.domain.account import Account
 from shared.domain.calendar import add_months, local_day, start_of_day
+from shared.domain.entry import Entry, Piece
+from shared.domain.facets import Use
 from shared.domain.ledger import draft
 from shared.domain.points.eligibility import is_excluded, points_for
 from shared.domain.points.grants import granted_now

@@ -5,11 +5,13 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
-from shared.domain.account import Account, Piece, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.campaigns import HELD_OUT, TREATED, USED_UP, budget_name, is_held_out
 from shared.domain.earning.earnings import Earned, RunningSum
 from shared.domain.earning.orders import Base, Order
+from shared.domain.entry import Piece
+from shared.domain.facets import Use
 from shared.domain.points.limits import allowance, reached
 from shared.domain.points.paid_plans import current_plan
 from shared.domain.points.segments import in_any

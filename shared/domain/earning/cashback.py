@@ -6,12 +6,13 @@ nothing to it. Who earns no points earns no money, and where points may not expi
 
 from datetime import datetime
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.earning.earnings import Earned
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.orders import Order, base_of, check_order, order_entry
 from shared.domain.earning.refunds import order_of, points_kept, taken_back
 from shared.domain.earning.terms import terms_of_credit
+from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book_all, draft
 from shared.domain.program.cashback import Cashback

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from shared.domain.account import UNTIL_APPROVED, Account, Badge, Entry, Piece, Progress
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.actions import Occasion
 from shared.domain.earning.orders import Order
+from shared.domain.entry import Entry, Piece
+from shared.domain.facets import Badge, Progress
 from shared.domain.ledger import book, draft
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.eligibility import points_for
 from shared.domain.points.grants import granted, with_tier_raised
 from shared.domain.program.challenges import KINDS_KEPT_MAX, Challenge, Count, Streak, Variety, Visits

@@ -10,9 +10,11 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import NamedTuple
 
-from shared.domain.account import Account, Entry, Piece, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.terms import EarningTerms
+from shared.domain.entry import Entry, Piece
+from shared.domain.facets import Use
 from shared.domain.ledger import combined, draft
 from shared.domain.points.eligibility import Cap, capped
 from shared.domain.points.expiry import ends_on, prolonged

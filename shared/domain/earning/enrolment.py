@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
-from shared.domain.account import Account, Entry, Piece, Referred, Standing, Traits
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
+from shared.domain.entry import Entry, Piece
+from shared.domain.facets import Referred, TierStatus, Traits
 from shared.domain.ledger import draft
 from shared.domain.points.eligibility import points_for
 from shared.domain.points.grants import granted_now
@@ -58,6 +60,6 @@ def open_side(account: Account, program: Program, *, now: datetime, actor: str) 
             points=0,
             program_version=program.version,
             actor=actor,
-            tier=Standing(tier_id=program.tiers.levels[0].tier_id, since=local_day(now, program.time_zone)),
+            tier=TierStatus(tier_id=program.tiers.levels[0].tier_id, since=local_day(now, program.time_zone)),
         )
     ]

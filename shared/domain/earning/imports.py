@@ -6,11 +6,13 @@ Nobody is told of it, and it makes no points of its own: no welcome, no rise.
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from shared.domain.account import Account, Badge, Entry, Standing, Traits
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, start_of_day
 from shared.domain.earning.anniversaries import celebrated_through
 from shared.domain.earning.provisional import require_consent
+from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
+from shared.domain.facets import Badge, TierStatus, Traits
 from shared.domain.fields import Record
 from shared.domain.ledger import draft, give
 from shared.domain.points.expiry import live_day, lot_day, maturing_day
@@ -37,7 +39,7 @@ class BroughtTier(Record):
     And what else is left of the time there: points earned beside those that are brought in, and badges.
     """
 
-    standing: Standing
+    tier_status: TierStatus
     qualifying: Mapping[str, int] = {}
     qualifying_before: int = 0
     earned_before: int = 0
@@ -128,19 +130,19 @@ def bring_tier(
     """
     require_consent(account)
     require_tier(brought, program, now)
-    held = program.tiers.rank(account.standing().tier_id) or 0
-    if held > (program.tiers.rank(brought.standing.tier_id) or 0):
-        raise InvalidStateError(f"the member has reached {account.standing().tier_id} here, which is higher")
+    held = program.tiers.rank(account.tier_status().tier_id) or 0
+    if held > (program.tiers.rank(brought.tier_status.tier_id) or 0):
+        raise InvalidStateError(f"the member has reached {account.tier_status().tier_id} here, which is higher")
     return draft(
         account,
         "brought_in",
-        occurred_at=min(now, start_of_day(brought.standing.since, program.time_zone)),
+        occurred_at=min(now, start_of_day(brought.tier_status.since, program.time_zone)),
         recorded_at=now,
         points=0,
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
-        tier=brought.standing,
+        tier=brought.tier_status,
         qualifying=dict(brought.qualifying),
         qualifying_before=brought.qualifying_before,
         earned=brought.earned_before,
@@ -151,20 +153,20 @@ def bring_tier(
 
 def require_tier(brought: BroughtTier, program: Program, now: datetime) -> None:
     """Raises InvalidRequestError for a tier that the program does not have, or dates that make no sense."""
-    today, standing = local_day(now, program.time_zone), brought.standing
-    rank = program.tiers.rank(standing.tier_id)
+    today, tier_status = local_day(now, program.time_zone), brought.tier_status
+    rank = program.tiers.rank(tier_status.tier_id)
     if rank is None:
         known = ", ".join(tier.tier_id for tier in program.tiers.levels)
-        raise InvalidRequestError(Fault("/tier_id", f"{standing.tier_id!r} is not one of: {known}"))
-    if standing.since > today:
-        raise InvalidRequestError(Fault("/since", f"{standing.since} has not come yet"))
+        raise InvalidRequestError(Fault("/tier_id", f"{tier_status.tier_id!r} is not one of: {known}"))
+    if tier_status.since > today:
+        raise InvalidRequestError(Fault("/since", f"{tier_status.since} has not come yet"))
     is_reviewed = program.tiers.period != "lifetime" and program.tiers.levels[rank].threshold > 0
-    if is_reviewed and standing.review_on is None:
+    if is_reviewed and tier_status.review_on is None:
         raise InvalidRequestError(Fault("/review_on", "is missing: this tier is reviewed; say when next"))
-    if not is_reviewed and standing.review_on is not None:
+    if not is_reviewed and tier_status.review_on is not None:
         raise InvalidRequestError(Fault("/review_on", "must be empty: this tier is never reviewed"))
-    if standing.review_on is not None and standing.review_on <= today:
-        raise InvalidRequestError(Fault("/review_on", f"{standing.review_on} has come: say when the next review is"))
+    if tier_status.review_on is not None and tier_status.review_on <= today:
+        raise InvalidRequestError(Fault("/review_on", f"{tier_status.review_on} has come: say when the next review is"))
     if any(month > today.isoformat()[:7] for month in brought.qualifying):
         raise InvalidRequestError(Fault("/qualifying", "names a month that has not come yet"))
     if any(badge.on > today for badge in brought.badges.values()):

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from types import MappingProxyType
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.bonuses import Cart, factors, from_campaigns, from_rules
 from shared.domain.earning.earnings import Earned, under_caps
 from shared.domain.earning.orders import Order, base_of, check_order, order_entry
 from shared.domain.earning.terms import terms_of_points
+from shared.domain.entry import Entry
 from shared.domain.points.grants import with_tier_raised
 from shared.domain.points.partner_funding import caps_of, drawn, require_may_earn, share_of, uses_of
 from shared.domain.points.segments import bought, is_scored

@@ -5,11 +5,12 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from shared.domain.account import Account, Entry, OrderEarned, Piece
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.campaigns import noted
 from shared.domain.earning.earnings import Earned, RunningSum, earn_entry
 from shared.domain.earning.terms import EarningTerms
+from shared.domain.entry import Entry, OrderEarned, Piece
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Amount, Currency, Instant, PositiveAmount, Record, Reference
 from shared.domain.points.eligibility import is_excluded, nothing_for_excluded

@@ -2,10 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from shared.domain.account import UNTIL_APPROVED, Account, Entry, Piece, Traits
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, start_of_day
+from shared.domain.entry import Entry, Piece
 from shared.domain.errors import ConsentRequiredError, MemberNotFoundError
+from shared.domain.facets import Traits
 from shared.domain.ledger import draft, negative
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.eligibility import points_for
 from shared.domain.points.grants import granted_now
 from shared.domain.points.tiers import entered

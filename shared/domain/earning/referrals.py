@@ -7,10 +7,12 @@ the ledger's stream when an entry says that the referral has paid off, or that i
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from shared.domain.account import Account, Entry, Piece, Referred, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.refunds import taken_back
+from shared.domain.entry import Entry, Piece
 from shared.domain.errors import InvalidStateError
+from shared.domain.facets import Referred, Use
 from shared.domain.ledger import book, draft
 from shared.domain.points.eligibility import is_excluded, points_for
 from shared.domain.points.grants import granted, granted_now, granted_on

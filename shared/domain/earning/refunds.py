@@ -4,10 +4,12 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from shared.domain.account import UNTIL_APPROVED, Account, Entry, OrderEarned
+from shared.domain.account import Account
 from shared.domain.earning.earnings import rounded
+from shared.domain.entry import Entry, OrderEarned
 from shared.domain.errors import RefundExceedsOrderError
 from shared.domain.ledger import combined, draft, negative, take
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.expiry import lot_day
 from shared.domain.points.partner_funding import given_back
 from shared.domain.points.segments import returned

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.domain.account import Account, Entry, Traits
+from shared.domain.account import Account
 from shared.domain.earning.enrolment import open_side
+from shared.domain.entry import Entry
+from shared.domain.facets import Traits
 from shared.domain.ledger import book, book_all, draft, negative
 from shared.domain.program.program import Program
 from shared.domain.spending.merges import merge

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from shared.domain.account import NEVER, UNTIL_APPROVED, Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, start_of_day
 from shared.domain.earning.anniversaries import celebrate_anniversary, next_anniversary
 from shared.domain.earning.provisional import lapses_at, unclaimed
+from shared.domain.entry import Entry
 from shared.domain.ledger import book, combined, draft, give
 from shared.domain.lifecycle.retention import erased_on, warned_on
+from shared.domain.lots import NEVER, UNTIL_APPROVED
 from shared.domain.points.expiry import date_of, live_day
 from shared.domain.points.paid_plans import current as current_membership
 from shared.domain.points.paid_plans import end as end_membership
@@ -212,7 +214,7 @@ def _expire(account: Account, program: Program, lot: str, ends_at: datetime, now
 
 
 def _review(account: Account, program: Program, starts_at: datetime, now: datetime) -> Entry:
-    before = account.standing()
+    before = account.tier_status()
     after = reviewed(account, program.tiers)
     return draft(
         account,

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.earning.cashback import earn_credit
 from shared.domain.earning.challenges import order_deed, with_challenges
 from shared.domain.earning.order_points import NO_CAPS, earn_order
 from shared.domain.earning.orders import Order
 from shared.domain.earning.referrals import friend_reward, marked
+from shared.domain.entry import Entry
 from shared.domain.ledger import book_all
 from shared.domain.program.program import Program
 

@@ -2,10 +2,13 @@
 
 from typing import Any, Literal
 
-from shared.domain.account import UNTIL_APPROVED, Account, Entry, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
+from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
+from shared.domain.facets import Use
 from shared.domain.ledger import combined, draft
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.expiry import prolonged
 from shared.domain.points.grants import granted, with_tier_raised
 from shared.domain.points.reviews import Review, Verdict

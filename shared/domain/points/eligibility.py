@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from shared.domain.account import UNTIL_APPROVED, Account, Piece, Use
+from shared.domain.account import Account
 from shared.domain.calendar import period_of
+from shared.domain.entry import Piece
 from shared.domain.errors import NotEligibleError
+from shared.domain.facets import Use
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.limits import allowance, reached
 from shared.domain.program.common import Limit
 from shared.domain.program.program import Program

@@ -2,9 +2,10 @@
 
 from datetime import date, timedelta
 
-from shared.domain.account import NEVER, Account, LotDay
+from shared.domain.account import Account
 from shared.domain.calendar import add_months, end_of, next_occurrence
 from shared.domain.ledger import negative
+from shared.domain.lots import NEVER, LotDay
 from shared.domain.points.eligibility import never_expires
 from shared.domain.program.expiry import CalendarDate, Expiry, Inactivity, Term
 from shared.domain.program.program import Program

@@ -5,7 +5,8 @@ What they have put into a pool is taken out of it (see `pooling`), so that nobod
 
 from datetime import datetime
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError, MemberFrozenError
 from shared.domain.ledger import draft
 from shared.domain.program.program import Program

@@ -3,8 +3,10 @@
 from datetime import date, timedelta
 from typing import Any
 
-from shared.domain.account import UNTIL_APPROVED, Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.ledger import book, give
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.expiry import date_of, ends_on, live_day, lot_day, maturing_day
 from shared.domain.points.tiers import raised
 from shared.domain.program.program import Program
@@ -46,5 +48,5 @@ def granted_now(account: Account, program: Program, points: int, today: date) ->
 
 def with_tier_raised(account: Account, program: Program, entry: Entry, today: date) -> Entry:
     """The entry, and with it the higher tier that the account reaches by it."""
-    standing = raised(book(account, entry), program.tiers, today)
-    return entry if standing is None else entry.model_copy(update={"tier": standing})
+    tier_status = raised(book(account, entry), program.tiers, today)
+    return entry if tier_status is None else entry.model_copy(update={"tier": tier_status})

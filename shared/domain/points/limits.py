@@ -2,8 +2,9 @@
 
 from datetime import date
 
-from shared.domain.account import Account, Use
+from shared.domain.account import Account
 from shared.domain.calendar import period_frees_on, period_of
+from shared.domain.facets import Use
 from shared.domain.program.common import Limit
 
 

@@ -2,9 +2,11 @@
 
 from datetime import date, datetime, timedelta
 
-from shared.domain.account import Account, Entry, Membership
+from shared.domain.account import Account
 from shared.domain.calendar import add_months, local_day, start_of_day
+from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
+from shared.domain.facets import Membership
 from shared.domain.fields import Currency, Instant, PositiveAmount, Record, Reference, Slug
 from shared.domain.ledger import draft
 from shared.domain.program.paid_plans import Plan

@@ -11,8 +11,9 @@ from math import floor, gcd
 from typing import NamedTuple
 
 from shared.domain import entry_types
-from shared.domain.account import Account, Entry, PartnerShare, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of, period_frees_on, period_of
+from shared.domain.entry import Entry
 from shared.domain.entry_types import Movement
 from shared.domain.errors import (
     Fault,
@@ -23,6 +24,8 @@ from shared.domain.errors import (
     PartnerLimitReachedError,
     PartnerNotFoundError,
 )
+from shared.domain.facets import Use
+from shared.domain.lots import PartnerShare
 from shared.domain.points.eligibility import Cap
 from shared.domain.points.limits import allowance, reached
 from shared.domain.program.common import Limit

@@ -7,9 +7,11 @@ A refund is taken off the month that its order was placed in; an order that came
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 
-from shared.domain.account import Account, Activity, Entry, Traits
+from shared.domain.account import Account
 from shared.domain.calendar import add_months, month_of
+from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, NothingChangesError
+from shared.domain.facets import Activity, Traits
 from shared.domain.ledger import draft
 from shared.domain.points.eligibility import is_excluded_address
 from shared.domain.points.tiers import held_tier

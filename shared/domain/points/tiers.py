@@ -2,8 +2,9 @@
 
 from datetime import date, timedelta
 
-from shared.domain.account import Account, Standing
+from shared.domain.account import Account
 from shared.domain.calendar import add_months, month_of
+from shared.domain.facets import TierStatus
 from shared.domain.program.program import Tier, Tiers
 
 
@@ -22,7 +23,7 @@ def held_tier(account: Account, tiers: Tiers, day: date) -> Tier:
 
     If the program no longer has the tier that was reached, it is the one that the member qualifies for.
     """
-    rank = tiers.rank(account.standing().tier_id)
+    rank = tiers.rank(account.tier_status().tier_id)
     reached = tier_for(tiers, qualifying(account, tiers, day)) if rank is None else tiers.levels[rank]
     membership = account.membership
     if membership is None or membership.state != "paid" or membership.tier_id is None:
@@ -30,60 +31,60 @@ def held_tier(account: Account, tiers: Tiers, day: date) -> Tier:
     return tiers.levels[max(tiers.levels.index(reached), tiers.rank(membership.tier_id) or 0)]
 
 
-def entered(tiers: Tiers, tier: Tier, day: date) -> Standing:
+def entered(tiers: Tiers, tier: Tier, day: date) -> TierStatus:
     """Holding `tier` from `day` on. A tier by the calendar year is held to the end of the next one."""
     review_on = date(day.year + 2, 1, 1) if tiers.period == "calendar_year" else add_months(day, 12)
-    return Standing(tier_id=tier.tier_id, since=day, review_on=review_on if _is_reviewed(tiers, tier) else None)
+    return TierStatus(tier_id=tier.tier_id, since=day, review_on=review_on if _is_reviewed(tiers, tier) else None)
 
 
-def raised(account: Account, tiers: Tiers, day: date) -> Standing | None:
-    """The new standing if what counts on `day` reaches a higher tier than the one held."""
+def raised(account: Account, tiers: Tiers, day: date) -> TierStatus | None:
+    """The new tier status if what counts on `day` reaches a higher tier than the one held."""
     reached = tier_for(tiers, qualifying(account, tiers, day))
-    rank = tiers.rank(account.standing().tier_id)
+    rank = tiers.rank(account.tier_status().tier_id)
     if rank is not None and tiers.levels.index(reached) <= rank:
         return None
     return entered(tiers, reached, day)
 
 
-def reviewed(account: Account, tiers: Tiers) -> Standing:
-    """The standing after the review that is due: kept, kept for the grace days, or lower.
+def reviewed(account: Account, tiers: Tiers) -> TierStatus:
+    """The tier status after the review that is due: kept, kept for the grace days, or lower.
 
     What counted on the day before decides, so that a calendar year is reviewed as it closed. The second look, after the
     grace days, counts them on top of the period that was missed.
     """
-    standing = account.standing()
-    day = standing.review_on
+    tier_status = account.tier_status()
+    day = tier_status.review_on
     if day is None:
         raise AssertionError(f"no review is due for {account.member_id}")
-    counted = _counted_at_review(standing, day, account, tiers)
-    rank = tiers.rank(standing.tier_id)
+    counted = _counted_at_review(tier_status, day, account, tiers)
+    rank = tiers.rank(tier_status.tier_id)
     if rank is None:
         return _renewed(tiers, tier_for(tiers, counted), day, since=day)
     if counted >= tiers.levels[rank].threshold:
-        return _renewed(tiers, tiers.levels[rank], day, since=standing.since)
-    if tiers.grace_days and not standing.grace:
-        return standing.model_copy(update={"review_on": day + timedelta(days=tiers.grace_days), "grace": True})
+        return _renewed(tiers, tiers.levels[rank], day, since=tier_status.since)
+    if tiers.grace_days and not tier_status.grace:
+        return tier_status.model_copy(update={"review_on": day + timedelta(days=tiers.grace_days), "grace": True})
     lower = tiers.levels[rank - 1] if tiers.down == "one_step" else tier_for(tiers, counted)
     return _renewed(tiers, lower, day, since=day)
 
 
 def missing_at_review(account: Account, tiers: Tiers) -> int:
     """What is missing to keep the tier at its next review, in the tiers' measure; 0 if nothing is, or none comes."""
-    standing = account.standing()
-    rank = tiers.rank(standing.tier_id)
-    if standing.review_on is None or rank is None:
+    tier_status = account.tier_status()
+    rank = tiers.rank(tier_status.tier_id)
+    if tier_status.review_on is None or rank is None:
         return 0
-    return max(0, tiers.levels[rank].threshold - _counted_at_review(standing, standing.review_on, account, tiers))
+    return max(0, tiers.levels[rank].threshold - _counted_at_review(tier_status, tier_status.review_on, account, tiers))
 
 
-def _counted_at_review(standing: Standing, day: date, account: Account, tiers: Tiers) -> int:
-    missed_on = day - timedelta(days=tiers.grace_days) if standing.grace else day
+def _counted_at_review(tier_status: TierStatus, day: date, account: Account, tiers: Tiers) -> int:
+    missed_on = day - timedelta(days=tiers.grace_days) if tier_status.grace else day
     return _counted(account, tiers, _period_start(tiers, missed_on - timedelta(days=1)), day - timedelta(days=1))
 
 
-def _renewed(tiers: Tiers, tier: Tier, day: date, since: date) -> Standing:
+def _renewed(tiers: Tiers, tier: Tier, day: date, since: date) -> TierStatus:
     review_on = date(day.year + 1, 1, 1) if tiers.period == "calendar_year" else add_months(day, 12)
-    return Standing(tier_id=tier.tier_id, since=since, review_on=review_on if _is_reviewed(tiers, tier) else None)
+    return TierStatus(tier_id=tier.tier_id, since=since, review_on=review_on if _is_reviewed(tiers, tier) else None)
 
 
 def _is_reviewed(tiers: Tiers, tier: Tier) -> bool:

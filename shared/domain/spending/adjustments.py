@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
+from shared.domain.entry import Entry
 from shared.domain.ledger import draft, negative, take
 from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from shared.domain.account import Account, Entry, Hold, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_frees_on, period_of
 from shared.domain.earning.provisional import require_consent
+from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
+from shared.domain.facets import Use
 from shared.domain.ledger import combined, draft, give, negative, take
+from shared.domain.lots import Hold
 from shared.domain.points.expiry import live_day
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program

@@ -3,13 +3,15 @@
 from datetime import date, datetime
 from typing import Any
 
-from shared.domain.account import UNTIL_APPROVED, Account, Membership, Standing, Traits, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import merged_badges, merged_progress
 from shared.domain.earning.provisional import require_consent
 from shared.domain.earning.referrals import carried
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
+from shared.domain.facets import Membership, TierStatus, Traits, Use
 from shared.domain.ledger import combined, draft, negative, take
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.expiry import live_day, maturing_day
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.grants import with_tier_raised
@@ -116,6 +118,6 @@ def _longer_paid(gone: Account, into: Account) -> Membership | None:
     return theirs if theirs and (own is None or own.paid_through < theirs.paid_through) else None
 
 
-def _higher(gone: Account, into: Account, program: Program) -> Standing | None:
-    ranks = {account.member_id: program.tiers.rank(account.standing().tier_id) or 0 for account in (gone, into)}
+def _higher(gone: Account, into: Account, program: Program) -> TierStatus | None:
+    ranks = {account.member_id: program.tiers.rank(account.tier_status().tier_id) or 0 for account in (gone, into)}
     return gone.tier if ranks[gone.member_id] > ranks[into.member_id] else None

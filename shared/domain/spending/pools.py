@@ -13,12 +13,15 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain import entry_types
-from shared.domain.account import Account, Entry, Lots, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.provisional import require_consent
+from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError, PoolNotFoundError
+from shared.domain.facets import Use
 from shared.domain.ledger import book, combined, draft, give, negative, take
+from shared.domain.lots import Lots
 from shared.domain.points.expiry import live_day
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program

@@ -9,15 +9,18 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from shared.domain import entry_types
-from shared.domain.account import Account, Entry, Hold, Lots, PartnerShare, Use
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.provisional import require_consent
+from shared.domain.entry import Entry
 from shared.domain.entry_types import RedemptionState
 from shared.domain.errors import (
     InsufficientPointsError,
     InvalidStateError,
 )
+from shared.domain.facets import Use
 from shared.domain.ledger import combined, draft, give, negative, take
+from shared.domain.lots import Hold, Lots, PartnerShare
 from shared.domain.points.expiry import live_day, prolonged
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.partner_funding import share_of

@@ -6,9 +6,10 @@ A wallet is an account whose unit is minor units of the program's currency. What
 from datetime import datetime
 from typing import Literal
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import required_cashback
+from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.provisional import require_consent
+from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.points.expiry import live_day

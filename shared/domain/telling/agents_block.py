@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from shared.domain.account import Account, Piece
+from shared.domain.account import Account
+from shared.domain.entry import Piece
 from shared.domain.fields import Record
 from shared.domain.points.paid_plans import current_plan
 from shared.domain.points.tiers import held_tier

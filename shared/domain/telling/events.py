@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from shared.domain import entry_types
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from shared.domain.entry_types import ENTRY_TYPES
 from shared.domain.fields import Record
 from shared.domain.spending.gifts import lapsed_gift

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.domain import entry_types
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
+from shared.domain.entry import Entry
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import Reminder
 from shared.domain.members.contact_preferences import allows

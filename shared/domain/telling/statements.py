@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import date
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
+from shared.domain.entry import Entry
 from shared.domain.message_types import Value
 from shared.domain.points.expiry import date_of
 from shared.domain.points.tiers import held_tier

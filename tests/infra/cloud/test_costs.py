@@ -135,17 +135,17 @@ def test_an_order_with_a_partner_uses_what_the_bill_says_beside(world: InProcess
 @pytest.mark.stack
 def test_the_bill_counts_what_stands_in_the_stack_and_nothing_in_it_is_unknown(prod: Template) -> None:
     resources = prod.resources.values()
-    standing = Counter(resource["Type"].removeprefix("AWS::") for resource in resources)
-    assert standing["CloudWatch::Alarm"] == costs.ALARMS
+    deployed = Counter(resource["Type"].removeprefix("AWS::") for resource in resources)
+    assert deployed["CloudWatch::Alarm"] == costs.ALARMS
     polled = [one for one in resources if "MaximumConcurrency" in one["Properties"].get("ScalingConfig", {})]
     assert len(polled) == costs.POLLED_QUEUES
-    assert all(standing[one] == 1 for one in ("CloudWatch::Dashboard", "KMS::Key", "SecretsManager::Secret"))
+    assert all(deployed[one] == 1 for one in ("CloudWatch::Dashboard", "KMS::Key", "SecretsManager::Secret"))
     assert not any(
         stage["Properties"]["DefaultRouteSettings"].get("DetailedMetricsEnabled")
         for stage in resources
         if stage["Type"] == "AWS::ApiGatewayV2::Stage"
     )
-    assert set(standing) <= BILLED | FREE
+    assert set(deployed) <= BILLED | FREE
 
 
 def test_the_bill_counts_every_metric_that_functions_publish() -> None:

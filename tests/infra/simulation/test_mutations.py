@@ -8,11 +8,13 @@ import pytest
 from functions import notify
 from infra.simulation.run import WORLD_OPERATIONS, play
 from infra.simulation.world import BreachError
-from shared.domain.account import Account, Entry, Lots
+from shared.domain.account import Account
 from shared.domain.earning.refunds import refund_order
+from shared.domain.entry import Entry
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.ledger import combined, give
 from shared.domain.lifecycle import passing_of_time
+from shared.domain.lots import Lots
 from shared.domain.points import grants
 from shared.domain.spending import merges, redemptions, store_credit, transfers
 from shared.services import redemptions as redeeming
@@ -76,16 +78,16 @@ def _without_due_day(stored: accounts_table.StoredAccount) -> Write:
     return _account_put(stored._replace(due_on=None))
 
 
-def _for_whoever_asks(standing: Entry, fingerprint: str, _: Any) -> Entry:
-    if standing.fingerprint != fingerprint:
+def _for_whoever_asks(existing: Entry, fingerprint: str, _: Any) -> Entry:
+    if existing.fingerprint != fingerprint:
         raise IdempotencyMismatchError("another payload")
-    return standing
+    return existing
 
 
-def _without_looking(standing: Entry, _: str, accounts: Any) -> Entry:
-    if standing.member_id not in {name for one in accounts for name in (one.member_id, *one.merged_from)}:
+def _without_looking(existing: Entry, _: str, accounts: Any) -> Entry:
+    if existing.member_id not in {name for one in accounts for name in (one.member_id, *one.merged_from)}:
         raise IdempotencyMismatchError("another member")
-    return standing
+    return existing
 
 
 def _no_stock_back(*rest: Any, **named: Any) -> Entry:

@@ -323,9 +323,9 @@ def test_a_write_in_between_is_noticed(shop: Shop, monkeypatch: pytest.MonkeyPat
         shop.order(ada, "A-2")
     replace = upkeep.replace_account
 
-    def late(standing: Any, account: Any) -> None:
-        replace(standing, account)
-        replace(standing, account)
+    def late(existing: Any, account: Any) -> None:
+        replace(existing, account)
+        replace(existing, account)
 
     monkeypatch.setattr(upkeep, "replace_account", late)
     with pytest.raises(LocalError, match="somebody else is writing"):

@@ -2,19 +2,9 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from shared.domain.account import (
-    Account,
-    Activity,
-    Badge,
-    Hold,
-    Membership,
-    Progress,
-    Referred,
-    Standing,
-    Totals,
-    Traits,
-    Use,
-)
+from shared.domain.account import Account, Totals
+from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
+from shared.domain.lots import Hold
 
 BYTES_MAX = 4096
 KEYS_AND_INDEXES_BYTES = 200
@@ -43,7 +33,7 @@ def test_an_active_members_account_stays_below_four_kilobytes() -> None:
         holds={f"{number}cmpkthvzd3qdlnlawgu5htbas": hold for number in range(3)},
         earned=987_654,
         totals=Totals(granted=987_654, captured=654_321, expired=12_345, taken_back=4_321, transferred_out=500),
-        tier=Standing(tier_id="silver", since=date(2026, 3, 1), review_on=date(2027, 3, 1)),
+        tier=TierStatus(tier_id="silver", since=date(2026, 3, 1), review_on=date(2027, 3, 1)),
         qualifying=dict.fromkeys(MONTHS, 12_345),
         qualifying_ever=987_654,
         uses={f"campaign:tea-weeks-{number}": Use(period="2026-11", times=3, points=150) for number in range(5)},

@@ -3,7 +3,8 @@
 import pytest
 
 from functions import notify
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.entry_types import ENTRY_TYPES, EntryType, Place
 from shared.domain.invariants import breaches
 from shared.domain.ledger import BrokenLedgerError, book, draft

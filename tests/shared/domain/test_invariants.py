@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.account import Account, Entry, Totals
+from shared.domain.account import Account, Totals
+from shared.domain.entry import Entry
 from shared.domain.invariants import breaches
 from tests.shared.domain.test_ledger import a_life
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Account, Entry, Hold
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.ledger import BrokenLedgerError, added, book, book_all, take
+from shared.domain.lots import Hold
 from tests.model.shop import Shop, a_program, at
 
 

@@ -54,9 +54,9 @@ def test_a_revision_is_put_over_the_one_that_was_read_and_no_other() -> None:
     for stale in (0, 1, 2, 4):
         with pytest.raises(CancelledError) as refused:
             client.transact([client.put_over(TABLE, key, stale)])
-        standing = refused.value.failed[0]
-        assert standing is not None
-        assert standing["revision"] == {"N": "3"}
+        existing = refused.value.failed[0]
+        assert existing is not None
+        assert existing["revision"] == {"N": "3"}
     assert revision_of("one") == "3"
 
 

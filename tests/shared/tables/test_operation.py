@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from shared import runtime, settings
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.earning.enrolment import enroll
+from shared.domain.entry import Entry
 from shared.domain.program.program import Program
 from shared.domain.spending import adjustments
 from shared.tables import accounts, bulk, client, due_index, keys, ledger, programs, upkeep

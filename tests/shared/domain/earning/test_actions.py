@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.account import Traits
 from shared.domain.errors import InvalidRequestError
+from shared.domain.facets import Traits
 from tests.model.shop import Shop, a_program, at
 
 

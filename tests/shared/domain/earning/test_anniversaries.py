@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Account, Traits
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.anniversaries import birthdays_on, next_anniversary
 from shared.domain.earning.imports import join
+from shared.domain.facets import Traits
 from shared.domain.ledger import book
 from shared.domain.lifecycle.passing_of_time import due_on, settle
 from shared.tables import keys

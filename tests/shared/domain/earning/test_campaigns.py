@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.domain.account import Traits
 from shared.domain.earning.campaigns import groups_of, is_held_out, noted, state
+from shared.domain.facets import Traits
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
 from tests.model.shop import Shop, a_program, at

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.domain.account import Traits
 from shared.domain.earning.cashback import credit_earnings, earn_credit
 from shared.domain.errors import InvalidRequestError
+from shared.domain.facets import Traits
 from shared.domain.lifecycle.passing_of_time import due_on
 from shared.domain.lifecycle.whole_order import credited
 from tests.model.shop import PRINT, Shop, a_program, at

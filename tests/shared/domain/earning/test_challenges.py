@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Account, Badge, Progress
+from shared.domain.account import Account
 from shared.domain.earning.challenges import courses, merged_badges, merged_progress
+from shared.domain.facets import Badge, Progress
 from shared.domain.invariants import breaches
 from tests.model.shop import Shop, a_program, at
 

@@ -22,14 +22,14 @@ def test_a_new_member_has_the_welcome_points_at_once_in_the_lowest_tier() -> Non
     assert entry.expires_on == date(2027, 11, 30)
     account = shop.look("ada")
     assert (account.balance, account.pending_points, account.earned) == (100, 0, 100)
-    assert account.standing().tier_id == "bronze"
+    assert account.tier_status().tier_id == "bronze"
     assert account.enrolled_at == shop.now
 
 
 def test_welcome_points_do_not_count_toward_a_tier() -> None:
     shop = joined(earning={"welcome_points": 5000})
     assert shop.look("ada").qualifying_ever == 0
-    assert shop.look("ada").standing().tier_id == "bronze"
+    assert shop.look("ada").tier_status().tier_id == "bronze"
 
 
 def test_a_program_without_welcome_points_gives_none() -> None:
@@ -39,5 +39,5 @@ def test_a_program_without_welcome_points_gives_none() -> None:
 
 
 def test_a_member_joins_on_the_shops_day() -> None:
-    assert joined().look("ada").standing().since == date(2026, 11, 30)
-    assert joined(time_zone=AUCKLAND).look("ada").standing().since == date(2026, 12, 1)
+    assert joined().look("ada").tier_status().since == date(2026, 11, 30)
+    assert joined(time_zone=AUCKLAND).look("ada").tier_status().since == date(2026, 12, 1)

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Account, Badge, Entry, Standing
+from shared.domain.account import Account
 from shared.domain.earning.imports import BroughtPoints, BroughtTier, bring_points, bring_tier, join
+from shared.domain.entry import Entry
 from shared.domain.errors import InvalidRequestError, InvalidStateError
+from shared.domain.facets import Badge, TierStatus
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
 from shared.domain.lifecycle.passing_of_time import settle
@@ -34,7 +36,7 @@ def points(number: int, amount: int, expires_on: date | None, available_on: date
 
 def tier(tier_id: str, review_on: date | None = date(2027, 3, 1), since: date = date(2026, 3, 1)) -> BroughtTier:
     return BroughtTier(
-        standing=Standing(tier_id=tier_id, since=since, review_on=review_on), qualifying={"2026-03": 700}
+        tier_status=TierStatus(tier_id=tier_id, since=since, review_on=review_on), qualifying={"2026-03": 700}
     )
 
 
@@ -79,7 +81,7 @@ def test_a_tier_is_held_until_its_own_review_and_nobody_is_told() -> None:
     account, _ = joined()
     entry = bring_tier(account, PROGRAM, tier("silver"), now=NOW, actor="import", fingerprint="request")
     account = book(account, entry)
-    assert account.standing() == Standing(tier_id="silver", since=date(2026, 3, 1), review_on=date(2027, 3, 1))
+    assert account.tier_status() == TierStatus(tier_id="silver", since=date(2026, 3, 1), review_on=date(2027, 3, 1))
     assert account.qualifying == {"2026-03": 700}
     assert list(notes_on(entry, account, PROGRAM)) == []
 

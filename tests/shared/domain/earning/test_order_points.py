@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from shared.domain.errors import InvalidRequestError
 from tests.model.shop import AUCKLAND, BERLIN, NEW_YORK, Shop, a_program, at
 

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.account import UNTIL_APPROVED, Traits
 from shared.domain.errors import ConsentRequiredError, MemberNotFoundError
+from shared.domain.facets import Traits
 from shared.domain.lifecycle.passing_of_time import due_on
+from shared.domain.lots import UNTIL_APPROVED
 from tests.model.shop import Shop, a_program, at
 
 NOW = at("2026-11-20T13:00")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Traits
 from shared.domain.earning.refunds import points_kept
 from shared.domain.errors import RefundExceedsOrderError
+from shared.domain.facets import Traits
 from tests.model.shop import Shop, a_program, at
 from tests.shared.domain.earning.test_order_points import a_shop, added, doubled, earning_with, earnings, orders
 
@@ -236,7 +236,7 @@ def test_a_tier_reached_is_not_lost_by_a_refund() -> None:
     shop = a_shop()
     shop.buy("ada", "A-1", 50_000)
     shop.refund("ada", "A-1", 50_000)
-    assert shop.look("ada").standing().tier_id == "silver"
+    assert shop.look("ada").tier_status().tier_id == "silver"
 
 
 def test_an_order_of_a_merged_member_is_refunded_from_the_member_that_remains() -> None:

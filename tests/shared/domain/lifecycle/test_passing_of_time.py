@@ -6,8 +6,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Account, Entry, Hold, Standing
+from shared.domain.account import Account
+from shared.domain.entry import Entry
+from shared.domain.facets import TierStatus
 from shared.domain.lifecycle.passing_of_time import due_on, reminded_through, reminders, reminders_to_send, settle
+from shared.domain.lots import Hold
 from shared.domain.program.program import Program
 from tests.model.shop import SECOND, ZONES, Shop, a_program, at
 
@@ -215,7 +218,7 @@ def accounts(draw: st.DrawFn) -> Account:
         )
     )
     owes = draw(st.booleans())
-    tier = Standing(tier_id=draw(st.sampled_from(["silver", "gold"])), since=START.date(), review_on=draw(days_ahead))
+    tier = TierStatus(tier_id=draw(st.sampled_from(["silver", "gold"])), since=START.date(), review_on=draw(days_ahead))
     return Account(
         member_id="ada",
         sequence=7,
@@ -304,7 +307,7 @@ def test_what_falls_on_one_midnight_is_booked_in_an_order_that_never_changes() -
             "A": Hold(points=2, lots={"2027-12-31": 2}, expires_at=midnight),
         },
         lots={"2026-11-30": 4},
-        tier=Standing(tier_id="silver", since=date(2025, 12, 1), review_on=date(2026, 12, 1)),
+        tier=TierStatus(tier_id="silver", since=date(2025, 12, 1), review_on=date(2026, 12, 1)),
     )
     settled = settle(account, program, midnight)
     assert [(entry.type, entry.points, entry.occurred_at) for entry in settled.entries] == [

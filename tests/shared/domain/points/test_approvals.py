@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import UNTIL_APPROVED, Entry
+from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
+from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.approvals import waits_for_approval
 from shared.domain.points.reviews import Ruling
 from tests.model.shop import Shop, a_program, at
@@ -30,13 +31,13 @@ def test_points_wait_and_count_for_nothing_until_they_are_approved() -> None:
     assert waits_for_approval(entry)
     account = shop.look("ada")
     assert (account.balance, account.pending, account.earned) == (0, {UNTIL_APPROVED: 600}, 0)
-    assert account.standing().tier_id == "bronze"
+    assert account.tier_status().tier_id == "bronze"
 
     shop.now += timedelta(days=40)
     approved = shop.decide("ada", entry, "approved")
     account = shop.look("ada")
     assert (account.balance, account.pending_points, account.earned) == (600, 0, 600)
-    assert account.standing().tier_id == "silver"
+    assert account.tier_status().tier_id == "silver"
     assert dict(account.lots) == {"2027-02-19": 600}, "the points date from the approval"
     assert approved.points == 0, "they were granted when they were earned"
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.account import Traits
 from shared.domain.earning.refunds import points_kept
 from shared.domain.errors import NotEligibleError
+from shared.domain.facets import Traits
 from shared.domain.points.eligibility import is_excluded_address, require_age
 from tests.model.shop import Shop, a_program, at
 
@@ -58,7 +58,7 @@ def test_staff_are_members_but_earn_nothing_and_reach_no_tier() -> None:
     shop.note("ada", Traits(tags=("staff",)))
     entry = shop.buy("ada", "A-1", 100_000)
     assert (entry.points, entry.qualifying, entry.breakdown[0].rule_id) == (0, {}, "excluded")
-    assert shop.look("ada").standing().tier_id == "bronze"
+    assert shop.look("ada").tier_status().tier_id == "bronze"
 
 
 def test_an_order_earns_at_most_its_cap_and_the_lines_add_up() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.account import Entry
+from shared.domain.entry import Entry
 from tests.model.shop import (
     AUCKLAND,
     BEIRUT,

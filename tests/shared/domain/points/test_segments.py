@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.domain.account import Account, Activity, Standing, Traits
+from shared.domain.account import Account
 from shared.domain.errors import InvalidRequestError, NothingChangesError
+from shared.domain.facets import Activity, TierStatus, Traits
 from shared.domain.invariants import breaches
 from shared.domain.points.segments import belongs, change_traits, in_any, retagged, scores, united
 from shared.domain.program.segments import Scoring, Segment
@@ -25,7 +26,7 @@ SCORED = {
 
 
 def account(**details: Any) -> Account:
-    return Account(member_id="ada", tier=Standing(tier_id="silver", since=TODAY), **details)
+    return Account(member_id="ada", tier=TierStatus(tier_id="silver", since=TODAY), **details)
 
 
 def segment(**conditions: Any) -> Segment:

@@ -17,7 +17,7 @@ def a_shop(opened: str = "2026-03-15 12:00", **tiers: Any) -> Shop:
 
 def tier(shop: Shop) -> str:
     """The tier as of now, without booking anything."""
-    return shop.peek("ada")[0].standing().tier_id
+    return shop.peek("ada")[0].tier_status().tier_id
 
 
 def tier_at(shop: Shop, instant: str) -> str:
@@ -35,7 +35,7 @@ def earn(shop: Shop, points: int) -> None:
 def test_everybody_begins_in_the_lowest_tier_and_is_never_reviewed_there() -> None:
     shop = a_shop()
     assert tier(shop) == "bronze"
-    assert shop.look("ada").standing().review_on is None
+    assert shop.look("ada").tier_status().review_on is None
 
 
 def test_a_tier_is_reached_by_the_very_order_that_completes_it() -> None:
@@ -43,8 +43,12 @@ def test_a_tier_is_reached_by_the_very_order_that_completes_it() -> None:
     earn(shop, 499)
     assert tier(shop) == "bronze"
     earn(shop, 1)
-    standing = shop.look("ada").standing()
-    assert (standing.tier_id, standing.since, standing.review_on) == ("silver", date(2026, 3, 15), date(2027, 3, 15))
+    held = shop.look("ada").tier_status()
+    assert (held.tier_id, held.since, held.review_on) == (
+        "silver",
+        date(2026, 3, 15),
+        date(2027, 3, 15),
+    )
 
 
 def test_one_large_order_may_lift_a_member_by_two_tiers() -> None:
@@ -103,8 +107,8 @@ def test_a_tier_is_kept_until_the_review_begins_and_not_a_second_longer() -> Non
     assert tier_at(shop, "2027-12-14 23:59:59") == "silver"
     assert tier_at(shop, "2027-12-15 00:00") == "bronze"
     account, entries = shop.peek("ada")
-    assert account.standing().review_on is None
-    assert account.standing().since == date(2027, 12, 15)
+    assert account.tier_status().review_on is None
+    assert account.tier_status().since == date(2027, 12, 15)
     assert entries[-1].source == {"on": "2027-12-15", "from": "silver", "to": "bronze"}
 
 
@@ -147,14 +151,18 @@ def test_who_earns_enough_again_keeps_the_tier_and_its_date() -> None:
     shop.now = at("2027-06-01 12:00")
     earn(shop, 1000)
     shop.now = at("2028-06-01 12:00")
-    standing = shop.look("ada").standing()
-    assert (standing.tier_id, standing.since, standing.review_on) == ("gold", date(2026, 3, 15), date(2029, 1, 1))
+    held = shop.look("ada").tier_status()
+    assert (held.tier_id, held.since, held.review_on) == (
+        "gold",
+        date(2026, 3, 15),
+        date(2029, 1, 1),
+    )
 
 
 def test_a_tier_by_the_calendar_year_is_held_to_the_end_of_the_next_one() -> None:
     shop = a_shop(period="calendar_year")
     earn(shop, 500)
-    assert shop.look("ada").standing().review_on == date(2028, 1, 1)
+    assert shop.look("ada").tier_status().review_on == date(2028, 1, 1)
 
 
 def test_a_calendar_year_counts_from_january_to_december() -> None:
@@ -185,7 +193,7 @@ def test_for_a_lifetime_everything_counts_and_nothing_is_reviewed() -> None:
     shop.now = at("2026-11-20 12:00")
     earn(shop, 1)
     assert tier(shop) == "silver"
-    assert shop.look("ada").standing().review_on is None
+    assert shop.look("ada").tier_status().review_on is None
     assert tier_at(shop, "2099-11-20 12:00") == "silver"
 
 
@@ -202,18 +210,22 @@ class TestGraceDays:
     def test_a_tier_missed_is_kept_for_the_grace_days_and_then_lost(self) -> None:
         shop = self.shop()
         assert tier_at(shop, "2028-01-30 23:59:59") == "gold"
-        standing = shop.look("ada").standing()
-        assert (standing.grace, standing.review_on) == (True, date(2028, 1, 31))
+        held = shop.look("ada").tier_status()
+        assert (held.grace, held.review_on) == (True, date(2028, 1, 31))
         assert tier_at(shop, "2028-01-31 00:00") == "silver"
-        assert not shop.look("ada").standing().grace
+        assert not shop.look("ada").tier_status().grace
 
     def test_a_tier_missed_is_saved_by_what_is_earned_in_the_grace_days(self) -> None:
         shop = self.shop()
         shop.now = at("2028-01-30 23:59:59")
         earn(shop, 100)
         assert tier_at(shop, "2028-01-31 00:00") == "gold"
-        standing = shop.look("ada").standing()
-        assert (standing.grace, standing.since, standing.review_on) == (False, date(2026, 3, 15), date(2029, 1, 1))
+        held = shop.look("ada").tier_status()
+        assert (held.grace, held.since, held.review_on) == (
+            False,
+            date(2026, 3, 15),
+            date(2029, 1, 1),
+        )
 
     def test_a_tier_missed_is_not_saved_by_a_point_too_few(self) -> None:
         shop = self.shop()
@@ -225,8 +237,8 @@ class TestGraceDays:
         shop = self.shop()
         earn(shop, 100)
         shop.now = at("2028-01-02 12:00")
-        standing = shop.look("ada").standing()
-        assert (standing.tier_id, standing.grace, standing.review_on) == ("gold", False, date(2029, 1, 1))
+        held = shop.look("ada").tier_status()
+        assert (held.tier_id, held.grace, held.review_on) == ("gold", False, date(2029, 1, 1))
 
     def test_ninety_days_of_grace_still_reach_the_whole_period_that_was_missed(self) -> None:
         shop = a_shop("2025-02-01 12:00", grace_days=90)
@@ -234,12 +246,12 @@ class TestGraceDays:
         shop.now = at("2026-01-10 12:00")
         earn(shop, 400)
         shop.now = at("2027-02-01 12:00")
-        assert shop.look("ada").standing().grace
+        assert shop.look("ada").tier_status().grace
         shop.now = at("2027-05-01 12:00")
         earn(shop, 100)
         shop.now = at("2027-05-02 12:00")
-        standing = shop.look("ada").standing()
-        assert (standing.tier_id, standing.grace) == ("silver", False)
+        held = shop.look("ada").tier_status()
+        assert (held.tier_id, held.grace) == ("silver", False)
 
 
 def test_a_program_that_drops_a_tier_gives_its_members_the_one_they_qualify_for() -> None:
@@ -265,7 +277,7 @@ def test_a_dropped_tier_is_replaced_at_its_review() -> None:
     ]
     shop.program = a_program(tiers={"levels": levels})
     shop.now += timedelta(days=365)
-    assert shop.look("ada").standing().tier_id == "plus"
+    assert shop.look("ada").tier_status().tier_id == "plus"
 
 
 def test_what_was_earned_longer_ago_than_any_period_is_not_kept_month_by_month() -> None:

@@ -101,8 +101,8 @@ def test_the_higher_tier_is_kept_with_its_dates(gone: str, into: str) -> None:
     shop.buy("bob", "B-1", 50_000)
     shop.now += timedelta(days=40)
     shop.merge(gone, into)
-    standing = shop.look(into).standing()
-    assert (standing.tier_id, standing.since, standing.review_on) == (
+    tier_status = shop.look(into).tier_status()
+    assert (tier_status.tier_id, tier_status.since, tier_status.review_on) == (
         "silver",
         date(2026, 11, 20),
         date(2027, 11, 20),
@@ -115,8 +115,8 @@ def test_what_two_have_earned_together_may_reach_a_higher_tier_at_once() -> None
     shop.buy("bob", "B-1", 30_000)
     shop.now += timedelta(days=3)
     shop.merge("bob", "ada")
-    standing = shop.look("ada").standing()
-    assert (standing.tier_id, standing.since) == ("silver", date(2026, 11, 23))
+    tier_status = shop.look("ada").tier_status()
+    assert (tier_status.tier_id, tier_status.since) == ("silver", date(2026, 11, 23))
 
 
 def test_a_lifetime_is_merged_whole_however_long_ago_it_began() -> None:
@@ -127,7 +127,7 @@ def test_a_lifetime_is_merged_whole_however_long_ago_it_began() -> None:
     shop.buy("ada", "A-1", 9000)
     shop.merge("bob", "ada")
     assert shop.look("ada").qualifying_ever == 500
-    assert shop.look("ada").standing().tier_id == "silver"
+    assert shop.look("ada").tier_status().tier_id == "silver"
 
 
 def test_what_either_used_of_a_limit_counts_for_both() -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.account import Account, Entry
+from shared.domain.account import Account
 from shared.domain.earning.order_points import earn_order
+from shared.domain.entry import Entry
 from shared.domain.errors import InsufficientPointsError, InvalidStateError, LoyaltyError, MemberFrozenError
 from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import erase_whole, merge_whole

@@ -45,7 +45,7 @@ def test_a_reward_for_silver_members_is_refused_below_and_given_above() -> None:
     shop.buy("ada", "A-1", 50_000)
     assert refusal(shop) is None
     shop.buy("ada", "A-2", 50_000)
-    assert shop.look("ada").standing().tier_id == "gold"
+    assert shop.look("ada").tier_status().tier_id == "gold"
     assert refusal(shop) is None
 
 

@@ -1,6 +1,6 @@
 """What agents are told of an earning before it is one."""
 
-from shared.domain.account import Piece
+from shared.domain.entry import Piece
 from shared.domain.telling.agents_block import Benefit, TierBlock, forecast
 
 

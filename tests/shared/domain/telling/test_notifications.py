@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.account import Entry, Standing
+from shared.domain.entry import Entry
+from shared.domain.facets import TierStatus
 from shared.domain.lifecycle.passing_of_time import Reminder
 from shared.domain.members.members import Member
 from shared.domain.spending.redemptions import voucher_code
@@ -316,7 +317,7 @@ def test_an_audience_is_of_its_own_kind_alone() -> None:
         return is_wanted(Note(message_id="m", member_id="ada", kind=kind), account, shop.program, TODAY)
 
     assert [wanted(kind) for kind in ("nudge", "points_earned", "welcome")] == [False, True, False]
-    account = account.model_copy(update={"tier": Standing(tier_id="gold", since=TODAY)})
+    account = account.model_copy(update={"tier": TierStatus(tier_id="gold", since=TODAY)})
     assert wanted("nudge")
 
 

@@ -1,0 +1,131 @@
+"""The entries of a ledger: what happened, why, and its effect on every bucket of an account."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Literal
+
+from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
+from shared.domain.fields import Record
+from shared.domain.lots import Hold, Lots, PartnerShare
+
+
+class Piece(Record):
+    """One line of how an earning came about, and what it takes to tell what a part of the order would have earned.
+
+    `exact` is the unrounded number of points. It shrinks with the order unless `flat`; never exceeds `cap`; and is
+    lost when the order falls below `minimum_spend`.
+    """
+
+    rule_id: str
+    points: int
+    description: str
+    exact: str | None = None
+    flat: bool = False
+    cap: int | None = None
+    minimum_spend: int = 0
+
+    def on(self, kept: int, total: int) -> Fraction:
+        """Unrounded points for `kept` minor units of an order over `total`."""
+        whole = Fraction(self.exact) if self.exact else Fraction(self.points)
+        if kept < self.minimum_spend or kept == 0:
+            return Fraction(0)
+        part = whole if self.flat or kept == total else whole * kept / total
+        return part if self.cap is None else min(part, Fraction(self.cap))
+
+
+class OrderEarned(Record):
+    """What a later refund must know of the order: amounts in minor units."""
+
+    currency: str
+    total: int
+    rounding: Literal["down", "nearest", "up"]
+    month: str
+    measure: Literal["points", "spend"]
+    cap: int | None = None
+    """The most points that the whole order could earn, by the standing rules and what was left of the day."""
+
+
+class Entry(Record):
+    """One immutable line of a member's ledger: what happened, why, and its effect on every bucket.
+
+    `lots`, `pending`, `debt`, `opened` and `closed` are the effects: signed changes, and the holds that
+    begin and end. `tier` and what follows `budgets` replaces what the account says, where it is given. The rest
+    explains. Nothing but entries changes an account.
+    """
+
+    member_id: str
+    sequence: int
+    type: str
+    """The name of a row in `entry_types`. An older release may read one that it has no row for."""
+    points: int
+    occurred_at: datetime
+    recorded_at: datetime
+    program_version: int
+    actor: str = "clock"
+    fingerprint: str = ""
+    balance_after: int
+    lots: Lots = {}
+    pending: Lots = {}
+    debt: int = 0
+    opened: Mapping[str, Hold] = {}
+    closed: Mapping[str, Hold] = {}
+    reversed: Mapping[str, Hold] = {}
+    """For a reversal: the captured hold whose points come back."""
+    earned: int = 0
+    qualifying: Mapping[str, int] = {}
+    qualifying_before: int = 0
+    """For a merge: what has counted toward tiers in months that are no longer kept one by one."""
+    uses: Mapping[str, Use] = {}
+    tier: TierStatus | None = None
+    source: Mapping[str, str] = {}
+    breakdown: tuple[Piece, ...] = ()
+    available_on: date | None = None
+    expires_on: date | None = None
+    order: OrderEarned | None = None
+    refunded: int | None = None
+    """For a refund: minor units of the order returned so far, this refund included."""
+    stock: Mapping[str, int] = {}
+    """Pieces of limited rewards taken from the shelf, or put back."""
+    merged_from: tuple[str, ...] = ()
+    partner: PartnerShare | None = None
+    budgets: Mapping[str, int] = {}
+    """Points that come out of campaigns' and partners' budgets, by the budget's name."""
+    activity: Mapping[str, Activity] = {}
+    """Signed changes by month."""
+    frozen: str | None = None
+    """Empty: no longer."""
+    traits: Traits | None = None
+    last_order_on: date | None = None
+    progress: Mapping[str, Progress] = {}
+    badges: Mapping[str, Badge] = {}
+    membership: Membership | None = None
+    referred: Referred | None = None
+    pool_id: str | None = None
+    pool_members: tuple[str, ...] | None = None
+    provisional_until: date | None = None
+
+    @property
+    def entry_id(self) -> str:
+        """Unique for ever, and the same however often the entry is delivered."""
+        return f"{self.member_id}-{self.sequence}"
+
+    @property
+    def available_effect(self) -> int:
+        """Signed change of the balance."""
+        return sum(self.lots.values())
+
+    @property
+    def pending_effect(self) -> int:
+        """Signed change of the pending points."""
+        return sum(self.pending.values())
+
+    @property
+    def held_effect(self) -> int:
+        """Signed change of the held points."""
+        return sum(hold.points for hold in self.opened.values()) - sum(hold.points for hold in self.closed.values())
+
+    @property
+    def net_effect(self) -> int:
+        """Signed change of all buckets together, debt counting against them."""
+        return self.available_effect + self.pending_effect + self.held_effect - self.debt

@@ -1,0 +1,90 @@
+"""What an account knows of a member beside points: tier, traits, activity, challenges, plan, referral, limits."""
+
+from datetime import date
+from typing import Literal
+
+from shared.domain.fields import Record
+
+
+class TierStatus(Record):
+    """The tier a member holds: since when, and the day on which it is reviewed (None: never).
+
+    `grace` is set after a missed review, until the second look on the new `review_on`.
+    """
+
+    tier_id: str
+    since: date
+    review_on: date | None = None
+    grace: bool = False
+
+
+class Traits(Record):
+    """What segments look at beside points, tier and purchases: the shop's own tags, a place, opt-ins to marketing."""
+
+    tags: tuple[str, ...] = ()
+    place: str | None = None
+    opt_ins: tuple[str, ...] = ()
+    excluded: bool = False
+    """Whether the address is one whose owners earn nothing."""
+
+
+class Activity(Record):
+    """Orders placed in a month, and what they came to in minor units, refunds taken off."""
+
+    orders: int = 0
+    amount: int = 0
+
+
+class Progress(Record):
+    """How far a challenge has come: in which period it counts, how much, which different things, how many in a row."""
+
+    period: str = ""
+    count: int = 0
+    kinds: tuple[str, ...] = ()
+    days: tuple[date, ...] = ()
+    streak: int = 0
+
+
+class Badge(Record):
+    """A badge held: since when, and how often it was earned."""
+
+    on: date
+    times: int = 1
+
+
+class Membership(Record):
+    """A paid membership: its plan, since when, through which day it is paid, and whether it still is.
+
+    The term last paid began on `term_began_on` and cost `amount` minor units; while it lasts the member holds at least
+    the tier `tier_id`.
+    """
+
+    plan_id: str
+    since: date
+    paid_through: date
+    term_began_on: date
+    paid_on: date
+    amount: int
+    tier_id: str | None = None
+    state: Literal["paid", "ended"] = "paid"
+
+
+class Referred(Record):
+    """Who brought a member, and whether that has paid off."""
+
+    advocate: str
+    state: Literal["open", "in_review", "refused", "rewarded", "reversed"] = "open"
+    order_id: str | None = None
+    """The order that made it pay off."""
+    minimum_spend: int = 0
+    """What must be kept of that order, in minor units, as the program said then."""
+    friend: str | None = None
+    """Whom the advocate brought, where that member has been merged into this one."""
+
+
+class Use(Record):
+    """What a limit has counted in its current period: how often, and how many points."""
+
+    period: str
+    times: int = 0
+    points: int = 0

@@ -1,0 +1,45 @@
+"""Points by the day they end, and those of them that a hold locks."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from shared.domain.fields import Record
+
+NEVER = "never"
+"""The lot of points that do not expire. Sorts after every date."""
+
+UNTIL_APPROVED = f"{NEVER}/{NEVER}"
+"""The pending lot of points that wait for somebody's word, not for a day."""
+
+LotDay = str
+"""A lot's key: the last day on which its points can be spent, as 2027-11-30, or `NEVER`. Sorts as time does."""
+
+Lots = Mapping[LotDay, int]
+"""Points by the day they expire."""
+
+
+class PartnerShare(Record):
+    """Whose points they are beside the shop's: `points` of them cost that partner, or bring it, `amount` minor units.
+
+    As the program said when they were earned or reserved, so that a later price changes nothing. `prepaid` ones come
+    out of what it has paid in.
+    """
+
+    partner_id: str
+    points: int
+    amount: int
+    prepaid: bool = False
+
+
+class Hold(Record):
+    """Points locked for a redemption until it is captured, cancelled, or lapses at `expires_at`."""
+
+    points: int
+    lots: Lots
+    expires_at: datetime
+    reward_id: str | None = None
+    value: int | None = None
+    order_id: str | None = None
+    stocked: bool = False
+    limit_period: str | None = None
+    partner: PartnerShare | None = None
