@@ -1,64 +1,32 @@
-"""What operators do by hand: adjust, freeze and unfreeze, decide reviews, read who did what."""
+"""What operators do by hand: adjust points, freeze and unfreeze members, decide reviews, read the audit trail."""
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import clock, request_ids
+from shared import clock
 from shared.api import auth, ledger_answers, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
-from shared.caller import OPERATOR, Caller, is_valid_id
-from shared.domain import entry_types
-from shared.domain.calendar import month_of
-from shared.domain.errors import (
-    Fault,
-    IdempotencyMismatchError,
-    InvalidRequestError,
-    InvalidStateError,
-    MemberNotActiveError,
-    ReviewNotFoundError,
-)
-from shared.domain.fields import Record, Reference, SignedPoints, Text
-from shared.domain.points.freezing import freeze, unfreeze
-from shared.domain.points.reviews import Review, ReviewKind, Verdict
-from shared.domain.program.program import Program
-from shared.domain.spending.adjustments import adjust
-from shared.services import approvals
-from shared.tables import accounts, audit, keys, ledger, operation, programs, reviews
-from shared.tables.operation import Decision, Situation
+from shared.caller import OPERATOR
+from shared.domain.fields import Record
+from shared.domain.points.reviews import Review, ReviewKind
+from shared.services import adjustments, approvals, audit_trail, freezes
+from shared.services.adjustments import Adjustment
+from shared.services.approvals import Asked, Done, Rejection
+from shared.services.freezes import Cause
+from shared.tables.audit import Trace
 
 app = resolver.resolver()
 
 Month = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="2026-11; the current one")]
 
 
-class Adjustment(Record):
-    """Points given (positive) or taken (negative) by hand."""
-
-    points: SignedPoints
-    reason: Text
-    reference: Reference
-
-
-class Cause(Record):
-    """Why a member is frozen or no longer, and the case it belongs to."""
-
-    reason: Text
-    reference: Reference
-
-
-class Rejection(Record):
-    """Why not."""
-
-    reason: Text
-
-
 class ReviewAnswer(Record):
-    """What waits for an operator's word, or has had it."""
+    """What waits for an operator's approval, or has been decided."""
 
     review_id: str
     kind: str
@@ -74,14 +42,14 @@ class ReviewAnswer(Record):
 
 
 class ReviewPage(Record):
-    """A page of what waits, of each kind the longest waiting first."""
+    """A page of open reviews, of each kind the longest waiting first."""
 
     items: tuple[ReviewAnswer, ...]
     next_cursor: str | None
 
 
 class DecisionAnswer(Record):
-    """A decided review, the entry that it brought if it brought one, and the account as it stands now."""
+    """A decided review, the entry that it booked if it booked one, and the account after it."""
 
     review: ReviewAnswer
     entry: EntryAnswer | None
@@ -91,7 +59,7 @@ class DecisionAnswer(Record):
 class AuditPage(Record):
     """A page of traces, the newest first."""
 
-    items: tuple[audit.Trace, ...]
+    items: tuple[Trace, ...]
     next_cursor: str | None
 
 
@@ -103,37 +71,8 @@ class AuditPage(Record):
     tags=["Operators"],
 )
 def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Answer:
-    caller, now = auth.caller(app), clock.now()
-    member_id, mark = caller.authorized_member_id(member_id), request_ids.fingerprint(request)
-    if request.points == 0:
-        raise InvalidRequestError(Fault("/points", "must not be 0"))
-    key = keys.of("adjust", member_id=member_id, reference=request.reference)
-    if _takes_two(programs.load_program(), request.points) and ledger.load_entry(key) is None:
-        return _ask(caller, member_id, request, mark, now)
-
-    trail = audit.trail(caller, "points.adjusted", now, member_id, reference=request.reference)
-
-    review_id = reviews.id_of("adjustment", member_id, request.reference)
-
-    def set_right(situation: Situation) -> Decision:
-        entry = adjust(
-            situation.account,
-            situation.program,
-            request.points,
-            reason=request.reason,
-            reference=request.reference,
-            now=situation.now,
-            actor=caller.actor,
-            fingerprint=mark,
-        )
-        word = Verdict("approved", caller.actor, now)
-        asked = reviews.among(situation.items, review_id)
-        return Decision([entry], [*trail, *(reviews.close(_undecided(asked, mark), word) if asked else ())])
-
-    # Only a program that asks for two operators leaves reviews, and none pays for looking for one in vain.
-    reads = [reviews.key_of(review_id)] if programs.load_program().operators else []
-    outcome = operation.run([member_id], set_right, key=key, fingerprint=mark, now=now, reads=reads)
-    return ledger_answers.booked(outcome)
+    done = adjustments.adjust_points(member_id, request, caller=auth.caller(app), now=clock.now())
+    return _asked(done) if isinstance(done, Asked) else ledger_answers.booked(done)
 
 
 @app.post(
@@ -145,7 +84,7 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Ans
     tags=["Operators"],
 )
 def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
-    return _freeze(member_id, cause, "freeze")
+    return ledger_answers.booked(freezes.freeze_member(member_id, cause, caller=auth.caller(app), now=clock.now()))
 
 
 @app.post(
@@ -156,14 +95,14 @@ def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
     tags=["Operators"],
 )
 def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
-    return _freeze(member_id, cause, "unfreeze")
+    return ledger_answers.booked(freezes.unfreeze_member(member_id, cause, caller=auth.caller(app), now=clock.now()))
 
 
 @app.get(
     "/v1/reviews",
     security=routes.open_to(OPERATOR),
     responses=routes.json_responses({200: ReviewPage}),
-    summary="What waits for an operator's word",
+    summary="What waits for an operator's approval",
     tags=["Operators"],
 )
 def read_reviews(
@@ -174,7 +113,7 @@ def read_reviews(
     after = paging.decode_cursor(cursor, str)[0] if cursor else None
     if after == "" or (after is not None and not after.startswith(f"{kind}#" if kind else "")):
         raise paging.foreign_cursor()
-    items, more = reviews.listing(kind, limit, after)
+    items, more = approvals.open_reviews(kind, limit, after)
     following = paging.encode_cursor(more) if more else None
     return json_answer(ReviewPage(items=tuple(_shown(review) for review in items), next_cursor=following))
 
@@ -187,8 +126,7 @@ def read_reviews(
     tags=["Operators"],
 )
 def approve(review_id: str) -> Answer:
-    caller, now = auth.caller(app), clock.now()
-    return _decide(review_id, Verdict("approved", caller.actor, now), caller)
+    return _decided(approvals.approve(review_id, caller=auth.caller(app), now=clock.now()))
 
 
 @app.post(
@@ -199,9 +137,7 @@ def approve(review_id: str) -> Answer:
     tags=["Operators"],
 )
 def reject(review_id: str, request: Annotated[Rejection, Body()]) -> Answer:
-    caller, now = auth.caller(app), clock.now()
-    verdict = Verdict("rejected", caller.actor, now, request.reason, request_ids.fingerprint(request))
-    return _decide(review_id, verdict, caller)
+    return _decided(approvals.reject(review_id, request, caller=auth.caller(app), now=clock.now()))
 
 
 @app.get(
@@ -215,78 +151,22 @@ def read_audit(
     month: Month = None, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
 ) -> Answer:
     before = paging.decode_cursor(cursor, str)[0] if cursor else None
-    items, more = audit.listing(month or month_of(clock.now().date()), limit, before)
+    items, more = audit_trail.read_month(month, limit, before, now=clock.now())
     return json_answer(AuditPage(items=tuple(items), next_cursor=paging.encode_cursor(more) if more else None))
 
 
-def _takes_two(program: Program, points: int) -> bool:
-    limit = program.operators.adjustment_limit_points if program.operators else None
-    return limit is not None and abs(points) > limit
+def _asked(asked: Asked) -> Answer:
+    """202 while the review waits; 200 once it is decided."""
+    status = HTTPStatus.ACCEPTED if asked.review.state == "open" else HTTPStatus.OK
+    return json_answer(_shown(asked.review), status, replayed=asked.replayed)
 
 
-def _undecided(review: Review, mark: str) -> Review:
-    """The review that an adjustment waited for when the program still asked for a second operator."""
-    if review.fingerprint != mark:
-        raise IdempotencyMismatchError("the reference was used before with another payload")
-    if review.state != "open":
-        raise InvalidStateError(f"the adjustment was {review.state} by {review.decided_by} at {review.decided_at}")
-    return review
-
-
-def _ask(caller: Caller, member_id: str, request: Adjustment, mark: str, now: datetime) -> Answer:
-    """The review that a large adjustment waits for; nothing is booked yet."""
-    account = accounts.load_account(member_id).account
-    if not account.is_open:
-        raise MemberNotActiveError(f"the member {member_id} was {account.status}")
-    details = {"points": str(request.points), "reason": request.reason, "reference": request.reference}
-    review = Review(
-        review_id=reviews.id_of("adjustment", member_id, request.reference),
-        kind="adjustment",
-        member_id=member_id,
-        requested_by=caller.actor,
-        requested_at=now,
-        what=f"Adjust by {request.points} points: {request.reason}",
-        details=details,
-        fingerprint=mark,
-    )
-    trail = audit.trail(caller, "adjustment.requested", now, member_id, reference=request.reference)
-    existing, replayed = approvals.ask(review, trail)
-    status = HTTPStatus.ACCEPTED if existing.state == "open" else HTTPStatus.OK
-    return json_answer(_shown(existing), status, replayed=replayed)
-
-
-def _freeze(member_id: str, cause: Cause, type_: Literal["freeze", "unfreeze"]) -> Answer:
-    caller, now = auth.caller(app), clock.now()
-    member_id, mark = caller.authorized_member_id(member_id), request_ids.fingerprint(cause)
-    step = freeze if type_ == "freeze" else unfreeze
-
-    def turn(situation: Situation) -> Decision:
-        entry = step(
-            situation.account,
-            situation.program,
-            reason=cause.reason,
-            reference=cause.reference,
-            now=situation.now,
-            actor=caller.actor,
-            fingerprint=mark,
-        )
-        return Decision([entry], trail)
-
-    trail = audit.trail(caller, entry_types.of(type_).audited_as, now, member_id, reference=cause.reference)
-    key = keys.of(type_, member_id=member_id, reference=cause.reference)
-    return ledger_answers.booked(operation.run([member_id], turn, key=key, fingerprint=mark, now=now))
-
-
-def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Answer:
-    if not is_valid_id(review_id):
-        raise ReviewNotFoundError(f"there is no review {review_id}")
-    done = approvals.decide(review_id, verdict, caller)
+def _decided(done: Done) -> Answer:
     entry = account = None
     if done.outcome is not None:
         entry = entry_answer(done.outcome.entry)
-        account = account_answer(done.outcome.accounts[0], programs.load_program(), verdict.at)
-    body = DecisionAnswer(review=_shown(done.review), entry=entry, account=account)
-    return json_answer(body, replayed=done.replayed)
+        account = account_answer(done.outcome.accounts[0], done.outcome.program, done.outcome.now)
+    return json_answer(DecisionAnswer(review=_shown(done.review), entry=entry, account=account), replayed=done.replayed)
 
 
 def _shown(review: Review) -> ReviewAnswer:

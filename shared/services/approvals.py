@@ -1,9 +1,11 @@
 """Deciding reviews: what each kind of review books when an operator approves or rejects it, in one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from shared.caller import Caller
+from shared import request_ids
+from shared.caller import Caller, is_valid_id
 from shared.domain.earning.challenges import approved_deed, with_challenges
 from shared.domain.earning.referrals import reviewed
 from shared.domain.entry import Entry
@@ -12,8 +14,10 @@ from shared.domain.errors import (
     IdempotencyMismatchError,
     InvalidStateError,
     MemberNotActiveError,
+    ReviewNotFoundError,
     TryAgainError,
 )
+from shared.domain.fields import Record, Text
 from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Review, ReviewKind, Ruling, Verdict, decided
 from shared.domain.spending.adjustments import adjust
@@ -25,28 +29,41 @@ Book = Callable[[Situation, Review, Verdict], Sequence[Entry]]
 """From a situation, the review and the verdict, given at the situation's instant, to entries."""
 
 
+class Rejection(Record):
+    """Why a review is rejected."""
+
+    reason: Text
+
+
 class Decider(NamedTuple):
-    """How reviews of a kind are decided. `key` is where a verdict's own entry stands; None: it books nothing."""
+    """How reviews of a kind are decided. `key` is the key of the entry that a verdict books; None: it books nothing."""
 
     book: Book
     key: Callable[[Review, str, Ruling], Key | None]
     reads: Callable[[Review], Sequence[Key]] = lambda _: ()
     members: Callable[[Review], Sequence[str]] = lambda review: (review.member_id,)
-    """Whose accounts it takes; the first is the one that answers show."""
+    """Whose accounts it takes; answers show the first one."""
     needs_another: bool = False
-    """Whether it must be approved by another operator than the one who asked."""
+    """Whether the operator who asked may not approve it."""
+
+
+class Asked(NamedTuple):
+    """A review that an operator asked for; `replayed` if it existed already."""
+
+    review: Review
+    replayed: bool
 
 
 class Done(NamedTuple):
-    """A review as it was decided, and what was booked; whether that had been done before."""
+    """A review as it was decided, and what was booked; `replayed` if it had been decided before."""
 
     review: Review
     outcome: operation.Outcome | None
     replayed: bool
 
 
-def ask(review: Review, also: Sequence[Write]) -> tuple[Review, bool]:
-    """Open a review that nothing is booked for yet, with `also`; or the one that stands, and that it does.
+def ask(review: Review, also: Sequence[Write]) -> Asked:
+    """Open a review that nothing is booked for yet, with `also`; or find the one that exists.
 
     Raises IdempotencyMismatchError if another request opened it, TryAgainError if another write was in the way.
     """
@@ -60,20 +77,42 @@ def ask(review: Review, also: Sequence[Write]) -> tuple[Review, bool]:
         existing = reviews.review_of(item)
         if existing.fingerprint != review.fingerprint:
             raise IdempotencyMismatchError("the reference was used before with another payload") from cancelled
-        return existing, True
-    return review, False
+        return Asked(existing, replayed=True)
+    return Asked(review, replayed=False)
 
 
-def decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
-    """Book what the verdict brings, close the review, and leave a trace.
+def open_reviews(kind: ReviewKind | None, limit: int, after: str | None) -> tuple[Sequence[Review], str | None]:
+    """At most `limit` open reviews, of each kind the longest waiting first, and where the next page begins."""
+    return reviews.listing(kind, limit, after)
 
-    Raises ReviewNotFoundError, ForbiddenError if it takes another operator, InvalidStateError if it was decided
-    otherwise, and whatever the booking raises.
+
+def approve(review_id: str, *, caller: Caller, now: datetime) -> Done:
+    """Approve a review, and book what it brings.
+
+    Raises ReviewNotFoundError, ForbiddenError if another operator has to approve it, InvalidStateError if it was
+    rejected, and whatever the booking raises.
     """
+    return _decide(review_id, Verdict("approved", caller.actor, now), caller)
+
+
+def reject(review_id: str, rejection: Rejection, *, caller: Caller, now: datetime) -> Done:
+    """Reject a review, with a reason.
+
+    Raises ReviewNotFoundError, InvalidStateError if it was approved, IdempotencyMismatchError if it was rejected for
+    another reason, and whatever the booking raises.
+    """
+    verdict = Verdict("rejected", caller.actor, now, rejection.reason, request_ids.fingerprint(rejection))
+    return _decide(review_id, verdict, caller)
+
+
+def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
+    """Book what the verdict brings, close the review, and leave a trace."""
+    if not is_valid_id(review_id):
+        raise ReviewNotFoundError(f"there is no review {review_id}")
     review = reviews.load(review_id)
     decider = DECIDERS[review.kind]
     if decider.needs_another and verdict.decision == "approved" and review.requested_by == verdict.actor:
-        raise ForbiddenError("whoever asked for it cannot approve it; another operator has to")
+        raise ForbiddenError("the operator who asked for it cannot approve it; another operator has to")
     also = [
         *reviews.close(review, verdict),
         *audit.trail(caller, f"review.{verdict.decision}", verdict.at, review.member_id, review_id=review_id),
@@ -81,7 +120,7 @@ def decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
     members = list(decider.members(review))
     try:
         return _booked(review, decider, verdict, members, also)
-    except (MemberNotActiveError, IdempotencyMismatchError):  # perhaps of somebody who has been merged since
+    except (MemberNotActiveError, IdempotencyMismatchError):  # perhaps the member has been merged since
         survivors = [accounts.load_survivor(member_id) for member_id in members]
         left = [one.member_id for one in survivors if one.is_open]
         if len(left) == len(members) and left != members:

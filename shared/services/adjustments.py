@@ -1,0 +1,105 @@
+"""Giving or taking points by hand. Above the program's limit, a second operator has to approve first."""
+
+from datetime import datetime
+
+from shared import request_ids
+from shared.caller import Caller
+from shared.domain.errors import (
+    Fault,
+    IdempotencyMismatchError,
+    InvalidRequestError,
+    InvalidStateError,
+    MemberNotActiveError,
+)
+from shared.domain.fields import Record, Reference, SignedPoints, Text
+from shared.domain.points.reviews import Review, Verdict
+from shared.domain.program.program import Program
+from shared.domain.spending.adjustments import adjust
+from shared.services import approvals
+from shared.services.approvals import Asked
+from shared.tables import accounts, audit, keys, ledger, operation, programs, reviews
+from shared.tables.operation import Decision, Situation
+
+
+class Adjustment(Record):
+    """Points given (positive) or taken (negative) by hand."""
+
+    points: SignedPoints
+    reason: Text
+    reference: Reference
+
+
+def adjust_points(
+    member_id: str, adjustment: Adjustment, *, caller: Caller, now: datetime
+) -> operation.Outcome | Asked:
+    """Book an adjustment; or, above the program's limit, open the review that it waits for and book nothing yet.
+
+    Raises InvalidRequestError for 0 points, InsufficientPointsError, MemberNotActiveError, IdempotencyMismatchError,
+    and InvalidStateError if the adjustment was reviewed under an earlier program and rejected.
+    """
+    member_id, program = caller.authorized_member_id(member_id), programs.load_program()
+    if adjustment.points == 0:
+        raise InvalidRequestError(Fault("/points", "must not be 0"))
+    key = keys.of("adjust", member_id=member_id, reference=adjustment.reference)
+    if _needs_approval(program, adjustment.points) and ledger.load_entry(key) is None:
+        return _ask(member_id, adjustment, caller, now)
+    return _book(member_id, adjustment, program, caller, now)
+
+
+def _needs_approval(program: Program, points: int) -> bool:
+    limit = program.operators.adjustment_limit_points if program.operators else None
+    return limit is not None and abs(points) > limit
+
+
+def _book(member_id: str, adjustment: Adjustment, program: Program, caller: Caller, now: datetime) -> operation.Outcome:
+    reference, fingerprint = adjustment.reference, request_ids.fingerprint(adjustment)
+    review_id = reviews.id_of("adjustment", member_id, reference)
+    trail = audit.trail(caller, "points.adjusted", now, member_id, reference=reference)
+
+    def decide(situation: Situation) -> Decision:
+        entry = adjust(
+            situation.account,
+            situation.program,
+            adjustment.points,
+            reason=adjustment.reason,
+            reference=reference,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=fingerprint,
+        )
+        review = reviews.among(situation.items, review_id)
+        if review is None:
+            return Decision([entry], trail)
+        _require_open(review, fingerprint)
+        return Decision([entry], [*trail, *reviews.close(review, Verdict("approved", caller.actor, now))])
+
+    # Only a program that asks for two operators leaves reviews; no other pays for looking for one.
+    reads = [reviews.key_of(review_id)] if program.operators else []
+    key = keys.of("adjust", member_id=member_id, reference=reference)
+    return operation.run([member_id], decide, key=key, fingerprint=fingerprint, now=now, program=program, reads=reads)
+
+
+def _require_open(review: Review, fingerprint: str) -> None:
+    """For an adjustment whose review was opened while the program asked for a second operator."""
+    if review.fingerprint != fingerprint:
+        raise IdempotencyMismatchError("the reference was used before with another payload")
+    if review.state != "open":
+        raise InvalidStateError(f"the adjustment was {review.state} by {review.decided_by} at {review.decided_at}")
+
+
+def _ask(member_id: str, adjustment: Adjustment, caller: Caller, now: datetime) -> Asked:
+    account = accounts.load_account(member_id).account
+    if not account.is_open:
+        raise MemberNotActiveError(f"the member {member_id} was {account.status}")
+    reference, points, reason = adjustment.reference, adjustment.points, adjustment.reason
+    review = Review(
+        review_id=reviews.id_of("adjustment", member_id, reference),
+        kind="adjustment",
+        member_id=member_id,
+        requested_by=caller.actor,
+        requested_at=now,
+        what=f"Adjust by {points} points: {reason}",
+        details={"points": str(points), "reason": reason, "reference": reference},
+        fingerprint=request_ids.fingerprint(adjustment),
+    )
+    return approvals.ask(review, audit.trail(caller, "adjustment.requested", now, member_id, reference=reference))
