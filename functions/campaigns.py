@@ -6,16 +6,13 @@ from typing import Any
 from shared import clock
 from shared.api import paging, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas.money import Money
+from shared.api.schemas.money import Money, money_of
 from shared.caller import OPERATOR
-from shared.domain.calendar import local_day
-from shared.domain.earning.campaigns import budget_name, state
-from shared.domain.errors import CampaignNotFoundError
 from shared.domain.fields import Record
-from shared.domain.points.budgets import Budget
-from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
-from shared.tables import budgets, programs
+from shared.services import campaigns
+from shared.services import program as program_service
+from shared.services.campaigns import Progress
 
 app = resolver.resolver()
 
@@ -57,9 +54,9 @@ class CampaignPage(Record):
     tags=["Campaigns"],
 )
 def read_campaigns(limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None) -> Answer:
-    program = programs.load_program()
-    campaigns, following = paging.page_of(program.campaigns, limit, cursor)
-    items = tuple(_answer(campaign, program) for campaign in campaigns)
+    program = program_service.read_program()
+    page, following = paging.page_of(program.campaigns, limit, cursor)
+    items = tuple(_answer(one, program) for one in campaigns.progress_of(page, program, clock.now()))
     return json_answer(CampaignPage(items=items, next_cursor=following))
 
 
@@ -71,32 +68,30 @@ def read_campaigns(limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging
     tags=["Campaigns"],
 )
 def read_campaign(campaign_id: str) -> Answer:
-    program = programs.load_program()
-    for campaign in program.campaigns:
-        if campaign.campaign_id == campaign_id:
-            return json_answer(_answer(campaign, program))
-    raise CampaignNotFoundError(f"the program has no campaign {campaign_id!r}")
+    program = program_service.read_program()
+    return json_answer(_answer(campaigns.read_campaign(campaign_id, program, clock.now()), program))
 
 
-def _answer(campaign: Campaign, program: Program) -> CampaignAnswer:
-    today = local_day(clock.now(), program.time_zone)
-    budget = budgets.load(budget_name(campaign)) if campaign.budget else None
+def _answer(progress: Progress, program: Program) -> CampaignAnswer:
+    campaign = progress.campaign
     return CampaignAnswer(
         campaign_id=campaign.campaign_id,
         description=campaign.description,
-        state=state(campaign, today, budget.left if budget else None),
+        state=progress.state,
         starts_on=campaign.when.starts_on,
         ends_on=campaign.when.ends_on,
         segments=campaign.when.segments,
         hold_out_percent=campaign.hold_out_percent,
-        budget=_budget_answer(budget, campaign, program) if budget else None,
+        budget=_budget_answer(progress, program),
     )
 
 
-def _budget_answer(budget: Budget, campaign: Campaign, program: Program) -> BudgetAnswer:
-    cost = campaign.budget.point_cost if campaign.budget else None
-    amount = Money(amount=-(-budget.left * cost.amount // cost.points), currency=program.currency) if cost else None
-    return BudgetAnswer(total=budget.total, spent=budget.spent, left=budget.left, amount_left=amount)
+def _budget_answer(progress: Progress, program: Program) -> BudgetAnswer | None:
+    budget, rule = progress.budget, progress.campaign.budget
+    if budget is None or rule is None:
+        return None
+    amount = rule.point_cost.rounded_up(budget.left) if rule.point_cost else None
+    return BudgetAnswer(total=budget.total, spent=budget.spent, left=budget.left, amount_left=money_of(amount, program))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

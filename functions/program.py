@@ -8,19 +8,18 @@ from shared import clock
 from shared.api import auth, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.caller import OPERATOR
-from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
+from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.program.program import Program
-from shared.domain.telling.templates import template_faults
-from shared.tables import audit, programs
+from shared.services import program as program_service
 
 SHOP_ONLY = frozenset(
     {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}
 )
-"""Sections that say what the shop pays, whom it treats otherwise, and how it tells."""
-
-app = resolver.resolver()
+"""Sections that only the shop may read: they name costs, groups of members, and the texts of messages."""
 
 VERSION_DIGITS_MAX = 9
+
+app = resolver.resolver()
 
 
 @app.get(
@@ -30,7 +29,7 @@ VERSION_DIGITS_MAX = 9
     tags=["Program"],
 )
 def read_program() -> Answer:
-    return _shown(programs.load_program(), without=SHOP_ONLY)
+    return _shown(program_service.read_program(), without=SHOP_ONLY)
 
 
 @app.get(
@@ -41,33 +40,28 @@ def read_program() -> Answer:
     tags=["Program"],
 )
 def read_whole_program() -> Answer:
-    return _shown(programs.load_program())
+    return _shown(program_service.read_program())
 
 
 @app.put(
     "/v1/program",
     security=routes.open_to(OPERATOR),
     responses=routes.json_responses({200: Program}, 412),
-    summary="Replace the program; If-Match names the version that was read",
+    summary="Replace the program; If-Match names the version that you read",
     tags=["Program"],
 )
 def replace_program(
     program: Annotated[Program, Body()],
     if_match: Annotated[str | None, Header(alias="If-Match", max_length=40)] = None,
 ) -> Answer:
-    version = _version(if_match)
-    if "version" in program.model_fields_set and program.version != version:
-        raise ProgramChangedError(f"the program sent says version {program.version}, If-Match says {version}")
-    if faults := template_faults(program.messages):
-        raise InvalidRequestError(*faults)
-    trail = audit.trail(auth.caller(app), "program.replaced", clock.now(), version=str(version + 1))
-    return _shown(programs.replace_program(program, version, trail))
+    stored = program_service.replace_program(program, _version(if_match), caller=auth.caller(app), now=clock.now())
+    return _shown(stored)
 
 
 def _version(if_match: str | None) -> int:
     digits = (if_match or "").removeprefix("W/").strip('"')
     if not digits.isascii() or not digits.isdigit() or len(digits) > VERSION_DIGITS_MAX or int(digits) < 1:
-        detail = 'send the version that was read, which GET /v1/program gives as its ETag, such as "3"'
+        detail = 'send the version that you read, which is the ETag of GET /v1/program, such as "3"'
         raise InvalidRequestError(Fault("header:If-Match", detail))
     return int(digits)
 

@@ -2,49 +2,20 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import Field
 
-from shared import clock, request_ids
+from shared import clock
 from shared.api import auth, idempotency, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.caller import OPERATOR, is_valid_id
-from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, WebhookNotFoundError
-from shared.domain.fields import Record, Reference, Text
-from shared.domain.telling.events import event_of
-from shared.domain.telling.webhooks import Delivery, EventTypes, Url, Webhook
-from shared.messaging import webhook_queue, webhook_targets
-from shared.tables import accounts, audit, ledger, webhooks
-
-REPLAYED_MAX = 500
+from shared.caller import OPERATOR
+from shared.domain.fields import Record
+from shared.domain.telling.webhooks import Delivery, Webhook
+from shared.services import webhooks
+from shared.services.webhooks import Registration, Replay, SignedWebhook, WebhookChange
 
 app = resolver.resolver()
-
-
-class Registration(Record):
-    """Where to post, and which types of events; all if none is named."""
-
-    url: Url
-    event_types: EventTypes = ()
-    description: Text | None = None
-
-
-class WebhookChange(Record):
-    """What to change. Enabling an endpoint again forgives its failures."""
-
-    url: Url | None = None
-    event_types: EventTypes | None = None
-    description: Text | None = None
-    status: Literal["enabled", "disabled"] | None = None
-
-
-class Replay(Record):
-    """From which of a member's events on to send them again."""
-
-    member_id: Reference
-    from_sequence: Annotated[int, Field(strict=True, ge=1, le=ledger.SEQUENCE_MAX)]
 
 
 class WebhookAnswer(Record):
@@ -61,7 +32,7 @@ class WebhookAnswer(Record):
 
 
 class SecretAnswer(WebhookAnswer):
-    """An endpoint with the secret that its deliveries are signed with, which is shown here alone."""
+    """An endpoint with the secret that signs its deliveries. No other answer shows the secret."""
 
     secret: str
 
@@ -74,7 +45,7 @@ class WebhookPage(Record):
 
 
 class DeliveryPage(Record):
-    """A page of tries to deliver, the newest first."""
+    """A page of delivery attempts, the newest first."""
 
     items: tuple[Delivery, ...]
     next_cursor: str | None
@@ -95,21 +66,9 @@ class ReplayAnswer(Record):
     tags=["Webhooks"],
 )
 def register(request: Annotated[Registration, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
-    now = clock.now()
-    webhook_id = request_ids.derived_id("webhook", auth.caller(app).subject, idempotency.required_key(key))
-    webhook_targets.require_public(request.url)
-    webhook = Webhook.model_validate({"webhook_id": webhook_id, "created_at": now, **request.model_dump()})
-    if webhooks.add(webhook):
-        _trace("webhook.registered", webhook_id)
-        return json_answer(_with_secret(webhook, now), HTTPStatus.CREATED)
-    existing, _ = webhooks.load(webhook_id)
-    if (existing.url, existing.event_types, existing.description) != (
-        webhook.url,
-        webhook.event_types,
-        webhook.description,
-    ):
-        raise IdempotencyMismatchError("the key was used before for another webhook; use a new key for a new one")
-    return json_answer(_with_secret(existing, now), replayed=True)
+    caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
+    signed = webhooks.register_webhook(request, key=name, caller=caller, now=now)
+    return _with_secret(signed, HTTPStatus.OK if signed.replayed else HTTPStatus.CREATED)
 
 
 @app.get(
@@ -120,7 +79,7 @@ def register(request: Annotated[Registration, Body()], key: idempotency.Idempote
     tags=["Webhooks"],
 )
 def read_all(limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None) -> Answer:
-    page, following = paging.page_of(webhooks.load_all(), limit, cursor)
+    page, following = paging.page_of(webhooks.all_webhooks(), limit, cursor)
     return json_answer(WebhookPage(items=tuple(_shown(webhook) for webhook in page), next_cursor=following))
 
 
@@ -132,7 +91,7 @@ def read_all(limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageC
     tags=["Webhooks"],
 )
 def read_one(webhook_id: str) -> Answer:
-    return json_answer(_shown(_load(webhook_id)[0]))
+    return json_answer(_shown(webhooks.read_webhook(webhook_id)))
 
 
 @app.patch(
@@ -143,17 +102,8 @@ def read_one(webhook_id: str) -> Answer:
     tags=["Webhooks"],
 )
 def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> Answer:
-    webhook, revision = _load(webhook_id)
-    if request.url is not None:
-        webhook_targets.require_public(request.url)
-    given = {name: value for name, value in request.model_dump(exclude_unset=True).items() if value is not None}
-    if request.status is not None:
-        because = "an operator disabled it" if request.status == "disabled" else None
-        given |= {"disabled_because": because, "failing_since": None}
-    after = webhook.model_copy(update=given)
-    webhooks.save(after, revision)
-    _trace("webhook.changed", webhook_id)
-    return json_answer(_shown(after))
+    changed = webhooks.change_webhook(webhook_id, request, caller=auth.caller(app), now=clock.now())
+    return json_answer(_shown(changed))
 
 
 @app.delete(
@@ -164,10 +114,7 @@ def change(webhook_id: str, request: Annotated[WebhookChange, Body()]) -> Answer
     tags=["Webhooks"],
 )
 def delete(webhook_id: str) -> Answer:
-    webhook, _ = _load(webhook_id)
-    webhooks.delete(webhook_id)
-    _trace("webhook.deleted", webhook_id)
-    return json_answer(_shown(webhook))
+    return json_answer(_shown(webhooks.delete_webhook(webhook_id, caller=auth.caller(app), now=clock.now())))
 
 
 @app.post(
@@ -178,30 +125,22 @@ def delete(webhook_id: str) -> Answer:
     tags=["Webhooks"],
 )
 def rotate(webhook_id: str, key: idempotency.IdempotencyKey = None) -> Answer:
-    now, mark = clock.now(), request_ids.derived_id("rotation", idempotency.required_key(key))
-    webhook, revision = _load(webhook_id)
-    if webhook.rotation_key == mark:
-        return json_answer(_with_secret(webhook, now), replayed=True)
-    update = {"generation": webhook.generation + 1, "rotated_at": now, "rotation_key": mark}
-    after = webhook.model_copy(update=update)
-    webhooks.save(after, revision)
-    _trace("webhook.rotated", webhook_id)
-    return json_answer(_with_secret(after, now))
+    caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
+    return _with_secret(webhooks.rotate_secret(webhook_id, key=name, caller=caller, now=now))
 
 
 @app.get(
     "/v1/webhooks/<webhook_id>/deliveries",
     security=routes.open_to(OPERATOR),
     responses=routes.json_responses({200: DeliveryPage}, 404),
-    summary="Tries to deliver of the last thirty days, the newest first",
+    summary="Delivery attempts of the last thirty days, the newest first",
     tags=["Webhooks"],
 )
 def read_deliveries(
     webhook_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
 ) -> Answer:
-    _load(webhook_id)
     before = paging.decode_cursor(cursor, str)[0] if cursor else None
-    items, more = webhooks.deliveries(webhook_id, limit, before)
+    items, more = webhooks.read_deliveries(webhook_id, limit, before)
     return json_answer(DeliveryPage(items=tuple(items), next_cursor=paging.encode_cursor(more) if more else None))
 
 
@@ -213,37 +152,17 @@ def read_deliveries(
     tags=["Webhooks"],
 )
 def replay(webhook_id: str, request: Annotated[Replay, Body()]) -> Answer:
-    webhook, _ = _load(webhook_id)
-    if webhook.status != "enabled":
-        raise InvalidStateError(f"the webhook is disabled: {webhook.disabled_because}")
-    account = accounts.load_account(request.member_id).account
-    first, last = request.from_sequence, min(account.sequence, request.from_sequence + REPLAYED_MAX - 1)
-    entries = ledger.load_history(account.member_id, REPLAYED_MAX, before=last + 1)
-    events = [event_of(entry) for entry in reversed(entries) if entry.sequence >= first]
-    wanted = [event for event in events if webhook.wants(event.type)]
-    webhook_queue.enqueue([(webhook, event) for event in wanted])
-    _trace("webhook.replayed", webhook_id, account.member_id)
-    more = last + 1 if last < account.sequence else None
-    return json_answer(ReplayAnswer(queued=len(wanted), next_sequence=more), HTTPStatus.ACCEPTED)
-
-
-def _load(webhook_id: str) -> tuple[Webhook, int]:
-    """An endpoint that a path names, and how often it was written. Raises WebhookNotFoundError."""
-    if not is_valid_id(webhook_id):
-        raise WebhookNotFoundError(f"there is no webhook {webhook_id}")
-    return webhooks.load(webhook_id)
-
-
-def _trace(what: str, webhook_id: str, member_id: str | None = None) -> None:
-    audit.record(auth.caller(app), what, clock.now(), member_id, webhook_id=webhook_id)
+    queued = webhooks.replay_events(webhook_id, request, caller=auth.caller(app), now=clock.now())
+    return json_answer(ReplayAnswer(**queued._asdict()), HTTPStatus.ACCEPTED)
 
 
 def _shown(webhook: Webhook) -> WebhookAnswer:
     return WebhookAnswer.model_validate({name: getattr(webhook, name) for name in WebhookAnswer.model_fields})
 
 
-def _with_secret(webhook: Webhook, now: datetime) -> SecretAnswer:
-    return SecretAnswer(**_shown(webhook).model_dump(), secret=webhooks.secrets(webhook, now)[0])
+def _with_secret(signed: SignedWebhook, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    body = SecretAnswer(**_shown(signed.webhook).model_dump(), secret=signed.secret)
+    return json_answer(body, status, replayed=signed.replayed)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

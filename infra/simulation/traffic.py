@@ -22,7 +22,11 @@ from shared.domain.points.paid_plans import Payment
 from shared.domain.program.program import Program
 from shared.domain.spending.prices import CreditRequest, MoneyRequest, RewardRequest
 from shared.domain.spending.store_credit import Payout
+from shared.services.adjustments import Adjustment
+from shared.services.approvals import Rejection
+from shared.services.freezes import Cause
 from shared.services.gifts import Gift
+from shared.services.paid_plans import Cancellation
 from shared.services.redemptions import CREDIT_SUFFIX
 from shared.services.refunds import Refund
 from shared.services.transfers import Transfer
@@ -251,7 +255,7 @@ class Storefront:
     def _adjust(self) -> Request:
         member_id, reference = self._member(), self._new("j")
         points = self.random.choice((3, 15, 60, -1, -4, -25))
-        body = operators.Adjustment(points=points, reason="to set it right", reference=reference)
+        body = Adjustment(points=points, reason="to set it right", reference=reference)
         key: Key | None = (f"MEMBER#{member_id}", f"ADJUST#{reference}")
         terms = self.program().operators
         if terms and terms.adjustment_limit_points and abs(points) > terms.adjustment_limit_points:
@@ -269,7 +273,7 @@ class Storefront:
         review_id = self.random.choice(self.reviews[-6:])
         if self.random.randrange(3):
             return Request("approve", operators.app, lambda: operators.approve(review_id), OTTO)
-        body = operators.Rejection(reason="no")
+        body = Rejection(reason="no")
         return Request("reject", operators.app, lambda: operators.reject(review_id, body), OTTO)
 
     def _transfer(self) -> Request | None:
@@ -281,12 +285,12 @@ class Storefront:
         return Request("transfer", transfers.app, lambda: transfers.transfer_points(giver, body, name), OLGA, key)
 
     def _freeze(self) -> Request:
-        member_id, cause = self._member(), operators.Cause(reason="a doubt", reference=self._new("f"))
+        member_id, cause = self._member(), Cause(reason="a doubt", reference=self._new("f"))
         key = (f"MEMBER#{member_id}", f"FREEZE#{cause.reference}")
         return Request("freeze", operators.app, lambda: operators.freeze_member(member_id, cause), OLGA, key)
 
     def _unfreeze(self) -> Request:
-        member_id, cause = self._member(), operators.Cause(reason="all is well", reference=self._new("f"))
+        member_id, cause = self._member(), Cause(reason="all is well", reference=self._new("f"))
         key = (f"MEMBER#{member_id}", f"UNFREEZE#{cause.reference}")
         return Request("unfreeze", operators.app, lambda: operators.unfreeze_member(member_id, cause), OLGA, key)
 
@@ -355,7 +359,7 @@ class Storefront:
     def _cancel_membership(self) -> Request | None:
         if not self.plans:
             return None
-        member_id, body = self.random.choice(self.plans), memberships.Cancellation(reference=self._new("s"))
+        member_id, body = self.random.choice(self.plans), Cancellation(reference=self._new("s"))
         key = (f"MEMBERSHIP#{body.reference}", "CANCEL")
         call = lambda: memberships.cancel_membership(member_id, body)  # noqa: E731
         return Request("cancel membership", memberships.app, call, TILL, key)

@@ -13,10 +13,18 @@ HOLD_OUT_PERCENT_MAX = 90
 
 
 class PointCost(Record):
-    """What points cost the shop: so many of them `amount` minor units."""
+    """What points cost: `amount` minor units for so many points."""
 
     points: PositivePoints
     amount: PositiveAmount
+
+    def rounded_up(self, points: int) -> int:
+        """What points cost in minor units, rounded up."""
+        return -(-points * self.amount // self.points)
+
+    def rounded_down(self, points: int) -> int:
+        """What points cost in minor units, rounded down."""
+        return points * self.amount // self.points
 
 
 class CampaignBudget(Record):
