@@ -49,7 +49,7 @@ class ReviewPage(Record):
 
 
 class DecisionAnswer(Record):
-    """A decided review, the entry that it booked if it booked one, and the account after it."""
+    """A decided review, the entry that it booked if it booked one, and the account now."""
 
     review: ReviewAnswer
     entry: EntryAnswer | None

@@ -7,33 +7,22 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from shared import clock, request_ids
+from shared import clock
 from shared.api import auth, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.money import Money
 from shared.caller import OPERATOR, PARTNER
-from shared.domain.calendar import local_day, month_of, period_frees_on
 from shared.domain.entry import Entry
-from shared.domain.errors import Fault, InvalidRequestError, PartnerNotFoundError
-from shared.domain.fields import Currency, PositiveAmount, Record, Reference
+from shared.domain.errors import Fault, InvalidRequestError
+from shared.domain.fields import Record
 from shared.domain.points.budgets import Budget
-from shared.domain.points.partner_funding import (
-    MOVEMENTS,
-    Settlement,
-    deposit_points,
-    funding_name,
-    month_name,
-    points_of,
-    require_partner,
-    settle_up,
-)
+from shared.domain.points.partner_funding import MOVEMENTS, points_for_partner
 from shared.domain.program.partners import Partner, PartnerLimits
 from shared.domain.program.program import Program
-from shared.services import partner_deposits
-from shared.tables import audit, budgets, ledger, partner_funds, programs
+from shared.services import partner_deposits, partner_statements
+from shared.services.partner_deposits import DepositRequest
+from shared.services.partner_statements import MonthSettlement, Terms
 
-SETTLEMENT_PAGES_MAX = 200
-"""Megabytes of entries that one report sums up: over a hundred thousand."""
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 app = resolver.resolver()
@@ -42,14 +31,14 @@ ITS_OWN = routes.open_to(OPERATOR, PARTNER)
 
 
 class PointCostAnswer(Record):
-    """What so many points cost the partner, or bring it."""
+    """What so many points cost a partner that gives them, or bring one that takes them."""
 
     points: int
     cost: Money
 
 
 class FundsAnswer(Record):
-    """Points that deposits have paid for, those given of them, and those left with what they cost, rounded down."""
+    """Points that deposits have paid for, how many are spent and left, and what those left cost, rounded down."""
 
     deposited: int
     spent: int
@@ -68,7 +57,7 @@ class MonthAnswer(Record):
 
 
 class PartnerAnswer(Record):
-    """A partner: its terms, its funds where it pays in advance, and what the month has room for."""
+    """A partner: its terms, its funds if it is prepaid, and how many points it may still give this month."""
 
     partner_id: str
     name: str
@@ -99,7 +88,7 @@ class PartnerEntryAnswer(Record):
 
 
 class PartnerEntryPage(Record):
-    """A page of a partner's entries of a month, as they were booked."""
+    """A page of a partner's entries of a month, in the order of booking."""
 
     items: tuple[PartnerEntryAnswer, ...]
     next_cursor: str | None
@@ -117,7 +106,7 @@ class MovementAnswer(Record):
 class SettlementAnswer(Record):
     """A partner's month. The amounts of `movements` less `prepaid` are `net`; `owed_by` says who pays it to whom.
 
-    Until the month is over, more may come.
+    More entries may come until `is_final`.
     """
 
     partner_id: str
@@ -130,16 +119,8 @@ class SettlementAnswer(Record):
     is_final: bool
 
 
-class DepositRequest(Record):
-    """What a partner has paid in, under the operator's own reference."""
-
-    amount: PositiveAmount
-    currency: Currency
-    reference: Reference
-
-
 class DepositAnswer(Record):
-    """A deposit, the points that it pays for, and all that is left now."""
+    """A deposit, the points that it pays for, and the partner's funds now."""
 
     partner_id: str
     reference: str
@@ -153,36 +134,18 @@ class DepositAnswer(Record):
     "/v1/partners/<partner_id>",
     security=ITS_OWN,
     responses=routes.json_responses({200: PartnerAnswer}, 404),
-    summary="A partner's terms, funds and alert; `me` is the token's own",
+    summary="A partner's terms, funds and alert; `me` is the token's own partner",
     tags=["Partners"],
 )
 def read_partner(partner_id: str) -> Answer:
-    program = programs.load_program()
-    partner = _reached(partner_id, program)
-    budget = budgets.load(funding_name(partner.partner_id)) if partner.funding == "prepaid" else None
-    today = local_day(clock.now(), program.time_zone)
-    cost = Money(amount=partner.point_cost.amount, currency=program.currency)
-    return json_answer(
-        PartnerAnswer(
-            partner_id=partner.partner_id,
-            name=partner.name,
-            may_earn=partner.may_earn,
-            may_redeem=partner.may_redeem,
-            takes_points_as_money=partner.takes_points_as_money,
-            funding=partner.funding,
-            point_cost=PointCostAnswer(points=partner.point_cost.points, cost=cost),
-            limits=partner.limits,
-            funds=_funds(partner, budget, program) if budget else None,
-            month=_month(partner, today),
-        )
-    )
+    return json_answer(_terms(partner_statements.read_terms(partner_id, caller=auth.caller(app), now=clock.now())))
 
 
 @app.get(
     "/v1/partners/<partner_id>/entries",
     security=ITS_OWN,
     responses=routes.json_responses({200: PartnerEntryPage}, 404),
-    summary="The entries of a month (such as 2026-11; this one if left out) that a partner gives or takes points by",
+    summary="The entries by which a partner gave or took points in a month (such as 2026-11; if left out, this one)",
     tags=["Partners"],
 )
 def read_entries(
@@ -191,15 +154,14 @@ def read_entries(
     limit: paging.PageLimit = paging.PAGE_DEFAULT,
     cursor: paging.PageCursor = None,
 ) -> Answer:
-    program = programs.load_program()
-    partner = _reached(partner_id, program)
-    wanted = _require_month(month, "query:month") if month else _this_month(program)
+    wanted = _parsed_month(month, "query:month") if month else None
     after = paging.decode_cursor(cursor, str)[0] if cursor else None
     if after == "":
         raise paging.foreign_cursor()
-    entries, more = ledger.load_partner_entries(partner.partner_id, wanted, limit, after)
-    items = tuple(_entry(entry, partner) for entry in entries)
-    return json_answer(PartnerEntryPage(items=items, next_cursor=paging.encode_cursor(more) if more else None))
+    page = partner_statements.read_entries(partner_id, wanted, limit, after, caller=auth.caller(app), now=clock.now())
+    items = tuple(_entry(entry, page.partner) for entry in page.entries)
+    following = paging.encode_cursor(page.next_after) if page.next_after else None
+    return json_answer(PartnerEntryPage(items=items, next_cursor=following))
 
 
 @app.get(
@@ -210,11 +172,8 @@ def read_entries(
     tags=["Partners"],
 )
 def read_settlement(partner_id: str, month: str) -> Answer:
-    program = programs.load_program()
-    partner = _reached(partner_id, program)
-    wanted = _require_month(month, "")
-    entries = ledger.all_partner_entries(partner.partner_id, wanted, SETTLEMENT_PAGES_MAX)
-    return json_answer(_settlement(partner, wanted, settle_up(entries), program))
+    caller, now, wanted = auth.caller(app), clock.now(), _parsed_month(month, "")
+    return json_answer(_settlement(partner_statements.read_settlement(partner_id, wanted, caller=caller, now=now)))
 
 
 @app.post(
@@ -225,69 +184,53 @@ def read_settlement(partner_id: str, month: str) -> Answer:
     tags=["Partners"],
 )
 def deposit(partner_id: str, request: Annotated[DepositRequest, Body()]) -> Answer:
-    caller, now, program = auth.caller(app), clock.now(), programs.load_program()
-    partner = require_partner(program, partner_id)
-    if request.currency != program.currency:
-        raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
-    wanted = partner_funds.Deposit(
-        partner_id=partner_id,
-        reference=request.reference,
-        amount=request.amount,
-        points=deposit_points(partner, request.amount),
-        actor=caller.actor,
-        deposited_at=now,
-        fingerprint=request_ids.fingerprint(request),
-    )
-    trail = audit.trail(caller, "partner.deposited", now, partner_id=partner_id, reference=request.reference)
-    made, was_before = partner_deposits.deposit(wanted, trail)
+    booked = partner_deposits.deposit(partner_id, request, caller=auth.caller(app), now=clock.now())
     answer = DepositAnswer(
         partner_id=partner_id,
-        reference=made.reference,
-        deposited=Money(amount=made.amount, currency=program.currency),
-        points=made.points,
-        deposited_at=made.deposited_at,
-        funds=_funds(partner, partner_deposits.look(partner, now, tells=False), program),
+        reference=booked.deposit.reference,
+        deposited=Money(amount=booked.deposit.amount, currency=booked.program.currency),
+        points=booked.deposit.points,
+        deposited_at=booked.deposit.deposited_at,
+        funds=_funds(booked.partner, booked.funds, booked.program),
     )
-    return json_answer(answer, HTTPStatus.OK if was_before else HTTPStatus.CREATED, replayed=was_before)
+    return json_answer(answer, HTTPStatus.OK if booked.replayed else HTTPStatus.CREATED, replayed=booked.replayed)
 
 
-def _reached(partner_id: str, program: Program) -> Partner:
-    """The partner that a path means; `me` is the token's own. Raises PartnerNotFoundError for anybody else's."""
-    own = auth.caller(app).partner_id
-    meant = own if partner_id == "me" else partner_id
-    if own is not None and meant != own:
-        raise PartnerNotFoundError(f"the program has no partner {partner_id!r}")
-    return require_partner(program, meant)
+def _terms(terms: Terms) -> PartnerAnswer:
+    partner, program = terms.partner, terms.program
+    cost = Money(amount=partner.point_cost.amount, currency=program.currency)
+    return PartnerAnswer(
+        partner_id=partner.partner_id,
+        name=partner.name,
+        may_earn=partner.may_earn,
+        may_redeem=partner.may_redeem,
+        takes_points_as_money=partner.takes_points_as_money,
+        funding=partner.funding,
+        point_cost=PointCostAnswer(points=partner.point_cost.points, cost=cost),
+        limits=partner.limits,
+        funds=_funds(partner, terms.funds, program) if terms.funds else None,
+        month=MonthAnswer(**terms.month._asdict()) if terms.month else None,
+    )
 
 
 def _funds(partner: Partner, budget: Budget, program: Program) -> FundsAnswer:
-    cost = partner.point_cost
     return FundsAnswer(
         deposited=budget.total,
         spent=budget.spent,
         left=budget.left,
-        amount_left=Money(amount=budget.left * cost.amount // cost.points, currency=program.currency),
+        amount_left=Money(amount=partner.point_cost.rounded_down(budget.left), currency=program.currency),
         alert_below=partner.alert_below,
         is_low=budget.left < partner.alert_below,
     )
 
 
-def _month(partner: Partner, today: date) -> MonthAnswer | None:
-    most, frees_on = partner.limits.points_per_month, period_frees_on(today, "month")
-    if most is None or frees_on is None:
-        return None
-    spent = budgets.load(month_name(partner.partner_id, month_of(today))).spent
-    return MonthAnswer(points_max=most, left=max(0, most - spent), frees_on=frees_on)
-
-
 def _entry(entry: Entry, partner: Partner) -> PartnerEntryAnswer:
-    moved = points_of(entry) if entry.type in {"capture", "reverse"} else entry.points
     order_id = entry.source.get("order_id")
     return PartnerEntryAnswer(
         entry_id=entry.entry_id,
         type=entry.type,
         member_id=entry.member_id,
-        points=-moved if entry.type == "capture" else moved,
+        points=points_for_partner(entry),
         order_id=order_id.removeprefix(f"{partner.partner_id}/") if order_id else None,
         refund_id=entry.source.get("refund_id"),
         redemption_id=entry.source.get("redemption_id"),
@@ -298,30 +241,24 @@ def _entry(entry: Entry, partner: Partner) -> PartnerEntryAnswer:
     )
 
 
-def _settlement(partner: Partner, month: str, settled: Settlement, program: Program) -> SettlementAnswer:
-    owed_by: Literal["partner", "shop", "nobody"] = "nobody"
-    if settled.net:
-        owed_by = "partner" if settled.net > 0 else "shop"
+def _settlement(month: MonthSettlement) -> SettlementAnswer:
+    settlement, currency = month.settlement, month.program.currency
     return SettlementAnswer(
-        partner_id=partner.partner_id,
-        month=month,
-        currency=program.currency,
-        movements=tuple(MovementAnswer(movement=one, **settled.movements[one]._asdict()) for one in MOVEMENTS),
-        prepaid=MovementAnswer(movement="prepaid", **settled.prepaid._asdict()),
-        net=Money(amount=settled.net, currency=program.currency),
-        owed_by=owed_by,
-        is_final=month < _this_month(program),
+        partner_id=month.partner.partner_id,
+        month=month.month,
+        currency=currency,
+        movements=tuple(MovementAnswer(movement=one, **settlement.movements[one]._asdict()) for one in MOVEMENTS),
+        prepaid=MovementAnswer(movement="prepaid", **settlement.prepaid._asdict()),
+        net=Money(amount=settlement.net, currency=currency),
+        owed_by=settlement.owed_by,
+        is_final=month.is_final,
     )
 
 
-def _require_month(month: str, pointer: str) -> str:
+def _parsed_month(month: str, pointer: str) -> str:
     if not _MONTH.fullmatch(month):
-        raise InvalidRequestError(Fault(pointer, "the month must be one, such as 2026-11"))
+        raise InvalidRequestError(Fault(pointer, "the month must look like 2026-11"))
     return month
-
-
-def _this_month(program: Program) -> str:
-    return month_of(local_day(clock.now(), program.time_zone))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -32,7 +32,7 @@ class WebhookAnswer(Record):
 
 
 class SecretAnswer(WebhookAnswer):
-    """An endpoint with the secret that signs its deliveries. No other answer shows the secret."""
+    """An endpoint with the secret that signs its deliveries. Nothing shows a secret again."""
 
     secret: str
 

@@ -134,7 +134,7 @@ def rotate_secret(webhook_id: str, *, key: str, caller: Caller, now: datetime) -
 
 
 def read_deliveries(webhook_id: str, limit: int, before: str | None) -> tuple[Sequence[Delivery], str | None]:
-    """At most `limit` delivery attempts, the newest first, and where the next page begins. Raises WebhookNotFoundError."""
+    """At most `limit` delivery attempts, newest first, and where the next page begins. Raises WebhookNotFoundError."""
     _load(webhook_id)
     return endpoints.deliveries(webhook_id, limit, before)
 

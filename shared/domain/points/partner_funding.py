@@ -1,14 +1,14 @@
 """Partners' part in what members earn and spend: their limits, what they pay for, and what a month comes to.
 
-A partner's ledger is no second set of books. Each entry that a partner pays for, or is paid for, says so, and what a
-month comes to is summed up from those entries alone; so it always agrees with the members' accounts.
+A partner has no ledger of its own. Each entry that a partner pays for, or is paid for, says so, and what a month comes
+to is the sum of those entries alone; so it always agrees with the members' accounts.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import date
 from fractions import Fraction
 from math import floor, gcd
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from shared.domain import entry_types
 from shared.domain.account import Account
@@ -54,6 +54,13 @@ class Settlement(NamedTuple):
     movements: Mapping[Movement, Sum]
     prepaid: Sum
     net: int
+
+    @property
+    def owed_by(self) -> Literal["partner", "shop", "nobody"]:
+        """Who pays the net amount to the other."""
+        if not self.net:
+            return "nobody"
+        return "partner" if self.net > 0 else "shop"
 
 
 def require_partner(program: Program, partner_id: str | None) -> Partner:
@@ -181,6 +188,13 @@ def points_of(entry: Entry) -> int:
     if entry_types.of(entry.type).partner_movement in {"redeemed", "reversed"}:
         return sum(hold.points for hold in (entry.closed or entry.reversed).values())
     return abs(entry.points)
+
+
+def points_for_partner(entry: Entry) -> int:
+    """The signed points of an entry as its partner sees them: positive if members get them, negative if they pay."""
+    if entry.type == "capture":
+        return -points_of(entry)
+    return points_of(entry) if entry.type == "reverse" else entry.points
 
 
 def settle_up(entries: Iterable[Entry]) -> Settlement:

@@ -13,7 +13,7 @@ HOLD_OUT_PERCENT_MAX = 90
 
 
 class PointCost(Record):
-    """What points cost: `amount` minor units for so many points."""
+    """What points cost: `amount` minor units for every `points` points."""
 
     points: PositivePoints
     amount: PositiveAmount
