@@ -32,7 +32,7 @@ class WebhookAnswer(Record):
 
 
 class SecretAnswer(WebhookAnswer):
-    """An endpoint with the secret that signs its deliveries. Nothing shows a secret again."""
+    """An endpoint with the secret that signs its deliveries. Only registering and rotating show it."""
 
     secret: str
 
