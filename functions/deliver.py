@@ -1,4 +1,4 @@
-"""Queue in, HTTP out: posts events to webhooks, signed, and sees to it that a failed one is tried again."""
+"""Queue in, HTTP out: posts events to webhooks, signed, and tries failed deliveries again."""
 
 import ssl
 from collections.abc import Mapping

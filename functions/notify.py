@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 
 def tell(entry: Entry) -> None:
-    """Publish an entry's event, and send what its member is told of it."""
+    """Publish an entry's event, and send its member the messages about it."""
     event = event_of(entry)
     channels.current().publish([event])
     webhook_queue.enqueue((webhook, event) for webhook in webhooks.remembered() if webhook.wants(event.type))
@@ -126,7 +126,7 @@ def _told(record: Mapping[str, Any]) -> bool:
     try:
         tell(ledger.entry_of(image))
     except Exception:
-        telemetry.logger().exception("an entry could not be told of")
+        telemetry.logger().exception("an entry could not be published")
         return False
     return True
 

@@ -19,7 +19,7 @@ def logger() -> "Logger":
 
 
 def report(member_id: str, breaches: Sequence[Breach]) -> None:
-    """Log and count the invariants that an account breaks: none ever does, and an alarm wakes somebody if one did."""
+    """Log and count the invariants that an account breaks. Any breach raises an alarm."""
     _current().report(member_id, breaches)
 
 

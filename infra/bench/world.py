@@ -71,7 +71,7 @@ class World:
         return import_module(f"functions.{function}").handler(event, None)
 
     def ok(self, *request: Any, **options: Any) -> Any:
-        """The body of an answer that is no refusal. Raises RuntimeError."""
+        """The body of a successful answer. Raises RuntimeError."""
         reply = self.call(*request, **options)
         if reply.status // 100 != 2:
             raise RuntimeError(f"{request}: {reply.status} {reply.body}")

@@ -113,7 +113,7 @@ def _report(path: Path, result: importer.Result, *, dry_run: bool) -> None:
 
 def _notes(exported: Exported) -> Iterator[str]:
     left_out = {
-        "points wait for an operator's word, and are left out": exported.waiting,
+        "points wait for an operator's approval, and are left out": exported.waiting,
         "points and minor units in pools and wallets are left out": exported.elsewhere,
         "points of debt are left out": exported.debt,
         "provisional members, who have not agreed to the terms, are left out": exported.provisional,

@@ -8,7 +8,7 @@ from typer import BadParameter, CallbackParam, Context, Option
 
 
 def url(text: str) -> str:
-    """An address as it was given. Raises BadParameter if it is none."""
+    """An address as it was given. Raises BadParameter for anything else."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadParameter("must be an address such as http://127.0.0.1:8000")

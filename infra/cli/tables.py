@@ -77,7 +77,7 @@ def rebuild(
     table: Table = None,
     due_shards: DueShards = None,
     withdraw: Annotated[
-        Path | None, Option(metavar="FILE", help="Move entries beyond a missing one to this file.")
+        Path | None, Option(metavar="FILE", help="Move entries after a missing one to this file.")
     ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done, write nothing.")] = False,
 ) -> int:
@@ -106,7 +106,7 @@ def campaign(
     for name, group in sorted(groups.items(), reverse=True):
         figures = (len(group.members), group.orders, group.amount, group.average_order, group.campaign_points)
         grid.add_row(name, *(f"{figure:,}" for figure in figures))
-    Console().print(grid if groups else f"no order was open to a campaign {campaign_id}")
+    Console().print(grid if groups else f"no order could take part in a campaign {campaign_id}")
     return 0 if groups else 1
 
 
@@ -149,7 +149,7 @@ def _replay_grid(result: Result, held: Holdings | None) -> Grid:
 
 def _money(held: Holdings) -> str:
     if held.liability_amount is None:
-        return "points are no money"
+        return "points have no price"
     exponent = Currency(held.currency).exponent or 0
     major, minor = divmod(held.liability_amount, 10**exponent)
     return f"{major:,}.{minor:0{exponent}} {held.currency}" if exponent else f"{major:,} {held.currency}"
@@ -173,7 +173,7 @@ def _rebuild(client: "DynamoDBClient", table: str, withdraw: Path | None, *, is_
         )
     _print_repairs(report, is_dry=is_dry)
     if report.left and withdraw is None:
-        print("entries beyond a missing one are left as they are: --withdraw FILE moves them there", file=sys.stderr)
+        print("entries after a missing one stay in the table; --withdraw FILE moves them to a file", file=sys.stderr)
     return 1 if report.left else 0
 
 

@@ -278,7 +278,7 @@ def _tables(month: Month) -> dict[str, float]:
 
 
 def _queue_requests(month: Month) -> float:
-    """Waiting at both queues; then sending and deleting. A message that comes ends a wait and is no request more."""
+    """Waiting at both queues; then sending and deleting. A message that arrives ends a wait without another request."""
     waits = POLLED_QUEUES * POLLERS * _SECONDS / POLL_SECONDS
     return waits + EXPIRY_RUNS * (1 + EXPIRY_MESSAGES) + month.entries * 2
 

@@ -1,4 +1,4 @@
-"""What wakes somebody at night, and what they then look at."""
+"""Alarms, and the dashboard to look at when one goes off."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -314,7 +314,9 @@ NEEDS: Mapping[str, Needs] = {
             Grant(("ses:SendEmail",), SENDER),
             # SES asks for the sender's configuration set as well.
             Grant(("ses:SendEmail",), MAIL_SETTINGS),
-            Grant(("sns:Publish",), EVERYTHING, reason="a text message goes to a phone number, which is no resource"),
+            Grant(
+                ("sns:Publish",), EVERYTHING, reason="a text message goes to a phone number, and that is not a resource"
+            ),
             *_READ_STREAM,
             _SET_ASIDE_RUN,
         ),

@@ -37,7 +37,7 @@ _BEGAN = "began"
 """The file that is as old as the newest start of an engine."""
 _CLIENT = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 2})
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
-# Engines on one machine take any, but want some.
+# A local engine accepts any credentials, but requires some.
 _CREDENTIALS: Any = {"region_name": REGION, "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
 

@@ -26,8 +26,8 @@ KNOWN = {
     for reason, values in {
         "names what the stack makes": ("identity-secret", "the name of the secret that the stack makes"),
         "what emulators take": ("00", "bench", "local", "test", "x"),
-        "stands in addresses and requests that are refused": ("p", "pass", "whsec_x"),
-        "a number that is no phone's": ("12345678901234567890",),
+        "appears in addresses and requests that are refused": ("p", "pass", "whsec_x"),
+        "not a phone number": ("12345678901234567890",),
         "pools in the data that releases have stored for tests": (
             "61bce3ed46be73e3984e3ebb02e84518",
             "c39c35b63a38faf5e7782b68c006c90d",

@@ -32,9 +32,9 @@ class CaughtUp(NamedTuple):
 def catch_up_all(
     client: "DynamoDBClient", loyalty_table: str, now: datetime, progress: Callable[[], None] | None = None
 ) -> CaughtUp:
-    """Bring every account up to `now`; one whose day has passed stands under today then, where the next runs look.
+    """Bring every account up to `now`; a due date that has passed becomes today, where the next runs look.
 
-    What needs nothing is read and not written, so a second run costs no write. `progress` is told of each account.
+    Accounts that are up to date are read and not written. `progress` is called after each account.
     """
     today = local_day(now, programs.load_program().time_zone)
     total = CaughtUp()

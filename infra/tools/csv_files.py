@@ -66,7 +66,7 @@ def _lines(path: Path) -> Iterator[Line]:
                     yield Line(number, cells)
                     number = reader.line_num + 1
             except csv.Error as error:
-                raise UsageError(f"{path}: line {number} is no CSV: {error}") from error
+                raise UsageError(f"{path}: line {number} is not valid CSV: {error}") from error
             except UnicodeDecodeError as error:
                 raise UsageError(f"{path} is not UTF-8, from about line {number} on: save it as CSV UTF-8") from error
     except OSError as error:

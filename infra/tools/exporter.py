@@ -48,7 +48,7 @@ class Exported:
     held: int = 0
     """Points held for open redemptions: they are written in the lots that they came from."""
     waiting: int = 0
-    """Points that wait for an operator's word, which are left out."""
+    """Points that wait for an operator's approval, which are left out."""
     debt: int = 0
     elsewhere: int = 0
     """Points and credit in pools and wallets, in accounts of their own, which are left out."""

@@ -109,7 +109,7 @@ def kind_of(header: list[str]) -> Kind:
         missing.insert(0, f"one of {', '.join(IDENTIFIER_KINDS)}")
     if missing or unknown:
         lacks = f"lacks {', '.join(missing)}" if missing else ""
-        knows = f"names {', '.join(map(repr, unknown))}, which is no column of it" if unknown else ""
+        knows = f"names {', '.join(map(repr, unknown))}, which it cannot have" if unknown else ""
         raise UsageError(
             f"the header of {kind} {' and '.join(filter(None, (lacks, knows)))}. It must name "
             f"{', '.join(REQUIRED[kind])} and one of {', '.join(IDENTIFIER_KINDS)}; "
@@ -316,7 +316,7 @@ def _others(read: _Cells, program: Program) -> tuple[Identity, ...]:
         try:
             kept += identities(Identifiers.model_validate({one.kind: one.value}), program.country)
         except (InvalidRequestError, ValidationError):
-            read.fault("also_known_as", f"{one.value!r} is no {one.kind}")
+            read.fault("also_known_as", f"{one.value!r} is not a valid {one.kind}")
     return tuple(kept)
 
 

@@ -60,4 +60,4 @@ def _program(path: Path | None) -> Program:
     except OSError as error:
         raise LocalError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise LocalError(f"{path} is no program; `loyalty program check {path}` names every fault") from error
+        raise LocalError(f"{path} is not a program; `loyalty program check {path}` names every fault") from error

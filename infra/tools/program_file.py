@@ -31,7 +31,7 @@ _SHARED_NAMES = frozenset({"tiers", "segments"})
 
 
 def load(path: Path) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """What a file holds. Raises UsageError if it cannot be read, is no JSON, or says a name twice."""
+    """What a file holds. Raises UsageError if it cannot be read, is not JSON, or lists a name twice."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except (OSError, UnicodeDecodeError) as error:
@@ -84,7 +84,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"{', '.join(map(repr, twice))} stands twice in one object")
+        raise ValueError(f"{', '.join(map(repr, twice))} is listed twice in one object")
     return dict(pairs)
 
 

@@ -43,7 +43,7 @@ class Purchase(NamedTuple):
 
 
 class BadLine(NamedTuple):
-    """A line that is no purchase, and why."""
+    """A line that is not a purchase, and why."""
 
     line: int
     reason: str

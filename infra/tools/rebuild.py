@@ -1,9 +1,9 @@
 """`loyalty rebuild`: a restored table made whole from its ledger, while nobody else writes to it.
 
 Each account becomes what its entries make, and so do the sums kept beside accounts. Nothing is guessed: an entry that
-is missing stays missing, is named, and its effect leaves the account. Entries beyond a missing one, which were decided
-upon what the ledger no longer tells, are withdrawn only where a file is given to keep them. What is to be done is read
-off the table anew by every run: one that died is run again, and one that finds nothing writes nothing.
+is missing stays missing, is named, and its effect leaves the account. Entries after a missing one were decided
+on what the ledger no longer shows; they are withdrawn only if a file is given to keep them. Each run works out anew
+from the table what is to be done: after a crash, run it again; a run that finds nothing writes nothing.
 """
 
 import json

@@ -45,7 +45,7 @@ class Result:
 
 
 def book(purchases: Sequence[Purchase], last: date, zone: str, advance: Callable[[], None]) -> Result:
-    """Book purchases, the earliest first, and bring those who made them to a day. `advance` is told of each."""
+    """Book purchases, the earliest first, and settle their members up to a day. `advance` is called after each."""
     with _own_time() as at, remembering(client.client()) as own:
         return _Booking(at, own, advance).run(purchases, last, zone)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Holdings:
-    """Sums over a table as of an instant. `liability_amount` is minor units; None where points are no money."""
+    """Sums over a table as of an instant. `liability_amount` is minor units; None if points have no price."""
 
     members: int
     orders: int

@@ -26,7 +26,7 @@ def decode_cursor(cursor: str, *shape: type) -> list[Any]:
     """What `encode_cursor` was given. Raises InvalidRequestError for anything else."""
     try:
         parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        json.dumps(parts, ensure_ascii=False).encode()  # half a character is no text that the database takes
+        json.dumps(parts, ensure_ascii=False).encode()  # DynamoDB takes no lone surrogate
     except (ValueError, RecursionError):
         parts = None
     if not isinstance(parts, list) or [type(part) for part in parts] != list(shape):

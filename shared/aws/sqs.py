@@ -1,4 +1,4 @@
-"""Messages for SQS, in the batches it takes, and none of them lost in silence."""
+"""Messages for SQS, in the batches it takes; a message that it refuses is an error."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

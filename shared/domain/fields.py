@@ -1,6 +1,6 @@
 """Field types that programs, requests and records share, with their bounds stated once.
 
-Numbers and dates are strict: a string is not a number, a number is not a date, and a time without an offset is none.
+Numbers and dates are strict: a string is not a number, a number is not a date, and a time must have an offset.
 """
 
 import re

@@ -18,11 +18,11 @@ class Breach(NamedTuple):
 def breaches(account: Account, entries: Sequence[Entry]) -> list[Breach]:
     """Every breach of an account against all its entries in ledger order; none if all is well.
 
-    1. The balance is the sum of its lots, and nothing is negative or empty; who owes has no balance.
+    1. The balance is the sum of its lots, and nothing is negative or empty; an account in debt has no balance.
     2. What is held is the sum of the holds, each of them the sum of its lots.
     3. Every bucket is the sum of its entries' effects; entries are numbered 1, 2, 3 and so on without a gap.
     4. Replaying the entries gives the stored account.
-    5. All points ever granted are in a bucket or have left by a named way, with debt on the other side.
+    5. All points ever granted, plus debt, are in a bucket or have left as some entry type says that points leave.
     """
     found = [*_lots(account), *_holds(account), *_sums(account, entries), *_replay(account, entries)]
     return sorted([*found, *_whereabouts(account, entries)])
@@ -39,7 +39,7 @@ def _lots(account: Account) -> Iterator[Breach]:
             if points <= 0:
                 yield Breach(1, f"the {name} lot {day} holds {points} points")
     if account.debt < 0 or (account.debt > 0 and account.balance > 0):
-        yield Breach(1, f"a debt of {account.debt} stands beside a balance of {account.balance}")
+        yield Breach(1, f"there is a debt of {account.debt} and a balance of {account.balance} at the same time")
     negative = [name for name, points in account.totals.model_dump().items() if points < 0]
     negative += [name for name, amount in account.qualifying.items() if amount < 0]
     if negative:

@@ -9,7 +9,7 @@ NEVER = "never"
 """The lot of points that do not expire. Sorts after every date."""
 
 UNTIL_APPROVED = f"{NEVER}/{NEVER}"
-"""The pending lot of points that wait for somebody's word, not for a day."""
+"""The pending lot of points that wait for somebody's approval, not for a day."""
 
 LotDay = str
 """A lot's key: the last day on which its points can be spent, as 2027-11-30, or `NEVER`. Sorts as time does."""

@@ -146,7 +146,7 @@ def test_nobody_is_brought_by_somebody_whom_they_have_brought(shop: Shop, ada: s
     body = {"email": "ada+again@example.com", "referral_code": code_of(shop, grace)}
     reply = shop.post("/v1/members", body, key="ada-again")
     assert_refused(reply, 422, "invalid_request")
-    assert "whom you have brought" in reply.body["errors"][0]["detail"]
+    assert "joined through you" in reply.body["errors"][0]["detail"]
 
 
 def test_a_known_card_and_too_many_in_a_week_are_looked_at_first(shop: Shop, ada: str) -> None:

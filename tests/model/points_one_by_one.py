@@ -18,7 +18,7 @@ from shared.domain.program.program import Earning, Program
 DAY = timedelta(days=1)
 
 State = Literal["pending", "waiting", "available", "held", "captured", "expired", "taken_back", "settled", "forfeited"]
-"""`waiting` is for somebody's word, `pending` for a day."""
+"""`waiting` is for an approval, `pending` for a day."""
 
 
 class RefusedError(Exception):

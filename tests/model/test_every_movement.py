@@ -1,4 +1,4 @@
-"""Every way in which points move, in a programme with everything, against a clerk who keeps each one on a card.
+"""Every way in which points move, in a program with everything, against a clerk who keeps each one on a card.
 
 `test_every_point.py` plays the core under every policy that a shop can have; here one shop has all features at once.
 """
@@ -196,7 +196,7 @@ SPANS = (
 )
 
 
-def programme(zone: str, chosen: dict[str, Any]) -> dict[str, Any]:
+def program_sections(zone: str, chosen: dict[str, Any]) -> dict[str, Any]:
     """The sections of a program with everything, as a shop has decided."""
     return {
         **FEATURES,
@@ -333,7 +333,7 @@ class Movements(RuleBasedStateMachine):
     @initialize(place=places, chosen=choices, in_review=st.booleans())
     def open(self, place: tuple[str, datetime], chosen: dict[str, Any], in_review: bool) -> None:
         zone, start = place
-        program = a_program(**programme(zone, chosen))
+        program = a_program(**program_sections(zone, chosen))
         cashier = Cashier(a_program(**cashiers(zone, chosen)), start)
         cashier.minimum_payout = chosen["credit"]["minimum_payout"]
         self.shop = WholeShop(program, start)

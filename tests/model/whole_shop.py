@@ -209,7 +209,7 @@ class WholeShop(Shop):
         return entry
 
     def say(self, reference: str, member: str, *, approved: bool) -> None:
-        """An operator's word on an action."""
+        """An operator's decision on an action."""
         step = approve_action if approved else reject_action
         earned = self.opened[reference]
         verdict: Ruling = "approved" if approved else "rejected"

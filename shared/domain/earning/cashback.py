@@ -73,7 +73,7 @@ def take_back_credit(wallet: Account, program: Program, earned: Entry, refund: E
     `refund` is the entry that takes back the points.
     """
     if refund.refunded is None:
-        raise AssertionError(f"{refund.entry_id} is no refund of an order")
+        raise AssertionError(f"{refund.entry_id} is not a refund of an order")
     left = order_of(earned).total - refund.refunded
     taken = taken_back(wallet, program, earned, points_kept(earned, left + amount) - points_kept(earned, left))
     return draft(

@@ -1,6 +1,6 @@
 """What members bring from another program: when they joined, points with their own dates, the tier they hold.
 
-Nobody is told of it, and it makes no points of its own: no welcome, no rise.
+An import sends no messages, and brings no points of its own: no welcome points, no bonus for a higher tier.
 """
 
 from collections.abc import Mapping

@@ -18,11 +18,11 @@ def alike(address: str) -> str:
 
 
 def why_refused(friend: Member, advocate: Member, above: Sequence[Member]) -> str | None:
-    """Why the code is of no use to who joins with it; `above` brought the advocate, and who brought them, in turn."""
+    """Why the friend cannot join with the code; None if they can. `above` is the advocate's chain of advocates."""
     if _are_one(friend, advocate):
-        return "is your own code: it is for others to join with"
+        return "is your own code; only other people can join with it"
     if any(_are_one(friend, one) for one in above):
-        return "comes from somebody whom you have brought yourself"
+        return "belongs to a member who joined through you"
     return None
 
 

@@ -82,7 +82,7 @@ def with_reversal(account: Account, refund: Entry, earn: Entry) -> Entry:
 def reviewed(
     account: Account, program: Program, *, is_approved: bool, now: datetime, actor: str, fingerprint: str = ""
 ) -> list[Entry]:
-    """What an operator's word on a referral makes of it: an approved one pays what it would have paid by now.
+    """What an operator's verdict does with a referral: an approved one pays what it would have paid by now.
 
     Raises InvalidStateError if nothing is to be decided.
     """

@@ -14,7 +14,7 @@ class ByChannel(Record):
 
 
 class Topics(Record):
-    """What was said of messages that are no marketing; marketing is a matter of consent."""
+    """What a member chose for messages other than marketing; marketing is a matter of consent."""
 
     service: ByChannel = ByChannel.model_construct()
     digest: ByChannel = ByChannel.model_construct()

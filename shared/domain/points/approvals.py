@@ -1,4 +1,4 @@
-"""Points that wait for an operator's word: granted from the day of the approval on, or gone."""
+"""Points that wait for an operator's approval: granted from the day of the approval on, or taken back."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from shared.domain.points.grants import granted, with_tier_raised
 from shared.domain.points.reviews import Review, Verdict
 from shared.domain.program.program import Program
 
-_MARK = "approval"
+_APPROVAL = "approval"
 
 
 def left_waiting(account: Account, entry: Entry) -> Entry:
@@ -29,14 +29,14 @@ def left_waiting(account: Account, entry: Entry) -> Entry:
         "earned": 0,
         "qualifying": {},
         "tier": None,
-        "source": {**entry.source, _MARK: "needed"},
+        "source": {**entry.source, _APPROVAL: "needed"},
     }
     return entry.model_copy(update=waiting)
 
 
 def waits_for_approval(entry: Entry) -> bool:
-    """Whether the entry's points wait for an operator's word."""
-    return entry.type == "earn" and _MARK in entry.source
+    """Whether the entry's points wait for an operator's approval."""
+    return entry.type == "earn" and _APPROVAL in entry.source
 
 
 def review_of_action(entry: Entry, review_id: str) -> Review:

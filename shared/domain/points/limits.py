@@ -1,4 +1,4 @@
-"""Limits for each member and period: what is left of one, and how a reached one is told of."""
+"""Limits for each member and period: what is left of one, and the message when it is reached."""
 
 from datetime import date
 

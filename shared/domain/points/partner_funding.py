@@ -123,7 +123,7 @@ def is_of_partner(budget_name: str) -> bool:
 
 
 def month_total(program: Program, budget_name: str) -> int | None:
-    """The points that the program gives the budget of a partner's month; None if the budget is no such one."""
+    """The points that the program gives the budget of a partner's month; None for any other budget."""
     if not is_of_partner(budget_name):
         return None
     partner = program.partner(budget_name.removeprefix(_BUDGET).partition(":")[0])
@@ -184,7 +184,7 @@ def settlement_month(entry: Entry, program: Program) -> str:
 
 def points_of(entry: Entry) -> int:
     """How many points an entry moves between members and its partner, whichever way."""
-    # The points of a redemption stand in its hold: a capture itself moves none out of a member's balance.
+    # A redemption's points are in its hold: a capture itself moves none out of a member's balance.
     if entry_types.of(entry.type).partner_movement in {"redeemed", "reversed"}:
         return sum(hold.points for hold in (entry.closed or entry.reversed).values())
     return abs(entry.points)

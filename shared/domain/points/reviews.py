@@ -1,4 +1,4 @@
-"""What waits for an operator's word: who asked for what, and what became of it."""
+"""What waits for an operator's approval: who asked for what, and what became of it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ Ruling = Literal["approved", "rejected"]
 class Review(Record):
     """A question to operators. Its id comes from its cause, so that one cause asks once.
 
-    `what` says in words what is asked; `details` are what it takes to book the decision. No personal data.
+    `what` says in plain text what is asked; `details` hold what booking the decision needs. No personal data.
     """
 
     review_id: str
@@ -33,7 +33,7 @@ class Review(Record):
 
 
 class Verdict(NamedTuple):
-    """What an operator says to a review, and when; `fingerprint` tells it from another under the same review."""
+    """An operator's decision on a review, and when; `fingerprint` tells it from another on the same review."""
 
     decision: Ruling
     actor: str
@@ -43,7 +43,7 @@ class Verdict(NamedTuple):
 
 
 def decided(review: Review, verdict: Verdict) -> Review:
-    """The review as it stands after the verdict."""
+    """The review after the verdict."""
     update = {
         "state": verdict.decision,
         "decided_by": verdict.actor,

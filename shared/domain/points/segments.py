@@ -1,7 +1,7 @@
 """Who is in which segment, and the traits that segments look at beside points, tier and purchases.
 
 Scores look at this month and the twelve before it, as a rolling year of tiers does: an account knows months, not days.
-A refund is taken off the month that its order was placed in; an order that came back whole is none.
+A refund is taken off the month that its order was placed in; a wholly returned order does not count.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -33,7 +33,7 @@ def belongs(account: Account, program: Program, segment: Segment, today: date) -
 
 
 def in_any(account: Account | None, program: Program, segment_ids: Collection[str], today: date) -> bool:
-    """Whether somebody is in any of the named segments, or none is named. Who is no member is in none."""
+    """Whether somebody is in any of the named segments, or none is named. Somebody who is not a member is in none."""
     if not segment_ids:
         return True
     if account is None or program.segments is None:

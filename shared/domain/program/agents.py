@@ -1,4 +1,4 @@
-"""What shopping agents are told of the program, by the Universal Commerce Protocol."""
+"""What the program shows to shopping agents, by the Universal Commerce Protocol."""
 
 from typing import Annotated
 

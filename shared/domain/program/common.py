@@ -56,9 +56,9 @@ class Times(Record):
 
 
 def require_unique(what: str, names: Iterable[str]) -> None:
-    """Raises ValueError for the first name that stands twice; `what` says what the names are."""
+    """Raises ValueError for the first name that is listed twice; `what` says what the names are."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"{what} {name!r} stands twice")
+            raise ValueError(f"{what} {name!r} is listed twice")
         seen.add(name)

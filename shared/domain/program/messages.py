@@ -87,7 +87,7 @@ class Messages(Record):
         return self
 
     def sends(self, kind: Kind) -> bool:
-        """Whether members are told of such a thing at all."""
+        """Whether members get messages of a kind at all."""
         return kind not in self.never_send and (not KINDS[kind].is_optional or kind in self.also_send)
 
 
@@ -95,5 +95,5 @@ def _require_once(what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"{what} for {name} stands twice")
+            raise ValueError(f"{what} for {name} is listed twice")
         seen.add(name)

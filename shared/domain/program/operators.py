@@ -4,6 +4,6 @@ from shared.domain.fields import PositivePoints, Record
 
 
 class Operators(Record):
-    """Adjustments of more points than the limit, given or taken, need the word of a second operator."""
+    """Adjustments of more points than the limit, given or taken, need the approval of a second operator."""
 
     adjustment_limit_points: PositivePoints | None = None

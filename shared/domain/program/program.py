@@ -61,7 +61,7 @@ def _known_currency(code: str) -> str:
 class Action(Record):
     """Something other than an order that earns points, every `cool_off_days` at most.
 
-    With `approval` the points wait for an operator's word, and live from then on.
+    With `approval`, the points wait for an operator, and live from the approval on.
     """
 
     action_id: Slug

@@ -23,9 +23,9 @@ def adjust(
     fingerprint: str,
     requested_by: str | None = None,
 ) -> Entry:
-    """Add or take points by an operator's hand; with `requested_by`, at that operator's wish and with `actor`'s word.
+    """Add or take points by hand. With `requested_by`, that operator asked for it and `actor` approved it.
 
-    Raises InsufficientPointsError if more are taken than are there.
+    Raises InsufficientPointsError if it takes more points than the balance has.
     """
     today = local_day(now, program.time_zone)
     if points < 0:

@@ -1,4 +1,4 @@
-"""What other systems are told of what happened: an event for each entry, with nothing personal in it."""
+"""Events for other systems: one for each entry, with no personal data."""
 
 from collections.abc import Mapping
 from datetime import datetime

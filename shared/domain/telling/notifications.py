@@ -1,4 +1,4 @@
-"""What members are told of what happened, by consent and preference; `rendering` has the words for it."""
+"""Messages to members about what happened, by consent and preference; `templates` has their texts."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
@@ -43,7 +43,7 @@ class Message(Record):
 
 
 class Note(Record):
-    """What is to be said to whom, before it is known by which channel and in which words. Nothing personal is in it."""
+    """A message to a member, before its channel and text are chosen. It holds nothing personal."""
 
     message_id: str
     member_id: str
@@ -59,7 +59,7 @@ class Way(NamedTuple):
 
 
 def notes_on(entry: Entry, account: Account, program: Program) -> Iterator[Note]:
-    """What members are told of an entry, whatever the program wants told. `account` is the entry's, now, settled."""
+    """The messages about an entry, whether or not the program sends them. `account` is the entry's, settled now."""
     member_id = member_of(entry.member_id)
     if member_id is None:
         return

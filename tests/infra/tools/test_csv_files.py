@@ -41,7 +41,7 @@ def test_marks_line_ends_blank_lines_and_quoted_breaks_are_read(tmp_path: Path) 
         ("email,name\n".encode("utf-16"), "UTF-16"),
         (b"", "is empty"),
         (b"email,email\n", "names email twice"),
-        (b'email\n"a\n', "line 2 is no CSV"),
+        (b'email\n"a\n', "line 2 is not valid CSV"),
         (b"email\n" + "é".encode("latin-1") + b"\n", "is not UTF-8"),
     ],
 )

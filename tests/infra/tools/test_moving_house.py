@@ -66,7 +66,7 @@ def test_a_merged_member_keeps_names_badges_and_what_was_earned_over_the_move(sh
     ("header", "cell", "fault"),
     [
         ("also_known_as", "ada.l@example.org", "must be JSON"),
-        ("also_known_as", '"[{""kind"":""email"",""value"":""no address""}]"', "'no address' is no email"),
+        ("also_known_as", '"[{""kind"":""email"",""value"":""no address""}]"', "'no address' is not a valid email"),
         ("badges", "regular", "must be a badge"),
         ("badges", "regular:1:2026-02-30", "must be a badge"),
         ("badges", "regular:1:2099-01-01", "has not come yet"),

@@ -79,7 +79,7 @@ def test_a_warning_fails_only_the_strict(example: dict[str, Any], tmp_path: Path
     ("text", "words"),
     [
         ("{", "line 1, column 2"),
-        ('{"name": 1, "name": 2}', "'name' stands twice"),
+        ('{"name": 1, "name": 2}', "'name' is listed twice"),
     ],
 )
 def test_what_is_no_json_is_one_line(text: str, words: str, tmp_path: Path, capsys: Any) -> None:

@@ -135,7 +135,7 @@ class EarningClerk(SharingClerk):
             return points
 
     def decide(self, action: str, *, approved: bool) -> None:
-        """An operator's word on a consultation."""
+        """An operator's decision on a consultation."""
         cards = [point for point in self.points if (point.state, point.cause) == ("waiting", action)]
         name = cards[0].owner
         with self.household(name):

@@ -41,7 +41,7 @@ def test_a_member_is_found_by_what_only_the_secret_can_find(world: Deployed) -> 
     assert ok(world, "POST", "/v1/members/lookup", {"email": email.upper()})["member_id"] == member_id
 
 
-def test_everybody_may_read_the_document_and_the_programme(world: Deployed) -> None:
+def test_everybody_may_read_the_document_and_the_program(world: Deployed) -> None:
     document = ok(world, "GET", openapi.DOCUMENT_PATH, scope=None)
     assert document == openapi.document()
     assert ok(world, "GET", "/v1/program", scope=None)["name"]

@@ -1,4 +1,4 @@
-"""Actions: cool-off, limits, and points that wait for an operator's word."""
+"""Actions: cool-off, limits, and points that wait for an operator's approval."""
 
 from datetime import timedelta
 from typing import Any

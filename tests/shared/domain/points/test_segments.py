@@ -176,7 +176,7 @@ def test_traits_that_are_so_already_are_not_noted_again() -> None:
         ({"segments": {"scoring": {"recency_days": [1, 2, 2, 3]}}}, "must rise"),
         (
             {"segments": {"named": [{"segment_id": "s", "name": "S", "all": [{"tags": ["a"]}]}] * 2}},
-            "segment_id 's' stands twice",
+            "segment_id 's' is listed twice",
         ),
         (
             {"redeeming": {"rewards": [{"reward_id": "m", "name": "M", "kind": "product", "sku": "M", "points": 1,

@@ -52,7 +52,7 @@ def test_a_welcome_says_what_it_came_with() -> None:
     assert [note.message_id for note in told(shop, *shop.ledgers["ada"])] == ["welcome:ada-1"]
 
 
-def test_an_order_says_what_it_earned_and_from_when_on_and_explains_the_programme_once() -> None:
+def test_an_order_says_what_it_earned_and_from_when_on_and_explains_the_program_once() -> None:
     shop = a_shop(earning={"pending_days": 14})
     first, second = shop.buy("ada", "A-1", 1000), shop.buy("ada", "A-2", 0)
     assert said(shop, first) == [
@@ -63,7 +63,7 @@ def test_an_order_says_what_it_earned_and_from_when_on_and_explains_the_programm
     assert told(shop, first)[1].message_id == told(shop, second)[0].message_id == "programme_explained:ada"
 
 
-def test_a_programme_without_rewards_names_none() -> None:
+def test_a_program_without_rewards_names_none() -> None:
     shop = a_shop(redeeming={"rewards": []})
     nothing = {"reward_name": "", "reward_points": None}
     assert said(shop, shop.buy("ada", "A-1", 1000)) == [
@@ -97,7 +97,7 @@ def test_a_refund_says_what_it_took_if_it_took_anything() -> None:
     assert said(shop, shop.refund("ada", "A-1", 400)) == [("points_refunded", {"points": 4, "balance": 6})]
 
 
-def test_a_badge_is_called_what_the_programme_calls_it_while_it_does() -> None:
+def test_a_badge_is_called_what_the_program_calls_it_while_it_does() -> None:
     shop = a_shop(challenges=[{**HABIT, "challenge_id": "other", "name": "Other", "starts_on": "2027-01-01"}, HABIT])
     shop.buy("ada", "A-1", 1000)
     badge = shop.ledgers["ada"][-1]
