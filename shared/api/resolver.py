@@ -66,7 +66,7 @@ class Resolver(APIGatewayHttpResolver):
 def resolver(forms: str | None = None) -> Resolver:
     """A function's resolver: routes are added to it, refusals become problem details.
 
-    Paths that begin with `forms` also take HTML forms, whose fields stand for those of a JSON object.
+    Paths that begin with `forms` also take HTML forms, whose fields become those of a JSON object.
     """
     app = Resolver(forms)
     app.use([authorize])

@@ -32,7 +32,7 @@ def json_responses(statuses: Mapping[int, Any], *refusals: int) -> dict[int, Any
 
 
 def html_responses(*refusals: int) -> dict[int, Any]:
-    """A route's `responses` where it answers with a page for people, whoever they are."""
+    """A route's `responses` where it answers with a page, for which no token is needed."""
     ok = {"description": HTTPStatus.OK.phrase, "content": {"text/html": {"schema": {"type": "string"}}}}
     return {200: ok, **_problems({*refusals, *ANY_ROUTE_REFUSES})}
 

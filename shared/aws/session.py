@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def client(service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401 - botocore has a class for each service
-    """A new client; the environment says where, and as whom."""
+    """A new client; the environment names the region, the endpoint and the credentials."""
     return _session().create_client(service, config=config)
 
 

@@ -186,7 +186,7 @@ class InvalidStateError(LoyaltyError):
 
 
 class NothingChangesError(InvalidStateError):
-    """What is asked is so already. Never answered: the caller gets what stands."""
+    """What is asked is so already. Never answered: the caller gets what exists."""
 
 
 class RefundExceedsOrderError(LoyaltyError):

@@ -79,7 +79,7 @@ class Referred(Record):
     minimum_spend: int = 0
     """What must be kept of that order, in minor units, as the program said then."""
     friend: str | None = None
-    """Whom the advocate brought, where that member has been merged into this one."""
+    """The friend that the advocate brought, where that member has been merged into this one."""
 
 
 class Use(Record):

@@ -1,7 +1,7 @@
 """One message on its way: is it wanted, allowed, due, not sent before; then its words, and out.
 
 Nothing is lost on the way: what may not go now waits, what fails is tried again with its cause. Nothing goes twice:
-a marker stands for each message.
+each message has a marker.
 """
 
 from datetime import date, datetime

@@ -31,13 +31,13 @@ def url_for(link: Link) -> str:
 
 
 def token_for(link: Link) -> str:
-    """The link as it stands in an address: neither secret nor personal."""
+    """The link as it appears in an address: neither secret nor personal."""
     content = f"{link.category}:{link.member_id}"
     return base64.urlsafe_b64encode(f"{content}:{_signature(content)}".encode()).decode().rstrip("=")
 
 
 def link_of(token: str) -> Link:
-    """The link that a token stands for. Raises LinkNotFoundError for any that was not made here."""
+    """The link that a token encodes. Raises LinkNotFoundError for any that was not made here."""
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
     except ValueError:

@@ -31,7 +31,7 @@ _Placed = TypeVar("_Placed", bound=Order)
 
 
 class Quotation(NamedTuple):
-    """What an order would earn, by which program, for whom; None: for a newcomer.
+    """What an order would earn, by which program, for which account; None: for a newcomer.
 
     `began_on` is the local day of the order, `today` the one of the question.
     """

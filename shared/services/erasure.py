@@ -15,7 +15,7 @@ from shared.tables.operation import Decision, Situation
 def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> operation.Outcome:
     """Close a member's accounts for good, and write `also` with it: what forgets the person.
 
-    Whoever calls without it lets the ledger's stream see to that. Raises MemberNotFoundError, MemberNotActiveError.
+    Without `also`, the ledger's stream does that later. Raises MemberNotFoundError, MemberNotActiveError.
     """
 
     def end(situation: Situation) -> Decision:

@@ -20,7 +20,7 @@ LOOKED_UP_BY = frozenset({"card_number", "external_id"})
 
 
 def calling(caller: Caller) -> Partner | None:
-    """The partner whose token came; None: another's. Raises ForbiddenError if the program has no such partner."""
+    """The partner that calls; None: the caller is none. Raises ForbiddenError if the program does not have it."""
     partner_id = caller.partner_id
     if partner_id is None:
         return None
@@ -31,14 +31,16 @@ def calling(caller: Caller) -> Partner | None:
 
 
 def own_id(partner: Partner | None, order_id: str) -> str:
-    """Under which id a caller's order stands: partners number theirs without knowing the shop's or one another's."""
+    """The id that a caller's order is kept under. A partner's gets a prefix: other shops may use the same numbers."""
     return order_id if partner is None else f"{partner.partner_id}/{order_id}"
 
 
 def require_own_name(partner: Partner, partner_id: str | None) -> None:
-    """Raises InvalidRequestError if a partner names another."""
+    """Raises InvalidRequestError if a partner names another one."""
     if partner_id not in {None, partner.partner_id}:
-        raise InvalidRequestError(Fault("/partner_id", f"must be {partner.partner_id}, whose token it is, or left out"))
+        raise InvalidRequestError(
+            Fault("/partner_id", f"must be {partner.partner_id}, the token's own partner, or left out")
+        )
 
 
 def may_see(partner: Partner | None, share: PartnerShare | None) -> bool:

@@ -49,7 +49,7 @@ MARKS: Mapping[str, str] = {
     "SOURCE#": "how many friends came from one place in a week",
     "MESSAGE#": "that a message went out, so that it goes once; how many in a week",
     "STATEMENT#": "that a month's statement is still to be sent",
-    "REVIEWS": "the queue of open reviews, each of which stands by its own id too",
+    "REVIEWS": "the queue of open reviews, each of which is also kept by its own id",
     "WEBHOOK#": "deliveries of events, which say what the entries say",
 }
 """Items that name a member and say nothing more about them: by the beginning of their key, what they are for."""
@@ -62,7 +62,7 @@ def held(member_id: str) -> dict[str, Any]:
 
 
 def forget(member_ids: Iterable[str]) -> None:
-    """Delete what stands with personal data beside a member's profile, which goes with its lists and identifiers."""
+    """Delete all personal data of members except their profiles, which are deleted with their lists and identifiers."""
     member_ids = list(member_ids)
     gift_messages.forget_words(member_ids)
     table = settings.people_table()

@@ -21,14 +21,14 @@ Change = Callable[[Account, Account, Situation], Sequence[Entry]]
 
 
 def open_pool(member_id: str, *, key: str, caller: Caller, now: datetime) -> operation.Outcome:
-    """Open a pool; whoever opens it joins it with all their points. The outcome's second account is the pool.
+    """Open a pool; the member who opens it joins it with all their points. The outcome's second account is the pool.
 
     Raises ForbiddenError where the program lets the storefront alone open pools, and what `join` refuses.
     """
     member_id, terms = caller.authorized_member_id(member_id), programs.load_program().pools
     if terms and terms.created_by == "storefront" and STOREFRONT not in caller.scopes:
         raise ForbiddenError("in this program only the storefront opens pools")
-    # Whoever knows the id may join: it must not follow from the member's id and a key like theirs.
+    # Anybody who knows the id may join: it must not follow from the member's id and a key like theirs.
     pool_id = members.keyed_hash(f"pool:{request_ids.derived_id(member_id, key)}")[:_POOL_ID_LENGTH]
     return _join(pool_id, member_id, pool_id, caller, now, is_new=True)
 

@@ -1,7 +1,7 @@
-"""Who did what: each change by an operator and each look at personal data leaves a trace, which nobody changes.
+"""Who did what: each change by an operator and each look at personal data leaves a trace, which never changes.
 
-A trace stands by its month, and once more by the member whom it is about, so that both are found in one query. It names
-people by their ids alone.
+A trace is kept under its month, and once more under the member that it is about, so that one query finds either. It
+names people only by their ids.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _OF_MEMBER = "ACCESS#"
 
 
 class Trace(Record):
-    """What an operator did or looked at, and about whom; `details` are ids and counts, never personal data."""
+    """What an operator did or looked at, and for which member; `details` are ids and counts, never personal data."""
 
     at: datetime
     actor: str
@@ -35,22 +35,22 @@ class Trace(Record):
 def trail(
     caller: "Caller", what: str, at: datetime, member_id: str | None = None, **details: str | None
 ) -> list[Write]:
-    """The writes of a trace, to stand in the transaction of what it tells of; none if no operator is calling."""
+    """The writes of a trace, for the transaction of the change itself; none if the caller is not an operator."""
     if not caller.actor.startswith(_OPERATOR):
         return []
     known = {name: value for name, value in details.items() if value is not None}
     trace = Trace(at=at, actor=caller.actor, what=what, member_id=member_id, details=known)
-    mark = f"{at.isoformat(timespec='microseconds')}#{runtime.random().getrandbits(32):08x}"
-    keys = [Key(f"AUDIT#{month_of(at.date())}", mark)]
+    place = f"{at.isoformat(timespec='microseconds')}#{runtime.random().getrandbits(32):08x}"
+    keys = [Key(f"AUDIT#{month_of(at.date())}", place)]
     if member_id is not None:
-        keys.append(Key(f"MEMBER#{member_id}", f"{_OF_MEMBER}{mark}"))
+        keys.append(Key(f"MEMBER#{member_id}", f"{_OF_MEMBER}{place}"))
     body = {"S": trace.model_dump_json(exclude_defaults=True)}
     table = settings.loyalty_table()
     return [{"Put": {"TableName": table, "Item": {**client.key_of(key), "body": body}}} for key in keys]
 
 
 def record(caller: "Caller", what: str, at: datetime, member_id: str | None = None, **details: str | None) -> None:
-    """Leave a trace of what writes nothing else. Raises TryAgainError if it cannot be written."""
+    """Leave a trace of a request that has no transaction to join. Raises TryAgainError if it cannot be written."""
     writes = trail(caller, what, at, member_id, **details)
     if writes:
         client.transact(writes)

@@ -1,6 +1,6 @@
 """Budgets of points that many spend at once and never overspend: campaigns' (`campaign:<id>`), partners' prepaid ones.
 
-A budget's unleased points stand in one item, the leased ones in slices. An entry's `budgets` are drawn from the slice
+A budget's unleased points are in one item, the leased ones in slices. An entry's `budgets` are drawn from the slice
 of its member in the transaction that books it, on condition that there is enough; only a slice that runs short asks
 for more, so a budget costs no request of its own in the normal case and no item takes every write.
 """
@@ -36,7 +36,7 @@ class _Stored(NamedTuple):
 
 
 def load(name: str) -> Budget:
-    """A budget as it stands: total, left and spent points; all of them 0 if nothing was ever put in it."""
+    """A budget now: total, left and spent points; all of them 0 if it does not exist."""
     return _load(name).budget
 
 
@@ -49,7 +49,7 @@ def deposit(name: str, points: int) -> Write:
 def apply(program: Program) -> None:
     """Give each campaign's budget the total that the program names, but never less than is spent.
 
-    Raises TryAgainError if others kept drawing on one that is lowered; whoever next runs short in it does it then.
+    Raises TryAgainError if others kept drawing on one that is lowered; the next operation to run short then lowers it.
     """
     for campaign in program.campaigns:
         if campaign.budget is not None:

@@ -41,7 +41,7 @@ Write = Mapping[str, Any]
 
 
 class Key(NamedTuple):
-    """Where an item stands."""
+    """The key of an item."""
 
     pk: str
     sk: str
@@ -164,7 +164,7 @@ def put_if(table: str, item: Item, condition: str, **values: Any) -> bool:  # no
 
 
 def put_new(table: str, key: Key, **attributes: Any) -> Write:  # noqa: ANN401
-    """A write that puts an item unless one stands there."""
+    """A write that puts an item unless one exists at its key."""
     return {
         "Put": {
             "TableName": table,

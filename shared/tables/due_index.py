@@ -14,8 +14,8 @@ EXPIRY_RUN, REMINDER_RUN = "EXPIRY", "REMINDERS"
 def between(first: date, last: date) -> Iterable[date]:
     """The days from the first to the last, both included, that a run has to look at.
 
-    All of them, unless the process was given a way to know where anybody stands. To leave out a day under which nobody
-    stood when a run began is safe: the next run begins a month before its end.
+    All of them, unless the process was given a way to know which days have accounts. To leave out a day that had no
+    account when a run began is safe: the next run begins a month before its end.
     """
     return runtime.replaced.get("due_days", _every)(first, last)
 

@@ -1,4 +1,4 @@
-"""The words that come with a gift: one person's to another, so they stand with personal data and go with either."""
+"""The message that comes with a gift. It is personal data of giver and receiver, and is erased with either of them."""
 
 from collections.abc import Iterable, Iterator
 

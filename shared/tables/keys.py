@@ -1,4 +1,4 @@
-"""Where accounts and entries stand: an entry's key is its cause, so nothing can be booked twice."""
+"""The keys of accounts, entries and other items. An entry's key is its cause, so nothing can be booked twice."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from shared.tables.client import Key
 
 
 def account_key(member_id: str) -> Key:
-    """Where a member's account stands."""
+    """The key of a member's account."""
     return Key(f"MEMBER#{member_id}", "ACCOUNT")
 
 
 def entry_key(entry: Entry) -> Key:
-    """Where an entry stands."""
+    """The key of an entry."""
     return _filled(entry.type, {**entry.source, "member_id": entry.member_id})
 
 
 def of(type_: str, /, **source: str) -> Key:
-    """Where the entry of a type stands that names this as its cause, `member_id` among it if it is in its key.
+    """The key of the entry of a type that names this as its cause; `member_id` if the key has it.
 
     With a wallet as `member_id` it is the wallet's entry. Raises KeyError if a name is missing.
     """
@@ -34,37 +34,37 @@ def _filled(type_: str, names: Mapping[str, str]) -> Key:
 
 
 def refunded_key(order_id: str) -> Key:
-    """Where the sum of an order's refunds stands."""
+    """The key of the sum of an order's refunds."""
     return Key(f"ORDER#{order_id}", "REFUNDED")
 
 
 def budget_key(name: str) -> Key:
-    """Where a budget's total stands, and what of it is not leased to a slice."""
+    """The key of a budget's total, and of the points that no slice has leased."""
     return Key(f"BUDGET#{name}", "TOTAL")
 
 
 def budget_slice_key(name: str, number: int) -> Key:
-    """Where one slice of a budget stands, with the points leased to it."""
+    """The key of one slice of a budget, with the points that it has leased."""
     return Key(f"BUDGET#{name}#{number}", "SLICE")
 
 
 def partner_month(partner_id: str, month: str) -> str:
-    """Under which key a partner's entries of a month stand in the index `partner`."""
+    """The partition of a partner's entries of a month in the index `partner`."""
     return f"PARTNER#{partner_id}#{month}"
 
 
 def deposit_key(partner_id: str, reference: str) -> Key:
-    """Where what a partner has paid in under a reference stands."""
+    """The key of a partner's deposit."""
     return Key(f"PARTNER#{partner_id}", f"DEPOSIT#{reference}")
 
 
 def funds_key(partner_id: str) -> Key:
-    """Where it is noted that a partner's deposits are running out, and how often they have."""
+    """The key of the note that a partner's deposits are running out, and how often they have."""
     return Key(f"PARTNER#{partner_id}", "FUNDS")
 
 
 def stock_key(reward_id: str) -> Key:
-    """Where the number of pieces taken of a limited reward stands."""
+    """The key of the number of pieces taken of a limited reward."""
     return Key(f"REWARD#{reward_id}", "STOCK")
 
 

@@ -23,13 +23,13 @@ def entry_of(item: Item) -> Entry:
 
 
 def load_entry(key: Key) -> Entry | None:
-    """The entry at a key, if one stands there."""
+    """The entry at a key, if it exists."""
     item = client.get(settings.loyalty_table(), key)
     return entry_of(item) if item else None
 
 
 def load_entries(wanted: Sequence[Key]) -> list[Entry | None]:
-    """For each of some different keys the entry that stands there, if one does; in as few requests as there can be."""
+    """The entry at each of some different keys, or None; in as few requests as possible."""
     found: list[Entry | None] = []
     for start in range(0, len(wanted), client.READS_TOGETHER_MAX):
         items = client.get_together(settings.loyalty_table(), wanted[start : start + client.READS_TOGETHER_MAX])
@@ -116,7 +116,7 @@ def all_partner_entries(partner_id: str, month: str, pages_max: int) -> Iterator
 
 
 def put(entry: Entry, program: Program) -> Write:
-    """A write that books an entry under its key, unless one stands there."""
+    """A write that books an entry, unless one exists at its key."""
     of_partner: dict[str, Any] = {}
     if entry.partner is not None:
         month = settlement_month(entry, program)

@@ -1,7 +1,7 @@
 """What members are listed under in the table of personal data: the words of their name, and their birthday.
 
-Lists are written with the profile, so they never name anybody who is not to be found there. Words stand under a keyed
-hash: the table's keys say nothing of names.
+Lists are written with the profile, so they only name members who exist. Words are kept
+under a keyed hash: the table's keys reveal no names.
 """
 
 import re
@@ -20,7 +20,7 @@ NAME_WORDS_MAX = 6
 LIST_PAGES_MAX = 1000
 CANDIDATES_TOGETHER = 100
 SEARCH_PAGES_MAX = 4
-"""Pages of candidates that one search looks through; whoever wants more asks for the next page."""
+"""Pages of candidates that one search looks through; the next page of results goes on from there."""
 _WORD = re.compile(r"[^\W_]+")
 
 Hash = Callable[[str], str]
@@ -75,7 +75,7 @@ def named(words: Sequence[str], keyed_hash: Hash, after: str | None) -> tuple[li
 
 
 def place_of(member_id: str) -> str:
-    """Where a member stands on any list."""
+    """The sort key of a member on any list."""
     return f"MEMBER#{member_id}"
 
 

@@ -1,6 +1,6 @@
 """The table of personal data: profiles, and the identifiers that make each member one person.
 
-Identifiers stand under a keyed hash, never a plain one: all phone numbers can be tried in minutes.
+Identifiers are kept under a keyed hash, never a plain one: all phone numbers can be tried in minutes.
 """
 
 import base64
@@ -26,7 +26,7 @@ class StoredMember(NamedTuple):
 
 
 def member_key(member_id: str) -> Key:
-    """Where a member's profile stands."""
+    """The key of a member's profile."""
     return Key(f"MEMBER#{member_id}", "PROFILE")
 
 
@@ -182,7 +182,7 @@ def identity_taken(cancelled: CancelledError, changes: list[Write]) -> Identifie
 
 
 def source_key(source: str) -> Key:
-    """Where it stands how many friends came from a source: an advocate's id, or the keyed hash of a fingerprint."""
+    """The key of the count of friends from a source: an advocate's id, or the keyed hash of a fingerprint."""
     return Key(f"SOURCE#{keyed_hash(f'source:{source}')}", "SOURCE")
 
 

@@ -2,8 +2,8 @@
 
 It reads the accounts, settles them at one instant, asks a decision of the rules, and writes its entries and the
 accounts in one transaction: the entries if their keys are absent, the accounts if their revisions are unchanged.
-Whoever loses a race decides again on the account that the failure carries. An entry's key is its cause, so a repeated
-request finds the entry that exists already.
+An operation that loses a race decides again on the account that the failure carries. An entry's key is its cause, so a
+repeated request finds the entry that exists already.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -18,7 +18,7 @@ from shared.tables import accounts, client, keys, ledger, members, reviews
 from shared.tables.client import Item, Key, Write
 
 CHAIN_MAX = 3
-"""How far up it is looked who brought whom."""
+"""How many advocates up a chain are looked at."""
 _FRIENDS_TOGETHER = client.READS_TOGETHER_MAX // 2
 
 

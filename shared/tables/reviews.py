@@ -20,25 +20,25 @@ _ID_LENGTH = 26
 
 
 def id_of(kind: ReviewKind, *cause: str) -> str:
-    """The id of the review that a cause asks for: 130 bits of SHA-256 in base 32."""
+    """The id of the review with this cause: 130 bits of SHA-256 in base 32."""
     digest = hashlib.sha256(json.dumps(["review", kind, *cause]).encode()).digest()
     return base64.b32encode(digest).decode().lower()[:_ID_LENGTH]
 
 
 def key_of(review_id: str) -> Key:
-    """Where a review stands, open or decided: to be read beside the accounts that it is about."""
+    """The key of a review, open or decided: to be read together with the accounts that it is about."""
     return Key(f"REVIEW#{review_id}", "REVIEW")
 
 
 def put(review: Review) -> list[Write]:
-    """What opens a review: it stands by its id, and in the queue. Refused if it stands already."""
+    """The writes that open a review: by its id, and in the queue. They fail if it exists already."""
     table, body = settings.loyalty_table(), {"S": review.model_dump_json(exclude_defaults=True)}
     queued = {"TableName": table, "Item": {**client.key_of(_place(review)), "body": body}}
     return [client.put_new(table, key_of(review.review_id), revision={"N": "1"}, body=body), {"Put": queued}]
 
 
 def close(review: Review, verdict: Verdict) -> list[Write]:
-    """What ends an open review: it leaves the queue. Refused if somebody else has decided it meanwhile."""
+    """The writes that close an open review: it leaves the queue. They fail if it was decided meanwhile."""
     table, body = settings.loyalty_table(), {"S": decided(review, verdict).model_dump_json(exclude_defaults=True)}
     queued = {"TableName": table, "Key": client.key_of(_place(review))}
     return [client.put_over(table, key_of(review.review_id), 1, body=body), {"Delete": queued}]

@@ -16,7 +16,7 @@ WEEK_KEPT = timedelta(days=15)
 
 
 def claim(message_id: str, now: datetime) -> bool:
-    """Whether the message is to be sent, by whoever asks: it was not sent, and nobody else is at it."""
+    """Whether the caller is to send the message: it was not sent, and no other process is sending it."""
     item = {**client.key_of(_key(message_id)), "claimed_at": {"S": now.isoformat()}}
     free = "attribute_not_exists(pk) OR (attribute_not_exists(sent_at) AND claimed_at < :stale)"
     return client.put_if(settings.loyalty_table(), item, free, stale={"S": (now - CLAIM).isoformat()})

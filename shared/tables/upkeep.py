@@ -55,7 +55,7 @@ def audit(member_id: str, stored: StoredAccount | None = None) -> list[Breach]:
 
 
 def replace_account(existing: Item | None, account: Account) -> None:
-    """Put an account over the item that stands, if one does: for repairs, which have found that its ledger makes it.
+    """Replace the existing item of an account, if there is one, by what the ledger says; for repairs.
 
     Raises CancelledError if somebody else has written it since it was read.
     """

@@ -45,7 +45,7 @@ class EntryAnswer(Record):
 
 
 class BookedAnswer(Record):
-    """The entry that was booked, and the account as it stands now."""
+    """The entry that was booked, and the account now."""
 
     entry: EntryAnswer
     account: AccountAnswer

@@ -35,7 +35,7 @@ class Deed(NamedTuple):
 
 
 class Course(NamedTuple):
-    """Where a member stands with a challenge: out of `target`, so much is `done`."""
+    """A member's progress in a challenge: `done` out of `target`."""
 
     challenge: Challenge
     done: int

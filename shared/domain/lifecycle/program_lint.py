@@ -222,7 +222,7 @@ def _on_friends(program: Program, today: date) -> Iterator[Advice]:
         if terms.ends_on is not None and terms.ends_on < today:
             yield Advice("/referrals/ends_on", f"referrals ended on {terms.ends_on}")
     if program.gifts and program.gifts.limit is None and program.gifts.points_max is None:
-        yield Advice("/gifts", "whoever steals an account may give all its points away: set limit or points_max")
+        yield Advice("/gifts", "a thief of an account can give all its points away: set limit or points_max")
 
 
 def _on_cashback(program: Program) -> Iterator[Advice]:

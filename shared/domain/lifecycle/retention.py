@@ -12,7 +12,7 @@ from shared.domain.subaccounts import member_of
 def erased_on(account: Account, program: Program) -> date | None:
     """The day on which a member is erased if nothing happens; None: they are not, whatever happens.
 
-    Whoever is frozen, shares a pool or has paid for a membership is kept, and so are pools and wallets by themselves.
+    Members who are frozen, share a pool or have paid for a membership are kept, and so are pools and wallets.
     """
     terms, last = program.privacy, account.idle_since or account.booked_at
     if terms is None or last is None or account.status != "active" or account.frozen or current(account):

@@ -1,7 +1,7 @@
 """Where the points of a budget are: unleased, or leased to slices, from which each operation draws its own.
 
 What is left is the sum of both, and what is spent the rest of the total. Leases move points without spending any, so
-one that is never used loses nothing: whoever runs short takes it back.
+one that is never used loses nothing: a slice that runs short takes it back.
 """
 
 from collections.abc import Mapping

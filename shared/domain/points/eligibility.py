@@ -1,6 +1,6 @@
 """The standing rules at work: who earns nothing, and how much an order or a day earns at most.
 
-A capped order keeps the exact worth of its pieces. The cap stands beside them, so that after a refund it is compared
+A capped order keeps the exact worth of its pieces. The cap is kept beside them, so that after a refund it is compared
 with what the rest of the order would have earned.
 """
 
@@ -83,7 +83,7 @@ def capped(
 
 
 def require_age(program: Program, today: date, *, is_confirmed: bool, born_on: date | None) -> None:
-    """Raises NotEligibleError for somebody below the program's age, or of whom nobody has said that they are not.
+    """Raises NotEligibleError for a member below the program's age, or one whose age nobody has confirmed.
 
     A day of birth is looked at and not kept.
     """

@@ -10,7 +10,7 @@ from shared.domain.fields import Day, Days, PositivePoints, Record, Text
 class BirthdayTerms(Record):
     """Points on a birthday that has been known for `notice_days`; otherwise the next one pays.
 
-    Whoever changes it waits until `change_wait_days` after the last one that paid.
+    After a change of birthday, none pays until `change_wait_days` after the last one that paid.
     """
 
     points: PositivePoints

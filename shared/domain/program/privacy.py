@@ -9,9 +9,10 @@ from shared.domain.program.common import Months
 
 
 class Privacy(Record):
-    """Members for whom nothing was booked but by time for so many months are erased, `warning_days` after a warning.
+    """Members are erased after so many months without an entry, `warning_days` after a warning.
 
-    Nobody is warned before `starts_on`, so that those who have been away for long are warned as well.
+    Entries that time causes do not count. Nobody is warned before `starts_on`, so that those who have been away for
+    long are warned as well.
     """
 
     inactive_months: Months

@@ -29,7 +29,7 @@ class Referrals(Validity):
     """How many may come in a week from one advocate, one card or one address before the next looks suspicious."""
     suspicious: Literal["review", "refuse"] = "review"
     share_url: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=500)] | None = None
-    """Where a friend joins; `{code}` stands for the code."""
+    """Where a friend joins; `{code}` is replaced by the code."""
 
     @model_validator(mode="after")
     def _pays_somebody(self) -> Self:

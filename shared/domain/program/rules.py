@@ -12,7 +12,7 @@ SEGMENTS_NAMED_MAX = 20
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SegmentIds = Annotated[tuple[Slug, ...], Field(max_length=SEGMENTS_NAMED_MAX)]
-"""Segments of the program; whoever is in any of them is meant, and everybody if none is named."""
+"""Segments of the program; members of any of them are meant, and everybody if none is named."""
 
 
 class When(Validity):

@@ -28,8 +28,8 @@ _Amounts = tuple[PositiveAmount, PositiveAmount, PositiveAmount, PositiveAmount]
 class Scoring(Record):
     """Where one score ends and the next begins, over this month and the twelve before it.
 
-    `recency_days`: whoever ordered within the first so many days scores 5, within the last of them 2, the rest 1.
-    `frequency_orders` and `money_amounts` (minor units): whoever reaches the first scores 2, the last 5, the rest 1.
+    `recency_days`: members who ordered within the first so many days score 5, within the last of them 2, the rest 1.
+    `frequency_orders` and `money_amounts` (minor units): members who reach the first score 2, the last 5, the rest 1.
     """
 
     recency_days: _Days = (30, 60, 120, 240)
@@ -53,7 +53,7 @@ class Condition(Record):
     money: Scores = ()
     tags: Annotated[tuple[Tag, ...], Field(max_length=TAGS_NAMED_MAX)] = ()
     places: Annotated[tuple[Place, ...], Field(max_length=TAGS_NAMED_MAX)] = ()
-    """A country stands for all of its parts."""
+    """A country includes all of its parts."""
     opt_ins: Annotated[tuple[Literal["email", "sms"], ...], Field(max_length=2)] = ()
 
     @model_validator(mode="after")
@@ -72,7 +72,7 @@ Conditions = Annotated[tuple[Condition, ...], Field(max_length=CONDITIONS_MAX)]
 
 
 class Segment(Record):
-    """Members of whom all of `all` are so, any of `any` (if it names some), and none of `none`."""
+    """Members who meet all of `all`, any of `any` (if it names some), and none of `none`."""
 
     segment_id: Slug
     name: Text

@@ -1,11 +1,11 @@
 """Pools: points that the members of a household share.
 
 A pool is an account. A decision about a member of one is made as if the pool's points were the member's own; what it
-takes is drawn from the pool first, and what it leaves with the member goes there, each lot with its date. So whatever
-moves points, knows nothing of pools, and each member's part stands in the pool's ledger.
+takes is drawn from the pool first, and what it leaves with the member goes there, each lot with its date. So rules
+that move points know nothing of pools, and each member's part is in the pool's ledger.
 
-Whoever is frozen stands apart until that ends: what they have put in and not spent is taken out of the pool to their
-own account, where nobody spends it, what they earn stays there, and the others share on with theirs.
+A frozen member is kept apart until unfrozen: what they have put in and not spent is taken out of the pool to their own
+account, where nobody spends it, what they earn stays there, and the others go on sharing theirs.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """What shopping agents are shown of a membership, in the terms of the Universal Commerce Protocol's loyalty extension.
 
 Amounts there are never negative and a breakdown adds up to its amount, so what a cap cuts is cut from the lines before
-it, the last first. A benefit of a tier that brings points has the id of the line that they stand under.
+it, the last first. A benefit of a tier that brings points has the id of the line that shows them.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import Program
 
 UNVERIFIED_ID = "unverified"
-"""The id of every membership that nobody has proved to be theirs, whether or not there is such a member."""
+"""The id of every membership shown to an unverified buyer, whether or not there is such a member."""
 _SHOWN_CHARACTERS = 4
 _NO_BONUS_PERCENT = 100
 
@@ -87,7 +87,7 @@ class MembershipBlock(Record):
 def membership_block(
     account: Account | None, program: Program, rewards: Sequence[RewardBlock], today: date
 ) -> MembershipBlock:
-    """The membership of a verified member, or, with no account, what the program would be to anybody."""
+    """The membership of a verified member, or, with no account, what the program offers to anybody."""
     shown: dict[str, Any] = {"id": UNVERIFIED_ID, "provisional": True}
     if account is not None:
         shown = {
@@ -100,7 +100,7 @@ def membership_block(
 
 
 def masked(id_: str) -> str:
-    """An id that its owner recognizes and nobody else can complete."""
+    """An id that its owner recognizes and others cannot complete."""
     return f"****{id_[-_SHOWN_CHARACTERS:]}"
 
 
