@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from shared.domain.earning.campaigns import groups_of, is_held_out, noted, state
 from shared.domain.facets import Traits
-from shared.domain.program.campaigns import Campaign
+from shared.domain.program.campaigns import Campaign, PointCost
 from shared.domain.program.program import Program
 from tests.model.shop import Shop, a_program, at
 
@@ -210,6 +210,12 @@ def test_two_campaigns_are_noted_in_one_short_text() -> None:
     assert noted(groups) == {"campaigns": "a=held_out b=treated"}
     assert groups_of(noted(groups)) == groups
     assert (noted({}), groups_of({})) == ({}, {})
+
+
+def test_what_points_cost_is_rounded_to_minor_units_as_asked() -> None:
+    cost = PointCost(points=3, amount=2)
+    assert [cost.rounded_up(points) for points in (0, 1, 3, 4)] == [0, 1, 2, 3]
+    assert [cost.rounded_down(points) for points in (0, 1, 3, 4)] == [0, 0, 2, 2]
 
 
 def test_a_campaign_is_in_one_state_at_a_time() -> None:

@@ -20,6 +20,7 @@ from shared.domain.points.partner_funding import (
     deposit_points,
     funding_name,
     month_name,
+    points_for_partner,
     require_partner,
     settle_up,
     settlement_month,
@@ -199,6 +200,12 @@ class Play:
         return [one for one, member in self.reserved.items() if one in self.shop.look(member).holds][:1]
 
 
+def test_a_settlement_names_who_owes_its_net() -> None:
+    nothing = settle_up([])
+    owed_by = [nothing._replace(net=net).owed_by for net in (1, -1, 0)]
+    assert owed_by == ["partner", "shop", "nobody"]
+
+
 @given(STEPS)
 def test_settlements_add_up_to_what_members_got_and_gave_and_no_funding_is_overspent(steps: Any) -> None:
     shop = a_shop({**CAFE, "limits": {"points_per_month": 60, "points_per_member_day": 45}}, HOTEL)
@@ -227,6 +234,8 @@ def check_settlements(shop: Shop, partner_id: str, entries: list[Entry]) -> None
             "reversed": sum(one.net_effect for one in own if one.type == "reverse"),
         }
         assert {name: line.points for name, line in settled.movements.items()} == got
+        signed = got["issued"] - got["taken_back"] - got["redeemed"] + got["reversed"]
+        assert sum(map(points_for_partner, own)) == signed
         assert sum(line.amount for line in settled.movements.values()) - settled.prepaid.amount == settled.net
         owed = got["reversed"] - got["redeemed"] + (got["issued"] - got["taken_back"]) * (partner_id == "cafe")
         assert abs(settled.net - owed * 2 / 3) <= 0.5, "rounded once"
