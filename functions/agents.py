@@ -1,4 +1,4 @@
-"""What shopping agents ask: what a cart would earn, and for whom."""
+"""What a cart would earn, for shopping agents."""
 
 from typing import Annotated, Any
 

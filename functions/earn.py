@@ -27,7 +27,7 @@ class ActionEarn(Occasion):
 
 
 class Quote(Order):
-    """An order as it might be placed, and by whom; without a member, by a newcomer."""
+    """An order as a member might place it; without a member, a newcomer."""
 
     type: Literal["order"] = "order"
     order_id: Reference = "quote"

@@ -2,7 +2,7 @@
 
 
 class LocalError(Exception):
-    """Something outside the code stands in the way; the message says what, and what to do about it."""
+    """Something outside the code prevents the work; the message says what, and what to do about it."""
 
 
 class UsageError(LocalError):

@@ -17,7 +17,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index: sparse, because items without its keys do not stand in it."""
+    """A global secondary index: sparse, because it leaves out items without its keys."""
 
     name: str
     hash_key: Attribute

@@ -72,7 +72,7 @@ class Parts(TypedDict, total=False):
     """Takes messages of the expiry run, at most `sqs.BATCH`."""
     webhook_queue: WebhookQueue
     due_days: Callable[[date, date], Iterable[date]]
-    """The days of a span under which accounts may stand in the index of what is due."""
+    """The days of a span that may have accounts in the index of what is due."""
     telemetry: Telemetry
 
 

@@ -25,7 +25,7 @@ REQUESTS_MAX: Mapping[str, int] = {
 """Round trips. A refund and a reversal look at three items, all in one request, TransactGetItems."""
 WRITE_UNITS_MAX = 5
 PARTNER_WRITE_UNITS_MAX = 6
-"""A partner's entries stand in one index more."""
+"""A partner's entries are in one more index."""
 _POINTS = 100_000
 
 

@@ -96,7 +96,7 @@ class World:
         programs.replace_program(type(programs.load_program()).model_validate(program), version)
 
     def item(self, pk: str, sk: str) -> dict[str, Any]:
-        """What stands in the ledger's table."""
+        """An item of the ledger's table."""
         return dict(self.client.get_item(TableName=LOYALTY.name, Key={"pk": {"S": pk}, "sk": {"S": sk}})["Item"])
 
     @contextmanager

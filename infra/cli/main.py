@@ -27,7 +27,7 @@ COMMANDS = (
     ("tables", "replay", "Book a file of past purchases."),
     ("tables", "verify", "Check every account against its ledger."),
     ("tables", "rebuild", "Repair a restored table from its ledger."),
-    ("tables", "campaign", "Compare the members whom a campaign treated with those held out."),
+    ("tables", "campaign", "Compare the members that a campaign treated with those held out."),
     ("cloud", "deploy", "Deploy the stack to AWS, or to an emulator on this machine."),
     ("cloud", "cost", "Print what a month on AWS costs."),
     ("quality", "simulate", "Play a shop under faults, and check every rule of the ledger."),

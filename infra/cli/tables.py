@@ -97,7 +97,7 @@ def campaign(
     endpoint: Endpoint = None,
     data: Data = None,
 ) -> int:
-    """Compare the members whom a campaign treated with those held out. Exits with 1 if it has touched nobody."""
+    """Compare the members that a campaign treated with those held out. Exits with 1 if no order could take part."""
     with opened(endpoint, data, must_exist=True) as used:
         groups = effect(engine.client(used), LOYALTY.name, campaign_id)
     grid = Grid("group", "members", "orders", "amount", "average order", "points given")

@@ -1,7 +1,7 @@
 """What a month costs, by part: the requests and units that operations use, at the prices that AWS publishes.
 
 The units of an operation are stated here as measured, and a test measures them again; processor time is measured by
-`python -m infra.bench.memory`. What the stack has once, whoever uses it, is counted in the template by a test.
+`python -m infra.bench.memory`. A test counts in the template what the stack has once, however much it is used.
 """
 
 from collections.abc import Mapping
@@ -216,7 +216,7 @@ class Month:
 
 
 def monthly(members: int, orders: int, people: int = 0) -> dict[str, float]:
-    """Dollars by part, for so many members who place so many orders altogether, of whom `people` sign in themselves."""
+    """Dollars by part, for so many members, who place so many orders in all; `people` of them sign in themselves."""
     month = Month(members, orders, people)
     mails = sum(number * operation.mails for number, operation in month.asked)
     events_gb = month.entries * EVENT_BYTES / _BYTES_PER_GB

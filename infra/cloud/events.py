@@ -39,7 +39,7 @@ def add_event_bus(scope: Construct, options: Options) -> events.EventBus:
 
 
 def event_schema(event_type: str) -> dict[str, Any]:
-    """The JSON Schema of an event as it stands on the bus: EventBridge's envelope around ours."""
+    """The JSON Schema of an event as it is on the bus: EventBridge's envelope around ours."""
     return {
         "$schema": "http://json-schema.org/draft-04/schema#",
         "title": event_type,

@@ -74,7 +74,7 @@ class Builder:
         )
 
     def inline(self, name: str, code: lambda_.Code) -> Function:
-        """A function of a few lines that stand in the template; it needs nothing."""
+        """A function of a few lines, which are in the template; it needs nothing."""
         return self._made(
             name,
             code=code,

@@ -28,7 +28,7 @@ _TRIGGER = Path(__file__).with_name("token_trigger.py")
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose tokens are taken: their issuer, and for whom they must have been issued."""
+    """Which tokens are accepted: their issuer, and the audience that they must name."""
 
     issuer: str
     audiences: list[str]
@@ -143,7 +143,7 @@ def _clients_of_partners(
 def _client_of_people(
     pool: cognito.UserPool, name: str, scope: cognito.OAuthScope, options: Options
 ) -> cognito.UserPoolClient:
-    """A client without a secret: Cognito demands PKCE of whoever sends a challenge, and pages and apps always do."""
+    """A client without a secret: Cognito demands PKCE if a client sends a challenge, and pages and apps always do."""
     return pool.add_client(
         name,
         auth_flows=cognito.AuthFlow(),

@@ -12,7 +12,7 @@ _EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("ScheduleDeadLetters", "AwsSolutions-SQS3", "it is a dead-letter queue: of the schedules"),
     ("Api/GET--v1--program", "AwsSolutions-APIG4", "the program is for everybody to read"),
     ("Api/GET--v1--openapi.json", "AwsSolutions-APIG4", "the document is for everybody to read"),
-    ("Api/GET--v1--unsubscribe--{token}", "AwsSolutions-APIG4", "whoever has the link may: it came by e-mail"),
+    ("Api/GET--v1--unsubscribe--{token}", "AwsSolutions-APIG4", "everybody who has the link may: it came by e-mail"),
     ("Api/POST--v1--unsubscribe--{token}", "AwsSolutions-APIG4", "one click is all that RFC 8058 allows to ask for"),
     ("NotFound", "AwsSolutions-APIG4", "answers 404 and nothing else"),
     ("Users", "AwsSolutions-COG2", "members choose; demand it of operators where they sign in with your own provider"),

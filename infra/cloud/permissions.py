@@ -24,7 +24,7 @@ EVERYTHING = "*"
 class Grant:
     """Actions on one resource; `keys` narrows those on a table to partition keys that look like one of them.
 
-    Whatever one transaction writes to one table stands in one grant: the condition sees all of its keys together.
+    All that one transaction writes to one table is in one grant: the condition sees all of its keys together.
     """
 
     actions: tuple[str, ...]

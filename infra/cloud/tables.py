@@ -80,7 +80,7 @@ def _attribute(declared: tables.Attribute) -> dynamodb.Attribute:
 
 
 def _identity_secret(scope: Construct, removal: RemovalPolicy) -> secretsmanager.Secret:
-    """32 random bytes as hexadecimal digits. Whoever loses them finds no member by an identifier any more."""
+    """32 random bytes as hexadecimal digits. Without them, no member can be found by an identifier any more."""
     return secretsmanager.Secret(
         scope,
         "IdentityKey",

@@ -37,7 +37,7 @@ SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
 def add_schedules(scope: Construct, functions: dict[str, Function], queues: Queues, options: Options) -> None:
-    """Hourly runs in the program's time zone; a run is told the instant it stands for."""
+    """Hourly runs in the program's time zone; a run is given the instant that it was scheduled for."""
     called = {name: functions[name] for name in SCHEDULES}
     role = iam.Role(scope, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
     role.add_to_policy(

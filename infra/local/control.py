@@ -115,7 +115,7 @@ class Control:
         return JSONResponse({"now": self._now(), "reminder_runs": runs})
 
     async def _read_mailbox(self, request: Request) -> Response:
-        # Whoever has just earned points expects to find the message.
+        # Somebody who has just earned points expects to find the message.
         await to_thread.run_sync(self._stream.catch_up, CATCH_UP_SECONDS_MAX)
         return JSONResponse(self._mailbox.contents(request.query_params.get("member_id")))
 

@@ -42,7 +42,7 @@ class Options:
 
 
 def dev(options: Options) -> None:
-    """Serve until SIGINT or SIGTERM. Raises LocalError when something stands in the way."""
+    """Serve until SIGINT or SIGTERM. Raises LocalError if it cannot serve."""
     if options.data and options.kind == "moto" and not options.endpoint:
         raise UsageError("moto keeps nothing between starts: leave out --data, or use the engine ministack")
     stopping = threading.Event()

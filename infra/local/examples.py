@@ -1,4 +1,4 @@
-"""What `loyalty dev` prints once it serves: where, the tokens to use, and calls that work as they stand."""
+"""What `loyalty dev` prints once it serves: where, the tokens to use, and calls that work unchanged."""
 
 import json
 import secrets

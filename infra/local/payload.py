@@ -62,7 +62,7 @@ async def body(request: Request) -> bytes:
 
 
 def response(answer: Mapping[str, Any]) -> Response:
-    """The response a function's answer stands for. Raises KeyError for an answer without a status."""
+    """The response that a function's answer describes. Raises KeyError for an answer without a status."""
     text = answer.get("body") or ""
     content = base64.b64decode(text) if answer.get("isBase64Encoded") else text
     made = Response(content, status_code=answer["statusCode"], headers=answer.get("headers") or {})

@@ -29,7 +29,7 @@ WAITING_SECONDS = 30
 """How often a clock that is not moved looks for messages that waited."""
 DAYS_MOVED_MAX = 3660
 STOP_SECONDS_MAX = 5
-# A daily run also looks at the two days before its own: accounts may come to stand there after those days' runs.
+# A daily run also looks at the two days before its own: accounts may become due there after those days' runs.
 LOOK_BACK_DAYS = 2
 _TICK_SECONDS = 1
 
@@ -93,7 +93,7 @@ class Schedule:
         with self._running:
             now = self._clock.now()
             if to < now:
-                raise InvalidStateError(f"the clock stands at {_text(now)} and, like the ledger, runs forward only")
+                raise InvalidStateError(f"the clock is at {_text(now)}; like the ledger, it runs forward only")
             if to > now + timedelta(days=DAYS_MOVED_MAX):
                 raise InvalidRequestError(Fault("/now", f"must be at most {DAYS_MOVED_MAX} days ahead; move in steps"))
             runs = self._remind(to)

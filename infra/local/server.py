@@ -84,7 +84,7 @@ def _application(config: ServerConfig) -> Starlette:
     stream = Stream(
         engine.streams_client(endpoint),
         engine.stream_arn(endpoint),
-        # Consequences first: whoever is told of an entry finds them booked.
+        # Consequences first: they are booked before anybody gets a message about the entry.
         [
             Delivery("follow", follow.handler, sequence_number, dead_letters),
             Delivery("notify", notify.handler, sequence_number, dead_letters),

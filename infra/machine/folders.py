@@ -35,7 +35,7 @@ def replace(path: Path, content: str) -> None:
 
 
 def create_once(path: Path, make: Callable[[], bytes]) -> bytes:
-    """The content of `path`; made and kept first when there is none. Whoever races sees the winner's content."""
+    """The content of `path`; made and kept first if it does not exist. The loser of a race gets the winner's."""
     with suppress(FileNotFoundError):
         return path.read_bytes()
     temporary = _temporary(path, make())

@@ -1,6 +1,6 @@
 """The bookkeeping that the product is compared with: kept from what was committed and answered, by sums of its own.
 
-It reads entries and accounts as the JSON that stands in the table, and shares no code with the rules that made them.
+It reads entries and accounts as the JSON that is in the table, and shares no code with the rules that made them.
 """
 
 import json
@@ -18,7 +18,7 @@ Raw = Mapping[str, Any]
 
 
 class Booked(NamedTuple):
-    """An entry: where it stands, what it says, as the how manyth commit it came."""
+    """An entry: its key, what it says, and the number of the commit that wrote it."""
 
     key: Key
     raw: Raw

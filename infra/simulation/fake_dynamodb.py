@@ -58,7 +58,7 @@ class Database:
     # What the simulation looks at -------------------------------------------------------------------------------------
 
     def peek(self, table: str, key: Key) -> Item | None:
-        """An item as it stands; no request, no fault."""
+        """An item as it is; no request, no fault."""
         return self._items[table].get(key[0], {}).get(key[1])
 
     def everything(self, table: str) -> list[tuple[Key, Item]]:
@@ -255,7 +255,7 @@ class _Listing:
 
 
 def _page(found: list[Item], after: Item | None, size: int, sort_key: str, *, forward: bool) -> Any:  # noqa: ANN401
-    """A page that begins behind a place, whether or not an item still stands there."""
+    """A page that begins behind a place, whether or not an item still exists there."""
     if after is not None:
         begin = _place(after, sort_key)
         found = [

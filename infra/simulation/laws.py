@@ -45,7 +45,7 @@ def net(raw: Raw) -> int:
 def _breaches(books: Books, booked: Booked, tally: Tally, together: Sequence[Booked]) -> Iterable[str]:
     raw, kind = booked.raw, booked.raw["type"]
     if booked.key in books.booked:
-        yield "it stands already"
+        yield "it exists already"
     if tally.status in {"merged", "erased", "lapsed"}:
         yield f"the account was {tally.status}"
     for name in raw.get("closed", {}):

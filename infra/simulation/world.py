@@ -47,7 +47,7 @@ FEW_STEPS = 30
 JOBS = ("expiry run", "reminders")
 _NAMELESS = frozenset({"arrive", "approve", "reject", "withdraw", "return"})
 _OWN = frozenset({"order", "refund", "transfer", "adjust", "reserve", "gift", "payout"})
-"""Requests at whose key nobody else's entry can stand; a redemption's next step may have been taken by others."""
+"""Requests at whose key nobody else's entry can exist; a redemption's next step may have been taken by others."""
 
 
 class BreachError(Exception):
@@ -310,15 +310,16 @@ class World:
         return f"refused: {error.code}"
 
     def _has_left(self, request: Request) -> bool:
-        """Whether what was answered is on the account of somebody who is gone, whom this request does not name.
+        """Whether the answered entry is on the account of somebody who is gone, and whom this request does not name.
 
-        An identifier is somebody else's by then; a review or gift leads to who was asked, not to who took them in.
+        An identifier is somebody else's by then; a review or gift leads to the member asked, not to the survivor of a
+        merge.
         """
         owner = (request.entry_id or "").rpartition("-")[0]
         return request.kind in _NAMELESS and self.books.tally(owner).status in {"erased", "lapsed", "merged"}
 
     def _was_merged(self, request: Request) -> bool:
-        """Whether what stands at a request's key is on the account of somebody who is another by now."""
+        """Whether the entry at a request's key is on the account of a member who has been merged since."""
         booked = self.books.booked.get(request.key or ("", ""))
         return booked is not None and self.books.tally(booked.raw["member_id"]).status == "merged"
 
@@ -343,7 +344,7 @@ class World:
         return "replayed" if replayed else "done"
 
     def _entry_of(self, request: Request, body: Any) -> str | None:  # noqa: ANN401
-        """The entry that an answer is about, which must stand; of one request it is always the same."""
+        """The entry that an answer is about, which must exist; for one request it is always the same."""
         entry = body.get("entry") if isinstance(body, dict) else None
         booked = self.books.booked.get(request.key) if request.key else None
         if request.key is not None and booked is None:
@@ -354,7 +355,7 @@ class World:
         known = self.books.entry_ids.get(entry["entry_id"])
         if known is None or (booked is not None and known is not booked):
             self.books.breach(
-                f"the entry {entry['entry_id']} was answered for {request.key}; it stands elsewhere or not"
+                f"the entry {entry['entry_id']} was answered for {request.key}; it has another key or does not exist"
             )
             return None
         balance = self.books.tally(known.raw["member_id"]).balances[entry["sequence"]]
@@ -428,7 +429,7 @@ class World:
     def _bring_to_an_end(self) -> datetime:
         """Without further faults every request is answered, every delivery made, and everything due is booked.
 
-        Until when that was: days begin elsewhere once a program has moved to another zone, and then a run finds whoever
+        Until when that was: days begin elsewhere once a program has moved to another zone, and then a run finds who
         is due a day later.
         """
         self.faults.is_quiet = True
@@ -472,7 +473,7 @@ class World:
                 books.breach(f"{member_id}: an expiry run has left {tally.lots}, {tally.pending}, {tally.holds}")
         for key, entry_id in books.acknowledged.items():
             if key not in books.booked or name_of(books.booked[key]) != entry_id:
-                books.breach(f"{entry_id} was acknowledged for {key} and does not stand there")
+                books.breach(f"{entry_id} was acknowledged for {key} and is not there")
         for name, booked in books.entry_ids.items():
             if self.database.peek(LOYALTY.name, booked.key) != booked.item:
                 books.breach(f"{name} is gone or changed")
