@@ -11,7 +11,7 @@ from shared.tables import ledger, operation
 
 
 def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) -> Answer:
-    """The entry and the first account beside it: `status` when it was booked now, or 200 and a mark."""
+    """The entry and the first account beside it: `status` if it was booked now; 200 for a replay."""
     account, *others = outcome.accounts
     return json_answer(
         BookedAnswer(
