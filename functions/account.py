@@ -1,4 +1,4 @@
-"""What a member or a storefront reads."""
+"""What members and storefronts read: accounts, their histories, the catalogue of rewards."""
 
 from typing import Annotated, Any
 
@@ -9,12 +9,8 @@ from shared.api import auth, ledger_answers, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import EntryPage
-from shared.api.schemas.rewards import RewardPage, reward_answer
-from shared.domain.account import Account
-from shared.domain.calendar import local_day
-from shared.domain.lifecycle.passing_of_time import up_to_date
-from shared.domain.spending.pools import pool_among, united
-from shared.tables import accounts, programs, stock
+from shared.api.schemas.rewards import RewardPage, reward_page
+from shared.services import accounts, rewards
 
 app = resolver.resolver()
 
@@ -27,8 +23,8 @@ app = resolver.resolver()
     tags=["Account"],
 )
 def read_account(member_id: str) -> Answer:
-    account, *others = accounts.load_with_pool(auth.caller(app).authorized_member_id(member_id))
-    return json_answer(account_answer(account, programs.load_program(), clock.now(), others))
+    view = accounts.read_account(member_id, caller=auth.caller(app))
+    return json_answer(account_answer(view.account, view.program, clock.now(), view.others))
 
 
 @app.get(
@@ -41,8 +37,9 @@ def read_account(member_id: str) -> Answer:
 def read_entries(
     member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
 ) -> Answer:
-    account = accounts.load_account(auth.caller(app).authorized_member_id(member_id)).account
-    return json_answer(ledger_answers.history(account, limit, cursor))
+    place = paging.decode_place(cursor, int)
+    page = accounts.read_history(member_id, limit, place, caller=auth.caller(app))
+    return json_answer(ledger_answers.entry_page(page))
 
 
 @app.get(
@@ -57,17 +54,10 @@ def read_rewards(
     limit: paging.PageLimit = paging.PAGE_DEFAULT,
     cursor: paging.PageCursor = None,
 ) -> Answer:
-    program, now = programs.load_program(), clock.now()
-    today = local_day(now, program.time_zone)
-    account: Account | None = None
-    if member_id is not None:
-        whole = accounts.load_with_pool(auth.caller(app).authorized_member_id(member_id))
-        settled = [up_to_date(one, program, now) for one in whole]
-        account = united(settled[0], pool_among(settled[0], settled))
-    rewards, following = paging.page_of(program.redeeming.rewards, limit, cursor)
-    taken = stock.stock_taken(reward.reward_id for reward in rewards if reward.stock is not None)
-    items = [reward_answer(reward, program, taken.get(reward.reward_id, 0), account, today) for reward in rewards]
-    return json_answer(RewardPage(items=tuple(items), next_cursor=following))
+    start, caller, now = paging.decode_start(cursor), auth.caller(app), clock.now()
+    catalogue = rewards.read_rewards(member_id, limit, start, caller=caller, now=now)
+    following = None if catalogue.next_start is None else paging.encode_cursor(catalogue.next_start)
+    return json_answer(reward_page(catalogue, following))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -12,15 +12,13 @@ from shared.api.schemas.credit import CreditAnswer, credit_answer
 from shared.api.schemas.entries import EntryAnswer, EntryPage, entry_answer
 from shared.domain.fields import Record
 from shared.domain.spending.store_credit import Payout
-from shared.domain.subaccounts import wallet_of
 from shared.services import store_credit
-from shared.tables import accounts, programs
 
 app = resolver.resolver()
 
 
 class PayoutAnswer(Record):
-    """The entry that paid credit out, in minor units, and the wallet now."""
+    """The entry that paid credit out, in minor units, and the wallet as it is now."""
 
     payout_id: str
     entry: EntryAnswer
@@ -35,9 +33,8 @@ class PayoutAnswer(Record):
     tags=["Credit"],
 )
 def read_credit(member_id: str) -> Answer:
-    member_id = auth.caller(app).authorized_member_id(member_id)
-    _, wallet = accounts.load_accounts([member_id, wallet_of(member_id)])
-    return json_answer(credit_answer(wallet, programs.load_program(), clock.now()))
+    view = store_credit.read_credit(member_id, caller=auth.caller(app))
+    return json_answer(credit_answer(view.wallet, view.program, clock.now()))
 
 
 @app.get(
@@ -50,9 +47,9 @@ def read_credit(member_id: str) -> Answer:
 def read_credit_entries(
     member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
 ) -> Answer:
-    member_id = auth.caller(app).authorized_member_id(member_id)
-    _, wallet = accounts.load_accounts([member_id, wallet_of(member_id)])
-    return json_answer(ledger_answers.history(wallet, limit, cursor))
+    place = paging.decode_place(cursor, int)
+    page = store_credit.read_credit_history(member_id, limit, place, caller=auth.caller(app))
+    return json_answer(ledger_answers.entry_page(page))
 
 
 @app.post(

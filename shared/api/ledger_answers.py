@@ -1,4 +1,4 @@
-"""Answers out of the ledger: what a request has booked, and an account's history page by page."""
+"""Answers from the ledger: what a request has booked, and a page of an account's history."""
 
 from http import HTTPStatus
 
@@ -6,12 +6,13 @@ from shared.api import paging
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryPage, entry_answer
-from shared.domain.account import Account
-from shared.tables import ledger, operation
+from shared.domain.entry import Entry
+from shared.services.histories import Page
+from shared.tables import operation
 
 
 def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) -> Answer:
-    """The entry and the first account beside it: `status` if it was booked now; 200 for a replay."""
+    """The entry, and the first account as it is now: with `status` if it was booked now, else 200 and a header."""
     account, *others = outcome.accounts
     return json_answer(
         BookedAnswer(
@@ -23,19 +24,7 @@ def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) 
     )
 
 
-def history(account: Account, limit: int, cursor: str | None) -> EntryPage:
-    """A page of an account's entries, newest first; after them come those of the accounts merged into it.
-
-    Raises InvalidRequestError for a cursor of another list.
-    """
-    ids = (account.member_id, *account.merged_from)
-    place, before = paging.decode_cursor(cursor, int, int) if cursor else (0, account.sequence + 1)
-    if not 0 <= place < len(ids) or not 0 < before <= ledger.SEQUENCE_MAX:
-        raise paging.foreign_cursor()
-    entries = ledger.load_history(ids[place], limit, before)
-    following = None
-    if entries and entries[-1].sequence > 1:
-        following = paging.encode_cursor(place, entries[-1].sequence)
-    elif place + 1 < len(ids):
-        following = paging.encode_cursor(place + 1, ledger.SEQUENCE_MAX)
-    return EntryPage(items=tuple(entry_answer(entry) for entry in entries), next_cursor=following)
+def entry_page(page: Page[Entry, int]) -> EntryPage:
+    """A page of an account's entries."""
+    items = tuple(entry_answer(entry) for entry in page.items)
+    return EntryPage(items=items, next_cursor=paging.encode_place(page.next_place))

@@ -7,7 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from shared.domain.errors import Fault, InvalidRequestError
+from shared.domain.errors import ForeignCursorError, InvalidRequestError
+from shared.services.histories import Place
 
 PAGE_DEFAULT, PAGE_MAX = 25, 100
 CURSOR_LENGTH_MAX = 256
@@ -15,6 +16,7 @@ CURSOR_LENGTH_MAX = 256
 PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 PageCursor = Annotated[str | None, Query(max_length=CURSOR_LENGTH_MAX)]
 _Listed = TypeVar("_Listed")
+_Mark = TypeVar("_Mark", int, str)
 
 
 def encode_cursor(*parts: str | int) -> str:
@@ -36,13 +38,29 @@ def decode_cursor(cursor: str, *shape: type) -> list[Any]:
 
 def foreign_cursor() -> InvalidRequestError:
     """The refusal of a cursor that no page of the list has given."""
-    return InvalidRequestError(Fault("query:cursor", "is not a cursor of this list; leave it out for the first page"))
+    return ForeignCursorError()
+
+
+def decode_start(cursor: str | None) -> int:
+    """The number of the item that a page begins with. Raises InvalidRequestError."""
+    start: int = decode_cursor(cursor, int)[0] if cursor else 0
+    if start < 0:
+        raise foreign_cursor()
+    return start
+
+
+def decode_place(cursor: str | None, mark: type[_Mark]) -> Place[_Mark] | None:
+    """Where a page of a history begins; None: at the start. Raises InvalidRequestError."""
+    return Place(*decode_cursor(cursor, int, mark)) if cursor else None
+
+
+def encode_place(place: Place[Any] | None) -> str | None:
+    """Where the next page of a history begins, as callers see it."""
+    return encode_cursor(*place) if place else None
 
 
 def page_of(items: Sequence[_Listed], limit: int, cursor: str | None) -> tuple[Sequence[_Listed], str | None]:
     """One page of a list that is at hand whole, and the next page's cursor."""
-    start = decode_cursor(cursor, int)[0] if cursor else 0
-    if start < 0:
-        raise foreign_cursor()
+    start = decode_start(cursor)
     more = start + limit < len(items)
     return items[start : start + limit], encode_cursor(start + limit) if more else None

@@ -66,6 +66,11 @@ class Account(Record):
     provisional_until: date | None = None
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """Every id that entries of the account are under: its own, then those of the accounts merged into it."""
+        return (self.member_id, *self.merged_from)
+
+    @property
     def is_open(self) -> bool:
         """Whether anything can still be booked to it."""
         return self.status in {"active", "provisional"}

@@ -35,6 +35,13 @@ class InvalidRequestError(LoyaltyError):
         self.faults = faults
 
 
+class ForeignCursorError(InvalidRequestError):
+    """The cursor comes from no page of the list."""
+
+    def __init__(self) -> None:
+        super().__init__(Fault("query:cursor", "is not a cursor of this list; leave it out for the first page"))
+
+
 class MalformedJsonError(LoyaltyError):
     """The body is not JSON."""
 

@@ -4,10 +4,9 @@ from datetime import date
 from typing import Any
 
 from shared.api.schemas.money import Money, money_of
-from shared.domain.account import Account
 from shared.domain.fields import Record
-from shared.domain.program.program import Program, Reward
 from shared.domain.spending.prices import reward_value, why_unavailable
+from shared.services.rewards import Catalogue, Offer
 
 
 class RewardAnswer(Record):
@@ -38,16 +37,20 @@ class RewardPage(Record):
     next_cursor: str | None
 
 
-def reward_answer(
-    reward: Reward, program: Program, taken: int, account: Account | None = None, today: date | None = None
-) -> RewardAnswer:
-    """A reward; with an account (settled) and a day, what it means for that member."""
+def reward_page(catalogue: Catalogue, next_cursor: str | None) -> RewardPage:
+    """Part of the catalogue as callers see it."""
+    items = tuple(_reward_answer(offer, catalogue) for offer in catalogue.offers)
+    return RewardPage(items=items, next_cursor=next_cursor)
+
+
+def _reward_answer(offer: Offer, catalogue: Catalogue) -> RewardAnswer:
+    (reward, taken), program, account = offer, catalogue.program, catalogue.account
     for_member: dict[str, Any] = {}
     left = None if reward.stock is None else max(0, reward.stock - taken)
-    if account is not None and today is not None:
+    if account is not None:
         for_member = {
             "affordable": reward.points <= account.balance,
-            "eligible": left != 0 and why_unavailable(account, program, reward, today) is None,
+            "eligible": left != 0 and why_unavailable(account, program, reward, catalogue.today) is None,
             "points_missing": max(0, reward.points - account.balance),
         }
     return RewardAnswer(
