@@ -14,17 +14,14 @@ from functions import account as accounts
 from functions import consent, earn, enroll, gifts, memberships, operators, pools, redeem, transfers, wallet
 from infra.simulation.fake_dynamodb import Key
 from shared import request_ids
-from shared.api.schemas.members import OneIdentifier
 from shared.api.schemas.orders import OrderEarn
 from shared.caller import OPERATOR, STOREFRONT
-from shared.domain.members.members import Consent, Enrollment, Marketing
+from shared.domain.members.members import Consent, Enrollment, Marketing, OneIdentifier
 from shared.domain.points.paid_plans import Payment
 from shared.domain.program.program import Program
 from shared.domain.spending.prices import CreditRequest, MoneyRequest, RewardRequest
 from shared.domain.spending.store_credit import Payout
-from shared.services.adjustments import Adjustment
-from shared.services.approvals import Rejection
-from shared.services.freezes import Cause
+from shared.services.consent import Agreement
 from shared.services.gifts import Gift
 from shared.services.paid_plans import Cancellation
 from shared.services.redemptions import CREDIT_SUFFIX
@@ -392,7 +389,7 @@ class Storefront:
         return Request("arrive", consent.app, lambda: consent.earn_by_identifier(arrival), TILL, key, learn)
 
     def _agree(self) -> Request:
-        member_id, body = self._member(), consent.Agreement(terms_version="1")
+        member_id, body = self._member(), Agreement(terms_version="1")
         return Request("agree", consent.app, lambda: consent.agree(member_id, body), TILL)
 
     def _merge(self) -> Request | None:

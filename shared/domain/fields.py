@@ -4,6 +4,7 @@ Numbers and dates are strict: a string is not a number, a number is not a date, 
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -87,6 +88,12 @@ class Record(BaseModel):
     # A validator is made when first used, under pydantic's lock: no function uses all of them, and a record inside
     # another needs none of its own.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+
+
+def require_exactly_one(record: Record, names: Sequence[str]) -> None:
+    """Raises ValueError unless a record gives exactly one of the fields."""
+    if sum(getattr(record, name) is not None for name in names) != 1:
+        raise ValueError(f"give exactly one of {', '.join(names)}")
 
 
 def build_all() -> None:

@@ -1,23 +1,91 @@
-"""How a provisional member becomes a member: by consent, or by joining with the same identifier."""
+"""Joining the program: as somebody new, or as the provisional member whose points wait for an identifier.
+
+A provisional member becomes a member by agreeing to the terms, or by joining with the same identifier.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
+from shared import request_ids, runtime
+from shared.caller import Caller
+from shared.domain.account import Account
+from shared.domain.calendar import local_day
+from shared.domain.earning.enrolment import enroll
 from shared.domain.earning.provisional import confirm
-from shared.domain.errors import Fault, InvalidRequestError
-from shared.domain.members.members import Member, attributed, claimed
+from shared.domain.earning.referrals import on_joining
+from shared.domain.entry import Entry
+from shared.domain.errors import (
+    Fault,
+    IdempotencyMismatchError,
+    IdentifierTakenError,
+    InvalidRequestError,
+    LoyaltyError,
+    TryAgainError,
+)
+from shared.domain.ledger import book
+from shared.domain.members.members import Enrollment, Member, attributed, claimed, joined, new_referral_code
+from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
-from shared.tables import keys, ledger, members, operation, programs
-from shared.tables.client import Write
+from shared.tables import audit, keys, ledger, members, operation, programs, referrals
+from shared.tables.client import CancelledError, Write
 from shared.tables.operation import Decision, Situation
+
+REFERRAL_CODE_ATTEMPTS_MAX = 3
+_FINGERPRINT_LENGTH = 32
+"""128 bits, as hexadecimal digits."""
+
+
+class Enrolled(NamedTuple):
+    """Who has joined; `replayed` if the same request had enrolled them before."""
+
+    member: Member
+    replayed: bool
+
+
+def enroll_member(request: Enrollment, *, key: str, caller: Caller, now: datetime) -> Enrolled:
+    """Enroll somebody; `key` tells the request from others of the same caller.
+
+    Raises InvalidRequestError, NotEligibleError, IdentifierTakenError, IdempotencyMismatchError.
+    """
+    program = programs.load_program()
+    member_id = members.new_member_id(f"{caller.subject}|{key}")
+    fingerprint = _private_fingerprint(f"enroll:{request_ids.fingerprint(request)}")
+    member = joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
+    member = newcomer(attributed(member, caller.actor), program, request.fingerprints)
+    try:
+        brought = _admitted(request, member, program, now, caller.actor)
+    except LoyaltyError:
+        before = _enrolled_before(member_id, fingerprint)
+        if before is None:
+            raise
+        return before
+    entries = _first_entries(member, program, brought, now, caller.actor, fingerprint)
+    also = [*(brought.writes if brought else ()), *audit.trail(caller, "member.enrolled", now, member_id)]
+    for _ in range(REFERRAL_CODE_ATTEMPTS_MAX):
+        code = new_referral_code(request.name, runtime.random().choice)
+        member = member.model_copy(update={"referral_code": code})
+        writes = members.writes(None, member)
+        try:
+            operation.enroll(entries, [*writes, *also], program, now)
+        except CancelledError as cancelled:
+            before = _enrolled_before(member_id, fingerprint)
+            if before is not None:
+                return before
+            refusal = members.identity_taken(cancelled, writes)
+            if not isinstance(refusal, TryAgainError):
+                return _claim_or_refuse(member, program, refusal, fingerprint, now, caller)
+        else:
+            return Enrolled(member, replayed=False)
+    raise TryAgainError("no free referral code was found; the same request may be sent again")
 
 
 def newcomer(member: Member, program: Program, fingerprints: Sequence[str]) -> Member:
-    """Somebody who joins, with keyed hashes of what tells their card and address from others'."""
-    marks = tuple(dict.fromkeys(members.keyed_hash(f"fingerprint:{one}") for one in fingerprints))
+    """Somebody who joins, with keyed hashes of the fingerprints that tell their card and address from others'."""
+    hashes = tuple(dict.fromkeys(members.keyed_hash(f"fingerprint:{one}") for one in fingerprints))
     has_age = program.standing_rules is not None and program.standing_rules.minimum_age is not None
-    return member.model_copy(update={"fingerprints": marks, "age_confirmed": has_age})
+    return member.model_copy(update={"fingerprints": hashes, "age_confirmed": has_age})
 
 
 def confirmed(
@@ -29,7 +97,7 @@ def confirmed(
     now: datetime,
     also: Sequence[Write] = (),
 ) -> operation.Outcome:
-    """Make a provisional member one who has agreed, with the profile `after`; what waited is theirs.
+    """Make a provisional member a member with the profile `after`; the points that waited become theirs.
 
     Raises IdentifierTakenError, or TryAgainError if the profile was changed meanwhile.
     """
@@ -59,24 +127,75 @@ def confirmed(
     )
 
 
-def claim(
-    joining: Member, *, actor: str, fingerprint: str, now: datetime, also: Sequence[Write] = ()
-) -> tuple[Member, bool] | None:
-    """Let somebody who joins have what waits for one of their identifiers: the member, and whether it was before.
+def _admitted(
+    request: Enrollment, member: Member, program: Program, now: datetime, actor: str
+) -> referrals.Brought | None:
+    """What follows from the referral code that they join with. Raises whatever keeps them from joining."""
+    today = local_day(now, program.time_zone)
+    require_age(program, today, is_confirmed=request.age_confirmed, born_on=request.birth_date)
+    return referrals.brought(member, program, now, actor)
 
-    None if nobody provisional has it. Raises InvalidRequestError if they name an advocate: those bring new customers.
+
+def _first_entries(
+    member: Member, program: Program, brought: referrals.Brought | None, now: datetime, actor: str, fingerprint: str
+) -> list[Entry]:
+    entry = enroll(
+        member.member_id,
+        program,
+        now=now,
+        actor=actor,
+        fingerprint=fingerprint,
+        traits=first_traits(program, member.place, member.consent.marketing.channels, member.email),
+        referred=brought.referred if brought else None,
+    )
+    account = book(Account(member_id=member.member_id), entry)
+    return [entry, *on_joining(account, program, now=now, actor=actor)]
+
+
+def _enrolled_before(member_id: str, fingerprint: str) -> Enrolled | None:
+    """What the key enrolled before, if anything. Raises IdempotencyMismatchError if that was another request."""
+    entry = ledger.load_entry(keys.of("enroll", member_id=member_id))
+    if entry is None:
+        return None
+    if entry.fingerprint != fingerprint:
+        raise IdempotencyMismatchError("the key was used before to enroll another member; use a new key")
+    return Enrolled(members.load_member(member_id).member, replayed=True)
+
+
+def _claim_or_refuse(
+    joining: Member, program: Program, refusal: IdentifierTakenError, fingerprint: str, now: datetime, caller: Caller
+) -> Enrolled:
+    """Let somebody who joins with the identifier of a provisional member be that member. Raises `refusal` otherwise."""
+    claim = None if program.automatic_enrolment is None else _claim(joining, program, fingerprint, now, caller)
+    if claim is None:
+        raise refusal
+    return claim
+
+
+def _claim(joining: Member, program: Program, fingerprint: str, now: datetime, caller: Caller) -> Enrolled | None:
+    """Give somebody who joins the points that wait for one of their identifiers; None if none wait.
+
+    Raises InvalidRequestError if they name an advocate: advocates are paid for new customers only.
     """
+    fingerprint = _private_fingerprint(f"claim:{joining.member_id}:{fingerprint}")
     found = {members.find(one) for one in joining.identities() if one.kind != "referral_code"} - {None}
     if len(found) != 1:
         return None
     known = members.load_member(str(found.pop()))
     if known.member.status == "active":
         entry = ledger.load_entry(keys.of("confirm", member_id=known.member.member_id))
-        return (known.member, True) if entry is not None and entry.fingerprint == fingerprint else None
+        is_same = entry is not None and entry.fingerprint == fingerprint
+        return Enrolled(known.member, replayed=True) if is_same else None
     if known.member.status != "provisional":
         return None
-    if joining.referred_by_code is not None and programs.load_program().referrals is not None:
+    if joining.referred_by_code is not None and program.referrals is not None:
         raise InvalidRequestError(Fault("/referral_code", "is for new customers; this person has ordered before"))
     after = claimed(known.member, joining)
-    confirmed(known, after, actor=actor, fingerprint=fingerprint, now=now, also=also)
-    return after, False
+    trail = audit.trail(caller, "member.enrolled", now)
+    confirmed(known, after, actor=caller.actor, fingerprint=fingerprint, now=now, also=trail)
+    return Enrolled(after, replayed=False)
+
+
+def _private_fingerprint(text: str) -> str:
+    """A fingerprint of what is personal: a digest that anybody can compute would confirm a guess of it."""
+    return members.keyed_hash(text)[:_FINGERPRINT_LENGTH]

@@ -1,21 +1,48 @@
-"""Erasing a member: accounts closed, the person forgotten, in one transaction where both are at hand."""
+"""Erasing a member: the accounts are closed and the personal data is deleted; the pseudonymous ledger stays."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
+from shared.caller import Caller
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.closing import erase_whole
 from shared.domain.lifecycle.retention import erased_on
+from shared.domain.members.members import Member, erased
 from shared.domain.subaccounts import wallet_of
-from shared.tables import accounts, keys, operation, programs
+from shared.services import personal_data
+from shared.tables import accounts, audit, keys, members, operation, programs
 from shared.tables.client import Write
 from shared.tables.operation import Decision, Situation
 
 
-def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> operation.Outcome:
-    """Close a member's accounts for good, and write `also` with it: what forgets the person.
+class Erased(NamedTuple):
+    """What is left of an erased member; `replayed` if they had been erased before."""
 
-    Without `also`, the ledger's stream does that later. Raises MemberNotFoundError, MemberNotActiveError.
+    member: Member
+    replayed: bool
+
+
+def erase_member(member_id: str, *, caller: Caller, now: datetime) -> Erased:
+    """Close a member's accounts and delete their profile in one transaction, and then their other personal data.
+
+    Raises MemberNotFoundError, and MemberNotActiveError for a member who was merged into another.
+    """
+    before = members.load_member(caller.authorized_member_id(member_id))
+    rest = erased(before.member)
+    is_there = before.member.status in {"active", "provisional"}
+    trail = audit.trail(caller, "member.erased", now, rest.member_id)
+    also = [*(members.writes(before, rest) if is_there else ()), *trail]
+    outcome = close(rest.member_id, actor=caller.actor, now=now, also=also)
+    personal_data.forget((rest.member_id, *outcome.accounts[0].merged_from))
+    return Erased(rest, outcome.replayed)
+
+
+def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> operation.Outcome:
+    """Close a member's accounts for good, and write `also` with it, such as what deletes the profile.
+
+    Without `also` the profile is deleted later, when the entry arrives by the ledger's stream. Raises
+    MemberNotFoundError, MemberNotActiveError.
     """
 
     def end(situation: Situation) -> Decision:
@@ -33,7 +60,7 @@ def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = 
 
 
 def close_if_idle(member_id: str, now: datetime) -> bool:
-    """Close the accounts of a member who has been away for as long as the program keeps such; whether they were."""
+    """Close the accounts of a member who has been away for longer than the program keeps data; whether it was done."""
     program = programs.load_program()
     if program.privacy is None:
         return False

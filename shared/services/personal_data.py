@@ -1,18 +1,22 @@
-"""Everything held about a member, in one list, and all of it that goes with them.
+"""Everything held about a member: exported in one piece, and deleted with the member as far as it is personal.
 
-Whatever keeps something new about a member adds where that is found to `SOURCES`; a test goes through both tables and
-fails for an item that names a member and is neither found by a source nor one of the `MARKS`.
+A change that keeps something new about members adds its place to `SOURCES`. A test goes through both tables, and fails
+for an item that names a member and is neither found by a source nor listed in `BOOKKEEPING`.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared import settings
+from shared.caller import Caller
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.errors import ReviewNotFoundError
+from shared.domain.members.members import Member
 from shared.domain.points.reviews import Review
+from shared.domain.program.program import Program
 from shared.domain.subaccounts import pool_account_of, wallet_of
 from shared.tables import (
     accounts,
@@ -23,6 +27,7 @@ from shared.tables import (
     ledger,
     members,
     partitions,
+    programs,
     reviews,
 )
 from shared.tables.client import Key
@@ -30,39 +35,64 @@ from shared.tables.client import Key
 _TOGETHER = 50
 
 
-class Subject(NamedTuple):
-    """A member and those who were merged into them: all one person."""
-
-    account: Account
-
-    @property
-    def member_ids(self) -> tuple[str, ...]:
-        """All ids that the person has had."""
-        return (self.account.member_id, *self.account.merged_from)
-
-
-MARKS: Mapping[str, str] = {
+BOOKKEEPING: Mapping[str, str] = {
     "AUDIT#": "operators' traces by month; those about a member are held with them as well",
-    "IDENTITY#": "by which keyed hash a member is found; the profile says what it is of",
-    "NAME#": "likewise, by a word of the name",
-    "BIRTHDAY#": "likewise, by the birthday",
+    "IDENTITY#": "the keyed hash of an identifier; the profile has the identifier itself",
+    "NAME#": "the keyed hash of a word of the name; the profile has the name itself",
+    "BIRTHDAY#": "the list of a birthday; the profile has the birthday itself",
     "SOURCE#": "how many friends came from one place in a week",
-    "MESSAGE#": "that a message went out, so that it goes once; how many in a week",
+    "MESSAGE#": "that a message was sent, so that it is sent once; how many were sent in a week",
     "STATEMENT#": "that a month's statement is still to be sent",
-    "REVIEWS": "the queue of open reviews, each of which is also kept by its own id",
+    "REVIEWS": "the queue of open reviews, each of which is also stored by its own id",
     "WEBHOOK#": "deliveries of events, which say what the entries say",
 }
-"""Items that name a member and say nothing more about them: by the beginning of their key, what they are for."""
+"""Items that name a member and say nothing more about them: what they are for, by the beginning of their key."""
+
+
+class Export(NamedTuple):
+    """Everything held about a member. Entries are those of merged members, too; `held` has all records as kept."""
+
+    member: Member
+    account: Account
+    others: tuple[Account, ...]
+    """The pool's account, if the member shares in one."""
+    program: Program
+    entries: Sequence[Entry]
+    wallet: Account | None
+    """None: no store credit was ever booked."""
+    credit_entries: Sequence[Entry]
+    gift_messages: Mapping[str, str]
+    held: Mapping[str, Any]
+
+
+def export_member(member_id: str, *, caller: Caller, now: datetime) -> Export:
+    """Everything held about a member. Raises MemberNotFoundError."""
+    member_id = caller.authorized_member_id(member_id)
+    member = members.load_member(member_id).member
+    audit.record(caller, "member.exported", now, member_id)
+    account, *others = accounts.load_with_pool(member_id)
+    wallet = accounts.load_account(wallet_of(member_id)).account
+    return Export(
+        member,
+        account,
+        tuple(others),
+        programs.load_program(),
+        _whole_history(account),
+        wallet if wallet.sequence else None,
+        _whole_history(wallet) if wallet.sequence else (),
+        gift_messages.all_words(account.ids),
+        held(member_id),
+    )
 
 
 def held(member_id: str) -> dict[str, Any]:
     """Every record about a member, as kept, by what it is."""
-    subject = Subject(accounts.load_account(member_id).account)
-    return {name: source(subject) for name, source in SOURCES.items()}
+    account = accounts.load_account(member_id).account
+    return {name: source(account) for name, source in SOURCES.items()}
 
 
 def forget(member_ids: Iterable[str]) -> None:
-    """Delete all personal data of members except their profiles, which are deleted with their lists and identifiers."""
+    """Delete all personal data of members but their profiles, which are deleted with their lists and identifiers."""
     member_ids = list(member_ids)
     gift_messages.forget_words(member_ids)
     table = settings.people_table()
@@ -77,51 +107,51 @@ def forget(member_ids: Iterable[str]) -> None:
         client.transact([{"Delete": {"TableName": table, "Key": client.key_of(key)}} for key in some])
 
 
-def _profiles(subject: Subject) -> list[Any]:
-    return [members.load_member(member_id).member.model_dump(mode="json") for member_id in subject.member_ids]
+def _profiles(account: Account) -> list[Any]:
+    return [members.load_member(member_id).member.model_dump(mode="json") for member_id in account.ids]
 
 
-def _accounts(subject: Subject) -> list[Any]:
-    return [accounts.load_account(member_id).account.model_dump(mode="json") for member_id in subject.member_ids]
+def _accounts(account: Account) -> list[Any]:
+    return [accounts.load_account(member_id).account.model_dump(mode="json") for member_id in account.ids]
 
 
-def _entries(subject: Subject) -> list[Any]:
-    return [_json(entry) for member_id in subject.member_ids for entry in ledger.load_whole_history(member_id)]
+def _entries(account: Account) -> list[Any]:
+    return [_json(entry) for entry in _whole_history(account)]
 
 
-def _wallets(subject: Subject) -> list[Any]:
+def _wallets(account: Account) -> list[Any]:
     return [
         {"account": wallet.model_dump(mode="json"), "entries": list(map(_json, ledger.load_whole_history(name)))}
-        for name in map(wallet_of, subject.member_ids)
+        for name in map(wallet_of, account.ids)
         if (wallet := accounts.load_account(name).account).sequence
     ]
 
 
-def _pool(subject: Subject) -> list[Any]:
+def _pool(account: Account) -> list[Any]:
     """What the member put into their pool, and took out."""
-    if not subject.account.pool_id:
+    if not account.pool_id:
         return []
-    theirs = ledger.load_whole_history(pool_account_of(subject.account.pool_id))
-    return [_json(entry) for entry in theirs if set(entry.source.values()) & set(subject.member_ids)]
+    theirs = ledger.load_whole_history(pool_account_of(account.pool_id))
+    return [_json(entry) for entry in theirs if set(entry.source.values()) & set(account.ids)]
 
 
-def _friends(subject: Subject) -> list[Any]:
+def _friends(account: Account) -> list[Any]:
     """Who came by the member's code, and when."""
     return [
         {"member_id": item["friend"]["S"], "joined_at": item["sk"]["S"].split("#")[1]}
-        for member_id in subject.member_ids
+        for member_id in account.ids
         for item in partitions.items(settings.loyalty_table(), f"REFERRALS#{member_id}")
     ]
 
 
-def _reviews(subject: Subject) -> list[Any]:
-    """Reviews that wait, and decided ones by what caused them."""
-    ids = [reviews.id_of("referral", member_id) for member_id in subject.member_ids]
-    for entry in (entry for member_id in subject.member_ids for entry in ledger.load_whole_history(member_id)):
+def _reviews(account: Account) -> list[Any]:
+    """Open reviews, and the decided reviews of what the member's entries and traces name."""
+    ids = [reviews.id_of("referral", member_id) for member_id in account.ids]
+    for entry in _whole_history(account):
         names = entry.source
         if entry.type in {"earn", "approve", "reject"} and "action" in names:
             ids += [reviews.id_of("action", names["action"], names["reference"])]
-    for member_id in subject.member_ids:
+    for member_id in account.ids:
         traces = (trace for trace in audit.of_member(member_id) if "reference" in trace.details)
         ids += [reviews.id_of("adjustment", member_id, trace.details["reference"]) for trace in traces]
     return [one.model_dump(mode="json") for one in map(_review, dict.fromkeys(ids)) if one is not None]
@@ -134,23 +164,23 @@ def _review(review_id: str) -> Review | None:
         return None
 
 
-def _waiting(subject: Subject) -> list[Any]:
-    """Messages that wait for the end of quiet hours."""
+def _waiting(account: Account) -> list[Any]:
+    """Messages that wait until quiet hours end."""
     notes = (one.note for one in deferred_messages.everything())
-    return [note.model_dump(mode="json") for note in notes if note.member_id in subject.member_ids]
+    return [note.model_dump(mode="json") for note in notes if note.member_id in account.ids]
 
 
-def _words(subject: Subject) -> dict[str, str]:
-    return gift_messages.all_words(subject.member_ids)
+def _words(account: Account) -> dict[str, str]:
+    return gift_messages.all_words(account.ids)
 
 
-def _accesses(subject: Subject) -> list[Any]:
+def _accesses(account: Account) -> list[Any]:
     """What operators did to the member, or looked at."""
-    traces = (trace for member_id in subject.member_ids for trace in audit.of_member(member_id))
+    traces = (trace for member_id in account.ids for trace in audit.of_member(member_id))
     return [trace.model_dump(mode="json") for trace in traces]
 
 
-SOURCES: Mapping[str, Callable[[Subject], Any]] = {
+SOURCES: Mapping[str, Callable[[Account], Any]] = {
     "profiles": _profiles,
     "accounts": _accounts,
     "entries": _entries,
@@ -164,6 +194,10 @@ SOURCES: Mapping[str, Callable[[Subject], Any]] = {
 }
 """What is held, and where it is found. A profile has preferences and the history of consent; an account has tags,
 badges, progress, limits used, membership, and who brought the member."""
+
+
+def _whole_history(account: Account) -> list[Entry]:
+    return [entry for member_id in account.ids for entry in ledger.load_whole_history(member_id)]
 
 
 def _json(entry: Entry) -> Any:  # noqa: ANN401

@@ -1,25 +1,57 @@
-"""A member's profile, and what of it segments look at: changed together, or not at all."""
+"""A member's profile: read, and changed together with the traits that segments look at, or not at all."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.domain.errors import NothingChangesError
-from shared.domain.members.members import Member, attributed
+from shared.caller import Caller
+from shared.domain.errors import IdentifierTakenError, NothingChangesError
+from shared.domain.members.members import Change, Member, attributed, changed, require_active
 from shared.domain.points.eligibility import is_excluded_address
 from shared.domain.points.segments import change_traits, profiled
 from shared.domain.program.program import Program
-from shared.tables import keys, members, operation, programs
+from shared.services import guess_limits
+from shared.tables import audit, keys, members, operation, programs
 from shared.tables.client import Write
 from shared.tables.operation import Decision, Situation
 
 
+def read_member(member_id: str, *, caller: Caller, now: datetime) -> Member:
+    """A member's profile. Raises MemberNotFoundError."""
+    member = members.load_member(caller.authorized_member_id(member_id)).member
+    audit.record(caller, "member.read", now, member.member_id)
+    return member
+
+
+def change_member(member_id: str, change: Change, *, caller: Caller, now: datetime) -> Member:
+    """Change a member's profile, identifiers and consent.
+
+    Raises MemberNotFoundError, MemberNotActiveError, ConsentRequiredError, InvalidRequestError, IdentifierTakenError,
+    TooManyRequestsError for a member who has too often tried identifiers of others, and TryAgainError if the profile
+    was changed meanwhile.
+    """
+    before = members.load_member(caller.authorized_member_id(member_id))
+    require_active(before.member)
+    after = changed(before.member, change, programs.load_program().country, now)
+    if after == before.member:
+        return after
+    trail = audit.trail(caller, "member.changed", now, after.member_id)
+    if after.identities() - before.member.identities():
+        guess_limits.require_may_guess(caller, now)
+    try:
+        save(before, after, actor=caller.actor, now=now, also=trail)
+    except IdentifierTakenError:
+        guess_limits.count(caller, now)
+        raise
+    return after
+
+
 def save(before: members.StoredMember, after: Member, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> None:
-    """Write a changed profile, and `also`; where the member's place or opt-ins are others, with an entry that says so.
+    """Write a changed profile, and `also`; with an entry if the change is one of the member's traits, too.
 
     Raises IdentifierTakenError, or TryAgainError if the profile was changed meanwhile.
     """
     after = attributed(after, actor, before.member)
-    if not _shows(before.member, after, programs.load_program()):
+    if not _changes_traits(before.member, after, programs.load_program()):
         members.save(before, after, also)
         return
     member_id, reference = after.member_id, f"profile-{before.revision + 1}"
@@ -41,8 +73,8 @@ def save(before: members.StoredMember, after: Member, *, actor: str, now: dateti
         members.save(before, after, also)
 
 
-def _shows(before: Member, after: Member, program: Program) -> bool:
-    """Whether a change of profile is one of traits too."""
+def _changes_traits(before: Member, after: Member, program: Program) -> bool:
+    """Whether a change of profile is one of traits, too."""
     if before.place != after.place:
         return True
     if is_excluded_address(program, before.email) != is_excluded_address(program, after.email):

@@ -13,11 +13,11 @@ from functions import notify, preferences
 from infra import openapi
 from infra.openapi import Route
 from shared import runtime, telemetry
-from shared.api import guess_limits
 from shared.domain.telling.notifications import Message
 from shared.messaging import unsubscribe
 from shared.messaging.unsubscribe import Link
 from shared.request_ids import derived_id
+from shared.services import guess_limits
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop, assert_refused
 from tests.functions.test_every_route import BODIES, PARTNERS, name_of, operation_of, schema_of
 from tests.functions.test_notify import AGREED, Outbox, _stream

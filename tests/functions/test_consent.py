@@ -1,6 +1,7 @@
 """Orders of somebody known by an identifier alone, and consent: what is refused, and what is done once."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -216,7 +217,7 @@ def test_an_order_whose_member_is_gone_before_it_was_credited_opens_another(
     effect = {"effect": {"kind": "add", "points": 10}, "budget": {"points": 100}}
     till.change_program(campaigns=[{"campaign_id": "spring", "description": "Spring", **effect}])
     with monkeypatch.context() as crash:
-        crash.setattr("functions.consent._earned", lambda *_: (_ for _ in ()).throw(TryAgainError("crashed")))
+        crash.setattr("shared.services.earning.earn_order", Mock(side_effect=TryAgainError("crashed")))
         assert_refused(buy(till), 503, "try_again")
     first = till.post("/v1/members/lookup", CARD).body["member_id"]
     if gone == "erased":

@@ -8,6 +8,7 @@ import pytest
 
 from shared import settings
 from shared.domain.members import members
+from shared.services import enrolment
 from shared.tables import client, operation
 from tests.functions.shop import MEMBER, STOREFRONT, Shop, assert_refused
 from tests.shared.wire import Wire
@@ -248,7 +249,7 @@ def test_two_tills_that_enroll_one_person_at_once_make_one_member(shop: Shop, wi
 
 def test_a_referral_code_that_is_taken_is_drawn_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     codes = iter(["ADA-1", "ADA-1", "ADA-2"])
-    monkeypatch.setattr(members, "new_referral_code", lambda *_: next(codes))
+    monkeypatch.setattr(enrolment, "new_referral_code", lambda *_: next(codes))
     first, second = shop.enroll("one"), shop.enroll("two")
     drawn = [shop.get(f"/v1/members/{one}").body["referral_code"] for one in (first, second)]
     assert drawn == ["ADA-1", "ADA-2"]

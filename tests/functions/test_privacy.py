@@ -85,13 +85,13 @@ def ada(shop: Shop) -> str:
     return ada
 
 
-def test_every_item_that_names_a_member_is_held_or_a_mark(shop: Shop, ada: str) -> None:
+def test_every_item_that_names_a_member_is_held_or_bookkeeping(shop: Shop, ada: str) -> None:
     told = shop.call("GET", f"/v1/members/{ada}/export", scope=OPERATOR).body["held"]
     assert set(told) == set(personal_data.SOURCES)
     everything = json.dumps(told)
     for table, item in items():
         pk, text = item["pk"]["S"], json.dumps(item)
-        if ada not in text or any(pk.startswith(mark) for mark in personal_data.MARKS) or is_of_another(item, ada):
+        if ada not in text or any(map(pk.startswith, personal_data.BOOKKEEPING)) or is_of_another(item, ada):
             continue
         known = json.loads(item.get("body", item.get("state", {"S": "{}"}))["S"])
         found = [value for value in leaves(known) if len(str(value)) > 3 and json.dumps(value)[1:-1] not in everything]

@@ -3,23 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from shared.api.schemas.accounts import AccountAnswer
-from shared.api.schemas.entries import EntryAnswer
 from shared.domain.facets import Traits
 from shared.domain.fields import Record
-from shared.domain.members.members import IDENTIFIER_KINDS, Consent, Identifiers, Member, Preferences
-
-
-class OneIdentifier(Identifiers):
-    """Exactly one identifier."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "OneIdentifier":
-        if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError(f"give exactly one of {', '.join(IDENTIFIER_KINDS)}")
-        return self
+from shared.domain.members.members import Consent, Member, Preferences
 
 
 class MemberAnswer(Record):
@@ -52,14 +40,17 @@ class TraitsAnswer(Record):
     opt_ins: tuple[str, ...]
 
 
-class ExportAnswer(Record):
-    """Everything held about a member."""
+class MemberPage(Record):
+    """A page of members. It may hold fewer than asked for, even none, while there are more."""
 
-    member: MemberAnswer
-    also_known_as: tuple[dict[str, str], ...]
-    referred_by_code: str | None
-    account: AccountAnswer
-    entries: tuple[EntryAnswer, ...]
+    items: tuple[MemberAnswer, ...]
+    next_cursor: str | None
+
+
+class MemberFound(Record):
+    """That there is such a member."""
+
+    member_id: str
 
 
 def member_answer(member: Member) -> MemberAnswer:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.domain.account import Status
 from shared.domain.errors import (
@@ -14,7 +14,7 @@ from shared.domain.errors import (
     InvalidStateError,
     MemberNotActiveError,
 )
-from shared.domain.fields import Day, Flag, Locale, Record, Reference, Text, TimeZone
+from shared.domain.fields import Day, Flag, Locale, Record, Reference, Text, TimeZone, require_exactly_one
 from shared.domain.members.preferences import Suppression, Topics
 from shared.domain.program.segments import Place
 
@@ -89,6 +89,15 @@ class Identifiers(Record):
     email: Contact | None = None
     phone: Contact | None = None
     card_number: Reference | None = None
+
+
+class OneIdentifier(Identifiers):
+    """Exactly one identifier."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        require_exactly_one(self, IDENTIFIER_KINDS)
+        return self
 
 
 class Enrollment(Identifiers):

@@ -1,7 +1,7 @@
-"""How often a caller may guess: what can be found out by trying is not told to who keeps trying.
+"""How often a caller may guess identifiers, so that nobody learns by trying which ones exist.
 
-A member finds out by taking another's identifier that somebody has it; a partner, by looking up cards, which there are.
-What they found out is counted by the hour; who has found out too much waits for the next one, right or wrong.
+A member who takes an identifier of another learns that somebody has it. A partner who looks up cards learns which ones
+exist. The guesses of an hour are counted. Whoever reaches the limit waits for the next hour, right or wrong.
 """
 
 from datetime import datetime
@@ -27,7 +27,7 @@ def require_may_guess(caller: Caller, now: datetime) -> None:
 
 
 def count(caller: Caller, now: datetime) -> None:
-    """Note that a caller has guessed; the shop's own callers are trusted."""
+    """Count one guess of a caller. Storefronts and operators are trusted; theirs are not counted."""
     if _guesses_max(caller) is not None:
         guess_counts.add(_who(caller), now)
 
