@@ -17,7 +17,8 @@ from shared.tables.operation import Decision, Situation
 def merge_members(member_id: str, from_member_id: str, *, caller: Caller, now: datetime) -> operation.Outcome:
     """Take another member in, each lot with its expiry date. The outcome's first account is the one that stays.
 
-    Raises MemberNotFoundError, MemberNotActiveError, InvalidStateError, InvalidRequestError if both are the same.
+    Raises MemberNotFoundError, MemberNotActiveError, MemberFrozenError, ConsentRequiredError, InvalidStateError, and
+    InvalidRequestError if both are the same.
     """
     if member_id == from_member_id:
         raise InvalidRequestError(Fault("/from_member_id", "must be another member"))
