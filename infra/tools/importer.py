@@ -2,7 +2,7 @@
 
 The whole file is checked first, line by line, and nothing is written while any line is wrong. Then every line is booked
 under a key of its own, so a second run, or one after a crash, books nothing twice. Neither run keeps more of a file
-than a mark for each line. Many lines go in one request, whole or not at all.
+than a digest for each line. Many lines go in one request, whole or not at all.
 """
 
 import hashlib
@@ -74,12 +74,12 @@ class _BroughtBeforeMergeError(IdempotencyMismatchError):
 
 
 class _Parsed(NamedTuple):
-    """A line as understood: its place among the lines, what it says, and the mark of its content."""
+    """A line as understood: its place among the lines, what it says, and the fingerprint of its content."""
 
     place: int
     line: int
     row: Row
-    mark: str
+    fingerprint: str
 
 
 def run(path: Path, now: datetime, *, dry_run: bool, progress: Callable[[int], None] = lambda _: None) -> Result:
@@ -144,7 +144,7 @@ class _Check:
             if refusal is not None:
                 self.fault(one.line, refusal)
                 continue
-            if existing is not None and existing.fingerprint != one.mark:
+            if existing is not None and existing.fingerprint != one.fingerprint:
                 self.fault(one.line, "was brought in before with other details, which stay; correct it over the API")
                 continue
             self.stands.extend(bytes(one.place + 1 - len(self.stands)))
@@ -156,12 +156,12 @@ class _Check:
         names = [f"{found.kind}:{found.value}" for found in _identities(one.row, self._program)]
         if isinstance(one.row, Bringing):
             names = [f"{names[0]}|{_reference(one.row)}"]
-        marks = [hashlib.blake2b(name.encode(), digest_size=12).digest() for name in names]
-        twice = [name.split(":")[0] for name, mark in zip(names, marks, strict=True) if mark in self._seen]
+        digests = [hashlib.blake2b(name.encode(), digest_size=12).digest() for name in names]
+        twice = [name.split(":")[0] for name, digest in zip(names, digests, strict=True) if digest in self._seen]
         if twice:
             what = "the same member has this reference" if self.result.kind == "points" else "the same member stands"
             self.fault(one.line, f"{', '.join(twice)}: {what} on a line before; one of them must go")
-        self._seen.update(marks)
+        self._seen.update(digests)
         return not twice
 
     def _at_members(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
@@ -262,7 +262,7 @@ def _newcomer(one: _Parsed, program: Program, now: datetime) -> tuple[Member, En
     traits = first_traits(program, member.place, channels, member.email)
     if row.tags:
         traits = retagged(traits or Account(member_id=member_id).traits, row.tags, ())
-    entry = join(member_id, program, row.joined_at, now=now, actor=ACTOR, fingerprint=one.mark, traits=traits)
+    entry = join(member_id, program, row.joined_at, now=now, actor=ACTOR, fingerprint=one.fingerprint, traits=traits)
     return member, entry
 
 
@@ -291,7 +291,7 @@ def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
         except CancelledError as cancelled:
             existing = ledger.load_entry(keys.of("enroll", member_id=member.member_id))
             if existing is not None:
-                return _same(existing, one.mark)
+                return _same(existing, one.fingerprint)
             refusal = people.identity_taken(cancelled, writes)
             if not isinstance(refusal, TryAgainError):
                 raise refusal from cancelled
@@ -323,8 +323,8 @@ def _entry(account: Account, one: _Parsed, program: Program, now: datetime) -> E
     if not isinstance(row, Bringing):
         raise TypeError(row)
     if isinstance(row.brought, BroughtPoints):
-        return bring_points(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.mark)
-    return bring_tier(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.mark)
+        return bring_points(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.fingerprint)
+    return bring_tier(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.fingerprint)
 
 
 def _brought(one: _Parsed, now: datetime) -> bool:
@@ -344,13 +344,13 @@ def _brought(one: _Parsed, now: datetime) -> bool:
 
     key = _brought_key(member_id, row)
     try:
-        return operation.run([member_id], bring, key=key, fingerprint=one.mark, now=now, shares=False).replayed
+        return operation.run([member_id], bring, key=key, fingerprint=one.fingerprint, now=now, shares=False).replayed
     except _BroughtBeforeMergeError as before:
-        return _same(before.entry, one.mark)
+        return _same(before.entry, one.fingerprint)
 
 
-def _same(existing: Entry, mark: str) -> bool:
-    if existing.fingerprint != mark:
+def _same(existing: Entry, fingerprint: str) -> bool:
+    if existing.fingerprint != fingerprint:
         raise IdempotencyMismatchError("was brought in before with other details")
     return True
 
