@@ -33,8 +33,6 @@ from shared.tables.client import CancelledError, Write
 from shared.tables.operation import Decision, Situation
 
 REFERRAL_CODE_ATTEMPTS_MAX = 3
-_FINGERPRINT_LENGTH = 32
-"""128 bits, as hexadecimal digits."""
 
 
 class Enrolled(NamedTuple):
@@ -51,7 +49,7 @@ def enroll_member(request: Enrollment, *, key: str, caller: Caller, now: datetim
     """
     program = programs.load_program()
     member_id = members.new_member_id(f"{caller.subject}|{key}")
-    fingerprint = _private_fingerprint(f"enroll:{request_ids.fingerprint(request)}")
+    fingerprint = members.private_fingerprint(f"enroll:{request_ids.fingerprint(request)}")
     member = joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
     member = newcomer(attributed(member, caller.actor), program, request.fingerprints)
     try:
@@ -173,11 +171,11 @@ def _claim_or_refuse(
 
 
 def _claim(joining: Member, program: Program, fingerprint: str, now: datetime, caller: Caller) -> Enrolled | None:
-    """Give somebody who joins the points that wait for one of their identifiers; None if none wait.
+    """Let somebody who joins be the provisional member with one of their identifiers; None if there is no such member.
 
     Raises InvalidRequestError if they name an advocate: advocates are paid for new customers only.
     """
-    fingerprint = _private_fingerprint(f"claim:{joining.member_id}:{fingerprint}")
+    fingerprint = members.private_fingerprint(f"claim:{joining.member_id}:{fingerprint}")
     found = {members.find(one) for one in joining.identities() if one.kind != "referral_code"} - {None}
     if len(found) != 1:
         return None
@@ -194,8 +192,3 @@ def _claim(joining: Member, program: Program, fingerprint: str, now: datetime, c
     trail = audit.trail(caller, "member.enrolled", now)
     confirmed(known, after, actor=caller.actor, fingerprint=fingerprint, now=now, also=trail)
     return Enrolled(after, replayed=False)
-
-
-def _private_fingerprint(text: str) -> str:
-    """A fingerprint of what is personal: a digest that anybody can compute would confirm a guess of it."""
-    return members.keyed_hash(text)[:_FINGERPRINT_LENGTH]

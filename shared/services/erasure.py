@@ -34,7 +34,7 @@ def erase_member(member_id: str, *, caller: Caller, now: datetime) -> Erased:
     trail = audit.trail(caller, "member.erased", now, rest.member_id)
     also = [*(members.writes(before, rest) if is_there else ()), *trail]
     outcome = close(rest.member_id, actor=caller.actor, now=now, also=also)
-    personal_data.forget((rest.member_id, *outcome.accounts[0].merged_from))
+    personal_data.forget(outcome.accounts[0].ids)
     return Erased(rest, outcome.replayed)
 
 

@@ -52,8 +52,7 @@ def offer_gift(member_id: str, gift: Gift, *, key: str, caller: Caller, now: dat
     if not is_valid_id(receiver):
         raise MemberNotFoundError(f"there is no member {receiver}")
     gift_id = request_ids.derived_id("gift", giver, key)
-    # The message is personal: a digest that anybody can compute would confirm a guess of it.
-    fingerprint = members.keyed_hash(f"gift:{request_ids.fingerprint(gift)}")[:32]
+    fingerprint = members.private_fingerprint(f"gift:{request_ids.fingerprint(gift)}")
 
     def decide(situation: Situation) -> Decision:
         _require_open(receiver, situation.other_account(receiver))
@@ -81,7 +80,7 @@ def read_gift(member_id: str, gift_id: str, *, caller: Caller, now: datetime) ->
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
     steps = _steps(gift_id)
     offered = steps.get("gift_offer")
-    if offered is None or not {offered.source["from"], offered.source["to"]} & _names(account):
+    if offered is None or not {offered.source["from"], offered.source["to"]} & set(account.ids):
         raise _not_found(gift_id)
     giver = accounts.load_survivor(offered.member_id)
     return OfferedGift(offered, gift_state(steps, giver, now), _words(offered))
@@ -95,7 +94,7 @@ def accept_gift(member_id: str, gift_id: str, *, caller: Caller, now: datetime) 
 
     def decide(situation: Situation) -> Decision:
         receiving, giving = situation.accounts
-        if offered.source["to"] not in _names(receiving):
+        if offered.source["to"] not in receiving.ids:
             raise _not_found(gift_id)
         return Decision(accept(receiving, giving, situation.program, gift_id, now=situation.now, actor=caller.actor))
 
@@ -116,7 +115,7 @@ def withdraw_gift(member_id: str, gift_id: str, *, caller: Caller, now: datetime
 def _give_back(member_id: str, gift_id: str, side: str, caller: Caller, now: datetime) -> OfferedGift:
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
     offered = _load(gift_id)
-    if offered.source[side] not in _names(account):
+    if offered.source[side] not in account.ids:
         raise _not_found(gift_id)
 
     def decide(situation: Situation) -> Decision:
@@ -153,10 +152,6 @@ def _require_open(member_id: str, account: Account | None) -> None:
         raise MemberNotFoundError(f"there is no member {member_id}")
     if not account.is_open:
         raise MemberNotActiveError(f"the member {member_id} was {account.status}")
-
-
-def _names(account: Account) -> set[str]:
-    return {account.member_id, *account.merged_from}
 
 
 def _words(offered: Entry) -> str | None:

@@ -183,4 +183,4 @@ def _steps(redemption_id: str, account: Account) -> Mapping[str, Entry]:
 
 
 def _belongs(entry: Entry, account: Account) -> bool:
-    return entry.member_id in (account.member_id, *account.merged_from)
+    return entry.member_id in account.ids

@@ -76,7 +76,7 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
 
 def _own(earned: Entry | None, account: Account, partner: Partner | None, order_id: str) -> Entry:
     """The order's entry, if it is the member's and the caller may see it."""
-    if earned is not None and earned.member_id not in (account.member_id, *account.merged_from):
+    if earned is not None and earned.member_id not in account.ids:
         raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
     if earned is None or not partner_access.may_see(partner, earned.partner):
         raise OrderNotFoundError(f"no order {order_id!r} has earned points")

@@ -16,6 +16,8 @@ from shared.tables import client, member_search
 from shared.tables.client import CancelledError, Item, Key, Write
 
 _ID_LENGTH = 20
+_FINGERPRINT_LENGTH = 32
+"""128 bits, as hexadecimal digits."""
 
 
 class StoredMember(NamedTuple):
@@ -33,6 +35,11 @@ def member_key(member_id: str) -> Key:
 def keyed_hash(text: str) -> str:
     """A digest that nobody without the key can tell from another or find by trying: 64 hexadecimal digits."""
     return hmac.new(settings.identity_key(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def private_fingerprint(text: str) -> str:
+    """A fingerprint of personal data: nobody without the key can compute it to confirm a guess."""
+    return keyed_hash(text)[:_FINGERPRINT_LENGTH]
 
 
 def new_member_id(cause: str) -> str:

@@ -277,7 +277,7 @@ def _replayed(
 
 def _same(existing: Entry, fingerprint: str, found: Sequence[Account]) -> Entry:
     """The existing entry, if the request that made it was this one."""
-    ours = {member_id for account in found for member_id in (account.member_id, *account.merged_from)}
+    ours = {member_id for account in found for member_id in account.ids}
     if existing.member_id not in ours:
         if "order_id" in existing.source and existing.type in {"earn", "refund"}:
             raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")

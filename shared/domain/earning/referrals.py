@@ -165,7 +165,7 @@ def reversal(account: Account, program: Program, paid: Entry, now: datetime) -> 
 
 def carried(gone: Account, into: Account) -> Referred | None:
     """What a merge makes of a referral: the first one stays, and nobody is their own advocate. None: no change."""
-    ours = {into.member_id, *into.merged_from, gone.member_id, *gone.merged_from}
+    ours = {*into.ids, *gone.ids}
     if into.referred is not None or gone.referred is None or gone.referred.advocate in ours:
         return None
     return gone.referred.model_copy(update={"friend": friend_of(gone)})
@@ -181,7 +181,7 @@ def may_pay_off(account: Account, program: Program, today: date) -> bool:
 def _pays_off(account: Account, program: Program, terms: Referrals, referred: Referred, earn: Entry) -> bool:
     if referred.state not in {"open", "in_review"} or referred.order_id is not None or account.enrolled_at is None:
         return False
-    if referred.advocate in (account.member_id, *account.merged_from) or is_excluded(account, program):
+    if referred.advocate in account.ids or is_excluded(account, program):
         return False
     joined_on, day = local_day(account.enrolled_at, program.time_zone), _day_of(earn, program)
     is_in_time = joined_on <= day <= joined_on + timedelta(days=terms.purchase_days)

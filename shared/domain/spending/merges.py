@@ -34,7 +34,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
     require_not_frozen(gone)
     require_consent(gone)
     require_consent(into)
-    absorbed = (gone.member_id, *gone.merged_from)
+    absorbed = gone.ids
     if len(into.merged_from) + len(absorbed) > MERGES_MAX:
         have = len(into.merged_from)
         raise InvalidStateError(f"a member can take in at most {MERGES_MAX} others, ever; {have} are in already")
