@@ -25,7 +25,7 @@ app = resolver.resolver(forms=PATH)
 
 
 class OneClick(Record):
-    """The form that a mail program posts, as RFC 8058 has it."""
+    """What RFC 8058 has a mail program post."""
 
     list_unsubscribe: Annotated[Literal["One-Click"], Field(alias="List-Unsubscribe")]
 

@@ -18,7 +18,7 @@ app = resolver.resolver()
 
 
 class PayoutAnswer(Record):
-    """The entry that paid credit out, in minor units, and the wallet as it is now."""
+    """The entry that paid credit out, in minor units, and the wallet now."""
 
     payout_id: str
     entry: EntryAnswer

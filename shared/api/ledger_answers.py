@@ -12,7 +12,7 @@ from shared.tables import operation
 
 
 def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) -> Answer:
-    """The entry, and the first account as it is now: with `status` if it was booked now, else 200 and a header."""
+    """The entry and the first account beside it: `status` if it was booked now; 200 for a replay."""
     account, *others = outcome.accounts
     return json_answer(
         BookedAnswer(

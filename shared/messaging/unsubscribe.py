@@ -1,4 +1,4 @@
-"""Links to unsubscribe with one click: a token says who and what, signed so that nobody can make one for another."""
+"""Links to unsubscribe with one click. A token names member and category, and is signed so that nobody can forge it."""
 
 import base64
 import hmac
@@ -14,14 +14,14 @@ _SIGNATURE_LENGTH = 32
 
 
 class Link(NamedTuple):
-    """Whose link it is, and which e-mail it ends."""
+    """The member whose link it is, and the category of e-mail that it ends."""
 
     member_id: str
     category: Category
 
 
 def headers(url: str) -> dict[str, str]:
-    """What a mail program needs to offer it (RFC 2369, RFC 8058)."""
+    """The headers by which mail programs offer a button to unsubscribe (RFC 2369, RFC 8058)."""
     return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 

@@ -53,7 +53,7 @@ def earn_by_identifier(identifier: OneIdentifier, order: Order, *, caller: Calle
             if members.find(identity) == member_id:
                 raise
             continue  # the same request has just been answered for whoever has the identifier now
-    raise TryAgainError("the member is being opened by others; the same request may be sent again")
+    raise TryAgainError("other requests are opening the same member; the same request may be sent again")
 
 
 def _opened(
@@ -66,7 +66,9 @@ def _opened(
     """
     terms = program.automatic_enrolment
     if terms is None or identity.kind not in terms.identifiers:
-        raise MemberNotFoundError(f"no member has this {identity.kind}, and nobody is enrolled automatically by it")
+        raise MemberNotFoundError(
+            f"no member has this {identity.kind}, and the program enrolls nobody automatically by it"
+        )
     # The order is part of the id: whoever comes again after having lapsed is somebody new.
     cause = f"provisional:{identity.kind}:{identity.value}|{order.order_id}"
     member_id = members.new_member_id(f"{cause}|{gone}" if gone else cause)

@@ -39,10 +39,9 @@ def erase_member(member_id: str, *, caller: Caller, now: datetime) -> Erased:
 
 
 def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> operation.Outcome:
-    """Close a member's accounts for good, and write `also` with it, such as what deletes the profile.
+    """Close a member's accounts for good, and write `also` with it: what forgets the person.
 
-    Without `also` the profile is deleted later, when the entry arrives by the ledger's stream. Raises
-    MemberNotFoundError, MemberNotActiveError.
+    Without `also`, the ledger's stream does that later. Raises MemberNotFoundError, MemberNotActiveError.
     """
 
     def end(situation: Situation) -> Decision:

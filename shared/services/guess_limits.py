@@ -27,7 +27,7 @@ def require_may_guess(caller: Caller, now: datetime) -> None:
 
 
 def count(caller: Caller, now: datetime) -> None:
-    """Count one guess of a caller. Storefronts and operators are trusted; theirs are not counted."""
+    """Note that a caller has guessed; the shop's own callers are trusted."""
     if _guesses_max(caller) is not None:
         guess_counts.add(_who(caller), now)
 

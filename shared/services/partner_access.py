@@ -1,4 +1,4 @@
-"""What a partner may do with its own token: its own orders and rewards, and nothing of anybody else's."""
+"""What a partner may do with its token: credit, refund and redeem its own orders and rewards, and see no others."""
 
 from shared.caller import Caller
 from shared.domain.entry import Entry
@@ -44,23 +44,23 @@ def require_own_name(partner: Partner, partner_id: str | None) -> None:
 
 
 def may_see(partner: Partner | None, share: PartnerShare | None) -> bool:
-    """Whether an order or redemption is the caller's to see: a partner's are its own alone."""
+    """Whether the caller may see an order or redemption: partners see their own alone."""
     return partner is None or (share is not None and share.partner_id == partner.partner_id)
 
 
 def require_may_take(partner: Partner, request: Request, program: Program) -> None:
-    """Raises a refusal unless a partner may take points for what is asked: its own rewards, or its own till."""
+    """Raises a refusal unless the partner may take points for the request: for its own rewards, or as money."""
     if isinstance(request, CreditRequest):
-        raise ForbiddenError("store credit is spent with the shop")
+        raise ForbiddenError("store credit can be spent at the shop only, not at partners")
     if isinstance(request, MoneyRequest):
         if not partner.takes_points_as_money:
-            raise RewardUnavailableError(f"{partner.name} takes no points as money")
+            raise RewardUnavailableError(f"{partner.name} does not take points as money")
         return
     reward = program.reward(request.reward_id)
     if not isinstance(reward, PartnerReward) or reward.partner_id != partner.partner_id:
         raise RewardNotFoundError(f"{partner.name} has no reward {request.reward_id!r}")
     if not partner.may_redeem:
-        raise ForbiddenError(f"{partner.name} takes no points for rewards in this program")
+        raise ForbiddenError(f"{partner.name} may not redeem rewards in this program")
 
 
 def shown(partner: Partner | None, outcome: operation.Outcome) -> operation.Outcome:

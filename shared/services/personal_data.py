@@ -41,9 +41,9 @@ BOOKKEEPING: Mapping[str, str] = {
     "NAME#": "the keyed hash of a word of the name; the profile has the name itself",
     "BIRTHDAY#": "the list of a birthday; the profile has the birthday itself",
     "SOURCE#": "how many friends came from one place in a week",
-    "MESSAGE#": "that a message was sent, so that it is sent once; how many were sent in a week",
+    "MESSAGE#": "that a message went out, so that it goes once; how many in a week",
     "STATEMENT#": "that a month's statement is still to be sent",
-    "REVIEWS": "the queue of open reviews, each of which is also stored by its own id",
+    "REVIEWS": "the queue of open reviews, each of which is also kept by its own id",
     "WEBHOOK#": "deliveries of events, which say what the entries say",
 }
 """Items that name a member and say nothing more about them: what they are for, by the beginning of their key."""
@@ -92,7 +92,7 @@ def held(member_id: str) -> dict[str, Any]:
 
 
 def forget(member_ids: Iterable[str]) -> None:
-    """Delete all personal data of members but their profiles, which are deleted with their lists and identifiers."""
+    """Delete all personal data of members except their profiles, which are deleted with their lists and identifiers."""
     member_ids = list(member_ids)
     gift_messages.forget_words(member_ids)
     table = settings.people_table()

@@ -46,7 +46,7 @@ def change_member(member_id: str, change: Change, *, caller: Caller, now: dateti
 
 
 def save(before: members.StoredMember, after: Member, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> None:
-    """Write a changed profile, and `also`; with an entry if the change is one of the member's traits, too.
+    """Write a changed profile, and `also`, and an entry if the member's traits change with it.
 
     Raises IdentifierTakenError, or TryAgainError if the profile was changed meanwhile.
     """
@@ -74,7 +74,7 @@ def save(before: members.StoredMember, after: Member, *, actor: str, now: dateti
 
 
 def _changes_traits(before: Member, after: Member, program: Program) -> bool:
-    """Whether a change of profile is one of traits, too."""
+    """Whether traits change with the profile: the place, an excluded address, opt-ins where there are segments."""
     if before.place != after.place:
         return True
     if is_excluded_address(program, before.email) != is_excluded_address(program, after.email):

@@ -114,7 +114,7 @@ class AccountAnswer(Record):
 
 
 def account_answer(account: Account, program: Program, now: datetime, others: Sequence[Account] = ()) -> AccountAnswer:
-    """An account to the second, whether or not a job has booked what time has done."""
+    """An account to the second of `now`, whatever the schedules have booked by then."""
     account = up_to_date(account, program, now)
     pool = pool_among(account, others)
     if pool is not None:

@@ -32,7 +32,7 @@ class CreditAnswer(Record):
 
 
 def credit_answer(wallet: Account, program: Program, now: datetime) -> CreditAnswer:
-    """A wallet as callers see it; one that was never opened is empty."""
+    """A wallet as callers see it; a wallet that was never opened is empty."""
     wallet = up_to_date(wallet, program, now)
 
     def money(amount: int) -> Money:

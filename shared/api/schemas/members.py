@@ -32,7 +32,7 @@ class MemberAnswer(Record):
 
 
 class TraitsAnswer(Record):
-    """What segments look at in a member, beside points, tier and purchases."""
+    """What segments look at in a member, besides points, tier and purchases."""
 
     member_id: str
     tags: tuple[str, ...]
@@ -48,7 +48,7 @@ class MemberPage(Record):
 
 
 class MemberFound(Record):
-    """That there is such a member."""
+    """The id of the member who was found."""
 
     member_id: str
 

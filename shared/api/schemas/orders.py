@@ -1,4 +1,4 @@
-"""Orders as callers send them, and what they are told an order would earn."""
+"""Orders as callers send them, and what an order would earn."""
 
 from datetime import date, timedelta
 from typing import Literal

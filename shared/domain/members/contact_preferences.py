@@ -1,4 +1,4 @@
-"""By which channel a member may be written to about what, and how that changes."""
+"""Which categories of messages a member takes by which channel, and how that changes."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -21,7 +21,7 @@ class Categories(Record):
 
 
 class PreferencesChange(Record):
-    """What to change of a member's preferences. What is left out stays; null takes back what was said."""
+    """What to change of a member's preferences. What is left out stays; null removes a choice."""
 
     channel: Literal["email", "sms", "none"] | None = None
     time_zone: TimeZone | None = None
@@ -31,7 +31,8 @@ class PreferencesChange(Record):
 def allows(member: Member, category: Category, channel: Channel) -> bool:
     """Whether a member takes messages of a category by a channel.
 
-    Marketing needs a yes. Service messages need no no. A statement needs a yes of its own, or one to marketing.
+    Marketing needs a yes. Service messages are sent unless the member said no. A statement needs a yes, or a yes to
+    marketing and no choice about statements.
     """
     agreed: bool = getattr(member.consent.marketing, channel)
     if category == "marketing":
@@ -43,7 +44,7 @@ def allows(member: Member, category: Category, channel: Channel) -> bool:
 
 
 def preferring(member: Member, change: PreferencesChange, *, now: datetime, channel: str | None = None) -> Member:
-    """The member after a change of preferences; `channel` says where consent was given or taken back."""
+    """The member after a change of preferences; `channel` says where consent was given or withdrawn."""
     marketing = member.consent.marketing.model_dump() | _said(change.categories.marketing)
     changes: dict[str, object] = {
         "topics": Topics.model_validate(
@@ -87,7 +88,7 @@ def _with_marketing(consent: Consent, marketing: Mapping[str, bool]) -> Consent:
 
 
 def _said(change: ByChannel) -> dict[str, bool]:
-    """What a change says of consent, where null takes a yes back."""
+    """What a change says about consent to marketing, where null withdraws it."""
     return {name: bool(getattr(change, name)) for name in change.model_fields_set}
 
 

@@ -22,7 +22,7 @@ IdentifierKind = Literal["external_id", "email", "phone", "card_number"]
 IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("external_id", "email", "phone", "card_number")
 
 IDENTITIES_MAX = 40
-"""What one member may be found by, merged members' identifiers included: a transaction that frees them has bounds."""
+"""How many identifiers one member may have, those of merged members included: one transaction frees them all."""
 
 CONSENT_HISTORY_MAX = 100
 FINGERPRINTS_MAX = 5
@@ -48,14 +48,14 @@ Contact = Annotated[str, StringConstraints(strict=True, min_length=3, max_length
 
 
 class Marketing(Record):
-    """By which means the member wants to hear offers. Nothing said is no."""
+    """By which channels the member wants offers. A channel that is left out is a no."""
 
     email: Flag = False
     sms: Flag = False
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Those that were agreed to."""
+        """The channels that the member agreed to."""
         return tuple(name for name in ("email", "sms") if getattr(self, name))
 
 
@@ -67,13 +67,13 @@ class Consent(Record):
 
 
 class ConsentChange(Record):
-    """What a member's consent became, when, and where that was said."""
+    """A change of consent: what it became, when, and where the member said so."""
 
     at: datetime
     consent: Consent
     channel: str | None = None
     by: str | None = None
-    """Who said so, as entries name their actor."""
+    """Who recorded it, as entries name their actor."""
 
 
 class Preferences(Record):
@@ -83,7 +83,7 @@ class Preferences(Record):
 
 
 class Identifiers(Record):
-    """What a member is found by."""
+    """The identifiers that a member is found by."""
 
     external_id: Reference | None = None
     email: Contact | None = None
@@ -101,7 +101,7 @@ class OneIdentifier(Identifiers):
 
 
 class Enrollment(Identifiers):
-    """A request to join: at least one identifier, and what the member tells of themselves."""
+    """A request to join: at least one identifier, and what the member says about themselves."""
 
     name: Text | None = None
     birthday: Birthday | None = None
@@ -112,11 +112,11 @@ class Enrollment(Identifiers):
     place: Place | None = None
     referral_code: Annotated[Reference, Field(max_length=40)] | None = None
     fingerprints: Annotated[tuple[Reference, ...], Field(max_length=FINGERPRINTS_MAX)] = ()
-    """The shop's own marks of a payment card or an address. Only keyed hashes of them are kept."""
+    """The shop's own fingerprints of a payment card or an address. Only keyed hashes of them are kept."""
     age_confirmed: Flag = False
     """That the member says they are as old as the program asks."""
     birth_date: Day | None = None
-    """Looked at where the program asks for an age, and not kept."""
+    """Checked where the program asks for an age, and not kept."""
     channel: Reference | None = None
 
 
@@ -133,7 +133,7 @@ class Change(Identifiers):
 
 
 class Identity(Record):
-    """One thing that a member is found by. No two members share one."""
+    """One identifier of one member. No two members have the same one."""
 
     kind: IdentifierKind | Literal["referral_code"]
     value: str
@@ -147,7 +147,7 @@ class Member(Identifiers):
     name: str | None = None
     birthday: str | None = None
     birthday_since: datetime | None = None
-    """Since when the birthday has been known as that; None: since they joined."""
+    """When the member gave this birthday; None: when they joined."""
     locale: str | None = None
     consent: Consent = Consent.model_construct()
     message_preferences: Preferences = Preferences.model_construct()
@@ -156,7 +156,7 @@ class Member(Identifiers):
     """Where the member lives: a country or a part of one, such as US-CA."""
     topics: Topics = Topics.model_construct()
     suppressed_channels: Mapping[Literal["email", "sms"], Suppression] = {}
-    """Channels that lead nowhere, or are not wanted, until their address changes."""
+    """Channels that are switched off until their address changes, after a bounce or a complaint."""
     referral_code: str | None = None
     referred_by_code: str | None = None
     fingerprints: tuple[str, ...] = ()
@@ -167,10 +167,10 @@ class Member(Identifiers):
     enrolled_at: datetime
     merged_into: str | None = None
     also_known_as: tuple[Identity, ...] = ()
-    """What merged members were found by, where this one has its own of the kind."""
+    """Identifiers of merged members, where this member has another one of the same kind."""
 
     def identities(self) -> set[Identity]:
-        """Everything the member is found by, as kept."""
+        """Every identifier of the member, as kept."""
         own = {Identity(kind=kind, value=value) for kind, value in _given_identifiers(self).items()}
         if self.referral_code:
             own.add(Identity(kind="referral_code", value=self.referral_code))
@@ -180,7 +180,7 @@ class Member(Identifiers):
 def joined(request: Enrollment, *, member_id: str, referral_code: str, country: str, now: datetime) -> Member:
     """The member that a request to join describes; `country` is the region of phone numbers that name none.
 
-    Raises InvalidRequestError if there is no identifier, or one is not what it says.
+    Raises InvalidRequestError if there is no identifier, or one is not valid.
     """
     given = _given_identifiers(request)
     if not given:
@@ -206,7 +206,7 @@ def provisional(of: Identity, *, member_id: str, channel: str | None, now: datet
 
 
 def claimed(known: Member, newcomer: Member) -> Member:
-    """A provisional member who joins: what they tell of themselves, under the id that has the points."""
+    """A provisional member who joins: what they say about themselves, under the id that has the points."""
     return newcomer.model_copy(update={"member_id": known.member_id, "enrolled_at": known.enrolled_at})
 
 
@@ -220,7 +220,7 @@ def consenting(member: Member, consent: Consent, *, now: datetime, channel: str 
 
 
 def attributed(member: Member, by: str, before: Member | None = None) -> Member:
-    """The member with a name at the newest change of consent, if it is newer than `before`."""
+    """The member with `by` as the actor of the newest change of consent, if `before` does not have that change."""
     newest = member.consent_history[-1:]
     if not newest or (before is not None and newest == before.consent_history[-1:]):
         return member
@@ -231,7 +231,7 @@ def attributed(member: Member, by: str, before: Member | None = None) -> Member:
 def changed(member: Member, change: Change, country: str, now: datetime) -> Member:
     """The member after a change.
 
-    Raises InvalidRequestError if an identifier is not what it says, or none would be left.
+    Raises InvalidRequestError if an identifier is not valid, or none would be left.
     """
     given = change.model_dump(exclude_unset=True)
     for name in ("consent", "message_preferences"):
@@ -257,20 +257,20 @@ def require_active(member: Member) -> None:
 
 
 def erased(member: Member) -> Member:
-    """What is left of an erased member: that they were one, and since when."""
+    """What is left of an erased member: their id, and when they joined."""
     return Member(member_id=member.member_id, status="erased", enrolled_at=member.enrolled_at)
 
 
 def lapsed(member: Member) -> Member:
-    """What is left of a provisional member who never agreed."""
+    """What is left of a provisional member who never agreed to the terms: their id, and since when it has existed."""
     return Member(member_id=member.member_id, status="lapsed", enrolled_at=member.enrolled_at)
 
 
 def united(gone: Member, into: Member) -> tuple[Member, Member]:
-    """Both members after a merge: `into` is found by whatever either was, and takes the details that it lacks.
+    """Both members after a merge: `into` has the identifiers of both, and takes the details that it lacks.
 
-    Consent is never widened. `gone` keeps nothing but where it went. Raises InvalidStateError if `into` would be found
-    by too many identifiers.
+    Consent is never widened. `gone` keeps nothing but the id that it was merged into. Raises InvalidStateError if
+    `into` would have too many identifiers.
     """
     keep = into.model_dump()
     for name in (*IDENTIFIER_KINDS, "name", "birthday", "locale", "channel", "place"):
@@ -297,7 +297,7 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
 
 
 def identities(of: Identifiers, country: str) -> list[Identity]:
-    """The identifiers given, as they are kept. Raises InvalidRequestError naming each that is not what it says."""
+    """The identifiers given, as they are kept. Raises InvalidRequestError naming each that is not valid."""
     return [
         Identity.model_validate({"kind": kind, "value": value})
         for kind, value in normalised(_given_identifiers(of), country).items()
@@ -307,7 +307,7 @@ def identities(of: Identifiers, country: str) -> list[Identity]:
 def normalised(identifiers: Mapping[IdentifierKind, str], country: str) -> dict[str, str]:
     """Identifiers as kept and compared: e-mail in lower case, phone as E.164, the rest exactly as given.
 
-    Raises InvalidRequestError naming each that is not what it says.
+    Raises InvalidRequestError naming each that is not valid.
     """
     kept: dict[str, str] = {}
     faults = []
@@ -322,7 +322,7 @@ def normalised(identifiers: Mapping[IdentifierKind, str], country: str) -> dict[
 
 
 def new_referral_code(name: str | None, choice: Callable[[str], str]) -> str:
-    """A code to pass on: the name's first letters and six that `choice` draws, such as GRACE-7Q2KXM."""
+    """A referral code: the name's first letters and six characters that `choice` draws, such as GRACE-7Q2KXM."""
     first = (name or "").split(" ")[0].upper()
     letters = "".join(letter for letter in first if letter.isascii() and letter.isalpha())[:_CODE_NAME_LETTERS_MAX]
     random = "".join(choice(_CODE_ALPHABET) for _ in range(_CODE_RANDOM_LETTERS))
@@ -330,14 +330,14 @@ def new_referral_code(name: str | None, choice: Callable[[str], str]) -> str:
 
 
 def _reachable_again(before: Member, after: Member) -> Member:
-    """Whose address has changed can be written to there again."""
+    """The member with each channel on again whose address has changed."""
     addresses = {"email": before.email == after.email, "sms": before.phone == after.phone}
     kept = {channel: why for channel, why in after.suppressed_channels.items() if addresses[channel]}
     return after.model_copy(update={"suppressed_channels": kept})
 
 
 def _suppressed_after(gone: Member, into: Member, survivor: Member) -> Mapping[Literal["email", "sms"], Suppression]:
-    """A channel is closed where the address that a merge keeps was closed before it."""
+    """The channels that a merge leaves off: those whose address was switched off before it."""
     taken = {
         **({"email": gone} if survivor.email != into.email else {}),
         **({"sms": gone} if survivor.phone != into.phone else {}),
@@ -348,7 +348,7 @@ def _suppressed_after(gone: Member, into: Member, survivor: Member) -> Mapping[L
 
 
 def _patched(kept: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept, with the change laid over it; what the change leaves out stays, inside objects too."""
+    """What is kept, with the change applied; what the change leaves out stays, inside objects, too."""
     nested = {
         name: _patched(kept[name], value) for name, value in change.items() if value and isinstance(value, Mapping)
     }
