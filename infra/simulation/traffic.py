@@ -21,7 +21,10 @@ from shared.domain.points.paid_plans import Payment
 from shared.domain.program.program import Program
 from shared.domain.spending.prices import CreditRequest, MoneyRequest, RewardRequest
 from shared.domain.spending.store_credit import Payout
+from shared.services.adjustments import Adjustment
+from shared.services.approvals import Rejection
 from shared.services.consent import Agreement
+from shared.services.freezes import Cause
 from shared.services.gifts import Gift
 from shared.services.paid_plans import Cancellation
 from shared.services.redemptions import CREDIT_SUFFIX
