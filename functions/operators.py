@@ -12,6 +12,7 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
 from shared.caller import OPERATOR
+from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.reviews import Review, ReviewKind
 from shared.services import adjustments, approvals, audit_trail, freezes
@@ -112,7 +113,7 @@ def read_reviews(
 ) -> Answer:
     after = paging.decode_cursor(cursor, str)[0] if cursor else None
     if after == "" or (after is not None and not after.startswith(f"{kind}#" if kind else "")):
-        raise paging.foreign_cursor()
+        raise foreign_cursor()
     items, more = approvals.open_reviews(kind, limit, after)
     following = paging.encode_cursor(more) if more else None
     return json_answer(ReviewPage(items=tuple(_shown(review) for review in items), next_cursor=following))

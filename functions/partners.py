@@ -13,7 +13,7 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas.money import Money
 from shared.caller import OPERATOR, PARTNER
 from shared.domain.entry import Entry
-from shared.domain.errors import Fault, InvalidRequestError
+from shared.domain.errors import Fault, InvalidRequestError, foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.budgets import Budget
 from shared.domain.points.partner_funding import MOVEMENTS, points_for_partner
@@ -157,7 +157,7 @@ def read_entries(
     wanted = _parsed_month(month, "query:month") if month else None
     after = paging.decode_cursor(cursor, str)[0] if cursor else None
     if after == "":
-        raise paging.foreign_cursor()
+        raise foreign_cursor()
     page = partner_statements.read_entries(partner_id, wanted, limit, after, caller=auth.caller(app), now=clock.now())
     items = tuple(_entry(entry, page.partner) for entry in page.entries)
     following = paging.encode_cursor(page.next_after) if page.next_after else None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from shared.domain.errors import ForeignCursorError, InvalidRequestError
+from shared.domain.errors import foreign_cursor
 from shared.services.histories import Place
 
 PAGE_DEFAULT, PAGE_MAX = 25, 100
@@ -34,11 +34,6 @@ def decode_cursor(cursor: str, *shape: type) -> list[Any]:
     if not isinstance(parts, list) or [type(part) for part in parts] != list(shape):
         raise foreign_cursor()
     return parts
-
-
-def foreign_cursor() -> InvalidRequestError:
-    """The refusal of a cursor that no page of the list has given."""
-    return ForeignCursorError()
 
 
 def decode_start(cursor: str | None) -> int:

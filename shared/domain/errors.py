@@ -35,11 +35,9 @@ class InvalidRequestError(LoyaltyError):
         self.faults = faults
 
 
-class ForeignCursorError(InvalidRequestError):
-    """The cursor comes from no page of the list."""
-
-    def __init__(self) -> None:
-        super().__init__(Fault("query:cursor", "is not a cursor of this list; leave it out for the first page"))
+def foreign_cursor() -> InvalidRequestError:
+    """The refusal of a cursor that comes from no page of the list."""
+    return InvalidRequestError(Fault("query:cursor", "is not a cursor of this list; leave it out for the first page"))
 
 
 class MalformedJsonError(LoyaltyError):

@@ -26,6 +26,6 @@ def read_account(member_id: str, *, caller: Caller) -> AccountView:
 
 
 def read_history(member_id: str, limit: int, place: Place[int] | None, *, caller: Caller) -> Page[Entry, int]:
-    """A page of a member's entries. Raises MemberNotFoundError, ForeignCursorError."""
+    """A page of a member's entries. Raises MemberNotFoundError, InvalidRequestError."""
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
     return histories.read_entries(account, limit, place)

@@ -5,7 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from shared.domain.account import Account
 from shared.domain.entry import Entry
-from shared.domain.errors import ForeignCursorError
+from shared.domain.errors import foreign_cursor
 from shared.tables import ledger
 
 _Item = TypeVar("_Item")
@@ -35,11 +35,11 @@ def read_page(
 ) -> Page[_Item, _Mark]:
     """One page. `read` takes an id and where to begin, and gives items and where the next ones of that id begin.
 
-    `start` is where every list but the first begins. Raises ForeignCursorError for a place that the lists do not have.
+    `start` is where every list but the first begins. Raises InvalidRequestError for a place that the lists do not have.
     """
     number, before = place
     if not 0 <= number < len(account.ids):
-        raise ForeignCursorError
+        raise foreign_cursor()
     items, following = read(account.ids[number], before)
     if following is not None:
         return Page(items, Place(number, following))
@@ -50,11 +50,11 @@ def read_page(
 def read_entries(account: Account, limit: int, place: Place[int] | None) -> Page[Entry, int]:
     """At most `limit` of an account's entries, the newest first; after them come those of the accounts merged into it.
 
-    Raises ForeignCursorError.
+    Raises InvalidRequestError.
     """
     place = place or Place(0, account.sequence + 1)
     if not 0 < place.before <= ledger.SEQUENCE_MAX:
-        raise ForeignCursorError
+        raise foreign_cursor()
 
     def read(member_id: str, before: int) -> tuple[Sequence[Entry], int | None]:
         entries = ledger.load_history(member_id, limit, before)

@@ -49,7 +49,7 @@ class Referrals(NamedTuple):
 def read_referrals(member_id: str, limit: int, place: Place[str] | None, *, caller: Caller, now: datetime) -> Referrals:
     """A member's referrals, and at most `limit` friends; after them come those of members merged into this one.
 
-    Raises MemberNotFoundError, ForeignCursorError.
+    Raises MemberNotFoundError, InvalidRequestError.
     """
     member = members.load_member(caller.authorized_member_id(member_id)).member
     account, program = accounts.load_account(member.member_id).account, programs.load_program()

@@ -29,7 +29,7 @@ def read_credit(member_id: str, *, caller: Caller) -> WalletView:
 
 
 def read_credit_history(member_id: str, limit: int, place: Place[int] | None, *, caller: Caller) -> Page[Entry, int]:
-    """A page of the entries of a member's store credit. Raises MemberNotFoundError, ForeignCursorError."""
+    """A page of the entries of a member's store credit. Raises MemberNotFoundError, InvalidRequestError."""
     return histories.read_entries(_load_wallet(caller.authorized_member_id(member_id)), limit, place)
 
 

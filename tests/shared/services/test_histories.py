@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from shared.domain.account import Account
-from shared.domain.errors import ForeignCursorError
 from shared.services.histories import Page, Place, read_page
 
 ADA = Account(member_id="ada", merged_from=("bob", "cleo"))
@@ -36,5 +35,5 @@ def test_the_last_page_names_no_next_one() -> None:
 
 @pytest.mark.parametrize("number", [-1, 3])
 def test_a_list_that_the_account_does_not_have_is_refused(number: int) -> None:
-    with pytest.raises(ForeignCursorError):
+    with pytest.raises(InvalidRequestError):
         page(Place(number, START))
