@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from shared.domain.account import Account
+from shared.domain.errors import InvalidRequestError
 from shared.services.histories import Page, Place, read_page
 
 ADA = Account(member_id="ada", merged_from=("bob", "cleo"))
