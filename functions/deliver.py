@@ -1,13 +1,13 @@
 """Queue in, HTTP out: posts events to webhooks, signed, and tries failed deliveries again."""
 
 import ssl
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import urllib3
 
-from shared import clock, runtime, telemetry
+from shared import batches, clock, runtime, telemetry
+from shared.batches import Record
 from shared.domain.errors import TryAgainError, WebhookNotFoundError
 from shared.domain.telling.webhooks import (
     ATTEMPTS_MAX,
@@ -32,28 +32,25 @@ USER_AGENT = "loyalty-functions/1"
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
     """Answer a batch of the queue's messages; those that are to be tried again are reported as failed."""
-    failed = [record["messageId"] for record in event["Records"] if not _done(record)]
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    return batches.from_queue(event, _deliver)
 
 
-def _done(record: Mapping[str, Any]) -> bool:
-    """Whether a message is dealt with: delivered, or not wanted any more."""
+def _deliver(record: Record) -> None:
+    """Deliver an event, unless nobody wants it any more. Raises TryAgainError if the endpoint did not take it."""
+    task = webhook_queue.task_of(record)
     try:
-        task = webhook_queue.task_of(record)
         webhook, revision = webhooks.load(task.webhook_id)
     except WebhookNotFoundError:
-        return True
-    except Exception:
-        telemetry.logger().exception("a delivery cannot be read")
-        return False
+        return
     if webhook.status != "enabled":
-        return True
+        return
     attempt = int(record["attributes"]["ApproximateReceiveCount"])
     delivery = _post(webhook, task, attempt, clock.now())
     _note(webhook, revision, delivery)
     if delivery.next_in_seconds is not None:
         webhook_queue.queue().postpone(record, delivery.next_in_seconds)
-    return delivery.succeeded
+    if not delivery.succeeded:
+        raise TryAgainError(f"webhook {webhook.webhook_id} did not take an event")
 
 
 def _post(webhook: Webhook, task: Task, attempt: int, now: datetime) -> Delivery:

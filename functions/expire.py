@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from shared import runtime, settings, telemetry
+from shared import batches, runtime, settings, telemetry
 from shared.aws import sqs
+from shared.batches import Record
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotActiveError, MemberNotFoundError, TryAgainError
 from shared.services import erasure
@@ -28,8 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
     """Answer the schedule (`{"time": ...}`) or a batch of the queue's messages, each failing alone."""
     if "Records" not in event:
         return {"messages": enqueue(datetime.fromisoformat(event["time"]))}
-    failed = [record["messageId"] for record in event["Records"] if not _worked(record)]
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    return batches.from_queue(event, _settle)
 
 
 def enqueue(now: datetime) -> int:
@@ -49,8 +49,8 @@ def enqueue(now: datetime) -> int:
     return len(bodies)
 
 
-def settle_due(day: date, shard: int, now: datetime) -> bool:
-    """Check and settle every account of a shard that is due on a day. Whether all could be settled; the rest is logged.
+def settle_due(day: date, shard: int, now: datetime) -> None:
+    """Check and settle every account of a shard that is due on a day. Raises TryAgainError unless all could be settled.
 
     So every account with points that expire is checked against its ledger at least once in their life.
     """
@@ -58,7 +58,8 @@ def settle_due(day: date, shard: int, now: datetime) -> bool:
     booked, failed = sum(number or 0 for number in numbers), numbers.count(None)
     if booked or failed:
         telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)
-    return not failed
+    if failed:
+        raise TryAgainError(f"{failed} accounts could not be settled")
 
 
 def _settled(member_id: str, now: datetime) -> int | None:
@@ -75,13 +76,9 @@ def _settled(member_id: str, now: datetime) -> int | None:
     return booked
 
 
-def _worked(record: dict[str, Any]) -> bool:
-    try:
-        body = json.loads(record["body"])
-        return settle_due(date.fromisoformat(body["on"]), body["shard"], datetime.fromisoformat(body["now"]))
-    except Exception:
-        telemetry.logger().exception("a message of an expiry run failed")
-        return False
+def _settle(record: Record) -> None:
+    body = json.loads(record["body"])
+    settle_due(date.fromisoformat(body["on"]), body["shard"], datetime.fromisoformat(body["now"]))
 
 
 def _send_to_queue(bodies: Sequence[str]) -> None:

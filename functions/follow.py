@@ -4,11 +4,11 @@ A referral that pays off rewards the advocate, one that is returned costs both; 
 forgotten. Each consequence is an entry under its own key, so a record that is delivered again finds it.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from shared import clock, telemetry
+from shared import batches, clock
+from shared.batches import Record
 from shared.domain.account import Account
 from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
 from shared.domain.entry import Entry
@@ -26,8 +26,7 @@ ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
     """Answer a batch of the ledger's stream, each record failing alone."""
-    failed = [record for record in event["Records"] if not _followed(record)]
-    return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
+    return batches.from_stream(event, _follow)
 
 
 def follow(entry: Entry) -> None:
@@ -45,16 +44,10 @@ def follow(entry: Entry) -> None:
         _take_back(entry, clock.now())
 
 
-def _followed(record: Mapping[str, Any]) -> bool:
+def _follow(record: Record) -> None:
     image = record["dynamodb"].get("NewImage", {})
-    if record["eventName"] != "INSERT" or "follow" not in image:
-        return True
-    try:
+    if record["eventName"] == "INSERT" and "follow" in image:
         follow(ledger.entry_of(image))
-    except Exception:
-        telemetry.logger().exception("an entry could not be followed")
-        return False
-    return True
 
 
 def _reward_advocate(entry: Entry, now: datetime) -> None:

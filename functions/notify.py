@@ -4,12 +4,13 @@ The stream delivers each entry at least once; events carry the entry's id and me
 does no harm. A record that fails is reported alone and never keeps the others from being told.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from shared import clock, settings, telemetry
+from shared import batches, clock, settings, telemetry
+from shared.batches import Record
 from shared.domain import entry_types
 from shared.domain.calendar import local_day, month_of
 from shared.domain.entry import Entry
@@ -41,8 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
     """Answer a batch of the ledger's stream, each record failing alone, or a schedule (`{"time": ...}`)."""
     if "Records" not in event:
         return _scheduled(datetime.fromisoformat(event["time"]), event.get("work"))
-    failed = [record for record in event["Records"] if not _told(record)]
-    return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
+    return batches.from_stream(event, _tell_of)
 
 
 def tell(entry: Entry) -> None:
@@ -119,16 +119,10 @@ def send_statements(now: datetime) -> int:
     return sent
 
 
-def _told(record: Mapping[str, Any]) -> bool:
+def _tell_of(record: Record) -> None:
     image = record["dynamodb"].get("NewImage", {})
-    if record.get("eventName") != "INSERT" or "type" not in image:
-        return True
-    try:
+    if record["eventName"] == "INSERT" and "type" in image:
         tell(ledger.entry_of(image))
-    except Exception:
-        telemetry.logger().exception("an entry could not be published")
-        return False
-    return True
 
 
 def _scheduled(now: datetime, work: str | None) -> dict[str, Any]:

@@ -86,5 +86,6 @@ def test_a_reminder_that_nobody_came_for_is_found_and_costs_nothing_the_morning_
     assert wire.requests.count("GetItem") == 1, "how far the last run came, and nobody's account"
 
     shop.now += timedelta(days=30)
-    assert all(expire.settle_due(last_day_over, shard, shop.now) for shard in range(settings.due_shards()))
+    for shard in range(settings.due_shards()):
+        expire.settle_due(last_day_over, shard, shop.now)
     assert next(entry["type"] for entry in shop.entries(member)) == "expiry"
