@@ -1,18 +1,11 @@
-"""What became of e-mails: a bounce or a complaint switches the channel off, until the address changes.
+"""Events of SES in, over EventBridge and at least once: bounces and complaints."""
 
-SES tells it over EventBridge, at least once; to be told again changes nothing.
-"""
-
-from datetime import datetime
 from typing import Any
 
-from shared import clock, telemetry
-from shared.domain.calendar import local_day
-from shared.domain.errors import MemberNotFoundError
-from shared.domain.members.contact_preferences import SUPPRESSIONS, suppressed
+from shared import clock
+from shared.domain.members.contact_preferences import SUPPRESSIONS
 from shared.messaging.channels import MEMBER_TAG
-from shared.tables import members as people
-from shared.tables import programs
+from shared.services import mail_feedback
 
 _TEMPORARY = frozenset({"Transient", "Undetermined"})
 """A full mailbox, or nobody knows: SES tries again, and so do we with the next message."""
@@ -24,25 +17,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
     kind = detail["eventType"]
     if kind not in SUPPRESSIONS or detail.get("bounce", {}).get("bounceType") in _TEMPORARY:
         return {"suppressed": 0}
-    members = detail["mail"].get("tags", {}).get(MEMBER_TAG, [])
-    return {"suppressed": sum(_suppress(member_id, kind, _addresses(detail)) for member_id in members)}
-
-
-def _suppress(member_id: str, kind: str, addresses: set[str]) -> bool:
-    """Switch e-mail off if it is the member's address of today that is meant."""
-    try:
-        before = people.load_member(member_id)
-    except MemberNotFoundError:
-        return False
-    if (before.member.email or "").lower() not in addresses:
-        return False
-    now: datetime = clock.now()
-    today = local_day(now, programs.load_program().time_zone)
-    after = suppressed(before.member, "email", SUPPRESSIONS[kind], today)
-    if after != before.member:
-        people.save(before, after)
-        telemetry.count(EmailsSuppressed=1)
-    return True
+    members, addresses, now = detail["mail"].get("tags", {}).get(MEMBER_TAG, []), _addresses(detail), clock.now()
+    return {"suppressed": sum(mail_feedback.suppress(member_id, kind, addresses, now) for member_id in members)}
 
 
 def _addresses(detail: dict[str, Any]) -> set[str]:

@@ -1,99 +1,18 @@
-"""Ledger stream in: what one member's entry means for others, and for what is kept about a person.
+"""Ledger stream in: what one member's entry means for others, and for what is kept about a person."""
 
-A referral that pays off rewards the advocate, one that is returned costs both; who never agreed to the terms is
-forgotten. Each consequence is an entry under its own key, so a record that is delivered again finds it.
-"""
-
-from datetime import datetime
 from typing import Any
 
 from shared import batches, clock
 from shared.batches import Record
-from shared.domain.account import Account
-from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
-from shared.domain.entry import Entry
-from shared.domain.facets import Referred
-from shared.domain.members import members
-from shared.domain.subaccounts import member_of
-from shared.services import personal_data
-from shared.tables import accounts, keys, ledger, operation, programs
-from shared.tables import members as people
-from shared.tables.client import Key
-from shared.tables.operation import Decision, Situation
-
-ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")
+from shared.services import consequences
+from shared.tables import ledger
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
     """Answer a batch of the ledger's stream, each record failing alone."""
-    return batches.from_stream(event, _follow)
+    return batches.from_stream(event, _draw)
 
 
-def follow(entry: Entry) -> None:
-    """Do what an entry asks for beyond its own account."""
-    if entry.type == "unclaimed":
-        people.forget(entry.member_id, members.lapsed)
-    if entry.type == "erase" and member_of(entry.member_id) == entry.member_id:
-        people.forget(entry.member_id, members.erased)
-        personal_data.forget((entry.member_id, *accounts.load_account(entry.member_id).account.merged_from))
-    if entry.referred is None:
-        return
-    if entry.referred.state == "rewarded":
-        _reward_advocate(entry, clock.now())
-    elif entry.referred.state == "reversed":
-        _take_back(entry, clock.now())
-
-
-def _follow(record: Record) -> None:
-    image = record["dynamodb"].get("NewImage", {})
-    if record["eventName"] == "INSERT" and "follow" in image:
-        follow(ledger.entry_of(image))
-
-
-def _reward_advocate(entry: Entry, now: datetime) -> None:
-    """Book the advocate's reward, unless the referral has been reversed meanwhile, or there is nobody to pay."""
-    terms, friend = programs.load_program().referrals, _open_survivor(entry.member_id)
-    referred = friend.referred if friend else None
-    if terms is None or friend is None or referred is None or not _still_pays(referred, entry):
-        return
-    advocate = _open_survivor(referred.advocate)
-    order = ledger.load_entry(keys.of("earn", order_id=referred.order_id or ""))
-    if advocate is None or advocate.member_id == friend.member_id or order is None:
-        return
-    name, earned = friend_of(friend), order
-
-    def reward(situation: Situation) -> Decision:
-        return Decision([advocate_reward(situation.account, situation.program, terms, name, earned, situation.now)])
-
-    key = keys.of("referral", friend=name, role="ADVOCATE")
-    operation.run([advocate.member_id], reward, key=key, fingerprint="", now=now)
-
-
-def _take_back(entry: Entry, now: datetime) -> None:
-    """Take back what both got for an order that was returned, as far as they have got anything.
-
-    Whoever the friend has been merged into since may have been brought by somebody too: that is another referral.
-    """
-    name = entry.referred.friend or entry.member_id if entry.referred else entry.member_id
-    for role in ROLES:
-        paid = ledger.load_entry(keys.of("referral", friend=name, role=role))
-        owner = _open_survivor(paid.member_id) if paid and paid.points else None
-        if paid is not None and owner is not None:
-            _book_reversal(owner.member_id, paid, keys.of("referral_reversal", friend=name, role=role), now)
-
-
-def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None:
-    def take(situation: Situation) -> Decision:
-        return Decision([reversal(situation.account, situation.program, paid, situation.now)])
-
-    operation.run([member_id], take, key=key, fingerprint="", now=now)
-
-
-def _still_pays(referred: Referred, entry: Entry) -> bool:
-    return referred.state == "rewarded" and referred.order_id == (entry.referred and entry.referred.order_id)
-
-
-def _open_survivor(member_id: str) -> Account | None:
-    """The account that a member has by now: their own, or one that they were merged into; None if it is closed."""
-    account = accounts.load_survivor(member_id)
-    return account if account.is_open else None
+def _draw(record: Record) -> None:
+    if (entry := ledger.booked(record, "follow")) is not None:
+        consequences.draw(entry, clock.now())

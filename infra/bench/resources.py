@@ -4,8 +4,8 @@ from datetime import datetime
 
 import boto3
 
-from functions.celebrate import RUN as BIRTHDAY_RUN
 from infra.cloud.permissions import EXPIRY_QUEUE, LOYALTY, PEOPLE, WEBHOOK_QUEUE
+from shared.services.birthdays import RUN as BIRTHDAY_RUN
 from shared.tables import due_index
 
 SENDER_ADDRESS = "loyalty@shop.example"

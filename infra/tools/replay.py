@@ -18,13 +18,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from functions import expire
 from infra.errors import LocalError
 from infra.tools.due_index import days_standing
 from infra.tools.purchases import BadLine, Purchase, read
 from infra.tools.replay_worker import Result, book, by_customer, settle
 from shared import settings
 from shared.domain.calendar import local_day
+from shared.services import expiry
 from shared.tables import client, due_index, programs
 
 PROCESSES = 2
@@ -120,7 +120,7 @@ def _settle_others(last: date, zone: str) -> None:
     """Bring those who bought nothing to a day, too, and have the schedules go on from there."""
     for day in days_standing(client.client(), date.min, last):
         for shard in range(settings.due_shards()):
-            settle(due_index.due_members(day, shard, expire.DUE_PAGES_MAX), last, zone)
+            settle(due_index.due_members(day, shard, expiry.DUE_PAGES_MAX), last, zone)
     for run in (due_index.EXPIRY_RUN, due_index.REMINDER_RUN):
         noted = due_index.load_day(run)
         if noted is None or noted > last:

@@ -1,6 +1,6 @@
 """The ledger's entries as they are stored, and the indexes that list them by member and by partner."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -20,6 +20,12 @@ SEQUENCE_MAX = 10**15
 def entry_of(item: Item) -> Entry:
     """The entry that an item holds."""
     return Entry.model_validate_json(item["body"]["S"])
+
+
+def booked(change: Mapping[str, Any], attribute: str) -> Entry | None:
+    """The entry that a change of the table's stream booked; None if it booked none, or one without an attribute."""
+    image = change["dynamodb"].get("NewImage", {})
+    return entry_of(image) if change["eventName"] == "INSERT" and attribute in image else None
 
 
 def load_entry(key: Key) -> Entry | None:

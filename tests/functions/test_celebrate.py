@@ -7,6 +7,7 @@ import pytest
 from functions import celebrate
 from shared import settings
 from shared.domain.errors import TryAgainError
+from shared.services import birthdays
 from shared.tables import operation
 from tests.functions.shop import Shop, stored
 
@@ -62,7 +63,7 @@ def test_a_run_that_failed_is_run_again_and_books_nothing_twice(shop_with_birthd
             raise TryAgainError("the database is away")
         return settled(accounts, *more, **rest)  # type: ignore[arg-type]
 
-    with patch.object(operation, "run", falter), pytest.raises(celebrate.IncompleteError):
+    with patch.object(operation, "run", falter), pytest.raises(birthdays.IncompleteError):
         run(shop)
     assert run(shop) == 1
     assert {member: shop.balance(member) - points for member, points in before.items()} == dict.fromkeys(members, 50)

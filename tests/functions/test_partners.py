@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from functions import notify
 from shared import runtime
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
-from shared.services import partner_deposits
+from shared.services import announcements, partner_deposits
 from shared.tables import ledger, programs
 from tests.functions.shop import OPERATOR, PARTNER, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire
@@ -184,8 +183,8 @@ def test_others_hear_once_of_each_time_that_deposits_run_low(coalition: Shop, to
         orders.append(str(len(orders)))
         assert earn(coalition, ada, orders[-1], total, "hotel").status == 201
         entry = ledger.load_history(ada, 1)[0]
-        notify.tell(entry)
-        notify.tell(entry)
+        announcements.announce(entry, coalition.now)
+        announcements.announce(entry, coalition.now)
 
     for total in (3000, 2000, 1000, 500):
         buy(total)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from functions import expire, follow, notify
+from functions import expire, notify
 from shared import runtime, settings
 from shared.domain.telling.notifications import Message
-from shared.services import personal_data
+from shared.services import consequences, personal_data
 from shared.tables import accounts, client, ledger, members
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
 
@@ -131,7 +131,7 @@ def test_who_stays_away_is_warned_and_then_forgotten(shop: Shop, queue: list[str
     assert accounts.load_account(ada).account.status == "erased"
     assert accounts.load_account(bob).account.status == "active"
     for entry in ledger.load_whole_history(ada):
-        follow.follow(entry)
+        consequences.draw(entry, shop.now)
     assert_forgotten(ada)
     assert mailbox.kinds == [(ada, "erasure_warning")]
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from functions import deliver, notify
-from shared import runtime
+from functions import deliver
+from shared import clock, runtime
 from shared.domain.errors import TryAgainError
 from shared.domain.telling.webhooks import ATTEMPTS_MAX, DEAD_AFTER
+from shared.messaging import webhook_requests
+from shared.services import announcements
 from shared.tables import ledger, webhooks
 from tests.functions.shop import OPERATOR, Shop
 
@@ -65,7 +67,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What the endpoint answers, one status for each try."""
     given: list[int] = []
-    monkeypatch.setattr(deliver, "_send", lambda *_: given.pop(0))
+    monkeypatch.setattr(webhook_requests, "_send", lambda *_: given.pop(0))
     return given
 
 
@@ -84,7 +86,7 @@ def _no_answer(*_: Any) -> None:
 
 def _tell(member: str) -> None:
     for entry in ledger.load_whole_history(member)[::-1]:
-        notify.tell(entry)
+        announcements.announce(entry, clock.now())
 
 
 def test_registering_twice_with_one_key_makes_one_endpoint_with_one_secret(shop: Shop, queue: Queue) -> None:

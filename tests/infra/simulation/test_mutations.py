@@ -1,11 +1,11 @@
 """Rules broken on purpose, one at a time: the simulation finds each of them."""
 
-from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from functions import notify
 from infra.simulation.run import WORLD_OPERATIONS, play
 from infra.simulation.world import BreachError
 from shared.domain.account import Account
@@ -17,8 +17,8 @@ from shared.domain.lifecycle import passing_of_time
 from shared.domain.lots import Lots
 from shared.domain.points import grants
 from shared.domain.spending import merges, redemptions, store_credit, transfers
+from shared.services import announcements, refunds
 from shared.services import redemptions as redeeming
-from shared.services import refunds
 from shared.tables import accounts as accounts_table
 from shared.tables import budgets, client, ledger, operation
 from shared.tables.client import Key, Write
@@ -28,7 +28,7 @@ SEED = 7
 
 _put_over, _entry_put, _transact = client.put_over, ledger.put, client.transact
 _account_put, _add, _refund_order = accounts_table.put, budgets._add, refund_order  # noqa: SLF001
-_mature, _release, _tell = passing_of_time._mature, redemptions.release, notify.tell  # noqa: SLF001
+_mature, _release, _announce = passing_of_time._mature, redemptions.release, announcements.announce  # noqa: SLF001
 
 
 def _unconditional(write: Write) -> Write:
@@ -66,12 +66,9 @@ def _lost_is_done(writes: Any) -> None:
         return
 
 
-def _never_told(record: Mapping[str, Any]) -> bool:
-    try:
-        _tell(ledger.entry_of(record["dynamodb"]["NewImage"]))
-    except Exception:
-        return True
-    return True
+def _announced_at_most_once(entry: Entry, now: datetime) -> None:
+    with suppress(Exception):
+        _announce(entry, now)
 
 
 def _without_due_day(stored: accounts_table.StoredAccount) -> Write:
@@ -153,7 +150,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
         (transfers, "require_not_frozen", _whatever_it_says),
     ],
     "time is not booked before an operation": [(operation, "_settled", _without_time)],
-    "a record that failed is not delivered again": [(notify, "_told", _never_told)],
+    "a record that failed is not delivered again": [(announcements, "announce", _announced_at_most_once)],
     "a closed account takes entries": [(Account, "is_open", property(lambda _: True))],
 }
 """By what is broken: which names stand for something else."""

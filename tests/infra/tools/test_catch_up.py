@@ -4,10 +4,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from functions import expire, notify
+from functions import notify
 from infra.tools import catch_up
 from infra.tools.catch_up import CaughtUp, catch_up_all
 from shared import settings
+from shared.services import expiry
 from shared.tables import accounts, client
 from tests.functions.shop import Shop
 from tests.shared.wire import Wire
@@ -87,5 +88,5 @@ def test_a_reminder_that_nobody_came_for_is_found_and_costs_nothing_the_morning_
 
     shop.now += timedelta(days=30)
     for shard in range(settings.due_shards()):
-        expire.settle_due(last_day_over, shard, shop.now)
+        expiry.settle_due(last_day_over, shard, shop.now)
     assert next(entry["type"] for entry in shop.entries(member)) == "expiry"

@@ -2,7 +2,6 @@
 
 import pytest
 
-from functions import notify
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.entry_types import ENTRY_TYPES, EntryType, Place
@@ -10,6 +9,7 @@ from shared.domain.invariants import breaches
 from shared.domain.ledger import BrokenLedgerError, book, draft
 from shared.domain.telling.events import event_of
 from shared.domain.telling.notifications import notes_on
+from shared.services import announcements
 from shared.tables import keys
 from tests.model.shop import Shop, a_program, at
 
@@ -70,7 +70,7 @@ def test_it_is_told_and_counted(shop: Shop, tipped: tuple[Account, list[Entry]])
     account, [_, entry] = tipped
     assert event_of(entry).type == "points.tipped"
     assert [note.kind for note in notes_on(entry, account, shop.program)] == ["points_refunded"]
-    assert notify.amounts(entry) == {"PointsChange": -10, "PointsTakenBack": 10}
+    assert announcements.amounts(entry) == {"PointsChange": -10, "PointsTakenBack": 10}
 
 
 def test_without_its_row_it_is_refused(shop: Shop) -> None:

@@ -11,10 +11,10 @@ from typing import Any, Protocol, Self
 
 import httpx
 
-from functions.celebrate import RUN as BIRTHDAY_RUN
 from infra.cloud import permissions
 from infra.emulator.deploy import ACCOUNT, Deployment
 from infra.machine.environment import REGION
+from shared.services.birthdays import RUN as BIRTHDAY_RUN
 from shared.tables.due_index import EXPIRY_RUN, REMINDER_RUN
 from tests.infra.cloud.stories import OPERATOR, STOREFRONT, Item, Reply, hold, ok, pooled
 

@@ -1,0 +1,22 @@
+"""Messages that waited for the end of somebody's quiet hours."""
+
+from datetime import datetime
+
+from shared import telemetry
+from shared.messaging import sender
+from shared.tables import deferred_messages, programs
+
+
+def send_waiting(now: datetime) -> int:
+    """Send what has waited long enough; how much that was. What fails waits for the next run."""
+    program, sent = programs.load_program(), 0
+    for one in list(deferred_messages.over(now)):
+        try:
+            sender.send(one.note, program, now)
+        except Exception:
+            extra = {"message_id": one.note.message_id}
+            telemetry.logger().exception("a message that waited could not be sent", extra=extra)
+            continue
+        deferred_messages.remove(one)
+        sent += 1
+    return sent
