@@ -48,7 +48,7 @@ class LoyaltyStack(Stack):
         add_schedules(self, functions, queues, options)
         add_queue_workers(self, functions, queues)
         add_stream_readers(self, functions, data, queues)
-        add_mail_feedback(self, functions["feedback"], queues)
+        add_mail_feedback(self, functions["mail_feedback"], queues)
         topic = add_operations(self, Watched(functions, api, data, queues), options)
         outputs = {"Url": api.api_endpoint, "AlarmTopic": topic.topic_arn, **identity.outputs}
         for name, value in outputs.items():

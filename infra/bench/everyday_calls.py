@@ -81,10 +81,10 @@ def _redeem(day: Everyday) -> None:
     day.world.ok("redeem", "POST", f"{day.path}/redemptions/{held['redemption_id']}/cancel")
 
 
-def _follow(day: Everyday) -> None:
+def _draw_consequences(day: Everyday) -> None:
     advocate = day.world.ok("enroll", "GET", f"/v1/members/{day.world.enroll()}")
     friend_id = day.world.enroll(referral_code=advocate["referral_code"])
-    _stream(day, "follow", f"ORDER#{day.world.earn(friend_id)}", "EARN")
+    _stream(day, "consequences", f"ORDER#{day.world.earn(friend_id)}", "EARN")
 
 
 def _notify(day: Everyday) -> None:
@@ -96,15 +96,15 @@ def _deliver(day: Everyday) -> None:
     event = {"event_id": uuid4().hex, "type": "points.earned", "member_id": day.member_id, "sequence": 1}
     event |= {"occurred_at": now, "recorded_at": now, "points": 50, "balance_after": 50, "program_version": 1}
     body = json.dumps({"webhook_id": day.webhook_id, "event": event})
-    _work(day, "deliver", receiptHandle="1", body=body, attributes={"ApproximateReceiveCount": "1"})
+    _work(day, "webhook_deliveries", receiptHandle="1", body=body, attributes={"ApproximateReceiveCount": "1"})
 
 
-def _feedback(day: Everyday) -> None:
+def _complain(day: Everyday) -> None:
     address = f"{uuid4().hex}@example.com"
     mail = {"tags": {"member_id": [day.world.enroll(email=address)]}}
     complaint = {"complainedRecipients": [{"emailAddress": address}]}
     detail = {"eventType": "Complaint", "mail": mail, "complaint": complaint}
-    day.world.invoke("feedback", {"source": "aws.ses", "detail": detail})
+    day.world.invoke("mail_feedback", {"source": "aws.ses", "detail": detail})
 
 
 def _membership(day: Everyday) -> None:
@@ -159,16 +159,15 @@ def _work(day: Everyday, function: str, **record: Any) -> None:
 EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
     "account": _get("account", "{member}/account"),
     "agents": _fill_cart,
+    "birthdays": lambda day: day.world.invoke("birthdays", {"time": clock.now().isoformat()}),
     "campaigns": _get("campaigns", "/v1/campaigns", scope=OPERATOR),
-    "celebrate": lambda day: day.world.invoke("celebrate", {"time": clock.now().isoformat()}),
     "consent": _buy_unknown,
-    "deliver": _deliver,
+    "consequences": _draw_consequences,
     "earn": lambda day: day.world.earn(day.member_id),
     "enroll": lambda day: day.world.enroll(email=f"{uuid4().hex}@example.com"),
     "expire": _expire,
-    "feedback": _feedback,
-    "follow": _follow,
     "gifts": _give,
+    "mail_feedback": _complain,
     "memberships": _membership,
     "notify": _notify,
     "operators": _adjust,
@@ -180,5 +179,6 @@ EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
     "referrals": _get("referrals", "{member}/referrals"),
     "transfers": _transfer,
     "wallet": _get("wallet", "{member}/credit"),
+    "webhook_deliveries": _deliver,
     "webhooks": _get("webhooks", "/v1/webhooks", scope=OPERATOR),
 }

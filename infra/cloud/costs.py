@@ -116,7 +116,7 @@ ENTRIES_OF_TIME = 0.1
 """Entries of maturity, expiry and tier reviews in a month, for each member."""
 TELL = Operation("notify", read_units=3, write_units=2, processor_ms=6, requests=6)
 """Each entry, by the stream: the account, the member, the marker of a message before and after."""
-DELIVER = Operation("deliver", read_units=1, write_units=1, processor_ms=3, requests=32)
+WEBHOOK_DELIVERY = Operation("webhook_deliveries", read_units=1, write_units=1, processor_ms=3, requests=32)
 """Each event, to one webhook: its endpoint's answer is waited for as long as for thirty requests."""
 SETTLE = Operation("expire", read_units=3, write_units=7, processor_ms=5, requests=4)
 """Each entry of time: the account, its history, the transaction."""
@@ -205,7 +205,7 @@ class Month:
     @property
     def work(self) -> list[tuple[float, Operation]]:
         """Everything that functions do."""
-        later = [(self.entries, TELL), (self.entries, DELIVER), (self.entries_of_time, SETTLE)]
+        later = [(self.entries, TELL), (self.entries, WEBHOOK_DELIVERY), (self.entries_of_time, SETTLE)]
         return [*self.asked, *later]
 
     @property

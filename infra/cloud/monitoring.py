@@ -62,7 +62,7 @@ def _alarms(scope: Construct, watched: Watched) -> Iterable[cloudwatch.Alarm]:
     yield _above(scope, "server-errors", watched.api.metric_server_error(period=PERIOD), SERVER_ERRORS_MAX)
     yield _above(scope, "invariants", _counted("InvariantViolations"), FAILURES_MAX)
     yield _above(scope, "accounts-not-settled", _counted("AccountsNotSettled"), FAILURES_MAX)
-    for id_, name in {"stream-age": "notify", "follower-age": "follow"}.items():
+    for id_, name in {"stream-age": "notify", "follower-age": "consequences"}.items():
         age = watched.functions[name].function.metric("IteratorAge", period=PERIOD, statistic="Maximum")
         yield _above(scope, id_, age, Duration.minutes(STREAM_AGE_MINUTES_MAX).to_milliseconds())
     late = Duration.hours(EXPIRY_WAIT_HOURS_MAX)

@@ -103,7 +103,7 @@ NEEDS: Mapping[str, Needs] = {
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
-    "celebrate": Needs(
+    "birthdays": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", "SCHEDULE", _READ_PROGRAM),
@@ -140,14 +140,21 @@ NEEDS: Mapping[str, Needs] = {
         seconds_max=HTTP_SECONDS_MAX,
         is_snapshot=True,
     ),
-    "deliver": Needs(
-        settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "WEBHOOK_QUEUE_URL", "WEBHOOK_TARGETS"),
+    "consequences": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "WEBHOOKS"),
-            Grant(("dynamodb:PutItem",), LOYALTY, ("WEBHOOKS", "WEBHOOK#*")),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", _READ_PROGRAM),
+            Grant(("dynamodb:PutItem",), LOYALTY, ("MEMBER#*", "REFERRAL#*")),
+            _get(PEOPLE, "MEMBER#*"),
+            Grant(
+                ("dynamodb:PutItem", "dynamodb:DeleteItem"),
+                PEOPLE,
+                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*"),
+            ),
+            Grant(("dynamodb:Query",), PEOPLE, ("MEMBER#*",)),
+            _use_key(),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
-            Grant(("sqs:ChangeMessageVisibility",), WEBHOOK_QUEUE),
-            Grant(_TAKE_MESSAGES, WEBHOOK_QUEUE),
+            *_READ_STREAM,
         ),
         memory_mb=256,
         seconds_max=WORKER_SECONDS_MAX,
@@ -228,25 +235,6 @@ NEEDS: Mapping[str, Needs] = {
         memory_mb=256,
         seconds_max=WORKER_SECONDS_MAX,
     ),
-    "follow": Needs(
-        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
-        grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", _READ_PROGRAM),
-            Grant(("dynamodb:PutItem",), LOYALTY, ("MEMBER#*", "REFERRAL#*")),
-            _get(PEOPLE, "MEMBER#*"),
-            Grant(
-                ("dynamodb:PutItem", "dynamodb:DeleteItem"),
-                PEOPLE,
-                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*"),
-            ),
-            Grant(("dynamodb:Query",), PEOPLE, ("MEMBER#*",)),
-            _use_key(),
-            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
-            *_READ_STREAM,
-        ),
-        memory_mb=256,
-        seconds_max=WORKER_SECONDS_MAX,
-    ),
     "gifts": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
@@ -261,16 +249,7 @@ NEEDS: Mapping[str, Needs] = {
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
-    "memberships": Needs(
-        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
-        grants=(
-            _get(LOYALTY, "MEMBER#*", "MEMBERSHIP#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "MEMBERSHIP#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
-        ),
-        memory_mb=256,
-        seconds_max=HTTP_SECONDS_MAX,
-    ),
-    "feedback": Needs(
+    "mail_feedback": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE"),
         grants=(
             _get(LOYALTY, _READ_PROGRAM),
@@ -281,6 +260,15 @@ NEEDS: Mapping[str, Needs] = {
         ),
         memory_mb=256,
         seconds_max=WORKER_SECONDS_MAX,
+    ),
+    "memberships": Needs(
+        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "MEMBERSHIP#*", _READ_PROGRAM),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "MEMBERSHIP#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
+        ),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
     ),
     "notify": Needs(
         settings=(
@@ -347,30 +335,6 @@ NEEDS: Mapping[str, Needs] = {
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
-    "referrals": Needs(
-        settings=("LOYALTY_TABLE", "PEOPLE_TABLE"),
-        grants=(
-            _get(LOYALTY, "MEMBER#*", "REFERRAL#*", _READ_PROGRAM),
-            Grant(("dynamodb:Query",), LOYALTY, ("REFERRALS#*",)),
-            _get(PEOPLE, "MEMBER#*"),
-            _use_key(),
-        ),
-        memory_mb=256,
-        seconds_max=HTTP_SECONDS_MAX,
-    ),
-    "preferences": Needs(
-        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
-        grants=(
-            _get(LOYALTY, "MEMBER#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*", _POOL_MOVES)),
-            _get(PEOPLE, "MEMBER#*"),
-            Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
-            _use_key(),
-            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
-        ),
-        memory_mb=256,
-        seconds_max=HTTP_SECONDS_MAX,
-    ),
     "partners": Needs(
         settings=("LOYALTY_TABLE",),
         grants=(
@@ -386,6 +350,19 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "POOL_CHANGE#*", _READ_PROGRAM),
             Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "POOL_CHANGE#*")),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
+        ),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
+    "preferences": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", _READ_PROGRAM),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*", _POOL_MOVES)),
+            _get(PEOPLE, "MEMBER#*"),
+            Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
+            _use_key(),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
         memory_mb=256,
@@ -412,6 +389,17 @@ NEEDS: Mapping[str, Needs] = {
         seconds_max=HTTP_SECONDS_MAX,
         is_snapshot=True,
     ),
+    "referrals": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "REFERRAL#*", _READ_PROGRAM),
+            Grant(("dynamodb:Query",), LOYALTY, ("REFERRALS#*",)),
+            _get(PEOPLE, "MEMBER#*"),
+            _use_key(),
+        ),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
     "transfers": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
@@ -434,6 +422,18 @@ NEEDS: Mapping[str, Needs] = {
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
+    ),
+    "webhook_deliveries": Needs(
+        settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "WEBHOOK_QUEUE_URL", "WEBHOOK_TARGETS"),
+        grants=(
+            _get(LOYALTY, "WEBHOOKS"),
+            Grant(("dynamodb:PutItem",), LOYALTY, ("WEBHOOKS", "WEBHOOK#*")),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
+            Grant(("sqs:ChangeMessageVisibility",), WEBHOOK_QUEUE),
+            Grant(_TAKE_MESSAGES, WEBHOOK_QUEUE),
+        ),
+        memory_mb=256,
+        seconds_max=WORKER_SECONDS_MAX,
     ),
     "webhooks": Needs(
         settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "WEBHOOK_QUEUE_URL", "WEBHOOK_TARGETS"),

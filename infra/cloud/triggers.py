@@ -21,7 +21,7 @@ from infra.cloud.tables import Data
 SCHEDULES = {
     "expire": "cron(0 * * * ? *)",
     # A day is done by its first run; the others are for what that one left.
-    "celebrate": "cron(30 * * * ? *)",
+    "birthdays": "cron(30 * * * ? *)",
     # Nobody is written to at night.
     "notify": "cron(0 9-20 * * ? *)",
 }
@@ -110,12 +110,12 @@ def add_mail_feedback(scope: Construct, feedback: Function, queues: Queues) -> N
     )
     rule = events.Rule(scope, "MailFeedback", event_pattern=pattern)
     rule.add_target(targets.LambdaFunction(feedback.entrance, retry_attempts=SCHEDULE_RETRIES))
-    _set_failures_aside(scope, "feedback", feedback, queues)
+    _set_failures_aside(scope, "mail_feedback", feedback, queues)
 
 
 def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: Queues) -> None:
     """Messages in batches; those that fail come back alone."""
-    for name, queue in {"expire": queues.expiry, "deliver": queues.webhooks}.items():
+    for name, queue in {"expire": queues.expiry, "webhook_deliveries": queues.webhooks}.items():
         mapping = lambda_.EventSourceMapping(
             scope,
             f"{name}-workers",
@@ -134,7 +134,7 @@ def add_stream_readers(scope: Construct, functions: dict[str, Function], data: D
     others hears of the few that have any.
     """
     _add_stream_reader(scope, "StreamReader", functions["notify"], "type", data, queues)
-    _add_stream_reader(scope, "StreamFollower", functions["follow"], "follow", data, queues)
+    _add_stream_reader(scope, "StreamFollower", functions["consequences"], "follow", data, queues)
 
 
 def _add_stream_reader(

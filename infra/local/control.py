@@ -100,7 +100,7 @@ class Control:
                     f"POST {PATH}/mailbox/feedback": "let an address bounce or complain: "
                     '{"member_id": "...", "address": "ada@example.org", "event": "Bounce"}',
                     f"GET {PATH}/dead-letters": "what no function could handle",
-                    f"POST {PATH}/run": 'run a scheduled function now: {"function": "expire"}, "notify" or "celebrate"',
+                    f"POST {PATH}/run": 'run a scheduled function now: {"function": "expire"}, "notify" or "birthdays"',
                     f"GET {PATH}/verify": "check every account against its ledger",
                 },
             }
@@ -122,7 +122,7 @@ class Control:
     async def _give_feedback(self, request: Request) -> Response:
         told = await _asked(request, Feedback)
         event = feedback_event(told.event, told.address, told.member_id)
-        return JSONResponse(await to_thread.run_sync(self._feedback, event, Context("feedback")))
+        return JSONResponse(await to_thread.run_sync(self._feedback, event, Context("mail_feedback")))
 
     async def _read_dead_letters(self, _request: Request) -> Response:
         return JSONResponse({"dead_letters": self._dead_letters.records()})

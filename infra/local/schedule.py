@@ -33,7 +33,7 @@ STOP_SECONDS_MAX = 5
 LOOK_BACK_DAYS = 2
 _TICK_SECONDS = 1
 
-Scheduled = Literal["expire", "notify", "celebrate"]
+Scheduled = Literal["expire", "notify", "birthdays"]
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Schedule:
             if time.monotonic() >= self._expiry_at:
                 self._expiry_at = time.monotonic() + EXPIRY_SECONDS
                 self._run_or_keep("expire", self._clock.now())
-                self._run_or_keep("celebrate", self._clock.now())
+                self._run_or_keep("birthdays", self._clock.now())
 
     def _remind(self, until: datetime, *, looks: bool = True) -> int:
         """Run the reminders of each morning until then on which they can find anybody; how many those were.

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class WebhookQueue:
-    """Hands each message to `deliver` when its time has come, one after the other, until it is dealt with."""
+    """Hands each message to `webhook_deliveries` when its time has come, one by one, until it is dealt with."""
 
     def __init__(self, handler: Handler, now: Callable[[], datetime], dead_letters: Journal) -> None:
         self._handler = handler
@@ -62,14 +62,14 @@ class WebhookQueue:
 
     def _deliver(self, record: dict[str, Any]) -> None:
         try:
-            failed = self._handler({"Records": [record]}, Context("deliver"))["batchItemFailures"]
+            failed = self._handler({"Records": [record]}, Context("webhook_deliveries"))["batchItemFailures"]
         except Exception:
-            _log.exception("deliver failed")
+            _log.exception("webhook_deliveries failed")
             failed = [record]
         attempt = int(record["attributes"]["ApproximateReceiveCount"])
         wait = self._postponed.pop(record["messageId"], _VISIBILITY)
         if failed and attempt >= ATTEMPTS_MAX:
-            self._dead_letters.append({"function": "deliver", "record": record})
+            self._dead_letters.append({"function": "webhook_deliveries", "record": record})
         elif failed:
             record["attributes"]["ApproximateReceiveCount"] = str(attempt + 1)
             self._push(self._now() + wait, record)

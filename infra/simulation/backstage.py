@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from functions import expire, follow, notify
+from functions import consequences, expire, notify
 from infra.simulation.books import Booked, Books, name_of
 from infra.simulation.faults import Faults, MachineDiedError
 from shared.domain.errors import TryAgainError
@@ -24,7 +24,7 @@ class Backstage:
 
     def __init__(self, random: Random, faults: Faults, books: Books) -> None:
         self._random, self._faults, self._books = random, faults, books
-        self._records: dict[str, list[dict[str, Any]]] = {"notify": [], "follow": []}
+        self._records: dict[str, list[dict[str, Any]]] = {"notify": [], "consequences": []}
         self._jobs: list[str] = []
         self.sent: Counter[str] = Counter()
         self.overdue: set[str] = set()
@@ -63,7 +63,7 @@ class Backstage:
         if self._faults.strikes("stream delivers out of order", 100):
             self._random.shuffle(waiting)
         batch = waiting[: self._random.randint(1, BATCH_MAX)]
-        handler: Handler = notify.handler if consumer == "notify" else follow.handler
+        handler: Handler = notify.handler if consumer == "notify" else consequences.handler
         answer = self._call(handler, {"Records": batch})
         if answer is None:
             return "died"

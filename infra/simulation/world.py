@@ -224,7 +224,7 @@ class World:
             lambda: self._send(self.storefront.ask()): 620,
             self._try_again: 120,
             self._send_again: 80,
-            lambda: ("follow", self.backstage.deliver("follow")): 60,
+            lambda: ("consequences", self.backstage.deliver("consequences")): 60,
             lambda: ("notify", self.backstage.deliver("notify")): 60,
             lambda: ("expiry batch", self.backstage.settle()): 40,
             lambda: self._run_job(self.random.choice(JOBS)): 6,
@@ -459,7 +459,7 @@ class World:
 
     def _deliver_some(self) -> None:
         for _ in range(FEW_STEPS):
-            self.backstage.deliver("follow")
+            self.backstage.deliver("consequences")
             self.backstage.deliver("notify")
             self.backstage.settle()
 

@@ -135,7 +135,7 @@ def put(entry: Entry, program: Program) -> Write:
         member_id={"S": entry.member_id},
         sequence={"N": str(entry.sequence)},
         type={"S": entry.type},
-        # What the stream's filter for `follow` looks at.
+        # What the stream's filter for the function `consequences` looks at.
         **({"follow": {"S": entry.type}} if concerns_others(entry) else {}),
         **of_partner,
         body={"S": entry.model_dump_json(exclude_defaults=True)},

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from functions import feedback, notify, preferences
+from functions import mail_feedback, notify, preferences
 from shared import runtime
 from shared.messaging import unsubscribe
 from shared.messaging.unsubscribe import Link
@@ -129,12 +129,12 @@ def test_a_program_with_faulty_templates_is_not_stored(shop: Shop) -> None:
 def test_a_bounce_closes_the_address_of_today_and_no_other(shop: Shop) -> None:
     ada = shop.enroll(email="Ada@example.org")
     for address, kind, expected in (("old@example.org", "Permanent", 0), ("ada@example.org", "Transient", 0)):
-        assert feedback.handler(_bounce(ada, address, kind), None) == {"suppressed": expected}
+        assert mail_feedback.handler(_bounce(ada, address, kind), None) == {"suppressed": expected}
     for _ in range(2):
-        assert feedback.handler(_bounce(ada, "Ada@Example.org", "Permanent"), None) == {"suppressed": 1}
+        assert mail_feedback.handler(_bounce(ada, "Ada@Example.org", "Permanent"), None) == {"suppressed": 1}
     [closed] = shop.get(f"/v1/members/{ada}/preferences").body["suppressed"]
     assert (closed["channel"], closed["reason"]) == ("email", "bounce")
-    assert feedback.handler(_bounce("nobody", "x@example.org", "Permanent"), None) == {"suppressed": 0}
+    assert mail_feedback.handler(_bounce("nobody", "x@example.org", "Permanent"), None) == {"suppressed": 0}
 
 
 def test_a_no_while_a_message_waits_counts(shop: Shop, box: Outbox) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from functions import follow
+from functions import consequences
 from shared import settings
 from tests.functions.shop import MEMBER, Shop, assert_refused, stored
 from tests.shared.wire import Wire
@@ -20,7 +20,7 @@ def stream(*kinds: str) -> list[str]:
         for number, item in enumerate(sorted(entries, key=lambda item: int(item["sequence"]["N"])))
         if not kinds or item["type"]["S"] in kinds
     ]
-    failures = follow.handler({"Records": records}, None)["batchItemFailures"]
+    failures = consequences.handler({"Records": records}, None)["batchItemFailures"]
     return [failure["itemIdentifier"] for failure in failures]
 
 

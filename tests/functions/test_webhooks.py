@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions import deliver
+from functions import webhook_deliveries
 from shared import clock, runtime
 from shared.domain.errors import TryAgainError
 from shared.domain.telling.webhooks import ATTEMPTS_MAX, DEAD_AFTER
@@ -77,7 +77,7 @@ def _register(shop: Shop, key: str = "hook-1", **details: Any) -> Any:
 
 def _deliver(body: str, attempt: int = 1) -> bool:
     record = {"messageId": "1", "body": body, "attributes": {"ApproximateReceiveCount": str(attempt)}}
-    return not deliver.handler({"Records": [record]}, None)["batchItemFailures"]
+    return not webhook_deliveries.handler({"Records": [record]}, None)["batchItemFailures"]
 
 
 def _no_answer(*_: Any) -> None:

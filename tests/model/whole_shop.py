@@ -353,7 +353,7 @@ class WholeShop(Shop):
     # What one member's entry means for others -----------------------------------------------------------------------
 
     def follow(self, entry: Entry) -> None:
-        """Hear of an entry from the stream, perhaps once more, and do as `functions/follow.py`."""
+        """Hear of an entry from the stream, perhaps once more, and do as `functions/consequences.py`."""
         assert entry.referred is not None
         self.heard = [*self.heard, entry][-AGAIN_MAX:]
         if entry.referred.state == "rewarded":

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from functions import celebrate, deliver, expire, feedback, follow, notify
+from functions import birthdays, consequences, expire, mail_feedback, notify, webhook_deliveries
 from infra import tools
 from infra.tools import importer
 from shared import runtime, settings
+from shared.messaging import webhook_requests
 from shared.tables import client
 from tests.functions import shop
 from tests.functions.shop import MEMBER, OPERATOR
@@ -79,14 +80,14 @@ class Story(shop.Shop):
         self.queued.clear()
         assert expire.handler({"Records": records}, None) == {"batchItemFailures": []}
         self.tell()
-        celebrate.handler(event, None)
+        birthdays.handler(event, None)
         self.tell()
         notify.handler(event, None)
 
     def tell(self) -> None:
         """The stream delivers what has been booked since it last did, and what follows from that."""
         while items := self._untold():
-            for function in (follow, notify):
+            for function in (consequences, notify):
                 records = [
                     {"eventName": "INSERT", "dynamodb": {"NewImage": item, "SequenceNumber": str(number)}}
                     for number, item in enumerate(items)
@@ -269,7 +270,7 @@ class Story(shop.Shop):
         self.tell()
         mail = {"tags": {"member_id": [fred]}}
         bounce = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "fred@example.org"}]}
-        feedback.handler({"detail": {"eventType": "Bounce", "mail": mail, "bounce": bounce}}, None)
+        mail_feedback.handler({"detail": {"eventType": "Bounce", "mail": mail, "bounce": bounce}}, None)
 
     def _share_and_give(self) -> None:
         """Pools, gifts, a transfer, a merge with all that hangs on it."""
@@ -370,8 +371,8 @@ class Story(shop.Shop):
 
     def _deliver(self, body: str, status: int) -> None:
         record = {"messageId": "1", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}
-        with patch.object(deliver, "_send", lambda *_: status), patch("random.randint", lambda *_: 0):
-            deliver.handler({"Records": [record]}, None)
+        with patch.object(webhook_requests, "_send", lambda *_: status), patch("random.randint", lambda *_: 0):
+            webhook_deliveries.handler({"Records": [record]}, None)
 
     def _forget(self) -> None:
         """What the table's time to live has taken by now."""

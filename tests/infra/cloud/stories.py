@@ -227,7 +227,7 @@ def referrals(world: World) -> None:
     assert ok(world, "GET", f"/v1/members/{advocate_id}/referrals")["items"]
 
 
-def follow(world: World) -> None:
+def consequences(world: World) -> None:
     friend_id = brought(world)
     order_id = ordered(world, friend_id)
     _follow(world, world.item(f"ORDER#{order_id}", "EARN"))
@@ -359,12 +359,12 @@ def operators(world: World) -> None:
     ok(world, "POST", f"/v1/members/{world.member_with_lapsed_hold()}/freeze", cause, scope=OPERATOR)
 
 
-def celebrate(world: World) -> None:
+def birthdays(world: World) -> None:
     birthday = {"birthday": _today(world)[5:]}
     for member_id in (enrolled(world), world.member_with_lapsed_hold()):
         ok(world, "PATCH", f"/v1/members/{member_id}", birthday)
     world.note_runs()
-    assert "birthdays" in world.invoke("celebrate", {"time": world.now().isoformat()})
+    assert "birthdays" in world.invoke("birthdays", {"time": world.now().isoformat()})
 
 
 def program(world: World) -> None:
@@ -396,7 +396,7 @@ def notify(world: World) -> None:
         _be_reminded(world, enrolled(world, email=f"{uuid4().hex}@example.com"))
 
 
-def feedback(world: World) -> None:
+def mail_feedback(world: World) -> None:
     address = f"{uuid4().hex}@example.com"
     member_id = enrolled(world, email=address)
     detail = {
@@ -404,7 +404,7 @@ def feedback(world: World) -> None:
         "mail": {"tags": {"member_id": [member_id]}},
         "complaint": {"complainedRecipients": [{"emailAddress": address}]},
     }
-    assert world.invoke("feedback", {"source": "aws.ses", "detail": detail}) == {"suppressed": 1}
+    assert world.invoke("mail_feedback", {"source": "aws.ses", "detail": detail}) == {"suppressed": 1}
 
 
 def preferences(world: World) -> None:
@@ -431,7 +431,7 @@ def webhooks(world: World) -> None:
     ok(world, "DELETE", path, scope=OPERATOR)
 
 
-def deliver(world: World) -> None:
+def webhook_deliveries(world: World) -> None:
     webhook_id, member_id = _webhook(world), enrolled(world)
     entry = json.loads(world.item(f"MEMBER#{member_id}", "ENROLL")["body"]["S"])
     names = ("member_id", "sequence", "occurred_at", "recorded_at")
@@ -445,7 +445,7 @@ def deliver(world: World) -> None:
         "attributes": {"ApproximateReceiveCount": "1"},
     }
     try:
-        world.invoke("deliver", {"Records": [record]})
+        world.invoke("webhook_deliveries", {"Records": [record]})
     except AssertionError as refused:
         assert "ReceiptHandleIsInvalid" in str(refused), refused  # noqa: PT017 - it got as far as the queue
     assert ok(world, "GET", f"/v1/webhooks/{webhook_id}/deliveries", scope=OPERATOR)["items"]
@@ -455,18 +455,18 @@ def deliver(world: World) -> None:
 STORIES: Mapping[str, Callable[[World], None]] = {
     "account": account,
     "agents": agents,
-    "celebrate": celebrate,
+    "birthdays": birthdays,
     "campaigns": campaigns,
     "consent": consent,
-    "deliver": deliver,
+    "webhook_deliveries": webhook_deliveries,
     "earn": earn,
     "enroll": enroll,
     "expire": expire,
-    "follow": follow,
+    "consequences": consequences,
     "memberships": memberships,
     "notify": notify,
     "operators": operators,
-    "feedback": feedback,
+    "mail_feedback": mail_feedback,
     "preferences": preferences,
     "partners": partners,
     "program": program,
@@ -492,7 +492,7 @@ def _webhook(world: World) -> str:
 
 def _follow(world: World, item: Item) -> None:
     record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": {**item, "follow": {"S": "yes"}}}}
-    answer = world.invoke("follow", {"Records": [record]})
+    answer = world.invoke("consequences", {"Records": [record]})
     assert answer == {"batchItemFailures": []}, answer
 
 

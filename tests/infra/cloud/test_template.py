@@ -64,7 +64,8 @@ def test_every_route_and_the_stage_are_throttled_and_logged(prod: Template) -> N
 
 def test_functions_are_granted_what_is_declared_and_their_own_log(prod: Template) -> None:
     for name, needs in NEEDS.items():
-        [policy] = [one for key, one in prod.resources.items() if key.startswith(f"{name}roleDefaultPolicy")]
+        role = f"{name.replace('_', '')}role"
+        [policy] = [one for key, one in prod.resources.items() if key.startswith(f"{role}DefaultPolicy")]
         statements = policy["Properties"]["PolicyDocument"]["Statement"]
         granted = sorted(action for one in statements for action in _listed(one["Action"]))
         declared = [action for grant in needs.grants for action in grant.actions]

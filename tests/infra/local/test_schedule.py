@@ -47,7 +47,7 @@ class Scene:
         self.queue = ExpiryQueue(lambda _event, _context: {}, self.dead_letters)
         self.schedule = Schedule(
             self.clock,
-            {"expire": self.expire, "notify": self.notify, "celebrate": lambda _event, _: {}},
+            {"expire": self.expire, "notify": self.notify, "birthdays": lambda _event, _: {}},
             self.queue,
             self.dead_letters,
             zone=lambda: NEW_YORK,

@@ -13,7 +13,7 @@ from tests.system.e2e.world import Deployed
 @pytest.fixture(scope="module", autouse=True)
 def no_follower(world: Deployed) -> Iterator[None]:
     """It would at times do first what a story is to see another function do."""
-    with world.no_stream_to("follow"):
+    with world.no_stream_to("consequences"):
         yield
 
 

@@ -33,8 +33,8 @@ def test_an_address_that_bounces_is_not_written_to_again(world: Deployed) -> Non
     member_id = enrolled(world, email=address)
     bounce = _bounce(world, member_id, address)
     [target] = _targets_on_the_account_s_bus(world, bounce)
-    assert target.endswith(f":{world.name_of('feedback')}")
-    assert world.invoke("feedback", bounce) == {"suppressed": 1}
+    assert target.endswith(f":{world.name_of('mail_feedback')}")
+    assert world.invoke("mail_feedback", bounce) == {"suppressed": 1}
     [told] = ok(world, "GET", f"/v1/members/{member_id}/preferences", scope=OPERATOR)["suppressed"]
     assert (told["channel"], told["reason"]) == ("email", "bounce")
 

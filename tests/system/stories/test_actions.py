@@ -79,6 +79,6 @@ def operator(server: Server, method: str, path: str, body: Any = None) -> dict[s
 
 
 def celebrated(server: Server) -> int:
-    answer = server.http.post("/_local/run", json={"function": "celebrate"})
+    answer = server.http.post("/_local/run", json={"function": "birthdays"})
     assert answer.status_code == 200, answer.text
     return int(answer.json()["answer"]["birthdays"])

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 import pytest
 
-from functions import celebrate
+from functions.birthdays import handler
 from shared import settings
 from shared.domain.errors import TryAgainError
 from shared.services import birthdays
@@ -13,7 +13,7 @@ from tests.functions.shop import Shop, stored
 
 
 def run(shop: Shop) -> int:
-    return int(celebrate.handler({"time": shop.now.isoformat()}, None)["birthdays"])
+    return int(handler({"time": shop.now.isoformat()}, None)["birthdays"])
 
 
 @pytest.fixture
