@@ -9,6 +9,7 @@ from shared.api import auth, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.caller import OPERATOR
 from shared.domain.errors import Fault, InvalidRequestError
+from shared.domain.fields import Requested
 from shared.domain.program.program import Program
 from shared.services import program as program_service
 
@@ -51,7 +52,7 @@ def read_whole_program() -> Answer:
     tags=["Program"],
 )
 def replace_program(
-    program: Annotated[Program, Body()],
+    program: Annotated[Requested[Program], Body()],
     if_match: Annotated[str | None, Header(alias="If-Match", max_length=40)] = None,
 ) -> Answer:
     stored = program_service.replace_program(program, _version(if_match), caller=auth.caller(app), now=clock.now())

@@ -74,9 +74,10 @@ def _program(items: Sequence[Item]) -> list[Item]:
     current = next((item for item in items if item["sk"]["S"] == "CURRENT"), None)
     versions = {int(item["sk"]["S"].removeprefix(VERSION)): item for item in items if item is not current}
     newest = max([*versions, int(current["revision"]["N"]) if current else 0])
-    body = versions[newest]["body"] if newest in versions or current is None else current["body"]
-    versions[newest] = {**key_of(Key(PROGRAM, f"{VERSION}{newest}")), "body": body}
-    current = {**key_of(Key(PROGRAM, "CURRENT")), "revision": {"N": str(newest)}, "body": body}
+    kept = versions[newest] if newest in versions or current is None else current
+    text = {name: kept[name] for name in ("body", "schema") if name in kept}
+    versions[newest] = {**key_of(Key(PROGRAM, f"{VERSION}{newest}")), **text}
+    current = {**key_of(Key(PROGRAM, "CURRENT")), "revision": {"N": str(newest)}, **text}
     return [current, *versions.values()]
 
 

@@ -56,7 +56,7 @@ def _program(path: Path | None) -> Program:
     if path is None:
         return default_program()
     try:
-        return Program.model_validate_json(path.read_bytes())
+        return Program.model_validate_json(path.read_bytes(), extra="forbid")
     except OSError as error:
         raise LocalError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:

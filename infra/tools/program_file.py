@@ -48,7 +48,7 @@ def faults(text: Any) -> list[Fault]:  # noqa: ANN401
     rest = copy.deepcopy(text)
     for _ in range(ROUNDS_MAX):
         try:
-            program = Program.model_validate(rest)
+            program = Program.model_validate(rest, extra="forbid")
         except ValidationError as error:
             paths = [_path(detail, rest) for detail in error.errors()]
             found += [
@@ -65,7 +65,7 @@ def faults(text: Any) -> list[Fault]:  # noqa: ANN401
 
 def counsel(text: Any, now: datetime | None = None) -> list[Advice]:  # noqa: ANN401
     """Advice on a program without faults, as of today in its own zone."""
-    program = Program.model_validate(text)
+    program = Program.model_validate(text, extra="forbid")
     return advice(program, local_day(now or datetime.now(UTC), program.time_zone))
 
 

@@ -22,7 +22,7 @@ from infra.tools.derived_items import OfEntries
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.ledger import BrokenLedgerError, book_all
-from shared.tables import keys, ledger, upkeep
+from shared.tables import accounts, keys, ledger, upkeep
 from shared.tables.client import CancelledError, Item, Key, get, key_of
 
 if TYPE_CHECKING:
@@ -174,7 +174,9 @@ def _is_refused(error: ClientError) -> bool:
 
 def _is_same(existing: Item, made: Account) -> bool:
     is_numbered = int(existing["sequence"]["N"]) == made.sequence
-    return is_numbered and str(existing["state"]["S"]) == made.model_dump_json(exclude_defaults=True)
+    return (
+        is_numbered and accounts.account_of(existing).as_known().model_dump_json() == made.as_known().model_dump_json()
+    )
 
 
 def _line(entry: Entry, why: str) -> str:

@@ -11,6 +11,7 @@ from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.invariants import breaches
 from shared.domain.subaccounts import is_wallet
+from shared.tables.accounts import account_of
 from shared.tables.client import Key, key_of
 from shared.tables.ledger import entry_of
 
@@ -114,7 +115,7 @@ class _Table:
     def account(self, member_id: str) -> Account:
         key: Any = {"pk": {"S": f"MEMBER#{member_id}"}, "sk": {"S": "ACCOUNT"}}
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)["Item"]
-        return Account.model_validate_json(item["state"]["S"])
+        return account_of(item)
 
     def ledger(self, member_id: str) -> list[Entry]:
         pages = self._client.get_paginator("query").paginate(

@@ -5,14 +5,14 @@ from datetime import date, datetime
 from typing import Literal
 
 from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
-from shared.domain.fields import Record
+from shared.domain.fields import Stored
 from shared.domain.lots import Hold, Lots
 
 Status = Literal["active", "provisional", "merged", "erased", "lapsed"]
 """`provisional`: accrues for somebody who has not agreed to the terms; `lapsed`: never did."""
 
 
-class Totals(Record):
+class Totals(Stored):
     """Where all points ever granted have gone. The current buckets make up the rest."""
 
     granted: int = 0
@@ -23,7 +23,7 @@ class Totals(Record):
     forfeited: int = 0
 
 
-class Account(Record):
+class Account(Stored):
     """What a member owns, as of the last entry. Only `ledger.book` makes a new state of it."""
 
     member_id: str
@@ -64,6 +64,10 @@ class Account(Record):
     pool_members: tuple[str, ...] = ()
     """Of a pool's own account: who shares it."""
     provisional_until: date | None = None
+
+    def as_known(self) -> "Account":
+        """The account without what a newer release keeps in it, in fields that this one does not know."""
+        return Account.model_validate_json(self.model_dump_json(), extra="ignore")
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ from fractions import Fraction
 from typing import Literal
 
 from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
-from shared.domain.fields import Record
+from shared.domain.fields import Stored
 from shared.domain.lots import Hold, Lots, PartnerShare
 
 
-class Piece(Record):
+class Piece(Stored):
     """One line of how an earning came about, and what it takes to tell what a part of the order would have earned.
 
     `exact` is the unrounded number of points. It shrinks with the order unless `flat`; never exceeds `cap`; and is
@@ -34,7 +34,7 @@ class Piece(Record):
         return part if self.cap is None else min(part, Fraction(self.cap))
 
 
-class OrderEarned(Record):
+class OrderEarned(Stored):
     """What a later refund must know of the order: amounts in minor units."""
 
     currency: str
@@ -46,7 +46,7 @@ class OrderEarned(Record):
     """The most points that the whole order could earn, by the standing rules and what was left of the day."""
 
 
-class Entry(Record):
+class Entry(Stored):
     """One immutable line of a member's ledger: what happened, why, and its effect on every bucket.
 
     `lots`, `pending`, `debt`, `opened` and `closed` are the effects: signed changes, and the holds that

@@ -3,10 +3,10 @@
 from datetime import date
 from typing import Literal
 
-from shared.domain.fields import Record
+from shared.domain.fields import Stored
 
 
-class TierStatus(Record):
+class TierStatus(Stored):
     """The tier a member holds: since when, and the day on which it is reviewed (None: never).
 
     `grace` is set after a missed review, until the second look on the new `review_on`.
@@ -18,7 +18,7 @@ class TierStatus(Record):
     grace: bool = False
 
 
-class Traits(Record):
+class Traits(Stored):
     """What segments look at beside points, tier and purchases: the shop's own tags, a place, opt-ins to marketing."""
 
     tags: tuple[str, ...] = ()
@@ -28,14 +28,14 @@ class Traits(Record):
     """Whether the address is one whose owners earn nothing."""
 
 
-class Activity(Record):
+class Activity(Stored):
     """Orders placed in a month, and what they came to in minor units, refunds taken off."""
 
     orders: int = 0
     amount: int = 0
 
 
-class Progress(Record):
+class Progress(Stored):
     """How far a challenge has come: in which period it counts, how much, which different things, how many in a row."""
 
     period: str = ""
@@ -45,14 +45,14 @@ class Progress(Record):
     streak: int = 0
 
 
-class Badge(Record):
+class Badge(Stored):
     """A badge held: since when, and how often it was earned."""
 
     on: date
     times: int = 1
 
 
-class Membership(Record):
+class Membership(Stored):
     """A paid membership: its plan, since when, through which day it is paid, and whether it still is.
 
     The term last paid began on `term_began_on` and cost `amount` minor units; while it lasts the member holds at least
@@ -69,7 +69,7 @@ class Membership(Record):
     state: Literal["paid", "ended"] = "paid"
 
 
-class Referred(Record):
+class Referred(Stored):
     """Who brought a member, and whether that has paid off."""
 
     advocate: str
@@ -82,7 +82,7 @@ class Referred(Record):
     """The friend that the advocate brought, where that member has been merged into this one."""
 
 
-class Use(Record):
+class Use(Stored):
     """What a limit has counted in its current period: how often, and how many points."""
 
     period: str

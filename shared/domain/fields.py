@@ -6,10 +6,20 @@ Numbers and dates are strict: a string is not a number, a number is not a date, 
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+    WrapValidator,
+)
 
 POINTS_MAX = 1_000_000_000
 AMOUNT_MAX = 1_000_000_000_000
@@ -94,6 +104,29 @@ def require_exactly_one(record: Record, names: Sequence[str]) -> None:
     """Raises ValueError unless a record gives exactly one of the fields."""
     if sum(getattr(record, name) is not None for name in names) != 1:
         raise ValueError(f"give exactly one of {', '.join(names)}")
+
+
+class Stored(Record):
+    """A record that a table keeps, or a part of one. It keeps fields that it does not know: a newer release has them.
+
+    So an older release that reads and writes it loses nothing. Whoever asks for one is held to the fields that are
+    known all the same: see Requested.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})
+
+
+class _Requested:
+    def __get_pydantic_core_schema__(self, source: type[Stored], handler: GetCoreSchemaHandler) -> Any:  # noqa: ANN401
+        def known(value: object, _: object) -> Stored:
+            return source.model_validate(value, extra="forbid")
+
+        return WrapValidator(known).__get_pydantic_core_schema__(source, handler)
+
+
+_Kept = TypeVar("_Kept", bound=Stored)
+Requested = Annotated[_Kept, _Requested()]
+"""A stored record as a request brings it: a field that is not known is refused, in whatever is part of it too."""
 
 
 def build_all() -> None:

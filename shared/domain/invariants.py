@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from shared.domain.account import Account
+from shared.domain.account import Account, Totals
 from shared.domain.entry import Entry
 from shared.domain.ledger import BrokenLedgerError, book_all
 
@@ -40,7 +40,7 @@ def _lots(account: Account) -> Iterator[Breach]:
                 yield Breach(1, f"the {name} lot {day} holds {points} points")
     if account.debt < 0 or (account.debt > 0 and account.balance > 0):
         yield Breach(1, f"there is a debt of {account.debt} and a balance of {account.balance} at the same time")
-    negative = [name for name, points in account.totals.model_dump().items() if points < 0]
+    negative = [name for name in Totals.model_fields if getattr(account.totals, name) < 0]
     negative += [name for name, amount in account.qualifying.items() if amount < 0]
     if negative:
         yield Breach(1, f"negative: {', '.join(negative)}")
@@ -73,6 +73,10 @@ def _replay(account: Account, entries: Sequence[Entry]) -> Iterator[Breach]:
     except BrokenLedgerError as error:
         yield Breach(4, f"the entries cannot be replayed: {error}")
         return
+    if replayed.model_dump_json() == account.model_dump_json():
+        return
+    # What a newer release keeps in fields that this one does not know, this one cannot replay: it is not compared.
+    replayed, account = replayed.as_known(), account.as_known()
     if replayed.model_dump_json() != account.model_dump_json():
         differ = [name for name in Account.model_fields if getattr(replayed, name) != getattr(account, name)]
         yield Breach(4, f"replayed, the entries give another account; these differ: {', '.join(differ) or 'order'}")

@@ -191,7 +191,8 @@ def _activity_after(months: Mapping[str, Activity], change: Mapping[str, Activit
     after = dict(months)
     for month, more in change.items():
         known = after.get(month, Activity())
-        after[month] = Activity(orders=max(0, known.orders + more.orders), amount=max(0, known.amount + more.amount))
+        orders, amount = max(0, known.orders + more.orders), max(0, known.amount + more.amount)
+        after[month] = known.model_copy(update={"orders": orders, "amount": amount})
     return {month: one for month, one in _kept(after, ACTIVITY_MONTHS_KEPT).items() if one.orders or one.amount}
 
 
@@ -207,7 +208,7 @@ def _uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[s
         known = after.get(name)
         if known is not None and known.period == use.period:
             times, points = max(0, known.times + use.times), max(0, known.points + use.points)
-            after[name] = Use(period=use.period, times=times, points=points)
+            after[name] = known.model_copy(update={"times": times, "points": points})
         elif use.times > 0 or use.points > 0:
             after[name] = use
     return dict(sorted(after.items()))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from shared.domain.fields import Record
+from shared.domain.fields import Stored
 
 NEVER = "never"
 """The lot of points that do not expire. Sorts after every date."""
@@ -18,7 +18,7 @@ Lots = Mapping[LotDay, int]
 """Points by the day they expire."""
 
 
-class PartnerShare(Record):
+class PartnerShare(Stored):
     """Whose points they are beside the shop's: `points` of them cost that partner, or bring it, `amount` minor units.
 
     As the program said when they were earned or reserved, so that a later price changes nothing. `prepaid` ones come
@@ -31,7 +31,7 @@ class PartnerShare(Record):
     prepaid: bool = False
 
 
-class Hold(Record):
+class Hold(Stored):
     """Points locked for a redemption until it is captured, cancelled, or lapses at `expires_at`."""
 
     points: int

@@ -8,7 +8,7 @@ from pydantic import Field
 from shared import request_ids, runtime
 from shared.caller import Caller
 from shared.domain.calendar import local_day
-from shared.domain.fields import Day, Flag, Record, Reference
+from shared.domain.fields import Day, Flag, Record, Reference, Requested
 from shared.domain.members.members import (
     Consent,
     Marketing,
@@ -26,7 +26,7 @@ class Agreement(Record):
     """The terms that a member agrees to, and by which means they want to hear offers."""
 
     terms_version: Reference
-    marketing: Marketing = Marketing()
+    marketing: Requested[Marketing] = Marketing()
     channel: Annotated[Reference | None, Field(description="where that was said, such as web or till")] = None
     age_confirmed: Flag = False
     birth_date: Day | None = None

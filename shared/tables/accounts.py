@@ -13,7 +13,7 @@ from shared.domain.lifecycle.passing_of_time import due_on
 from shared.domain.program.program import Program
 from shared.domain.spending.merges import MERGES_MAX
 from shared.domain.spending.pools import pools_of
-from shared.tables import client, keys
+from shared.tables import client, keys, records
 from shared.tables.client import Item, Key, Write
 
 
@@ -28,7 +28,7 @@ class StoredAccount(NamedTuple):
 
 def account_of(item: Item) -> Account:
     """The account that an item holds."""
-    return Account.model_validate_json(item["state"]["S"])
+    return records.read(Account, item, "state")
 
 
 def load_account(member_id: str) -> StoredAccount:
@@ -97,7 +97,7 @@ def put(stored: StoredAccount) -> Write:
     """A write that puts an account over the revision before it."""
     account = stored.account
     attributes: dict[str, Any] = {
-        "state": {"S": account.model_dump_json(exclude_defaults=True)},
+        **records.attributes(account, "state"),
         "sequence": {"N": str(account.sequence)},
         "reminded_on": {"S": stored.reminded_on.isoformat()},
     }

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared import runtime, settings
 from shared.domain.calendar import month_of
-from shared.domain.fields import Record
-from shared.tables import client
+from shared.domain.fields import Stored
+from shared.tables import client, records
 from shared.tables.client import Key, Write
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _OPERATOR = "operator:"
 _OF_MEMBER = "ACCESS#"
 
 
-class Trace(Record):
+class Trace(Stored):
     """What an operator did or looked at, and for which member; `details` are ids and counts, never personal data."""
 
     at: datetime
@@ -44,9 +44,9 @@ def trail(
     keys = [Key(f"AUDIT#{month_of(at.date())}", place)]
     if member_id is not None:
         keys.append(Key(f"MEMBER#{member_id}", f"{_OF_MEMBER}{place}"))
-    body = {"S": trace.model_dump_json(exclude_defaults=True)}
+    held = records.attributes(trace)
     table = settings.loyalty_table()
-    return [{"Put": {"TableName": table, "Item": {**client.key_of(key), "body": body}}} for key in keys]
+    return [{"Put": {"TableName": table, "Item": {**client.key_of(key), **held}}} for key in keys]
 
 
 def record(caller: "Caller", what: str, at: datetime, member_id: str | None = None, **details: str | None) -> None:
@@ -70,7 +70,7 @@ def listing(month: str, limit: int, before: str | None = None) -> tuple[Sequence
     )
     items = answer["Items"]
     more = items[-1]["sk"]["S"] if "LastEvaluatedKey" in answer else None
-    return [Trace.model_validate_json(item["body"]["S"]) for item in items], more
+    return [records.read(Trace, item) for item in items], more
 
 
 def of_member(member_id: str) -> list[Trace]:
@@ -81,4 +81,4 @@ def of_member(member_id: str) -> list[Trace]:
         KeyConditionExpression="pk = :pk AND begins_with(sk, :access)",
         ExpressionAttributeValues={":pk": {"S": f"MEMBER#{member_id}"}, ":access": {"S": _OF_MEMBER}},
     )
-    return [Trace.model_validate_json(item["body"]["S"]) for item in items]
+    return [records.read(Trace, item) for item in items]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from shared import settings
 from shared.domain.telling.notifications import Note
-from shared.tables import client
+from shared.tables import client, records
 from shared.tables.client import Key
 
 PAGES_MAX = 100
@@ -26,7 +26,7 @@ class Waiting(NamedTuple):
 def put(note: Note, until: datetime) -> None:
     """Let a note wait. The same note until the same instant waits once."""
     key = Key(f"WAITING#{_shard(note.member_id)}", f"{_text(until)}#{note.message_id}")
-    item: dict[str, Any] = {**client.key_of(key), "body": {"S": note.model_dump_json(exclude_defaults=True)}}
+    item: dict[str, Any] = {**client.key_of(key), **records.attributes(note)}
     client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
 
 
@@ -74,7 +74,7 @@ def _before(shard: int, end: str) -> Iterator[Waiting]:
         ExpressionAttributeValues={":pk": {"S": f"WAITING#{shard}"}, ":end": {"S": end}},
     )
     for item in items:
-        yield Waiting(Key(item["pk"]["S"], item["sk"]["S"]), Note.model_validate_json(item["body"]["S"]))
+        yield Waiting(Key(item["pk"]["S"], item["sk"]["S"]), records.read(Note, item))
 
 
 def _shard(member_id: str) -> int:

@@ -9,7 +9,7 @@ from shared.domain.entry import Entry
 from shared.domain.ledger import concerns_others
 from shared.domain.points.partner_funding import settlement_month
 from shared.domain.program.program import Program
-from shared.tables import client, keys, partitions
+from shared.tables import client, keys, partitions, records
 from shared.tables.client import Item, Key, Write
 
 HISTORY_PAGES_MAX = 100
@@ -19,7 +19,7 @@ SEQUENCE_MAX = 10**15
 
 def entry_of(item: Item) -> Entry:
     """The entry that an item holds."""
-    return Entry.model_validate_json(item["body"]["S"])
+    return records.read(Entry, item)
 
 
 def booked(change: Mapping[str, Any], attribute: str) -> Entry | None:
@@ -138,7 +138,7 @@ def put(entry: Entry, program: Program) -> Write:
         # What the stream's filter for the function `consequences` looks at.
         **({"follow": {"S": entry.type}} if concerns_others(entry) else {}),
         **of_partner,
-        body={"S": entry.model_dump_json(exclude_defaults=True)},
+        **records.attributes(entry),
     )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from shared import settings
 from shared.domain.errors import IdentifierTakenError, MemberNotFoundError, TryAgainError
 from shared.domain.members.members import Identity, Member
-from shared.tables import client, member_search
+from shared.tables import client, member_search, records
 from shared.tables.client import CancelledError, Item, Key, Write
 
 _ID_LENGTH = 20
@@ -57,7 +57,7 @@ def member_of(item: Item | None, member_id: str) -> StoredMember:
     """The profile that an item holds. Raises MemberNotFoundError if there is none."""
     if item is None:
         raise MemberNotFoundError(f"there is no member {member_id}")
-    return StoredMember(Member.model_validate_json(item["body"]["S"]), int(item["revision"]["N"]))
+    return StoredMember(records.read(Member, item), int(item["revision"]["N"]))
 
 
 def load_members(member_ids: Sequence[str]) -> list[Member]:
@@ -66,7 +66,7 @@ def load_members(member_ids: Sequence[str]) -> list[Member]:
     for start in range(0, len(member_ids), client.READS_TOGETHER_MAX):
         keys = [member_key(member_id) for member_id in member_ids[start : start + client.READS_TOGETHER_MAX]]
         items = client.get_together(settings.people_table(), keys)
-        found += [Member.model_validate_json(item["body"]["S"]) for item in items if item]
+        found += [records.read(Member, item) for item in items if item]
     return found
 
 
@@ -113,11 +113,10 @@ def writes(before: StoredMember | None, after: Member) -> list[Write]:
     The first is the profile itself; `identity_taken` understands the rest.
     """
     revision = before.revision if before else 0
-    body = {"S": after.model_dump_json(exclude_defaults=True)}
     old = before.member.identities() if before else set()
     new = after.identities()
     return [
-        client.put_over(settings.people_table(), member_key(after.member_id), revision, body=body),
+        client.put_over(settings.people_table(), member_key(after.member_id), revision, **records.attributes(after)),
         *(_take(identity, after.member_id) for identity in _sorted(new - old)),
         *(_free(identity, after.member_id) for identity in _sorted(old - new)),
         *member_search.changes(before.member if before else None, after, keyed_hash),
@@ -131,9 +130,7 @@ def moves(gone: StoredMember, into: StoredMember, gone_after: Member, into_after
     profiles = [(gone.revision, gone_after), (into.revision, into_after)]
     return [
         *(
-            client.put_over(
-                table, member_key(one.member_id), revision, body={"S": one.model_dump_json(exclude_defaults=True)}
-            )
+            client.put_over(table, member_key(one.member_id), revision, **records.attributes(one))
             for revision, one in profiles
         ),
         *(

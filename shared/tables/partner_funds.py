@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared import settings
-from shared.domain.fields import Record
+from shared.domain.fields import Stored
 from shared.domain.points.partner_funding import funding_name
-from shared.tables import budgets, client, keys
+from shared.tables import budgets, client, keys, records
 from shared.tables.client import CancelledError, Write
 
 
-class Deposit(Record):
+class Deposit(Stored):
     """What a partner paid in, in minor units, and the points that it pays for."""
 
     partner_id: str
@@ -33,14 +33,14 @@ class LowNote(NamedTuple):
 def put_deposit(deposit: Deposit, further: Sequence[Write]) -> None:
     """Write a deposit with its points, and `further`. Raises CancelledError; see `existing_deposit`."""
     key = keys.deposit_key(deposit.partner_id, deposit.reference)
-    put = client.put_new(settings.loyalty_table(), key, body={"S": deposit.model_dump_json()})
+    put = client.put_new(settings.loyalty_table(), key, **records.attributes(deposit))
     client.transact([put, budgets.deposit(funding_name(deposit.partner_id), deposit.points), *further])
 
 
 def existing_deposit(cancelled: CancelledError) -> Deposit | None:
     """The deposit that exists already under the reference, if that is why it was not written."""
     item = cancelled.failed.get(0)
-    return Deposit.model_validate_json(item["body"]["S"]) if item else None
+    return records.read(Deposit, item) if item else None
 
 
 def load_low_note(partner_id: str) -> LowNote:

@@ -1,13 +1,12 @@
 """The program: the current one from memory, and every version that a shop has stored."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from shared import runtime, settings
 from shared.domain.errors import ProgramChangedError, TryAgainError
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
-from shared.tables import budgets, client
+from shared.tables import budgets, client, records
 from shared.tables.client import CancelledError, Key, Write
 
 PROGRAM_SECONDS = 30
@@ -20,7 +19,7 @@ _PROGRAM_KEY = Key("PROGRAM", "CURRENT")
 def load_program() -> Program:
     """The current program, from memory for at most `PROGRAM_SECONDS`; the default until a shop stores its own."""
     item = client.get(settings.loyalty_table(), _PROGRAM_KEY)
-    return Program.model_validate_json(item["body"]["S"]) if item else default_program()
+    return records.read(Program, item) if item else default_program()
 
 
 def replace_program(program: Program, version: int, also: Sequence[Write] = ()) -> Program:
@@ -31,9 +30,11 @@ def replace_program(program: Program, version: int, also: Sequence[Write] = ()) 
     """
     table = settings.loyalty_table()
     stored = program.model_copy(update={"version": version + 1})
-    writes = [client.put_over(table, _PROGRAM_KEY, version if version > 1 else 0, **_body(stored))]
+    writes = [client.put_over(table, _PROGRAM_KEY, version if version > 1 else 0, **records.attributes(stored))]
     kept = [default_program(), stored] if version == 1 else [stored]
-    writes += [client.put_new(table, Key("PROGRAM", f"VERSION#{one.version}"), **_body(one)) for one in kept]
+    writes += [
+        client.put_new(table, Key("PROGRAM", f"VERSION#{one.version}"), **records.attributes(one)) for one in kept
+    ]
     if version == 1:
         writes[0]["Put"]["Item"]["revision"] = {"N": "2"}
     try:
@@ -41,14 +42,11 @@ def replace_program(program: Program, version: int, also: Sequence[Write] = ()) 
     except CancelledError as cancelled:
         if not cancelled.failed:
             raise TryAgainError("the program is being replaced; the same request may be sent again") from cancelled
-        if not any(item and item["body"] == _body(stored)["body"] for item in cancelled.failed.values()):
+        body = records.attributes(stored)["body"]
+        if not any(item and item["body"] == body for item in cancelled.failed.values()):
             raise ProgramChangedError(f"version {version} is not the current one; read it again") from cancelled
     finally:
         load_program.forget()
         budgets.forget()
     budgets.apply(stored)
     return stored
-
-
-def _body(program: Program) -> dict[str, Any]:
-    return {"body": {"S": program.model_dump_json(exclude_defaults=True)}}

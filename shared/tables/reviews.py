@@ -12,7 +12,7 @@ from typing import Any
 from shared import settings
 from shared.domain.errors import ReviewNotFoundError
 from shared.domain.points.reviews import Review, ReviewKind, Verdict, decided
-from shared.tables import client
+from shared.tables import client, records
 from shared.tables.client import Item, Key, Write
 
 QUEUE = "REVIEWS"
@@ -32,21 +32,21 @@ def key_of(review_id: str) -> Key:
 
 def put(review: Review) -> list[Write]:
     """The writes that open a review: by its id, and in the queue. They fail if it exists already."""
-    table, body = settings.loyalty_table(), {"S": review.model_dump_json(exclude_defaults=True)}
-    queued = {"TableName": table, "Item": {**client.key_of(_place(review)), "body": body}}
-    return [client.put_new(table, key_of(review.review_id), revision={"N": "1"}, body=body), {"Put": queued}]
+    table, body = settings.loyalty_table(), records.attributes(review)
+    queued = {"TableName": table, "Item": {**client.key_of(_place(review)), **body}}
+    return [client.put_new(table, key_of(review.review_id), revision={"N": "1"}, **body), {"Put": queued}]
 
 
 def close(review: Review, verdict: Verdict) -> list[Write]:
     """The writes that close an open review: it leaves the queue. They fail if it was decided meanwhile."""
-    table, body = settings.loyalty_table(), {"S": decided(review, verdict).model_dump_json(exclude_defaults=True)}
+    table, body = settings.loyalty_table(), records.attributes(decided(review, verdict))
     queued = {"TableName": table, "Key": client.key_of(_place(review))}
-    return [client.put_over(table, key_of(review.review_id), 1, body=body), {"Delete": queued}]
+    return [client.put_over(table, key_of(review.review_id), 1, **body), {"Delete": queued}]
 
 
 def review_of(item: Item) -> Review:
     """The review that an item holds."""
-    return Review.model_validate_json(item["body"]["S"])
+    return records.read(Review, item)
 
 
 def among(items: Mapping[Key, Item], review_id: str) -> Review | None:

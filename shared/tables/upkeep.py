@@ -57,6 +57,8 @@ def audit(member_id: str, stored: StoredAccount | None = None) -> list[Breach]:
 def replace_account(existing: Item | None, account: Account) -> None:
     """Replace the existing item of an account, if there is one, by what the ledger says; for repairs.
 
+    What a newer release keeps there, in fields of the account that this one does not know, stays.
+
     Raises CancelledError if somebody else has written it since it was read.
     """
     program = load_program()
@@ -64,6 +66,8 @@ def replace_account(existing: Item | None, account: Account) -> None:
     reminded_on = date.fromisoformat(existing["reminded_on"]["S"]) if existing else today
     revision = int(existing["revision"]["N"]) if existing else 0
     due = accounts.due_index_day(account, program, reminded_on)
+    if existing:
+        account = account.model_copy(update=accounts.account_of(existing).model_extra or {})
     client.transact([accounts.put(StoredAccount(account, revision + 1, reminded_on, due))])
 
 

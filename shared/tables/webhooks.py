@@ -7,7 +7,7 @@ from typing import Any
 from shared import runtime, settings
 from shared.domain.errors import InvalidStateError, TryAgainError, WebhookNotFoundError
 from shared.domain.telling.webhooks import WEBHOOKS_MAX, Delivery, Webhook, secret_of
-from shared.tables import client
+from shared.tables import client, records
 from shared.tables.client import Item, Key
 
 KEPT = timedelta(days=30)
@@ -23,7 +23,7 @@ def load_all() -> tuple[Webhook, ...]:
         "ConsistentRead": True,
     }
     items = client.query(settings.loyalty_table(), pages_max=1, **condition)
-    found = (Webhook.model_validate_json(item["body"]["S"]) for item in items)
+    found = (records.read(Webhook, item) for item in items)
     return tuple(sorted(found, key=lambda webhook: (webhook.created_at, webhook.webhook_id)))
 
 
@@ -38,7 +38,7 @@ def load(webhook_id: str) -> tuple[Webhook, int]:
     item = client.get(settings.loyalty_table(), _key(webhook_id))
     if item is None:
         raise WebhookNotFoundError(f"there is no webhook {webhook_id}")
-    return Webhook.model_validate_json(item["body"]["S"]), int(item["revision"]["N"])
+    return records.read(Webhook, item), int(item["revision"]["N"])
 
 
 def add(webhook: Webhook) -> bool:
@@ -70,7 +70,7 @@ def record(webhook_id: str, delivery: Delivery) -> None:
     key = Key(f"WEBHOOK#{webhook_id}", f"{delivery.at.isoformat()}#{delivery.event_id}#{delivery.attempt}")
     item = {
         **client.key_of(key),
-        "body": {"S": delivery.model_dump_json(exclude_defaults=True)},
+        **records.attributes(delivery),
         "forget_at": {"N": str(int((delivery.at + KEPT).timestamp()))},
     }
     client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
@@ -90,7 +90,7 @@ def deliveries(webhook_id: str, limit: int, before: str | None) -> tuple[Sequenc
     )
     items: list[Item] = answer["Items"]
     more = items[-1]["sk"]["S"] if "LastEvaluatedKey" in answer else None
-    return [Delivery.model_validate_json(item["body"]["S"]) for item in items], more
+    return [records.read(Delivery, item) for item in items], more
 
 
 def secrets(webhook: Webhook, now: datetime) -> list[str]:
@@ -104,5 +104,4 @@ def _key(webhook_id: str) -> Key:
 
 
 def _item(webhook: Webhook, revision: int) -> Item:
-    body = {"S": webhook.model_dump_json(exclude_defaults=True)}
-    return {**client.key_of(_key(webhook.webhook_id)), "body": body, "revision": {"N": str(revision)}}
+    return {**client.key_of(_key(webhook.webhook_id)), **records.attributes(webhook), "revision": {"N": str(revision)}}

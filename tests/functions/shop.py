@@ -305,7 +305,7 @@ def _check_item(item: dict[str, Any]) -> None:
     names = set(item) - {"pk", "sk"}
     if item["sk"]["S"] == "ACCOUNT":
         account = Account.model_validate_json(item["state"]["S"])
-        assert names - {"due_pk", "due_sk"} == {"state", "sequence", "revision", "reminded_on"}
+        assert names - {"due_pk", "due_sk"} == {"state", "schema", "sequence", "revision", "reminded_on"}
         assert names >= {"due_pk", "due_sk"} or not names & {"due_pk", "due_sk"}
         assert "due_sk" not in names or item["due_sk"]["S"] == account.member_id
         assert int(item["sequence"]["N"]) == account.sequence
@@ -313,5 +313,5 @@ def _check_item(item: dict[str, Any]) -> None:
         entry = ledger.entry_of(item)
         of_partner = {"partner_pk", "partner_sk"} if entry.partner else set()
         follows = {"follow"} if concerns_others(entry) else set()
-        assert names == {"member_id", "sequence", "type", "body", *of_partner, *follows}
+        assert names == {"member_id", "sequence", "type", "body", "schema", *of_partner, *follows}
         assert (item["type"]["S"], int(item["sequence"]["N"])) == (entry.type, entry.sequence)

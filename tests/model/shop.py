@@ -84,7 +84,7 @@ def program_text(**changes: Any) -> dict[str, Any]:
 
 def a_program(**changes: Any) -> Program:
     """The program of `program_text`."""
-    return Program.model_validate(program_text(**changes))
+    return Program.model_validate(program_text(**changes), extra="forbid")
 
 
 def at(text: str, zone: str = NEW_YORK) -> datetime:

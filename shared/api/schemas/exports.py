@@ -30,7 +30,9 @@ def export_answer(export: Export, now: datetime) -> WholeExport:
     program, wallet = export.program, export.wallet
     return WholeExport(
         member=member_answer(export.member),
-        also_known_as=tuple(identity.model_dump() for identity in export.member.also_known_as),
+        also_known_as=tuple(
+            {"kind": identity.kind, "value": identity.value} for identity in export.member.also_known_as
+        ),
         referred_by_code=export.member.referred_by_code,
         account=account_answer(export.account, program, now, export.others),
         entries=tuple(map(entry_answer, export.entries)),

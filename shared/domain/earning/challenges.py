@@ -115,8 +115,9 @@ def merged_badges(gone: Account, into: Account) -> dict[str, Badge]:
     """The badges of a merged member that the other lacks, and those that both hold, since the earlier day."""
     badges = {}
     for name, badge in gone.badges.items():
-        own = into.badges.get(name)
-        badges[name] = badge if own is None else Badge(on=min(own.on, badge.on), times=max(own.times, badge.times))
+        own = into.badges.get(name, badge)
+        both = {"on": min(own.on, badge.on), "times": max(own.times, badge.times)}
+        badges[name] = own.model_copy(update=both)
     return {name: badge for name, badge in badges.items() if into.badges.get(name) != badge}
 
 
@@ -233,7 +234,7 @@ def _begun_anew(challenge: Challenge, progress: Progress) -> Progress:
 def _badge_entry(account: Account, program: Program, challenge: Challenge, cause: Entry) -> Entry:
     name, today = challenge.challenge_id, local_day(cause.recorded_at, program.time_zone)
     held = account.badges.get(name)
-    badge = Badge(on=held.on if held else today, times=held.times + 1 if held else 1)
+    badge = held.model_copy(update={"times": held.times + 1}) if held else Badge(on=today)
     points = points_for(account, program, challenge.points)
     pieces = (Piece(rule_id=f"badge:{name}", points=points, description=challenge.name),)
     entry = draft(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 
-from shared.domain.fields import Record, TimeZone
+from shared.domain.fields import Record, Requested, TimeZone
 from shared.domain.members.members import Consent, Marketing, Member, consenting
 from shared.domain.members.preferences import ByChannel, Suppression, Topics
 from shared.domain.message_types import CATEGORIES, CHANNELS, Category, Channel
@@ -15,9 +15,9 @@ SUPPRESSIONS: Mapping[str, Literal["bounce", "complaint"]] = {"Bounce": "bounce"
 class Categories(Record):
     """Yes or no by category and channel; what is left out stays."""
 
-    service: ByChannel = ByChannel.model_construct()
-    marketing: ByChannel = ByChannel.model_construct()
-    digest: ByChannel = ByChannel.model_construct()
+    service: Requested[ByChannel] = ByChannel.model_construct()
+    marketing: Requested[ByChannel] = ByChannel.model_construct()
+    digest: Requested[ByChannel] = ByChannel.model_construct()
 
 
 class PreferencesChange(Record):

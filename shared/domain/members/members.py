@@ -14,7 +14,18 @@ from shared.domain.errors import (
     InvalidStateError,
     MemberNotActiveError,
 )
-from shared.domain.fields import Day, Flag, Locale, Record, Reference, Text, TimeZone, require_exactly_one
+from shared.domain.fields import (
+    Day,
+    Flag,
+    Locale,
+    Record,
+    Reference,
+    Requested,
+    Stored,
+    Text,
+    TimeZone,
+    require_exactly_one,
+)
 from shared.domain.members.preferences import Suppression, Topics
 from shared.domain.program.segments import Place
 
@@ -47,7 +58,7 @@ Birthday = Annotated[
 Contact = Annotated[str, StringConstraints(strict=True, min_length=3, max_length=254)]
 
 
-class Marketing(Record):
+class Marketing(Stored):
     """By which channels the member wants offers. A channel that is left out is a no."""
 
     email: Flag = False
@@ -59,14 +70,14 @@ class Marketing(Record):
         return tuple(name for name in ("email", "sms") if getattr(self, name))
 
 
-class Consent(Record):
+class Consent(Stored):
     """What the member agreed to: the version of the terms, and marketing by channel."""
 
     terms_version: Reference | None = None
     marketing: Marketing = Marketing.model_construct()
 
 
-class ConsentChange(Record):
+class ConsentChange(Stored):
     """A change of consent: what it became, when, and where the member said so."""
 
     at: datetime
@@ -76,7 +87,7 @@ class ConsentChange(Record):
     """Who recorded it, as entries name their actor."""
 
 
-class Preferences(Record):
+class Preferences(Stored):
     """By which channel messages reach the member; None: e-mail if there is an address, else SMS."""
 
     channel: Literal["email", "sms", "none"] | None = None
@@ -106,8 +117,8 @@ class Enrollment(Identifiers):
     name: Text | None = None
     birthday: Birthday | None = None
     locale: Locale | None = None
-    consent: Consent = Consent.model_construct()
-    message_preferences: Preferences = Preferences.model_construct()
+    consent: Requested[Consent] = Consent.model_construct()
+    message_preferences: Requested[Preferences] = Preferences.model_construct()
     time_zone: TimeZone | None = None
     place: Place | None = None
     referral_code: Annotated[Reference, Field(max_length=40)] | None = None
@@ -126,20 +137,20 @@ class Change(Identifiers):
     name: Text | None = None
     birthday: Birthday | None = None
     locale: Locale | None = None
-    consent: Consent | None = None
-    message_preferences: Preferences | None = None
+    consent: Requested[Consent] | None = None
+    message_preferences: Requested[Preferences] | None = None
     time_zone: TimeZone | None = None
     place: Place | None = None
 
 
-class Identity(Record):
+class Identity(Stored):
     """One identifier of one member. No two members have the same one."""
 
     kind: IdentifierKind | Literal["referral_code"]
     value: str
 
 
-class Member(Identifiers):
+class Member(Identifiers, Stored):
     """A member's personal data, as kept."""
 
     member_id: str

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from shared.domain.fields import Record
+from shared.domain.fields import Stored
 
 ReviewKind = Literal["action", "referral", "adjustment"]
 Ruling = Literal["approved", "rejected"]
 
 
-class Review(Record):
+class Review(Stored):
     """A question to operators. Its id comes from its cause, so that one cause asks once.
 
     `what` says in plain text what is asked; `details` hold what booking the decision needs. No personal data.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from shared.domain.fields import Record, Text
+from shared.domain.fields import Stored, Text
 
 Claim = Annotated[
     str,
@@ -17,7 +17,7 @@ Claim = Annotated[
 """A reverse domain name, such as com.example.rewards."""
 
 
-class Agents(Record):
+class Agents(Stored):
     """Under which claim the membership is known to agents, and what its points are called there.
 
     Where the program gives store credit, that is named as well, and counted in the minor units of its currency.

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.domain.fields import Day, Days, PositivePoints, Record, Text
+from shared.domain.fields import Day, Days, PositivePoints, Stored, Text
 
 
-class BirthdayTerms(Record):
+class BirthdayTerms(Stored):
     """Points on a birthday that has been known for `notice_days`; otherwise the next one pays.
 
     After a change of birthday, none pays until `change_wait_days` after the last one that paid.
@@ -19,7 +19,7 @@ class BirthdayTerms(Record):
     change_wait_days: Annotated[Days, Field(le=730)] = 365
 
 
-class AnniversaryTerms(Record):
+class AnniversaryTerms(Stored):
     """Points on each anniversary of joining from `starts_on` on: those before are not made up for."""
 
     points: PositivePoints
@@ -27,7 +27,7 @@ class AnniversaryTerms(Record):
     description: Text = "Thank you for another year"
 
 
-class Celebrations(Record):
+class Celebrations(Stored):
     """Which of these days the program celebrates."""
 
     birthday: BirthdayTerms | None = None

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.domain.fields import Days, PositivePoints, Record
+from shared.domain.fields import Days, PositivePoints, Stored
 
 
-class AutomaticEnrolment(Record):
+class AutomaticEnrolment(Stored):
     """An unknown identifier opens a provisional member, whose points wait for consent and are lost after a time."""
 
     consent_days: Annotated[Days, Field(ge=1)] = 30

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from shared.domain.fields import PositiveAmount, PositivePoints, Record, Slug, Text
+from shared.domain.fields import PositiveAmount, PositivePoints, Slug, Stored, Text
 from shared.domain.program.common import Limit
 from shared.domain.program.rules import Effect, When
 
@@ -12,7 +12,7 @@ CAMPAIGNS_MAX = 50
 HOLD_OUT_PERCENT_MAX = 90
 
 
-class PointCost(Record):
+class PointCost(Stored):
     """What points cost: `amount` minor units for every `points` points."""
 
     points: PositivePoints
@@ -27,7 +27,7 @@ class PointCost(Record):
         return points * self.amount // self.points
 
 
-class CampaignBudget(Record):
+class CampaignBudget(Stored):
     """What a campaign may give away in all, in points, in money, or whichever is reached first.
 
     Points that a refund takes back do not return to it: it says what the campaign may grant.
@@ -56,7 +56,7 @@ class CampaignBudget(Record):
         return min(limits)
 
 
-class Campaign(Record):
+class Campaign(Stored):
     """A bonus on the orders that `when` describes, but for the members who are held out: they get nothing.
 
     `limit` is for each member.

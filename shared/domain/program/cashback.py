@@ -1,11 +1,11 @@
 """Cashback: what orders earn in money, as store credit in a wallet."""
 
-from shared.domain.fields import Amount, Days, Flag, PositiveAmount, Record, Text
+from shared.domain.fields import Amount, Days, Flag, PositiveAmount, Stored, Text
 from shared.domain.program.common import Filter, Percent, Rounding
 from shared.domain.program.expiry import Expiry, Never
 
 
-class Cashback(Record):
+class Cashback(Stored):
     """`amount` minor units for each `per_amount` of an order, rounded once; an order earns at most `order_max`.
 
     Credit pays up to `order_share_percent` of an order. It is paid out from `minimum_payout` on: to the shop's own

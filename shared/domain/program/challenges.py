@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.domain.calendar import Period
-from shared.domain.fields import Amount, Flag, Points, PositiveAmount, Record, Slug, Text
+from shared.domain.fields import Amount, Flag, Points, PositiveAmount, Slug, Stored, Text
 from shared.domain.program.common import Filter, Validity
 
 DAYS_KEPT_MAX = 31
@@ -16,7 +16,7 @@ CHALLENGES_MAX = 30
 StreakPeriod = Literal["day", "week", "month"]
 
 
-class Count(Record):
+class Count(Stored):
     """So many orders, actions, minor units spent or points earned, in one period."""
 
     kind: Literal["count"]
@@ -25,7 +25,7 @@ class Count(Record):
     per: Period = "lifetime"
 
 
-class Visits(Record):
+class Visits(Stored):
     """Orders on so many different days, all within `within_days` days, both ends counted."""
 
     kind: Literal["visits"]
@@ -39,7 +39,7 @@ class Visits(Record):
         return self
 
 
-class Streak(Record):
+class Streak(Stored):
     """At least one order in each of so many days, weeks or months in a row."""
 
     kind: Literal["streak"]
@@ -47,7 +47,7 @@ class Streak(Record):
     per: StreakPeriod
 
 
-class Variety(Record):
+class Variety(Stored):
     """So many different categories, stores or actions, in one period."""
 
     kind: Literal["variety"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.domain.calendar import Period
-from shared.domain.fields import Day, PositivePoints, Record, Reference
+from shared.domain.fields import Day, PositivePoints, Reference, Stored
 
 FILTERS_MAX = 200
 
@@ -17,7 +17,7 @@ Percent = Annotated[int, Field(strict=True, ge=1, le=100)]
 Rounding = Literal["down", "nearest", "up"]
 
 
-class Validity(Record):
+class Validity(Stored):
     """The days on which something applies; an end left out is open."""
 
     starts_on: Day | None = None
@@ -34,7 +34,7 @@ class Validity(Record):
         return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
 
 
-class Limit(Record):
+class Limit(Stored):
     """How much one member may get of something in each period: so many times, so many points, or both."""
 
     times: PositivePoints | None = None
@@ -48,7 +48,7 @@ class Limit(Record):
         return self
 
 
-class Times(Record):
+class Times(Stored):
     """How often one member may take something in each period."""
 
     times: PositivePoints

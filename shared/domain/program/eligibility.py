@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from shared.domain.fields import PositivePoints, Record, Reference
+from shared.domain.fields import PositivePoints, Reference, Stored
 from shared.domain.program.common import FILTERS_MAX, Filter
 
 EmailDomain = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
 
 
-class Excluded(Record):
+class Excluded(Stored):
     """Customers who may be members but earn nothing, such as staff and resellers."""
 
     tags: Filter = ()
@@ -18,14 +18,14 @@ class Excluded(Record):
     """Compared with the address when it is given or changed; subdomains are meant too."""
 
 
-class Caps(Record):
+class Caps(Stored):
     """The most that orders and actions earn one member: with an order, and in a day of the program's zone."""
 
     points_per_order: PositivePoints | None = None
     points_per_day: PositivePoints | None = None
 
 
-class StandingRules(Record):
+class StandingRules(Stored):
     """What holds whatever else the program says."""
 
     minimum_age: Annotated[int, Field(strict=True, ge=1, le=120)] | None = None

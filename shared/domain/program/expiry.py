@@ -6,11 +6,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.domain.calendar import DayEnds
-from shared.domain.fields import Days, Record
+from shared.domain.fields import Days, Stored
 from shared.domain.program.common import Months
 
 
-class Term(Record):
+class Term(Stored):
     """Points live so many months or days from when they can be spent, to the end of the unit which that day lies in."""
 
     kind: Literal["term"]
@@ -25,14 +25,14 @@ class Term(Record):
         return self
 
 
-class Inactivity(Record):
+class Inactivity(Stored):
     """All points live so many months from the member's last order, action or redemption."""
 
     kind: Literal["inactivity"]
     months: Months
 
 
-class CalendarDate(Record):
+class CalendarDate(Stored):
     """All points end on one day of the year, but never sooner than `minimum_days` after they were earned."""
 
     kind: Literal["calendar_date"]
@@ -49,7 +49,7 @@ class CalendarDate(Record):
         return self
 
 
-class Never(Record):
+class Never(Stored):
     """Points do not expire."""
 
     kind: Literal["never"]

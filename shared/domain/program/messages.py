@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.domain.fields import Days, Locale, Points, PositivePoints, Record, Slug
+from shared.domain.fields import Days, Locale, Points, PositivePoints, Slug, Stored
 from shared.domain.message_types import KINDS, Channel, Kind
 
 TEMPLATES_MAX = 300
@@ -17,7 +17,7 @@ SEGMENTS_MAX = 20
 TimeOfDay = Annotated[str, StringConstraints(strict=True, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
-class Template(Record):
+class Template(Stored):
     """The program's own words for one kind, channel and language, in Jinja's notation.
 
     An e-mail has a subject and a text, and may have HTML; a text message has a text alone.
@@ -39,7 +39,7 @@ class Template(Record):
         return self
 
 
-class QuietHours(Record):
+class QuietHours(Stored):
     """From when to when, in the member's time zone, nothing is sent that can wait; over midnight if it ends earlier."""
 
     starts_at: TimeOfDay = "21:00"
@@ -52,14 +52,14 @@ class QuietHours(Record):
         return self
 
 
-class Audience(Record):
+class Audience(Stored):
     """Messages of one kind go to members of one of these segments alone."""
 
     kind: Kind
     segments: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=SEGMENTS_MAX)]
 
 
-class Messages(Record):
+class Messages(Stored):
     """What members are told. Marketing always needs their consent; `service` says when service messages go out.
 
     `also_send` asks for kinds that are silent unless asked for, `never_send` silences others.

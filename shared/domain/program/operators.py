@@ -1,9 +1,9 @@
 """What one operator may do alone."""
 
-from shared.domain.fields import PositivePoints, Record
+from shared.domain.fields import PositivePoints, Stored
 
 
-class Operators(Record):
+class Operators(Stored):
     """Adjustments of more points than the limit, given or taken, need the approval of a second operator."""
 
     adjustment_limit_points: PositivePoints | None = None

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.domain.fields import Days, PositiveAmount, Record, Slug, Text
+from shared.domain.fields import Days, PositiveAmount, Slug, Stored, Text
 from shared.domain.program.common import Months
 
 PLANS_MAX = 10
 
 
-class Plan(Record):
+class Plan(Stored):
     """A membership that is bought for some months: `price` in minor units of the program's currency.
 
     While it is paid the member holds at least the tier `tier_id`, and `percent` multiplies the base points, 100 being

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.domain.fields import Flag, Points, PositivePoints, Record, Slug, Text
+from shared.domain.fields import Flag, Points, PositivePoints, Slug, Stored, Text
 from shared.domain.program.campaigns import PointCost
 
 PARTNERS_MAX = 100
 
 
-class PartnerLimits(Record):
+class PartnerLimits(Stored):
     """How many points a partner gives: for an order, to a member in a day or month, and in a month to all of them.
 
     An order earns no more than the first three allow. One that would exceed the last is refused, so that nobody is
@@ -23,7 +23,7 @@ class PartnerLimits(Record):
     points_per_month: PositivePoints | None = None
 
 
-class Partner(Record):
+class Partner(Stored):
     """Another shop whose orders earn points, or whose rewards are had for them.
 
     `point_cost` is what it pays for points that it gives, and gets for points that it takes. A `prepaid` partner gives

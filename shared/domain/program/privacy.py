@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.domain.fields import Day, Days, Record
+from shared.domain.fields import Day, Days, Stored
 from shared.domain.program.common import Months
 
 
-class Privacy(Record):
+class Privacy(Stored):
     """Members are erased after so many months without an entry, `warning_days` after a warning.
 
     Entries that time causes do not count. Nobody is warned before `starts_on`, so that those who have been away for

@@ -17,9 +17,9 @@ from shared.domain.fields import (
     Points,
     PositiveAmount,
     PositivePoints,
-    Record,
     Reference,
     Slug,
+    Stored,
     Text,
     TimeZone,
 )
@@ -58,7 +58,7 @@ def _known_currency(code: str) -> str:
     return code
 
 
-class Action(Record):
+class Action(Stored):
     """Something other than an order that earns points, every `cool_off_days` at most.
 
     With `approval`, the points wait for an operator, and live from the approval on.
@@ -72,7 +72,7 @@ class Action(Record):
     approval: Flag = False
 
 
-class Earning(Record):
+class Earning(Stored):
     """`points` for each `per_amount` minor units, at most `base_max` of an order, rounded once with all bonuses."""
 
     points: PositivePoints
@@ -89,7 +89,7 @@ class Earning(Record):
     actions: Annotated[tuple[Action, ...], Field(max_length=ACTIONS_MAX)] = ()
 
 
-class Tier(Record):
+class Tier(Stored):
     """A level that members reach; `percent` multiplies the base points of what they earn, 100 being none."""
 
     tier_id: Slug
@@ -99,7 +99,7 @@ class Tier(Record):
     benefits: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
 
 
-class Tiers(Record):
+class Tiers(Stored):
     """Levels from the lowest up, what counts toward them, and how they are kept and lost.
 
     A rolling period counts this calendar month and the twelve whole months before it, so that nothing drops out before
@@ -178,7 +178,7 @@ Reward = Annotated[
 ]
 
 
-class PointsAsMoney(Record):
+class PointsAsMoney(Stored):
     """`points` are worth `amount` minor units of an order; a redemption pays at most `order_share_percent` of it."""
 
     points: PositivePoints
@@ -187,7 +187,7 @@ class PointsAsMoney(Record):
     order_share_percent: Percent = 100
 
 
-class Redeeming(Record):
+class Redeeming(Stored):
     """How points are spent, and what becomes of them when a redemption is undone after their date has passed."""
 
     points_as_money: PointsAsMoney | None = None
@@ -196,7 +196,7 @@ class Redeeming(Record):
     rewards: Annotated[tuple[Reward, ...], Field(max_length=REWARDS_MAX)] = ()
 
 
-class Program(Record):
+class Program(Stored):
     """One version of a shop's program."""
 
     version: Annotated[int, Field(strict=True, ge=1)] = 1

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.domain.fields import Amount, PositivePoints, Record, Slug, Text
+from shared.domain.fields import Amount, PositivePoints, Slug, Stored, Text
 from shared.domain.program.common import Filter, Limit, Validity
 
 SEGMENTS_NAMED_MAX = 20
@@ -32,14 +32,14 @@ class When(Validity):
     minimum_spend: Amount = 0
 
 
-class Multiply(Record):
+class Multiply(Stored):
     """So many percent of the base points instead of 100: 200 doubles them. Each multiplier works on the base alone."""
 
     kind: Literal["multiply"]
     percent: Annotated[int, Field(strict=True, gt=100, le=10_000)]
 
 
-class Add(Record):
+class Add(Stored):
     """So many points on top, once for the order or once for each item that the rule selects."""
 
     kind: Literal["add"]
@@ -50,7 +50,7 @@ class Add(Record):
 Effect = Annotated[Multiply | Add, Field(discriminator="kind")]
 
 
-class Rule(Record):
+class Rule(Stored):
     """A bonus on top of the base points."""
 
     rule_id: Slug

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.domain.fields import Days, PositiveAmount, PositivePoints, Record, Slug, Text
+from shared.domain.fields import Days, PositiveAmount, PositivePoints, Slug, Stored, Text
 from shared.domain.program.common import require_unique
 from shared.domain.program.rules import SegmentIds
 
@@ -25,7 +25,7 @@ _Orders = tuple[PositivePoints, PositivePoints, PositivePoints, PositivePoints]
 _Amounts = tuple[PositiveAmount, PositiveAmount, PositiveAmount, PositiveAmount]
 
 
-class Scoring(Record):
+class Scoring(Stored):
     """Where one score ends and the next begins, over this month and the twelve before it.
 
     `recency_days`: members who ordered within the first so many days score 5, within the last of them 2, the rest 1.
@@ -44,7 +44,7 @@ class Scoring(Record):
         return self
 
 
-class Condition(Record):
+class Condition(Stored):
     """What must be so of a member: everything that is given; of a list, any one of it."""
 
     tiers: SegmentIds = ()
@@ -71,7 +71,7 @@ class Condition(Record):
 Conditions = Annotated[tuple[Condition, ...], Field(max_length=CONDITIONS_MAX)]
 
 
-class Segment(Record):
+class Segment(Stored):
     """Members who meet all of `all`, any of `any` (if it names some), and none of `none`."""
 
     segment_id: Slug
@@ -87,7 +87,7 @@ class Segment(Record):
         return self
 
 
-class Segments(Record):
+class Segments(Stored):
     """The named segments. Accounts remember what was bought, month by month, only while `scoring` is there."""
 
     scoring: Scoring | None = None

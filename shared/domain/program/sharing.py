@@ -4,18 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.domain.fields import PositivePoints, Record
+from shared.domain.fields import PositivePoints, Stored
 from shared.domain.program.common import Limit
 
 
-class Pools(Record):
+class Pools(Stored):
     """How many members may share a pool, and who may open one: a member, or the storefront for them."""
 
     members_max: Annotated[int, Field(strict=True, ge=2, le=20)] = 6
     created_by: Literal["member", "storefront"] = "member"
 
 
-class Gifts(Record):
+class Gifts(Stored):
     """For how long a gift waits to be accepted, how large it may be, and how much a member may give in a period."""
 
     accept_days: Annotated[int, Field(strict=True, ge=1, le=90)] = 14

@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.domain import entry_types
 from shared.domain.entry import Entry
 from shared.domain.entry_types import ENTRY_TYPES
-from shared.domain.fields import Record
+from shared.domain.fields import Record, Stored
 from shared.domain.spending.gifts import lapsed_gift
 from shared.domain.subaccounts import is_pool, is_wallet
 
@@ -14,7 +14,7 @@ _UNTOLD = frozenset({"reason", "requested_by", "approved_by"})
 """What of an entry's source is the shop's own affair."""
 
 
-class Event(Record):
+class Event(Stored):
     """Something that happened, for other systems. `sequence` has no gaps per member: who misses one can tell."""
 
     event_id: str

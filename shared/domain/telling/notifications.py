@@ -9,7 +9,7 @@ from shared.domain import entry_types
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.entry import Entry
-from shared.domain.fields import Record
+from shared.domain.fields import Record, Stored
 from shared.domain.lifecycle.passing_of_time import Reminder
 from shared.domain.members.contact_preferences import allows
 from shared.domain.members.members import Member
@@ -42,7 +42,7 @@ class Message(Record):
     headers: Mapping[str, str] = {}
 
 
-class Note(Record):
+class Note(Stored):
     """A message to a member, before its channel and text are chosen. It holds nothing personal."""
 
     message_id: str

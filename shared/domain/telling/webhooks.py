@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from shared.domain.fields import Record, Text
+from shared.domain.fields import Stored, Text
 from shared.domain.telling.events import ALL_TYPES, Event
 
 WEBHOOKS_MAX = 20
@@ -52,7 +52,7 @@ EventType = Annotated[str, AfterValidator(_known_type)]
 EventTypes = Annotated[tuple[EventType, ...], Field(max_length=len(ALL_TYPES))]
 
 
-class Webhook(Record):
+class Webhook(Stored):
     """An endpoint as kept. It gets the events of `event_types`, or all if that is empty. No secret is stored."""
 
     webhook_id: str
@@ -79,7 +79,7 @@ class Webhook(Record):
         return (self.generation,)
 
 
-class Delivery(Record):
+class Delivery(Stored):
     """One try to tell an endpoint of an event. `status` is the answer's, or None if there was none."""
 
     event_id: str
