@@ -4,12 +4,10 @@ The bare loop runs before and after, so that a machine that grows busier or quie
 """
 
 import multiprocessing
-import os
 import tempfile
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,15 +85,8 @@ def _replay(path: Path) -> tuple[int, int, float, float, float]:
 
 
 def _resident_mb() -> float:
-    """Of this process and those that it has started."""
-    own = {str(os.getpid())}
-    resident_kb = 0
-    for path in Path("/proc").glob("[0-9]*/status"):
-        with suppress(OSError):
-            said = dict(line.split(":", 1) for line in path.read_text().splitlines())
-            if {said["PPid"].strip(), said["Pid"].strip()} & own and "VmRSS" in said:
-                resident_kb += int(said["VmRSS"].split()[0])
-    return resident_kb / 1024
+    [resident] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:")]
+    return int(resident.split()[1]) / 1024
 
 
 def _bare_per_second(world: World) -> float:

@@ -20,8 +20,8 @@ from infra.tools import rebuild as rebuilding
 from infra.tools.aws_target import on_aws
 from infra.tools.campaign_effect import effect
 from infra.tools.publish_totals import publish as publish_totals
+from infra.tools.replay import Result
 from infra.tools.replay import replay as replay_file
-from infra.tools.replay_worker import Result
 from infra.tools.target import opened
 from infra.tools.totals import Holdings, holdings
 from infra.tools.verify import Report, check

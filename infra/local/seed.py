@@ -44,7 +44,7 @@ def seed(until: datetime) -> str:
                     "channel": "web",
                 },
             )
-            if number % _REDEEMS_EVERY == 0 and booked.body["account"]["balance"] >= _REWARD_POINTS:
+            if number % _REDEEMS_EVERY == 0 and booked.accounts[0].balance >= _REWARD_POINTS:
                 _redeem(shop, member_id, purchase.order_id)
     for member_id in members.values():
         upkeep.catch_up(member_id, until)
@@ -60,7 +60,7 @@ def _enroll(shop: Storefront, customer: str, name: str) -> str:
         "consent": {"terms_version": "2026-01", "marketing": {"email": True, "sms": False}},
         "channel": "web",
     }
-    return str(shop.enroll(f"seed:{customer}", **details).body["member_id"])
+    return shop.enroll(f"seed:{customer}", **details).member_id
 
 
 def _redeem(shop: Storefront, member_id: str, key: str) -> None:

@@ -1,72 +1,101 @@
-"""A shop's own calls, made to the functions in this process: what a replay and the seeding are made of."""
+"""A shop's own calls, made in this process: what a replay and the seeding are made of."""
 
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from functions import earn, enroll, redeem
-from shared.caller import STOREFRONT
-from shared.domain.errors import TryAgainError
+from pydantic import ValidationError
+
+from functions import enroll
+from shared import clock
+from shared.api.schemas.orders import OrderEarn
+from shared.caller import STOREFRONT, Caller
+from shared.domain.errors import LoyaltyError, TryAgainError
+from shared.domain.spending.prices import RewardRequest
+from shared.services import earning, redemptions
+from shared.tables.operation import Outcome
 
 TRIES_MAX = 5
 _PAUSE_SECONDS = 0.1
 
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+_Done = TypeVar("_Done")
 
 
 class RefusedError(Exception):
     """The service refused a call; the message is the refusal's own detail."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a call came back with; `is_replay` if it had been made before."""
+class Joined(NamedTuple):
+    """A member; `was_before` if the same call had enrolled them already."""
 
-    body: dict[str, Any]
-    is_replay: bool
+    member_id: str
+    was_before: bool
 
 
 class Storefront:
     """Calls as `client_id`, with a storefront's scope."""
 
     def __init__(self, client_id: str) -> None:
-        self._claims = {"client_id": client_id, "scope": STOREFRONT}
+        self._caller = Caller(client_id, frozenset({STOREFRONT}), None)
 
-    def enroll(self, key: str, **details: object) -> Answer:
+    def enroll(self, key: str, **details: object) -> Joined:
         """Enroll a member under an idempotency key. Raises RefusedError."""
-        return self._post(enroll.handler, "/v1/members", details, key)
+        return _insist(lambda: self._enrolled(key, details))
 
-    def earn(self, member_id: str, order: dict[str, Any]) -> Answer:
+    def earn(self, member_id: str, order: dict[str, Any]) -> Outcome:
         """Credit an order. Raises RefusedError."""
-        return self._post(earn.handler, f"/v1/members/{member_id}/earn", {"type": "order", **order})
 
-    def redeem(self, member_id: str, key: str, **request: object) -> Answer:
-        """Spend points under an idempotency key. Raises RefusedError."""
-        return self._post(redeem.handler, f"/v1/members/{member_id}/redemptions", request, key)
+        def earn() -> Outcome:
+            request = OrderEarn.model_validate({"type": "order", **order})
+            return earning.earn_order(member_id, request, caller=self._caller, now=clock.now())
 
-    def _post(self, handler: Handler, path: str, body: dict[str, Any], key: str = "") -> Answer:
-        headers = {"content-type": "application/json", **({"idempotency-key": key} if key else {})}
+        return _insist(earn)
+
+    def redeem(self, member_id: str, key: str, **request: object) -> Outcome:
+        """Spend points on a reward under an idempotency key. Raises RefusedError."""
+
+        def redeem() -> Outcome:
+            reward = RewardRequest.model_validate(request)
+            return redemptions.redeem(member_id, reward, key=key, caller=self._caller, now=clock.now()).outcome
+
+        return _insist(redeem)
+
+    def _enrolled(self, key: str, details: dict[str, object]) -> Joined:
+        claims = {"client_id": self._caller.subject, "scope": STOREFRONT}
         event = {
             "version": "2.0",
-            "rawPath": path,
+            "rawPath": "/v1/members",
             "rawQueryString": "",
-            "headers": headers,
+            "headers": {"content-type": "application/json", "idempotency-key": key},
             "requestContext": {
-                "http": {"method": "POST", "path": path},
+                "http": {"method": "POST", "path": "/v1/members"},
                 "stage": "$default",
-                "authorizer": {"jwt": {"claims": self._claims}},
+                "authorizer": {"jwt": {"claims": claims}},
             },
-            "body": json.dumps(body),
+            "body": json.dumps(details),
             "isBase64Encoded": False,
         }
-        for _ in range(TRIES_MAX):
-            answer = handler(event, None)
-            content = json.loads(answer["body"])
-            if content.get("code") != TryAgainError.code:
-                break
-            time.sleep(_PAUSE_SECONDS)
+        answer = enroll.handler(event, None)
+        content = json.loads(answer["body"])
+        if content.get("code") == TryAgainError.code:
+            raise TryAgainError(content["detail"])
         if "code" in content:
             raise RefusedError(content["detail"])
-        return Answer(content, answer["headers"].get("Idempotency-Replayed") == "true")
+        return Joined(content["member_id"], answer["headers"].get("Idempotency-Replayed") == "true")
+
+
+def _insist(call: Callable[[], _Done]) -> _Done:
+    """What a call comes to, made again while others are in its way. Raises RefusedError."""
+    try:
+        for _ in range(TRIES_MAX - 1):
+            try:
+                return call()
+            except TryAgainError:
+                time.sleep(_PAUSE_SECONDS)
+        return call()
+    except LoyaltyError as error:
+        raise RefusedError(error.detail) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RefusedError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from functions import notify
-from infra.tools import replay, replay_worker
+from infra.tools import replay
 from shared.tables import accounts
 from tests.functions.shop import Shop
 
@@ -18,7 +18,7 @@ late,L-1,2024-11-25T10:00,12.50,USD
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay_worker, "THREADS", 1)  # moto loses writes of several
+    monkeypatch.setattr(replay, "THREADS", 1)  # moto loses writes of several
 
 
 def test_who_should_have_been_reminded_on_the_way_is_reminded_after_it_and_then_left_alone(

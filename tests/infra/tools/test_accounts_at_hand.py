@@ -1,4 +1,4 @@
-"""Accounts that a writer remembers: fewer reads, and the same books whatever others write meanwhile."""
+"""Accounts that a writer has at hand: fewer reads, and the same books whatever others write meanwhile."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.tools.own_writes import OwnWrites, remembering
+from infra.tools.accounts_at_hand import AccountsAtHand
 from shared import runtime
 from shared.aws import session
 from shared.tables import client
@@ -16,10 +16,11 @@ WELCOME = 100
 """Points for joining."""
 
 
-@pytest.fixture
-def own(shop: Shop) -> Iterator[OwnWrites]:  # noqa: ARG001 - which has the tables
-    with remembering(client.client()) as own:
-        yield own
+@pytest.fixture(autouse=True)
+def _at_hand(shop: Shop) -> Iterator[None]:  # noqa: ARG001 - which has the tables
+    at_hand: Any = AccountsAtHand(client.client())
+    with runtime.use(database=lambda: at_hand):
+        yield
 
 
 @pytest.fixture
@@ -42,7 +43,6 @@ def another_writes() -> AbstractContextManager[Any]:
     return runtime.use(database=lambda: other)
 
 
-@pytest.mark.usefixtures("own")
 def test_what_was_just_written_is_not_read_again(shop: Shop, reads: list[str]) -> None:
     ada = shop.enroll()
     reads.clear()
@@ -52,7 +52,6 @@ def test_what_was_just_written_is_not_read_again(shop: Shop, reads: list[str]) -
     assert shop.balance(ada) == WELCOME + 30
 
 
-@pytest.mark.usefixtures("own")
 def test_what_others_write_meanwhile_is_counted_too(shop: Shop) -> None:
     ada = shop.enroll()
     shop.order(ada, "order-1", 1_000)
@@ -63,18 +62,9 @@ def test_what_others_write_meanwhile_is_counted_too(shop: Shop) -> None:
     check_every_account()
 
 
-def test_a_refusal_from_memory_is_none_once_the_account_is_forgotten(shop: Shop, own: OwnWrites) -> None:
+def test_who_is_refused_by_an_account_that_others_have_changed_asks_again_and_is_not(shop: Shop) -> None:
     ada = shop.enroll()
     with another_writes():
         shop.order(ada, "order-1", 1_000)
     assert shop.adjust(ada, -WELCOME - 10).code == "insufficient_points"
-    own.forget(ada)
     assert shop.adjust(ada, -WELCOME - 10).status == 201
-
-
-def test_memory_ends_with_the_block(shop: Shop, reads: list[str]) -> None:
-    with remembering(client.client()):
-        ada = shop.enroll()
-    reads.clear()
-    shop.order(ada, "order-1", 1_000)
-    assert len(reads) == 1
