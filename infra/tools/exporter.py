@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from infra.errors import LocalError
 from infra.tools import csv_files
 from infra.tools.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
+from shared.domain import entry_types
 from shared.domain.account import Account
 from shared.domain.calendar import start_of_day
 from shared.domain.entry import Entry
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = ("members", "points", "tiers")
 _IDENTITIES = TypeAdapter(tuple[Identity, ...])
-_RETURNS: frozenset[str] = frozenset({"cancel", "lapse", "reverse", "maturity"})
-"""Entries that give points back to their lot, or move them on: they were earned before."""
 
 
 @dataclass
@@ -175,13 +174,19 @@ def _earned(newest_first: Sequence[Entry], key: str, points: int) -> Iterator[tu
     """When the points of a lot were earned: what was spent of it, was spent oldest first."""
     first = newest_first[-1].occurred_at
     for entry in newest_first:
-        came = 0 if entry.type in _RETURNS else _came(entry, key)
+        came = 0 if _moves_earlier_points(entry) else _came(entry, key)
         if came > 0 and points:
             part = min(points, came)
             points -= part
             yield part, entry.occurred_at
     if points:
         yield points, first
+
+
+def _moves_earlier_points(entry: Entry) -> bool:
+    """Whether an entry gives points back to their lots, or moves them between buckets: they were earned before it."""
+    row = entry_types.of(entry.type)
+    return row.gives_back or (row.effect == "inside" and row.earned == "none")
 
 
 def _came(entry: Entry, key: str) -> int:
