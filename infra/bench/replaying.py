@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,7 +77,7 @@ def _replay(path: Path) -> tuple[int, int, float, float, float]:
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        result = replay(path, show_progress=False)
+        result = replay(path, datetime.now(UTC), show_progress=False)
     finally:
         done.set()
         watching.join()

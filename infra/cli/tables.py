@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +18,10 @@ from infra.errors import UsageError
 from infra.machine import engine
 from infra.tables import LOYALTY
 from infra.tools import rebuild as rebuilding
-from infra.tools.aws_target import on_aws
+from infra.tools.aws_target import Named, named_tables, on_aws
 from infra.tools.campaign_effect import effect
 from infra.tools.publish_totals import publish as publish_totals
+from infra.tools.rehearsal import on_copy
 from infra.tools.replay import Result
 from infra.tools.replay import replay as replay_file
 from infra.tools.target import opened
@@ -38,18 +40,24 @@ app = typer.Typer()
 @app.command()
 def replay(
     file: Annotated[Path, Argument(metavar="FILE", help="CSV with a header, or the CDNOW text format.")],
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be booked, write nothing.")] = False,
     endpoint: Endpoint = None,
     data: Data = None,
 ) -> int:
-    """Book a file of past purchases. Exits with 1 if any line was not booked."""
-    with opened(endpoint, data) as used:
-        result = replay_file(file)
-        held = holdings(engine.client(used), LOYALTY.name, result.until) if result.until else None
+    """Book a file of past purchases and returns, none from after now. Exits with 1 if any line was not booked."""
+    with named_tables(Named(endpoint, data)) as tables, ExitStack() as copies:
+        client = tables.client
+        if dry_run:
+            client = engine.client(copies.enter_context(on_copy(client.meta.endpoint_url)))
+        result = replay_file(file, tables.now)
+        held = holdings(client, LOYALTY.name, result.until) if result.until else None
     for bad in result.bad_lines[:BAD_LINES_SHOWN_MAX]:
         print(f"line {bad.line}: {bad.reason}", file=sys.stderr)
     if len(result.bad_lines) > BAD_LINES_SHOWN_MAX:
         print(f"and {len(result.bad_lines) - BAD_LINES_SHOWN_MAX} lines more", file=sys.stderr)
     Console().print(_replay_grid(result, held))
+    if dry_run:
+        print("a dry run: this would be booked, and nothing was written")
     return 1 if result.bad_lines else 0
 
 
@@ -125,7 +133,9 @@ def _replay_grid(result: Result, held: Holdings | None) -> Grid:
     grid.columns[1].justify = "right"
     rows: list[tuple[str, int | str]] = [
         ("orders booked now", result.orders),
-        ("orders booked before", result.replayed),
+        ("orders booked before", result.orders_before),
+        ("returns booked now", result.returns),
+        ("returns booked before", result.returns_before),
         ("members enrolled now", result.enrolled),
         ("lines not booked", len(result.bad_lines)),
     ]

@@ -21,7 +21,7 @@ def seed(until: datetime) -> str:
     Whole weeks are added to the purchases' days, so that weekdays stay what they were.
     """
     purchases = [line for line in read(PURCHASES, programs.load_program().time_zone) if isinstance(line, Purchase)]
-    weeks = (until - max(purchase.placed_at for purchase in purchases)) // timedelta(weeks=1)
+    weeks = (until - max(purchase.at for purchase in purchases)) // timedelta(weeks=1)
     shop = Storefront("seed")
     members: dict[str, str] = {}
     sample = ""
@@ -29,7 +29,7 @@ def seed(until: datetime) -> str:
     now = until
     with runtime.use(clock=lambda: now):
         for number, purchase in enumerate(purchases):
-            now = purchase.placed_at + timedelta(weeks=weeks)
+            now = purchase.at + timedelta(weeks=weeks)
             if purchase.customer not in members:
                 members[purchase.customer] = _enroll(shop, purchase.customer, names[len(members) % len(names)])
             member_id = members[purchase.customer]

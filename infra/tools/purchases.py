@@ -1,18 +1,19 @@
-"""Purchases from a file: CSV with a header, or the CDNOW text format.
+"""Purchases and returns from a file: CSV with a header, or the CDNOW text format.
 
 CSV: `customer`, `order`, `date_time`, `amount` (in the currency's own units, 29.33), `currency`, and if the shop has
-them `lines`, JSON as the API takes them. A time without an offset is read in the program's zone.
+them `lines`, JSON as the API takes them. A time without an offset is read in the program's zone. A negative amount is
+what was returned of the order that the line names; its `lines` say nothing more.
 
 CDNOW (Fader and Hardie's data set): customer, in the sample also the sample's own number, then yyyymmdd, number of CDs,
 dollars, separated by blanks. It has no order numbers and no times: a customer's purchases of one day are numbered, and
-placed at noon.
+placed at noon. So it has no returns either.
 """
 
 import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -36,20 +37,67 @@ class Purchase(NamedTuple):
     line: int
     customer: str
     order_id: str
-    placed_at: datetime
+    at: datetime
     amount: int
     currency: str
     lines: tuple[Mapping[str, Any], ...] = ()
 
 
+class Return(NamedTuple):
+    """One line: what came back of which order, when (UTC), for how much (minor units, more than 0).
+
+    `refund_id` is the same whenever a file names that return: it says when, how much, and which of equal ones.
+    """
+
+    line: int
+    customer: str
+    order_id: str
+    refund_id: str
+    at: datetime
+    amount: int
+    currency: str
+
+
 class BadLine(NamedTuple):
-    """A line that is not a purchase, and why."""
+    """A line that cannot be booked, and why."""
 
     line: int
     reason: str
 
 
-def read(path: Path, zone: str) -> Iterator[Purchase | BadLine]:
+class History(NamedTuple):
+    """What can be booked of a file, the earliest first and each return after its order; and what cannot."""
+
+    lines: list[Purchase | Return]
+    bad_lines: list[BadLine]
+
+
+def history(lines: Iterable[Purchase | Return | BadLine], now: datetime) -> History:
+    """Put the lines of a file in order. What has not come yet is a bad line, and so is an order's second one."""
+    good, bad_lines, orders = list[Purchase | Return](), list[BadLine](), dict[str, Purchase]()
+    for line in lines:
+        if isinstance(line, BadLine):
+            bad_lines.append(line)
+        elif line.at > now:
+            bad_lines.append(BadLine(line.line, f"{line.at:%Y-%m-%d %H:%M:%SZ} has not come yet: put the date right"))
+        elif isinstance(line, Purchase) and orders.setdefault(line.order_id, line) is not line:
+            bad_lines.append(BadLine(line.line, _claimed(line, orders[line.order_id])))
+        else:
+            good.append(line)
+    in_order: list[tuple[datetime, bool, Purchase | Return]] = []
+    for line in good:
+        order = orders.get(line.order_id)
+        if order is not None and order.customer != line.customer:
+            bad_lines.append(BadLine(line.line, _claimed(line, order)))
+        else:
+            is_return = isinstance(line, Return)
+            at = max(line.at, order.at) if order is not None else line.at
+            in_order.append((at, is_return, line._replace(at=at)))
+    in_order.sort(key=lambda placed: (placed[0], placed[1], placed[2].line))
+    return History([line for *_, line in in_order], sorted(bad_lines))
+
+
+def read(path: Path, zone: str) -> Iterator[Purchase | Return | BadLine]:
     """Every line of the file, in its order. Raises LocalError if it cannot be read, or is of neither format."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -61,7 +109,14 @@ def read(path: Path, zone: str) -> Iterator[Purchase | BadLine]:
     return _csv(text, zone) if "," in first else _cdnow(text, zone)
 
 
-def _csv(text: str, zone: str) -> Iterator[Purchase | BadLine]:
+def _claimed(line: Purchase | Return, first: Purchase) -> str:
+    by = "" if line.customer == first.customer else f", of customer {first.customer}"
+    what = "an order is booked once" if isinstance(line, Purchase) else "whoever returns it must have bought it"
+    return f"order {line.order_id} is on line {first.line} already{by}: {what}"
+
+
+def _csv(text: str, zone: str) -> Iterator[Purchase | Return | BadLine]:
+    equal_ones: Counter[str] = Counter()
     rows = csv.reader(io.StringIO(text))
     header = [_SPELLINGS.get(name.strip().lower(), name.strip().lower()) for name in next(rows)]
     missing = [name for name in _COLUMNS if name not in header]
@@ -71,10 +126,12 @@ def _csv(text: str, zone: str) -> Iterator[Purchase | BadLine]:
         )
     for row in rows:
         if row:
-            yield _parsed(rows.line_num, lambda row=row, line=rows.line_num: _csv_purchase(header, row, line, zone))
+            yield _parsed(
+                rows.line_num, lambda row=row, line=rows.line_num: _csv_line(header, row, line, zone, equal_ones)
+            )
 
 
-def _csv_purchase(header: list[str], row: list[str], line: int, zone: str) -> Purchase:
+def _csv_line(header: list[str], row: list[str], line: int, zone: str, equal_ones: Counter[str]) -> Purchase | Return:
     if len(row) != len(header):
         raise ValueError(f"{len(row)} fields where the header has {len(header)}")
     fields = {name: value.strip() for name, value in zip(header, row, strict=True)}
@@ -82,12 +139,17 @@ def _csv_purchase(header: list[str], row: list[str], line: int, zone: str) -> Pu
     if empty:
         raise ValueError(f"{', '.join(empty)} is empty")
     amount = _minor_units(fields["amount"], fields["currency"])
+    at, customer, order_id = _instant(fields["date_time"], zone), fields["customer"], fields["order"]
+    if amount < 0:
+        what = f"{at:%Y%m%dT%H%M%SZ}-{-amount}"
+        equal_ones[f"{order_id} {what}"] += 1
+        refund_id = f"replay-{what}-{equal_ones[f'{order_id} {what}']}"
+        return Return(line, customer, order_id, refund_id, at, -amount, fields["currency"])
     lines = _lines(fields["lines"]) if fields.get("lines") else ()
-    placed_at = _instant(fields["date_time"], zone)
-    return Purchase(line, fields["customer"], fields["order"], placed_at, amount, fields["currency"], lines)
+    return Purchase(line, customer, order_id, at, amount, fields["currency"], lines)
 
 
-def _cdnow(text: str, zone: str) -> Iterator[Purchase | BadLine]:
+def _cdnow(text: str, zone: str) -> Iterator[Purchase | Return | BadLine]:
     number_on_day: Counter[tuple[str, str]] = Counter()
     for line, row in enumerate(text.splitlines(), start=1):
         fields = row.split()
@@ -100,19 +162,20 @@ def _cdnow_purchase(fields: list[str], line: int, zone: str, number_on_day: Coun
     if len(fields) not in _CDNOW_FIELDS:
         raise ValueError(f"{len(fields)} fields, not {' or '.join(map(str, _CDNOW_FIELDS))}")
     customer, day, dollars = fields[0], fields[-3], fields[-1]
-    placed_at = datetime.combine(datetime.strptime(day, "%Y%m%d"), _NOON, ZoneInfo(zone))  # noqa: DTZ007 - a day
+    at = datetime.combine(datetime.strptime(day, "%Y%m%d"), _NOON, ZoneInfo(zone))  # noqa: DTZ007 - a day
     amount = _minor_units(dollars, _CDNOW_CURRENCY)
+    if amount < 0:
+        raise ValueError(f"{dollars} is a return, and says of no order: write it as CSV, with its order's number")
     number_on_day[customer, day] += 1
     order_id = f"cdnow-{customer}-{day}-{number_on_day[customer, day]}"
-    return Purchase(line, customer, order_id, placed_at.astimezone(UTC), amount, _CDNOW_CURRENCY)
+    return Purchase(line, customer, order_id, at.astimezone(UTC), amount, _CDNOW_CURRENCY)
 
 
-def _parsed(line: int, parse: Any) -> Purchase | BadLine:  # noqa: ANN401
+def _parsed(line: int, parse: Callable[[], Purchase | Return]) -> Purchase | Return | BadLine:
     try:
-        purchase: Purchase = parse()
-    except ValueError as error:
+        return parse()
+    except (ValueError, OverflowError) as error:
         return BadLine(line, str(error))
-    return purchase
 
 
 def _instant(text: str, zone: str) -> datetime:
@@ -126,7 +189,7 @@ def _minor_units(text: str, currency: str) -> int:
         exact = Decimal(text) * 10 ** (Currency(currency).exponent or 0)
     except InvalidOperation as error:
         raise ValueError(f"{text!r} is not an amount") from error
-    if not exact.is_finite() or exact < 0 or exact != exact.to_integral_value():
+    if not exact.is_finite() or exact != exact.to_integral_value():
         raise ValueError(f"{text!r} is not an amount in {currency}")
     return int(exact)
 

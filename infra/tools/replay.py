@@ -1,8 +1,9 @@
-"""`loyalty replay`: a shop's past purchases through the services that the API uses, with time moving as the file does.
+"""`loyalty replay`: a shop's past purchases and returns, through the services that the API uses.
 
-Members are enrolled with their first purchase. What time has done, points expired and tiers reviewed, is booked before
-a member's next purchase, and in the end for all, each entry with the moment at which it came about. Everything has a
-key of its own: a second run, or one after a crash, books nothing twice.
+Time moves as the file does. A customer who is not a member yet is enrolled with the first purchase that can be
+credited. What time has done, points expired and tiers reviewed, is booked before a member's next line, and in the end
+for all, each entry with the moment at which it came about. Everything has a key of its own: a second run, or one after
+a crash, books nothing twice.
 """
 
 import threading
@@ -21,11 +22,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from functions import expire
 from infra.tools.accounts_at_hand import AccountsAtHand
 from infra.tools.due_index import days_standing
-from infra.tools.purchases import BadLine, Purchase, read
+from infra.tools.purchases import BadLine, Purchase, Return, history, read
 from infra.tools.storefront import RefusedError, Storefront
 from shared import runtime, settings
 from shared.domain.calendar import local_day, start_of_day
+from shared.domain.members.members import Identity
 from shared.tables import client, due_index, programs, upkeep
+from shared.tables import members as people
 from shared.tables.operation import Outcome
 
 THREADS = 4
@@ -37,40 +40,39 @@ _Item = TypeVar("_Item")
 
 @dataclass
 class Result:
-    """What a replay did: orders booked now, orders that had been booked before, and the lines that are none."""
+    """What a replay did: what was booked now, what had been booked before, and the lines that are not booked."""
 
     orders: int = 0
-    replayed: int = 0
+    orders_before: int = 0
+    returns: int = 0
+    returns_before: int = 0
     enrolled: int = 0
     bad_lines: list[BadLine] = field(default_factory=list)
     until: datetime | None = None
+    """The last moment of what is booked."""
     seconds: float = 0.0
 
 
-def replay(path: Path, *, show_progress: bool = True) -> Result:
-    """Book every purchase of a file, the earliest first. The environment says into which tables.
+def replay(path: Path, now: datetime, *, show_progress: bool = True) -> Result:
+    """Book every purchase and return of a file, the earliest first. The environment says into which tables.
 
-    Raises LocalError if the file cannot be read or is of no known format.
+    What is dated after `now` is a bad line, and no account is settled beyond what was booked. Raises LocalError if the
+    file cannot be read or is of no known format.
     """
     started = time.monotonic()
     zone = programs.load_program().time_zone
-    result, purchases = Result(), list[Purchase]()
-    for line in read(path, zone):
-        if isinstance(line, BadLine):
-            result.bad_lines.append(line)
-        else:
-            purchases.append(line)
-    purchases.sort(key=lambda purchase: (purchase.placed_at, purchase.line))
-    if purchases:
-        last, own_time = local_day(purchases[-1].placed_at, zone), threading.local()
-        at_hand: Any = AccountsAtHand(client.client())
-        with (
-            _bar(len(purchases), show_progress) as advance,
-            runtime.use(clock=lambda: own_time.now, database=lambda: at_hand),
-        ):
-            members = _Booking(result, own_time, advance).book(purchases)
-            _settle(members, last, zone)
-        _settle_others(last, zone)
+    lines, bad_lines = history(read(path, zone), now)
+    result, own_time = Result(bad_lines=bad_lines), threading.local()
+    at_hand: Any = AccountsAtHand(client.client())
+    with (
+        _bar(len(lines), show_progress) as advance,
+        runtime.use(clock=lambda: own_time.now, database=lambda: at_hand),
+    ):
+        members = _Booking(result, own_time, advance).book(lines)
+        if result.until is not None:
+            _settle(members, local_day(result.until, zone), zone)
+    if result.until is not None:
+        _settle_others(local_day(result.until, zone), zone)
     result.bad_lines.sort()
     result.seconds = time.monotonic() - started
     return result
@@ -85,59 +87,93 @@ class _Booking:
         self._shop = Storefront(CLIENT_ID)
         self._counting = threading.Lock()
 
-    def book(self, purchases: Iterable[Purchase]) -> Sequence[str]:
-        """Book purchases, each customer's in their order; the members whose they are."""
-        _in_threads(self._try_to_book, _by_customer(purchases))
+    def book(self, lines: Sequence[Purchase | Return]) -> Sequence[str]:
+        """Book purchases and returns, each customer's in their order; the members whose they are."""
+        customers = list(dict.fromkeys(line.customer for line in lines))
+        found = people.find_all([Identity(kind="external_id", value=customer) for customer in customers])
+        self._members = {
+            customer: member_id for customer, member_id in zip(customers, found, strict=True) if member_id is not None
+        }
+        _in_threads(self._try_to_book, _by_customer(lines))
         return list(self._members.values())
 
-    def _try_to_book(self, purchase: Purchase) -> None:
+    def _try_to_book(self, line: Purchase | Return) -> None:
+        self._own_time.now = line.at
         try:
-            self._book(purchase)
+            if isinstance(line, Purchase):
+                self._book_purchase(line)
+            else:
+                self._book_return(line)
         except RefusedError as error:
             with self._counting:
-                self._result.bad_lines.append(BadLine(purchase.line, str(error)))
+                self._result.bad_lines.append(BadLine(line.line, str(error)))
         with self._counting:
             self._advance()
 
-    def _book(self, purchase: Purchase) -> None:
-        self._own_time.now = purchase.placed_at
+    def _book_purchase(self, purchase: Purchase) -> None:
+        order = _order(purchase)
         member_id = self._members.get(purchase.customer)
-        is_new = False
         if member_id is None:
+            self._shop.require_creditable(order)
             joined = self._shop.enroll(f"{CLIENT_ID}:{purchase.customer}", external_id=purchase.customer)
-            member_id, is_new = joined.member_id, not joined.was_before
-            self._members[purchase.customer] = member_id
-        booked = self._earned(member_id, _order(purchase))
+            member_id = self._members[purchase.customer] = joined.member_id
+            with self._counting:
+                self._result.enrolled += not joined.was_before
+        booked = _asked_twice(lambda: self._shop.earn(member_id, order))
         with self._counting:
-            self._result.enrolled += is_new
             self._result.orders += not booked.replayed
-            self._result.replayed += booked.replayed
-            self._result.until = max(purchase.placed_at, self._result.until or purchase.placed_at)
+            self._result.orders_before += booked.replayed
+            self._result.until = max(purchase.at, self._result.until or purchase.at)
 
-    def _earned(self, member_id: str, order: dict[str, Any]) -> Outcome:
-        try:
-            return self._shop.earn(member_id, order)
-        except RefusedError:
-            # By an account at hand, perhaps, that somebody else has changed: now it is read.
-            return self._shop.earn(member_id, order)
+    def _book_return(self, returned: Return) -> None:
+        member_id = self._members.get(returned.customer)
+        if member_id is None:
+            raise RefusedError(f"no order {returned.order_id!r} of customer {returned.customer} has earned points")
+        if returned.currency != (currency := programs.load_program().currency):
+            raise RefusedError(f"must be {currency}, the program's currency")
+        booked = _asked_twice(lambda: self._shop.refund(member_id, _refund(returned)))
+        with self._counting:
+            self._result.returns += not booked.replayed
+            self._result.returns_before += booked.replayed
+            self._result.until = max(returned.at, self._result.until or returned.at)
 
 
-def _by_customer(purchases: Iterable[Purchase]) -> Sequence[Sequence[Purchase]]:
-    """The purchases in a share for each thread: all of a customer's in one, in the order in which they come."""
+def _asked_twice(call: Callable[[], Outcome]) -> Outcome:
+    """What a call comes to. Whoever is refused asks again, and then the account is read.
+
+    The one at hand may be older than what somebody else has written.
+    """
+    try:
+        return call()
+    except RefusedError:
+        return call()
+
+
+def _by_customer(lines: Iterable[Purchase | Return]) -> Sequence[Sequence[Purchase | Return]]:
+    """The lines in a share for each thread: all of a customer's in one, in the order in which they come."""
     numbers: dict[str, int] = {}
-    shares: list[list[Purchase]] = [[] for _ in range(THREADS)]
-    for purchase in purchases:
-        shares[numbers.setdefault(purchase.customer, len(numbers)) % THREADS].append(purchase)
+    shares: list[list[Purchase | Return]] = [[] for _ in range(THREADS)]
+    for line in lines:
+        shares[numbers.setdefault(line.customer, len(numbers)) % THREADS].append(line)
     return shares
 
 
 def _order(purchase: Purchase) -> dict[str, Any]:
     return {
         "order_id": purchase.order_id,
-        "placed_at": purchase.placed_at.isoformat(),
+        "placed_at": purchase.at.isoformat(),
         "currency": purchase.currency,
         "total": purchase.amount,
         "lines": list(purchase.lines),
+    }
+
+
+def _refund(returned: Return) -> dict[str, Any]:
+    return {
+        "order_id": returned.order_id,
+        "refund_id": returned.refund_id,
+        "amount": returned.amount,
+        "refunded_at": returned.at.isoformat(),
     }
 
 

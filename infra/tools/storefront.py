@@ -11,9 +11,11 @@ from functions import enroll
 from shared import clock
 from shared.api.schemas.orders import OrderEarn
 from shared.caller import STOREFRONT, Caller
-from shared.domain.errors import LoyaltyError, TryAgainError
+from shared.domain.errors import LoyaltyError, OrderBelongsToAnotherMemberError, TryAgainError
 from shared.domain.spending.prices import RewardRequest
-from shared.services import earning, redemptions
+from shared.services import earning, redemptions, refunds
+from shared.services.refunds import Refund
+from shared.tables import keys, ledger
 from shared.tables.operation import Outcome
 
 TRIES_MAX = 5
@@ -51,6 +53,26 @@ class Storefront:
             return earning.earn_order(member_id, request, caller=self._caller, now=clock.now())
 
         return _insist(earn)
+
+    def require_creditable(self, order: dict[str, Any]) -> None:
+        """Raise RefusedError for an order that would not be credited to somebody who is not a member yet."""
+
+        def ask() -> None:
+            request = OrderEarn.model_validate({"type": "order", **order})
+            earning.quote(request, None, caller=self._caller, now=clock.now())
+            if ledger.load_entry(keys.of("earn", order_id=request.order_id)) is not None:
+                raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
+
+        _insist(ask)
+
+    def refund(self, member_id: str, refund: dict[str, Any]) -> Outcome:
+        """Take back what the returned part of an order earned. Raises RefusedError."""
+
+        def refund_order() -> Outcome:
+            request = Refund.model_validate(refund)
+            return refunds.refund(member_id, request, caller=self._caller, now=clock.now())
+
+        return _insist(refund_order)
 
     def redeem(self, member_id: str, key: str, **request: object) -> Outcome:
         """Spend points on a reward under an idempotency key. Raises RefusedError."""

@@ -82,6 +82,26 @@ def test_a_bad_line_is_named_and_the_rest_is_booked(tmp_path: Path) -> None:
     assert "must be USD" in named[2]
 
 
+def test_a_dry_run_says_what_would_be_booked_and_writes_nothing(tmp_path: Path) -> None:
+    file, data = tmp_path / "orders.csv", ("--data", str(tmp_path / "data"))
+    file.write_text(f"{CSV}ada,A-1,2026-01-09T10:00:00Z,-2.50,USD,\n")
+    booked = (*("orders booked now", "returns booked now", "members enrolled now"), "points earned", "lines not booked")
+
+    dry = run_loyalty(tmp_path, "replay", "--dry-run", str(file), *data)
+    nothing = run_loyalty(tmp_path, "verify", *data)
+    real = run_loyalty(tmp_path, "replay", str(file), *data)
+    again = run_loyalty(tmp_path, "replay", "--dry-run", str(file), *data)
+
+    assert "nothing was written" in dry.stdout
+    assert "nothing was written" not in real.stdout
+    assert nothing.stdout.startswith("0 accounts, 0 entries")
+    figures = [[_figure(one.stdout, what) for what in booked] for one in (dry, real)]
+    assert figures[0] == figures[1] == [2, 1, 2, 245, 4]
+    assert dry.stderr == real.stderr
+    assert _figure(again.stdout, "orders booked before") == 2
+    assert _figure(again.stdout, "orders booked now") == _figure(again.stdout, "members enrolled now") == 0
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [("", "is empty"), ("who,what\n1,2\n", "the header lacks customer"), (None, "cannot be read")],
