@@ -24,7 +24,7 @@ COMMANDS = (
     ("bulk", "import", "Bring members, points and tiers in from another program."),
     ("bulk", "export", "Write members, points and tiers to files that import reads."),
     ("bulk", "catch-up", "Book what time has done to every account."),
-    ("tables", "replay", "Book a file of past purchases."),
+    ("tables", "replay", "Book a file of past purchases and returns."),
     ("tables", "verify", "Check every account against its ledger."),
     ("tables", "rebuild", "Repair a restored table from its ledger."),
     ("tables", "campaign", "Compare the members that a campaign treated with those held out."),

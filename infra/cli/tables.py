@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from iso4217 import Currency
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table as Grid
@@ -20,6 +20,7 @@ from infra.tables import LOYALTY
 from infra.tools import rebuild as rebuilding
 from infra.tools.aws_target import Named, named_tables, on_aws
 from infra.tools.campaign_effect import effect
+from infra.tools.money import money
 from infra.tools.publish_totals import publish as publish_totals
 from infra.tools.rehearsal import on_copy
 from infra.tools.replay import Result
@@ -27,6 +28,7 @@ from infra.tools.replay import replay as replay_file
 from infra.tools.target import opened
 from infra.tools.totals import Holdings, holdings
 from infra.tools.verify import Report, check
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.tables import programs
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def replay(
     endpoint: Endpoint = None,
     data: Data = None,
 ) -> int:
-    """Book a file of past purchases and returns, none from after now. Exits with 1 if any line was not booked."""
+    """Book a file of past purchases and returns. Exits with 1 if any line was not booked; none from after now is."""
     with named_tables(Named(endpoint, data)) as tables, ExitStack() as copies:
         client = tables.client
         if dry_run:
@@ -71,11 +73,11 @@ def verify(
     """Check every account against its ledger. Exits with 1 if an invariant is broken."""
     if table:
         with on_aws(table, {}, failure=f"{table} cannot be checked") as client:
-            return _verify(client, table, publishes=publish)
+            return _verify(client, table, datetime.now(UTC), publishes=publish)
     if publish:
         raise UsageError("totals are published for a table on AWS: add --table NAME")
-    with opened(endpoint, data, must_exist=True) as used:
-        return _verify(engine.client(used), LOYALTY.name, publishes=False)
+    with named_tables(Named(endpoint, data), must_exist=True) as tables:
+        return _verify(tables.client, tables.loyalty, tables.now, publishes=False)
 
 
 @app.command()
@@ -118,13 +120,19 @@ def campaign(
     return 0 if groups else 1
 
 
-def _verify(client: "DynamoDBClient", table: str, *, publishes: bool) -> int:
+def _verify(client: "DynamoDBClient", table: str, now: datetime, *, publishes: bool) -> int:
+    program = programs.load_program()
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("accounts", total=None)
-        report = check(client, table, lambda number: progress.update(task, completed=number))
-    print(_verdict(report))
+        report = check(
+            client,
+            table,
+            lambda number: progress.update(task, completed=number),
+            lambda account: up_to_date(account, program, now),
+        )
+    print(_verdict(report, program.currency))
     if publishes:
-        publish_totals(report.outstanding, programs.load_program())
+        publish_totals(report.outstanding, report.credit, program)
     return 1 if report.violations else 0
 
 
@@ -148,7 +156,8 @@ def _replay_grid(result: Result, held: Holdings | None) -> Grid:
             ("points redeemed", held.redeemed),
             ("points expired", held.expired),
             ("points outstanding", held.outstanding),
-            ("liability", _money(held)),
+            ("liability", _worth(held)),
+            ("store credit", money(held.credit_amount, held.currency)),
             *((f"members in {tier}", count) for tier, count in held.tiers.items()),
         ]
     rows.append(("seconds", f"{result.seconds:.1f}"))
@@ -157,16 +166,15 @@ def _replay_grid(result: Result, held: Holdings | None) -> Grid:
     return grid
 
 
-def _money(held: Holdings) -> str:
-    if held.liability_amount is None:
-        return "points have no price"
-    exponent = Currency(held.currency).exponent or 0
-    major, minor = divmod(held.liability_amount, 10**exponent)
-    return f"{major:,}.{minor:0{exponent}} {held.currency}" if exponent else f"{major:,} {held.currency}"
+def _worth(held: Holdings) -> str:
+    worth = held.liability_amount
+    return "points have no price" if worth is None else money(worth, held.currency)
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: Report, currency: str) -> str:
     seen = f"{report.accounts} accounts, {report.entries} entries, {report.outstanding} points outstanding"
+    if report.credit:
+        seen += f", {money(report.credit, currency)} of store credit"
     lines = [f"{seen}: {len(report.violations)} violations"]
     lines += [
         f"invariant {first.invariant}: {first.member_id or 'the table'}: {first.detail}"

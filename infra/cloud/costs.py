@@ -146,7 +146,7 @@ KEY_REQUESTS = 12 * _HOURS * 4
 """DynamoDB asks for the table's key again after five minutes, here for four connections."""
 
 ALARMS = 59
-METRICS = 17
+METRICS = 18
 """Names that functions count under, and those that `loyalty verify --publish` adds; one dimension each."""
 TOKENS = _HOURS
 """A storefront that keeps its token for the hour that it is good."""

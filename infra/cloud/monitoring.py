@@ -17,7 +17,7 @@ from infra.cloud.functions import Function
 from infra.cloud.options import Options
 from infra.cloud.queues import Queues
 from infra.cloud.tables import Data
-from infra.tools.publish_totals import OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
+from infra.tools.publish_totals import OUTSTANDING_CREDIT, OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
 from shared import telemetry
 
 PERIOD = Duration.minutes(5)
@@ -123,12 +123,18 @@ def _business() -> Sequence[cloudwatch.IWidget]:
         period=PERIOD,
         using_metrics={"outstanding": outstanding, **published},
     )
+    credit = cloudwatch.MathExpression(
+        expression="FILL(credit, REPEAT)",
+        label="store credit, in the program's currency: the last total published",
+        period=PERIOD,
+        using_metrics={"credit": _counted(OUTSTANDING_CREDIT, "Maximum")},
+    )
     return [
         cloudwatch.GraphWidget(title="Points", left=list(flows.values()), width=_WIDTH),
         cloudwatch.GraphWidget(
             title="Points outstanding (totals: loyalty verify --publish)",
             left=[outstanding, change],
-            right=[owed],
+            right=[owed, credit],
             width=_WIDTH,
         ),
     ]

@@ -16,7 +16,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
-from functions import birthdays, consequences, expire, mail_feedback, notify, webhook_deliveries
+from functions import celebrate, deliver, expire, feedback, follow, notify
 from infra import openapi
 from infra.errors import LocalError
 from infra.local import docs, examples, seed
@@ -37,6 +37,7 @@ from infra.tables import LOYALTY
 from infra.tools import verify
 from infra.tools.due_index import days_standing, earliest_due, earliest_waiting
 from shared import runtime
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.tables import programs
 
 STOP_SECONDS_MAX = 5
@@ -70,7 +71,7 @@ def _application(config: ServerConfig) -> Starlette:
     time = MovableClock(folder / "clock.json", config.start)
     mailbox, dead_letters = Mailbox(folder), Journal(folder / "dead-letters.jsonl")
     queue = ExpiryQueue(expire.handler, dead_letters)
-    webhooks = WebhookQueue(webhook_deliveries.handler, time.now, dead_letters)
+    webhooks = WebhookQueue(deliver.handler, time.now, dead_letters)
     runtime.use(
         channels=mailbox,
         expiry_queue=queue.send,
@@ -86,14 +87,14 @@ def _application(config: ServerConfig) -> Starlette:
         engine.stream_arn(endpoint),
         # Consequences first: they are booked before anybody gets a message about the entry.
         [
-            Delivery("consequences", consequences.handler, sequence_number, dead_letters),
+            Delivery("follow", follow.handler, sequence_number, dead_letters),
             Delivery("notify", notify.handler, sequence_number, dead_letters),
         ],
         folder / "stream.json",
     )
     schedule = Schedule(
         time,
-        {"expire": expire.handler, "notify": notify.handler, "birthdays": birthdays.handler},
+        {"expire": expire.handler, "notify": notify.handler, "celebrate": celebrate.handler},
         queue,
         dead_letters,
         zone=lambda: programs.load_program().time_zone,
@@ -107,8 +108,10 @@ def _application(config: ServerConfig) -> Starlette:
         stream=stream,
         mailbox=mailbox,
         dead_letters=dead_letters,
-        check=partial(verify.check, database, LOYALTY.name),
-        feedback=mail_feedback.handler,
+        check=lambda: verify.check(
+            database, LOYALTY.name, view=lambda account: up_to_date(account, programs.load_program(), time.now())
+        ),
+        feedback=feedback.handler,
     )
     issuer = Issuer.of_this_user()
     announce = partial(_announce, folder, examples.greeting(config.url, issuer, sample, time.now()))

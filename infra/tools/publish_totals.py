@@ -1,4 +1,4 @@
-"""What the dashboard cannot know by itself: all outstanding points, and what they are worth.
+"""What the dashboard cannot know by itself: all outstanding points, what they are worth, and all store credit.
 
 Functions count changes, and work on what is due, never on all accounts. So the totals come from whoever has read them
 all, once in a while, and the dashboard adds what has changed since.
@@ -13,15 +13,22 @@ from shared import telemetry
 from shared.domain.program.program import Program
 
 OUTSTANDING_POINTS, OUTSTANDING_LIABILITY = "OutstandingPoints", "OutstandingLiability"
+OUTSTANDING_CREDIT = "OutstandingCredit"
 
 
-def publish(outstanding: int, program: Program) -> None:
-    """Put both totals into CloudWatch; the liability in whole units of the currency, where points are money."""
+def publish(outstanding: int, credit: int, program: Program) -> None:
+    """Put the totals of points, and of credit in minor units, into CloudWatch.
+
+    Money is shown there in whole units of the program's currency: what points are worth, where they can be paid with,
+    and store credit, where the program gives some or there is any.
+    """
     totals: dict[str, float] = {OUTSTANDING_POINTS: outstanding}
+    unit = 10 ** (Currency(program.currency).exponent or 0)
     rate = program.redeeming.points_as_money
     if rate:
-        minor = outstanding * rate.amount // rate.points
-        totals[OUTSTANDING_LIABILITY] = minor / 10 ** (Currency(program.currency).exponent or 0)
+        totals[OUTSTANDING_LIABILITY] = outstanding * rate.amount // rate.points / unit
+    if program.cashback or credit:
+        totals[OUTSTANDING_CREDIT] = credit / unit
     data: Any = [
         {"MetricName": name, "Dimensions": [{"Name": "service", "Value": telemetry.SERVICE}], "Value": total}
         for name, total in totals.items()

@@ -15,14 +15,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from iso4217 import Currency
-
 from infra.errors import LocalError, UsageError
+from infra.tools.money import minor_units
 
 _COLUMNS = ("customer", "order", "date_time", "amount", "currency")
 _SPELLINGS = {"date-time": "date_time", "datetime": "date_time", "date time": "date_time"}
@@ -138,7 +136,7 @@ def _csv_line(header: list[str], row: list[str], line: int, zone: str, equal_one
     empty = [name for name in _COLUMNS if not fields[name]]
     if empty:
         raise ValueError(f"{', '.join(empty)} is empty")
-    amount = _minor_units(fields["amount"], fields["currency"])
+    amount = minor_units(fields["amount"], fields["currency"])
     at, customer, order_id = _instant(fields["date_time"], zone), fields["customer"], fields["order"]
     if amount < 0:
         what = f"{at:%Y%m%dT%H%M%SZ}-{-amount}"
@@ -163,7 +161,7 @@ def _cdnow_purchase(fields: list[str], line: int, zone: str, number_on_day: Coun
         raise ValueError(f"{len(fields)} fields, not {' or '.join(map(str, _CDNOW_FIELDS))}")
     customer, day, dollars = fields[0], fields[-3], fields[-1]
     at = datetime.combine(datetime.strptime(day, "%Y%m%d"), _NOON, ZoneInfo(zone))  # noqa: DTZ007 - a day
-    amount = _minor_units(dollars, _CDNOW_CURRENCY)
+    amount = minor_units(dollars, _CDNOW_CURRENCY)
     if amount < 0:
         raise ValueError(f"{dollars} is a return, and says of no order: write it as CSV, with its order's number")
     number_on_day[customer, day] += 1
@@ -182,16 +180,6 @@ def _instant(text: str, zone: str) -> datetime:
     instant = datetime.fromisoformat(text)
     local = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))
     return local.astimezone(UTC)
-
-
-def _minor_units(text: str, currency: str) -> int:
-    try:
-        exact = Decimal(text) * 10 ** (Currency(currency).exponent or 0)
-    except InvalidOperation as error:
-        raise ValueError(f"{text!r} is not an amount") from error
-    if not exact.is_finite() or exact != exact.to_integral_value():
-        raise ValueError(f"{text!r} is not an amount in {currency}")
-    return int(exact)
 
 
 def _lines(text: str) -> tuple[Mapping[str, Any], ...]:

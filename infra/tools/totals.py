@@ -5,19 +5,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.points.tiers import held_tier
 from shared.domain.subaccounts import is_pool, is_wallet
-from shared.tables import accounts, programs
+from shared.tables import programs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+def outstanding(account: Account) -> int:
+    """What an account holds, in points or for a wallet minor units: available, pending and held."""
+    return account.balance + account.pending_points + account.held_points
+
+
 @dataclass(frozen=True)
 class Holdings:
-    """Sums over a table as of an instant. `liability_amount` is minor units; None if points have no price."""
+    """Sums over a table as of an instant.
+
+    `liability_amount` is what all points are worth in minor units, None if points have no price; `credit_amount`
+    is all store credit, in minor units as well.
+    """
 
     members: int
     orders: int
@@ -26,6 +36,7 @@ class Holdings:
     expired: int
     outstanding: int
     liability_amount: int | None
+    credit_amount: int
     currency: str
     tiers: dict[str, int]
 
@@ -41,16 +52,17 @@ def holdings(client: "DynamoDBClient", loyalty_table: str, now: datetime) -> Hol
                 sums["orders"] += item["pk"]["S"].startswith("ORDER#")
             if item["sk"]["S"] != "ACCOUNT":
                 continue
-            account = accounts.account_of(item)
-            if is_wallet(account.member_id):
-                continue
+            account = Account.model_validate_json(item["state"]["S"])
             as_of = account.present(now)
             account = settle(account, program, as_of).account
+            if is_wallet(account.member_id):
+                sums["credit"] += outstanding(account)
+                continue
             sums["members"] += account.status == "active" and not is_pool(account.member_id)
             sums["earned"] += account.earned
             sums["redeemed"] += account.totals.captured
             sums["expired"] += account.totals.expired
-            sums["outstanding"] += account.balance + account.pending_points + account.held_points
+            sums["outstanding"] += outstanding(account)
             if not is_pool(account.member_id):  # a pool stands in no tier
                 tiers[held_tier(account, program.tiers, local_day(as_of, program.time_zone)).name] += 1
     rate = program.redeeming.points_as_money
@@ -62,6 +74,7 @@ def holdings(client: "DynamoDBClient", loyalty_table: str, now: datetime) -> Hol
         expired=sums["expired"],
         outstanding=sums["outstanding"],
         liability_amount=sums["outstanding"] * rate.amount // rate.points if rate else None,
+        credit_amount=sums["credit"],
         currency=program.currency,
         tiers=tiers,
     )

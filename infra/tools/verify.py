@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from infra.tools.derived_items import Derived, OfEntries, makers_of, name_of
+from infra.tools.totals import outstanding
 from infra.tools.transaction_groups import Together
 from shared.domain.account import Account
 from shared.domain.entry import Entry
@@ -22,6 +23,8 @@ READS_MAX = 5
 """How often an account is read again while others keep writing to it."""
 
 Progress = Callable[[int], None]
+View = Callable[[Account], Account]
+"""How an account is seen: as it was booked, or as an answer shows it."""
 
 
 class Violation(NamedTuple):
@@ -39,7 +42,9 @@ class Report(NamedTuple):
     entries: int
     violations: list[Violation]
     outstanding: int = 0
-    """Points that are available, pending or held, as booked."""
+    """Points that are available, pending or held."""
+    credit: int = 0
+    """Store credit likewise, in minor units of the program's currency."""
 
     def first_of_each(self) -> list[Violation]:
         """The first violation of each invariant."""
@@ -49,24 +54,32 @@ class Report(NamedTuple):
         return [firsts[number] for number in sorted(firsts)]
 
 
-def check(client: "DynamoDBClient", loyalty_table: str, progress: Progress | None = None) -> Report:
+def as_booked(account: Account) -> Account:
+    """The account as its last entry left it."""
+    return account
+
+
+def check(
+    client: "DynamoDBClient", loyalty_table: str, progress: Progress | None = None, view: View = as_booked
+) -> Report:
     """Check every account against all its entries, what is kept beside them (refunds of an order, stock, budgets), and
-    that whatever moved between accounts stands on both sides.
+    that whatever moved between accounts stands on both sides. What is outstanding is added up of sound accounts as
+    `view` shows them, and of others as booked.
 
     Memory grows with the number of members and of refunded orders, not with the ledger. `progress` is told of each
     account. What is wrong with the table as a whole is looked at again, in case others are writing to it.
     """
     table = _Table(client, loyalty_table)
     for _ in range(READS_MAX):
-        report, of_table = _check_once(table, progress)
+        report, of_table = _check_once(table, progress, view)
         if not of_table:
             break
     return report._replace(violations=[*report.violations, *of_table])
 
 
-def _check_once(table: "_Table", progress: Progress | None) -> tuple[Report, list[Violation]]:
+def _check_once(table: "_Table", progress: Progress | None, view: View) -> tuple[Report, list[Violation]]:
     derived, of_entries, together = Derived(), OfEntries(), Together()
-    members, seen, entries, outstanding = [], 0, 0, 0
+    members, seen, entries, points, credit = [], 0, 0, 0, 0
     for item in table.items():
         if item["sk"]["S"] == "ACCOUNT":
             members.append(item["pk"]["S"].removeprefix("MEMBER#"))
@@ -80,8 +93,9 @@ def _check_once(table: "_Table", progress: Progress | None) -> tuple[Report, lis
         found, account, ledger = _check_member(table, member_id)
         violations += found
         entries += len(ledger)
-        if account is not None and not is_wallet(account.member_id):
-            outstanding += account.balance + account.pending_points + account.held_points
+        if account is not None:
+            held = outstanding(account if found else view(account))
+            points, credit = (points, credit + held) if is_wallet(member_id) else (points + held, credit)
         of_entries.take(ledger)
         if progress:
             progress(number)
@@ -96,7 +110,7 @@ def _check_once(table: "_Table", progress: Progress | None) -> tuple[Report, lis
     ]
     if entries < seen:
         of_table.append(Violation(3, "", f"{seen - entries} entries belong to no account"))
-    return Report(len(members), entries, violations, outstanding), of_table
+    return Report(len(members), entries, violations, points, credit), of_table
 
 
 class _Table:

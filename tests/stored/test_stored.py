@@ -62,7 +62,7 @@ def test_there_is_one_of_everything(folder: Path, about: Any) -> None:
 def test_its_accounts_are_what_its_entries_make(till: shop.Shop, about: Any) -> None:
     report = verify.check(client.client(), settings.loyalty_table())
     assert report.violations == []
-    assert report._asdict() == {**about["verified"], "violations": []}
+    assert about["verified"].items() <= report._asdict().items()
     assert till.now.isoformat() == about["ends_at"]
 
 

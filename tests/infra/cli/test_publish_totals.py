@@ -46,8 +46,9 @@ def test_the_totals_of_a_table_on_aws_reach_the_dashboards_metrics(capsys: pytes
 def test_a_liability_is_published_in_whole_units_of_the_currency() -> None:
     rate = default_program().redeeming.points_as_money
     assert rate is not None
-    publish(100 * rate.points, default_program())
+    publish(100 * rate.points, 1_250, default_program())
     assert _newest("OutstandingLiability") == rate.amount
+    assert _newest("OutstandingCredit") == 12.5
 
 
 def test_a_table_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

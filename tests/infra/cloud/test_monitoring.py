@@ -38,7 +38,8 @@ def test_cost_per_thousand_has_the_units_of_every_index_and_the_calls_of_every_f
 
 def test_outstanding_points_are_the_published_total_and_what_changed_since(widgets: Widgets) -> None:
     [outstanding] = [metrics for title, metrics in widgets.items() if "outstanding" in title]
-    assert '"OutstandingPoints", "service", "loyalty"' in outstanding
+    for total in ("OutstandingPoints", "OutstandingLiability", "OutstandingCredit"):
+        assert f'"{total}", "service", "loyalty"' in outstanding
     [expression] = [one["expression"] for [one, *_] in json.loads(outstanding) if one and "REPEAT) +" in str(one)]
     truth = [500, 520, 470, 470, 600]
     change = Series({moment: total - 480 for moment, total in enumerate(truth)})

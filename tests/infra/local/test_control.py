@@ -133,7 +133,7 @@ def test_a_job_is_run_on_demand(local: str) -> None:
 def test_what_is_wrong_and_what_failed_can_be_read(local: str) -> None:
     report = httpx.get(f"{local}/_local/verify").json()
     violation = {"invariant": 1, "member_id": "m-1", "detail": "balance 3, lots 4"}
-    assert report == {"accounts": 2, "entries": 5, "violations": [violation], "outstanding": 0}
+    assert report == {"accounts": 2, "entries": 5, "violations": [violation], "outstanding": 0, "credit": 0}
     assert len(httpx.get(f"{local}/_local/dead-letters").json()["dead_letters"]) == 1
 
 
