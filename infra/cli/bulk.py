@@ -18,13 +18,15 @@ from infra.tools.catch_up import catch_up_all
 from infra.tools.exporter import Exported
 from infra.tools.exporter import export as write_files
 from infra.tools.import_rows import kind_of
+from infra.tools.money import money
+from shared.tables import programs
 
 app = typer.Typer()
 
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path], Argument(metavar="FILE", help="CSV of members, of points or of tiers.")],
+    files: Annotated[list[Path], Argument(metavar="FILE", help="CSV of members, pools, points, credit or tiers.")],
     dry_run: Annotated[bool, Option("--dry-run", help="Check everything, write nothing.")] = False,
     endpoint: Endpoint = None,
     data: Data = None,
@@ -33,7 +35,10 @@ def import_(
     identity_secret: IdentitySecret = None,
     due_shards: DueShards = None,
 ) -> int:
-    """Bring members, points and tiers in from another program. Exits with 1 if any line is wrong."""
+    """Bring members, points, store credit and tiers in from another program. Exits with 1 if any line is wrong.
+
+    Name the files in this order: members, pools, points, credit, tiers.
+    """
     for path in files:
         kind_of(csv_files.header(path))  # before a database is started for what cannot work
     named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
@@ -41,7 +46,7 @@ def import_(
         for path in files:
             advance = partial(progress.advance, progress.add_task(path.name, total=None))
             result = importer.run(path, tables.now, dry_run=dry_run, progress=advance)
-            _report(path, result, dry_run=dry_run)
+            _report(path, result, programs.load_program().currency, dry_run=dry_run)
             if result.bad:
                 return 1
     return 0
@@ -49,7 +54,7 @@ def import_(
 
 @app.command()
 def export(
-    folder: Annotated[Path, Argument(metavar="DIRECTORY", help="Where to write the three files.")],
+    folder: Annotated[Path, Argument(metavar="DIRECTORY", help="Where to write the five files.")],
     endpoint: Endpoint = None,
     data: Data = None,
     table: Table = None,
@@ -57,12 +62,14 @@ def export(
     identity_secret: IdentitySecret = None,
     due_shards: DueShards = None,
 ) -> int:
-    """Write members, points and tiers to files that import reads."""
+    """Write members, points, store credit and tiers to files that import reads."""
     named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
     with named_tables(named, must_exist=True) as tables:
         exported = write_files(tables.client, tables.loyalty, folder, tables.now)
-    print(f"{folder}: {exported.members} members, {exported.points} points, as of {tables.now.isoformat()}")
-    for note in _notes(exported):
+        currency = programs.load_program().currency
+    credit = f", {money(exported.credit, currency)} of store credit" if exported.credit else ""
+    print(f"{folder}: {exported.members} members, {exported.points} points{credit}, as of {tables.now.isoformat()}")
+    for note in _notes(exported, currency):
         print(note, file=sys.stderr)
     return 0
 
@@ -92,13 +99,14 @@ def catch_up(
     return 1 if done.failed else 0
 
 
-def _report(path: Path, result: importer.Result, *, dry_run: bool) -> None:
+def _report(path: Path, result: importer.Result, currency: str, *, dry_run: bool) -> None:
     for bad in result.bad_lines:
         print(f"{path.name}: line {bad.line}: {bad.reason}", file=sys.stderr)
     if result.bad > len(result.bad_lines):
         print(f"and {result.bad - len(result.bad_lines)} lines more", file=sys.stderr)
     would = "" if result.is_written else "would be "
-    points = f" with {result.points} points" if result.kind == "points" else ""
+    brought = {"points": f" with {result.points} points", "credit": f" with {money(result.points, currency)}"}
+    points = brought.get(result.kind, "")
     print(
         f"{path.name}: {result.kind}: {result.new} lines {would}brought in{points}, "
         f"{result.before} brought in before, {result.bad} wrong"
@@ -111,12 +119,16 @@ def _report(path: Path, result: importer.Result, *, dry_run: bool) -> None:
         print("the wrong lines were not written: put them right, and import the file again")
 
 
-def _notes(exported: Exported) -> Iterator[str]:
+def _notes(exported: Exported, currency: str) -> Iterator[str]:
+    as_if_cancelled = "held for open redemptions; they are written as if those were cancelled"
     left_out = {
-        "points wait for an operator's approval, and are left out": exported.waiting,
-        "points and minor units in pools and wallets are left out": exported.elsewhere,
-        "points of debt are left out": exported.debt,
-        "provisional members, who have not agreed to the terms, are left out": exported.provisional,
-        "points are held for open redemptions; they are written as if those were cancelled": exported.held,
+        f"{exported.waiting} points wait for an operator's approval, and are left out": exported.waiting,
+        f"{exported.debt} points of debt are left out": exported.debt,
+        f"{money(exported.debt_of_credit, currency)} owed by wallets are left out": exported.debt_of_credit,
+        f"{exported.provisional} provisional members, who have not agreed to the terms, are left out": (
+            exported.provisional
+        ),
+        f"{exported.held} points are {as_if_cancelled}": exported.held,
+        f"{money(exported.held_credit, currency)} of store credit are {as_if_cancelled}": exported.held_credit,
     }
-    return (f"note: {number} {what}" for what, number in left_out.items() if number)
+    return (f"note: {what}" for what, number in left_out.items() if number)

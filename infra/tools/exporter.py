@@ -1,13 +1,15 @@
-"""`loyalty export`: members, their open lots with both dates, and their tiers, as import reads them.
+"""`loyalty export`: members, their pools, the open lots of points and of store credit, and tiers, as import reads them.
 
 One account after another is read, settled and written; memory does not grow with their number.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -16,6 +18,7 @@ from pydantic import TypeAdapter
 from infra.errors import LocalError
 from infra.tools import csv_files
 from infra.tools.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
+from infra.tools.money import whole_units
 from shared.domain import entry_types
 from shared.domain.account import Account
 from shared.domain.calendar import start_of_day
@@ -26,7 +29,8 @@ from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.members.members import IDENTIFIER_KINDS, Identity, Member
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
-from shared.domain.subaccounts import member_of
+from shared.domain.spending.pools import CONTRIBUTED, SPENT
+from shared.domain.subaccounts import is_pool, is_wallet, owner_of
 from shared.tables import accounts as accounts_table
 from shared.tables import ledger, programs
 from shared.tables import members as people
@@ -34,7 +38,8 @@ from shared.tables import members as people
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KINDS: tuple[Kind, ...] = ("members", "points", "tiers")
+KINDS: tuple[Kind, ...] = ("members", "pools", "points", "credit", "tiers")
+"""The files, in the order in which import takes them."""
 _IDENTITIES = TypeAdapter(tuple[Identity, ...])
 
 
@@ -44,27 +49,34 @@ class Exported:
 
     members: int = 0
     points: int = 0
+    """In the members' own accounts and in their pools."""
+    credit: int = 0
+    """Store credit in minor units of the program's currency."""
     held: int = 0
     """Points held for open redemptions: they are written in the lots that they came from."""
+    held_credit: int = 0
     waiting: int = 0
     """Points that wait for an operator's approval, which are left out."""
     debt: int = 0
-    elsewhere: int = 0
-    """Points and credit in pools and wallets, in accounts of their own, which are left out."""
+    debt_of_credit: int = 0
     provisional: int = 0
 
 
 class _Open(NamedTuple):
-    """Points of a lot that were earned together."""
+    """Points of a lot that were earned together; `reference` if they were brought in under one."""
 
     points: int
     earned_at: datetime
     expires_on: str
     available_on: str
+    reference: str | None = None
+
+
+_Rows = dict[Kind, list[Mapping[str, str]]]
 
 
 def export(client: "DynamoDBClient", loyalty_table: str, folder: Path, now: datetime) -> Exported:
-    """Write members.csv, points.csv and tiers.csv as of an instant. Raises LocalError if one of them stands already."""
+    """Write a file of each kind as of an instant. Raises LocalError if one of them is there already."""
     program, exported = programs.load_program(), Exported()
     with ExitStack() as files:
         try:
@@ -74,8 +86,8 @@ def export(client: "DynamoDBClient", loyalty_table: str, folder: Path, now: date
             raise LocalError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
         for kind, file in opened.items():
             csv_files.write(file, [columns(kind)])
-        for account, member in _members(client, loyalty_table, program, now, exported):
-            for kind, rows in _rows(account, member, program, exported).items():
+        for account, members in _accounts(client, loyalty_table, program, now, exported):
+            for kind, rows in _rows(account, members, program, exported).items():
                 csv_files.write(opened[kind], ([row.get(name, "") for name in columns(kind)] for row in rows))
     return exported
 
@@ -85,44 +97,87 @@ def columns(kind: Kind) -> tuple[str, ...]:
     return (*IDENTIFIER_KINDS, *REQUIRED[kind], *OPTIONAL[kind])
 
 
-def _members(
+def _accounts(
     client: "DynamoDBClient", loyalty_table: str, program: Program, now: datetime, exported: Exported
-) -> Iterator[tuple[Account, Member]]:
-    """Every active member with their account, settled."""
+) -> Iterator[tuple[Account, list[Member]]]:
+    """Every account of active members, settled, with whose it is: their own, their wallet, the pool that they share."""
     for page in client.get_paginator("scan").paginate(TableName=loyalty_table, ConsistentRead=True):
         accounts = [accounts_table.account_of(item) for item in page["Items"] if item["sk"]["S"] == "ACCOUNT"]
         accounts = [up_to_date(one, program, now) for one in accounts]
-        sides = [one for one in accounts if member_of(one.member_id) != one.member_id]
-        exported.elsewhere += sum(one.balance + one.pending_points + one.held_points for one in sides)
         exported.provisional += sum(one.status == "provisional" for one in accounts)
-        own = {one.member_id: one for one in accounts if one.status == "active" and one not in sides}
-        for member in people.load_members(list(own)):
-            yield own[member.member_id], member
+        owners = {one.member_id: _owners(one) for one in accounts if one.status == "active"}
+        wanted = list(dict.fromkeys(name for names in owners.values() for name in names))
+        found = {member.member_id: member for member in people.load_members(wanted)}
+        for account in accounts:
+            members = [found[name] for name in owners.get(account.member_id, ()) if name in found]
+            if members := [member for member in members if member.status == "active"]:
+                yield account, members
 
 
-def _rows(
-    account: Account, member: Member, program: Program, exported: Exported
-) -> dict[Kind, list[Mapping[str, str]]]:
-    name = next(kind for kind in IDENTIFIER_KINDS if getattr(member, kind))
-    known: dict[str, str] = {name: str(getattr(member, name))}
+def _owners(account: Account) -> tuple[str, ...]:
+    return account.pool_members if is_pool(account.member_id) else (owner_of(account.member_id),)
+
+
+def _rows(account: Account, members: Sequence[Member], program: Program, exported: Exported) -> _Rows:
+    if is_pool(account.member_id):
+        return _of_pool(account, members, program, exported)
+    [member] = members
+    if is_wallet(account.member_id):
+        return _of_wallet(account, member, program, exported)
     exported.members += 1
     exported.held += account.held_points
     exported.waiting += account.pending.get(UNTIL_APPROVED, 0)
     exported.debt += account.debt
-    points: list[Mapping[str, str]] = [
-        {
-            **known,
-            "points": str(one.points),
-            "earned_at": _text(one.earned_at),
-            "expires_on": one.expires_on,
-            "available_on": one.available_on,
-            "reference": f"export-{account.member_id}-{number}",
-        }
-        for number, one in enumerate(_lots(account, program), start=1)
-    ]
-    brought = sum(int(one["points"]) for one in points)
+    lots = list(_lots(account, program))
+    points = [{**_name(member), "points": str(one.points), **_dates(one)} for one in lots]
+    brought = sum(one.points for one in lots)
     exported.points += brought
-    return {"members": [_member(account, member)], "points": points, "tiers": [{**known, **_tier(account, brought)}]}
+    return {
+        "members": [_member(account, member)],
+        "points": points,
+        "tiers": [{**_name(member), **_tier(account, brought)}],
+    }
+
+
+def _of_wallet(account: Account, member: Member, program: Program, exported: Exported) -> _Rows:
+    exported.held_credit += account.held_points
+    exported.debt_of_credit += account.debt
+    lots, currency = list(_lots(account, program)), program.currency
+    exported.credit += sum(one.points for one in lots)
+    rows = (
+        {**_name(member), "amount": whole_units(one.points, currency), "currency": currency, **_dates(one)}
+        for one in lots
+    )
+    return {"credit": list(rows)}
+
+
+def _of_pool(account: Account, members: Sequence[Member], program: Program, exported: Exported) -> _Rows:
+    """Who shares a pool, in the order in which they joined it; its points stand beside the first of them."""
+    lots, pool_id = list(_lots(account, program)), {"pool_id": owner_of(account.member_id)}
+    exported.points += sum(one.points for one in lots)
+    sharers = ({**_name(one), **pool_id, **_shares(account, one)} for one in members)
+    points = ({**_name(members[0]), **pool_id, "points": str(one.points), **_dates(one)} for one in lots)
+    return {"pools": list(sharers), "points": list(points)}
+
+
+def _shares(pool: Account, member: Member) -> dict[str, str]:
+    uses = {name: pool.uses.get(f"{name}:{member.member_id}") for name in (CONTRIBUTED, SPENT)}
+    return {name: str(use.points) if use else "" for name, use in uses.items()}
+
+
+def _name(member: Member) -> dict[str, str]:
+    """The first of a member's identifiers, which stands for them."""
+    name = next(kind for kind in IDENTIFIER_KINDS if getattr(member, kind))
+    return {name: str(getattr(member, name))}
+
+
+def _dates(one: _Open) -> dict[str, str]:
+    return {
+        "earned_at": _text(one.earned_at),
+        "expires_on": one.expires_on,
+        "available_on": one.available_on,
+        "reference": one.reference or "",
+    }
 
 
 def _member(account: Account, member: Member) -> dict[str, str]:
@@ -156,31 +211,50 @@ def _tier(account: Account, points: int) -> dict[str, str]:
 
 
 def _lots(account: Account, program: Program) -> Iterator[_Open]:
-    """The open lots, those of holds with them, divided by when their points were earned."""
+    """The open lots, those of holds with them, divided by when their points were earned, the earliest first.
+
+    What was brought in keeps the reference that it had: whoever imports it from here has the same lines.
+    """
     lots = combined(account.lots, *(hold.lots for hold in account.holds.values()))
     waiting = {key: points for key, points in account.pending.items() if key != UNTIL_APPROVED}
     if not lots and not waiting:
         return
-    history = ledger.load_whole_history(account.member_id)
-    for key, points in [*lots.items(), *waiting.items()]:
-        available_on, _, day = key.rpartition("/")
-        last_day = date_of(day)
-        for part, earned_at in _earned(history, key, points):
-            earlier = min(earned_at, start_of_day(last_day, program.time_zone)) if last_day else earned_at
-            yield _Open(part, earlier, last_day.isoformat() if last_day else NEVER, available_on)
+    history, used = ledger.load_whole_history(account.member_id), Counter[int]()
+    parts = [
+        _part(points, entry, key, program)
+        for key, all_points in [*waiting.items(), *lots.items()]
+        for points, entry in _earned(history, key, all_points, used)
+    ]
+    parts.sort(key=lambda one: (one.expires_on, one.available_on, one.earned_at))
+    known = {one.reference for one in parts}
+    new = (name for number in count(1) if (name := f"export-{account.member_id}-{number}") not in known)
+    for one in parts:
+        yield one if one.reference else one._replace(reference=next(new))
 
 
-def _earned(newest_first: Sequence[Entry], key: str, points: int) -> Iterator[tuple[int, datetime]]:
-    """When the points of a lot were earned: what was spent of it, was spent oldest first."""
-    first = newest_first[-1].occurred_at
+def _part(points: int, entry: Entry, key: str, program: Program) -> _Open:
+    available_on, _, day = key.rpartition("/")
+    last_day, earned_at = date_of(day), entry.occurred_at
+    if last_day:
+        earned_at = min(earned_at, start_of_day(last_day, program.time_zone))
+    reference = entry.source["reference"] if entry.type == "brought_in" else None
+    return _Open(points, earned_at, last_day.isoformat() if last_day else NEVER, available_on, reference)
+
+
+def _earned(newest_first: Sequence[Entry], key: str, points: int, used: Counter[int]) -> Iterator[tuple[int, Entry]]:
+    """Which entries the points of a lot came by: what was spent of it, was spent oldest first.
+
+    `used` counts what of an entry is accounted for already, by its sequence. What no entry explains came by the first.
+    """
     for entry in newest_first:
-        came = 0 if _moves_earlier_points(entry) else _came(entry, key)
+        came = 0 if _moves_earlier_points(entry) else _came(entry, key) - used[entry.sequence]
         if came > 0 and points:
             part = min(points, came)
             points -= part
-            yield part, entry.occurred_at
+            used[entry.sequence] += part
+            yield part, entry
     if points:
-        yield points, first
+        yield points, newest_first[-1]
 
 
 def _moves_earlier_points(entry: Entry) -> bool:

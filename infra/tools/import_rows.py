@@ -1,9 +1,13 @@
-"""What the lines of an import mean: members, points, or tiers, told apart by the header.
+"""What the lines of an import mean: members, pools, points, store credit, or tiers, told apart by the header.
 
 members  any of external_id, email, phone, card_number; enrolled_at; and optionally name, birthday (12-10), locale,
          terms_version, marketing_email and marketing_sms (yes or no), referral_code, tags (blanks between them), place,
          time_zone, channel, also_known_as (what merged members were found by, as JSON)
-points   one of the identifiers; points, earned_at, expires_on (a day, or never), reference; optionally available_on
+pools    one of the identifiers; pool_id (32 hexadecimal digits: whoever knows it may join), and optionally contributed
+         and spent (points that the member has put in, and spent of it)
+points   one of the identifiers; points, earned_at, expires_on (a day, or never), reference; optionally available_on,
+         and pool_id if they are in the pool that this member shares
+credit   one of the identifiers; amount (12.50), currency, earned_at, expires_on, reference; optionally available_on
 tiers    one of the identifiers; tier_id, since, and optionally review_on, qualifying (2026-03:120 2026-04:30),
          qualifying_before, grace (yes or no), earned_before (points earned beside those of the points file),
          badges (each with how often and since when, regular:2:2026-03-04)
@@ -19,11 +23,12 @@ from typing import Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from infra.errors import UsageError
+from infra.tools.money import minor_units
 from shared.domain.calendar import start_of_day
 from shared.domain.earning.imports import BroughtPoints, BroughtTier, require_spendable, require_tier
 from shared.domain.errors import InvalidRequestError
 from shared.domain.facets import Badge, TierStatus
-from shared.domain.fields import POINTS_MAX, Day, Instant
+from shared.domain.fields import Day, Instant
 from shared.domain.members.members import (
     IDENTIFIER_KINDS,
     IDENTITIES_MAX,
@@ -37,11 +42,13 @@ from shared.domain.points.segments import TAGS_MAX
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Tag
 
-Kind = Literal["members", "points", "tiers"]
+Kind = Literal["members", "pools", "points", "credit", "tiers"]
 
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {
     "members": ("enrolled_at",),
+    "pools": ("pool_id",),
     "points": ("points", "earned_at", "expires_on", "reference"),
+    "credit": ("amount", "currency", "earned_at", "expires_on", "reference"),
     "tiers": ("tier_id", "since"),
 }
 OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
@@ -59,14 +66,19 @@ OPTIONAL: Mapping[Kind, tuple[str, ...]] = {
         "channel",
         "also_known_as",
     ),
-    "points": ("available_on",),
+    "pools": ("contributed", "spent"),
+    "points": ("available_on", "pool_id"),
+    "credit": ("available_on",),
     "tiers": ("review_on", "qualifying", "qualifying_before", "grace", "earned_before", "badges"),
 }
 NEVER = "never"
+NUMBER_MAX = 10**15 - 1
+"""Sums of many grants exceed what one grant may be. Spreadsheets keep fifteen digits exactly."""
 REFERENCE_MAX = 128
 _DETAILS = ("name", "birthday", "locale", "place", "time_zone", "channel")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{3,39}")
-_MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])):(\d{1,12})")
+_MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])):(\d{1,15})")
+_POOL = re.compile(r"[0-9a-f]{32}")
 _BADGE = re.compile(r"([a-z0-9][a-z0-9_.-]{0,63}):([1-9]\d{0,5}):(\d{4}-\d\d-\d\d)")
 _SHORTENED = re.compile(r"\d[.,]?\d*[eE]\+\d+")
 _YES, _NO = frozenset({"yes", "true", "1", "y"}), frozenset({"", "no", "false", "0", "n"})
@@ -91,18 +103,35 @@ class Joining(NamedTuple):
 
 
 class Bringing(NamedTuple):
-    """A member's points or tier of elsewhere."""
+    """A member's points or tier of elsewhere; points may be store credit in minor units, or in the pool they share."""
 
     identity: Identity
     brought: BroughtPoints | BroughtTier
+    is_credit: bool = False
+    pool_id: str | None = None
+
+    @property
+    def is_points(self) -> bool:
+        """Whether it brings something to spend."""
+        return isinstance(self.brought, BroughtPoints)
 
 
-Row = Joining | Bringing
+class Sharing(NamedTuple):
+    """A member of a pool of elsewhere, and what they have put in and spent there."""
+
+    identity: Identity
+    pool_id: str
+    contributed: int
+    spent: int
+
+
+Row = Joining | Bringing | Sharing
 
 
 def kind_of(header: list[str]) -> Kind:
     """What a file with this header holds. Raises UsageError if that is nothing known, and says what is amiss."""
-    kind: Kind = "tiers" if "tier_id" in header else "points" if "points" in header else "members"
+    marks: Mapping[str, Kind] = {"tier_id": "tiers", "points": "points", "amount": "credit", "pool_id": "pools"}
+    kind: Kind = next((kind for mark, kind in marks.items() if mark in header), "members")
     missing = [name for name in REQUIRED[kind] if name not in header]
     unknown = [name for name in header if name not in (*IDENTIFIER_KINDS, *REQUIRED[kind], *OPTIONAL[kind])]
     if not set(header) & set(IDENTIFIER_KINDS):
@@ -122,10 +151,20 @@ def parse(kind: Kind, cells: Mapping[str, str], program: Program, now: datetime)
     """What a line says. Raises ValueError that says in which column what is wrong, and what to do about it."""
     faults: list[str] = []
     read = _Cells(cells, program.time_zone, faults)
-    row = {"members": _member, "points": _points, "tiers": _tier}[kind](read, program, now)
+    parsers: Mapping[Kind, _Parser] = {
+        "members": _member,
+        "pools": _sharer,
+        "points": _points,
+        "credit": _credit,
+        "tiers": _tier,
+    }
+    row = parsers[kind](read, program, now)
     if faults or row is None:
         raise ValueError("; ".join(faults))
     return row
+
+
+_Parser = Callable[["_Cells", Program, datetime], "Row | None"]
 
 
 class _Cells:
@@ -165,8 +204,8 @@ class _Cells:
         value = self.text(name)
         if value is None:
             return None
-        if not value.isascii() or not value.isdigit() or int(value[:12]) > POINTS_MAX:
-            self.fault(name, f"{value!r} is not a whole number of at most {POINTS_MAX}, without separators")
+        if not value.isascii() or not value.isdigit() or int(value[:16]) > NUMBER_MAX:
+            self.fault(name, f"{value!r} is not a whole number of at most {NUMBER_MAX}, without separators")
             return None
         return int(value)
 
@@ -224,10 +263,33 @@ def _member(read: _Cells, program: Program, now: datetime) -> Joining | None:
 
 
 def _points(read: _Cells, program: Program, now: datetime) -> Bringing | None:
-    given = read.identifiers()
-    reference, points = read.required("reference"), read.number("points")
+    points = read.number("points")
     if read.required("points") and points == 0:
         read.fault("points", "must be more than 0")
+    pool_id = _pool_id(read) if read.text("pool_id") else None
+    row = _lot(read, points or 0, program, now)
+    return row and row._replace(pool_id=pool_id)
+
+
+def _credit(read: _Cells, program: Program, now: datetime) -> Bringing | None:
+    amount, currency, minor = read.required("amount"), read.required("currency"), 0
+    if currency and currency != program.currency:
+        read.fault("currency", f"must be {program.currency}, the program's currency")
+    elif amount and currency:
+        try:
+            minor = minor_units(amount, currency)
+        except ValueError as error:
+            read.fault("amount", str(error))
+        else:
+            if not 0 < minor <= NUMBER_MAX:
+                read.fault("amount", f"must be more than 0, and at most {NUMBER_MAX} minor units")
+    row = _lot(read, minor, program, now)
+    return row and row._replace(is_credit=True)
+
+
+def _lot(read: _Cells, points: int, program: Program, now: datetime) -> Bringing | None:
+    """What is to be spent, `points` of it, with its dates."""
+    given, reference = read.identifiers(), read.required("reference")
     if len(reference) > REFERENCE_MAX or not reference.isprintable():
         read.fault("reference", f"must be at most {REFERENCE_MAX} printable characters")
     earned_at, available_on = read.instant("earned_at"), read.day("available_on")
@@ -241,6 +303,20 @@ def _points(read: _Cells, program: Program, now: datetime) -> Bringing | None:
     )
     _checked_by(read, lambda: require_spendable(brought, program, now))
     return Bringing(identity, brought)
+
+
+def _sharer(read: _Cells, program: Program, _: datetime) -> Sharing | None:
+    given, pool_id = read.identifiers(), _pool_id(read)
+    contributed, spent = read.number("contributed") or 0, read.number("spent") or 0
+    identity = _identity(read, given, program) if given else None
+    return Sharing(identity, pool_id, contributed, spent) if identity else None
+
+
+def _pool_id(read: _Cells) -> str:
+    pool_id = read.required("pool_id")
+    if pool_id and not _POOL.fullmatch(pool_id):
+        read.fault("pool_id", f"{pool_id!r} must be 32 random hexadecimal digits: whoever knows it may join the pool")
+    return pool_id
 
 
 def _tier(read: _Cells, program: Program, now: datetime) -> Bringing | None:

@@ -1,4 +1,4 @@
-"""`loyalty import`: members, points and tiers of another program, from CSV.
+"""`loyalty import`: members, pools, points, store credit and tiers of another program, from CSV.
 
 The whole file is checked first, line by line, and nothing is written while any line is wrong. Then every line is booked
 under a key of its own, so a second run, or one after a crash, books nothing twice. Neither run keeps more of a file
@@ -16,19 +16,21 @@ from typing import NamedTuple
 from zlib import crc32
 
 from infra.tools import csv_files
-from infra.tools.import_rows import Bringing, Joining, Kind, Row, kind_of, parse
+from infra.tools.import_rows import Bringing, Joining, Kind, Row, Sharing, kind_of, parse
 from infra.tools.purchases import BadLine
-from shared import runtime
+from shared import request_ids, runtime
 from shared.domain.account import Account
-from shared.domain.earning.imports import BroughtPoints, bring_points, bring_tier, join
+from shared.domain.earning.imports import BroughtPoints, bring_credit, bring_points, bring_tier, join
 from shared.domain.entry import Entry
 from shared.domain.errors import IdempotencyMismatchError, LoyaltyError, TryAgainError
-from shared.domain.ledger import book
+from shared.domain.ledger import book_all
 from shared.domain.members import members
 from shared.domain.members.members import Identity, Member
 from shared.domain.points.segments import first_traits, retagged
 from shared.domain.program.program import Program
-from shared.tables import bulk, client, keys, ledger, operation, programs
+from shared.domain.spending import pools
+from shared.domain.subaccounts import is_wallet, pool_account_of, wallet_of
+from shared.tables import accounts, bulk, client, keys, ledger, operation, programs
 from shared.tables import members as people
 from shared.tables.client import CancelledError, Key
 from shared.tables.operation import Decision, Situation
@@ -55,7 +57,7 @@ class Result:
     bad: int = 0
     bad_lines: list[BadLine] = field(default_factory=list)
     points: int = 0
-    """Of the new lines."""
+    """Of the new lines; of store credit minor units."""
     is_written: bool = False
 
     def refuse(self, line: int, reason: str) -> None:
@@ -106,7 +108,7 @@ def run(path: Path, now: datetime, *, dry_run: bool, progress: Callable[[int], N
                 if checking.stands[one.place]:
                     result.before += 1
                 else:
-                    shares.setdefault(crc32(one.row.identity.value.encode()) % WORKERS, []).append(one)
+                    shares.setdefault(crc32(_written_by(one.row).encode()) % WORKERS, []).append(one)
             for done in [workers.submit(_write_all, share, program, now) for share in shares.values()]:
                 for one, refusal, was_before in done.result():
                     _count(result, one, refusal, was_before=was_before)
@@ -155,11 +157,12 @@ class _Check:
         """Whether no line before says the same of the same member."""
         names = [f"{found.kind}:{found.value}" for found in _identities(one.row, self._program)]
         if isinstance(one.row, Bringing):
-            names = [f"{names[0]}|{_reference(one.row)}"]
+            names = [f"{names[0]}|{_reference(one.row)}|{one.row.pool_id or ''}"]
         digests = [hashlib.blake2b(name.encode(), digest_size=12).digest() for name in names]
         twice = [name.split(":")[0] for name, digest in zip(names, digests, strict=True) if digest in self._seen]
         if twice:
-            what = "the same member has this reference" if self.result.kind == "points" else "the same member stands"
+            has_references = self.result.kind in {"points", "credit"}
+            what = "the same member has this reference" if has_references else "the same member stands"
             self.fault(one.line, f"{', '.join(twice)}: {what} on a line before; one of them must go")
         self._seen.update(digests)
         return not twice
@@ -179,9 +182,13 @@ class _Check:
         found = [(one, member_id) for one, member_id in zip(lines, ids, strict=True) if member_id is not None]
         entries = ledger.load_entries([_brought_key(member_id, one.row) for one, member_id in found])
         existing = {one.place: entry for (one, _), entry in zip(found, entries, strict=True)}
+        shared = _sharers_of(lines)
         for one, member_id in zip(lines, ids, strict=True):
-            kind = one.row.identity.kind
-            refusal = f"{kind}: there is no such member; import members first" if member_id is None else None
+            kind, refusal = one.row.identity.kind, None
+            if member_id is None:
+                refusal = f"{kind}: there is no such member; import members first"
+            elif isinstance(one.row, Bringing) and one.row.pool_id and member_id not in shared[one.row.pool_id]:
+                refusal = "pool_id: the member does not share this pool; import pools first"
             yield one, existing.get(one.place), refusal
 
 
@@ -215,11 +222,19 @@ def _write_all(lines: Sequence[_Parsed], program: Program, now: datetime) -> lis
     """
     done: list[_Done] = []
     for some in _groups(lines):
-        if _joined_together(some, program, now) if isinstance(some[0].row, Joining) else _brought_together(some, now):
+        if _together(some, program, now):
             done += [(one, None, False) for one in some]
         else:
             done += [_alone(one, program, now) for one in some]
     return done
+
+
+def _together(lines: Sequence[_Parsed], program: Program, now: datetime) -> bool:
+    """Write lines of one kind at once; all or none, and which it was."""
+    kind = lines[0].row
+    if isinstance(kind, Joining):
+        return _joined_together(lines, program, now)
+    return isinstance(kind, Bringing) and _brought_together(lines, now)
 
 
 def _groups(lines: Sequence[_Parsed]) -> Iterator[list[_Parsed]]:
@@ -243,6 +258,8 @@ def _groups(lines: Sequence[_Parsed]) -> Iterator[list[_Parsed]]:
 
 def _alone(one: _Parsed, program: Program, now: datetime) -> _Done:
     try:
+        if isinstance(one.row, Sharing):
+            return one, None, _shared(one, one.row, now)
         return one, None, _joined(one, program, now) if isinstance(one.row, Joining) else _brought(one, now)
     except LoyaltyError as error:
         return one, f"{error.code}: {error}", False
@@ -301,52 +318,87 @@ def _joined(one: _Parsed, program: Program, now: datetime) -> bool:
 
 
 def _brought_together(lines: Sequence[_Parsed], now: datetime) -> bool:
-    """Book points or tiers that were not booked before; all or none, and which it was."""
-    by_member: dict[str, list[_Parsed]] = {}
+    """Book points, credit or tiers that were not booked before; all or none, and which it was."""
+    by_account: dict[str, list[_Parsed]] = {}
+    owners: dict[str, str] = {}
     for one, member_id in zip(lines, people.find_all([one.row.identity for one in lines]), strict=True):
         if member_id is None:
             return False
-        by_member.setdefault(member_id, []).append(one)
+        account_id = _account_of(member_id, one.row)
+        by_account.setdefault(account_id, []).append(one)
+        owners[account_id] = member_id
+    with_wallets = list(dict.fromkeys(owners[name] for name in owners if is_wallet(name)))
+    members = {one.member_id: one for one in (accounts.load_accounts(with_wallets) if with_wallets else ())}
 
     def bring(account: Account, program: Program) -> list[Entry]:
         entries: list[Entry] = []
-        for one in by_member[account.member_id]:
-            entries.append(_entry(account, one, program, now))
-            account = book(account, entries[-1])
+        for one in by_account[account.member_id]:
+            new = _entries(account, members.get(owners[account.member_id], account), one, program, now)
+            account = book_all(account, new)
+            entries += new
         return entries
 
-    return bulk.book_together(list(by_member), bring, now)
+    return bulk.book_together(list(by_account), bring, now)
 
 
-def _entry(account: Account, one: _Parsed, program: Program, now: datetime) -> Entry:
+def _entries(account: Account, member: Account, one: _Parsed, program: Program, now: datetime) -> list[Entry]:
+    """What a line books on an account: the member's own, their wallet, or the pool that they share."""
     row = one.row
     if not isinstance(row, Bringing):
         raise TypeError(row)
-    if isinstance(row.brought, BroughtPoints):
-        return bring_points(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.fingerprint)
-    return bring_tier(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.fingerprint)
+    if not isinstance(row.brought, BroughtPoints):
+        return [bring_tier(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.fingerprint)]
+    if row.is_credit:
+        return bring_credit(member, account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.fingerprint)
+    return [bring_points(account, program, row.brought, now=now, actor=ACTOR, fingerprint=one.fingerprint)]
 
 
 def _brought(one: _Parsed, now: datetime) -> bool:
-    """Book points or a tier; whether they were booked before."""
+    """Book points, credit or a tier; whether they were booked before."""
     row = one.row
     member_id = people.find(row.identity)
     if member_id is None or not isinstance(row, Bringing):
         raise TryAgainError("the member has gone since the file was checked")
+    ids = list(dict.fromkeys((_account_of(member_id, row), member_id)))
 
     def bring(situation: Situation) -> Decision:
-        [account] = situation.accounts
-        for gone in account.merged_from:
+        account, member = situation.accounts[0], situation.accounts[len(ids) - 1]
+        for gone in member.merged_from:
             existing = ledger.load_entry(_brought_key(gone, row))
             if existing is not None:
                 raise _BroughtBeforeMergeError(existing)
-        return Decision([_entry(account, one, situation.program, situation.now)])
+        return Decision(_entries(account, member, one, situation.program, situation.now))
 
     key = _brought_key(member_id, row)
     try:
-        return operation.run([member_id], bring, key=key, fingerprint=one.fingerprint, now=now, shares=False).replayed
+        return operation.run(ids, bring, key=key, fingerprint=one.fingerprint, now=now, shares=False).replayed
     except _BroughtBeforeMergeError as before:
         return _same(before.entry, one.fingerprint)
+
+
+def _shared(one: _Parsed, row: Sharing, now: datetime) -> bool:
+    """Have a member share a pool; whether they were brought into it before."""
+    member_id = people.find(row.identity)
+    if member_id is None:
+        raise TryAgainError("the member has gone since the file was checked")
+
+    def bring(situation: Situation) -> Decision:
+        member, pool = situation.accounts[:2]
+        entries = pools.bring(
+            member,
+            pool,
+            situation.program,
+            contributed=row.contributed,
+            spent=row.spent,
+            change_id=_change_id(member_id, row),
+            now=situation.now,
+            actor=ACTOR,
+            fingerprint=one.fingerprint,
+        )
+        return Decision(entries)
+
+    ids, key = [member_id, pool_account_of(row.pool_id)], _brought_key(member_id, row)
+    return operation.run(ids, bring, key=key, fingerprint=one.fingerprint, now=now, shares=False).replayed
 
 
 def _same(existing: Entry, fingerprint: str) -> bool:
@@ -369,10 +421,42 @@ def _reference(row: Bringing) -> str:
 
 
 def _brought_key(member_id: str, row: Row) -> Key:
+    if isinstance(row, Sharing):
+        return keys.of("pool_join", change_id=_change_id(member_id, row), member_id=member_id)
     if not isinstance(row, Bringing):
         raise TypeError(row)
-    what = "points" if isinstance(row.brought, BroughtPoints) else "tier"
-    return keys.of("brought_in", member_id=member_id, brought_in=what, reference=_reference(row))
+    what, account_id = "points" if row.is_points else "tier", _account_of(member_id, row)
+    return keys.of("brought_in", member_id=account_id, brought_in=what, reference=_reference(row))
+
+
+def _change_id(member_id: str, row: Sharing) -> str:
+    return request_ids.derived_id("import", row.pool_id, member_id)
+
+
+def _account_of(member_id: str, row: Row) -> str:
+    """The account that a line is for."""
+    if isinstance(row, Bringing) and row.is_credit:
+        return wallet_of(member_id)
+    if isinstance(row, Bringing) and row.pool_id:
+        return pool_account_of(row.pool_id)
+    return member_id
+
+
+def _sharers_of(lines: Sequence[_Parsed]) -> dict[str, tuple[str, ...]]:
+    """The members of the pools that lines bring points of."""
+    wanted = list(dict.fromkeys(one.row.pool_id for one in lines if isinstance(one.row, Bringing) and one.row.pool_id))
+    found: dict[str, tuple[str, ...]] = {}
+    for start in range(0, len(wanted), client.READS_TOGETHER_MAX):
+        some = wanted[start : start + client.READS_TOGETHER_MAX]
+        stored = accounts.load_accounts([pool_account_of(pool_id) for pool_id in some])
+        found |= {pool_id: pool.pool_members for pool_id, pool in zip(some, stored, strict=True)}
+    return found
+
+
+def _written_by(row: Row) -> str:
+    """What decides which worker writes a line: whatever writes to one pool is written one after another."""
+    pool_id = None if isinstance(row, Joining) else row.pool_id
+    return pool_id or row.identity.value
 
 
 def _count(result: Result, one: _Parsed, refusal: str | None, *, was_before: bool) -> None:

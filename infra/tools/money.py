@@ -10,6 +10,11 @@ def money(amount: int, currency: str) -> str:
     return f"{Decimal(amount).scaleb(-_exponent(currency)):,f} {currency}"
 
 
+def whole_units(amount: int, currency: str) -> str:
+    """Minor units in whole ones, as a file has them: 1234.50."""
+    return f"{Decimal(amount).scaleb(-_exponent(currency)):f}"
+
+
 def minor_units(text: str, currency: str) -> int:
     """An amount such as 29.33 in minor units. Raises ValueError if it is none in that currency."""
     try:

@@ -252,6 +252,7 @@ _EARNING = (
         "brought_in",
         _member("BROUGHT_IN#{brought_in}#{reference}"),
         "points.brought_in",
+        wallet_event="credit.brought_in",
         earned="some",
         tells_tier=False,
     ),

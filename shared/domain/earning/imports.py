@@ -9,12 +9,14 @@ from datetime import date, datetime
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, start_of_day
 from shared.domain.earning.anniversaries import celebrated_through
+from shared.domain.earning.cashback import required_cashback
+from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Badge, TierStatus, Traits
-from shared.domain.fields import Record, Requested
-from shared.domain.ledger import draft, give
+from shared.domain.fields import Record
+from shared.domain.ledger import book_all, draft, give
 from shared.domain.points.expiry import live_day, lot_day, maturing_day
 from shared.domain.points.tiers import entered
 from shared.domain.program.program import Program
@@ -39,11 +41,11 @@ class BroughtTier(Record):
     And what else is left of the time there: points earned beside those that are brought in, and badges.
     """
 
-    tier_status: Requested[TierStatus]
+    tier_status: TierStatus
     qualifying: Mapping[str, int] = {}
     qualifying_before: int = 0
     earned_before: int = 0
-    badges: Mapping[str, Requested[Badge]] = {}
+    badges: Mapping[str, Badge] = {}
 
 
 def join(
@@ -108,6 +110,27 @@ def bring_points(
         earned=brought.points,
         source={BROUGHT_IN: "points", "reference": brought.reference},
     )
+
+
+def bring_credit(
+    member: Account,
+    wallet: Account,
+    program: Program,
+    brought: BroughtPoints,
+    *,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> list[Entry]:
+    """Book store credit, its `points` being minor units, in the member's wallet, which is opened if need be.
+
+    Raises as `bring_points` does, and InvalidStateError if the program gives no store credit.
+    """
+    required_cashback(program)
+    require_consent(member)
+    opening = open_side(wallet, program, now=now, actor=actor)
+    wallet = book_all(wallet, opening)
+    return [*opening, bring_points(wallet, program, brought, now=now, actor=actor, fingerprint=fingerprint)]
 
 
 def require_spendable(brought: BroughtPoints, program: Program, now: datetime) -> None:

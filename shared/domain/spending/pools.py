@@ -97,6 +97,36 @@ def join(
     return books.entries
 
 
+def bring(
+    member: Account,
+    pool: Account,
+    program: Program,
+    *,
+    contributed: int,
+    spent: int,
+    change_id: str,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> list[Entry]:
+    """Share a pool of another program, which is opened if need be, with what the member had put in and spent there.
+
+    Raises as `join` does.
+    """
+    entries = join(
+        member, pool, program, change_id=change_id, is_new=True, now=now, actor=actor, fingerprint=fingerprint
+    )
+    uses = {
+        f"{name}:{member.member_id}": Use(period="always", times=1, points=points)
+        for name, points in ((CONTRIBUTED, contributed), (SPENT, spent))
+        if points
+    }
+    return [
+        one.model_copy(update={"uses": uses}) if (one.member_id, one.type) == (pool.member_id, "pool_join") else one
+        for one in entries
+    ]
+
+
 def leave(
     member: Account,
     pool: Account,

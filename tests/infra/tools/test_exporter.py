@@ -30,4 +30,4 @@ def test_points_of_a_gift_that_came_back_were_earned_when_they_were_earned(shop:
     lines = exported(shop, tmp_path, "points")
 
     own = [(one["points"], datetime.fromisoformat(one["earned_at"])) for one in lines if one["external_id"] == "ada"]
-    assert own == [("70", earned), ("100", joined)]
+    assert own == [("100", joined), ("70", earned)]

@@ -1,6 +1,5 @@
 """What all members could spend at an instant, whether or not anybody has booked what time has done."""
 
-
 from infra.tools.totals import holdings
 from infra.tools.verify import check
 from shared import settings
