@@ -129,7 +129,7 @@ def _rows(account: Account, members: Sequence[Member], program: Program, exporte
     exported.waiting += account.pending.get(UNTIL_APPROVED, 0)
     exported.debt += account.debt
     lots = list(_lots(account, program))
-    points = [{**_name(member), "points": str(one.points), **_dates(one)} for one in lots]
+    points: list[Mapping[str, str]] = [{**_name(member), "points": str(one.points), **_dates(one)} for one in lots]
     brought = sum(one.points for one in lots)
     exported.points += brought
     return {

@@ -272,6 +272,8 @@ def _points(read: _Cells, program: Program, now: datetime) -> Bringing | None:
 
 
 def _credit(read: _Cells, program: Program, now: datetime) -> Bringing | None:
+    if program.cashback is None:
+        read.fault("amount", "the program gives no store credit")
     amount, currency, minor = read.required("amount"), read.required("currency"), 0
     if currency and currency != program.currency:
         read.fault("currency", f"must be {program.currency}, the program's currency")
@@ -306,6 +308,8 @@ def _lot(read: _Cells, points: int, program: Program, now: datetime) -> Bringing
 
 
 def _sharer(read: _Cells, program: Program, _: datetime) -> Sharing | None:
+    if program.pools is None:
+        read.fault("pool_id", "the program has no pools")
     given, pool_id = read.identifiers(), _pool_id(read)
     contributed, spent = read.number("contributed") or 0, read.number("spent") or 0
     identity = _identity(read, given, program) if given else None

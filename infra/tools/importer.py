@@ -328,7 +328,10 @@ def _brought_together(lines: Sequence[_Parsed], now: datetime) -> bool:
         by_account.setdefault(account_id, []).append(one)
         owners[account_id] = member_id
     with_wallets = list(dict.fromkeys(owners[name] for name in owners if is_wallet(name)))
-    members = {one.member_id: one for one in (accounts.load_accounts(with_wallets) if with_wallets else ())}
+    try:
+        members = {one.member_id: one for one in (accounts.load_accounts(with_wallets) if with_wallets else ())}
+    except TryAgainError:
+        return False
 
     def bring(account: Account, program: Program) -> list[Entry]:
         entries: list[Entry] = []

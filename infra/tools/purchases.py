@@ -15,6 +15,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -124,9 +125,8 @@ def _csv(text: str, zone: str) -> Iterator[Purchase | Return | BadLine]:
         )
     for row in rows:
         if row:
-            yield _parsed(
-                rows.line_num, lambda row=row, line=rows.line_num: _csv_line(header, row, line, zone, equal_ones)
-            )
+            line = rows.line_num
+            yield _parsed(line, partial(_csv_line, header, row, line, zone, equal_ones))
 
 
 def _csv_line(header: list[str], row: list[str], line: int, zone: str, equal_ones: Counter[str]) -> Purchase | Return:
@@ -153,7 +153,7 @@ def _cdnow(text: str, zone: str) -> Iterator[Purchase | Return | BadLine]:
         fields = row.split()
         if not fields or fields[0] == "customer_id":
             continue
-        yield _parsed(line, lambda fields=fields, line=line: _cdnow_purchase(fields, line, zone, number_on_day))
+        yield _parsed(line, partial(_cdnow_purchase, fields, line, zone, number_on_day))
 
 
 def _cdnow_purchase(fields: list[str], line: int, zone: str, number_on_day: Counter[tuple[str, str]]) -> Purchase:

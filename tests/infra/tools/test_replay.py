@@ -145,6 +145,11 @@ class TestNothingFromAfterNow:
         with shop.writing_nothing():
             book("ada,A-1,2026-11-20T18:03:01Z,40.00,USD", "ada,A-1,2062-01-01T10:00,-4.00,USD")
 
+    def test_a_day_that_no_clock_shows_is_named(self, book: Replay) -> None:
+        result = book("ada,A-1,9999-12-31T23:59,40.00,USD", "ada,A-2,0001-01-01T00:00,40.00,USD")
+        assert [number for number, _ in bad(result)] == [2, 3]
+        assert (result.orders, result.until) == (0, None)
+
     def test_what_is_placed_this_very_second_is_booked(self, shop: Shop, book: Replay) -> None:
         assert book(f"ada,A-1,{shop.now.isoformat()},40.00,USD").orders == 1
         assert balance_of(shop, "ada") == WELCOME + 40

@@ -1,19 +1,22 @@
 """What members bring from another program keeps its dates, and adds up."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.account import Account
-from shared.domain.earning.imports import BroughtPoints, BroughtTier, bring_points, bring_tier, join
+from shared.domain.earning.imports import BroughtPoints, BroughtTier, bring_credit, bring_points, bring_tier, join
 from shared.domain.entry import Entry
-from shared.domain.errors import InvalidRequestError, InvalidStateError
+from shared.domain.errors import ConsentRequiredError, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Badge, TierStatus
 from shared.domain.invariants import breaches
-from shared.domain.ledger import book
+from shared.domain.ledger import book, book_all
 from shared.domain.lifecycle.passing_of_time import settle
+from shared.domain.subaccounts import wallet_of
+from shared.domain.telling.events import event_of
 from shared.domain.telling.notifications import notes_on
 from tests.model.shop import a_program, at
 
@@ -120,6 +123,36 @@ def test_a_tier_reached_here_is_not_lowered() -> None:
     account = book(account, bring_tier(account, PROGRAM, tier("gold"), now=NOW, actor="import", fingerprint="request"))
     with pytest.raises(InvalidStateError, match="higher"):
         bring_tier(account, PROGRAM, tier("silver"), now=NOW, actor="import", fingerprint="request")
+
+
+WITH_CREDIT = a_program(cashback={"amount": 5, "per_amount": 100})
+
+
+def test_credit_that_is_brought_in_opens_the_wallet_once_and_is_told_as_credit() -> None:
+    member, wallet = joined()[0], Account(member_id=wallet_of("ada"))
+    ledger: list[Entry] = []
+    for number in (1, 2):
+        entries = bring_credit(
+            member, wallet, WITH_CREDIT, points(number, 1_250, None), now=NOW, actor="import", fingerprint="request"
+        )
+        wallet = book_all(wallet, entries)
+        ledger += entries
+    assert [entry.type for entry in ledger] == ["enroll", "brought_in", "brought_in"]
+    assert [event_of(entry).type for entry in ledger] == ["credit.opened", "credit.brought_in", "credit.brought_in"]
+    assert all(not list(notes_on(entry, wallet, WITH_CREDIT)) for entry in ledger)
+    assert wallet.lots == {"never": 2_500}
+    assert breaches(wallet, ledger) == []
+
+
+def test_credit_waits_for_a_program_that_gives_some_and_for_consent() -> None:
+    member, wallet = joined()[0], Account(member_id=wallet_of("ada"))
+    brought = points(1, 1_250, None)
+    rest: dict[str, Any] = {"now": NOW, "actor": "import", "fingerprint": "request"}
+    with pytest.raises(InvalidStateError, match="gives no store credit"):
+        bring_credit(member, wallet, PROGRAM, brought, **rest)
+    provisional = member.model_copy(update={"status": "provisional"})
+    with pytest.raises(ConsentRequiredError):
+        bring_credit(provisional, wallet, WITH_CREDIT, brought, **rest)
 
 
 @given(

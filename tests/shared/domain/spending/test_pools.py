@@ -16,7 +16,7 @@ from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import erase_whole, merge_whole
 from shared.domain.points import freezing
 from shared.domain.spending import redemptions, transfers
-from shared.domain.spending.pools import pools_of
+from shared.domain.spending.pools import bring, pools_of
 from shared.domain.spending.prices import MoneyRequest
 from tests.model.shop import Shop, a_program, at
 
@@ -56,6 +56,33 @@ def spend(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entr
 def send(shop: Shop, giver: str, receiver: str, points: int) -> list[Entry]:
     named: dict[str, Any] = {"transfer_id": "t", "now": shop.now, "actor": "app", "fingerprint": "request"}
     return shop.in_pools(lambda own: transfers.transfer(own[0], own[1], shop.program, points, **named), giver, receiver)
+
+
+def test_whoever_brings_a_pool_along_keeps_what_they_had_put_in_and_spent() -> None:
+    shop = a_household()
+    for member in ("ada", "bob"):
+        shop.enroll(member)
+        shop.book(
+            bring(
+                shop.look(member),
+                shop.pool("p"),
+                shop.program,
+                contributed=80 if member == "ada" else 0,
+                spent=20,
+                change_id=f"c-{member}",
+                now=shop.now,
+                actor="import",
+                fingerprint="request",
+            )
+        )
+    pool = shop.pool("p")
+    assert pool.pool_members == ("ada", "bob")
+    assert {name: use.points for name, use in pool.uses.items()} == {
+        "contributed:ada": 80,
+        "spent:ada": 20,
+        "spent:bob": 20,
+    }
+    assert pool.balance == 0
 
 
 def test_points_go_to_the_pool_with_their_dates_and_the_oldest_are_drawn_first() -> None:
