@@ -60,7 +60,7 @@ def _enroll(shop: Storefront, customer: str, name: str) -> str:
         "consent": {"terms_version": "2026-01", "marketing": {"email": True, "sms": False}},
         "channel": "web",
     }
-    return shop.enroll(f"seed:{customer}", **details).member_id
+    return shop.enroll(f"seed:{customer}", **details).member.member_id
 
 
 def _redeem(shop: Storefront, member_id: str, key: str) -> None:

@@ -116,9 +116,9 @@ class _Booking:
         if member_id is None:
             self._shop.require_creditable(order)
             joined = self._shop.enroll(f"{CLIENT_ID}:{purchase.customer}", external_id=purchase.customer)
-            member_id = self._members[purchase.customer] = joined.member_id
+            member_id = self._members[purchase.customer] = joined.member.member_id
             with self._counting:
-                self._result.enrolled += not joined.was_before
+                self._result.enrolled += not joined.replayed
         booked = _asked_twice(lambda: self._shop.earn(member_id, order))
         with self._counting:
             self._result.orders += not booked.replayed

@@ -1,19 +1,19 @@
 """A shop's own calls, made in this process: what a replay and the seeding are made of."""
 
-import json
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from functions import enroll
 from shared import clock
 from shared.api.schemas.orders import OrderEarn
 from shared.caller import STOREFRONT, Caller
 from shared.domain.errors import LoyaltyError, OrderBelongsToAnotherMemberError, TryAgainError
+from shared.domain.members.members import Enrollment
 from shared.domain.spending.prices import RewardRequest
-from shared.services import earning, redemptions, refunds
+from shared.services import earning, enrolment, redemptions, refunds
+from shared.services.enrolment import Enrolled
 from shared.services.refunds import Refund
 from shared.tables import keys, ledger
 from shared.tables.operation import Outcome
@@ -28,22 +28,20 @@ class RefusedError(Exception):
     """The service refused a call; the message is the refusal's own detail."""
 
 
-class Joined(NamedTuple):
-    """A member; `was_before` if the same call had enrolled them already."""
-
-    member_id: str
-    was_before: bool
-
-
 class Storefront:
     """Calls as `client_id`, with a storefront's scope."""
 
     def __init__(self, client_id: str) -> None:
         self._caller = Caller(client_id, frozenset({STOREFRONT}), None)
 
-    def enroll(self, key: str, **details: object) -> Joined:
+    def enroll(self, key: str, **details: object) -> Enrolled:
         """Enroll a member under an idempotency key. Raises RefusedError."""
-        return _insist(lambda: self._enrolled(key, details))
+
+        def join() -> Enrolled:
+            request = Enrollment.model_validate(details)
+            return enrolment.enroll_member(request, key=key, caller=self._caller, now=clock.now())
+
+        return _insist(join)
 
     def earn(self, member_id: str, order: dict[str, Any]) -> Outcome:
         """Credit an order. Raises RefusedError."""
@@ -82,29 +80,6 @@ class Storefront:
             return redemptions.redeem(member_id, reward, key=key, caller=self._caller, now=clock.now()).outcome
 
         return _insist(redeem)
-
-    def _enrolled(self, key: str, details: dict[str, object]) -> Joined:
-        claims = {"client_id": self._caller.subject, "scope": STOREFRONT}
-        event = {
-            "version": "2.0",
-            "rawPath": "/v1/members",
-            "rawQueryString": "",
-            "headers": {"content-type": "application/json", "idempotency-key": key},
-            "requestContext": {
-                "http": {"method": "POST", "path": "/v1/members"},
-                "stage": "$default",
-                "authorizer": {"jwt": {"claims": claims}},
-            },
-            "body": json.dumps(details),
-            "isBase64Encoded": False,
-        }
-        answer = enroll.handler(event, None)
-        content = json.loads(answer["body"])
-        if content.get("code") == TryAgainError.code:
-            raise TryAgainError(content["detail"])
-        if "code" in content:
-            raise RefusedError(content["detail"])
-        return Joined(content["member_id"], answer["headers"].get("Idempotency-Replayed") == "true")
 
 
 def _insist(call: Callable[[], _Done]) -> _Done:
