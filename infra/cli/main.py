@@ -24,7 +24,7 @@ COMMANDS = (
     ("bulk", "import", "Bring members, points, store credit and tiers in from another program."),
     ("bulk", "export", "Write members, points, store credit and tiers to files that import reads."),
     ("bulk", "catch-up", "Book what time has done to every account."),
-    ("tables", "replay", "Book a file of past purchases and returns."),
+    ("tables", "replay", "Book a file of past purchases and returns, up to now."),
     ("tables", "verify", "Check every account against its ledger."),
     ("tables", "rebuild", "Repair a restored table from its ledger."),
     ("tables", "campaign", "Compare the members that a campaign treated with those held out."),

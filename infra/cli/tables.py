@@ -46,7 +46,7 @@ def replay(
     endpoint: Endpoint = None,
     data: Data = None,
 ) -> int:
-    """Book a file of past purchases and returns. Exits with 1 if any line was not booked; none from after now is."""
+    """Book a file of past purchases and returns, up to now. Exits with 1 if any line was not booked."""
     with named_tables(Named(endpoint, data)) as tables, ExitStack() as copies:
         client = tables.client
         if dry_run:

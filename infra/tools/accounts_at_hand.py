@@ -1,7 +1,7 @@
 """A client that does not read again what it wrote itself: for work that comes back to the same accounts, as a replay.
 
 An account is answered from memory once. If somebody else has written it since, the write that follows fails and shows
-how it stands, as for everybody who lost a race; and whoever is refused something asks again, and then it is read.
+the account as it is now, as after any lost race. A refusal may rest on an old account: ask again, and it is read.
 """
 
 import json

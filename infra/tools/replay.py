@@ -139,9 +139,9 @@ class _Booking:
 
 
 def _asked_twice(call: Callable[[], Outcome]) -> Outcome:
-    """What a call comes to. Whoever is refused asks again, and then the account is read.
+    """What a call comes to; a call that is refused is made again, and then reads the account.
 
-    The one at hand may be older than what somebody else has written.
+    The account at hand may be older than what somebody else has written.
     """
     try:
         return call()
