@@ -16,7 +16,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
-from functions import celebrate, deliver, expire, feedback, follow, notify
+from functions import birthdays, consequences, expire, mail_feedback, notify, webhook_deliveries
 from infra import openapi
 from infra.errors import LocalError
 from infra.local import docs, examples, seed
@@ -71,7 +71,7 @@ def _application(config: ServerConfig) -> Starlette:
     time = MovableClock(folder / "clock.json", config.start)
     mailbox, dead_letters = Mailbox(folder), Journal(folder / "dead-letters.jsonl")
     queue = ExpiryQueue(expire.handler, dead_letters)
-    webhooks = WebhookQueue(deliver.handler, time.now, dead_letters)
+    webhooks = WebhookQueue(webhook_deliveries.handler, time.now, dead_letters)
     runtime.use(
         channels=mailbox,
         expiry_queue=queue.send,
@@ -87,14 +87,14 @@ def _application(config: ServerConfig) -> Starlette:
         engine.stream_arn(endpoint),
         # Consequences first: they are booked before anybody gets a message about the entry.
         [
-            Delivery("follow", follow.handler, sequence_number, dead_letters),
+            Delivery("consequences", consequences.handler, sequence_number, dead_letters),
             Delivery("notify", notify.handler, sequence_number, dead_letters),
         ],
         folder / "stream.json",
     )
     schedule = Schedule(
         time,
-        {"expire": expire.handler, "notify": notify.handler, "celebrate": celebrate.handler},
+        {"expire": expire.handler, "notify": notify.handler, "birthdays": birthdays.handler},
         queue,
         dead_letters,
         zone=lambda: programs.load_program().time_zone,
@@ -111,7 +111,7 @@ def _application(config: ServerConfig) -> Starlette:
         check=lambda: verify.check(
             database, LOYALTY.name, view=lambda account: up_to_date(account, programs.load_program(), time.now())
         ),
-        feedback=feedback.handler,
+        feedback=mail_feedback.handler,
     )
     issuer = Issuer.of_this_user()
     announce = partial(_announce, folder, examples.greeting(config.url, issuer, sample, time.now()))

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from functions import expire
 from infra.tools.accounts_at_hand import AccountsAtHand
 from infra.tools.due_index import days_standing
 from infra.tools.purchases import BadLine, Purchase, Return, history, read
@@ -27,6 +26,7 @@ from infra.tools.storefront import RefusedError, Storefront
 from shared import runtime, settings
 from shared.domain.calendar import local_day, start_of_day
 from shared.domain.members.members import Identity
+from shared.services import expiry
 from shared.tables import client, due_index, programs, upkeep
 from shared.tables import members as people
 from shared.tables.operation import Outcome
@@ -207,7 +207,7 @@ def _settle_others(last: date, zone: str) -> None:
     """Bring those who bought nothing to a day, too, and have the schedules go on from there."""
     for day in days_standing(client.client(), date.min, last):
         for shard in range(settings.due_shards()):
-            _settle(list(due_index.due_members(day, shard, expire.DUE_PAGES_MAX)), last, zone)
+            _settle(list(due_index.due_members(day, shard, expiry.DUE_PAGES_MAX)), last, zone)
     for run in (due_index.EXPIRY_RUN, due_index.REMINDER_RUN):
         noted = due_index.load_day(run)
         if noted is None or noted > last:

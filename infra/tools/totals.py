@@ -10,7 +10,7 @@ from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.points.tiers import held_tier
 from shared.domain.subaccounts import is_pool, is_wallet
-from shared.tables import programs
+from shared.tables import accounts, programs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -52,7 +52,7 @@ def holdings(client: "DynamoDBClient", loyalty_table: str, now: datetime) -> Hol
                 sums["orders"] += item["pk"]["S"].startswith("ORDER#")
             if item["sk"]["S"] != "ACCOUNT":
                 continue
-            account = Account.model_validate_json(item["state"]["S"])
+            account = accounts.account_of(item)
             as_of = account.present(now)
             account = settle(account, program, as_of).account
             if is_wallet(account.member_id):

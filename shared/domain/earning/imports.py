@@ -15,7 +15,7 @@ from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Badge, TierStatus, Traits
-from shared.domain.fields import Record
+from shared.domain.fields import Record, Requested
 from shared.domain.ledger import book_all, draft, give
 from shared.domain.points.expiry import live_day, lot_day, maturing_day
 from shared.domain.points.tiers import entered
@@ -41,11 +41,11 @@ class BroughtTier(Record):
     And what else is left of the time there: points earned beside those that are brought in, and badges.
     """
 
-    tier_status: TierStatus
+    tier_status: Requested[TierStatus]
     qualifying: Mapping[str, int] = {}
     qualifying_before: int = 0
     earned_before: int = 0
-    badges: Mapping[str, Badge] = {}
+    badges: Mapping[str, Requested[Badge]] = {}
 
 
 def join(
