@@ -40,6 +40,8 @@ class Tally:
     frozen: bool = False
     expired_through: str = ""
     booked_at: str = ""
+    lapsed: int = 0
+    """Points that have expired unspent, and have not been counted as taken back since."""
     balances: list[int] = field(default_factory=lambda: [0])
     """The balance after each entry, by its sequence."""
     entries: list[Booked] = field(default_factory=list)
@@ -69,6 +71,8 @@ class Tally:
             self.frozen = bool(raw["frozen"])
         if raw["type"] == "expiry":
             self.expired_through = max(self.expired_through, raw["expires_on"])
+            self.lapsed -= raw["points"]
+        self.lapsed -= raw.get("lapsed", 0)
         self.booked_at = raw["recorded_at"]
         self.balances.append(self.balance)
         self.entries.append(booked)
@@ -165,6 +169,8 @@ class Books:
         if raw["recorded_at"] < tally.booked_at:
             self.breach(f"entry {raw['sequence']} of {tally.member_id} was recorded before the one it follows")
         tally.add(booked)
+        if raw["type"] == "merge_in":
+            tally.lapsed += self.tally(raw["source"]["from"]).lapsed
         if raw["balance_after"] != tally.balance:
             self.breach(f"{name_of(booked)} says {raw['balance_after']}, the sum is {tally.balance}")
         self.booked[booked.key] = booked

@@ -122,9 +122,18 @@ def _refunds(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Itera
         return
     sale.refunded = after
     expected = kept(sale.raw, total - before) - kept(sale.raw, total - after)
-    is_exact = books.program_of(raw).refund_debt == "allowed"
-    if (-raw["points"] != expected) if is_exact else not 0 <= -raw["points"] <= expected:
-        yield f"takes {-raw['points']} for {after - before} returned of {total}, not {expected}"
+    taken, lapsed, forgiven = -raw["points"], raw.get("lapsed", 0), raw.get("forgiven", 0)
+    if taken + lapsed + forgiven != expected or taken < 0:
+        yield f"takes {taken} for {after - before} returned of {total}, not {expected}"
+    yield from _untaken(books, raw, tally, lapsed, forgiven)
+
+
+def _untaken(books: Books, raw: Raw, tally: Tally, lapsed: int, forgiven: int) -> Iterable[str]:
+    """What is not taken back has expired, or is forgiven by a program that forgives."""
+    if not 0 <= lapsed <= tally.lapsed:
+        yield f"{lapsed} points count as expired, {tally.lapsed} have"
+    if forgiven < 0 or (forgiven and books.program_of(raw).refund_debt == "allowed"):
+        yield f"{forgiven} points are forgiven"
 
 
 def _matures(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Iterable[str]:

@@ -206,7 +206,7 @@ def _tier(account: Account, points: int) -> dict[str, str]:
         "qualifying_before": str(before) if before > 0 else "",
         "grace": _yes(tier_status.grace),
         "earned_before": str(earned_before) if earned_before > 0 else "",
-        "badges": " ".join(f"{name}:{badge.times}:{badge.on}" for name, badge in account.badges.items()),
+        "badges": " ".join(f"{name}:{badge.times}:{badge.on}" for name, badge in account.badges.items() if badge.times),
     }
 
 

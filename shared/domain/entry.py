@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
 from shared.domain.fields import Stored
@@ -13,8 +12,9 @@ from shared.domain.lots import Hold, Lots, PartnerShare
 class Piece(Stored):
     """One line of how an earning came about, and what it takes to tell what a part of the order would have earned.
 
-    `exact` is the unrounded number of points. It shrinks with the order unless `flat`; never exceeds `cap`; and is
-    lost when the order falls below `minimum_spend`.
+    `exact` is the unrounded number of points. It shrinks with what is kept of the order unless `flat`; never exceeds
+    `cap`; and is lost when the order falls below `minimum_spend`. `lines` says which of the order's lines bring it, as
+    a hexadecimal number: its lowest bit is what no line names, the next the first line. Without it, all of them do.
     """
 
     rule_id: str
@@ -24,14 +24,18 @@ class Piece(Stored):
     flat: bool = False
     cap: int | None = None
     minimum_spend: int = 0
+    lines: str | None = None
+    by_items: bool = False
+    """Whether it counts pieces, not minor units."""
 
-    def on(self, kept: int, total: int) -> Fraction:
-        """Unrounded points for `kept` minor units of an order over `total`."""
-        whole = Fraction(self.exact) if self.exact else Fraction(self.points)
-        if kept < self.minimum_spend or kept == 0:
-            return Fraction(0)
-        part = whole if self.flat or kept == total else whole * kept / total
-        return part if self.cap is None else min(part, Fraction(self.cap))
+
+class OrderLine(NamedTuple):
+    """One article of an order, as its entry keeps it: `quantity` pieces for `amount` minor units."""
+
+    sku: str
+    category: str | None
+    quantity: int
+    amount: int
 
 
 class OrderEarned(Stored):
@@ -44,6 +48,7 @@ class OrderEarned(Stored):
     measure: Literal["points", "spend"]
     cap: int | None = None
     """The most points that the whole order could earn, by the standing rules and what was left of the day."""
+    lines: tuple[OrderLine, ...] = ()
 
 
 class Entry(Stored):
@@ -85,6 +90,14 @@ class Entry(Stored):
     order: OrderEarned | None = None
     refunded: int | None = None
     """For a refund: minor units of the order returned so far, this refund included."""
+    returned_lines: Mapping[str, tuple[int, int]] = {}
+    """What of it came back by lines, so far: by SKU, pieces and minor units."""
+    returns: int = 0
+    """How often the returns of its order have changed, this entry included. The entry with the most says what is so."""
+    lapsed: int = 0
+    """Points that would have been taken back and had expired unspent."""
+    forgiven: int = 0
+    """Points that would have been taken back and were spent, where the program forgives that."""
     stock: Mapping[str, int] = {}
     """Pieces of limited rewards taken from the shelf, or put back."""
     merged_from: tuple[str, ...] = ()

@@ -92,6 +92,8 @@ class EntryType(NamedTuple):
     """Whether a tier in it is news: not the one that all begin in, nor one that was held before."""
     metric: Metric = "OtherEntries"
     """What the dashboard adds its points to. Entries without one of their own are only counted."""
+    counts_anew: bool = False
+    """Whether it says afresh when the member last ordered, and not only if that is later."""
     concerns_others: bool = False
     """Whether something always follows elsewhere: for another account, or for what is kept about a person."""
     audit: str | None = None
@@ -166,10 +168,19 @@ _EARNING = (
         wallet_follows="refund",
         earned="all",
         leaves_as="taken_back",
+        counts_anew=True,
         partner_movement="taken_back",
         message="points_refunded",
         message_needs_points=True,
         metric="PointsTakenBack",
+    ),
+    EntryType(
+        "badge_lost",
+        _at("MEMBER#{of}", "BADGE_LOST#{badge_id}#{times}"),
+        "badge.lost",
+        source=("order_id",),
+        earned="all",
+        leaves_as="taken_back",
     ),
     EntryType(
         "adjust",

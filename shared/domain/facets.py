@@ -5,6 +5,9 @@ from typing import Literal
 
 from shared.domain.fields import Stored
 
+NO_DAY = date.min
+"""In an entry: the day that the account knew is none any more."""
+
 
 class TierStatus(Stored):
     """The tier a member holds: since when, and the day on which it is reviewed (None: never).
@@ -46,10 +49,14 @@ class Progress(Stored):
 
 
 class Badge(Stored):
-    """A badge held: since when, and how often it was earned."""
+    """A badge: since when it is held, how often it was earned, and how often it was lost because an order came back.
+
+    With `times` 0 it is no longer held.
+    """
 
     on: date
     times: int = 1
+    lost: int = 0
 
 
 class Membership(Stored):
@@ -78,6 +85,8 @@ class Referred(Stored):
     """The order that made it pay off."""
     minimum_spend: int = 0
     """What must be kept of that order, in minor units, as the program said then."""
+    times: int = 1
+    """How often it has paid off, the next time included: again, once its order came back and another one was kept."""
     friend: str | None = None
     """The friend that the advocate brought, where that member has been merged into this one."""
 

@@ -9,7 +9,7 @@ from shared.domain.account import Account, Totals
 from shared.domain.calendar import add_months, month_of
 from shared.domain.entry import Entry
 from shared.domain.entry_types import EntryType
-from shared.domain.facets import Activity, Use
+from shared.domain.facets import NO_DAY, Activity, Use
 from shared.domain.lots import LotDay, Lots
 
 QUALIFYING_MONTHS_KEPT = 17
@@ -75,8 +75,8 @@ def book(account: Account, entry: Entry) -> Account:
             "progress": {**account.progress, **entry.progress} if entry.progress else account.progress,
             "badges": {**account.badges, **entry.badges} if entry.badges else account.badges,
             "activity": _activity_after(account.activity, entry.activity),
-            "last_order_on": _latest(account.last_order_on, entry.last_order_on),
-            "qualifying": _qualifying_after(account.qualifying, entry.qualifying),
+            "last_order_on": _last_order_after(account.last_order_on, entry.last_order_on, row),
+            "qualifying": qualifying_after(account.qualifying, entry.qualifying),
             "qualifying_ever": max(
                 0, account.qualifying_ever + sum(entry.qualifying.values()) + entry.qualifying_before
             ),
@@ -176,7 +176,8 @@ def _totals_after(totals: Totals, entry: Entry, row: EntryType) -> Totals:
     return totals.model_copy(update={name: getattr(totals, name) + abs(net)})
 
 
-def _qualifying_after(months: Mapping[str, int], change: Mapping[str, int]) -> Mapping[str, int]:
+def qualifying_after(months: Mapping[str, int], change: Mapping[str, int]) -> Mapping[str, int]:
+    """What counts toward tiers by month after a signed change; only months that a tier may still look at are kept."""
     if not change:
         return months
     after = dict(months)
@@ -217,6 +218,12 @@ def _uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[s
 def _idle_after(account: Account, entry: Entry) -> datetime | None:
     """Since when nothing but time has done anything; None: it was somebody's doing now."""
     return (account.idle_since or account.booked_at or account.enrolled_at) if entry.actor == "clock" else None
+
+
+def _last_order_after(before: date | None, change: date | None, row: EntryType) -> date | None:
+    if row.counts_anew and change is not None:
+        return None if change == NO_DAY else change
+    return _latest(before, change)
 
 
 def _latest(*days: date | None) -> date | None:

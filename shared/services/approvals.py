@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shared import request_ids
 from shared.caller import Caller, is_valid_id
-from shared.domain.earning.challenges import approved_deed, with_challenges
+from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.referrals import reviewed
 from shared.domain.entry import Entry
 from shared.domain.errors import (
@@ -186,7 +186,7 @@ def _decide_action(situation: Situation, review: Review, verdict: Verdict) -> Se
     if verdict.decision == "rejected":
         return [reject_action(account, program, earned, verdict)]
     entry = approve_action(account, program, earned, verdict)
-    return with_challenges(account, program, entry, approved_deed(program, entry))
+    return with_challenges(account, program, entry, action_deed(program, entry))
 
 
 def _adjust(situation: Situation, review: Review, verdict: Verdict) -> Sequence[Entry]:

@@ -7,7 +7,7 @@ forgotten. Each consequence is an entry under its own key, so a record that is d
 from datetime import datetime
 
 from shared.domain.account import Account
-from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal
+from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal, side_of
 from shared.domain.entry import Entry
 from shared.domain.facets import Referred
 from shared.domain.members import members
@@ -49,9 +49,10 @@ def _reward_advocate(entry: Entry, now: datetime) -> None:
     name, earned = friend_of(friend), order
 
     def reward(situation: Situation) -> Decision:
-        return Decision([advocate_reward(situation.account, situation.program, terms, name, earned, situation.now)])
+        account, program = situation.account, situation.program
+        return Decision([advocate_reward(account, program, terms, name, earned, situation.now, referred.times)])
 
-    key = keys.of("referral", friend=name, role="ADVOCATE")
+    key = keys.of("referral", friend=name, role=side_of("ADVOCATE", referred.times))
     operation.run([advocate.member_id], reward, key=key, fingerprint="", now=now)
 
 
@@ -61,7 +62,8 @@ def _take_back(entry: Entry, now: datetime) -> None:
     Whoever the friend has been merged into since may have been brought by somebody too: that is another referral.
     """
     name = entry.referred.friend or entry.member_id if entry.referred else entry.member_id
-    for role in ROLES:
+    times = entry.referred.times if entry.referred else 1
+    for role in (side_of(one, times) for one in ROLES):
         paid = ledger.load_entry(keys.of("referral", friend=name, role=role))
         owner = _open_survivor(paid.member_id) if paid and paid.points else None
         if paid is not None and owner is not None:

@@ -97,7 +97,7 @@ def earn_for_action(member_id: str, occasion: Occasion, *, caller: Caller, now: 
     def decide(situation: Situation) -> Decision:
         account, program = situation.account, situation.program
         entry = earn_action(account, program, occasion, now=situation.now, actor=caller.actor, fingerprint=fingerprint)
-        entries = with_challenges(account, program, entry, action_deed(program, occasion, entry))
+        entries = with_challenges(account, program, entry, action_deed(program, entry))
         return Decision(entries, _review_writes(entries))
 
     return operation.run(

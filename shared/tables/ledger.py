@@ -88,6 +88,16 @@ def load_whole_history(member_id: str) -> list[Entry]:
     return [entry_of(item) for item in items]
 
 
+def load_history_to(member_id: str, sequence: int | None) -> list[Entry] | None:
+    """All of a member's entries, the oldest first, through the one numbered `sequence`; without one, through the last.
+
+    None if the index does not show them all yet: it lags behind the table by a moment.
+    """
+    entries = [entry for entry in load_whole_history(member_id)[::-1] if sequence is None or entry.sequence <= sequence]
+    is_whole = [entry.sequence for entry in entries] == list(range(1, (sequence or len(entries)) + 1))
+    return entries if is_whole else None
+
+
 def load_partner_entries(
     partner_id: str, month: str, limit: int, after: str | None = None
 ) -> tuple[list[Entry], str | None]:
@@ -140,10 +150,3 @@ def put(entry: Entry, program: Program) -> Write:
         **of_partner,
         **records.attributes(entry),
     )
-
-
-def refunded_sums(entry: Entry) -> Iterator[Write]:
-    """The write that keeps the sum of an order's refunds, if the entry is one."""
-    if entry.refunded is not None:
-        item = {**client.key_of(keys.refunded_key(entry.source["order_id"])), "amount": {"N": str(entry.refunded)}}
-        yield {"Put": {"TableName": settings.loyalty_table(), "Item": item}}

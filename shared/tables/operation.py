@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from shared import settings
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.errors import (
@@ -22,10 +23,11 @@ from shared.domain.errors import (
 from shared.domain.lifecycle.passing_of_time import Settled, settle
 from shared.domain.program.program import Program
 from shared.domain.spending.pools import SharedBooks, pools_of
-from shared.tables import accounts, budgets, client, keys, ledger, stock
+from shared.tables import accounts, budgets, client, keys, ledger, orders, stock
 from shared.tables.accounts import StoredAccount
 from shared.tables.client import CancelledError, Item, Key, Write
-from shared.tables.programs import load_program
+from shared.tables.orders import OrderState
+from shared.tables.programs import load_program, load_version
 from shared.tables.transaction import opened, write
 
 ATTEMPTS_MAX = 14
@@ -47,6 +49,11 @@ class Situation(NamedTuple):
     now: datetime
     caps: Mapping[str, int]
     items: Mapping[Key, Item]
+    histories: Mapping[str, Sequence[Entry]] = {}
+    """All entries of accounts that the decision has asked for, the oldest first, those of time that are booked with it
+    among them."""
+    programs: Mapping[int, Program] = {}
+    """Earlier versions of the program that it has asked for."""
 
     @property
     def account(self) -> Account:
@@ -62,10 +69,24 @@ class Situation(NamedTuple):
         key = keys.account_key(member_id)
         return accounts.account_of(self.items[key]) if key in self.items else None
 
-    def refunded(self, order_id: str) -> int:
-        """The sum of an order's refunds, in minor units."""
-        key = keys.refunded_key(order_id)
-        return int(self.items[key]["amount"]["N"]) if key in self.items else 0
+    def order_state(self, order_id: str) -> OrderState:
+        """How an order stands, by what was read."""
+        return orders.state_of(self.items.get(keys.refunded_key(order_id)))
+
+    def program_of(self, entry: Entry) -> Program:
+        """The version of the program that an entry was booked by, if it was asked for; else the current one."""
+        return self.programs.get(entry.program_version, self.program)
+
+
+class Needs(NamedTuple):
+    """What more a decision must know: items by their keys, whole ledgers by whose they are, versions of the program."""
+
+    items: Sequence[Key] = ()
+    histories: Sequence[str] = ()
+    versions: Sequence[int] = ()
+
+
+NOTHING_MORE = Needs()
 
 
 class Decision(NamedTuple):
@@ -90,6 +111,9 @@ class Outcome(NamedTuple):
 
 Decide = Callable[[Situation], Decision]
 """A pure rule. It is asked as often as the race asks, and twice where the members share a pool."""
+
+Asks = Callable[[Situation], Needs]
+"""Says what a decision must know beside what was read; asked again once that is there, until it is nothing more."""
 
 Refused = Callable[[CancelledError], None]
 """Raises a refusal if that is what it means that conditions of a decision's writes failed; they count from 0."""
@@ -118,15 +142,17 @@ def run(
     reads: Sequence[Key] = (),
     shares: bool = True,
     refused: Refused = _not_refused,
+    asks: Asks = lambda _: NOTHING_MORE,
 ) -> Outcome:
     """Settle the members' accounts, decide, and write once; or answer from the entry that exists already at `key`.
 
     `program` is the version that the request has read, if it has. `reads` are further items that the decision needs,
     from the same instant as the accounts. The members' pools are read too: if `shares`, what the decision takes is
     drawn from there and what comes goes there, and it sees none of that; if not, it gets the pools themselves, last.
-    `refused` says what it means to the caller if conditions of the decision's writes did not hold. Raises whatever
-    `decide` and `refused` raise, IdempotencyMismatchError if the existing entry has another fingerprint,
-    MemberNotFoundError, MemberNotActiveError, and TryAgainError when others kept winning the race.
+    `asks` says what more the decision must know, which is then read. `refused` says what it means to the caller if
+    conditions of the decision's writes did not hold. Raises whatever `decide`, `asks` and `refused` raise,
+    IdempotencyMismatchError if the existing entry has another fingerprint, MemberNotFoundError, MemberNotActiveError,
+    and TryAgainError when others kept winning the race.
     """
     program = program or load_program()
     caps: Mapping[str, int] = budgets.used_up()
@@ -136,7 +162,7 @@ def run(
         try:
             stored = _with_pools(stored, len(members))
             instant = _present(now, [one.account for one in stored])
-            plan = _planned(decide, stored, Situation((), program, instant, caps, items), shares=shares)
+            plan = _planned(decide, asks, stored, Situation((), program, instant, caps, items), shares=shares)
             after = write(stored, plan.entries, program, plan.writes)
         except CancelledError as cancelled:
             booked = plan.entries if plan else ()
@@ -195,7 +221,9 @@ def _settled(stored: Sequence[StoredAccount], program: Program, now: datetime) -
     return [settle(one.account, program, now, entries_max) for one in stored]
 
 
-def _planned(decide: Decide, stored: Sequence[StoredAccount], situation: Situation, *, shares: bool) -> _Plan:
+def _planned(
+    decide: Decide, asks: Asks, stored: Sequence[StoredAccount], situation: Situation, *, shares: bool
+) -> _Plan:
     """What time has done to the accounts, and what `decide` makes of them.
 
     The decision is left for the next transaction while time has done more than one books, or anything if much else is
@@ -209,11 +237,38 @@ def _planned(decide: Decide, stored: Sequence[StoredAccount], situation: Situati
     of_time = [entry for one in settled for entry in one.entries]
     if not all(one.complete for one in settled):
         return _Plan(of_time, (), is_whole=False)
-    situation = situation._replace(accounts=[one.account for one in settled])
+    situation = _informed(asks, situation._replace(accounts=[one.account for one in settled]), of_time)
     decision = _through_pools(decide, situation) if shares else decide(situation)
     if of_time and len(decision.writes) > FURTHER_WRITES_MAX:
         return _Plan(of_time, (), is_whole=False)
     return _Plan([*of_time, *decision.entries], decision.writes, is_whole=True)
+
+
+def _informed(asks: Asks, situation: Situation, of_time: Sequence[Entry]) -> Situation:
+    """The situation with all that the decision asks for."""
+    while (needs := asks(situation)) != NOTHING_MORE:
+        items = client.get_together(settings.loyalty_table(), needs.items) if needs.items else []
+        found = {key: item for key, item in zip(needs.items, items, strict=True) if item is not None}
+        histories = {name: _history(name, situation, of_time) for name in needs.histories}
+        versions = {version: load_version(version) for version in needs.versions}
+        situation = situation._replace(
+            items={**situation.items, **found},
+            histories={**situation.histories, **histories},
+            programs={**situation.programs, **versions},
+        )
+    return situation
+
+
+def _history(member_id: str, situation: Situation, of_time: Sequence[Entry]) -> list[Entry]:
+    """All of an account's entries, through those that time has just made. Raises TryAgainError if the index lags."""
+    own = [entry for entry in of_time if entry.member_id == member_id]
+    account = next((one for one in situation.accounts if one.member_id == member_id), None)
+    for attempt in range(ATTEMPTS_MAX):
+        booked = ledger.load_history_to(member_id, account.sequence - len(own) if account else None)
+        if booked is not None:
+            return [*booked, *own]
+        client.back_off(attempt)
+    raise TryAgainError("the member's last entries cannot be listed yet; the same request may be sent again")
 
 
 def _through_pools(decide: Decide, situation: Situation) -> Decision:

@@ -22,6 +22,14 @@ def load_program() -> Program:
     return records.read(Program, item) if item else default_program()
 
 
+def load_version(version: int) -> Program:
+    """A version of the program that entries were booked by. Raises LookupError if it was never stored."""
+    item = client.get(settings.loyalty_table(), Key("PROGRAM", f"VERSION#{version}"))
+    if item is None:
+        raise LookupError(f"version {version} of the program is not stored")
+    return Program.model_validate_json(item["body"]["S"])
+
+
 def replace_program(program: Program, version: int, also: Sequence[Write] = ()) -> Program:
     """Store a program over version `version`, with `also`; it becomes the next one, and every version stays.
 

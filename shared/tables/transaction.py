@@ -9,7 +9,7 @@ from shared.domain.entry import Entry
 from shared.domain.ledger import book_all
 from shared.domain.lifecycle.passing_of_time import due_on, reminded_through
 from shared.domain.program.program import Program
-from shared.tables import accounts, budgets, client, ledger, stock
+from shared.tables import accounts, budgets, client, ledger, orders, stock
 from shared.tables.accounts import StoredAccount
 from shared.tables.client import Write
 
@@ -40,7 +40,7 @@ def write(
         after.append(next_one)
     writes += [ledger.put(entry, program) for entry in booked]
     writes += stock.changes(booked, program)
-    writes += [write for entry in booked for write in ledger.refunded_sums(entry)]
+    writes += [write for entry in booked for write in orders.changes(entry)]
     writes += budgets.draws(booked)
     client.transact([*further, *writes])
     return after

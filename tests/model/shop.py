@@ -12,14 +12,16 @@ from shared.domain.earning.actions import Occasion, earn_action
 from shared.domain.earning.campaigns import budget_name, budget_total
 from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.enrolment import enroll
+from shared.domain.earning.kept_orders import NOTHING_RETURNED, Returned, Sale
 from shared.domain.earning.order_points import order_earnings
 from shared.domain.earning.orders import Line, Order
-from shared.domain.earning.refunds import refund_order
+from shared.domain.earning.refunds import ReturnedLine, returned_by_amount, returned_by_lines
 from shared.domain.entry import Entry
 from shared.domain.facets import Referred, Traits
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book
-from shared.domain.lifecycle import closing
+from shared.domain.lifecycle import changed_order, closing
+from shared.domain.lifecycle.changed_order import Background, refunded
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points import approvals, freezing, paid_plans
@@ -100,7 +102,8 @@ class Shop:
         self.now = now
         self.audited = audited
         self.ledgers: dict[str, list[Entry]] = {}
-        self.refunded: dict[str, int] = {}
+        self.programs = {program.version: program}
+        self.returned: dict[str, Returned] = {}
         self.budgets: dict[str, int] = {}
         self.deposits: dict[str, int] = {}
         self._accounts: dict[str, Account] = {}
@@ -214,27 +217,44 @@ class Shop:
         account = self.look(member)
         occasion = Occasion(action=action, reference="r", occurred_at=occurred_at or self.now)
         entry = earn_action(account, self.program, occasion, now=self.now, actor="till", fingerprint=PRINT)
-        self.book(with_challenges(account, self.program, entry, action_deed(self.program, occasion, entry)))
+        self.book(with_challenges(account, self.program, entry, action_deed(self.program, entry)))
         return entry
 
-    def refund(self, member: str, order_id: str, amount: int) -> Entry:
-        before = self.refunded.get(order_id, 0)
-        entry = refund_order(
-            self.look(member),
+    def refund(self, member: str, order_id: str, amount: int = 0, lines: Sequence[Mapping[str, Any]] = ()) -> Entry:
+        """An order comes back in part: an amount, or lines of it."""
+        accounts, order = [self.look(member), self.wallet(member)], self.order_of(order_id)
+        back = (
+            returned_by_lines(order.sale, [ReturnedLine(**line) for line in lines])
+            if lines
+            else returned_by_amount(order.sale, amount)
+        )
+        entries = refunded(
+            accounts,
             self.program,
-            self._earned[order_id],
-            refund_id=f"{order_id}-{before}",
-            amount=amount,
-            refunded_before=before,
+            order,
+            back,
+            self.background(accounts, order),
+            refund_id=f"{order_id}-{back.changes}",
             refunded_at=self.now,
             now=self.now,
             actor="till",
             fingerprint=PRINT,
         )
-        self.refunded[order_id] = before + amount
-        for name, points in entry.budgets.items():
+        self.returned[order_id] = back
+        for name, points in entries[0].budgets.items():
             self.budgets[name] -= points
-        return self._booked(referrals.with_reversal(self._accounts[member], entry, self._earned[order_id]))
+        self.book(entries)
+        return entries[0]
+
+    def background(self, accounts: Sequence[Account], order: changed_order.Order) -> Background:
+        """What a change of an order is decided on, as the functions read it."""
+        names = changed_order.ledgers_needed(accounts[:2], self.program, order)
+        return Background(self.programs[order.sale.entry.program_version], {name: self.ledgers[name] for name in names})
+
+    def order_of(self, order_id: str) -> changed_order.Order:
+        """An order as it stands."""
+        back, credit = self.returned.get(order_id, NOTHING_RETURNED), self._credited.get(order_id)
+        return changed_order.Order(Sale(self._earned[order_id], back), Sale(credit, back) if credit else None)
 
     def pay_in(self, partner_id: str, amount: int) -> int:
         """A partner's deposit, and the points that it pays for."""
@@ -382,13 +402,6 @@ class Shop:
         if entries:
             self._credited[order_id] = entries[-1]
         return entries
-
-    def refund_with_credit(self, member: str, order_id: str, amount: int) -> None:
-        """Refund an order that earned points and money."""
-        refund = self.refund(member, order_id, amount)
-        if order_id in self._credited:
-            earned = self._credited[order_id]
-            self._booked(cashback.take_back_credit(self.wallet(member), self.program, earned, refund, amount=amount))
 
     def pay_out(self, member: str, amount: int) -> Entry:
         payout = store_credit.Payout(amount=amount, currency="USD", reference="p")

@@ -20,13 +20,13 @@ from shared.domain.earning.referrals import (
     on_joining,
     reversal,
     reviewed,
-    with_reversal,
 )
-from shared.domain.earning.refunds import refund_order
+from shared.domain.earning.refunds import returned_by_amount
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Referred, Traits
 from shared.domain.ledger import book
+from shared.domain.lifecycle.changed_order import refunded
 from shared.domain.lifecycle.closing import erase_whole, merge_whole
 from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points import freezing, paid_plans
@@ -175,34 +175,31 @@ class WholeShop(Shop):
         return entries[0]
 
     def give_back_order(self, member: str, order_id: str, amount: int) -> None:
-        before, earned = self.refunded.get(order_id, 0), self._earned[order_id]
+        order = self.order_of(order_id)
+        before, back = order.sale.returned, returned_by_amount(order.sale, amount)
 
         def take_back(accounts: Sequence[Account]) -> list[Entry]:
-            entry = refund_order(
-                accounts[0],
+            return refunded(
+                accounts[:2],
                 self.program,
-                earned,
-                refund_id=f"{order_id}-{before}",
-                amount=amount,
-                refunded_before=before,
+                order,
+                back,
+                self.background(accounts, order),
+                refund_id=f"{order_id}-{before.changes}",
                 refunded_at=self.now,
                 **self._by("till"),
                 fingerprint="request",
             )
-            entries = [with_reversal(accounts[0], entry, earned)]
-            if (of_credit := self._credited.get(order_id)) is not None:
-                entries.append(cashback.take_back_credit(accounts[1], self.program, of_credit, entry, amount=amount))
-            return entries
 
         self.operate(take_back, member, wallet_of(member))
-        self.refunded[order_id] = before + amount
+        self.returned[order_id] = back
 
     def do(self, member: str, action: str, reference: str, occurred_at: datetime) -> Entry:
         occasion = Occasion(action=action, reference=reference, occurred_at=occurred_at)
 
         def credit_it(own: Sequence[Account]) -> list[Entry]:
             entry = earn_action(own[0], self.program, occasion, **self._by("till"), fingerprint="request")
-            return with_challenges(own[0], self.program, entry, action_deed(self.program, occasion, entry))
+            return with_challenges(own[0], self.program, entry, action_deed(self.program, entry))
 
         [entry] = [one for one in self.operate(credit_it, member) if one.type == "earn"]
         self.opened[reference] = entry

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.earning.challenges import Course, courses
+from shared.domain.earning.challenges import Course, courses, is_held
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.lots import Lots
@@ -174,6 +174,7 @@ def _badges(account: Account, program: Program) -> tuple[BadgeAnswer, ...]:
     return tuple(
         BadgeAnswer(badge_id=badge_id, name=names.get(badge_id, badge_id), on=badge.on, times=badge.times)
         for badge_id, badge in account.badges.items()
+        if is_held(badge)
     )
 
 

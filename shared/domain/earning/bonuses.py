@@ -9,6 +9,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.campaigns import HELD_OUT, TREATED, USED_UP, budget_name, is_held_out
 from shared.domain.earning.earnings import Earned, RunningSum
+from shared.domain.earning.kept_orders import lines_mask
 from shared.domain.earning.orders import Base, Order
 from shared.domain.entry import Piece
 from shared.domain.facets import Use
@@ -33,8 +34,12 @@ class Cart(NamedTuple):
 
 
 class _Bonus(NamedTuple):
+    """What a rule adds: `exact` points, and which of the order's lines bring them, as `Piece` notes it."""
+
     exact: Fraction
+    lines: str | None
     flat: bool = False
+    by_items: bool = False
 
 
 def factors(program: Program, cart: Cart) -> list[Piece]:
@@ -45,7 +50,10 @@ def factors(program: Program, cart: Cart) -> list[Piece]:
         held.append((f"plan:{plan.plan_id}", plan.name, plan.percent))
     return [
         cart.base.sums.piece(
-            rule_id, f"{name} earns {_factor(percent)}x", cart.base.exact * (percent - NO_BONUS_PERCENT) / 100
+            rule_id,
+            f"{name} earns {_factor(percent)}x",
+            cart.base.exact * (percent - NO_BONUS_PERCENT) / 100,
+            lines=cart.base.mask,
         )
         for rule_id, name, percent in held
         if percent > NO_BONUS_PERCENT
@@ -109,11 +117,31 @@ def _within(
     elif cap is not None and campaign.limit and cap < bonus.exact:
         text = f"{text} ({reached(campaign.limit, today)})"
     minimum_spend = campaign.when.minimum_spend
-    return sums.piece(name, text, bonus.exact, flat=bonus.flat, cap=cap, minimum_spend=minimum_spend)
+    return _piece(sums, name, text, bonus, cap, minimum_spend)
 
 
 def _bonus(when: When, effect: Effect, program: Program, cart: Cart) -> _Bonus | None:
-    order, (counted, eligible, *_) = cart.order, cart.base
+    order, base = cart.order, cart.base
+    if not _applies(when, program, cart):
+        return None
+    counted, amount, mask = list(base.counted), base.eligible, base.mask
+    if when.categories or when.skus:
+        lines = order.lines
+        counted = [one for one in counted if lines[one].category in when.categories or lines[one].sku in when.skus]
+        if not counted:
+            return None
+        amount, mask = sum(lines[one].amount for one in counted), lines_mask(counted, with_rest=False)
+    if isinstance(effect, Multiply):
+        worth = Fraction(amount * program.earning.points, program.earning.per_amount)
+        return _Bonus(worth * (effect.percent - NO_BONUS_PERCENT) / 100, mask)
+    if effect.per == "item":
+        items = sum(order.lines[one].quantity for one in counted)
+        return _Bonus(Fraction(effect.points * items), mask, by_items=True)
+    return _Bonus(Fraction(effect.points), mask, flat=True) if amount else None
+
+
+def _applies(when: When, program: Program, cart: Cart) -> bool:
+    order = cart.order
     day = local_day(order.placed_at, program.time_zone)
     allowed = (
         (when.channels, order.channel),
@@ -123,22 +151,9 @@ def _bonus(when: When, effect: Effect, program: Program, cart: Cart) -> _Bonus |
         (when.weekdays, WEEKDAYS[day.weekday()]),
     )
     if order.total < when.minimum_spend or not when.covers(day):
-        return None
+        return False
     is_allowed = all(not values or value in values for values, value in allowed)
-    if not is_allowed or not in_any(cart.account, program, when.segments, cart.today):
-        return None
-    amount, items = eligible, sum(line.quantity for line in counted)
-    if when.categories or when.skus:
-        lines = [line for line in counted if line.category in when.categories or line.sku in when.skus]
-        if not lines:
-            return None
-        amount, items = sum(line.amount for line in lines), sum(line.quantity for line in lines)
-    if isinstance(effect, Multiply):
-        base = Fraction(amount * program.earning.points, program.earning.per_amount)
-        return _Bonus(base * (effect.percent - NO_BONUS_PERCENT) / 100)
-    if effect.per == "item":
-        return _Bonus(Fraction(effect.points * items))
-    return _Bonus(Fraction(effect.points), flat=True) if amount else None
+    return is_allowed and in_any(cart.account, program, when.segments, cart.today)
 
 
 def _limited(sums: RunningSum, rule: Rule, bonus: _Bonus, account: Account | None, today: date) -> Piece:
@@ -146,8 +161,21 @@ def _limited(sums: RunningSum, rule: Rule, bonus: _Bonus, account: Account | Non
     description = rule.description
     if cap is not None and bonus.exact > cap and rule.limit:
         description = f"{description} ({reached(rule.limit, today)})"
+    return _piece(sums, rule.rule_id, description, bonus, cap, rule.when.minimum_spend)
+
+
+def _piece(
+    sums: RunningSum, rule_id: str, description: str, bonus: _Bonus, cap: int | None, minimum_spend: int
+) -> Piece:
     return sums.piece(
-        rule.rule_id, description, bonus.exact, flat=bonus.flat, cap=cap, minimum_spend=rule.when.minimum_spend
+        rule_id,
+        description,
+        bonus.exact,
+        flat=bonus.flat,
+        cap=cap,
+        minimum_spend=minimum_spend,
+        lines=bonus.lines,
+        by_items=bonus.by_items,
     )
 
 

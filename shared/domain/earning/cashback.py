@@ -9,8 +9,9 @@ from datetime import datetime
 from shared.domain.account import Account
 from shared.domain.earning.earnings import Earned
 from shared.domain.earning.enrolment import open_side
+from shared.domain.earning.kept_orders import Sale, kept, returned_of
 from shared.domain.earning.orders import Order, base_of, check_order, order_entry
-from shared.domain.earning.refunds import order_of, points_kept, taken_back
+from shared.domain.earning.refunds import taken_back
 from shared.domain.earning.terms import terms_of_credit
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
@@ -67,15 +68,15 @@ def earn_credit(
     return [*opening, entry]
 
 
-def take_back_credit(wallet: Account, program: Program, earned: Entry, refund: Entry, *, amount: int) -> Entry:
-    """What a refund takes back of the money that its order earned, `amount` minor units of it being returned now.
+def take_back_credit(wallet: Account, program: Program, sale: Sale, refund: Entry, *, lapsed: int = 0) -> Entry:
+    """What a refund takes back of the money that its order earned; `sale` is the wallet's, before this refund.
 
-    `refund` is the entry that takes back the points.
+    `refund` is the entry that takes back the points, and says what has come back of the order.
     """
     if refund.refunded is None:
-        raise AssertionError(f"{refund.entry_id} is not a refund of an order")
-    left = order_of(earned).total - refund.refunded
-    taken = taken_back(wallet, program, earned, points_kept(earned, left + amount) - points_kept(earned, left))
+        raise AssertionError(f"{refund.entry_id} is no refund of an order")
+    takes = kept(sale).points - kept(sale._replace(returned=returned_of(refund))).points
+    taken = taken_back(wallet, program, sale.entry, takes, lapsed)
     return draft(
         wallet,
         "refund",
@@ -86,5 +87,7 @@ def take_back_credit(wallet: Account, program: Program, earned: Entry, refund: E
         actor=refund.actor,
         **taken.effects,
         earned=-taken.points,
-        source={"order_id": earned.source["order_id"], "refund_id": refund.source["refund_id"]},
+        source={"order_id": sale.entry.source["order_id"], "refund_id": refund.source["refund_id"]},
+        lapsed=taken.lapsed,
+        forgiven=taken.forgiven,
     )

@@ -1,17 +1,16 @@
 """Challenges: how far a member has come with each, and the badges that reaching a goal brings.
 
-What an account keeps of a challenge is bounded: a count, a few days, or a few names. A refund takes nothing of it back;
-badge points wait as many days as all others, so that a shop can let its returns pass first.
+What an account keeps of a challenge is bounded: a count, a few days, or a few names. An order that comes back counts no
+more: what that makes of progress and badges is worked out in `lifecycle.kept_facets`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
-from shared.domain.earning.actions import Occasion
-from shared.domain.earning.orders import Order
+from shared.domain.earning.kept_orders import Sale, kept_categories
 from shared.domain.entry import Entry, Piece
 from shared.domain.facets import Badge, Progress
 from shared.domain.ledger import book, draft
@@ -50,64 +49,85 @@ class Course(NamedTuple):
         return min(100, self.done * 100 // self.target)
 
 
-def order_deed(program: Program, order: Order, entry: Entry) -> Deed:
-    """What an order that `entry` credits is to challenges. It counts on the day it was placed, never a later one."""
+def order_deed(program: Program, sale: Sale, points: int) -> Deed:
+    """What is kept of an order, and earns `points`, is to challenges. It counts on the day it was placed, or booked."""
+    entry = sale.entry
     return Deed(
-        on=local_day(min(order.placed_at, entry.recorded_at), program.time_zone),
-        points=entry.points,
-        amount=order.total,
-        channel=order.channel,
-        store_id=order.store_id,
-        categories=tuple(line.category for line in order.lines if line.category),
+        on=_day_of(program, entry),
+        points=points,
+        amount=sale.amount_kept,
+        channel=entry.source.get("channel"),
+        store_id=entry.source.get("store_id"),
+        categories=kept_categories(sale),
     )
 
 
-def action_deed(program: Program, occasion: Occasion, entry: Entry) -> Deed:
-    """What an action that `entry` credits is to challenges."""
-    on = local_day(min(occasion.occurred_at, entry.recorded_at), program.time_zone)
-    return Deed(on=on, points=entry.points, action=occasion.action)
+def action_deed(program: Program, entry: Entry) -> Deed | None:
+    """What the entry of an action is to challenges; None: nothing yet.
+
+    An action that waits for approval counts once it is approved, on that day.
+    """
+    if entry.type == "approve":
+        on = local_day(entry.recorded_at, program.time_zone)
+        return Deed(on=on, points=entry.earned, action=entry.source["action"])
+    if UNTIL_APPROVED in entry.pending:
+        return None
+    return Deed(on=_day_of(program, entry), points=entry.points, action=entry.source["action"])
 
 
-def approved_deed(program: Program, approval: Entry) -> Deed:
-    """What an action that waited for `approval` is to challenges: it counts once it is approved, on that day."""
-    on = local_day(approval.recorded_at, program.time_zone)
-    return Deed(on=on, points=approval.earned, action=approval.source["action"])
-
-
-def with_challenges(account: Account, program: Program, entry: Entry, deed: Deed) -> list[Entry]:
+def with_challenges(account: Account, program: Program, entry: Entry, deed: Deed | None) -> list[Entry]:
     """The entry of an order or action, with the progress that it makes, and after it an entry for each badge it brings.
 
-    `account` is the one that the entry follows. What waits for approval does not count yet.
+    `account` is the one that the entry follows.
     """
-    if deed.action is not None and UNTIL_APPROVED in entry.pending and entry.type == "earn":
-        return [entry]
     progress: dict[str, Progress] = {}
     reached: list[Challenge] = []
+    if deed is None:
+        return [entry]
     for challenge in program.challenges:
-        if not _counts(challenge, account, deed):
-            continue
-        after = _advanced(challenge, account.progress.get(challenge.challenge_id, Progress()), deed)
-        if _done(challenge, after) >= challenge.goal.target:
-            reached.append(challenge)
-            after = _begun_anew(challenge, after)
+        before = account.progress.get(challenge.challenge_id, Progress())
+        after, is_reached = advanced(challenge, account, before, deed)
+        reached += [challenge] if is_reached else []
         if after != account.progress.get(challenge.challenge_id):
             progress[challenge.challenge_id] = after
     entries = [entry.model_copy(update={"progress": progress})] if progress else [entry]
-    if reached:
-        account = book(account, entries[0])
+    return [*entries, *badges_for(book(account, entries[0]), program, reached, entry)] if reached else entries
+
+
+def advanced(challenge: Challenge, account: Account, before: Progress, deed: Deed) -> tuple[Progress, bool]:
+    """The progress after a deed, and whether it has reached the goal. `account` says which badges are held."""
+    if not counts(challenge, account, deed):
+        return before, False
+    after = _advanced(challenge, before, deed)
+    if _done(challenge, after) >= challenge.goal.target:
+        return _begun_anew(challenge, after), True
+    return after, False
+
+
+def badges_for(account: Account, program: Program, reached: Iterable[Challenge], cause: Entry) -> Iterator[Entry]:
+    """An entry for each badge that `cause` has brought; `account` is the one that they follow."""
     for challenge in reached:
-        badge = _badge_entry(account, program, challenge, entry)
+        badge = _badge_entry(account, program, challenge, cause)
         account = book(account, badge)
-        entries.append(badge)
-    return entries
+        yield badge
+
+
+def is_held(badge: Badge | None) -> bool:
+    """Whether a badge was earned and has not been lost again."""
+    return badge is not None and badge.times > 0
 
 
 def courses(account: Account, program: Program, today: date) -> list[Course]:
     """Every challenge that is on today, or whose badge the member holds, and how far they are."""
     return [
-        Course(challenge, _done(challenge, _current(challenge, account, today)), challenge.goal.target, badge)
+        Course(
+            challenge,
+            _done(challenge, _current(challenge, account, today)),
+            challenge.goal.target,
+            badge if is_held(badge) else None,
+        )
         for challenge in program.challenges
-        if (badge := account.badges.get(challenge.challenge_id)) is not None or challenge.covers(today)
+        if is_held(badge := account.badges.get(challenge.challenge_id)) or challenge.covers(today)
     ]
 
 
@@ -115,9 +135,8 @@ def merged_badges(gone: Account, into: Account) -> dict[str, Badge]:
     """The badges of a merged member that the other lacks, and those that both hold, since the earlier day."""
     badges = {}
     for name, badge in gone.badges.items():
-        own = into.badges.get(name, badge)
-        both = {"on": min(own.on, badge.on), "times": max(own.times, badge.times)}
-        badges[name] = own.model_copy(update=both)
+        own = into.badges.get(name)
+        badges[name] = badge if own is None else _united(own, badge)
     return {name: badge for name, badge in badges.items() if into.badges.get(name) != badge}
 
 
@@ -126,12 +145,22 @@ def merged_progress(gone: Account, into: Account) -> dict[str, Progress]:
     return {name: one for name, one in gone.progress.items() if _rank(one) > _rank(into.progress.get(name, Progress()))}
 
 
+def _united(own: Badge, other: Badge) -> Badge:
+    held = [badge for badge in (own, other) if badge.times] or [own]
+    # As many in all as the one of them that was earned more often: the next one's number is new for either.
+    earned = max(own.times + own.lost, other.times + other.lost)
+    times = max(own.times, other.times)
+    return own.model_copy(update={"on": min(badge.on for badge in held), "times": times, "lost": earned - times})
+
+
 def _rank(progress: Progress) -> tuple[str, int]:
     return (progress.period, max(progress.count, progress.streak, len(progress.kinds), len(progress.days)))
 
 
-def _counts(challenge: Challenge, account: Account, deed: Deed) -> bool:
-    if not challenge.covers(deed.on) or (challenge.challenge_id in account.badges and not challenge.repeatable):
+def counts(challenge: Challenge, account: Account, deed: Deed) -> bool:
+    """Whether a deed counts toward a challenge. `account` says which badges are held."""
+    has_badge = is_held(account.badges.get(challenge.challenge_id))
+    if not challenge.covers(deed.on) or (has_badge and not challenge.repeatable):
         return False
     if _wants_action(challenge) != (deed.action is not None):
         return isinstance(challenge.goal, Count) and challenge.goal.of == "points" and not challenge.actions
@@ -231,10 +260,14 @@ def _begun_anew(challenge: Challenge, progress: Progress) -> Progress:
     return Progress(period=progress.period)
 
 
+def _day_of(program: Program, entry: Entry) -> date:
+    return local_day(min(entry.occurred_at, entry.recorded_at), program.time_zone)
+
+
 def _badge_entry(account: Account, program: Program, challenge: Challenge, cause: Entry) -> Entry:
     name, today = challenge.challenge_id, local_day(cause.recorded_at, program.time_zone)
-    held = account.badges.get(name)
-    badge = held.model_copy(update={"times": held.times + 1}) if held else Badge(on=today)
+    held = account.badges.get(name) or Badge(on=today, times=0)
+    badge = held.model_copy(update={"on": held.on if held.times else today, "times": held.times + 1})
     points = points_for(account, program, challenge.points)
     pieces = (Piece(rule_id=f"badge:{name}", points=points, description=challenge.name),)
     entry = draft(
@@ -249,6 +282,6 @@ def _badge_entry(account: Account, program: Program, challenge: Challenge, cause
         earned=points,
         badges={name: badge},
         breakdown=pieces if points else (),
-        source={"badge_id": name, "times": str(badge.times)},
+        source={"badge_id": name, "times": str(badge.times + badge.lost)},
     )
     return with_tier_raised(account, program, entry, today)

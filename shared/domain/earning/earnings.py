@@ -63,8 +63,10 @@ class RunningSum:
         flat: bool = False,
         cap: int | None = None,
         minimum_spend: int = 0,
+        lines: str | None = None,
+        by_items: bool = False,
     ) -> Piece:
-        """The next line: worth `exact` or at most `cap`; `flat` if it does not shrink with a part of the order."""
+        """The next line: worth `exact` or at most `cap`, and what `Piece` says of the rest."""
         before = rounded(self._exact, self._rounding)
         self._exact += exact if cap is None else min(exact, Fraction(cap))
         points = rounded(self._exact, self._rounding) - before
@@ -76,6 +78,8 @@ class RunningSum:
             flat=flat,
             cap=cap,
             minimum_spend=max(minimum_spend, self._minimum_spend),
+            lines=lines,
+            by_items=by_items,
         )
 
 

@@ -3,18 +3,23 @@
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.campaigns import noted
 from shared.domain.earning.earnings import Earned, RunningSum, earn_entry
+from shared.domain.earning.kept_orders import lines_mask
 from shared.domain.earning.terms import EarningTerms
-from shared.domain.entry import Entry, OrderEarned, Piece
+from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Amount, Currency, Instant, PositiveAmount, Record, Reference
 from shared.domain.points.eligibility import is_excluded, nothing_for_excluded
 from shared.domain.program.program import Program
+
+LINES_MAX = 200
 
 
 class Line(Record):
@@ -33,7 +38,7 @@ class Order(Record):
     placed_at: Instant
     currency: Currency
     total: Amount
-    lines: tuple[Line, ...] = ()
+    lines: Annotated[tuple[Line, ...], Field(max_length=LINES_MAX)] = ()
     channel: Reference | None = None
     store_id: Reference | None = None
     touchpoint: Reference | None = None
@@ -43,10 +48,12 @@ class Order(Record):
 class Base(NamedTuple):
     """What of an order earns: the lines that count, `eligible` minor units, and the exact units that these bring.
 
-    `piece` is the first line of the earning; what is added to it comes out of `sums`.
+    `counted` numbers those lines from 0, and `mask` notes them for a piece that all of them bring. `piece` is the first
+    line of the earning; what is added to it comes out of `sums`.
     """
 
-    counted: Sequence[Line]
+    counted: Sequence[int]
+    mask: str | None
     eligible: int
     exact: Fraction
     sums: RunningSum
@@ -63,12 +70,14 @@ def base_of(member: Account | None, program: Program, terms: EarningTerms, order
     if order.total < terms.minimum_spend:
         text = f"Orders below {terms.minimum_spend} earn nothing"
         return Earned((Piece(rule_id="base", points=0, description=text),))
-    counted = [line for line in order.lines if not _is_excluded_from(terms, line)]
-    eligible = order.total - sum(line.amount for line in order.lines) + sum(line.amount for line in counted)
+    counted = [number for number, line in enumerate(order.lines) if not _is_excluded_from(terms, line)]
+    mask = None if len(counted) == len(order.lines) else lines_mask(counted, with_rest=True)
+    eligible = order.total - sum(line.amount for line in order.lines)
+    eligible += sum(order.lines[number].amount for number in counted)
     exact = Fraction(eligible * terms.units, terms.per_amount)
     sums = RunningSum(terms.rounding, terms.minimum_spend)
-    piece = sums.piece("base", terms.description, exact, cap=terms.base_max)
-    return Base(counted, eligible, exact, sums, piece)
+    piece = sums.piece("base", terms.description, exact, cap=terms.base_max, lines=mask)
+    return Base(counted, mask, eligible, exact, sums, piece)
 
 
 def check_order(program: Program, order: Order) -> None:
@@ -119,6 +128,7 @@ def order_entry(
         month=month_of(local_day(min(order.placed_at, now), program.time_zone)),
         measure=measure,
         cap=earned.cap,
+        lines=tuple(OrderLine(line.sku, line.category, line.quantity, line.amount) for line in order.lines),
     )
     return entry.model_copy(update={"order": details})
 

@@ -4,11 +4,13 @@ The friend's side is booked with what the friend does. The advocate's is a conse
 the ledger's stream when an entry says that the referral has paid off, or that it has not after all.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
+from shared.domain.earning.kept_orders import Sale
 from shared.domain.earning.refunds import taken_back
 from shared.domain.entry import Entry, Piece
 from shared.domain.errors import InvalidStateError
@@ -23,6 +25,11 @@ from shared.domain.program.referrals import Referrals
 USE = "referral"
 """Under which name an account counts the friends that it was rewarded for."""
 Role = Literal["FRIEND", "ADVOCATE"]
+
+
+def side_of(role: Role, times: int) -> str:
+    """One side's name in keys: whose reward it is, and the how manieth, if it is not the first."""
+    return role if times == 1 else f"{role}#{times}"
 
 
 def friend_of(account: Account) -> str:
@@ -44,39 +51,40 @@ def marked(account: Account, program: Program, earn: Entry) -> Entry:
     terms, referred = program.referrals, account.referred
     if terms is None or referred is None or not _pays_off(account, program, terms, referred, earn):
         return earn
-    after = referred.model_copy(
-        update={
-            "state": "rewarded" if referred.state == "open" else referred.state,
-            "order_id": earn.source["order_id"],
-            "minimum_spend": terms.minimum_spend,
-        }
-    )
+    after = _resting_on(referred, earn.source["order_id"], terms.minimum_spend)
     return earn.model_copy(update={"referred": after})
 
 
 def friend_reward(account: Account, program: Program, earn: Entry) -> list[Entry]:
     """What a friend gets for the order that made the referral pay off; `account` is theirs after it."""
     terms, referred = program.referrals, earn.referred
-    if terms is None or referred is None or referred.state != "rewarded" or terms.friend_gets_them == "on_joining":
+    if terms is None or referred is None or referred.state != "rewarded":
+        return []
+    if terms.friend_gets_them == "on_joining" and referred.times == 1:
         return []
     return _friend_reward(account, program, terms, _day_of(earn, program), earn.recorded_at, earn.actor)
 
 
-def with_reversal(account: Account, refund: Entry, earn: Entry) -> Entry:
-    """A refund's entry, marked if what is kept of the order is no longer enough for the referral to pay off."""
+def rested_anew(account: Account, program: Program, sales: Iterable[Sale]) -> Referred | None:
+    """What a member's referral rests on now that these are their orders, as they were booked; None: as it was.
+
+    It rests on one order that is kept and qualifies. When that comes back the next one takes its place; without one,
+    what both got is to be taken back.
+    """
     referred = account.referred
-    if referred is None or referred.order_id is None or referred.order_id != refund.source["order_id"]:
-        return refund
-    kept = (earn.order.total if earn.order else 0) - (refund.refunded or 0)
-    if kept and kept >= referred.minimum_spend:
-        return refund
+    if referred is None or (referred.order_id is None and referred.state != "reversed"):
+        return None
+    least = referred.minimum_spend
+    fitting = [sale.entry.source["order_id"] for sale in sales if _qualifies(account, program, sale, least)]
+    if referred.state == "reversed":
+        return _resting_on(referred, fitting[0], least) if fitting else None
+    if referred.order_id in fitting or referred.state == "refused":
+        return None
+    if fitting:
+        return referred.model_copy(update={"order_id": fitting[0]})
     if referred.state == "in_review":  # nothing was paid: another order may still count
-        update: dict[str, Any] = {"order_id": None, "minimum_spend": 0}
-    elif referred.state == "rewarded":
-        update = {"state": "reversed"}
-    else:
-        return refund
-    return refund.model_copy(update={"referred": referred.model_copy(update=update)})
+        return referred.model_copy(update={"order_id": None, "minimum_spend": 0})
+    return referred.model_copy(update={"state": "reversed"})
 
 
 def reviewed(
@@ -110,9 +118,9 @@ def reviewed(
 
 
 def advocate_reward(
-    account: Account, program: Program, terms: Referrals, friend: str, order: Entry, now: datetime
+    account: Account, program: Program, terms: Referrals, friend: str, order: Entry, now: datetime, times: int = 1
 ) -> Entry:
-    """What an advocate gets for a friend's order: pending until it can no longer be returned.
+    """What an advocate gets for a friend's order, for the how manieth of `times`: pending until it cannot be returned.
 
     Past the limit, or for somebody excluded, it is booked with no points, and the entry says why.
     """
@@ -139,7 +147,7 @@ def advocate_reward(
         **effects,
         earned=points,
         uses=uses,
-        source={"friend": friend, "role": "ADVOCATE"},
+        source={"friend": friend, "role": side_of("ADVOCATE", times)},
         breakdown=(Piece(rule_id="referral", points=points, description=text),),
     )
 
@@ -179,13 +187,34 @@ def may_pay_off(account: Account, program: Program, today: date) -> bool:
 
 
 def _pays_off(account: Account, program: Program, terms: Referrals, referred: Referred, earn: Entry) -> bool:
-    if referred.state not in {"open", "in_review"} or referred.order_id is not None or account.enrolled_at is None:
+    is_waiting = referred.state in {"open", "in_review"} and referred.order_id is None
+    if not is_waiting and referred.state != "reversed":
         return False
-    if referred.advocate in account.ids or is_excluded(account, program):
+    return not is_excluded(account, program) and _qualifies(account, program, Sale(earn), terms.minimum_spend)
+
+
+def _qualifies(account: Account, program: Program, sale: Sale, minimum_spend: int) -> bool:
+    """Whether what is kept of an order is enough, and came soon enough, for a referral to rest on it."""
+    terms, referred = program.referrals, account.referred
+    if terms is None or referred is None or account.enrolled_at is None:
         return False
-    joined_on, day = local_day(account.enrolled_at, program.time_zone), _day_of(earn, program)
+    if referred.advocate in account.ids:
+        return False
+    joined_on, day = local_day(account.enrolled_at, program.time_zone), _day_of(sale.entry, program)
     is_in_time = joined_on <= day <= joined_on + timedelta(days=terms.purchase_days)
-    return is_in_time and earn.order is not None and 0 < earn.order.total >= terms.minimum_spend
+    return is_in_time and 0 < sale.amount_kept >= minimum_spend
+
+
+def _resting_on(referred: Referred, order_id: str, minimum_spend: int) -> Referred:
+    """The referral once an order makes it pay off, again if it had to be taken back."""
+    again = referred.state == "reversed"
+    update = {
+        "state": "rewarded" if again or referred.state == "open" else referred.state,
+        "order_id": order_id,
+        "minimum_spend": minimum_spend,
+        "times": referred.times + again,
+    }
+    return referred.model_copy(update=update)
 
 
 def _friend_reward(
@@ -195,6 +224,7 @@ def _friend_reward(
     if not points:
         return []
     today = local_day(now, program.time_zone)
+    times = account.referred.times if account.referred else 1
     effects = (
         granted_now(account, program, points, today)
         if began_on is None
@@ -210,7 +240,7 @@ def _friend_reward(
         actor=actor,
         **effects,
         earned=points,
-        source={"friend": friend_of(account), "role": "FRIEND"},
+        source={"friend": friend_of(account), "role": side_of("FRIEND", times)},
         breakdown=(Piece(rule_id="referral", points=points, description="Brought by a friend"),),
     )
     return [entry]

@@ -1,57 +1,64 @@
 """What a refund takes back of what an order has earned, points or store credit."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from shared.domain.account import Account
-from shared.domain.earning.earnings import rounded
-from shared.domain.entry import Entry, OrderEarned
-from shared.domain.errors import RefundExceedsOrderError
+from shared.domain.earning.kept_orders import Kept, Returned, Sale, kept, uses_kept
+from shared.domain.entry import Entry
+from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderError
+from shared.domain.facets import Activity, Use
+from shared.domain.fields import Amount, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take
 from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.expiry import lot_day
-from shared.domain.points.partner_funding import given_back
-from shared.domain.points.segments import returned
+from shared.domain.points.partner_funding import given_back, is_of_partner
 from shared.domain.program.program import Program
 
 
+class ReturnedLine(Record):
+    """A line of an order that came back: so many pieces, for so many minor units."""
+
+    sku: Reference
+    quantity: Amount
+    amount: Amount
+
+
 class TakenBack(NamedTuple):
-    """Points taken back, those that are owed from now on included, and the effects of it on an account."""
+    """Points taken back, those that are owed from now on included, and the effects of it on an account.
+
+    `lapsed` of them had expired and `forgiven` were spent: those are not among `points`.
+    """
 
     points: int
     effects: dict[str, Any]
+    lapsed: int = 0
+    forgiven: int = 0
 
 
 def refund_order(
     account: Account,
     program: Program,
-    earn: Entry,
+    sale: Sale,
+    back: Returned,
     *,
     refund_id: str,
-    amount: int,
-    refunded_before: int,
     refunded_at: datetime,
     now: datetime,
     actor: str,
     fingerprint: str,
+    lapsed: int = 0,
 ) -> Entry:
-    """Take back what an order's returned part has earned: `amount` now, after `refunded_before`, both minor units.
+    """Take back what an order's returned part has earned; `back` is all that has come back of it, this refund included.
 
     The member keeps what the order would have earned on what is kept of it, rounded once over all refunds. Points come
     from the order's own lot, then from those that expire soonest; what is not there becomes debt, or is forgiven.
-    Raises RefundExceedsOrderError if more would be returned than was paid.
+    `lapsed` points of its lot have expired unspent: those count as taken back.
     """
-    order = order_of(earn)
-    left = order.total - refunded_before
-    if amount > left:
-        raise RefundExceedsOrderError(
-            f"the order was {order.total} minor units, {refunded_before} are refunded, {left} can be; not {amount}"
-        )
-    takes = points_kept(earn, left) - points_kept(earn, left - amount)
-    taken = taken_back(account, program, earn, takes)
-    spent = amount if earn.qualifying else 0  # what somebody excluded spends counts for nothing
-    counted = takes if order.measure == "points" else spent
+    earn, after = sale.entry, sale._replace(returned=back)
+    keeps, kept_before = kept(after), kept(sale)
+    taken = taken_back(account, program, earn, kept_before.points - keeps.points, lapsed)
     of_partner = {"partner_id": earn.partner.partner_id} if earn.partner else {}
     return draft(
         account,
@@ -64,45 +71,110 @@ def refund_order(
         fingerprint=fingerprint,
         **taken.effects,
         earned=-taken.points,
-        qualifying={order.month: -counted} if counted else {},
+        **counted_change(sale, after, kept_before, keeps),
         source={"order_id": earn.source["order_id"], "refund_id": refund_id, **of_partner},
         partner=earn.partner,
-        budgets=given_back(earn, taken.points),
-        refunded=refunded_before + amount,
-        activity=returned(earn, amount, left - amount),
+        budgets=_budgets_change(earn, kept_before, keeps, taken.points),
+        refunded=back.amount,
+        returned_lines=dict(back.lines),
+        returns=back.changes,
+        lapsed=taken.lapsed,
+        forgiven=taken.forgiven,
     )
 
 
-def points_kept(earn: Entry, kept: int) -> int:
-    """What an order would have earned on `kept` minor units of it, rounded once."""
-    order = order_of(earn)
-    points = rounded(sum((piece.on(kept, order.total) for piece in earn.breakdown), Fraction(0)), order.rounding)
-    return points if order.cap is None else min(points, order.cap)
+def returned_by_amount(sale: Sale, amount: int) -> Returned:
+    """All that has come back of an order once `amount` minor units more have, of all its lines alike.
+
+    Raises RefundExceedsOrderError if more would be returned than was paid.
+    """
+    total, before = sale.order.total, sale.returned.amount
+    if amount > total - before:
+        raise RefundExceedsOrderError(
+            f"the order was {total} minor units, {before} are refunded, {total - before} can be; not {amount}"
+        )
+    return sale.returned._replace(amount=before + amount, changes=sale.returned.changes + 1)
 
 
-def order_of(earn: Entry) -> OrderEarned:
-    """What an order's entry keeps of the order."""
-    if earn.order is None:
-        raise AssertionError(f"{earn.entry_id} is not an order's entry")
-    return earn.order
+def returned_by_lines(sale: Sale, lines: Sequence[ReturnedLine]) -> Returned:
+    """All that has come back of an order once these lines have.
+
+    Raises InvalidRequestError for a line that the order does not have, and RefundExceedsOrderError if more of a line
+    would be returned than was bought, or more of the order than was paid.
+    """
+    after = returned_by_amount(sale, sum(line.amount for line in lines))
+    back = dict(after.lines)
+    for number, line in enumerate(lines):
+        bought = [one for one in sale.order.lines if one.sku == line.sku]
+        if not bought:
+            known = (
+                ", ".join(sorted({one.sku for one in sale.order.lines})) or "it was booked without lines: send amount"
+            )
+            raise InvalidRequestError(Fault(f"/lines/{number}/sku", f"the order has no such line; its lines: {known}"))
+        quantity, amount = back.get(line.sku, (0, 0))
+        quantity, amount = quantity + line.quantity, amount + line.amount
+        pieces, paid = sum(one.quantity for one in bought), sum(one.amount for one in bought)
+        if quantity > pieces or amount > paid:
+            raise RefundExceedsOrderError(
+                f"of {line.sku}, {pieces} pieces for {paid} were bought; {quantity} for {amount} would have come back"
+            )
+        back[line.sku] = (quantity, amount)
+    return after._replace(lines=dict(sorted(back.items())))
 
 
-def taken_back(account: Account, program: Program, granted: Entry, points: int) -> TakenBack:
+def counted_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kept) -> dict[str, Any]:
+    """The change of what an order counts for: tiers, segments' activity and limits, as an entry notes it."""
+    earn, order = before.entry, before.order
+    left, left_before = after.amount_kept, before.amount_kept
+    # What somebody excluded spends counts for nothing.
+    spent = left - left_before if earn.qualifying else 0
+    counted = kept_after.points - kept_before.points if order.measure == "points" else spent
+    orders = (left > 0) - (left_before > 0)
+    return {
+        "qualifying": {order.month: counted} if counted else {},
+        "activity": {month: Activity(orders=orders, amount=left - left_before) for month in earn.activity},
+        "uses": _uses_change(before, kept_before, kept_after),
+    }
+
+
+def taken_back(account: Account, program: Program, granted: Entry, points: int, lapsed: int = 0) -> TakenBack:
     """Take back `points` of what an entry granted: its pending ones, then its lot, then what expires soonest.
 
-    What is not there becomes debt, or is forgiven, as the program says. Once a provisional member has agreed to the
-    terms, what waited is among their other points; what waits then is for something else.
+    Of its lot `lapsed` have expired unspent, and count as taken back. What is not there becomes debt, or is forgiven,
+    as the program says. Once a provisional member has agreed to the terms, what waited is among their other points;
+    what waits then is for something else.
     """
     waited = UNTIL_APPROVED in granted.pending
     own = "" if waited else lot_day(granted.expires_on)
     pending_key = UNTIL_APPROVED if waited and account.status == "provisional" else f"{granted.available_on}/{own}"
     pending = min(points, account.pending.get(pending_key, 0))
+    gone = min(points - pending, max(0, lapsed - account.lots.get(own, 0)))
+    points -= gone
     available = min(points - pending, account.balance)
     from_own = min(available, account.lots.get(own, 0))
     rest = take(combined(account.lots, {own: -from_own}), available - from_own)
     short = points - pending - available
     debt = short if program.refund_debt == "allowed" else 0
     lots = negative(combined(rest, {own: from_own}))
-    return TakenBack(
-        points - short + debt, {"lots": lots, "pending": {pending_key: -pending} if pending else {}, "debt": debt}
-    )
+    effects = {"lots": lots, "pending": {pending_key: -pending} if pending else {}, "debt": debt}
+    return TakenBack(points - short + debt, effects, lapsed=gone, forgiven=short - debt)
+
+
+def _uses_change(sale: Sale, kept_before: Kept, kept_after: Kept) -> dict[str, Use]:
+    before, after = uses_kept(sale, kept_before), uses_kept(sale, kept_after)
+    change = {}
+    for name, use in sale.uses.items():
+        times, points = after[name][0] - before[name][0], after[name][1] - before[name][1]
+        if times or points:
+            change[name] = Use(period=use.period, times=times, points=points)
+    return change
+
+
+def _budgets_change(earn: Entry, kept_before: Kept, kept_after: Kept, taken: int) -> dict[str, int]:
+    """What goes back into campaigns' budgets, and into the partner's that paid for what is taken back."""
+    campaigns: Mapping[str, int] = {
+        name: kept_after.by_budget[name] - points
+        for name, points in kept_before.by_budget.items()
+        if not is_of_partner(name) and points != kept_after.by_budget[name]
+    }
+    return {**campaigns, **given_back(earn, taken)}

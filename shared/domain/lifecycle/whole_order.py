@@ -6,6 +6,7 @@ from datetime import datetime
 from shared.domain.account import Account
 from shared.domain.earning.cashback import earn_credit
 from shared.domain.earning.challenges import order_deed, with_challenges
+from shared.domain.earning.kept_orders import Sale
 from shared.domain.earning.order_points import NO_CAPS, earn_order
 from shared.domain.earning.orders import Order
 from shared.domain.earning.referrals import friend_reward, marked
@@ -31,7 +32,7 @@ def credited(
     """
     earn = earn_order(account, program, order, now=now, actor=actor, fingerprint=fingerprint, caps=caps)
     earn = marked(account, program, earn)
-    entries = list(with_challenges(account, program, earn, order_deed(program, order, earn)))
+    entries = list(with_challenges(account, program, earn, order_deed(program, Sale(earn), earn.points)))
     if earn.referred is not None:
         entries += friend_reward(book_all(account, entries), program, earn)
     for wallet in wallets if account.status == "active" else ():

@@ -69,11 +69,6 @@ def bought(month: str, amount: int) -> dict[str, Activity]:
     return {month: Activity(orders=1, amount=amount)}
 
 
-def returned(earn: Entry, amount: int, left: int) -> dict[str, Activity]:
-    """What a refund of `amount` takes off, if the order counted; with nothing `left` of it, it is an order no more."""
-    return {month: Activity(orders=0 if left else -1, amount=-amount) for month in earn.activity}
-
-
 def retagged(traits: Traits, add: Iterable[str], remove: Iterable[str]) -> Traits:
     """The traits with tags added, then others removed.
 

@@ -30,7 +30,7 @@ class PointCost(Stored):
 class CampaignBudget(Stored):
     """What a campaign may give away in all, in points, in money, or whichever is reached first.
 
-    Points that a refund takes back do not return to it: it says what the campaign may grant.
+    Points that a refund takes back return to it.
     """
 
     points: PositivePoints | None = None

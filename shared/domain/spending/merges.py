@@ -72,7 +72,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         qualifying=dict(gone.qualifying),
         qualifying_before=max(0, gone.qualifying_ever - sum(gone.qualifying.values())),
         uses=_uses_that_count(gone, into),
-        tier=_higher(gone, into, program),
+        tier=higher_tier(gone, into, program),
         badges=merged_badges(gone, into),
         progress=merged_progress(gone, into),
         membership=_longer_paid(gone, into),
@@ -118,6 +118,7 @@ def _longer_paid(gone: Account, into: Account) -> Membership | None:
     return theirs if theirs and (own is None or own.paid_through < theirs.paid_through) else None
 
 
-def _higher(gone: Account, into: Account, program: Program) -> TierStatus | None:
+def higher_tier(gone: Account, into: Account, program: Program) -> TierStatus | None:
+    """The tier of `gone`, if that is higher than the one of `into`."""
     ranks = {account.member_id: program.tiers.rank(account.tier_status().tier_id) or 0 for account in (gone, into)}
     return gone.tier if ranks[gone.member_id] > ranks[into.member_id] else None

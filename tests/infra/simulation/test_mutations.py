@@ -9,18 +9,20 @@ import pytest
 from infra.simulation.run import WORLD_OPERATIONS, play
 from infra.simulation.world import BreachError
 from shared.domain.account import Account
+from shared.domain.earning.kept_orders import NOTHING_RETURNED, Returned, Sale
 from shared.domain.earning.refunds import refund_order
 from shared.domain.entry import Entry
 from shared.domain.errors import IdempotencyMismatchError, TryAgainError
 from shared.domain.ledger import combined, give
-from shared.domain.lifecycle import passing_of_time
+from shared.domain.lifecycle import changed_order, passing_of_time
 from shared.domain.lots import Lots
 from shared.domain.points import grants
+from shared.domain.program.program import Program
 from shared.domain.spending import merges, redemptions, store_credit, transfers
 from shared.services import announcements, refunds
 from shared.services import redemptions as redeeming
 from shared.tables import accounts as accounts_table
-from shared.tables import budgets, client, ledger, operation
+from shared.tables import budgets, client, ledger, operation, orders
 from shared.tables.client import Key, Write
 
 OPERATIONS_MAX = 20_000
@@ -48,9 +50,10 @@ def _newest_first(lots: Lots, points: int) -> dict[str, int]:
     return taken
 
 
-def _refund_by_itself(account: Account, *rest: Any, refunded_before: int, **named: Any) -> Entry:
-    entry = _refund_order(account, *rest, refunded_before=0, **named)
-    return entry.model_copy(update={"refunded": refunded_before + named["amount"]})
+def _refund_by_itself(account: Account, program: Program, sale: Sale, back: Returned, **named: Any) -> Entry:
+    alone = back._replace(amount=back.amount - sale.returned.amount)
+    entry = _refund_order(account, program, sale._replace(returned=NOTHING_RETURNED), alone, **named)
+    return entry.model_copy(update={"refunded": back.amount})
 
 
 def _mature_twice(account: Account, *rest: Any) -> Entry:
@@ -128,7 +131,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "an entry is put over the one that stands": [(ledger, "put", lambda *of: _unconditional(_entry_put(*of)))],
     "a key is taken for the same with any payload": [(operation, "_same", _without_looking)],
     "a replay is answered to whoever asks": [(operation, "_same", _for_whoever_asks)],
-    "each refund is rounded by itself": [(refunds, "refund_order", _refund_by_itself)],
+    "each refund is rounded by itself": [(changed_order, "refund_order", _refund_by_itself)],
     "points that come back late get no grace": [(redemptions, "live_day", _no_grace)],
     "the newest points are taken first": [(redemptions, "take", _newest_first), (transfers, "take", _newest_first)],
     "a cancelled redemption fills another lot": [(redemptions, "_given_back", _to_another_lot)],
@@ -141,7 +144,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "a piece is not put back": [(redeeming, "release", _no_stock_back)],
     "a lost answer is taken for success": [(client, "transact", _lost_is_done)],
     "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],
-    "refunds are not summed": [(ledger, "refunded_sums", _nothing)],
+    "refunds are not summed": [(orders, "changes", _nothing)],
     "an account leaves the index of what is due": [(accounts_table, "put", _without_due_day)],
     "a frozen member may spend": [
         (redemptions, "require_not_frozen", _whatever_it_says),

@@ -51,7 +51,7 @@ def test_the_command_prints_what_happened(capsys: pytest.CaptureFixture[str]) ->
 def test_the_command_says_how_to_see_a_breach_again(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.tables.ledger.refunded_sums", lambda _: ())
+    monkeypatch.setattr("shared.tables.orders.changes", lambda _: ())
 
     assert main(["simulate", "--seed", "5", "--operations", "3000", "--workers", "1"]) == 1
 

@@ -86,7 +86,7 @@ def test_who_is_excluded_later_keeps_the_money_and_gives_back_what_is_returned()
     buy(shop, "ada", "A-1", 1000)
     shop.note("ada", Traits(tags=("staff",)))
     assert shop.cash_back("ada", "A-2", 1000) == []
-    shop.refund_with_credit("ada", "A-1", 400)
+    shop.refund("ada", "A-1", 400)
     assert shop.wallet("ada").balance == 60
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.earning.refunds import points_kept
+from shared.domain.earning.kept_orders import Sale, kept
 from shared.domain.errors import NotEligibleError
 from shared.domain.facets import Traits
 from shared.domain.points.eligibility import is_excluded_address, require_age
@@ -97,7 +97,7 @@ def test_after_any_refunds_a_capped_order_has_earned_what_its_rest_would_have(
 ) -> None:
     shop = a_shop({"points_per_order": cap})
     entry = shop.buy("ada", "A-1", total)
-    assert entry.points == points_kept(entry, total) == min(cap, total // 100)
+    assert entry.points == kept(Sale(entry)).points == min(cap, total // 100)
     left = total
     for share in shares:
         amount = left * share // 100

@@ -1,0 +1,180 @@
+"""What is kept of an order, and what that would have earned.
+
+Returns of lines are exact. What is returned as a mere amount comes out of all that is left, alike. So what is kept
+depends on what has come back in all, not on the order of the returns.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from shared.domain.earning.earnings import rounded
+from shared.domain.entry import Entry, OrderEarned, Piece
+from shared.domain.facets import Use
+from shared.domain.points.eligibility import DAY_USE
+
+
+class Returned(NamedTuple):
+    """What of an order has come back by now: minor units in all, and of its lines, by SKU, pieces and minor units.
+
+    `changes` counts how often that has changed.
+    """
+
+    amount: int = 0
+    lines: Mapping[str, tuple[int, int]] = {}
+    changes: int = 0
+
+
+NOTHING_RETURNED = Returned()
+
+
+class Sale(NamedTuple):
+    """An order: the entry that credited it, its last amendment if it was amended, and what has come back of it."""
+
+    entry: Entry
+    returned: Returned = NOTHING_RETURNED
+    amendment: Entry | None = None
+
+    @property
+    def order(self) -> OrderEarned:
+        """The order's figures as it stands."""
+        order = (self.amendment or self.entry).order
+        if order is None:
+            raise AssertionError(f"{self.entry.entry_id} is not an order's entry")
+        return order
+
+    @property
+    def breakdown(self) -> tuple[Piece, ...]:
+        """How its points came about."""
+        return (self.amendment or self.entry).breakdown
+
+    @property
+    def uses(self) -> Mapping[str, Use]:
+        """The limits that it counts for, and in which period."""
+        return {**self.entry.uses, **self.amendment.uses} if self.amendment else self.entry.uses
+
+    @property
+    def budgets(self) -> Collection[str]:
+        """The budgets that its points come out of."""
+        return {*self.entry.budgets, *(self.amendment.budgets if self.amendment else ())}
+
+    @property
+    def amount_kept(self) -> int:
+        """Minor units of the order that have not come back."""
+        return self.order.total - self.returned.amount
+
+
+class Kept(NamedTuple):
+    """What an order's kept part earns: `points` in all, by rule before and by budget after the order's cap."""
+
+    points: int
+    by_rule: Mapping[str, int]
+    by_budget: Mapping[str, int]
+
+
+class _Parts(NamedTuple):
+    """Of what no line names, and then of each line: minor units and pieces bought, and those kept."""
+
+    amounts: Sequence[Fraction]
+    items: Sequence[Fraction]
+    amounts_kept: Sequence[Fraction]
+    items_kept: Sequence[Fraction]
+
+
+def returned_of(entry: Entry) -> Returned:
+    """What has come back of an order by an entry that says so."""
+    return Returned(entry.refunded or 0, entry.returned_lines, entry.returns)
+
+
+def lines_mask(indexes: Sequence[int], *, with_rest: bool) -> str:
+    """What a piece notes of the lines that bring it, counted from 0, and whether what no line names does, too."""
+    return format(sum(2 << index for index in indexes) + with_rest, "x")
+
+
+def kept(sale: Sale) -> Kept:
+    """What the kept part of an order earns, rounded once."""
+    order, parts = sale.order, _parts(sale)
+    exact, before = Fraction(0), 0
+    by_rule: list[tuple[str, int]] = []
+    for piece in sale.breakdown:
+        exact += _worth(piece, sale.amount_kept, parts)
+        after = rounded(exact, order.rounding)
+        by_rule.append((piece.rule_id, after - before))
+        before = after
+    points = before if order.cap is None else min(before, order.cap)
+    return Kept(points, _sums(by_rule), _drawn(by_rule, before - points, sale.budgets))
+
+
+def kept_categories(sale: Sale) -> tuple[str, ...]:
+    """The categories of the lines of which something is kept."""
+    parts = _parts(sale)
+    lines = zip(sale.order.lines, parts.items_kept[1:], parts.amounts_kept[1:], strict=True)
+    return tuple(line.category for line, items, amount in lines if line.category and items > 0 and sale.amount_kept)
+
+
+def uses_kept(sale: Sale, earned: Kept) -> dict[str, tuple[int, int]]:
+    """How often, and for how many points, the kept part counts for each limit that the whole order counted for."""
+    found = {}
+    for name in sale.uses:
+        is_whole = name == DAY_USE or name.startswith("partner")
+        points = earned.points if is_whole else earned.by_rule.get(name.removeprefix("rule:"), 0)
+        found[name] = (1 if points else 0, points)
+    return found
+
+
+def _worth(piece: Piece, amount_kept: int, parts: _Parts) -> Fraction:
+    """Unrounded points of a piece for what is kept."""
+    if amount_kept == 0 or amount_kept < piece.minimum_spend:
+        return Fraction(0)
+    whole = Fraction(piece.exact) if piece.exact else Fraction(piece.points)
+    mask = int(piece.lines, 16) if piece.lines else (2 << len(parts.amounts)) - 1
+
+    def of_piece(each: Sequence[Fraction]) -> Fraction:
+        return sum((one for index, one in enumerate(each) if mask >> index & 1), Fraction(0))
+
+    if piece.flat:
+        worth = whole if of_piece(parts.amounts_kept) > 0 else Fraction(0)
+    else:
+        bought, left = (parts.items, parts.items_kept) if piece.by_items else (parts.amounts, parts.amounts_kept)
+        worth = whole * of_piece(left) / of_piece(bought) if of_piece(bought) else Fraction(0)
+    return worth if piece.cap is None else min(worth, Fraction(piece.cap))
+
+
+def _parts(sale: Sale) -> _Parts:
+    lines, back = sale.order.lines, sale.returned.lines
+    amounts = [sale.order.total - sum(line.amount for line in lines), *(line.amount for line in lines)]
+    items = [0, *(line.quantity for line in lines)]
+    amounts_left, items_left = list(amounts), list(items)
+    for sku, (quantity, amount) in back.items():
+        for number, line in enumerate(lines, start=1):
+            if line.sku == sku:
+                fewer, less = min(quantity, items_left[number]), min(amount, amounts_left[number])
+                items_left[number] -= fewer
+                amounts_left[number] -= less
+                quantity, amount = quantity - fewer, amount - less  # noqa: PLW2901 - the next line of the SKU has the rest
+    left = sum(amounts_left)
+    share = Fraction(sale.amount_kept, left) if left else Fraction(0)
+    return _Parts(
+        [Fraction(one) for one in amounts],
+        [Fraction(one) for one in items],
+        [one * share for one in amounts_left],
+        [one * share for one in items_left],
+    )
+
+
+def _sums(by_rule: Sequence[tuple[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for rule_id, points in by_rule:
+        sums[rule_id] = sums.get(rule_id, 0) + points
+    return sums
+
+
+def _drawn(by_rule: Sequence[tuple[str, int]], cut: int, budgets: Collection[str]) -> dict[str, int]:
+    """What budgets pay for once a cap has cut so many points: those of the last pieces go first."""
+    drawn: dict[str, int] = {}
+    for rule_id, points in reversed(by_rule):
+        lost = max(0, min(cut, points))
+        cut -= lost
+        if rule_id in budgets:
+            drawn[rule_id] = drawn.get(rule_id, 0) + points - lost
+    return drawn

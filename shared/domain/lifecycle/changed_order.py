@@ -1,0 +1,231 @@
+"""A change of an order with all that hangs on it: badges, tier, challenges, the referral, and points that lapsed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from shared.domain.account import Account
+from shared.domain.calendar import local_day
+from shared.domain.earning.cashback import take_back_credit
+from shared.domain.earning.challenges import badges_for, counts, order_deed
+from shared.domain.earning.kept_orders import Returned, Sale
+from shared.domain.earning.referrals import friend_reward, rested_anew
+from shared.domain.earning.refunds import refund_order, taken_back
+from shared.domain.entry import Entry
+from shared.domain.facets import Badge
+from shared.domain.ledger import book_all, draft
+from shared.domain.lifecycle.kept_facets import Histories, change_of, sales_of
+from shared.domain.lots import NEVER
+from shared.domain.points.expiry import lot_day
+from shared.domain.program.expiry import Expiry, Inactivity
+from shared.domain.program.program import Program
+
+
+class Order(NamedTuple):
+    """An order in its member's ledger and, if it earned money, in their wallet's."""
+
+    sale: Sale
+    credit: Sale | None
+
+
+class Background(NamedTuple):
+    """What a change of an order is decided on beside the accounts.
+
+    `credited_by` is the version of the program that the order was credited by. `histories` are the ledgers that
+    `ledgers_needed` has named, of member and wallet alike.
+    """
+
+    credited_by: Program
+    histories: Histories
+
+
+def refunded(
+    accounts: Sequence[Account],
+    program: Program,
+    order: Order,
+    back: Returned,
+    background: Background,
+    *,
+    refund_id: str,
+    refunded_at: datetime,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> list[Entry]:
+    """Take back what the returned part of an order has brought, in points and in money. `back` is all that came back.
+
+    `accounts` are the member's and their wallet. The refund's own entry comes first.
+    """
+    account, wallet = accounts
+    entry = refund_order(
+        account,
+        program,
+        order.sale,
+        back,
+        refund_id=refund_id,
+        refunded_at=refunded_at,
+        now=now,
+        actor=actor,
+        fingerprint=fingerprint,
+        lapsed=_lapsed(account, program.expiry, order.sale, background),
+    )
+    entries = _with_all_that_follows(account, entry, order.sale, order.sale._replace(returned=back), background)
+    if order.credit is not None:
+        lapsed = _lapsed(wallet, _credit_expiry(program), order.credit, background)
+        entries.append(take_back_credit(wallet, program, order.credit, entry, lapsed=lapsed))
+    return entries
+
+
+def ledgers_needed(accounts: Sequence[Account], program: Program, order: Order) -> list[str]:
+    """Whose entries a change of the order must know: the member's if more rests on it than points, or has expired.
+
+    `accounts` are the member's and their wallet.
+    """
+    account, wallet = accounts
+    names: list[str] = []
+    if _has_lapsed(account, program.expiry, order.sale.entry) or _reaches_further(account, program, order.sale):
+        names += account.ids
+    if order.credit is not None and _has_lapsed(wallet, _credit_expiry(program), order.credit.entry):
+        names += [wallet.member_id, *wallet.merged_from]
+    return names
+
+
+def _has_lapsed(account: Account, policy: Expiry, granted: Entry) -> bool:
+    """Whether points of the entry's lot may have expired unspent: they would then count as taken back."""
+    own, through = lot_day(granted.expires_on), account.expired_through
+    return own != NEVER and through is not None and (own <= through.isoformat() or isinstance(policy, Inactivity))
+
+
+def _lapsed_unspent(histories: Histories, policy: Expiry, granted: Entry) -> int:
+    """Points of the entry's lot that have expired unspent, and that no refund has counted yet.
+
+    Where activity prolongs all lots, whatever has expired since was in one lot with the entry's.
+    """
+    entries = [entry for history in histories.values() for entry in history]
+    own = lot_day(granted.expires_on)
+    moves = isinstance(policy, Inactivity)
+
+    def is_of_lot(lot: str, entry: Entry) -> bool:
+        return entry.recorded_at >= granted.recorded_at if moves else lot == own
+
+    lots = {_grant_of(one): lot_day(one.expires_on) for one in entries if one.type in {"earn", "claim_in", "badge"}}
+    expired = sum(-one.points for one in entries if one.type == "expiry" and is_of_lot(one.source["on"], one))
+    counted = sum(one.lapsed for one in entries if one.lapsed and is_of_lot(lots.get(_grant_of(one), NEVER), one))
+    return max(0, expired - counted)
+
+
+def _grant_of(entry: Entry) -> tuple[str, ...]:
+    """What tells a grant of points: the order's, or the badge's."""
+    source = entry.source
+    if "badge_id" in source:
+        return (source.get("of", entry.member_id), source["badge_id"], source["times"])
+    return (source.get("order_id", ""),)
+
+
+def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
+    """Whether more than points can rest on an order: then the member's entries are needed to change it."""
+    entry, order_id = sale.entry, sale.entry.source["order_id"]
+    if account.referred is not None and order_id == account.referred.order_id:
+        return True
+    deed = order_deed(program, sale, entry.points)
+    nobody = Account(member_id=account.member_id)
+    if entry.progress or any(counts(challenge, nobody, deed) for challenge in program.challenges):
+        return True
+    if entry.activity and account.last_order_on == deed.on:
+        return True
+    tier, booked_on = account.tier, local_day(entry.recorded_at, program.time_zone)
+    is_raised = tier is not None and bool(program.tiers.rank(tier.tier_id)) and booked_on <= tier.since
+    return is_raised and bool(entry.qualifying)
+
+
+def _with_all_that_follows(
+    account: Account, changed: Entry, before: Sale | None, after: Sale | None, background: Background
+) -> list[Entry]:
+    """The entry of an order's change with what becomes of the member by it; after it badges lost or gained.
+
+    `account` is the one that the entry follows.
+    """
+    program, histories = background.credited_by, _of(account, background)
+    if not histories:
+        return [changed]
+    others = {name: sale for name, sale in sales_of(histories).items() if name != changed.source["order_id"]}
+    was, will_be = ({**others, **_named(sale)} for sale in (before, after))
+    change = change_of(account, program, histories, was, will_be)
+    referred = rested_anew(account, program, sorted(will_be.values(), key=_when_booked))
+    update = {
+        "progress": {**changed.progress, **change.progress},
+        "tier": change.tier,
+        "last_order_on": change.last_order_on,
+        "referred": referred,
+    }
+    entries = [changed.model_copy(update=update)]
+    for name, times in change.badges.items():
+        for badge in _newest_held(histories, name)[: max(0, -times)]:
+            known = {**histories, account.member_id: [*histories[account.member_id], *entries]}
+            entries.append(_badge_lost(book_all(account, entries), program, badge, changed, known))
+        challenge = [one for one in program.challenges if one.challenge_id == name] * max(0, times)
+        entries += badges_for(book_all(account, entries), program, challenge, changed)
+    if referred is not None and account.referred is not None and referred.times > account.referred.times:
+        entries += friend_reward(book_all(account, entries), program, entries[0])
+    return entries
+
+
+def _of(account: Account, background: Background) -> dict[str, Sequence[Entry]]:
+    """The ledgers of an account and of those that were merged into it; none if they were not needed."""
+    names = account.ids
+    return {name: background.histories[name] for name in names if name in background.histories}
+
+
+def _lapsed(account: Account, policy: Expiry, sale: Sale, background: Background) -> int:
+    """Points of the order, or credit, that have expired unspent and were not counted as taken back yet."""
+    if not _has_lapsed(account, policy, sale.entry):
+        return 0
+    return _lapsed_unspent(_of(account, background), policy, sale.entry)
+
+
+def _credit_expiry(program: Program) -> Expiry:
+    return program.cashback.expiry if program.cashback else program.expiry
+
+
+def _named(sale: Sale | None) -> dict[str, Sale]:
+    return {sale.entry.source["order_id"]: sale} if sale else {}
+
+
+def _when_booked(sale: Sale) -> tuple[datetime, int]:
+    return sale.entry.recorded_at, sale.entry.sequence
+
+
+def _badge_lost(account: Account, program: Program, badge: Entry, cause: Entry, histories: Histories) -> Entry:
+    """Take back a badge that rests on nothing any more, and its points."""
+    name = badge.source["badge_id"]
+    held = account.badges[name]
+    lapsed = _lapsed_unspent(histories, program.expiry, badge) if _has_lapsed(account, program.expiry, badge) else 0
+    taken = taken_back(account, program, badge, badge.points, lapsed)
+    return draft(
+        account,
+        "badge_lost",
+        occurred_at=cause.occurred_at,
+        recorded_at=cause.recorded_at,
+        points=-taken.points,
+        program_version=cause.program_version,
+        actor=cause.actor,
+        **taken.effects,
+        earned=-taken.points,
+        badges={name: Badge(on=held.on, times=held.times - 1, lost=held.lost + 1)},
+        source={
+            "badge_id": name,
+            "times": badge.source["times"],
+            "of": badge.member_id,
+            "order_id": cause.source["order_id"],
+        },
+        lapsed=taken.lapsed,
+        forgiven=taken.forgiven,
+    )
+
+
+def _newest_held(histories: Histories, badge_id: str) -> list[Entry]:
+    """The entries of a badge that have not been lost, the newest first."""
+    entries = [one for each in histories.values() for one in each if one.source.get("badge_id") == badge_id]
+    lost = {(one.source["of"], one.source["times"]) for one in entries if one.type == "badge_lost"}
+    held = [one for one in entries if one.type == "badge" and (one.member_id, one.source["times"]) not in lost]
+    return sorted(held, key=lambda one: (one.recorded_at, one.sequence), reverse=True)

@@ -1,0 +1,177 @@
+"""What a member would be had they only ever bought what they have kept: tier, challenges, badges, and the last order.
+
+It is worked out afresh from the member's entries: each order counts with what is kept of it, where it was booked. What
+time has booked stays as it was booked. A change of an order is told by the difference of two such histories, before it
+and after it; so a program that has changed since, or an order without lines, changes nothing that the order did not.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from shared.domain.account import Account
+from shared.domain.calendar import local_day
+from shared.domain.earning.challenges import Deed, action_deed, advanced, merged_badges, merged_progress, order_deed
+from shared.domain.earning.kept_orders import Sale, kept, returned_of
+from shared.domain.entry import Entry
+from shared.domain.facets import NO_DAY, Badge, Progress, TierStatus
+from shared.domain.ledger import qualifying_after
+from shared.domain.points.tiers import raised
+from shared.domain.program.program import Program
+from shared.domain.spending.merges import higher_tier
+
+Histories = Mapping[str, Sequence[Entry]]
+"""All entries of a member and of those who were merged into them, the oldest first, by whose they are."""
+Sales = Mapping[str, Sale]
+"""Orders by their ids, each as it stands. One that another member has claimed is not among them."""
+CREDITS_ORDER = frozenset({"earn", "claim_in"})
+"""The types of entries at whose place in the ledger an order counts."""
+_DERIVED = frozenset({"badge", "badge_lost", "refund", "refund_reversal", "amend", "claim_out"})
+"""The types of entries that book what is worked out here."""
+
+
+class Change(NamedTuple):
+    """What a change of an order does to a member beside its own points.
+
+    `badges` says how many of each are gained, or with a minus lost. `tier` is None if it stays, `last_order_on` too.
+    """
+
+    progress: Mapping[str, Progress]
+    badges: Mapping[str, int]
+    tier: TierStatus | None
+    last_order_on: date | None
+
+
+def sales_of(histories: Histories) -> dict[str, Sale]:
+    """Every order that the members' entries credit, as it stands by these entries."""
+    sales: dict[str, Sale] = {}
+    for entry in sorted((one for each in histories.values() for one in each), key=_booked):
+        order_id = entry.source.get("order_id", "")
+        if entry.order is not None and entry.type in CREDITS_ORDER:
+            sales[order_id] = Sale(entry, returned_of(entry))
+        elif order_id not in sales:
+            continue
+        elif entry.type == "claim_out":
+            del sales[order_id]
+        elif entry.type == "amend":
+            sales[order_id] = sales[order_id]._replace(amendment=entry)
+        elif entry.refunded is not None:
+            sales[order_id] = sales[order_id]._replace(returned=returned_of(entry))
+    return sales
+
+
+def _booked(entry: Entry) -> tuple[datetime, int]:
+    """In which order entries of several merged ledgers were booked."""
+    return entry.recorded_at, entry.sequence
+
+
+def change_of(account: Account, program: Program, histories: Histories, before: Sales, after: Sales) -> Change:
+    """What becomes of a member whose orders were as `before` and are as `after`. `account` is theirs as it is."""
+    was = facets(account.member_id, program, histories, before)
+    will_be = facets(account.member_id, program, histories, after)
+    progress = {
+        name: one
+        for name, one in _changed(was.progress, will_be.progress)
+        if account.progress.get(name, Progress()) == was.progress.get(name, Progress())
+    }
+    gained = {
+        one.challenge_id: max(
+            _times(will_be, one.challenge_id) - _times(was, one.challenge_id), -_times(account, one.challenge_id)
+        )
+        for one in program.challenges
+    }
+    is_same_tier = was.tier and account.tier and account.tier.tier_id == was.tier.tier_id
+    tier = will_be.tier if is_same_tier and was.tier != will_be.tier else None
+    ordered_on = None
+    if account.last_order_on == was.last_order_on != will_be.last_order_on:
+        ordered_on = will_be.last_order_on or NO_DAY
+    return Change(progress, {name: times for name, times in gained.items() if times}, tier, ordered_on)
+
+
+def facets(member_id: str, program: Program, histories: Histories, sales: Sales) -> Account:
+    """An account of which only tier, progress, badges and what counts toward tiers are filled, by what is kept."""
+    state = Account(member_id=member_id)
+    for entry in histories[member_id]:
+        state = _after(state, program, entry, histories, sales)
+    return state
+
+
+def _after(state: Account, program: Program, entry: Entry, histories: Histories, sales: Sales) -> Account:
+    """The state after one more entry."""
+    day = local_day(entry.recorded_at, program.time_zone)
+    if entry.type == "merge_in":
+        return _merged(state, program, facets(entry.source["from"], program, histories, sales), day)
+    if entry.order is not None:
+        sale = sales.get(entry.source["order_id"])
+        is_counted = sale is not None and entry.type in CREDITS_ORDER and entry.member_id == sale.entry.member_id
+        return _bought(state, program, sale, day) if sale and is_counted else state
+    if entry.type in {"earn", "approve"}:
+        state = _counted(state, program, entry.qualifying, 0, day)
+        deed = action_deed(program, entry)
+        return _did(state, program, deed, day) if deed else state
+    if entry.type in _DERIVED:
+        return state
+    update = {"badges": {**state.badges, **entry.badges}, "tier": entry.tier or state.tier}
+    return _counted(state.model_copy(update=update), program, entry.qualifying, entry.qualifying_before, day)
+
+
+def _bought(state: Account, program: Program, sale: Sale, day: date) -> Account:
+    """The state after an order, of which a part may have come back."""
+    if not sale.amount_kept and sale.returned.amount:
+        return state
+    earned, order = kept(sale), sale.order
+    counts = earned.points if order.measure == "points" else sale.amount_kept
+    state = _counted(state, program, {order.month: counts} if sale.entry.qualifying else {}, 0, day)
+    placed_on = local_day(min(sale.entry.occurred_at, sale.entry.recorded_at), program.time_zone)
+    if sale.entry.activity and (state.last_order_on is None or state.last_order_on < placed_on):
+        state = state.model_copy(update={"last_order_on": placed_on})
+    return _did(state, program, order_deed(program, sale, earned.points), day)
+
+
+def _counted(state: Account, program: Program, months: Mapping[str, int], before: int, day: date) -> Account:
+    """The state with more that counts toward tiers, and the tier that this reaches."""
+    if months or before:
+        ever = max(0, state.qualifying_ever + sum(months.values()) + before)
+        update = {"qualifying": qualifying_after(state.qualifying, months), "qualifying_ever": ever}
+        state = state.model_copy(update=update)
+    higher = raised(state, program.tiers, day) if state.tier else None
+    return state.model_copy(update={"tier": higher}) if higher else state
+
+
+def _did(state: Account, program: Program, deed: Deed, day: date) -> Account:
+    """The state after what an order or action is to challenges."""
+    progress, badges = dict(state.progress), dict(state.badges)
+    for challenge in program.challenges:
+        name = challenge.challenge_id
+        before = state.progress.get(name, Progress())
+        after, is_reached = advanced(challenge, state, before, deed)
+        if after != before:
+            progress[name] = after
+        if is_reached:
+            held = state.badges.get(name, Badge(on=day, times=0))
+            badges[name] = held.model_copy(update={"times": held.times + 1})
+    return state.model_copy(update={"progress": progress, "badges": badges})
+
+
+def _merged(state: Account, program: Program, gone: Account, day: date) -> Account:
+    """The state after somebody else's was added to it."""
+    update = {
+        "progress": {**state.progress, **merged_progress(gone, state)},
+        "badges": {**state.badges, **merged_badges(gone, state)},
+        "last_order_on": max((one for one in (state.last_order_on, gone.last_order_on) if one), default=None),
+        "tier": higher_tier(gone, state, program) or state.tier,
+    }
+    earlier = max(0, gone.qualifying_ever - sum(gone.qualifying.values()))
+    return _counted(state.model_copy(update=update), program, gone.qualifying, earlier, day)
+
+
+def _changed(before: Mapping[str, Progress], after: Mapping[str, Progress]) -> Iterator[tuple[str, Progress]]:
+    for name in sorted({*before, *after}):
+        one = after.get(name, Progress())
+        if one != before.get(name, Progress()):
+            yield name, one
+
+
+def _times(state: Account, badge_id: str) -> int:
+    badge = state.badges.get(badge_id)
+    return badge.times if badge else 0

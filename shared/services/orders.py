@@ -1,0 +1,76 @@
+"""An order as it stands, for whatever changes it: what was credited, amended, claimed and returned."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.domain.account import Account
+from shared.domain.earning.kept_orders import Sale
+from shared.domain.entry import Entry
+from shared.domain.errors import OrderBelongsToAnotherMemberError, OrderNotFoundError
+from shared.domain.lifecycle.changed_order import Background, Order, ledgers_needed
+from shared.domain.program.partners import Partner
+from shared.domain.subaccounts import wallet_of
+from shared.services import partner_access
+from shared.tables import keys
+from shared.tables.client import Key
+from shared.tables.operation import NOTHING_MORE, Needs, Situation
+
+_OF_WALLET = "#credit"
+
+
+class OrderReader(NamedTuple):
+    """Finds an order in a situation whose first two accounts are a member's and their wallet's."""
+
+    order_id: str
+    partner: Partner | None = None
+
+    def reads(self, member_id: str) -> Sequence[Key]:
+        """What is read with the accounts."""
+        of_wallet = keys.of("earn", order_id=self.order_id, member_id=wallet_of(member_id))
+        return [keys.of("earn", order_id=self.order_id), of_wallet, keys.refunded_key(self.order_id)]
+
+    def asks(self, situation: Situation) -> Needs:
+        """What more must be known to change the order: its last claim and amendment, and what may rest on it."""
+        state = situation.order_state(self.order_id)
+        missing = [key for key in (state.claim, state.amendment) if key and key not in situation.items]
+        if missing:
+            return Needs(items=[one for key in missing for one in (key, _of_wallet(key))])
+        order = self.find(situation)
+        needed = ledgers_needed(situation.accounts[:2], situation.program, order)
+        ledgers = [name for name in needed if name not in situation.histories]
+        if not ledgers:
+            return NOTHING_MORE
+        version = order.sale.entry.program_version
+        return Needs(histories=ledgers, versions=[] if version == situation.program.version else [version])
+
+    def find(self, situation: Situation) -> Order:
+        """The order as it stands.
+
+        Raises OrderNotFoundError if it earned nothing or the caller may not see it, OrderBelongsToAnotherMemberError.
+        """
+        state = situation.order_state(self.order_id)
+        first = state.claim or keys.of("earn", order_id=self.order_id)
+        entry = _own(situation.entry(first), situation.account, self.partner, self.order_id)
+        amendment = situation.entry(state.amendment) if state.amendment else None
+        credit = situation.entry(_of_wallet(first))
+        amended = situation.entry(_of_wallet(state.amendment)) if state.amendment else None
+        return Order(Sale(entry, state.returned, amendment), Sale(credit, state.returned, amended) if credit else None)
+
+    def background(self, situation: Situation) -> Background:
+        """What was asked for to decide on the order."""
+        credited_by = situation.program_of(self.find(situation).sale.entry)
+        return Background(credited_by, situation.histories)
+
+
+def _of_wallet(key: Key) -> Key:
+    """Where the entry of the member's wallet stands that goes with a member's."""
+    return Key(key.pk, key.sk + _OF_WALLET)
+
+
+def _own(earned: Entry | None, account: Account, partner: Partner | None, order_id: str) -> Entry:
+    """The order's entry, if it is the member's and the caller may see it."""
+    if earned is not None and earned.member_id not in account.ids:
+        raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
+    if earned is None or not partner_access.may_see(partner, earned.partner):
+        raise OrderNotFoundError(f"no order {order_id!r} has earned points")
+    return earned
