@@ -1,15 +1,16 @@
 """Taking back what an order earned, for the part of it that was returned."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from shared import request_ids
 from shared.caller import Caller
 from shared.domain.earning.kept_orders import Returned, Sale
 from shared.domain.earning.orders import LINES_MAX
 from shared.domain.earning.refunds import ReturnedLine, returned_by_amount, returned_by_lines
+from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Instant, PositiveAmount, Record, Reference
 from shared.domain.lifecycle.changed_order import refunded
 from shared.domain.subaccounts import wallet_of
@@ -28,15 +29,6 @@ class Refund(Record):
     lines: Annotated[tuple[ReturnedLine, ...], Field(min_length=1, max_length=LINES_MAX)] | None = None
     refunded_at: Instant
 
-    @model_validator(mode="after")
-    def _says_how_much(self) -> Self:
-        if self.lines is None and self.amount is None:
-            raise ValueError("send lines or amount: what of the order came back")
-        of_lines = sum(line.amount for line in self.lines or ())
-        if self.lines is not None and self.amount not in {None, of_lines}:
-            raise ValueError(f"amount is {self.amount} and the lines add up to {of_lines}: leave amount out")
-        return self
-
 
 def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) -> operation.Outcome:
     """Take back points and store credit of the returned part of an order, and whatever rests on it.
@@ -44,6 +36,7 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
     Raises OrderNotFoundError, OrderBelongsToAnotherMemberError, RefundExceedsOrderError, and InvalidRequestError for
     lines that the order does not have.
     """
+    _require_one_amount(request)
     partner = partner_access.calling(caller)
     request = request.model_copy(update={"order_id": partner_access.own_id(partner, request.order_id)})
     fingerprint = request_ids.fingerprint(request)
@@ -76,6 +69,17 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
         asks=reader.asks,
     )
     return partner_access.shown(partner, outcome)
+
+
+def _require_one_amount(request: Refund) -> None:
+    """Raises InvalidRequestError unless lines or an amount say what came back, or both say the same."""
+    if request.lines is None:
+        if request.amount is None:
+            raise InvalidRequestError(Fault("/amount", "say what came back: an amount, or lines of the order"))
+        return
+    of_lines = sum(line.amount for line in request.lines)
+    if request.amount not in {None, of_lines}:
+        raise InvalidRequestError(Fault("/amount", f"must be {of_lines}, the sum of the lines, or left out"))
 
 
 def _returned(sale: Sale, request: Refund) -> Returned:

@@ -145,13 +145,13 @@ def test_an_order_whose_answer_is_lost_draws_once(shop: Shop, wire: Wire) -> Non
     assert is_sound()
 
 
-def test_a_refund_gives_nothing_back_to_the_budget(shop: Shop) -> None:
+def test_a_refund_gives_the_campaigns_points_back_to_the_budget(shop: Shop) -> None:
     campaign(shop)
     ada = shop.enroll()
     points(shop, ada, "a")
     refund = {"order_id": "a", "refund_id": "r", "amount": 1_000, "refunded_at": "2026-11-20T18:03:00Z"}
     assert shop.post(f"/v1/members/{ada}/refunds", refund).body["entry"]["points"] == -20
-    assert left() == 90
+    assert left() == 100
     assert is_sound()
 
 
