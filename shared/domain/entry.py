@@ -48,6 +48,10 @@ class OrderEarned(Stored):
     measure: Literal["points", "spend"]
     cap: int | None = None
     """The most points that the whole order could earn, by the standing rules and what was left of the day."""
+    tier: str | None = None
+    """The tier that it was credited in; None: the lowest."""
+    plan: str | None = None
+    """The paid plan that it was credited under."""
     lines: tuple[OrderLine, ...] = ()
 
 
@@ -92,6 +96,10 @@ class Entry(Stored):
     """For a refund: minor units of the order returned so far, this refund included."""
     returned_lines: Mapping[str, tuple[int, int]] = {}
     """What of it came back by lines, so far: by SKU, pieces and minor units."""
+    part_amount: int = 0
+    """What of it comes back by this entry alone, in minor units; below 0 if a refund is taken back."""
+    part_lines: Mapping[str, tuple[int, int]] = {}
+    """What of it comes back by this entry's own lines: by SKU, pieces and minor units."""
     returns: int = 0
     """How often the returns of its order have changed, this entry included. The entry with the most says what is so."""
     lapsed: int = 0

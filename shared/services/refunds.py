@@ -9,7 +9,7 @@ from shared import request_ids
 from shared.caller import Caller
 from shared.domain.earning.kept_orders import Returned, Sale
 from shared.domain.earning.orders import LINES_MAX
-from shared.domain.earning.refunds import ReturnedLine, returned_by_amount, returned_by_lines
+from shared.domain.earning.refunds import ReturnedLine, part_by_amount, part_by_lines
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Instant, PositiveAmount, Record, Reference
 from shared.domain.lifecycle.changed_order import refunded
@@ -49,7 +49,7 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
             situation.accounts,
             situation.program,
             order,
-            _returned(order.sale, request),
+            _part(order.sale, request),
             reader.background(situation),
             refund_id=request.refund_id,
             refunded_at=request.refunded_at,
@@ -82,7 +82,7 @@ def _require_one_amount(request: Refund) -> None:
         raise InvalidRequestError(Fault("/amount", f"must be {of_lines}, the sum of the lines, or left out"))
 
 
-def _returned(sale: Sale, request: Refund) -> Returned:
+def _part(sale: Sale, request: Refund) -> Returned:
     if request.lines is not None:
-        return returned_by_lines(sale, request.lines)
-    return returned_by_amount(sale, request.amount or 0)
+        return part_by_lines(sale, request.lines)
+    return part_by_amount(sale, request.amount or 0)

@@ -12,10 +12,10 @@ from shared.domain.earning.actions import Occasion, earn_action
 from shared.domain.earning.campaigns import budget_name, budget_total
 from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.enrolment import enroll
-from shared.domain.earning.kept_orders import NOTHING_RETURNED, Returned, Sale
+from shared.domain.earning.kept_orders import NOTHING_RETURNED, Returned, Sale, returned_of
 from shared.domain.earning.order_points import order_earnings
 from shared.domain.earning.orders import Line, Order
-from shared.domain.earning.refunds import ReturnedLine, returned_by_amount, returned_by_lines
+from shared.domain.earning.refunds import ReturnedLine, part_by_amount, part_by_lines
 from shared.domain.entry import Entry
 from shared.domain.facets import Referred, Traits
 from shared.domain.invariants import breaches
@@ -223,24 +223,24 @@ class Shop:
     def refund(self, member: str, order_id: str, amount: int = 0, lines: Sequence[Mapping[str, Any]] = ()) -> Entry:
         """An order comes back in part: an amount, or lines of it."""
         accounts, order = [self.look(member), self.wallet(member)], self.order_of(order_id)
-        back = (
-            returned_by_lines(order.sale, [ReturnedLine(**line) for line in lines])
+        part = (
+            part_by_lines(order.sale, [ReturnedLine(**line) for line in lines])
             if lines
-            else returned_by_amount(order.sale, amount)
+            else part_by_amount(order.sale, amount)
         )
         entries = refunded(
             accounts,
             self.program,
             order,
-            back,
+            part,
             self.background(accounts, order),
-            refund_id=f"{order_id}-{back.changes}",
+            refund_id=f"{order_id}-{order.sale.returned.changes}",
             refunded_at=self.now,
             now=self.now,
             actor="till",
             fingerprint=PRINT,
         )
-        self.returned[order_id] = back
+        self.returned[order_id] = returned_of(entries[0])
         for name, points in entries[0].budgets.items():
             self.budgets[name] -= points
         self.book(entries)

@@ -12,6 +12,7 @@ from shared.domain.earning.actions import Occasion, earn_action
 from shared.domain.earning.anniversaries import Occurrence, birthday_pays, celebrate_birthday
 from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.enrolment import enroll
+from shared.domain.earning.kept_orders import together
 from shared.domain.earning.provisional import confirm, open_provisional
 from shared.domain.earning.referrals import (
     Role,
@@ -21,7 +22,7 @@ from shared.domain.earning.referrals import (
     reversal,
     reviewed,
 )
-from shared.domain.earning.refunds import returned_by_amount
+from shared.domain.earning.refunds import part_by_amount
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Referred, Traits
@@ -176,14 +177,14 @@ class WholeShop(Shop):
 
     def give_back_order(self, member: str, order_id: str, amount: int) -> None:
         order = self.order_of(order_id)
-        before, back = order.sale.returned, returned_by_amount(order.sale, amount)
+        before, part = order.sale.returned, part_by_amount(order.sale, amount)
 
         def take_back(accounts: Sequence[Account]) -> list[Entry]:
             return refunded(
                 accounts[:2],
                 self.program,
                 order,
-                back,
+                part,
                 self.background(accounts, order),
                 refund_id=f"{order_id}-{before.changes}",
                 refunded_at=self.now,
@@ -192,7 +193,7 @@ class WholeShop(Shop):
             )
 
         self.operate(take_back, member, wallet_of(member))
-        self.returned[order_id] = back
+        self.returned[order_id] = together(before, part)
 
     def do(self, member: str, action: str, reference: str, occurred_at: datetime) -> Entry:
         occasion = Occasion(action=action, reference=reference, occurred_at=occurred_at)

@@ -81,6 +81,16 @@ class _Parts(NamedTuple):
     items_kept: Sequence[Fraction]
 
 
+def together(back: Returned, part: Returned) -> Returned:
+    """What has come back of an order once `part` has, too; its numbers are below 0 where a refund is taken back."""
+    lines = dict(back.lines)
+    for sku, (quantity, amount) in part.lines.items():
+        pieces, paid = lines.get(sku, (0, 0))
+        lines[sku] = (pieces + quantity, paid + amount)
+    kept_lines = {sku: numbers for sku, numbers in sorted(lines.items()) if numbers != (0, 0)}
+    return Returned(back.amount + part.amount, kept_lines, back.changes + 1)
+
+
 def returned_of(entry: Entry) -> Returned:
     """What has come back of an order by an entry that says so."""
     return Returned(entry.refunded or 0, entry.returned_lines, entry.returns)

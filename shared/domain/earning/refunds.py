@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.domain.account import Account
-from shared.domain.earning.kept_orders import Kept, Returned, Sale, kept, uses_kept
+from shared.domain.earning.kept_orders import Kept, Returned, Sale, kept, together, uses_kept
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderError
 from shared.domain.facets import Activity, Use
@@ -41,7 +41,7 @@ def refund_order(
     account: Account,
     program: Program,
     sale: Sale,
-    back: Returned,
+    part: Returned,
     *,
     refund_id: str,
     refunded_at: datetime,
@@ -50,12 +50,13 @@ def refund_order(
     fingerprint: str,
     lapsed: int = 0,
 ) -> Entry:
-    """Take back what an order's returned part has earned; `back` is all that has come back of it, this refund included.
+    """Take back what an order's returned part has earned.
 
     The member keeps what the order would have earned on what is kept of it, rounded once over all refunds. Points come
     from the order's own lot, then from those that expire soonest; what is not there becomes debt, or is forgiven.
     `lapsed` points of its lot have expired unspent: those count as taken back.
     """
+    back = together(sale.returned, part)
     earn, after = sale.entry, sale._replace(returned=back)
     keeps, kept_before = kept(after), kept(sale)
     taken = taken_back(account, program, earn, kept_before.points - keeps.points, lapsed)
@@ -75,16 +76,14 @@ def refund_order(
         source={"order_id": earn.source["order_id"], "refund_id": refund_id, **of_partner},
         partner=earn.partner,
         budgets=_budgets_change(earn, kept_before, keeps, taken.points),
-        refunded=back.amount,
-        returned_lines=dict(back.lines),
-        returns=back.changes,
+        **noted_return(back, part),
         lapsed=taken.lapsed,
         forgiven=taken.forgiven,
     )
 
 
-def returned_by_amount(sale: Sale, amount: int) -> Returned:
-    """All that has come back of an order once `amount` minor units more have, of all its lines alike.
+def part_by_amount(sale: Sale, amount: int) -> Returned:
+    """`amount` minor units of an order, of all its lines alike.
 
     Raises RefundExceedsOrderError if more would be returned than was paid.
     """
@@ -93,33 +92,41 @@ def returned_by_amount(sale: Sale, amount: int) -> Returned:
         raise RefundExceedsOrderError(
             f"the order was {total} minor units, {before} are refunded, {total - before} can be; not {amount}"
         )
-    return sale.returned._replace(amount=before + amount, changes=sale.returned.changes + 1)
+    return Returned(amount)
 
 
-def returned_by_lines(sale: Sale, lines: Sequence[ReturnedLine]) -> Returned:
-    """All that has come back of an order once these lines have.
+def part_by_lines(sale: Sale, lines: Sequence[ReturnedLine]) -> Returned:
+    """Some lines of an order.
 
     Raises InvalidRequestError for a line that the order does not have, and RefundExceedsOrderError if more of a line
     would be returned than was bought, or more of the order than was paid.
     """
-    after = returned_by_amount(sale, sum(line.amount for line in lines))
-    back = dict(after.lines)
+    part = part_by_amount(sale, sum(line.amount for line in lines))
     for number, line in enumerate(lines):
         bought = [one for one in sale.order.lines if one.sku == line.sku]
         if not bought:
-            known = (
-                ", ".join(sorted({one.sku for one in sale.order.lines})) or "it was booked without lines: send amount"
-            )
-            raise InvalidRequestError(Fault(f"/lines/{number}/sku", f"the order has no such line; its lines: {known}"))
-        quantity, amount = back.get(line.sku, (0, 0))
-        quantity, amount = quantity + line.quantity, amount + line.amount
+            known = ", ".join(sorted({one.sku for one in sale.order.lines}))
+            detail = f"the order has the lines {known}" if known else "the order was booked without lines: send amount"
+            raise InvalidRequestError(Fault(f"/lines/{number}/sku", detail))
+        part = together(part, Returned(0, {line.sku: (line.quantity, line.amount)}))
+        quantity, amount = together(sale.returned, part).lines.get(line.sku, (0, 0))
         pieces, paid = sum(one.quantity for one in bought), sum(one.amount for one in bought)
         if quantity > pieces or amount > paid:
             raise RefundExceedsOrderError(
                 f"of {line.sku}, {pieces} pieces for {paid} were bought; {quantity} for {amount} would have come back"
             )
-        back[line.sku] = (quantity, amount)
-    return after._replace(lines=dict(sorted(back.items())))
+    return part
+
+
+def noted_return(back: Returned, part: Returned) -> dict[str, Any]:
+    """What an entry says of an order's returns: all that has come back, and what of it by this entry."""
+    return {
+        "refunded": back.amount,
+        "returned_lines": dict(back.lines),
+        "part_amount": part.amount,
+        "part_lines": dict(part.lines),
+        "returns": back.changes,
+    }
 
 
 def counted_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kept) -> dict[str, Any]:

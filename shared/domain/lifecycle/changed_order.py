@@ -8,7 +8,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import take_back_credit
 from shared.domain.earning.challenges import badges_for, counts, order_deed
-from shared.domain.earning.kept_orders import Returned, Sale
+from shared.domain.earning.kept_orders import Returned, Sale, returned_of
 from shared.domain.earning.referrals import friend_reward, rested_anew
 from shared.domain.earning.refunds import refund_order, taken_back
 from shared.domain.entry import Entry
@@ -43,7 +43,7 @@ def refunded(
     accounts: Sequence[Account],
     program: Program,
     order: Order,
-    back: Returned,
+    part: Returned,
     background: Background,
     *,
     refund_id: str,
@@ -52,7 +52,7 @@ def refunded(
     actor: str,
     fingerprint: str,
 ) -> list[Entry]:
-    """Take back what the returned part of an order has brought, in points and in money. `back` is all that came back.
+    """Take back what the returned part of an order has brought, in points and in money.
 
     `accounts` are the member's and their wallet. The refund's own entry comes first.
     """
@@ -61,7 +61,7 @@ def refunded(
         account,
         program,
         order.sale,
-        back,
+        part,
         refund_id=refund_id,
         refunded_at=refunded_at,
         now=now,
@@ -69,7 +69,9 @@ def refunded(
         fingerprint=fingerprint,
         lapsed=_lapsed(account, program.expiry, order.sale, background),
     )
-    entries = _with_all_that_follows(account, entry, order.sale, order.sale._replace(returned=back), background)
+    entries = _with_all_that_follows(
+        account, entry, order.sale, order.sale._replace(returned=returned_of(entry)), background
+    )
     if order.credit is not None:
         lapsed = _lapsed(wallet, _credit_expiry(program), order.credit, background)
         entries.append(take_back_credit(wallet, program, order.credit, entry, lapsed=lapsed))

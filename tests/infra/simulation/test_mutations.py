@@ -50,10 +50,9 @@ def _newest_first(lots: Lots, points: int) -> dict[str, int]:
     return taken
 
 
-def _refund_by_itself(account: Account, program: Program, sale: Sale, back: Returned, **named: Any) -> Entry:
-    alone = back._replace(amount=back.amount - sale.returned.amount)
-    entry = _refund_order(account, program, sale._replace(returned=NOTHING_RETURNED), alone, **named)
-    return entry.model_copy(update={"refunded": back.amount})
+def _refund_by_itself(account: Account, program: Program, sale: Sale, part: Returned, **named: Any) -> Entry:
+    entry = _refund_order(account, program, sale._replace(returned=NOTHING_RETURNED), part, **named)
+    return entry.model_copy(update={"refunded": sale.returned.amount + part.amount})
 
 
 def _mature_twice(account: Account, *rest: Any) -> Entry:
