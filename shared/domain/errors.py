@@ -160,6 +160,18 @@ class GiftNotFoundError(LoyaltyError):
     code = "gift_not_found"
 
 
+class RefundNotFoundError(LoyaltyError):
+    """The order has no such refund."""
+
+    code = "refund_not_found"
+
+
+class EntryNotFoundError(LoyaltyError):
+    """The member has no such entry."""
+
+    code = "entry_not_found"
+
+
 class OrderNotFoundError(LoyaltyError):
     """No order of that id has earned points."""
 

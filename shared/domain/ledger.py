@@ -80,7 +80,7 @@ def book(account: Account, entry: Entry) -> Account:
             "qualifying_ever": max(
                 0, account.qualifying_ever + sum(entry.qualifying.values()) + entry.qualifying_before
             ),
-            "uses": _uses_after(account.uses, entry.uses),
+            "uses": uses_after(account.uses, entry.uses),
             "matured_through": _latest(
                 account.matured_through, entry.available_on if entry.type == "maturity" else None
             ),
@@ -203,7 +203,8 @@ def _kept(months: Mapping[str, _Counted], count: int) -> dict[str, _Counted]:
     return {month: counted for month, counted in sorted(months.items()) if month >= oldest}
 
 
-def _uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[str, Use]:
+def uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[str, Use]:
+    """What limits have counted after a signed change; less of a period that is over changes nothing."""
     after = dict(uses)
     for name, use in change.items():
         known = after.get(name)

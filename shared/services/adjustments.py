@@ -4,7 +4,10 @@ from datetime import datetime
 
 from shared import request_ids
 from shared.caller import Caller
+from shared.domain.account import Account
+from shared.domain.entry import Entry
 from shared.domain.errors import (
+    EntryNotFoundError,
     Fault,
     IdempotencyMismatchError,
     InvalidRequestError,
@@ -14,7 +17,7 @@ from shared.domain.errors import (
 from shared.domain.fields import Record, Reference, SignedPoints, Text
 from shared.domain.points.reviews import Review, Verdict
 from shared.domain.program.program import Program
-from shared.domain.spending.adjustments import adjust
+from shared.domain.spending.adjustments import adjust, undo
 from shared.services import approvals
 from shared.services.approvals import Asked
 from shared.tables import accounts, audit, keys, ledger, operation, programs, reviews
@@ -44,6 +47,50 @@ def adjust_points(
     if _needs_approval(program, adjustment.points) and ledger.load_entry(key) is None:
         return _ask(member_id, adjustment, caller, now)
     return _book(member_id, adjustment, program, caller, now)
+
+
+class Undo(Record):
+    """Why an adjustment is taken back."""
+
+    reason: Text
+
+
+def undo_adjustment(
+    member_id: str, entry_id: str, request: Undo, *, caller: Caller, now: datetime
+) -> operation.Outcome:
+    """Take an adjustment back, to the very lots. Raises EntryNotFoundError, and InvalidStateError for another entry."""
+    member = caller.authorized_member_id(member_id)
+    account = accounts.load_account(member).account
+    adjustment = _entry(account, entry_id)
+    if adjustment.type != "adjust":
+        raise InvalidStateError(f"only an adjustment can be undone, and {entry_id} is of the type {adjustment.type}")
+    reference, fingerprint = adjustment.source["reference"], request_ids.fingerprint(request)
+    trail = audit.trail(caller, "points.adjustment_undone", now, member, reference=reference)
+
+    def decide(situation: Situation) -> Decision:
+        entry = undo(
+            situation.account,
+            situation.program,
+            adjustment,
+            reason=request.reason,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=fingerprint,
+        )
+        return Decision([entry], trail)
+
+    key = keys.of("adjust_undo", of=adjustment.member_id, reference=reference)
+    return operation.run([member], decide, key=key, fingerprint=fingerprint, now=now)
+
+
+def _entry(account: Account, entry_id: str) -> Entry:
+    """A member's entry, or one of those who were merged into them. Raises EntryNotFoundError."""
+    owner, _, number = entry_id.rpartition("-")
+    if owner in account.ids and number.isascii() and number.isdecimal() and 0 < int(number) <= ledger.SEQUENCE_MAX:
+        for entry in ledger.load_history(owner, 1, int(number) + 1):
+            if entry.entry_id == entry_id:
+                return entry
+    raise EntryNotFoundError(f"the member has no entry {entry_id!r}")
 
 
 def _needs_approval(program: Program, points: int) -> bool:

@@ -19,10 +19,11 @@ _OF_WALLET = "#credit"
 
 
 class OrderReader(NamedTuple):
-    """Finds an order in a situation whose first two accounts are a member's and their wallet's."""
+    """Finds an order in a situation whose accounts from `place` on are a member's and their wallet's."""
 
     order_id: str
     partner: Partner | None = None
+    place: int = 0
 
     def reads(self, member_id: str) -> Sequence[Key]:
         """What is read with the accounts."""
@@ -36,12 +37,19 @@ class OrderReader(NamedTuple):
         if missing:
             return Needs(items=[one for key in missing for one in (key, _of_wallet(key))])
         order = self.find(situation)
-        needed = ledgers_needed(situation.accounts[:2], situation.program, order)
+        needed = ledgers_needed(situation.accounts[self.place : self.place + 2], situation.program, order)
         ledgers = [name for name in needed if name not in situation.histories]
         if not ledgers:
             return NOTHING_MORE
         version = order.sale.entry.program_version
         return Needs(histories=ledgers, versions=[] if version == situation.program.version else [version])
+
+    def asks_for_all(self, situation: Situation) -> Needs:
+        """As `asks`, with the ledgers of all whose accounts are there."""
+        needs = self.asks(situation)
+        names = [name for account in situation.accounts if account.sequence for name in account.ids]
+        missing = [name for name in names if name not in situation.histories]
+        return needs._replace(histories=list(dict.fromkeys([*needs.histories, *missing])))
 
     def find(self, situation: Situation) -> Order:
         """The order as it stands.
@@ -50,7 +58,7 @@ class OrderReader(NamedTuple):
         """
         state = situation.order_state(self.order_id)
         first = state.claim or keys.of("earn", order_id=self.order_id)
-        entry = _own(situation.entry(first), situation.account, self.partner, self.order_id)
+        entry = _own(situation.entry(first), situation.accounts[self.place], self.partner, self.order_id)
         amendment = situation.entry(state.amendment) if state.amendment else None
         credit = situation.entry(_of_wallet(first))
         amended = situation.entry(_of_wallet(state.amendment)) if state.amendment else None

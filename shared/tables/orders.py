@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from shared import settings
 from shared.domain.earning.kept_orders import NOTHING_RETURNED, Returned
 from shared.domain.entry import Entry
+from shared.domain.subaccounts import is_wallet
 from shared.tables import client, keys
 from shared.tables.client import Item, Key, Write
 
@@ -34,9 +35,14 @@ def state_of(item: Item | None) -> OrderState:
     return OrderState(returned, amendment, claim)
 
 
+def load_state(order_id: str) -> OrderState:
+    """How an order stands."""
+    return state_of(client.get(settings.loyalty_table(), keys.refunded_key(order_id)))
+
+
 def changes(entry: Entry) -> Iterator[Write]:
     """The write that keeps how an order stands, if the entry changes that."""
-    if entry.refunded is None:
+    if entry.refunded is None or is_wallet(entry.member_id):
         return
     values: dict[str, Any] = {
         "amount": {"N": str(entry.refunded)},

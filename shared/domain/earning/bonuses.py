@@ -14,9 +14,9 @@ from shared.domain.earning.orders import Base, Order
 from shared.domain.entry import Piece
 from shared.domain.facets import Use
 from shared.domain.points.limits import allowance, reached
-from shared.domain.points.paid_plans import current_plan
 from shared.domain.points.segments import in_any
 from shared.domain.program.campaigns import Campaign
+from shared.domain.program.paid_plans import Plan
 from shared.domain.program.program import Program, Tier
 from shared.domain.program.rules import WEEKDAYS, Effect, Multiply, Rule, When
 
@@ -24,12 +24,13 @@ NO_BONUS_PERCENT = 100
 
 
 class Cart(NamedTuple):
-    """An order and what of it earns; whose it is (None: somebody who is not yet a member), in which tier, today."""
+    """An order and what of it earns; whose it is (None: not yet a member), in which tier and paid plan, today."""
 
     order: Order
     base: Base
     account: Account | None
     tier: Tier
+    plan: Plan | None
     today: date
 
 
@@ -42,9 +43,9 @@ class _Bonus(NamedTuple):
     by_items: bool = False
 
 
-def factors(program: Program, cart: Cart) -> list[Piece]:
+def factors(cart: Cart) -> list[Piece]:
     """What the member's tier and paid plan add."""
-    plan = current_plan(cart.account, program) if cart.account else None
+    plan = cart.plan
     held = [(f"tier:{cart.tier.tier_id}", cart.tier.name, cart.tier.percent)]
     if plan is not None:
         held.append((f"plan:{plan.plan_id}", plan.name, plan.percent))

@@ -4,13 +4,15 @@ It is earned on terms of its own, rounded, kept in lots and taken back as points
 nothing to it. Who earns no points earns no money, and where points may not expire, neither does it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from shared.domain.account import Account
 from shared.domain.earning.earnings import Earned
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.kept_orders import Sale, kept, returned_of
-from shared.domain.earning.orders import Order, base_of, check_order, order_entry
+from shared.domain.earning.orders import Line, Order, base_of, check_order, lines_of, order_entry, purchase_of
 from shared.domain.earning.refunds import taken_back
 from shared.domain.earning.terms import terms_of_credit
 from shared.domain.entry import Entry
@@ -66,6 +68,24 @@ def earn_credit(
         fingerprint="",
     )
     return [*opening, entry]
+
+
+def amended_credit(
+    member: Account, program: Program, sale: Sale, credit: Sale | None, total: int, lines: Sequence[Line]
+) -> dict[str, Any] | None:
+    """What the entry of an order's money would say, had the order been of this total and these lines from the start.
+
+    `sale` is the member's, `credit` the wallet's, if it earned money. None: it earns no money.
+    """
+    order = purchase_of(sale, total, lines)
+    if not gives_credit(program, order):
+        return None
+    bought = (credit or sale).order
+    details = {"total": total, "lines": lines_of(order)}
+    return {
+        "order": bought.model_copy(update=details),
+        "breakdown": credit_earnings(member, program, order).breakdown,
+    }
 
 
 def take_back_credit(wallet: Account, program: Program, sale: Sale, refund: Entry, *, lapsed: int = 0) -> Entry:

@@ -8,9 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from shared.domain.account import Account
 from shared.domain.earning.earnings import rounded
 from shared.domain.entry import Entry, OrderEarned, Piece
 from shared.domain.facets import Use
+from shared.domain.ledger import uses_after
 from shared.domain.points.eligibility import DAY_USE
 
 
@@ -130,6 +132,16 @@ def uses_kept(sale: Sale, earned: Kept) -> dict[str, tuple[int, int]]:
         points = earned.points if is_whole else earned.by_rule.get(name.removeprefix("rule:"), 0)
         found[name] = (1 if points else 0, points)
     return found
+
+
+def without_uses(account: Account, sale: Sale, earned: Kept) -> Account:
+    """The account had it never bought the order, as far as limits go."""
+    counted = uses_kept(sale, earned)
+    freed = {
+        name: Use(period=use.period, times=-counted[name][0], points=-counted[name][1])
+        for name, use in sale.uses.items()
+    }
+    return account.model_copy(update={"uses": uses_after(account.uses, freed)})
 
 
 def _worth(piece: Piece, amount_kept: int, parts: _Parts) -> Fraction:

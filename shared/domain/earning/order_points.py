@@ -4,18 +4,22 @@ Order of the sums: base points on what is not excluded, then the tier's factor, 
 the program lists it, then campaigns. Factors work on the base alone, so their order does not matter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from types import MappingProxyType
+from typing import Any
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.bonuses import Cart, factors, from_campaigns, from_rules
 from shared.domain.earning.earnings import Earned, under_caps
-from shared.domain.earning.orders import Order, base_of, check_order, order_entry
+from shared.domain.earning.kept_orders import Sale, kept, without_uses
+from shared.domain.earning.orders import Line, Order, base_of, check_order, lines_of, order_entry, purchase_of
 from shared.domain.earning.terms import terms_of_points
 from shared.domain.entry import Entry
+from shared.domain.points.eligibility import EXCLUDED
 from shared.domain.points.grants import with_tier_raised
+from shared.domain.points.paid_plans import current_plan
 from shared.domain.points.partner_funding import caps_of, drawn, require_may_earn, share_of, uses_of
 from shared.domain.points.segments import bought, is_scored
 from shared.domain.points.tiers import held_tier
@@ -42,8 +46,14 @@ def order_earnings(
         return base
     today = local_day(now, program.time_zone)
     tier = held_tier(account, program.tiers, today) if account else program.tiers.levels[0]
-    cart = Cart(order, base, account, tier, today)
-    of_person, rules, campaigns = factors(program, cart), from_rules(program, cart), from_campaigns(program, cart, caps)
+    plan = current_plan(account, program) if account else None
+    return _earned(program, Cart(order, base, account, tier, plan, today), caps)
+
+
+def _earned(program: Program, cart: Cart, caps: Mapping[str, int]) -> Earned:
+    """What a cart earns by all rules and under all caps."""
+    base, account, today, partner = cart.base, cart.account, cart.today, program.partner(cart.order.partner_id)
+    of_person, rules, campaigns = factors(cart), from_rules(program, cart), from_campaigns(program, cart, caps)
     breakdown = (base.piece, *of_person, *rules.breakdown, *campaigns.breakdown)
     earned = campaigns._replace(breakdown=breakdown, uses={**rules.uses, **campaigns.uses})
     if partner is None:
@@ -70,6 +80,7 @@ def earn_order(
     earned = order_earnings(account, program, order, now, caps)
     today, measure = local_day(now, program.time_zone), program.tiers.measure
     spent = 0 if earned.is_excluded else order.total
+    tier, plan = held_tier(account, program.tiers, today), current_plan(account, program)
     entry = order_entry(
         account,
         program,
@@ -79,6 +90,7 @@ def earn_order(
         member=account,
         measure=measure,
         counts=earned.points if measure == "points" else spent,
+        held=(tier.tier_id if program.tiers.rank(tier.tier_id) else None, plan.plan_id if plan else None),
         now=now,
         actor=actor,
         fingerprint=fingerprint,
@@ -88,6 +100,37 @@ def earn_order(
         return entry
     placed_on = local_day(min(order.placed_at, now), program.time_zone)
     return entry.model_copy(update={"activity": bought(month_of(placed_on), order.total), "last_order_on": placed_on})
+
+
+def amended_order(
+    account: Account, program: Program, sale: Sale, total: int, lines: Sequence[Line], caps: Mapping[str, int]
+) -> dict[str, Any]:
+    """What an order's entry would say, had the order been of this total and these lines from the start.
+
+    `program` is the version that it was credited by. It earns in the tier and plan that it was credited in, within what
+    limits and budgets leave without it; in segments it is the member of now who counts. Raises InvalidRequestError as
+    `check_order` does.
+    """
+    order, bought = purchase_of(sale, total, lines), sale.order
+    check_order(program, order)
+    details = {"total": total, "lines": lines_of(order)}
+    if any(piece.rule_id == EXCLUDED for piece in sale.breakdown):
+        return {"order": bought.model_copy(update=details), "breakdown": sale.breakdown, "uses": {}, "budgets": {}}
+    earned = base_of(account, program, terms_of_points(program), order)
+    if not isinstance(earned, Earned):
+        rank = program.tiers.rank(bought.tier) if bought.tier else None
+        tier = program.tiers.levels[rank or 0]
+        plan = program.plan(bought.plan) if bought.plan else None
+        day = local_day(sale.entry.recorded_at, program.time_zone)
+        counted = kept(sale)
+        left = {name: points + counted.by_budget.get(name, 0) for name, points in caps.items()}
+        earned = _earned(program, Cart(order, earned, without_uses(account, sale, counted), tier, plan, day), left)
+    return {
+        "order": bought.model_copy(update={**details, "cap": earned.cap}),
+        "breakdown": earned.breakdown,
+        "uses": earned.uses,
+        "budgets": earned.budgets,
+    }
 
 
 def _paid_for(program: Program, order: Order, entry: Entry, today: date, caps: Mapping[str, int]) -> Entry:

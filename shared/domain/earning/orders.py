@@ -11,7 +11,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.campaigns import noted
 from shared.domain.earning.earnings import Earned, RunningSum, earn_entry
-from shared.domain.earning.kept_orders import lines_mask
+from shared.domain.earning.kept_orders import Sale, lines_mask
 from shared.domain.earning.terms import EarningTerms
 from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
 from shared.domain.errors import Fault, InvalidRequestError
@@ -92,6 +92,24 @@ def check_order(program: Program, order: Order) -> None:
         raise InvalidRequestError(*faults)
 
 
+def lines_of(order: Order) -> tuple[OrderLine, ...]:
+    """An order's lines as its entry keeps them."""
+    return tuple(OrderLine(line.sku, line.category, line.quantity, line.amount) for line in order.lines)
+
+
+def purchase_of(sale: Sale, total: int, lines: Sequence[Line]) -> Order:
+    """The order of an entry, with another total and other lines."""
+    source = sale.entry.source
+    return Order(
+        order_id=source["order_id"],
+        placed_at=sale.entry.occurred_at,
+        currency=sale.order.currency,
+        total=total,
+        lines=tuple(lines),
+        **{name: source.get(name) for name in ("channel", "store_id", "touchpoint", "partner_id")},
+    )
+
+
 def order_entry(
     account: Account,
     program: Program,
@@ -102,11 +120,15 @@ def order_entry(
     member: Account,
     measure: Literal["points", "spend"],
     counts: int,
+    held: tuple[str | None, str | None] = (None, None),
     now: datetime,
     actor: str,
     fingerprint: str,
 ) -> Entry:
-    """Credit an order to an account, be it `member`'s own or their wallet. `counts` goes toward tiers, in `measure`."""
+    """Credit an order to an account, be it `member`'s own or their wallet. `counts` goes toward tiers, in `measure`.
+
+    `held` is the tier, if it is not the lowest, and the paid plan that it is credited in.
+    """
     where = {"channel": order.channel, "store_id": order.store_id, "touchpoint": order.touchpoint}
     entry = earn_entry(
         account,
@@ -128,7 +150,9 @@ def order_entry(
         month=month_of(local_day(min(order.placed_at, now), program.time_zone)),
         measure=measure,
         cap=earned.cap,
-        lines=tuple(OrderLine(line.sku, line.category, line.quantity, line.amount) for line in order.lines),
+        tier=held[0],
+        plan=held[1],
+        lines=lines_of(order),
     )
     return entry.model_copy(update={"order": details})
 

@@ -13,7 +13,7 @@ from shared.domain.fields import Amount, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take
 from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.expiry import lot_day
-from shared.domain.points.partner_funding import given_back, is_of_partner
+from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 
 
@@ -75,7 +75,7 @@ def refund_order(
         **counted_change(sale, after, kept_before, keeps),
         source={"order_id": earn.source["order_id"], "refund_id": refund_id, **of_partner},
         partner=earn.partner,
-        budgets=_budgets_change(earn, kept_before, keeps, taken.points),
+        budgets=budgets_change(sale, after, kept_before, keeps, taken.points, {}),
         **noted_return(back, part),
         lapsed=taken.lapsed,
         forgiven=taken.forgiven,
@@ -140,7 +140,7 @@ def counted_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kep
     return {
         "qualifying": {order.month: counted} if counted else {},
         "activity": {month: Activity(orders=orders, amount=left - left_before) for month in earn.activity},
-        "uses": _uses_change(before, kept_before, kept_after),
+        "uses": _uses_change(before, after, kept_before, kept_after),
     }
 
 
@@ -167,21 +167,24 @@ def taken_back(account: Account, program: Program, granted: Entry, points: int, 
     return TakenBack(points - short + debt, effects, lapsed=gone, forgiven=short - debt)
 
 
-def _uses_change(sale: Sale, kept_before: Kept, kept_after: Kept) -> dict[str, Use]:
-    before, after = uses_kept(sale, kept_before), uses_kept(sale, kept_after)
+def budgets_change(
+    before: Sale, after: Sale, kept_before: Kept, kept_after: Kept, taken: int, caps: Mapping[str, int]
+) -> dict[str, int]:
+    """What a change of an order draws from budgets: campaigns' by what is kept, the partner's by what is `taken` back.
+
+    A negative number gives back. `caps` says what is left of budgets that are nearly used up.
+    """
+    drawn = {name: -taken for name in before.budgets if is_of_partner(name)}
+    for name in {*before.budgets, *after.budgets} - drawn.keys():
+        drawn[name] = kept_after.by_budget.get(name, 0) - kept_before.by_budget.get(name, 0)
+    return {name: min(points, caps.get(name, points)) for name, points in sorted(drawn.items()) if points}
+
+
+def _uses_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kept) -> dict[str, Use]:
+    was, is_now = uses_kept(before, kept_before), uses_kept(after, kept_after)
     change = {}
-    for name, use in sale.uses.items():
-        times, points = after[name][0] - before[name][0], after[name][1] - before[name][1]
+    for name, use in {**before.uses, **after.uses}.items():
+        times, points = (new - old for new, old in zip(is_now.get(name, (0, 0)), was.get(name, (0, 0)), strict=True))
         if times or points:
             change[name] = Use(period=use.period, times=times, points=points)
     return change
-
-
-def _budgets_change(earn: Entry, kept_before: Kept, kept_after: Kept, taken: int) -> dict[str, int]:
-    """What goes back into campaigns' budgets, and into the partner's that paid for what is taken back."""
-    campaigns: Mapping[str, int] = {
-        name: kept_after.by_budget[name] - points
-        for name, points in kept_before.by_budget.items()
-        if not is_of_partner(name) and points != kept_after.by_budget[name]
-    }
-    return {**campaigns, **given_back(earn, taken)}

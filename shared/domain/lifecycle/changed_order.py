@@ -67,13 +67,12 @@ def refunded(
         now=now,
         actor=actor,
         fingerprint=fingerprint,
-        lapsed=_lapsed(account, program.expiry, order.sale, background),
+        lapsed=lapsed_of(account, program.expiry, order.sale, background),
     )
-    entries = _with_all_that_follows(
-        account, entry, order.sale, order.sale._replace(returned=returned_of(entry)), background
-    )
+    after = order.sale._replace(returned=returned_of(entry))
+    entries = with_all_that_follows(account, entry, order.sale, after, background)
     if order.credit is not None:
-        lapsed = _lapsed(wallet, _credit_expiry(program), order.credit, background)
+        lapsed = lapsed_of(wallet, credit_expiry(program), order.credit, background)
         entries.append(take_back_credit(wallet, program, order.credit, entry, lapsed=lapsed))
     return entries
 
@@ -87,7 +86,7 @@ def ledgers_needed(accounts: Sequence[Account], program: Program, order: Order) 
     names: list[str] = []
     if _has_lapsed(account, program.expiry, order.sale.entry) or _reaches_further(account, program, order.sale):
         names += account.ids
-    if order.credit is not None and _has_lapsed(wallet, _credit_expiry(program), order.credit.entry):
+    if order.credit is not None and _has_lapsed(wallet, credit_expiry(program), order.credit.entry):
         names += [wallet.member_id, *wallet.merged_from]
     return names
 
@@ -140,7 +139,7 @@ def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
     return is_raised and bool(entry.qualifying)
 
 
-def _with_all_that_follows(
+def with_all_that_follows(
     account: Account, changed: Entry, before: Sale | None, after: Sale | None, background: Background
 ) -> list[Entry]:
     """The entry of an order's change with what becomes of the member by it; after it badges lost or gained.
@@ -150,6 +149,7 @@ def _with_all_that_follows(
     program, histories = background.credited_by, _of(account, background)
     if not histories:
         return [changed]
+    histories[account.member_id] = [*histories[account.member_id], changed]
     others = {name: sale for name, sale in sales_of(histories).items() if name != changed.source["order_id"]}
     was, will_be = ({**others, **_named(sale)} for sale in (before, after))
     change = change_of(account, program, histories, was, will_be)
@@ -158,7 +158,7 @@ def _with_all_that_follows(
         "progress": {**changed.progress, **change.progress},
         "tier": change.tier,
         "last_order_on": change.last_order_on,
-        "referred": referred,
+        "referred": referred or changed.referred,
     }
     entries = [changed.model_copy(update=update)]
     for name, times in change.badges.items():
@@ -167,7 +167,7 @@ def _with_all_that_follows(
             entries.append(_badge_lost(book_all(account, entries), program, badge, changed, known))
         challenge = [one for one in program.challenges if one.challenge_id == name] * max(0, times)
         entries += badges_for(book_all(account, entries), program, challenge, changed)
-    if referred is not None and account.referred is not None and referred.times > account.referred.times:
+    if account.referred is not None and account.referred.state != "rewarded":
         entries += friend_reward(book_all(account, entries), program, entries[0])
     return entries
 
@@ -178,14 +178,15 @@ def _of(account: Account, background: Background) -> dict[str, Sequence[Entry]]:
     return {name: background.histories[name] for name in names if name in background.histories}
 
 
-def _lapsed(account: Account, policy: Expiry, sale: Sale, background: Background) -> int:
+def lapsed_of(account: Account, policy: Expiry, sale: Sale, background: Background) -> int:
     """Points of the order, or credit, that have expired unspent and were not counted as taken back yet."""
     if not _has_lapsed(account, policy, sale.entry):
         return 0
     return _lapsed_unspent(_of(account, background), policy, sale.entry)
 
 
-def _credit_expiry(program: Program) -> Expiry:
+def credit_expiry(program: Program) -> Expiry:
+    """How store credit expires."""
     return program.cashback.expiry if program.cashback else program.expiry
 
 

@@ -19,6 +19,8 @@ from shared.domain.program.common import Limit
 from shared.domain.program.program import Program
 
 DAY_USE = "standing:day"
+EXCLUDED = "excluded"
+"""What a breakdown calls the line that says why somebody has earned nothing."""
 
 
 class Capped(NamedTuple):
@@ -52,9 +54,7 @@ def points_for(account: Account, program: Program, points: int) -> int:
 
 def nothing_for_excluded() -> Piece:
     """The line that says why an order or action has earned nothing."""
-    return Piece(
-        rule_id="excluded", points=0, description="This customer is excluded from earning, as staff or reseller"
-    )
+    return Piece(rule_id=EXCLUDED, points=0, description="This customer is excluded from earning, as staff or reseller")
 
 
 def capped(

@@ -156,11 +156,6 @@ def drawn(partner: Partner, points: int, today: date, left: Mapping[str, int]) -
     return draws
 
 
-def given_back(earn: Entry, points: int) -> dict[str, int]:
-    """What taking points back puts again into the partner's budgets that they came out of."""
-    return {name: -points for name in earn.budgets if is_of_partner(name) and points}
-
-
 def deposit_points(partner: Partner, amount: int) -> int:
     """The points that a deposit pays for.
 
@@ -207,6 +202,8 @@ def settle_up(entries: Iterable[Entry]) -> Settlement:
         movement, share = entry_types.of(entry.type).partner_movement, entry.partner
         if movement is None or share is None:
             continue
+        if movement == "issued" and entry.points < 0:  # an amendment that makes an order less
+            movement = "taken_back"
         moved = points_of(entry)
         sign = 1 if movement in {"issued", "reversed"} else -1
         amount = Fraction(sign * moved * share.amount, share.points)

@@ -4,11 +4,48 @@ from datetime import datetime
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
+from shared.domain.earning.given_again import given_again
+from shared.domain.earning.refunds import taken_back
 from shared.domain.entry import Entry
 from shared.domain.ledger import draft, negative, take
 from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import require_points
+
+
+def undo(
+    account: Account,
+    program: Program,
+    adjustment: Entry,
+    *,
+    reason: str,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> Entry:
+    """Take an adjustment back, to and from the very lots that it touched.
+
+    What was added and is spent by now becomes debt, or is forgiven, as the program says.
+    """
+    if adjustment.points > 0:
+        taken = taken_back(account, program, adjustment, adjustment.points)
+        points, effects = -taken.points, taken.effects
+    else:
+        points = -adjustment.points
+        today = local_day(now, program.time_zone)
+        effects = given_again(account, program, adjustment, points, today, adjustment)
+    return draft(
+        account,
+        "adjust_undo",
+        occurred_at=now,
+        recorded_at=now,
+        points=points,
+        program_version=program.version,
+        actor=actor,
+        fingerprint=fingerprint,
+        **effects,
+        source={"of": adjustment.member_id, "reference": adjustment.source["reference"], "reason": reason},
+    )
 
 
 def adjust(

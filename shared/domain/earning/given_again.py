@@ -1,0 +1,54 @@
+"""Giving an order's points again: to the lots that a refund took them from, or to those that the order went to."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from shared.domain.account import Account
+from shared.domain.entry import Entry
+from shared.domain.ledger import combined, give, negative
+from shared.domain.lots import UNTIL_APPROVED
+from shared.domain.points.expiry import live_day, lot_day
+from shared.domain.program.program import Program
+
+
+def given_again(
+    account: Account, program: Program, granted: Entry, points: int, today: date, taken: Entry | None = None
+) -> dict[str, Any]:
+    """The effects of `points` that `granted` has brought, given once more; what is owed is settled first.
+
+    They go to where `taken` took them from, as far as that goes, and else to the lot of `granted`. They wait if they
+    would still be waiting there; those whose day has passed get the grace days.
+    """
+    own = lot_day(granted.expires_on)
+    waited = UNTIL_APPROVED in granted.pending
+    waiting_key = UNTIL_APPROVED if waited else f"{granted.available_on}/{own}"
+    pending: dict[str, int] = {}
+    lots: dict[str, int] = {}
+    for key, part in [*_places(taken), (waiting_key if granted.pending else own, points)]:
+        part = min(part, points)  # noqa: PLW2901 - no more than is left to give
+        points -= part
+        if not _waits(account, key, today):
+            lots = combined(lots, {live_day(account, program, key.rpartition("/")[2], today): part})
+        elif part:
+            pending[key] = pending.get(key, 0) + part
+    return {**give(account, lots), "pending": pending}
+
+
+def _places(taken: Entry | None) -> list[tuple[str, int]]:
+    """The pending lots and the lots that an entry took from, with how much it took."""
+    if taken is None:
+        return []
+    took: Mapping[str, int] = {**negative(taken.pending), **negative(taken.lots)}
+    return [(key, points) for key, points in took.items() if points > 0]
+
+
+def _waits(account: Account, key: str, today: date) -> bool:
+    """Whether points of a pending lot still wait."""
+    available_on, separator, _ = key.partition("/")
+    if not separator:
+        return False
+    if key == UNTIL_APPROVED:
+        return account.status == "provisional"
+    day, through = date.fromisoformat(available_on), account.matured_through
+    return day > today and (through is None or day > through)

@@ -1,0 +1,293 @@
+"""Putting an order right: a refund taken back, the order amended, or claimed for the member who made it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from shared.domain.account import Account
+from shared.domain.calendar import local_day
+from shared.domain.earning.cashback import amended_credit, earn_credit
+from shared.domain.earning.enrolment import open_side
+from shared.domain.earning.given_again import given_again
+from shared.domain.earning.kept_orders import Returned, Sale, kept, returned_of, together, uses_kept
+from shared.domain.earning.order_points import amended_order
+from shared.domain.earning.orders import Line, purchase_of
+from shared.domain.earning.referrals import marked
+from shared.domain.earning.refunds import budgets_change, counted_change, noted_return, taken_back
+from shared.domain.entry import Entry
+from shared.domain.errors import InvalidStateError
+from shared.domain.facets import Activity, Use
+from shared.domain.ledger import book_all, draft
+from shared.domain.lifecycle.changed_order import Background, Order, credit_expiry, lapsed_of, with_all_that_follows
+from shared.domain.program.program import Program
+
+NO_PART = Returned()
+
+
+class Cause(NamedTuple):
+    """What caused a correction: when it happened, when it is booked, who asked for it, and the request's fingerprint.
+
+    `caps` says what is left of budgets that are nearly used up, by name.
+    """
+
+    occurred_at: datetime
+    now: datetime
+    actor: str
+    fingerprint: str
+    caps: Mapping[str, int] = {}
+
+
+def refund_reversed(
+    accounts: Sequence[Account],
+    program: Program,
+    order: Order,
+    refunds: Sequence[Entry | None],
+    background: Background,
+    cause: Cause,
+) -> list[Entry]:
+    """Give back what a refund took: the goods were kept after all. Its own entry comes first.
+
+    `accounts` are the member's and their wallet, `refunds` the refund's entries in both ledgers.
+    Raises InvalidStateError for a refund that does not say what it returned.
+    """
+    [refund, of_credit] = refunds
+    if refund is None or not (refund.part_amount or refund.part_lines):
+        raise InvalidStateError("the refund does not say what it returned: it is too old to be reversed")
+    lines = {sku: (-quantity, -amount) for sku, (quantity, amount) in refund.part_lines.items()}
+    part = Returned(-refund.part_amount, lines)
+    back = together(order.sale.returned, part)
+    before, after = order.sale, order.sale._replace(returned=back)
+    source = {"order_id": refund.source["order_id"], "refund_id": refund.source["refund_id"]}
+    entry = draft(
+        accounts[0],
+        "refund_reversal",
+        **_by(program, cause),
+        **_change(accounts[0], program, before, after, cause, taken=refund),
+        **noted_return(back, part),
+        source=source,
+        partner=before.entry.partner,
+    )
+    entries = with_all_that_follows(accounts[0], entry, before, after, background)
+    if order.credit is not None and of_credit is not None:
+        was, is_now = order.credit, order.credit._replace(returned=back)
+        change = _points(accounts[1], program, was, is_now, cause, taken=of_credit)
+        entries.append(draft(accounts[1], "refund_reversal", **_by(program, _beside(cause)), **change, source=source))
+    return entries
+
+
+def amended(
+    accounts: Sequence[Account],
+    program: Program,
+    order: Order,
+    total: int,
+    lines: Sequence[Line],
+    background: Background,
+    amendment_id: str,
+    cause: Cause,
+) -> list[Entry]:
+    """Book an order as it now stands, on the terms that it was credited on. Its own entry comes first.
+
+    Raises InvalidStateError while anything of it has been returned, and InvalidRequestError as `check_order` does.
+    """
+    before = order.sale
+    if before.returned.amount or before.returned.lines:
+        raise InvalidStateError("something of the order was returned: reverse the refund before you amend the order")
+    account, wallet = accounts
+    source = {"order_id": before.entry.source["order_id"], "amendment_id": amendment_id}
+    terms = amended_order(account, background.credited_by, before, total, lines, cause.caps)
+    after = before._replace(amendment=before.entry.model_copy(update=terms))
+    change = _change(
+        account, program, before, after, cause, lapsed=lapsed_of(account, program.expiry, before, background)
+    )
+    # Every limit and budget that the order counts for is named, be it with nothing: a later refund looks for them here.
+    uses = {name: Use(period=use.period) for name, use in after.uses.items()}
+    entry = draft(
+        account,
+        "amend",
+        **_by(program, cause),
+        **change,
+        **noted_return(before.returned._replace(changes=before.returned.changes + 1), NO_PART),
+        order=terms["order"],
+        breakdown=terms["breakdown"],
+        source=source,
+        partner=before.entry.partner,
+    )
+    budgets = dict.fromkeys(after.budgets, 0) | dict(entry.budgets)
+    entry = entry.model_copy(update={"uses": {**uses, **entry.uses}, "budgets": budgets})
+    entries = with_all_that_follows(account, entry, before, before._replace(amendment=entry), background)
+    return [*entries, *_amended_credit(account, wallet, program, order, total, lines, background, source, cause)]
+
+
+def claimed(
+    losing: Sequence[Account],
+    gaining: Sequence[Account],
+    program: Program,
+    order: Order,
+    background: Background,
+    source: Mapping[str, str],
+    cause: Cause,
+) -> list[Entry]:
+    """Move an order, and all that comes of it, to the member who made it. The entry of the one who gains comes first.
+
+    `losing` and `gaining` are each a member's account and their wallet.
+    """
+    sale = order.sale
+    out = draft(
+        losing[0],
+        "claim_out",
+        **_by(program, _beside(cause)),
+        **_change(
+            losing[0],
+            program,
+            sale,
+            _nothing_of(sale),
+            cause,
+            lapsed=lapsed_of(losing[0], program.expiry, sale, background),
+        ),
+        source=dict(source),
+        partner=sale.entry.partner,
+    )
+    leaving = with_all_that_follows(losing[0], out, sale, None, background)
+    returns = noted_return(sale.returned._replace(changes=sale.returned.changes + 1), NO_PART)
+    entry = _claimed_sale(gaining[0], program, sale, source, cause).model_copy(update=returns)
+    entry = marked(gaining[0], program, entry)
+    arriving = with_all_that_follows(gaining[0], entry, None, Sale(entry, returned_of(entry)), background)
+    entries = [*arriving, *leaving]
+    if order.credit is not None:
+        entries += _claimed_credit(losing[1], gaining[1], program, order.credit, background, source, cause)
+    return entries
+
+
+def _amended_credit(
+    account: Account,
+    wallet: Account,
+    program: Program,
+    order: Order,
+    total: int,
+    lines: Sequence[Line],
+    background: Background,
+    source: Mapping[str, str],
+    cause: Cause,
+) -> list[Entry]:
+    """What the amendment makes of the money that the order earned."""
+    terms = amended_credit(account, background.credited_by, order.sale, order.credit, total, lines)
+    if terms is None:
+        return []
+    if order.credit is None:
+        purchase = purchase_of(order.sale, total, lines)
+        return earn_credit(account, wallet, program, purchase, now=cause.now, actor=cause.actor)
+    after = order.credit._replace(amendment=order.credit.entry.model_copy(update=terms))
+    lapsed = lapsed_of(wallet, credit_expiry(program), order.credit, background)
+    change = _points(wallet, program, order.credit, after, cause, lapsed=lapsed)
+    return [draft(wallet, "amend", **_by(program, _beside(cause)), **change, **terms, source=dict(source))]
+
+
+def _claimed_credit(
+    losing: Account,
+    gaining: Account,
+    program: Program,
+    credit: Sale,
+    background: Background,
+    source: Mapping[str, str],
+    cause: Cause,
+) -> list[Entry]:
+    lapsed = lapsed_of(losing, credit_expiry(program), credit, background)
+    change = _points(losing, program, credit, _nothing_of(credit), cause, lapsed=lapsed)
+    out = draft(losing, "claim_out", **_by(program, _beside(cause)), **change, source=dict(source))
+    opening = open_side(gaining, program, now=cause.now, actor=cause.actor)
+    gained = _claimed_sale(book_all(gaining, opening), program, credit, source, _beside(cause))
+    return [*opening, gained, out]
+
+
+def _claimed_sale(account: Account, program: Program, sale: Sale, source: Mapping[str, str], cause: Cause) -> Entry:
+    """The order's entry in another ledger: what is kept of it, with its own days."""
+    earned, granted, order = kept(sale), sale.entry, sale.order
+    effects = given_again(account, program, granted, earned.points, local_day(cause.now, program.time_zone))
+    counts = earned.points if order.measure == "points" else sale.amount_kept
+    placed_on = local_day(min(granted.occurred_at, granted.recorded_at), program.time_zone)
+    counted = uses_kept(sale, earned)
+    uses = {
+        name: Use(period=use.period, times=counted[name][0], points=counted[name][1]) for name, use in sale.uses.items()
+    }
+    return draft(
+        account,
+        "claim_in",
+        **_by(program, cause._replace(occurred_at=granted.occurred_at)),
+        points=earned.points,
+        **effects,
+        earned=earned.points,
+        qualifying={order.month: counts} if granted.qualifying and counts else {},
+        activity={month: Activity(orders=1, amount=sale.amount_kept) for month in granted.activity},
+        last_order_on=placed_on if granted.activity else None,
+        uses=uses,
+        budgets={name: earned.by_budget.get(name, earned.points) for name in sale.budgets},
+        source={**granted.source, **source},
+        breakdown=sale.breakdown,
+        order=order,
+        partner=granted.partner,
+        available_on=granted.available_on,
+        expires_on=granted.expires_on,
+    )
+
+
+def _change(
+    account: Account,
+    program: Program,
+    before: Sale,
+    after: Sale,
+    cause: Cause,
+    *,
+    taken: Entry | None = None,
+    lapsed: int = 0,
+) -> dict[str, Any]:
+    """The effects of a change of an order: its points, what it counts for, and budgets."""
+    kept_before, kept_after = kept(before), kept(after)
+    points = _points(account, program, before, after, cause, taken=taken, lapsed=lapsed)
+    budgets = budgets_change(before, after, kept_before, kept_after, -points["points"], cause.caps)
+    return {**points, **counted_change(before, after, kept_before, kept_after), "budgets": budgets}
+
+
+def _points(
+    account: Account,
+    program: Program,
+    before: Sale,
+    after: Sale,
+    cause: Cause,
+    *,
+    taken: Entry | None = None,
+    lapsed: int = 0,
+) -> dict[str, Any]:
+    """The points, or credit, of a change of an order, and where they go or come from.
+
+    What the refund `taken` could not take is not given back. `lapsed` points of the order's lot have expired unspent.
+    """
+    more = kept(after).points - kept(before).points
+    if more < 0:
+        less = taken_back(account, program, before.entry, -more, lapsed)
+        found = {"lapsed": less.lapsed, "forgiven": less.forgiven}
+        return {"points": -less.points, "earned": -less.points, **less.effects, **found}
+    untaken = (taken.lapsed, taken.forgiven) if taken else (0, 0)
+    points = max(0, more - sum(untaken))
+    today = local_day(cause.now, program.time_zone)
+    effects = given_again(account, program, before.entry, points, today, taken)
+    return {"points": points, "earned": points, **effects, "lapsed": -untaken[0], "forgiven": -untaken[1]}
+
+
+def _nothing_of(sale: Sale) -> Sale:
+    """The order with nothing kept of it."""
+    return sale._replace(returned=sale.returned._replace(amount=sale.order.total))
+
+
+def _by(program: Program, cause: Cause) -> dict[str, Any]:
+    return {
+        "occurred_at": cause.occurred_at,
+        "recorded_at": cause.now,
+        "program_version": program.version,
+        "actor": cause.actor,
+        "fingerprint": cause.fingerprint,
+    }
+
+
+def _beside(cause: Cause) -> Cause:
+    """The cause of an entry that goes with the one that was asked for."""
+    return cause._replace(fingerprint="")

@@ -1,0 +1,177 @@
+"""Corrections of orders: a refund reversed, an order amended, an order claimed for the member who made it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from shared import request_ids
+from shared.caller import OPERATOR, Caller
+from shared.domain.earning.orders import LINES_MAX, Line
+from shared.domain.entry import Entry
+from shared.domain.errors import ForbiddenError, InvalidStateError, OrderNotFoundError, RefundNotFoundError
+from shared.domain.fields import Amount, Instant, Record, Reference, Text
+from shared.domain.lifecycle import corrections
+from shared.domain.lifecycle.corrections import Cause
+from shared.domain.subaccounts import wallet_of
+from shared.services.orders import OrderReader
+from shared.tables import accounts, keys, ledger, operation, orders
+from shared.tables.client import Key
+from shared.tables.operation import Decision, Outcome, Situation
+
+CLAIM_HOURS = 24
+"""For so long after booking a storefront may claim an order; an operator may at any time."""
+
+
+class Amendment(Record):
+    """An order as it now stands: its total and, if it has them, all its lines."""
+
+    amendment_id: Reference
+    amended_at: Instant
+    total: Amount
+    lines: Annotated[tuple[Line, ...], Field(max_length=LINES_MAX)] = ()
+
+
+class Claim(Record):
+    """Why an order is another member's than the one it was credited to."""
+
+    claim_id: Reference
+    reason: Text
+
+
+class RefundOfOrder(Record):
+    """Of which order a refund is."""
+
+    order_id: Reference
+
+
+def reverse_refund(member_id: str, refund_id: str, request: RefundOfOrder, *, caller: Caller, now: datetime) -> Outcome:
+    """Book back what a refund took: the goods were kept after all.
+
+    Raises RefundNotFoundError, OrderNotFoundError, OrderBelongsToAnotherMemberError, InvalidStateError.
+    """
+    member, order_id = caller.authorized_member_id(member_id), request.order_id
+    refund_key = keys.of("refund", order_id=order_id, refund_id=refund_id)
+    credit_key = keys.of("refund", order_id=order_id, refund_id=refund_id, member_id=wallet_of(member))
+
+    def correct(situation: Situation, reader: OrderReader) -> Sequence[Entry]:
+        refund = situation.entry(refund_key)
+        if refund is None:
+            raise RefundNotFoundError(f"order {order_id!r} has no refund {refund_id!r}")
+        return corrections.refund_reversed(
+            situation.accounts,
+            situation.program,
+            reader.find(situation),
+            [refund, situation.entry(credit_key)],
+            reader.background(situation),
+            _cause(situation, caller, situation.now),
+        )
+
+    key = keys.of("refund_reversal", order_id=order_id, refund_id=refund_id)
+    return _correct(member, order_id, correct, key, "", now, [refund_key, credit_key])
+
+
+def amend(member_id: str, order_id: str, amendment: Amendment, *, caller: Caller, now: datetime) -> Outcome:
+    """Book an order as it now stands, up or down, as though it had been so from the start.
+
+    Raises OrderNotFoundError, OrderBelongsToAnotherMemberError, InvalidStateError while a refund of it stands, and
+    InvalidRequestError.
+    """
+    fingerprint = request_ids.fingerprint(amendment)
+
+    def correct(situation: Situation, reader: OrderReader) -> Sequence[Entry]:
+        return corrections.amended(
+            situation.accounts,
+            situation.program,
+            reader.find(situation),
+            amendment.total,
+            amendment.lines,
+            reader.background(situation),
+            amendment.amendment_id,
+            _cause(situation, caller, amendment.amended_at, fingerprint),
+        )
+
+    key = keys.of("amend", order_id=order_id, amendment_id=amendment.amendment_id)
+    return _correct(caller.authorized_member_id(member_id), order_id, correct, key, fingerprint, now)
+
+
+def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now: datetime) -> Outcome:
+    """Move an order that was credited to somebody else by mistake, and all that came of it, to this member.
+
+    Raises OrderNotFoundError, InvalidStateError if the order is this member's, and ForbiddenError for a storefront
+    that comes too late.
+    """
+    fingerprint = request_ids.fingerprint(request)
+    member = caller.authorized_member_id(member_id)
+    key = keys.of("claim_in", order_id=order_id, claim_id=request.claim_id)
+    booked = ledger.load_entry(key)
+    owner = booked.source["from"] if booked else _owner(order_id)
+    if owner == member:
+        raise InvalidStateError("the order is credited to this member already")
+    reader = OrderReader(order_id, place=2)
+
+    def decide(situation: Situation) -> Decision:
+        order = reader.find(situation)
+        _require_in_time(order.sale.entry, caller, situation.now)
+        gaining, losing = situation.accounts[:2], situation.accounts[2:4]
+        source = {
+            "order_id": order_id,
+            "claim_id": request.claim_id,
+            "reason": request.reason,
+            "from": losing[0].member_id,
+            "to": gaining[0].member_id,
+        }
+        cause = _cause(situation, caller, situation.now, fingerprint)
+        background = reader.background(situation)
+        return Decision(corrections.claimed(losing, gaining, situation.program, order, background, source, cause))
+
+    return operation.run(
+        [member, wallet_of(member), owner, wallet_of(owner)],
+        decide,
+        key=key,
+        fingerprint=fingerprint,
+        now=now,
+        reads=reader.reads(owner),
+        asks=reader.asks_for_all,
+    )
+
+
+def _correct(
+    member: str,
+    order_id: str,
+    correct: Callable[[Situation, OrderReader], Sequence[Entry]],
+    key: Key,
+    fingerprint: str,
+    now: datetime,
+    reads: Sequence[Key] = (),
+) -> Outcome:
+    reader = OrderReader(order_id)
+    return operation.run(
+        [member, wallet_of(member)],
+        lambda situation: Decision(correct(situation, reader)),
+        key=key,
+        fingerprint=fingerprint,
+        now=now,
+        reads=[*reader.reads(member), *reads],
+        asks=reader.asks,
+    )
+
+
+def _cause(situation: Situation, caller: Caller, occurred_at: datetime, fingerprint: str = "") -> Cause:
+    return Cause(occurred_at, situation.now, caller.actor, fingerprint, situation.caps)
+
+
+def _owner(order_id: str) -> str:
+    """Whose an order is now. Raises OrderNotFoundError."""
+    claimed = orders.load_state(order_id).claim
+    entry = ledger.load_entry(claimed or keys.of("earn", order_id=order_id))
+    if entry is None:
+        raise OrderNotFoundError(f"no order {order_id!r} has earned points")
+    return accounts.load_survivor(entry.member_id).member_id
+
+
+def _require_in_time(credited: Entry, caller: Caller, now: datetime) -> None:
+    """Raises ForbiddenError for a storefront that claims an order too long after it was booked."""
+    if OPERATOR not in caller.scopes and now > credited.recorded_at + timedelta(hours=CLAIM_HOURS):
+        raise ForbiddenError(f"a storefront may claim an order within {CLAIM_HOURS} hours; an operator may still do so")
