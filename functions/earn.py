@@ -1,4 +1,4 @@
-"""Quote, earn, refund."""
+"""Quote, earn."""
 
 from typing import Annotated, Any, Literal
 
@@ -14,8 +14,7 @@ from shared.caller import MEMBER, PARTNER, STOREFRONT
 from shared.domain.earning.actions import Occasion
 from shared.domain.earning.orders import Order
 from shared.domain.fields import Instant, Reference
-from shared.services import earning, refunds
-from shared.services.refunds import Refund
+from shared.services import earning
 
 app = resolver.resolver()
 
@@ -65,17 +64,6 @@ def earn(
     if isinstance(request, OrderEarn):
         return ledger_answers.booked(earning.earn_order(member_id, request, caller=caller, now=now))
     return ledger_answers.booked(earning.earn_for_action(member_id, request, caller=caller, now=now))
-
-
-@app.post(
-    "/v1/members/<member_id>/refunds",
-    security=routes.open_to(STOREFRONT, PARTNER),
-    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
-    summary="Take back the points of a whole or partly returned order",
-    tags=["Earning"],
-)
-def refund(member_id: str, request: Annotated[Refund, Body()]) -> Answer:
-    return ledger_answers.booked(refunds.refund(member_id, request, caller=auth.caller(app), now=clock.now()))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

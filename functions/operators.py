@@ -16,7 +16,7 @@ from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.reviews import Review, ReviewKind
 from shared.services import adjustments, approvals, audit_trail, freezes
-from shared.services.adjustments import Adjustment
+from shared.services.adjustments import Adjustment, Undo
 from shared.services.approvals import Asked, Done, Rejection
 from shared.services.freezes import Cause
 from shared.tables.audit import Trace
@@ -74,6 +74,18 @@ class AuditPage(Record):
 def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Answer:
     done = adjustments.adjust_points(member_id, request, caller=auth.caller(app), now=clock.now())
     return _asked(done) if isinstance(done, Asked) else ledger_answers.booked(done)
+
+
+@app.post(
+    "/v1/members/<member_id>/entries/<entry_id>/undo",
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Take an adjustment back, to the very lots",
+    tags=["Operators"],
+)
+def undo_adjustment(member_id: str, entry_id: str, request: Annotated[Undo, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    return ledger_answers.booked(adjustments.undo_adjustment(member_id, entry_id, request, caller=caller, now=now))
 
 
 @app.post(

@@ -118,6 +118,16 @@ def _adjust(day: Everyday) -> None:
     day.world.ok("operators", "POST", f"{day.path}/adjustments", adjustment, scope=OPERATOR)
 
 
+def _refund(day: Everyday) -> None:
+    refund = {
+        "order_id": day.world.earn(day.member_id),
+        "refund_id": "r",
+        "amount": 1,
+        "refunded_at": clock.now().isoformat(),
+    }
+    day.world.ok("orders", "POST", f"{day.path}/refunds", refund)
+
+
 def _give(day: Everyday) -> None:
     gift = {"to_member_id": day.member_id, "points": 5}
     day.world.ok("gifts", "POST", f"/v1/members/{day.world.enroll()}/gifts", gift, key=unique("gift"))
@@ -171,6 +181,7 @@ EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
     "memberships": _membership,
     "notify": _notify,
     "operators": _adjust,
+    "orders": _refund,
     "partners": _get("partners", "/v1/partners/cafe", scope=OPERATOR),
     "pools": _open_pool,
     "preferences": _get("preferences", "{member}/preferences", scope=OPERATOR),

@@ -335,6 +335,29 @@ NEEDS: Mapping[str, Needs] = {
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
+    "orders": Needs(
+        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "BUDGET#*", _READ_PROGRAM),
+            Grant(("dynamodb:Query",), LOYALTY, ("ORDER#*",)),
+            _query(HISTORY),
+            Grant(
+                _BOOK_TIME,
+                LOYALTY,
+                (
+                    "MEMBER#*",
+                    "ORDER#*",
+                    "REDEMPTION#*",
+                    "REWARD#*",
+                    "BUDGET#*",
+                    "REFERRAL#*",
+                    _POOL_MOVES,
+                ),
+            ),
+        ),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
     "partners": Needs(
         settings=("LOYALTY_TABLE",),
         grants=(

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from functions import account as accounts
-from functions import consent, earn, enroll, gifts, memberships, operators, pools, redeem, transfers, wallet
+from functions import consent, earn, enroll, gifts, memberships, operators, orders, pools, redeem, transfers, wallet
 from infra.simulation.fake_dynamodb import Key
 from shared import request_ids
 from shared.api.schemas.orders import OrderEarn
@@ -207,7 +207,7 @@ class Storefront:
     def _refunded(self, member_id: str, order_id: str, refund_id: str, amount: int) -> Request:
         body = Refund(order_id=order_id, refund_id=refund_id, amount=amount, refunded_at=self._lately())
         key = (f"ORDER#{order_id}", f"REFUND#{refund_id}")
-        return Request("refund", earn.app, lambda: earn.refund(member_id, body), TILL, key)
+        return Request("refund", orders.app, lambda: orders.refund(member_id, body), TILL, key)
 
     def _intrude_refund(self, request: Request) -> Request | None:
         owner = self._owner(request)

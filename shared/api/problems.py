@@ -24,6 +24,8 @@ STATUS: Mapping[str, HTTPStatus] = {
     "campaign_not_found": HTTPStatus.NOT_FOUND,
     "redemption_not_found": HTTPStatus.NOT_FOUND,
     "order_not_found": HTTPStatus.NOT_FOUND,
+    "refund_not_found": HTTPStatus.NOT_FOUND,
+    "entry_not_found": HTTPStatus.NOT_FOUND,
     "route_not_found": HTTPStatus.NOT_FOUND,
     "webhook_not_found": HTTPStatus.NOT_FOUND,
     "link_not_found": HTTPStatus.NOT_FOUND,

@@ -10,7 +10,14 @@ from shared import request_ids
 from shared.caller import OPERATOR, Caller
 from shared.domain.earning.orders import LINES_MAX, Line
 from shared.domain.entry import Entry
-from shared.domain.errors import ForbiddenError, InvalidStateError, OrderNotFoundError, RefundNotFoundError
+from shared.domain.errors import (
+    Fault,
+    ForbiddenError,
+    InvalidRequestError,
+    InvalidStateError,
+    OrderNotFoundError,
+    RefundNotFoundError,
+)
 from shared.domain.fields import Amount, Instant, Record, Reference, Text
 from shared.domain.lifecycle import corrections
 from shared.domain.lifecycle.corrections import Cause
@@ -41,9 +48,9 @@ class Claim(Record):
 
 
 class RefundOfOrder(Record):
-    """Of which order a refund is."""
+    """Of which order a refund is, where the member has refunds of that id for several."""
 
-    order_id: Reference
+    order_id: Reference | None = None
 
 
 def reverse_refund(member_id: str, refund_id: str, request: RefundOfOrder, *, caller: Caller, now: datetime) -> Outcome:
@@ -51,7 +58,8 @@ def reverse_refund(member_id: str, refund_id: str, request: RefundOfOrder, *, ca
 
     Raises RefundNotFoundError, OrderNotFoundError, OrderBelongsToAnotherMemberError, InvalidStateError.
     """
-    member, order_id = caller.authorized_member_id(member_id), request.order_id
+    member = caller.authorized_member_id(member_id)
+    order_id = request.order_id or _order_of(member, refund_id)
     refund_key = keys.of("refund", order_id=order_id, refund_id=refund_id)
     credit_key = keys.of("refund", order_id=order_id, refund_id=refund_id, member_id=wallet_of(member))
 
@@ -154,7 +162,7 @@ def _correct(
         fingerprint=fingerprint,
         now=now,
         reads=[*reader.reads(member), *reads],
-        asks=reader.asks,
+        asks=reader.asks_for_all,
     )
 
 
@@ -169,6 +177,22 @@ def _owner(order_id: str) -> str:
     if entry is None:
         raise OrderNotFoundError(f"no order {order_id!r} has earned points")
     return accounts.load_survivor(entry.member_id).member_id
+
+
+def _order_of(member_id: str, refund_id: str) -> str:
+    """The order that a member's refund is of.
+
+    Raises RefundNotFoundError, and InvalidRequestError if it is of several.
+    """
+    account = accounts.load_account(member_id).account
+    entries = (entry for name in account.ids for entry in ledger.load_whole_history(name))
+    found = {one.source["order_id"] for one in entries if one.type == "refund" and one.source["refund_id"] == refund_id}
+    if not found:
+        raise RefundNotFoundError(f"the member has no refund {refund_id!r}")
+    if len(found) > 1:
+        names = ", ".join(sorted(found))
+        raise InvalidRequestError(Fault("/order_id", f"say of which order: there are refunds {refund_id!r} of {names}"))
+    return found.pop()
 
 
 def _require_in_time(credited: Entry, caller: Caller, now: datetime) -> None:

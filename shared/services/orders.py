@@ -1,21 +1,32 @@
 """An order as it stands, for whatever changes it: what was credited, amended, claimed and returned."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from shared.caller import Caller
 from shared.domain.account import Account
 from shared.domain.earning.kept_orders import Sale
 from shared.domain.entry import Entry
 from shared.domain.errors import OrderBelongsToAnotherMemberError, OrderNotFoundError
 from shared.domain.lifecycle.changed_order import Background, Order, ledgers_needed
 from shared.domain.program.partners import Partner
-from shared.domain.subaccounts import wallet_of
+from shared.domain.subaccounts import is_wallet, wallet_of
 from shared.services import partner_access
-from shared.tables import keys
-from shared.tables.client import Key
+from shared.tables import accounts, keys, ledger, orders
+from shared.tables.client import Item, Key
 from shared.tables.operation import NOTHING_MORE, Needs, Situation
 
 _OF_WALLET = "#credit"
+
+
+class OrderView(NamedTuple):
+    """An order with all that hangs on it: its refunds, and the redemptions that name it."""
+
+    member_id: str
+    order: Order
+    refunds: Sequence[Entry]
+    reversed_refunds: frozenset[str]
+    redemptions: Sequence[Entry]
 
 
 class OrderReader(NamedTuple):
@@ -56,18 +67,49 @@ class OrderReader(NamedTuple):
 
         Raises OrderNotFoundError if it earned nothing or the caller may not see it, OrderBelongsToAnotherMemberError.
         """
-        state = situation.order_state(self.order_id)
-        first = state.claim or keys.of("earn", order_id=self.order_id)
-        entry = _own(situation.entry(first), situation.accounts[self.place], self.partner, self.order_id)
-        amendment = situation.entry(state.amendment) if state.amendment else None
-        credit = situation.entry(_of_wallet(first))
-        amended = situation.entry(_of_wallet(state.amendment)) if state.amendment else None
-        return Order(Sale(entry, state.returned, amendment), Sale(credit, state.returned, amended) if credit else None)
+        return _found(situation.items, situation.accounts[self.place], self.order_id, self.partner)
 
     def background(self, situation: Situation) -> Background:
         """What was asked for to decide on the order."""
         credited_by = situation.program_of(self.find(situation).sale.entry)
         return Background(credited_by, situation.histories)
+
+
+def read_order(member_id: str, order_id: str, *, caller: Caller) -> OrderView:
+    """A member's order as it stands. Raises OrderNotFoundError, OrderBelongsToAnotherMemberError."""
+    account = accounts.load_account(caller.authorized_member_id(member_id)).account
+    items = {Key(item["pk"]["S"], item["sk"]["S"]): item for item in ledger.load_order(order_id)}
+    order = _found(items, account, order_id, None)
+    entries = [ledger.entry_of(item) for item in items.values() if "body" in item]
+    ours = [one for one in entries if not is_wallet(one.member_id)]
+    wallets = [wallet_of(name) for name in account.ids]
+    spent = (one for name in (*account.ids, *wallets) for one in ledger.load_whole_history(name))
+    return OrderView(
+        account.member_id,
+        order,
+        [one for one in ours if one.type == "refund"],
+        frozenset(one.source["refund_id"] for one in ours if one.type == "refund_reversal"),
+        [one for one in spent if one.type == "reserve" and _names(one, order_id)],
+    )
+
+
+def _found(items: Mapping[Key, Item], account: Account, order_id: str, partner: Partner | None) -> Order:
+    """The order as its items say. Raises OrderNotFoundError, OrderBelongsToAnotherMemberError."""
+    state = orders.state_of(items.get(keys.refunded_key(order_id)))
+    first = state.claim or keys.of("earn", order_id=order_id)
+    entry = _own(_entry(items, first), account, partner, order_id)
+    amendment = _entry(items, state.amendment) if state.amendment else None
+    credit = _entry(items, _of_wallet(first))
+    amended = _entry(items, _of_wallet(state.amendment)) if state.amendment else None
+    return Order(Sale(entry, state.returned, amendment), Sale(credit, state.returned, amended) if credit else None)
+
+
+def _entry(items: Mapping[Key, Item], key: Key) -> Entry | None:
+    return ledger.entry_of(items[key]) if key in items else None
+
+
+def _names(reserve: Entry, order_id: str) -> bool:
+    return any(hold.order_id == order_id for hold in reserve.opened.values())
 
 
 def _of_wallet(key: Key) -> Key:

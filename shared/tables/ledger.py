@@ -43,6 +43,11 @@ def load_entries(wanted: Sequence[Key]) -> list[Entry | None]:
     return found
 
 
+def load_order(order_id: str) -> list[Item]:
+    """The entries of an order's life, and how it stands; none if there is no such order."""
+    return list(partitions.items(settings.loyalty_table(), keys.of("earn", order_id=order_id).pk))
+
+
 def load_gift(gift_id: str) -> list[Entry]:
     """The entries of a gift's life; none if there is no such gift."""
     return _load_life(keys.of("gift_offer", gift_id=gift_id))

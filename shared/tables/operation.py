@@ -246,7 +246,7 @@ def _planned(
 
 def _informed(asks: Asks, situation: Situation, of_time: Sequence[Entry]) -> Situation:
     """The situation with all that the decision asks for."""
-    while (needs := asks(situation)) != NOTHING_MORE:
+    while any(needs := asks(situation)):
         items = client.get_together(settings.loyalty_table(), needs.items) if needs.items else []
         found = {key: item for key, item in zip(needs.items, items, strict=True) if item is not None}
         histories = {name: _history(name, situation, of_time) for name in needs.histories}

@@ -1,21 +1,72 @@
 """Orders as callers send them, and what an order would earn."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from shared.api.schemas.entries import BreakdownLine, breakdown_lines
 from shared.domain.account import Account
 from shared.domain.earning.earnings import Earned
+from shared.domain.earning.kept_orders import Sale, kept
 from shared.domain.earning.orders import Order
+from shared.domain.entry import OrderLine
 from shared.domain.fields import Record
 from shared.domain.points.expiry import ends_on
 from shared.domain.program.program import Program
+from shared.services.orders import OrderView
 
 
 class OrderEarn(Order):
     """Credit an order."""
 
     type: Literal["order"]
+
+
+class OrderLineAnswer(Record):
+    """A line of an order, and what of it came back by lines. An amount that came back is not any line's."""
+
+    sku: str
+    category: str | None
+    quantity: int
+    amount: int
+    returned_quantity: int
+    returned_amount: int
+
+
+class OrderRefund(Record):
+    """A refund of an order: the minor units that came back, and the points that it took."""
+
+    refund_id: str
+    refunded_at: datetime
+    amount: int
+    points: int
+    is_reversed: bool
+
+
+class OrderRedemption(Record):
+    """A redemption that names an order: its points, and what they are worth in minor units."""
+
+    redemption_id: str
+    points: int
+    value: int | None
+
+
+class OrderAnswer(Record):
+    """An order as it stands: what was bought, what came back, and what it earned and still keeps of that."""
+
+    order_id: str
+    member_id: str
+    entry_id: str
+    placed_at: datetime
+    currency: str
+    total: int
+    refunded: int
+    points: int
+    points_kept: int
+    credit: int
+    credit_kept: int
+    lines: tuple[OrderLineAnswer, ...]
+    refunds: tuple[OrderRefund, ...]
+    redemptions: tuple[OrderRedemption, ...]
 
 
 class QuoteAnswer(Record):
@@ -37,4 +88,51 @@ def quote_answer(
         available_on=available_on if available_on > today else None,
         expires_on=ends_on(account, program, program.expiry, available_on),
         breakdown=breakdown_lines(earned.breakdown),
+    )
+
+
+def order_answer(view: OrderView) -> OrderAnswer:
+    """An order as callers see it."""
+    sale, credit = view.order
+    order, source = sale.order, sale.entry.source
+    return OrderAnswer(
+        order_id=source["order_id"],
+        member_id=view.member_id,
+        entry_id=sale.entry.entry_id,
+        placed_at=sale.entry.occurred_at,
+        currency=order.currency,
+        total=order.total,
+        refunded=sale.returned.amount,
+        points=sale.entry.points,
+        points_kept=kept(sale).points,
+        credit=credit.entry.points if credit else 0,
+        credit_kept=kept(credit).points if credit else 0,
+        lines=tuple(_line(line, sale) for line in order.lines),
+        refunds=tuple(
+            OrderRefund(
+                refund_id=refund.source["refund_id"],
+                refunded_at=refund.occurred_at,
+                amount=refund.part_amount,
+                points=refund.points,
+                is_reversed=refund.source["refund_id"] in view.reversed_refunds,
+            )
+            for refund in view.refunds
+        ),
+        redemptions=tuple(
+            OrderRedemption(redemption_id=redemption_id, points=hold.points, value=hold.value)
+            for reserve in view.redemptions
+            for redemption_id, hold in reserve.opened.items()
+        ),
+    )
+
+
+def _line(line: OrderLine, sale: Sale) -> OrderLineAnswer:
+    quantity, amount = sale.returned.lines.get(line.sku, (0, 0))
+    return OrderLineAnswer(
+        sku=line.sku,
+        category=line.category,
+        quantity=line.quantity,
+        amount=line.amount,
+        returned_quantity=min(quantity, line.quantity),
+        returned_amount=min(amount, line.amount),
     )

@@ -17,6 +17,7 @@ from shared.domain.ledger import book_all, draft
 from shared.domain.lifecycle.kept_facets import Histories, change_of, sales_of
 from shared.domain.lots import NEVER
 from shared.domain.points.expiry import lot_day
+from shared.domain.points.grants import with_tier_raised
 from shared.domain.program.expiry import Expiry, Inactivity
 from shared.domain.program.program import Program
 
@@ -160,7 +161,10 @@ def with_all_that_follows(
         "last_order_on": change.last_order_on,
         "referred": referred or changed.referred,
     }
-    entries = [changed.model_copy(update=update)]
+    changed = changed.model_copy(update=update)
+    if change.tier is None:
+        changed = with_tier_raised(account, program, changed, local_day(changed.recorded_at, program.time_zone))
+    entries = [changed]
     for name, times in change.badges.items():
         for badge in _newest_held(histories, name)[: max(0, -times)]:
             known = {**histories, account.member_id: [*histories[account.member_id], *entries]}

@@ -169,9 +169,7 @@ def account(world: World) -> None:
 
 def earn(world: World) -> None:
     member_id = enrolled(world)
-    order_id = ordered(world, member_id)
-    refund = {"order_id": order_id, "refund_id": "r", "amount": 1000, "refunded_at": world.now().isoformat()}
-    ok(world, "POST", f"/v1/members/{member_id}/refunds", refund)
+    ordered(world, member_id)
     action = {"type": "action", "action": "review", "reference": uuid4().hex, "occurred_at": world.now().isoformat()}
     ok(world, "POST", f"/v1/members/{member_id}/earn", action)
     ok(world, "POST", f"/v1/members/{member_id}/earn", {**action, "action": "survey", "reference": uuid4().hex})
@@ -225,6 +223,21 @@ def referrals(world: World) -> None:
     friend_id = brought(world)
     advocate_id = json.loads(world.item(f"MEMBER#{friend_id}", "ENROLL")["body"]["S"])["referred"]["advocate"]
     assert ok(world, "GET", f"/v1/members/{advocate_id}/referrals")["items"]
+
+
+def orders(world: World) -> None:
+    member_id, at = brought(world), world.now().isoformat()
+    path = f"/v1/members/{member_id}"
+    tea = {"sku": "TEA", "category": "tea", "quantity": 2, "amount": 4000}
+    order_id = ordered(world, member_id, lines=[tea])
+    part = {"sku": "TEA", "quantity": 1, "amount": 2000}
+    refund = {"order_id": order_id, "refund_id": "r", "lines": [part], "refunded_at": at}
+    ok(world, "POST", f"{path}/refunds", refund)
+    ok(world, "POST", f"{path}/refunds/r/reverse", {"order_id": order_id})
+    ok(world, "POST", f"{path}/orders/{order_id}/amend", {"amendment_id": "a", "amended_at": at, "total": 6000})
+    assert ok(world, "GET", f"{path}/orders/{order_id}")["total"] == 6000
+    other_id = enrolled(world)
+    ok(world, "POST", f"/v1/members/{other_id}/orders/{order_id}/claim", {"claim_id": "c", "reason": "the wrong card"})
 
 
 def consequences(world: World) -> None:
@@ -473,6 +486,7 @@ STORIES: Mapping[str, Callable[[World], None]] = {
     "redeem": redeem,
     "referrals": referrals,
     "gifts": gifts,
+    "orders": orders,
     "pools": pools,
     "transfers": transfers,
     "wallet": wallet,

@@ -1,0 +1,82 @@
+"""An order after it was credited: read it, refund it, take a refund back, amend it, claim it."""
+
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from shared import clock
+from shared.api import auth, ledger_answers, resolver, routes
+from shared.api.answers import Answer, json_answer
+from shared.api.schemas.entries import BookedAnswer
+from shared.api.schemas.orders import OrderAnswer, order_answer
+from shared.caller import OPERATOR, PARTNER, STOREFRONT
+from shared.services import order_corrections, orders, refunds
+from shared.services.order_corrections import Amendment, Claim, RefundOfOrder
+from shared.services.refunds import Refund
+
+app = resolver.resolver()
+
+
+@app.get(
+    "/v1/members/<member_id>/orders/<order_id>",
+    security=routes.open_to(STOREFRONT, OPERATOR),
+    responses=routes.json_responses({200: OrderAnswer}, 404, 409),
+    summary="An order as it stands: its lines, what came back, the points kept, and what was spent on it",
+    tags=["Orders"],
+)
+def read_order(member_id: str, order_id: str) -> Answer:
+    return json_answer(order_answer(orders.read_order(member_id, order_id, caller=auth.caller(app))))
+
+
+@app.post(
+    "/v1/members/<member_id>/refunds",
+    security=routes.open_to(STOREFRONT, PARTNER),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Take back what lines of an order, or an amount of it, have earned",
+    tags=["Orders"],
+)
+def refund(member_id: str, request: Annotated[Refund, Body()]) -> Answer:
+    return ledger_answers.booked(refunds.refund(member_id, request, caller=auth.caller(app), now=clock.now()))
+
+
+@app.post(
+    "/v1/members/<member_id>/refunds/<refund_id>/reverse",
+    security=routes.open_to(STOREFRONT, OPERATOR),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Take a refund back: the goods were kept after all",
+    tags=["Orders"],
+)
+def reverse_refund(member_id: str, refund_id: str, request: Annotated[RefundOfOrder | None, Body()] = None) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    return ledger_answers.booked(
+        order_corrections.reverse_refund(member_id, refund_id, request or RefundOfOrder(), caller=caller, now=now)
+    )
+
+
+@app.post(
+    "/v1/members/<member_id>/orders/<order_id>/amend",
+    security=routes.open_to(STOREFRONT),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Book an order as it now stands, up or down, as though it had been so from the start",
+    tags=["Orders"],
+)
+def amend_order(member_id: str, order_id: str, request: Annotated[Amendment, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    return ledger_answers.booked(order_corrections.amend(member_id, order_id, request, caller=caller, now=now))
+
+
+@app.post(
+    "/v1/members/<member_id>/orders/<order_id>/claim",
+    security=routes.open_to(OPERATOR, STOREFRONT),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Move an order that was credited to somebody else by mistake, and all that came of it, to this member",
+    tags=["Orders"],
+)
+def claim_order(member_id: str, order_id: str, request: Annotated[Claim, Body()]) -> Answer:
+    caller, now = auth.caller(app), clock.now()
+    return ledger_answers.booked(order_corrections.claim(member_id, order_id, request, caller=caller, now=now))
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)

@@ -1,0 +1,322 @@
+"""Orders after they were credited: returned by lines, set back, amended, claimed. What is returned was never bought."""
+
+from typing import Any
+
+import pytest
+
+from shared.domain.lots import NEVER
+from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
+
+TV = {"sku": "TV", "quantity": 1, "amount": 100_000}
+GIFT_CARD = {"sku": "CARD", "category": "gift-cards", "quantity": 1, "amount": 900_000}
+
+
+@pytest.fixture
+def ada(shop: Shop) -> str:
+    shop.change_program(earning={"rules": [], "excluded_categories": ["gift-cards"], "welcome_points": 0})
+    return shop.enroll("ada")
+
+
+def returned(shop: Shop, member: str, lines: list[dict[str, Any]], refund_id: str = "R-1", **more: Any) -> Reply:
+    body = {"order_id": "A-1", "refund_id": refund_id, "lines": lines, "refunded_at": shop.now.isoformat(), **more}
+    return shop.post(f"/v1/members/{member}/refunds", body)
+
+
+def line(sku: str, quantity: int, amount: int) -> dict[str, Any]:
+    return {"sku": sku, "quantity": quantity, "amount": amount}
+
+
+def tier(shop: Shop, member: str) -> str:
+    return str(shop.account(member)["tier"]["tier_id"])
+
+
+def test_a_returned_line_takes_what_that_line_earned(shop: Shop, ada: str) -> None:
+    assert shop.order(ada, total=1_000_000, lines=[GIFT_CARD, TV]).body["entry"]["points"] == 1000
+    reply = returned(shop, ada, [line("TV", 1, 100_000)])
+    assert (reply.status, reply.body["entry"]["points"]) == (201, -1000)
+    reply = returned(shop, ada, [line("CARD", 1, 900_000)], "R-2")
+    assert (reply.status, reply.body["entry"]["points"]) == (201, 0)
+    assert shop.balance(ada) == 0
+
+
+def test_lines_and_amounts_may_come_back_in_any_order(shop: Shop, ada: str) -> None:
+    tea = {"sku": "TEA", "category": "tea", "quantity": 3, "amount": 3_000}
+    cup = {"sku": "CUP", "quantity": 1, "amount": 3_000}
+    shop.change_program(
+        earning={
+            "rules": [
+                {
+                    "rule_id": "tea",
+                    "description": "Tea counts double",
+                    "when": {"categories": ["tea"]},
+                    "effect": {"kind": "multiply", "percent": 200},
+                }
+            ]
+        }
+    )
+    steps = (
+        lambda number: returned(shop, ada, [line("TEA", 1, 1_000)], f"R-{number}"),
+        lambda number: shop.refund(ada, 1_000, refund_id=f"R-{number}"),
+    )
+    balances = []
+    for order in ((0, 1), (1, 0)):
+        shop.order(ada, total=6_000, lines=[tea, cup])
+        assert shop.balance(ada) == 90
+        for step in order:
+            assert steps[step](step).status == 201
+        balances.append(shop.balance(ada))
+        # Of 40 for tea and 30 for the cup, four fifths are kept of each.
+        ada = shop.enroll("grace") if len(balances) == 1 else ada
+        if len(balances) == 1:
+            assert_refused(shop.order(ada, total=6_000, lines=[tea, cup]), 409, "order_belongs_to_another_member")
+            break
+    assert balances == [56]
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "code"),
+    [
+        ([line("RADIO", 1, 100)], 422, "invalid_request"),
+        ([line("TV", 2, 100_000)], 409, "refund_exceeds_order"),
+        ([line("TV", 1, 100_001)], 409, "refund_exceeds_order"),
+        ([line("TV", 1, 60_000), line("TV", 0, 60_000)], 409, "refund_exceeds_order"),
+    ],
+)
+def test_no_line_comes_back_that_was_not_bought(
+    shop: Shop, ada: str, lines: list[dict[str, Any]], status: int, code: str
+) -> None:
+    shop.order(ada, total=1_000_000, lines=[GIFT_CARD, TV])
+    with shop.writing_nothing():
+        assert_refused(returned(shop, ada, lines), status, code)
+
+
+def test_a_refund_says_how_much_once(shop: Shop, ada: str) -> None:
+    shop.order(ada, total=100_000, lines=[TV])
+    body = {"order_id": "A-1", "refund_id": "R-1", "refunded_at": shop.now.isoformat()}
+    with shop.writing_nothing():
+        neither = shop.post(f"/v1/members/{ada}/refunds", body)
+        assert_refused(neither, 422, "invalid_request")
+        assert neither.pointers == ["/amount"]
+        both = returned(shop, ada, [line("TV", 1, 100_000)], amount=5)
+        assert "100000" in both.body["errors"][0]["detail"]
+    assert returned(shop, ada, [line("TV", 1, 100_000)], amount=100_000).status == 201
+
+
+def test_an_order_without_lines_is_refunded_by_amount_alone(shop: Shop, ada: str) -> None:
+    shop.order(ada, total=100_000)
+    refused = returned(shop, ada, [line("TV", 1, 100_000)])
+    assert_refused(refused, 422, "invalid_request")
+    assert "send amount" in refused.body["errors"][0]["detail"]
+
+
+def test_a_tier_reached_with_what_came_back_goes_with_it(shop: Shop, ada: str) -> None:
+    shop.order(ada, total=100_000)
+    assert tier(shop, ada) == "gold"
+    shop.refund(ada, 100_000)
+    assert tier(shop, ada) == "bronze"
+    assert shop.order(ada, "A-2", 10_000).body["entry"]["points"] == 100
+
+
+def test_a_tier_that_others_orders_support_stays(shop: Shop, ada: str) -> None:
+    shop.order(ada, total=60_000)
+    shop.order(ada, "A-2", 60_000)
+    shop.order(ada, "A-3", 30_000)
+    shop.refund(ada, 30_000, "A-3")
+    assert tier(shop, ada) == "gold"
+    shop.refund(ada, 60_000)
+    assert tier(shop, ada) == "silver"
+
+
+def test_points_that_expired_are_not_taken_a_second_time(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry={"kind": "term", "days": 30})
+    shop.order(ada, total=10_000)
+    shop.pass_time(days=32)
+    assert shop.balance(ada) == 0
+    shop.adjust(ada, 100)
+    refund = shop.refund(ada, 10_000).body
+    assert (refund["entry"]["points"], refund["account"]["debt"], refund["account"]["balance"]) == (0, 0, 100)
+
+
+def test_expired_points_count_once_for_all_orders_of_their_day(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry={"kind": "term", "days": 30})
+    shop.order(ada, total=10_000)
+    shop.order(ada, "A-2", 10_000)
+    spent = shop.spend(ada, 50, 100_000).body["redemption_id"]
+    shop.move(ada, spent, "capture")
+    shop.pass_time(days=32)
+    assert shop.refund(ada, 10_000).body["account"]["debt"] == 0
+    assert shop.refund(ada, 10_000, "A-2").body["account"]["debt"] == 50
+
+
+def test_a_badge_that_rests_on_nothing_is_lost_and_can_be_earned_again(shop: Shop, ada: str) -> None:
+    goal = {"kind": "count", "of": "orders", "target": 2}
+    shop.change_program(challenges=[{"challenge_id": "two", "name": "Two orders", "goal": goal, "points": 30}])
+    shop.order(ada, total=1_000)
+    shop.order(ada, "A-2", 1_000)
+    assert (shop.balance(ada), len(shop.account(ada)["badges"])) == (50, 1)
+    shop.refund(ada, 1_000, "A-2")
+    assert (shop.balance(ada), shop.account(ada)["badges"]) == (10, [])
+    [challenge] = shop.account(ada)["challenges"]
+    assert (challenge["done"], challenge["target"]) == (1, 2)
+    shop.order(ada, "A-3", 1_000)
+    assert (shop.balance(ada), len(shop.account(ada)["badges"])) == (50, 1)
+
+
+def test_a_badge_stays_while_another_order_holds_it(shop: Shop, ada: str) -> None:
+    goal = {"kind": "visits", "target": 2, "within_days": 9}
+    shop.change_program(challenges=[{"challenge_id": "two", "name": "Two days", "goal": goal, "points": 30}])
+    for number in range(1, 4):
+        shop.order(ada, f"A-{number}", 1_000)
+        shop.pass_time(days=1)
+    shop.refund(ada, 1_000, "A-1")
+    assert (shop.balance(ada), len(shop.account(ada)["badges"])) == (50, 1)
+    shop.refund(ada, 1_000, "A-2")
+    assert (shop.balance(ada), shop.account(ada)["badges"]) == (10, [])
+
+
+def test_a_returned_order_frees_what_it_used_of_a_limit(shop: Shop, ada: str) -> None:
+    rule = {
+        "rule_id": "first",
+        "description": "Ten points once a month",
+        "effect": {"kind": "add", "points": 10},
+        "limit": {"times": 1, "per": "month"},
+    }
+    shop.change_program(earning={"rules": [rule]})
+    assert shop.order(ada, total=1_000).body["entry"]["points"] == 20
+    assert shop.order(ada, "A-2", 1_000).body["entry"]["points"] == 10
+    shop.refund(ada, 1_000)
+    assert shop.order(ada, "A-3", 1_000).body["entry"]["points"] == 20
+
+
+def test_a_refund_can_be_taken_back(shop: Shop, ada: str) -> None:
+    shop.change_program(cashback={"amount": 5, "per_amount": 100})
+    shop.order(ada, total=100_000)
+    before = shop.account(ada)
+    shop.refund(ada, 40_000)
+    assert tier(shop, ada) == "silver"
+    reply = shop.post(f"/v1/members/{ada}/refunds/R-1/reverse")
+    assert (reply.status, reply.body["entry"]["points"]) == (201, 400)
+    after = shop.account(ada)
+    for name in ("balance", "debt", "lifetime_earned", "expiring"):
+        assert after[name] == before[name]
+    assert tier(shop, ada) == "gold"
+    assert shop.get(f"/v1/members/{ada}/credit").body["balance"]["amount"] == 5_000
+    assert shop.post(f"/v1/members/{ada}/refunds/R-1/reverse").replayed
+    assert shop.refund(ada, 100_000, refund_id="R-2").body["entry"]["points"] == -1000
+    assert shop.balance(ada) == 0
+
+
+def test_a_refund_that_is_of_no_order_or_of_several_is_not_taken_back(shop: Shop, ada: str) -> None:
+    assert_refused(shop.post(f"/v1/members/{ada}/refunds/R-1/reverse"), 404, "refund_not_found")
+    for order_id in ("A-1", "A-2"):
+        shop.order(ada, order_id, 1_000)
+        shop.refund(ada, 500, order_id)
+    assert_refused(shop.post(f"/v1/members/{ada}/refunds/R-1/reverse"), 422, "invalid_request")
+    assert shop.post(f"/v1/members/{ada}/refunds/R-1/reverse", {"order_id": "A-2"}).status == 201
+    assert shop.balance(ada) == 15
+
+
+def amended(shop: Shop, member: str, total: int, amendment_id: str = "E-1", **more: Any) -> Reply:
+    body = {"amendment_id": amendment_id, "amended_at": shop.now.isoformat(), "total": total, **more}
+    return shop.post(f"/v1/members/{member}/orders/A-1/amend", body)
+
+
+def test_an_order_is_amended_up_and_down_as_though_it_had_been_so(shop: Shop, ada: str) -> None:
+    shop.order(ada, total=10_000)
+    assert amended(shop, ada, 60_000).body["entry"]["points"] == 500
+    assert (shop.balance(ada), tier(shop, ada)) == (600, "silver")
+    assert amended(shop, ada, 60_000).replayed
+    assert amended(shop, ada, 2_000, "E-2").body["entry"]["points"] == -580
+    assert (shop.balance(ada), tier(shop, ada)) == (20, "bronze")
+    assert shop.refund(ada, 1_000).body["entry"]["points"] == -10
+    assert_refused(amended(shop, ada, 3_000, "E-3"), 409, "invalid_state")
+
+
+def test_an_amended_order_has_its_new_lines(shop: Shop, ada: str) -> None:
+    shop.order(ada, total=100_000, lines=[TV])
+    assert amended(shop, ada, 1_000_000, lines=[TV, GIFT_CARD]).body["entry"]["points"] == 0
+    assert returned(shop, ada, [line("CARD", 1, 900_000)]).body["entry"]["points"] == 0
+    assert returned(shop, ada, [line("TV", 1, 100_000)], "R-2").body["entry"]["points"] == -1000
+    assert shop.balance(ada) == 0
+
+
+def test_an_order_is_claimed_for_the_member_who_made_it(shop: Shop, ada: str) -> None:
+    shop.change_program(cashback={"amount": 5, "per_amount": 100})
+    grace = shop.enroll("grace")
+    shop.order(ada, total=60_000)
+    claim = {"claim_id": "C-1", "reason": "the wrong card"}
+    reply = shop.post(f"/v1/members/{grace}/orders/A-1/claim", claim)
+    assert (reply.status, reply.body["entry"]["points"], reply.body["account"]["balance"]) == (201, 600, 600)
+    assert (shop.balance(ada), tier(shop, ada), tier(shop, grace)) == (0, "bronze", "silver")
+    assert shop.get(f"/v1/members/{ada}/credit").body["balance"]["amount"] == 0
+    assert shop.get(f"/v1/members/{grace}/credit").body["balance"]["amount"] == 3_000
+    assert shop.post(f"/v1/members/{grace}/orders/A-1/claim", claim).replayed
+    assert shop.order(grace, total=60_000).replayed
+    assert_refused(shop.order(ada, total=60_000), 409, "order_belongs_to_another_member")
+    assert_refused(shop.refund(ada, 1_000), 409, "order_belongs_to_another_member")
+    assert shop.refund(grace, 60_000).body["account"]["balance"] == 0
+    assert shop.get(f"/v1/members/{grace}/credit").body["balance"]["amount"] == 0
+
+
+def test_a_storefront_claims_within_a_day_and_an_operator_at_any_time(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.order(ada, total=1_000)
+    shop.pass_time(hours=25)
+    claim = {"claim_id": "C-1", "reason": "the wrong card"}
+    path = f"/v1/members/{grace}/orders/A-1/claim"
+    with shop.writing_nothing():
+        assert_refused(shop.post(path, claim), 403, "forbidden")
+        assert_refused(shop.post(f"/v1/members/{grace}/orders/B-1/claim", claim), 404, "order_not_found")
+    assert shop.post(path, claim, scope=OPERATOR).status == 201
+    assert_refused(shop.post(path, {**claim, "claim_id": "C-2"}, scope=OPERATOR), 409, "invalid_state")
+
+
+def test_an_order_shows_all_that_hangs_on_it(shop: Shop, ada: str) -> None:
+    tea = {"sku": "TEA", "category": "tea", "quantity": 2, "amount": 4_000}
+    shop.order(ada, total=5_000, lines=[tea])
+    returned(shop, ada, [line("TEA", 1, 2_000)])
+    spent = shop.spend(ada, 20, 5_000, order_id="A-1").body["redemption_id"]
+    order = shop.get(f"/v1/members/{ada}/orders/A-1").body
+    assert (order["total"], order["refunded"], order["points"], order["points_kept"]) == (5_000, 2_000, 50, 30)
+    [shown] = order["lines"]
+    assert (shown["returned_quantity"], shown["returned_amount"]) == (1, 2_000)
+    assert [(one["refund_id"], one["amount"], one["is_reversed"]) for one in order["refunds"]] == [
+        ("R-1", 2_000, False)
+    ]
+    assert [one["redemption_id"] for one in order["redemptions"]] == [spent]
+    assert_refused(shop.get(f"/v1/members/{ada}/orders/A-9"), 404, "order_not_found")
+    assert_refused(shop.get(f"/v1/members/{shop.enroll('grace')}/orders/A-1"), 409, "order_belongs_to_another_member")
+
+
+def test_an_adjustment_is_undone_to_the_very_lots(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry={"kind": "term", "months": 1})
+    shop.adjust(ada, 100, "first")
+    shop.pass_time(days=5)
+    shop.adjust(ada, 100, "second")
+    before = shop.account(ada)["expiring"]
+    shop.pass_time(days=5)
+    for points, reference in ((80, "third"), (-80, "fourth")):
+        entry = shop.adjust(ada, points, reference).body["entry"]["entry_id"]
+        path = f"/v1/members/{ada}/entries/{entry}/undo"
+        reply = shop.post(path, {"reason": "a slip"}, scope=OPERATOR)
+        assert (reply.status, reply.body["entry"]["points"]) == (201, -points)
+        assert shop.account(ada)["expiring"] == before
+        assert shop.post(path, {"reason": "a slip"}, scope=OPERATOR).replayed
+        assert_refused(shop.post(path, {"reason": "another"}, scope=OPERATOR), 422, "idempotency_mismatch")
+
+
+def test_only_an_adjustment_of_the_member_is_undone(shop: Shop, ada: str) -> None:
+    earned = shop.order(ada).body["entry"]["entry_id"]
+    body = {"reason": "a slip"}
+    assert_refused(shop.post(f"/v1/members/{ada}/entries/{earned}/undo", body, scope=OPERATOR), 409, "invalid_state")
+    for entry_id in (f"{ada}-99", f"{shop.enroll('grace')}-1", "nothing", f"{ada}-x"):
+        path = f"/v1/members/{ada}/entries/{entry_id}/undo"
+        assert_refused(shop.post(path, body, scope=OPERATOR), 404, "entry_not_found")
+
+
+def test_nothing_rests_on_lots_without_an_end(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry={"kind": "never"})
+    shop.order(ada, total=1_000)
+    assert [one["on"] for one in shop.account(ada)["expiring"]] == [None]
+    shop.refund(ada, 1_000)
+    assert (shop.balance(ada), NEVER) == (0, "never")
