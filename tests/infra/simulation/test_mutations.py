@@ -19,7 +19,7 @@ from shared.domain.lots import Lots
 from shared.domain.points import grants
 from shared.domain.program.program import Program
 from shared.domain.spending import merges, redemptions, store_credit, transfers
-from shared.services import announcements, refunds
+from shared.services import announcements
 from shared.services import redemptions as redeeming
 from shared.tables import accounts as accounts_table
 from shared.tables import budgets, client, ledger, operation, orders
