@@ -102,8 +102,8 @@ class Entry(Stored):
     """What of it comes back by this entry's own lines: by SKU, pieces and minor units."""
     returns: int = 0
     """How often the returns of its order have changed, this entry included. The entry with the most says what is so."""
-    lapsed: int = 0
-    """Points that would have been taken back and had expired unspent."""
+    lapsed: Lots = {}
+    """Points that would have been taken back and had expired unspent, by the lot that they expired in."""
     forgiven: int = 0
     """Points that would have been taken back and were spent, where the program forgives that."""
     stock: Mapping[str, int] = {}

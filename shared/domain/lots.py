@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from shared.domain.fields import Stored
 
@@ -16,6 +17,8 @@ LotDay = str
 
 Lots = Mapping[LotDay, int]
 """Points by the day they expire."""
+
+NO_LOTS: Lots = MappingProxyType({})
 
 
 class PartnerShare(Stored):

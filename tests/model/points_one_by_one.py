@@ -4,8 +4,8 @@ It takes the same decisions as a clerk with a box of index cards would, one card
 the local clock, a deadline by turning the calendar's pages.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
@@ -16,6 +16,7 @@ from shared.domain.program.expiry import CalendarDate, Inactivity, Term
 from shared.domain.program.program import Earning, Program
 
 DAY = timedelta(days=1)
+CUPS_A_MONTH = 5
 
 State = Literal["pending", "waiting", "available", "held", "captured", "expired", "taken_back", "settled", "forfeited"]
 """`waiting` is for an approval, `pending` for a day."""
@@ -34,6 +35,29 @@ class Point:
     redemption: str | None = None
     cause: str | None = None
     """What they are waiting for."""
+    expired_on: date | None = None
+    written_off: bool = False
+    """Whether it expired, and some return has counted it as taken back."""
+
+
+@dataclass
+class Line:
+    """An article of an order; `amount` is for all pieces."""
+
+    sku: str
+    category: str | None
+    pieces: int
+    amount: int
+
+
+@dataclass
+class Kept:
+    """What of an order is kept: cents in all, cents that earn, cents spent on tea, cups."""
+
+    total: int
+    earning: Fraction
+    tea: Fraction
+    cups: Fraction
 
 
 @dataclass
@@ -46,7 +70,49 @@ class Sale:
     available_on: date
     last_day: date | None
     month: int
+    booked_on: date
     refunded: int = 0
+    lines: Sequence[Line] = ()
+    back: list[Line] = field(default_factory=list)
+    """What has come back by name; of what came back otherwise, each cent is a bit of everything."""
+    cups_most: int = 0
+    """The most points that its cups may bring."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing is kept: then it is no order."""
+        return self.refunded > 0 and self.refunded == self.total
+
+    def kept(self) -> Kept:
+        """Lines of an article come back one after another; then a cent of anything has lost the same share."""
+        lines = [replace(line) for line in self.lines]
+        rest = self.total - sum(line.amount for line in lines)
+        for gone in self.back:
+            pieces, cents = gone.pieces, gone.amount
+            for line in lines:
+                if line.sku == gone.sku:
+                    taken, paid = min(pieces, line.pieces), min(cents, line.amount)
+                    line.pieces, line.amount = line.pieces - taken, line.amount - paid
+                    pieces, cents = pieces - taken, cents - paid
+        there, left = rest + sum(line.amount for line in lines), self.total - self.refunded
+        share = Fraction(left, there) if there else Fraction(1)
+        return Kept(
+            left,
+            share * (rest + sum(line.amount for line in lines if line.category != "gift")),
+            share * sum(line.amount for line in lines if line.category == "tea"),
+            share * sum(line.pieces for line in lines if line.sku == "cup"),
+        )
+
+
+@dataclass
+class Grant:
+    """Points that were given on a day, for something that may prove to rest on nothing."""
+
+    owner: str
+    points: int
+    booked_on: date
+    available_on: date
+    last_day: date | None
 
 
 @dataclass
@@ -78,14 +144,35 @@ class Merit:
 
 
 @dataclass
-class Member:
+class Standing:
+    """In which tier somebody is: since when, and when that is looked at again."""
+
     since: date
     rank: int = 0
     review_on: date | None = None
     grace: bool = False
+
+
+@dataclass
+class Page:
+    """What happened to a member's tier on a day: something counts, a review came out so, or somebody was taken in."""
+
+    day: date
+    what: Merit | Standing | str
+
+
+@dataclass
+class Member:
+    tier: Standing
+    began: Standing = field(init=False)
+    """The tier that somebody came with."""
+    diary: list[Page] = field(default_factory=list)
     debt: int = 0
     earned: int = 0
     status: Literal["active", "provisional", "merged", "erased", "lapsed"] = "active"
+
+    def __post_init__(self) -> None:
+        self.began = self.tier
 
 
 @dataclass
@@ -108,28 +195,36 @@ class Clerk:
     # What members ask for ---------------------------------------------------------------------------------------------
 
     def enroll(self, name: str) -> None:
-        self.members[name] = Member(since=self.today)
+        self.members[name] = Member(Standing(since=self.today))
         welcome = self.program.earning.welcome_points
         self._hand_out(name, welcome, self.today)
         self.members[name].earned = welcome
 
-    def buy(self, name: str, order: str, total: int, placed_at: datetime) -> int:
+    def buy(self, name: str, order: str, total: int, placed_at: datetime, lines: Sequence[Line] = ()) -> int:
         began = self._local_day(min(placed_at, self.now))
-        percent = self.program.tiers.levels[self.members[name].rank].percent
-        bonus = self._bonus_applies(name, total)
+        percent = self.program.tiers.levels[self.members[name].tier.rank].percent
         available_on = began + self.program.earning.pending_days * DAY
         last_day = self._deadline(available_on)
-        sale = Sale(name, total, self.program.earning, percent, bonus, available_on, last_day, _month(began))
-        earned = self._worth(sale, total)
-        if bonus:
-            self.uses.append(Use(name, "bonus", self.today, 2))
+        sale = Sale(
+            name,
+            total,
+            self.program.earning,
+            percent,
+            False,
+            available_on,
+            last_day,
+            _month(began),
+            self.today,
+            lines=lines,
+        )
+        sale.bonus = self._bonus_applies(name, sale)
+        sale.cups_most = self._cups_most(name)
+        earned = self._worth(sale)
         self._stay_active(name, began)
         sale.last_day = self._hand_out(name, earned, began, self.program.earning.pending_days)
         self.sales[order] = sale
         self.members[name].earned += earned
-        counts = earned if self.program.tiers.measure == "points" else total
-        self.merits.append(Merit(name, _month(began), counts, order))
-        self._rise(name)
+        self._count(Merit(name, _month(began), self._counts(sale), order))
         return earned
 
     def act(self, name: str, occurred_at: datetime) -> int:
@@ -141,39 +236,26 @@ class Clerk:
         self._hand_out(name, earned, began, self.program.earning.pending_days)
         self.members[name].earned += earned
         if self.program.tiers.measure == "points":
-            self.merits.append(Merit(name, _month(began), earned))
-        self._rise(name)
+            self._count(Merit(name, _month(began), earned))
         return earned
 
-    def refund(self, order: str, amount: int) -> None:
+    def refund(self, order: str, amount: int, lines: Sequence[Line] = ()) -> None:
+        """An amount comes back, or lines by name."""
         sale = self.sales[order]
-        left = sale.total - sale.refunded
-        if amount > left:
-            raise RefusedError("refund_exceeds_order")
-        takes = self._worth(sale, left) - self._worth(sale, left - amount)
-        sale.refunded += amount
-        pending = self._still_to_come(order)
-        own = [point for point in self._available(sale.owner) if point.last_day == sale.last_day]
-        others = [point for point in self._available(sale.owner) if point.last_day != sale.last_day]
-        taken = [*pending, *own, *others][:takes]
-        for point in taken:
-            point.state = "taken_back"
-        member = self.members[sale.owner]
-        if self.program.refund_debt == "allowed":
-            member.debt += takes - len(taken)
-            member.earned -= takes
-        else:
-            member.earned -= len(taken)
+        before = self._worth(sale)
+        self._note_return(sale, amount, lines)
+        self._take_back(sale.owner, before - self._worth(sale), self._still_to_come(order), sale)
         for merit in self.merits:
             if merit.order == order:
-                merit.amount -= takes if self.program.tiers.measure == "points" else amount
+                merit.amount = self._counts(sale)
+        self.members[sale.owner].tier = self._lived_again(sale.owner)[0]
 
     def reserve_points(self, name: str, redemption: str, points: int) -> None:
         self._reserve(name, redemption, points)
 
     def reserve_reward(self, name: str, redemption: str, reward: str) -> None:
         """A mug costs 1, at most one a month; a cup 2, from the second tier up; a coffee 2."""
-        if reward == "cup" and self.members[name].rank < 1:
+        if reward == "cup" and self.members[name].tier.rank < 1:
             raise RefusedError("reward_unavailable")
         if reward == "mug" and self._had_this_month(name, "mug"):
             raise RefusedError("reward_unavailable")
@@ -211,8 +293,9 @@ class Clerk:
             if stays.debt:
                 stays.debt -= 1
                 point.state = "settled"
-        if away.rank > stays.rank:
-            stays.rank, stays.since, stays.review_on, stays.grace = away.rank, away.since, away.review_on, away.grace
+        if away.tier.rank > stays.tier.rank:
+            stays.tier = replace(away.tier)
+        stays.diary.append(Page(self.today, gone))
         self._rise(into)
 
     def adjust(self, name: str, points: int) -> None:
@@ -272,7 +355,7 @@ class Clerk:
         """The days at whose beginning something will happen."""
         ends = {point.last_day + DAY for point in self.points if point.state == "available" and point.last_day}
         opens = {point.available_on for point in self.points if point.state == "pending" and point.available_on}
-        reviews = {member.review_on for member in self.members.values() if member.review_on}
+        reviews = {member.tier.review_on for member in self.members.values() if member.tier.review_on}
         return sorted(day for day in ends | opens | reviews if day > self.today)
 
     def count(self, state: State) -> int:
@@ -300,11 +383,12 @@ class Clerk:
                 redemption: _tally(_name(point.last_day) for point in self._in(redemption, "held"))
                 for redemption in self.reserved(name)
             },
-            "tier": (member.rank, member.since, member.review_on, member.grace),
+            "tier": (member.tier.rank, member.tier.since, member.tier.review_on, member.tier.grace),
             "qualifying": self._counted(name, self._period_begins(self.today), _month(self.today)),
             "had": {
                 "mugs": len(self._had_this_month(name, "mug")),
-                "bonuses": len(self._had_this_month(name, "bonus")),
+                "bonuses": self._bonuses_this_month(name),
+                "cups": self._cups_this_month(name),
                 "review": self._reviewed_this_week(name),
             },
         }
@@ -405,19 +489,100 @@ class Clerk:
                 if point.last_day is not None and point.last_day < deadline:
                     point.last_day = deadline
 
-    def _worth(self, sale: Sale, kept: int) -> int:
-        """What an order over `kept` would have earned: the tier's share on top, and two points from 5.00 up."""
-        earning = sale.earning
-        if kept == 0 or kept < earning.minimum_spend:
-            return 0
-        exact = Fraction(kept * earning.points * sale.percent, earning.per_amount * 100)
-        if sale.bonus and kept >= 500:
-            exact += 2
-        return {"down": floor(exact), "up": ceil(exact), "nearest": floor(exact + Fraction(1, 2))}[earning.rounding]
+    def _worth(self, sale: Sale) -> int:
+        """What an order over what is kept of it would have earned."""
+        return sum(points for _, points in self._pieces(sale))
 
-    def _bonus_applies(self, name: str, total: int) -> bool:
+    def _pieces(self, sale: Sale) -> list[tuple[str, int]]:
+        """Each part of that: what rounding the sum has gained by it."""
+        exact, before, pieces = Fraction(0), 0, []
+        for name, worth in self._exact_pieces(sale) if self._earns(sale) else ():
+            exact += worth
+            points = _rounded(exact, sale.earning.rounding)
+            pieces.append((name, points - before))
+            before = points
+        return pieces
+
+    def _earns(self, sale: Sale) -> bool:
+        return not sale.is_gone and sale.kept().total >= sale.earning.minimum_spend
+
+    def _exact_pieces(self, sale: Sale) -> list[tuple[str, Fraction]]:
+        """The tier's share on top, two points from 5.00 up, tea twice, and a point for each cup."""
+        earning, kept = sale.earning, sale.kept()
+        each = Fraction(earning.points, earning.per_amount)
+        has_bonus = sale.bonus and kept.total >= 500 and kept.earning > 0
+        return [
+            ("base", kept.earning * each * sale.percent / 100),
+            ("bonus", Fraction(2 if has_bonus else 0)),
+            ("tea", kept.tea * each),
+            ("cups", min(kept.cups, Fraction(sale.cups_most))),
+        ]
+
+    def _counts(self, sale: Sale) -> int:
+        """What is kept of an order toward tiers."""
+        return self._worth(sale) if self.program.tiers.measure == "points" else sale.kept().total
+
+    def _note_return(self, sale: Sale, amount: int, lines: Sequence[Line]) -> None:
+        for sku in {line.sku for line in lines}:
+            bought, back = all_of(sku, sale.lines), all_of(sku, [*sale.back, *lines])
+            if back.pieces > bought.pieces or back.amount > bought.amount:
+                raise RefusedError("refund_exceeds_order")
+        amount = sum(line.amount for line in lines) if lines else amount
+        if amount > sale.total - sale.refunded:
+            raise RefusedError("refund_exceeds_order")
+        sale.refunded += amount
+        sale.back += lines
+
+    def _take_back(self, name: str, points: int, pending: list[Point], grant: "Sale | Grant") -> None:
+        """Of what a grant has brought: what is to come, its own lot, what of that has expired, then anything else."""
+        own = [point for point in self._available(name) if point.last_day == grant.last_day]
+        others = [point for point in self._available(name) if point.last_day != grant.last_day]
+        cards = [*pending, *own, *self._expired_of(name, grant), *others][:points]
+        for card in cards:
+            if card.state == "expired":
+                card.written_off = True
+            else:
+                card.state = "taken_back"
+        there = sum(card.state == "taken_back" for card in cards)
+        member, short = self.members[name], points - len(cards)
+        if self.program.refund_debt == "allowed":
+            member.debt += short
+            member.earned -= there + short
+        else:
+            member.earned -= there
+
+    def _expired_of(self, name: str, grant: "Sale | Grant") -> list[Point]:
+        """The points of a grant's lot that have expired, and that no return has counted yet.
+
+        Where all points share one deadline, that is any since the grant.
+        """
+        if grant.last_day is None:
+            return []
+        expired = [point for point in self._of(name, "expired") if not point.written_off]
+        if isinstance(self.program.expiry, Inactivity):
+            expired = [point for point in expired if point.expired_on and point.expired_on > grant.booked_on]
+        else:
+            expired = [point for point in expired if point.last_day == grant.last_day]
+        return sorted(expired, key=_end)
+
+    def _bonus_applies(self, name: str, sale: Sale) -> bool:
         """At most twice a month."""
-        return total >= max(500, self.program.earning.minimum_spend) and len(self._had_this_month(name, "bonus")) < 2
+        least, kept = max(500, self.program.earning.minimum_spend), sale.kept()
+        return kept.total >= least and kept.earning > 0 and self._bonuses_this_month(name) < 2
+
+    def _cups_most(self, name: str) -> int:
+        return CUPS_A_MONTH - self._cups_this_month(name)
+
+    def _bonuses_this_month(self, name: str) -> int:
+        """How many orders of this month have the bonus for what is kept of them."""
+        return sum(dict(self._pieces(sale)).get("bonus", 0) > 0 for sale in self._sales_this_month(name))
+
+    def _cups_this_month(self, name: str) -> int:
+        return sum(dict(self._pieces(sale)).get("cups", 0) for sale in self._sales_this_month(name))
+
+    def _sales_this_month(self, name: str) -> list[Sale]:
+        mine = [sale for sale in self.sales.values() if sale.owner == name]
+        return [sale for sale in mine if _month(sale.booked_on) == _month(self.today)]
 
     def _had_this_month(self, name: str, what: str) -> list[Use]:
         return [
@@ -452,19 +617,20 @@ class Clerk:
     def _a_day_begins(self) -> None:
         for name, member in self.members.items():
             self._arrive(name, [one for one in self._of(name, "pending") if one.available_on == self.today])
-            if member.status in ("active", "provisional") and member.review_on == self.today:
+            if member.status in ("active", "provisional") and member.tier.review_on == self.today:
                 self._review(name)
         for point in self.points:
             if point.state == "available" and point.last_day is not None and point.last_day < self.today:
-                point.state = "expired"
+                point.state, point.expired_on = "expired", self.today
 
     # Tiers ------------------------------------------------------------------------------------------------------------
 
     def _counted(self, name: str, first: int, last: int) -> int:
+        return self._sum([merit for merit in self.merits if merit.owner == name], first, last)
+
+    def _sum(self, merits: Iterable[Merit], first: int, last: int) -> int:
         always = self.program.tiers.period == "lifetime"
-        return sum(
-            merit.amount for merit in self.merits if merit.owner == name and (always or first <= merit.month <= last)
-        )
+        return sum(merit.amount for merit in merits if always or first <= merit.month <= last)
 
     def _period_begins(self, day: date) -> int:
         return _month(date(day.year, 1, 1)) if self.program.tiers.period == "calendar_year" else _month(day) - 12
@@ -472,34 +638,67 @@ class Clerk:
     def _reached(self, counted: int) -> int:
         return sum(counted >= tier.threshold for tier in self.program.tiers.levels) - 1
 
+    def _count(self, merit: Merit) -> None:
+        self.merits.append(merit)
+        self.members[merit.owner].diary.append(Page(self.today, merit))
+        self._rise(merit.owner)
+
     def _rise(self, name: str) -> None:
-        member = self.members[name]
-        reached = self._reached(self._counted(name, self._period_begins(self.today), _month(self.today)))
-        if reached > member.rank:
-            member.rank, member.since, member.grace = reached, self.today, False
-            member.review_on = self._next_review(reached, years=2)
+        mine = [merit for merit in self.merits if merit.owner == name]
+        self.members[name].tier = self._risen(self.members[name].tier, mine, self.today)
+
+    def _risen(self, tier: Standing, merits: Iterable[Merit], day: date) -> Standing:
+        reached = self._reached(self._sum(merits, self._period_begins(day), _month(day)))
+        return Standing(day, reached, self._next_review(reached, day, years=2)) if reached > tier.rank else tier
+
+    def _lived_again(self, name: str) -> tuple[Standing, list[Merit]]:
+        """The tier, and all that counts toward one, had only what is kept been bought; reviews came out as they did."""
+        diary, merits = self.members[name].diary, list[Merit]()
+        tier = self.members[name].began
+        for page in diary:
+            if isinstance(page.what, Standing):
+                tier = page.what
+                continue
+            if isinstance(page.what, str):
+                other, more = self._lived_again(page.what)
+                tier = other if other.rank > tier.rank else tier
+                merits += more
+            else:
+                merits.append(page.what)
+            tier = self._risen(tier, merits, page.day)
+        return replace(tier), merits
 
     def _review(self, name: str) -> None:
         member, tiers = self.members[name], self.program.tiers
-        missed_on = self.today - tiers.grace_days * DAY if member.grace else self.today
+        tier = member.tier
+        missed_on = self.today - tiers.grace_days * DAY if tier.grace else self.today
         counted = self._counted(name, self._period_begins(missed_on - DAY), _month(self.today - DAY))
         reached = self._reached(counted)
-        if reached < member.rank and tiers.grace_days and not member.grace:
-            member.grace = True
-            member.review_on = self.today + tiers.grace_days * DAY
-            return
-        if reached < member.rank:
-            member.rank = reached if tiers.down == "recalculated" else member.rank - 1
-            member.since = self.today
-        member.grace = False
-        member.review_on = self._next_review(member.rank, years=1)
+        if reached < tier.rank and tiers.grace_days and not tier.grace:
+            member.tier = replace(tier, grace=True, review_on=self.today + tiers.grace_days * DAY)
+        elif reached < tier.rank:
+            rank = reached if tiers.down == "recalculated" else tier.rank - 1
+            member.tier = Standing(self.today, rank, self._next_review(rank, self.today, years=1))
+        else:
+            member.tier = Standing(tier.since, tier.rank, self._next_review(tier.rank, self.today, years=1))
+        member.diary.append(Page(self.today, member.tier))
 
-    def _next_review(self, rank: int, years: int) -> date | None:
+    def _next_review(self, rank: int, day: date, years: int) -> date | None:
         if rank == 0 or self.program.tiers.period == "lifetime":
             return None
         if self.program.tiers.period == "calendar_year":
-            return date(self.today.year + years, 1, 1)
-        return months_later(self.today, 12)
+            return date(day.year + years, 1, 1)
+        return months_later(day, 12)
+
+
+def _rounded(exact: Fraction, how: str) -> int:
+    return {"down": floor(exact), "up": ceil(exact), "nearest": floor(exact + Fraction(1, 2))}[how]
+
+
+def all_of(sku: str, lines: Iterable[Line]) -> Line:
+    """All lines of an article as one."""
+    mine = [line for line in lines if line.sku == sku]
+    return Line(sku, None, sum(line.pieces for line in mine), sum(line.amount for line in mine))
 
 
 def _end(point: Point) -> date:

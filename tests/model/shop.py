@@ -98,11 +98,11 @@ class Shop:
     """Accounts, their ledgers and the present. If `audited`, all invariants are checked after every entry."""
 
     def __init__(self, program: Program, now: datetime, *, audited: bool = True) -> None:
+        self.programs: dict[int, Program] = {}
         self.program = program
         self.now = now
         self.audited = audited
         self.ledgers: dict[str, list[Entry]] = {}
-        self.programs = {program.version: program}
         self.returned: dict[str, Returned] = {}
         self.budgets: dict[str, int] = {}
         self.deposits: dict[str, int] = {}
@@ -110,6 +110,16 @@ class Shop:
         self._earned: dict[str, Entry] = {}
         self._credited: dict[str, Entry] = {}
         self._captured: dict[str, Entry] = {}
+
+    @property
+    def program(self) -> Program:
+        """The version in force; older ones are in `programs`."""
+        return self._program
+
+    @program.setter
+    def program(self, program: Program) -> None:
+        self._program = program
+        self.programs[program.version] = program
 
     @property
     def today(self) -> date:

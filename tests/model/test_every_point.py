@@ -19,7 +19,7 @@ from shared.domain.facets import Use
 from shared.domain.invariants import breaches
 from shared.domain.points.tiers import qualifying
 from shared.domain.program.program import Program
-from tests.model.points_one_by_one import Clerk
+from tests.model.points_one_by_one import CUPS_A_MONTH, Clerk, Line, Sale, all_of
 from tests.model.shop import BEIRUT, BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SAO_PAULO, SECOND, ZONES, Shop, a_program
 from tests.model.side_by_side import both, both_reserve, both_wait
 
@@ -57,6 +57,21 @@ BONUS = {
     "effect": {"kind": "add", "points": 2},
     "limit": {"times": 2, "per": "month"},
 }
+TEA = {
+    "rule_id": "tea",
+    "description": "Tea earns twice",
+    "when": {"categories": ["tea"]},
+    "effect": {"kind": "multiply", "percent": 200},
+}
+CUPS = {
+    "rule_id": "cups",
+    "description": "A point for each cup",
+    "when": {"skus": ["cup"]},
+    "effect": {"kind": "add", "points": 1, "per": "item"},
+    "limit": {"points": CUPS_A_MONTH, "per": "month"},
+}
+RULES = [BONUS, TEA, CUPS]
+EXCLUDED = ["gift"]
 REVIEW = {"action_id": "review", "description": "A review", "points": 3, "limit": {"points": 7, "per": "week"}}
 earnings = st.fixed_dictionaries(
     {
@@ -134,6 +149,22 @@ totals = st.one_of(st.integers(1, 2600), st.sampled_from([0, 1, 149, 150, 499, 5
 lateness = st.sampled_from([0, 0, 0, 0, 1, 12, 45, 400, 700, -1])
 firsts = st.lists(st.tuples(totals, lateness), min_size=2, max_size=6)
 amounts = st.integers(1, AMOUNT_MAX)
+articles = st.sampled_from([("green", "tea"), ("black", "tea"), ("cup", None), ("voucher", "gift"), ("book", None)])
+baskets = st.tuples(
+    st.lists(
+        st.builds(
+            lambda article, pieces, amount: Line(article[0], article[1], pieces, amount),
+            articles,
+            st.sampled_from([1, 1, 2, 3]),
+            st.one_of(st.integers(1, 900), st.sampled_from([0, 100, 300, 500])),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from([0, 0, 1, 250]),
+)
+"""Lines, and what of the order none of them names."""
+picks = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 1, 2, 9]), st.booleans()), min_size=1, max_size=3)
 rewards = st.sampled_from(["mug", "mug", "cup", "coffee"])
 
 
@@ -168,9 +199,33 @@ def visible(shop: Shop, account: Account) -> dict[str, object]:
         "had": {
             "mugs": had.get(("reward:mug", "month"), Use(period="")).times,
             "bonuses": had.get(("rule:bonus", "month"), Use(period="")).times,
+            "cups": had.get(("rule:cups", "month"), Use(period="")).points,
             "review": had.get(("action:review", "week"), Use(period="")).points,
         },
     }
+
+
+def as_bought(line: Line) -> dict[str, Any]:
+    """A line as an order has it."""
+    return {"sku": line.sku, "category": line.category, "quantity": line.pieces, "amount": line.amount}
+
+
+def as_returned(line: Line) -> dict[str, Any]:
+    """A line as a refund has it."""
+    return {"sku": line.sku, "quantity": line.pieces, "amount": line.amount}
+
+
+def lines_picked(sale: Sale, chosen: list[tuple[int, int, bool]]) -> list[Line]:
+    """Lines of an order to bring back: which, how many of the pieces, and whether for their price or a cent more."""
+    back: list[Line] = []
+    for which, pieces, is_dearer in chosen:
+        sku = sale.lines[which % len(sale.lines)].sku
+        bought, gone = all_of(sku, sale.lines), all_of(sku, [*sale.back, *back])
+        there, paid = bought.pieces - gone.pieces, bought.amount - gone.amount
+        fewer = min(pieces, there)
+        amount = paid * fewer // there if there else 0
+        back.append(Line(sku, None, fewer, amount + is_dearer))
+    return back
 
 
 def beginning_of(day: date, program: Program) -> datetime:
@@ -196,6 +251,10 @@ def active(machine: "Members") -> list[str]:
 
 def refundable(machine: "Members") -> list[str]:
     return machine.clerk.refundable()
+
+
+def with_lines(machine: "Members") -> list[str]:
+    return [order for order in machine.clerk.refundable() if machine.clerk.sales[order].lines]
 
 
 def leaving(machine: "Members") -> list[str]:
@@ -230,6 +289,7 @@ class Members(RuleBasedStateMachine):
         super().__init__()
         self._numbers = iter(range(1, 1_000_000))
         self._checked: dict[str, tuple[int, int]] = {}
+        self._versions = 0
 
     @initialize(place=places, policy=policies, tiers=tierings, redeeming=redeemings, orders=firsts)
     def open(
@@ -271,6 +331,17 @@ class Members(RuleBasedStateMachine):
         assert self.shop.buy(name, order, total, placed_at).points == quoted == earned
 
     @precondition(some(active))
+    @rule(name=one_of(active), basket=baskets, days_ago=lateness)
+    def buy_lines(self, name: str, basket: tuple[list[Line], int], days_ago: int) -> None:
+        lines, rest = basket
+        order, total = f"order-{next(self._numbers)}", rest + sum(line.amount for line in lines)
+        placed_at = self.shop.now - timedelta(days=days_ago)
+        bought = [as_bought(line) for line in lines]
+        earned = self.clerk.buy(name, order, total, placed_at, lines)
+        quoted = self.shop.quote(name, total, placed_at, lines=bought)
+        assert self.shop.buy(name, order, total, placed_at, lines=bought).points == quoted == earned
+
+    @precondition(some(active))
     @rule(name=one_of(active), days_ago=st.sampled_from([0, 0, 0, 3]))
     def review_a_product(self, name: str, days_ago: int) -> None:
         at = self.shop.now - timedelta(days=days_ago)
@@ -284,6 +355,16 @@ class Members(RuleBasedStateMachine):
         amount = sale.total - sale.refunded if amount is None else amount
         owner = sale.owner
         both(lambda: self.clerk.refund(order, amount), lambda: self.shop.refund(owner, order, amount))
+
+    @precondition(some(with_lines))
+    @rule(order=one_of(with_lines), chosen=picks)
+    def bring_lines_back(self, order: str, chosen: list[tuple[int, int, bool]]) -> None:
+        sale = self.clerk.sales[order]
+        lines, owner = lines_picked(sale, chosen), sale.owner
+        both(
+            lambda: self.clerk.refund(order, 0, lines),
+            lambda: self.shop.refund(owner, order, lines=[as_returned(line) for line in lines]),
+        )
 
     @precondition(some(active))
     @rule(name=one_of(active), what=rewards | amounts)
@@ -382,8 +463,9 @@ class Members(RuleBasedStateMachine):
             assert left == sum(point.state == way for point in self.clerk.points), way
 
     def _program(self, policy: dict[str, Any]) -> Program:
-        earning = {**policy["earning"], "rules": [BONUS], "actions": [REVIEW]}
-        return a_program(**self._decided, **{**policy, "earning": earning})
+        earning = {**policy["earning"], "rules": RULES, "actions": [REVIEW], "excluded_categories": EXCLUDED}
+        self._versions += 1
+        return a_program(version=self._versions, **self._decided, **{**policy, "earning": earning})
 
     def _agree_on(self, name: str) -> list[Entry]:
         account, entries = self.shop.peek(name)

@@ -18,6 +18,7 @@ from shared.domain.earning.terms import terms_of_credit
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book_all, draft
+from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Program
 
@@ -88,7 +89,7 @@ def amended_credit(
     }
 
 
-def take_back_credit(wallet: Account, program: Program, sale: Sale, refund: Entry, *, lapsed: int = 0) -> Entry:
+def take_back_credit(wallet: Account, program: Program, sale: Sale, refund: Entry, *, lapsed: Lots = NO_LOTS) -> Entry:
     """What a refund takes back of the money that its order earned; `sale` is the wallet's, before this refund.
 
     `refund` is the entry that takes back the points, and says what has come back of the order.

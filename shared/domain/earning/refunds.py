@@ -11,7 +11,7 @@ from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderE
 from shared.domain.facets import Activity, Use
 from shared.domain.fields import Amount, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take
-from shared.domain.lots import UNTIL_APPROVED
+from shared.domain.lots import NO_LOTS, UNTIL_APPROVED, Lots
 from shared.domain.points.expiry import lot_day
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
@@ -33,7 +33,7 @@ class TakenBack(NamedTuple):
 
     points: int
     effects: dict[str, Any]
-    lapsed: int = 0
+    lapsed: Lots = NO_LOTS
     forgiven: int = 0
 
 
@@ -48,13 +48,13 @@ def refund_order(
     now: datetime,
     actor: str,
     fingerprint: str,
-    lapsed: int = 0,
+    lapsed: Lots = NO_LOTS,
 ) -> Entry:
     """Take back what an order's returned part has earned.
 
     The member keeps what the order would have earned on what is kept of it, rounded once over all refunds. Points come
     from the order's own lot, then from those that expire soonest; what is not there becomes debt, or is forgiven.
-    `lapsed` points of its lot have expired unspent: those count as taken back.
+    `lapsed` are those of its lot that have expired unspent: they count as taken back.
     """
     back = together(sale.returned, part)
     earn, after = sale.entry, sale._replace(returned=back)
@@ -144,21 +144,21 @@ def counted_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kep
     }
 
 
-def taken_back(account: Account, program: Program, granted: Entry, points: int, lapsed: int = 0) -> TakenBack:
+def taken_back(account: Account, program: Program, granted: Entry, points: int, lapsed: Lots = NO_LOTS) -> TakenBack:
     """Take back `points` of what an entry granted: its pending ones, then its lot, then what expires soonest.
 
-    Of its lot `lapsed` have expired unspent, and count as taken back. What is not there becomes debt, or is forgiven,
-    as the program says. Once a provisional member has agreed to the terms, what waited is among their other points;
-    what waits then is for something else.
+    Those of its lot that have expired unspent, `lapsed`, count as taken back. What is not there becomes debt, or is
+    forgiven, as the program says. Once a provisional member has agreed to the terms, what waited is among their other
+    points; what waits then is for something else.
     """
     waited = UNTIL_APPROVED in granted.pending
     own = "" if waited else lot_day(granted.expires_on)
     pending_key = UNTIL_APPROVED if waited and account.status == "provisional" else f"{granted.available_on}/{own}"
     pending = min(points, account.pending.get(pending_key, 0))
-    gone = min(points - pending, max(0, lapsed - account.lots.get(own, 0)))
-    points -= gone
+    from_own = min(points - pending, account.lots.get(own, 0))
+    gone = take(lapsed, min(points - pending - from_own, sum(lapsed.values())))
+    points -= sum(gone.values())
     available = min(points - pending, account.balance)
-    from_own = min(available, account.lots.get(own, 0))
     rest = take(combined(account.lots, {own: -from_own}), available - from_own)
     short = points - pending - available
     debt = short if program.refund_debt == "allowed" else 0

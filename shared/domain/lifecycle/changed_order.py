@@ -13,9 +13,9 @@ from shared.domain.earning.referrals import friend_reward, rested_anew
 from shared.domain.earning.refunds import refund_order, taken_back
 from shared.domain.entry import Entry
 from shared.domain.facets import Badge
-from shared.domain.ledger import book_all, draft
+from shared.domain.ledger import book_all, combined, draft, negative
 from shared.domain.lifecycle.kept_facets import Histories, change_of, sales_of
-from shared.domain.lots import NEVER
+from shared.domain.lots import NEVER, NO_LOTS, Lots
 from shared.domain.points.expiry import lot_day
 from shared.domain.points.grants import with_tier_raised
 from shared.domain.program.expiry import Expiry, Inactivity
@@ -93,35 +93,32 @@ def ledgers_needed(accounts: Sequence[Account], program: Program, order: Order) 
 
 
 def _has_lapsed(account: Account, policy: Expiry, granted: Entry) -> bool:
-    """Whether points of the entry's lot may have expired unspent: they would then count as taken back."""
+    """Whether points of the entry's lot may have expired unspent: they would then count as taken back.
+
+    An account does not know what has expired on those that were merged into it.
+    """
     own, through = lot_day(granted.expires_on), account.expired_through
-    return own != NEVER and through is not None and (own <= through.isoformat() or isinstance(policy, Inactivity))
+    if own == NEVER or account.merged_from:
+        return own != NEVER
+    return through is not None and (own <= through.isoformat() or isinstance(policy, Inactivity))
 
 
-def _lapsed_unspent(histories: Histories, policy: Expiry, granted: Entry) -> int:
-    """Points of the entry's lot that have expired unspent, and that no refund has counted yet.
+def _lapsed_unspent(histories: Histories, policy: Expiry, granted: Entry) -> Lots:
+    """Points of the entry's lot that have expired unspent, and that no refund has counted yet, by the lot they were in.
 
     Where activity prolongs all lots, whatever has expired since was in one lot with the entry's.
     """
     entries = [entry for history in histories.values() for entry in history]
-    own = lot_day(granted.expires_on)
-    moves = isinstance(policy, Inactivity)
 
-    def is_of_lot(lot: str, entry: Entry) -> bool:
-        return entry.recorded_at >= granted.recorded_at if moves else lot == own
+    def is_of_lot(expiry: Entry) -> bool:
+        if isinstance(policy, Inactivity):
+            return expiry.occurred_at > granted.recorded_at
+        return expiry.expires_on == granted.expires_on
 
-    lots = {_grant_of(one): lot_day(one.expires_on) for one in entries if one.type in {"earn", "claim_in", "badge"}}
-    expired = sum(-one.points for one in entries if one.type == "expiry" and is_of_lot(one.source["on"], one))
-    counted = sum(one.lapsed for one in entries if one.lapsed and is_of_lot(lots.get(_grant_of(one), NEVER), one))
-    return max(0, expired - counted)
-
-
-def _grant_of(entry: Entry) -> tuple[str, ...]:
-    """What tells a grant of points: the order's, or the badge's."""
-    source = entry.source
-    if "badge_id" in source:
-        return (source.get("of", entry.member_id), source["badge_id"], source["times"])
-    return (source.get("order_id", ""),)
+    expired = [negative(entry.lots) for entry in entries if entry.type == "expiry" and is_of_lot(entry)]
+    counted = combined(*(entry.lapsed for entry in entries))
+    left = {lot: points - counted.get(lot, 0) for lot, points in combined(*expired).items()}
+    return {lot: points for lot, points in left.items() if points > 0}
 
 
 def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
@@ -182,10 +179,10 @@ def _of(account: Account, background: Background) -> dict[str, Sequence[Entry]]:
     return {name: background.histories[name] for name in names if name in background.histories}
 
 
-def lapsed_of(account: Account, policy: Expiry, sale: Sale, background: Background) -> int:
+def lapsed_of(account: Account, policy: Expiry, sale: Sale, background: Background) -> Lots:
     """Points of the order, or credit, that have expired unspent and were not counted as taken back yet."""
     if not _has_lapsed(account, policy, sale.entry):
-        return 0
+        return NO_LOTS
     return _lapsed_unspent(_of(account, background), policy, sale.entry)
 
 
@@ -206,7 +203,8 @@ def _badge_lost(account: Account, program: Program, badge: Entry, cause: Entry, 
     """Take back a badge that rests on nothing any more, and its points."""
     name = badge.source["badge_id"]
     held = account.badges[name]
-    lapsed = _lapsed_unspent(histories, program.expiry, badge) if _has_lapsed(account, program.expiry, badge) else 0
+    has_lapsed = _has_lapsed(account, program.expiry, badge)
+    lapsed = _lapsed_unspent(histories, program.expiry, badge) if has_lapsed else NO_LOTS
     taken = taken_back(account, program, badge, badge.points, lapsed)
     return draft(
         account,
