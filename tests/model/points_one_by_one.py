@@ -239,16 +239,17 @@ class Clerk:
             self._count(Merit(name, _month(began), earned))
         return earned
 
-    def refund(self, order: str, amount: int, lines: Sequence[Line] = ()) -> None:
-        """An amount comes back, or lines by name."""
+    def refund(self, order: str, amount: int, lines: Sequence[Line] = ()) -> int:
+        """An amount comes back, or lines by name. The points that this takes."""
         sale = self.sales[order]
         before = self._worth(sale)
         self._note_return(sale, amount, lines)
-        self._take_back(sale.owner, before - self._worth(sale), self._still_to_come(order), sale)
+        taken = self._take_back(sale.owner, before - self._worth(sale), self._still_to_come(order), sale)
         for merit in self.merits:
             if merit.order == order:
                 merit.amount = self._counts(sale)
         self.members[sale.owner].tier = self._lived_again(sale.owner)[0]
+        return taken
 
     def reserve_points(self, name: str, redemption: str, points: int) -> None:
         self._reserve(name, redemption, points)
@@ -533,8 +534,11 @@ class Clerk:
         sale.refunded += amount
         sale.back += lines
 
-    def _take_back(self, name: str, points: int, pending: list[Point], grant: "Sale | Grant") -> None:
-        """Of what a grant has brought: what is to come, its own lot, what of that has expired, then anything else."""
+    def _take_back(self, name: str, points: int, pending: list[Point], grant: "Sale | Grant") -> int:
+        """Of what a grant has brought: what is to come, its own lot, what of that has expired, then anything else.
+
+        How many are gone, those owed included.
+        """
         own = [point for point in self._available(name) if point.last_day == grant.last_day]
         others = [point for point in self._available(name) if point.last_day != grant.last_day]
         cards = [*pending, *own, *self._expired_of(name, grant), *others][:points]
@@ -543,13 +547,12 @@ class Clerk:
                 card.written_off = True
             else:
                 card.state = "taken_back"
-        there = sum(card.state == "taken_back" for card in cards)
         member, short = self.members[name], points - len(cards)
-        if self.program.refund_debt == "allowed":
-            member.debt += short
-            member.earned -= there + short
-        else:
-            member.earned -= there
+        owed = short if self.program.refund_debt == "allowed" else 0
+        taken = owed + sum(card.state == "taken_back" for card in cards)
+        member.debt += owed
+        member.earned -= taken
+        return taken
 
     def _expired_of(self, name: str, grant: "Sale | Grant") -> list[Point]:
         """The points of a grant's lot that have expired, and that no return has counted yet.

@@ -233,11 +233,7 @@ class Shop:
     def refund(self, member: str, order_id: str, amount: int = 0, lines: Sequence[Mapping[str, Any]] = ()) -> Entry:
         """An order comes back in part: an amount, or lines of it."""
         accounts, order = [self.look(member), self.wallet(member)], self.order_of(order_id)
-        part = (
-            part_by_lines(order.sale, [ReturnedLine(**line) for line in lines])
-            if lines
-            else part_by_amount(order.sale, amount)
-        )
+        part = self.part_of(order, amount, lines)
         entries = refunded(
             accounts,
             self.program,
@@ -255,6 +251,12 @@ class Shop:
             self.budgets[name] -= points
         self.book(entries)
         return entries[0]
+
+    def part_of(self, order: changed_order.Order, amount: int, lines: Sequence[Mapping[str, Any]]) -> Returned:
+        """What comes back of an order: lines of it, or if there are none an amount."""
+        if lines:
+            return part_by_lines(order.sale, [ReturnedLine(**line) for line in lines])
+        return part_by_amount(order.sale, amount)
 
     def background(self, accounts: Sequence[Account], order: changed_order.Order) -> Background:
         """What a change of an order is decided on, as the functions read it."""

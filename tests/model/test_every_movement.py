@@ -34,9 +34,22 @@ from shared.domain.subaccounts import is_pool, is_wallet, owner_of, pool_account
 from tests.model.clerks import earning, members, sharing
 from tests.model.clerks.cashier import Cashier
 from tests.model.clerks.members import WholeClerk
+from tests.model.points_one_by_one import Line
 from tests.model.shop import BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SECOND, a_program
 from tests.model.side_by_side import both, both_reserve, both_wait
-from tests.model.test_every_point import BONUS, REVIEW, REWARDS, beginning_of, levels
+from tests.model.test_every_point import (
+    EXCLUDED,
+    REVIEW,
+    REWARDS,
+    RULES,
+    as_bought,
+    as_returned,
+    baskets,
+    beginning_of,
+    levels,
+    lines_picked,
+    picks,
+)
 from tests.model.whole_shop import WholeShop
 
 T = TypeVar("T")
@@ -48,6 +61,7 @@ OPERATIONS_WANTED = int(os.environ.get("OPERATIONS", "200000"))
 LIVES = 500
 """So many are played before it is asked whether there were enough operations."""
 
+NO_GIFTS = {"excluded_categories": EXCLUDED}
 CONSULTATION = {
     "action_id": "consultation",
     "description": "A consultation",
@@ -77,7 +91,7 @@ CHALLENGES = [
         "challenge_id": "every-third",
         "name": "Every third order",
         "goal": {"kind": "count", "of": "orders", "target": 3},
-        "points": earning.EVERY_THIRD_POINTS,
+        "points": earning.BADGES["every-third"],
         "repeatable": True,
         "minimum_spend": 300,
     },
@@ -85,13 +99,13 @@ CHALLENGES = [
         "challenge_id": "two-visits",
         "name": "Two visits within four days",
         "goal": {"kind": "visits", "target": 2, "within_days": 4},
-        "points": earning.TWO_VISITS_POINTS,
+        "points": earning.BADGES["two-visits"],
     },
     {
         "challenge_id": "in-a-row",
         "name": "Two days in a row",
         "goal": {"kind": "streak", "target": 2, "per": "day"},
-        "points": earning.IN_A_ROW_POINTS,
+        "points": earning.BADGES["in-a-row"],
         "repeatable": True,
     },
 ]
@@ -203,14 +217,14 @@ def program_sections(zone: str, chosen: dict[str, Any]) -> dict[str, Any]:
         "time_zone": zone,
         "expiry": chosen["expiry"],
         "refund_debt": chosen["refund_debt"],
-        "earning": {**chosen["earning"], "rules": [BONUS], "actions": [REVIEW, CONSULTATION]},
+        "earning": {**chosen["earning"], "rules": RULES, "actions": [REVIEW, CONSULTATION], **NO_GIFTS},
         "tiers": {"measure": chosen["measure"], "levels": levels(chosen["measure"])},
         "redeeming": {
             "hold_minutes": 60 * 24 * 4,
             "returned_points_grace_days": chosen["grace_days"],
             "rewards": REWARDS,
         },
-        "cashback": {"amount": 1, **chosen["credit"]},
+        "cashback": {"amount": 1, **chosen["credit"], **NO_GIFTS},
         "referrals": {
             "friend_points": members.FRIEND_POINTS,
             "friend_gets_them": chosen["friend_gets_them"],
@@ -230,7 +244,7 @@ def cashiers(zone: str, chosen: dict[str, Any]) -> dict[str, Any]:
         "time_zone": zone,
         "expiry": chosen["credit"]["expiry"],
         "refund_debt": chosen["refund_debt"],
-        "earning": {"points": 1, **terms},
+        "earning": {"points": 1, **terms, **NO_GIFTS},
         "tiers": {"levels": [{"tier_id": "all", "name": "All", "threshold": 0}]},
         "redeeming": {"hold_minutes": 60 * 24 * 4, "returned_points_grace_days": chosen["grace_days"]},
     }
@@ -269,6 +283,10 @@ def refundable(machine: "Movements") -> list[str]:
         for order, sale in machine.clerk.sales.items()
         if sale.refunded < sale.total and machine.clerk.members[sale.owner].status in {"active", "provisional"}
     ]
+
+
+def with_lines(machine: "Movements") -> list[str]:
+    return [order for order in refundable(machine) if machine.clerk.sales[order].lines]
 
 
 def reserved(machine: "Movements") -> list[str]:
@@ -439,6 +457,18 @@ class Movements(RuleBasedStateMachine):
         earned = self.clerk.order(name, order, total, placed_at)
         assert self.shop.earn(name, order, total, placed_at).points == earned
 
+    @precondition(some(open_ones))
+    @rule(name=one_of(open_ones), basket=baskets, days_ago=lateness, partner=st.sampled_from([None, None, "bakery"]))
+    def order_lines(self, name: str, basket: tuple[list[Line], int], days_ago: int, partner: str | None) -> None:
+        lines, rest = basket
+        order, total = self._new("order"), rest + sum(line.amount for line in lines)
+        placed_at = self.shop.now - timedelta(days=days_ago)
+        bought = [as_bought(line) for line in lines]
+        both(
+            lambda: self.clerk.order(name, order, total, placed_at, lines, partner=partner is not None),
+            lambda: self.shop.earn(name, order, total, placed_at, partner, bought),
+        )
+
     @precondition(some(active))
     @rule(name=one_of(active), total=totals)
     def order_at_the_bakery(self, name: str, total: int) -> None:
@@ -464,6 +494,17 @@ class Movements(RuleBasedStateMachine):
         sale = self.clerk.sales[order]
         amount, owner = sale.total - sale.refunded if amount is None else amount, sale.owner
         both(lambda: self.clerk.refund(order, amount), lambda: self.shop.give_back_order(owner, order, amount))
+
+    @precondition(some(with_lines))
+    @rule(order=one_of(with_lines), chosen=picks)
+    def bring_lines_back(self, order: str, chosen: list[tuple[int, int, bool]]) -> None:
+        sale = self.clerk.sales[order]
+        lines, owner = lines_picked(sale, chosen), sale.owner
+        returned = [as_returned(line) for line in lines]
+        both(
+            lambda: self.clerk.refund(order, 0, lines),
+            lambda: self.shop.give_back_order(owner, order, lines=returned),
+        )
 
     @precondition(some(open_ones))
     @rule(name=one_of(open_ones), days_ago=st.sampled_from([0, 0, 3]))
@@ -815,7 +856,7 @@ class Movements(RuleBasedStateMachine):
         if entry.referred.state == "rewarded":
             self.clerk.reward_advocate(entry.referred.order_id or "", entry.member_id)
         else:
-            self.clerk.take_back_rewards(entry.referred.order_id or "")
+            self.clerk.take_back_rewards(entry.referred.order_id or "", entry.member_id)
         self.shop.follow(entry)
 
 
@@ -832,7 +873,7 @@ def _shown(account: Account, shop: WholeShop) -> dict[str, object]:
         "paid_through": membership.paid_through if membership and membership.state == "paid" else None,
         "frozen": bool(account.frozen),
         "traits": (set(account.traits.tags), account.traits.place),
-        "badges": {name: badge.times for name, badge in account.badges.items()},
+        "badges": {name: badge.times for name, badge in account.badges.items() if badge.times},
         "pool": pool_account_of(account.pool_id) if account.pool_id else None,
         "friend": account.referred and account.referred.state,
     }
@@ -847,11 +888,11 @@ def _known(clerk: WholeClerk, name: str) -> dict[str, object]:
         "status": member.status,
         **_cards(clerk, name),
         "earned": member.earned,
-        "tier": (member.rank, member.since, member.review_on),
+        "tier": (member.tier.rank, member.tier.since, member.tier.review_on),
         "paid_through": clerk.paid_through.get(name),
         "frozen": person.frozen,
         "traits": (person.tags, person.place),
-        "badges": stamps.badges if stamps else {},
+        "badges": {name: times for name, times in stamps.badges.items() if times} if stamps else {},
         "pool": person.box,
         "friend": friend and friend.state,
     }

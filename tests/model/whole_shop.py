@@ -1,7 +1,7 @@
 """A shop with everything: each operation as the functions make it, with pools, wallets, budgets and the stream."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -21,8 +21,8 @@ from shared.domain.earning.referrals import (
     on_joining,
     reversal,
     reviewed,
+    side_of,
 )
-from shared.domain.earning.refunds import part_by_amount
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Referred, Traits
@@ -161,8 +161,16 @@ class WholeShop(Shop):
 
     # Orders and actions -------------------------------------------------------------------------------------------
 
-    def earn(self, member: str, order_id: str, total: int, placed_at: datetime, partner: str | None = None) -> Entry:
-        order = self.order(order_id, total, placed_at, partner_id=partner)
+    def earn(
+        self,
+        member: str,
+        order_id: str,
+        total: int,
+        placed_at: datetime,
+        partner: str | None = None,
+        lines: Sequence[Mapping[str, Any]] = (),
+    ) -> Entry:
+        order = self.order(order_id, total, placed_at, partner_id=partner, lines=lines)
 
         def credit_it(accounts: Sequence[Account]) -> list[Entry]:
             named: dict[str, Any] = {"caps": dict(self.budgets), "wallets": accounts[1:]}
@@ -175,9 +183,11 @@ class WholeShop(Shop):
             self._credited[order_id] = of_wallet
         return entries[0]
 
-    def give_back_order(self, member: str, order_id: str, amount: int) -> None:
+    def give_back_order(
+        self, member: str, order_id: str, amount: int = 0, lines: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         order = self.order_of(order_id)
-        before, part = order.sale.returned, part_by_amount(order.sale, amount)
+        before, part = order.sale.returned, self.part_of(order, amount, lines)
 
         def take_back(accounts: Sequence[Account]) -> list[Entry]:
             return refunded(
@@ -359,7 +369,8 @@ class WholeShop(Shop):
             return
         name = entry.referred.friend or entry.member_id
         for role in ROLES:
-            paid = self._by_cause.get(keys.of("referral", friend=name, role=role))
+            side = side_of(role, entry.referred.times)
+            paid = self._by_cause.get(keys.of("referral", friend=name, role=side))
             if paid is not None and paid.points:
                 self._reverse(paid)
 
@@ -384,7 +395,8 @@ class WholeShop(Shop):
             return
         name = friend_of(friend)
         self._once(
-            lambda own: [advocate_reward(own[0], self.program, terms, name, order, self.now)], advocate.member_id
+            lambda own: [advocate_reward(own[0], self.program, terms, name, order, self.now, referred.times)],
+            advocate.member_id,
         )
 
     def _reverse(self, paid: Entry) -> None:

@@ -1,8 +1,10 @@
 """Store credit, cent by cent: the clerk of points again, with other terms and none of the bonuses."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
+from fractions import Fraction
 
-from tests.model.points_one_by_one import Clerk, RefusedError
+from tests.model.points_one_by_one import Clerk, Line, RefusedError, Sale
 
 
 class Cashier(Clerk):
@@ -12,15 +14,16 @@ class Cashier(Clerk):
     for_ever: bool = False
     """Whether who is served now lives where nothing may end."""
 
-    def buy(self, name: str, order: str, total: int, placed_at: datetime) -> int:
+    def buy(self, name: str, order: str, total: int, placed_at: datetime, lines: Sequence[Line] = ()) -> int:
         """Cashback; nothing is written down, and no wallet opened, where that is nothing."""
         known, points, sales, merits = name in self.members, len(self.points), dict(self.sales), len(self.merits)
         if not known:
             self.enroll(name)
         last_days = [point.last_day for point in self.points]
-        earned = super().buy(name, order, total, placed_at)
+        earned = super().buy(name, order, total, placed_at, lines)
         if not earned:
             self.sales, self.points, self.merits = sales, self.points[:points], self.merits[:merits]
+            self.members[name].diary.pop()
             for point, last_day in zip(self.points, last_days, strict=True):
                 point.last_day = last_day
             if not known:
@@ -61,5 +64,5 @@ class Cashier(Clerk):
         self._hand_out_for_ever(name, points, began, pending_days)
         return None
 
-    def _bonus_applies(self, name: str, total: int) -> bool:  # noqa: ARG002
-        return False
+    def _exact_pieces(self, sale: Sale) -> list[tuple[str, Fraction]]:
+        return super()._exact_pieces(sale)[:1]

@@ -1,13 +1,13 @@
 """What orders and actions bring in a program with everything, and what of it a return takes."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fractions import Fraction
-from math import ceil, floor
 
 from tests.model.clerks.sharing import SharingClerk
-from tests.model.points_one_by_one import DAY, Merit, Point, RefusedError, Sale, Use
+from tests.model.points_one_by_one import DAY, Grant, Line, Merit, Point, RefusedError, Sale, Use
 
 ORDER_MOST, DAY_MOST, UNKNOWN_MOST = 25, 40, 6
 """Points for an order, for a day, and waiting for somebody unknown."""
@@ -16,18 +16,60 @@ BAKERY_ORDER_MOST, BAKERY_DAY_MOST = 10, 15
 CONSULTATION_POINTS, CONSULTATION_RESTS = 4, 3
 PLUS_PERCENT = 50
 """What a paid membership adds to the base points."""
-EVERY_THIRD_POINTS, TWO_VISITS_POINTS, IN_A_ROW_POINTS = 2, 3, 1
+BADGES = {"every-third": 2, "two-visits": 3, "in-a-row": 1}
+"""Their points."""
 
 
 @dataclass
 class Stamps:
-    """How far a member is with each challenge, and how often each badge was had."""
+    """How far a member is with each challenge, and how often each badge is held."""
 
     orders: int = 0
     days: list[date] = field(default_factory=list)
     run: int = 0
     run_day: date | None = None
     badges: dict[str, int] = field(default_factory=dict)
+
+    def stamp(self, day: date, total: int) -> list[str]:
+        """Every third order from 3.00 up; two visits within four days, once; two days in a row. The badges for it."""
+        had: list[str] = []
+        if total >= 300:
+            self.orders += 1
+            if self.orders == 3:
+                self.orders = 0
+                had.append("every-third")
+        if not self.badges.get("two-visits"):
+            days = {*self.days, day}
+            self.days = sorted(one for one in days if one > max(days) - 4 * DAY)[-2:]
+            if len(self.days) == 2:
+                had.append("two-visits")
+        if self.run_day is None or day > self.run_day:
+            self.run = self.run + 1 if self.run_day == day - DAY else 1
+            self.run_day = day
+            if self.run == 2:
+                self.run = 0
+                had.append("in-a-row")
+        for badge in had:
+            self.badges[badge] = self.badges.get(badge, 0) + 1
+        return had
+
+    def unite(self, other: "Stamps") -> None:
+        """Take over whatever is further on."""
+        self.orders = max(self.orders, other.orders)
+        self.days = other.days if len(other.days) > len(self.days) else self.days
+        if (other.run_day or date.min, other.run) > (self.run_day or date.min, self.run):
+            self.run_day, self.run = other.run_day, other.run
+        for badge, times in other.badges.items():
+            self.badges[badge] = max(times, self.badges.get(badge, 0))
+
+
+@dataclass
+class Badge(Grant):
+    """A badge with its points, and the cause that these waited for."""
+
+    name: str
+    cause: str
+    lost: bool = False
 
 
 @dataclass
@@ -47,71 +89,83 @@ class WholeSale(Sale):
 
 @dataclass
 class EarningClerk(SharingClerk):
-    """Cards say what they wait for. Budgets are what is left of them."""
+    """Cards say what they wait for."""
 
-    spring_left: int = SPRING_BUDGET
     deposits_left: int = 0
+    deeds: dict[str, list[WholeSale | str]] = field(default_factory=dict)
+    """What each member has bought, and whom they took in, one after the other."""
     stamps: dict[str, Stamps] = field(default_factory=dict)
+    badges: list[Badge] = field(default_factory=list)
     paid_through: dict[str, date] = field(default_factory=dict)
     """Of paid memberships, while they last."""
 
-    def order(self, name: str, order: str, total: int, placed_at: datetime, *, partner: bool = False) -> int:
+    @property
+    def spring_left(self) -> int:
+        """What the orders that are kept leave of the campaign's budget."""
+        return SPRING_BUDGET - sum(self._drawn(self._whole(order)) for order in self.sales)
+
+    def order(
+        self,
+        name: str,
+        order: str,
+        total: int,
+        placed_at: datetime,
+        lines: Sequence[Line] = (),
+        *,
+        partner: bool = False,
+    ) -> int:
         """The points of an order alone."""
         with self.household(name):
-            return self._order(name, order, total, placed_at, partner=partner)
+            return self._order(name, order, total, placed_at, lines, partner=partner)
 
-    def _order(self, name: str, order: str, total: int, placed_at: datetime, *, partner: bool) -> int:
+    def _order(
+        self, name: str, order: str, total: int, placed_at: datetime, lines: Sequence[Line], *, partner: bool
+    ) -> int:
         began = self._local_day(min(placed_at, self.now))
-        percent = self.program.tiers.levels[self.rank(name)].percent + PLUS_PERCENT * (name in self.paid_through)
-        nothing = self.is_staff(name)
-        counts = not nothing and total >= self.program.earning.minimum_spend
-        bonus = counts and self._bonus_applies(name, total)
-        spring = self._spring(name, total) if counts else 0
-        double = counts and "vip" in self.people[name].tags and total > 0
-        available_on = began + self.program.earning.pending_days * DAY
         sale = WholeSale(
             name,
             total,
             self.program.earning,
-            percent,
-            bonus,
-            available_on,
+            self.program.tiers.levels[self.rank(name)].percent + PLUS_PERCENT * (name in self.paid_through),
+            False,
+            began + self.program.earning.pending_days * DAY,
             None,
             began.year * 12 + began.month,
+            self.today,
+            lines=lines,
             order=order,
-            extra=100 * double,
-            flat=spring,
             most=self._most(name, partner=partner),
-            nothing=nothing,
+            nothing=self.is_staff(name),
             partner=partner,
             placed_on=began,
         )
-        earned = self._worth(sale, total)
-        if partner and earned > self.deposits_left:
-            raise RefusedError("partner_funding_exhausted")
-        self._note_uses(sale, earned)
+        if self._earns(sale):
+            sale.bonus = self._bonus_applies(name, sale)
+            sale.cups_most = self._cups_most(name)
+            sale.flat = self._spring(name, sale)
+            sale.extra = 100 * ("vip" in self.people[name].tags)
+        earned = self._worth(sale)
+        if partner:
+            if earned > self.deposits_left:
+                raise RefusedError("partner_funding_exhausted")
+            self.deposits_left -= earned
         self._stay_active(name, began)
         sale.last_day = self._bring(name, earned, began, self.program.earning.pending_days, cause=order)
         if self.members[name].status == "provisional":
             sale.last_day, sale.pooled = date.min, True
         self.sales[order] = sale
         self.members[name].earned += earned
-        counted = earned if self.program.tiers.measure == "points" else 0 if nothing else total
-        self.merits.append(Merit(name, sale.month, counted, order))
-        self._rise(name)
-        self._stamp(name, began, total)
+        self._count(Merit(name, sale.month, self._counts(sale), order))
+        self._stamp(name, sale)
         return earned
 
-    def refund(self, order: str, amount: int) -> None:
+    def refund(self, order: str, amount: int, lines: Sequence[Line] = ()) -> int:
         sale = self._whole(order)
-        member = self.members[sale.owner]
         with self.household(sale.owner):
-            before = member.earned
-            super().refund(order, amount)
-            for merit in self.merits:
-                merit.amount = 0 if sale.nothing and merit.order == order else merit.amount
-            if sale.partner:
-                self.deposits_left += before - member.earned
+            taken = super().refund(order, amount, lines)
+            self._put_badges_right(sale.owner)
+        self.deposits_left += taken if sale.partner else 0
+        return taken
 
     def act(self, name: str, occurred_at: datetime) -> int:
         """A review."""
@@ -149,8 +203,7 @@ class EarningClerk(SharingClerk):
             self._bring(name, len(cards), self.today, self.program.earning.pending_days)
             self.members[name].earned += len(cards)
             if self.program.tiers.measure == "points":
-                self.merits.append(Merit(name, self.today.year * 12 + self.today.month, len(cards)))
-            self._rise(name)
+                self._count(Merit(name, self.today.year * 12 + self.today.month, len(cards)))
 
     def undecided(self) -> list[str]:
         """Consultations that wait for an operator."""
@@ -159,14 +212,15 @@ class EarningClerk(SharingClerk):
 
     def rank(self, name: str) -> int:
         """The tier held, counted from the lowest; a paid membership gives at least the second."""
-        return max(self.members[name].rank, 1 if name in self.paid_through else 0)
+        return max(self.members[name].tier.rank, 1 if name in self.paid_through else 0)
 
     def is_staff(self, name: str) -> bool:
         return "staff" in self.people[name].tags
 
     def earned_today(self, name: str) -> int:
         mine = [use for use in self.uses if (use.owner, use.what, use.day) == (name, "day", self.today)]
-        return sum(use.points for use in mine)
+        bought = [sale for sale in self.sales.values() if (sale.owner, sale.booked_on) == (name, self.today)]
+        return sum(use.points for use in mine) + sum(self._worth(sale) for sale in bought)
 
     def held_out(self, name: str) -> bool:
         """The published draw: 64 bits of a digest over both ids, in percent."""
@@ -176,11 +230,11 @@ class EarningClerk(SharingClerk):
     def reserve_reward(self, name: str, redemption: str, reward: str) -> None:
         """A cup takes the second tier, reached or paid for."""
         member = self.members[name]
-        reached, member.rank = member.rank, self.rank(name)
+        reached, member.tier = member.tier, replace(member.tier, rank=self.rank(name))
         try:
             super().reserve_reward(name, redemption, reward)
         finally:
-            member.rank = reached
+            member.tier = reached
 
     def _did(self, name: str, what: str, occurred_at: datetime, points: int) -> int:
         began = self._local_day(min(occurred_at, self.now))
@@ -193,44 +247,42 @@ class EarningClerk(SharingClerk):
         self._bring(name, points, began, self.program.earning.pending_days)
         self.members[name].earned += points
         if self.program.tiers.measure == "points":
-            self.merits.append(Merit(name, began.year * 12 + began.month, points))
-        self._rise(name)
+            self._count(Merit(name, began.year * 12 + began.month, points))
         return points
 
-    def _note_uses(self, sale: WholeSale, earned: int) -> None:
-        name, today = sale.owner, self.today
-        if sale.bonus:
-            self.uses.append(Use(name, "bonus", today, 2))
-        if sale.flat:
-            self.uses.append(Use(name, "spring", today, sale.flat))
-            # What is doubled comes after it, so a cap cuts that first.
-            before = self._uncapped(replace(sale, extra=0), sale.total) - sale.flat
-            self.spring_left -= min(sale.flat, max(0, earned - before))
-        self.uses.append(Use(name, "day", today, earned))
-        if sale.partner:
-            self.uses.append(Use(name, "bakery", today, earned))
-            self.deposits_left -= earned
-
-    def _worth(self, sale: Sale, kept: int) -> int:
+    def _worth(self, sale: Sale) -> int:
         """No more than the caps allow."""
-        assert isinstance(sale, WholeSale)
-        return min(self._uncapped(sale, kept), sale.most)
+        return min(super()._worth(sale), self._whole_of(sale).most)
 
-    def _uncapped(self, sale: WholeSale, kept: int) -> int:
-        """The base with all that multiplies it, and what comes on top."""
-        earning = sale.earning
-        if sale.nothing or kept == 0 or kept < earning.minimum_spend:
-            return 0
-        exact = Fraction(kept * earning.points * (sale.percent + sale.extra), earning.per_amount * 100)
-        exact += 2 if sale.bonus and kept >= 500 else 0
-        exact += sale.flat if kept >= 300 else 0
-        return {"down": floor(exact), "up": ceil(exact), "nearest": floor(exact + Fraction(1, 2))}[earning.rounding]
+    def _earns(self, sale: Sale) -> bool:
+        return not self._whole_of(sale).nothing and super()._earns(sale)
 
-    def _spring(self, name: str, total: int) -> int:
-        """3 points from 3.00 up, 8 a month, for those who are not held out, as long as the budget lasts."""
-        if total < max(300, 1) or self.held_out(name):
+    def _exact_pieces(self, sale: Sale) -> list[tuple[str, Fraction]]:
+        """And what campaigns add: some points from 3.00 up, and the base again."""
+        whole, kept = self._whole_of(sale), sale.kept()
+        has_spring = kept.total >= 300 and kept.earning > 0
+        again = kept.earning * sale.earning.points * whole.extra / (sale.earning.per_amount * 100)
+        return [
+            *super()._exact_pieces(sale),
+            ("spring", Fraction(whole.flat if has_spring else 0)),
+            ("double", again),
+        ]
+
+    def _counts(self, sale: Sale) -> int:
+        is_nothing = self._whole_of(sale).nothing and self.program.tiers.measure == "spend"
+        return 0 if is_nothing else super()._counts(sale)
+
+    def _drawn(self, sale: WholeSale) -> int:
+        """What a sale costs the campaign's budget. What is doubled comes after that, so a cap cuts it first."""
+        pieces = dict(self._pieces(sale))
+        cut = max(0, sum(pieces.values()) - sale.most)
+        return max(0, pieces.get("spring", 0) - max(0, cut - pieces.get("double", 0)))
+
+    def _spring(self, name: str, sale: WholeSale) -> int:
+        """3 points, 8 a month, for those who are not held out, as long as the budget lasts."""
+        if self.held_out(name) or sale.total < 300 or not sale.kept().earning:
             return 0
-        had = sum(use.points for use in self._had_this_month(name, "spring"))
+        had = sum(dict(self._pieces(one)).get("spring", 0) for one in self._sales_this_month(name))
         return max(0, min(SPRING_POINTS, SPRING_A_MONTH - had, self.spring_left))
 
     def _most(self, name: str, *, is_order: bool = True, partner: bool = False) -> int:
@@ -240,8 +292,9 @@ class EarningClerk(SharingClerk):
         if self.members[name].status == "provisional":
             limits.append(UNKNOWN_MOST - len(self._of(name, "waiting")))
         if partner:
-            mine = [use for use in self.uses if (use.owner, use.what, use.day) == (name, "bakery", self.today)]
-            limits += [BAKERY_ORDER_MOST, BAKERY_DAY_MOST - sum(use.points for use in mine)]
+            mine = [sale for sale in map(self._whole, self.sales) if sale.partner and sale.owner == name]
+            today = sum(self._worth(sale) for sale in mine if sale.booked_on == self.today)
+            limits += [BAKERY_ORDER_MOST, BAKERY_DAY_MOST - today]
         return max(0, min(limits))
 
     def _bring(
@@ -264,33 +317,58 @@ class EarningClerk(SharingClerk):
         waiting = [card for card in self._of(sale.owner, "waiting") if card.cause == order]
         return waiting or ([] if sale.pooled else super()._still_to_come(order))
 
+    def _expired_of(self, name: str, grant: Sale | Grant) -> list[Point]:
+        """What waited for consent went among all other points: what has become of it nobody knows."""
+        return [] if grant.last_day == date.min else super()._expired_of(name, grant)
+
     def _whole(self, order: str) -> WholeSale:
-        sale = self.sales[order]
+        return self._whole_of(self.sales[order])
+
+    def _whole_of(self, sale: Sale) -> WholeSale:
         assert isinstance(sale, WholeSale)
         return sale
 
-    def _stamp(self, name: str, day: date, total: int) -> None:
-        """Badges: every third order from 3.00 up; two visits within four days, once; two days in a row."""
-        stamps = self.stamps.setdefault(name, Stamps())
-        had: list[tuple[str, int]] = []
-        if total >= 300:
-            stamps.orders += 1
-            if stamps.orders == 3:
-                stamps.orders = 0
-                had.append(("every-third", EVERY_THIRD_POINTS))
-        if "two-visits" not in stamps.badges:
-            days = {*stamps.days, day}
-            stamps.days = sorted(one for one in days if one > max(days) - 4 * DAY)[-2:]
-            if len(stamps.days) == 2:
-                had.append(("two-visits", TWO_VISITS_POINTS))
-        if stamps.run_day is None or day > stamps.run_day:
-            stamps.run = stamps.run + 1 if stamps.run_day == day - DAY else 1
-            stamps.run_day = day
-            if stamps.run == 2:
-                stamps.run = 0
-                had.append(("in-a-row", IN_A_ROW_POINTS))
-        for badge, points in had:
-            stamps.badges[badge] = stamps.badges.get(badge, 0) + 1
-            given = 0 if self.is_staff(name) else points
-            self._bring(name, given, self.today, self.program.earning.pending_days)
-            self.members[name].earned += given
+    def _stamp(self, name: str, sale: WholeSale) -> None:
+        self.deeds.setdefault(name, []).append(sale)
+        for badge in self.stamps.setdefault(name, Stamps()).stamp(sale.placed_on, sale.total):
+            self._give_badge(name, badge)
+
+    def _stamped_again(self, name: str) -> Stamps:
+        """How far somebody would be had they only ever bought what they have kept."""
+        stamps = Stamps()
+        for deed in self.deeds.get(name, []):
+            if isinstance(deed, str):
+                stamps.unite(self._stamped_again(deed))
+            elif not deed.is_gone:
+                stamps.stamp(deed.placed_on, deed.kept().total)
+        return stamps
+
+    def _put_badges_right(self, name: str) -> None:
+        before = self.stamps.get(name, Stamps()).badges
+        self.stamps[name] = self._stamped_again(name)
+        for badge in BADGES:
+            gained = self.stamps[name].badges.get(badge, 0) - before.get(badge, 0)
+            held = [one for one in self.badges if (one.owner, one.name, one.lost) == (name, badge, False)]
+            for lost in held[::-1][: max(0, -gained)]:
+                self._take_badge(name, lost)
+            for _ in range(gained):
+                self._give_badge(name, badge)
+
+    def _give_badge(self, name: str, badge: str) -> None:
+        points, pending_days = 0 if self.is_staff(name) else BADGES[badge], self.program.earning.pending_days
+        cause = f"badge-{len(self.badges)}"
+        last_day = self._bring(name, points, self.today, pending_days, cause=cause)
+        if self.members[name].status == "provisional":
+            last_day = date.min
+        available_on = self.today + pending_days * DAY
+        self.badges.append(Badge(name, points, self.today, available_on, last_day, badge, cause))
+        self.members[name].earned += points
+
+    def _take_badge(self, name: str, badge: Badge) -> None:
+        badge.lost = True
+        waiting = [card for card in self._of(name, "waiting") if card.cause == badge.cause]
+        self._take_back(name, badge.points, waiting or self._pending_of(name, badge), badge)
+
+    def _pending_of(self, name: str, grant: Grant) -> list[Point]:
+        days = (grant.available_on, grant.last_day)
+        return [card for card in self._of(name, "pending") if (card.available_on, card.last_day) == days]

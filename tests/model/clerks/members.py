@@ -1,13 +1,25 @@
 """Who the members are: how they come and go, who brought them, what they pay for, and which days are theirs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tests.model.clerks.cashier import Cashier
-from tests.model.clerks.earning import EarningClerk, Stamps
-from tests.model.points_one_by_one import DAY, Member, Point, RefusedError, Use, months_later
+from tests.model.clerks.earning import Badge, EarningClerk, Stamps
+from tests.model.points_one_by_one import (
+    DAY,
+    Grant,
+    Line,
+    Member,
+    Point,
+    RefusedError,
+    Sale,
+    Standing,
+    Use,
+    months_later,
+)
 
 CONSENT_DAYS = 20
 FRIEND_POINTS, ADVOCATE_POINTS, RETURN_DAYS, QUALIFIES_FROM, PURCHASE_DAYS = 2, 3, 5, 500, 90
@@ -18,23 +30,14 @@ RENEW_WITHIN_DAYS, MONTHS_PAID = 10, 1
 
 @dataclass
 class Friend:
-    """A friend whom `advocate` brought, and the order that has paid off."""
+    """A friend whom `advocate` brought, and the order that this rests on."""
 
     name: str
     advocate: str
     state: Literal["open", "in_review", "refused", "rewarded", "reversed"] = "open"
     order: str | None = None
-
-
-@dataclass
-class Reward:
-    """The points of a referral, as they were given."""
-
-    owner: str
-    points: int
-    available_on: date
-    last_day: date | None
-    day: date
+    times: int = 1
+    """How often it has paid off, the next time included."""
 
 
 @dataclass
@@ -44,9 +47,11 @@ class WholeClerk(EarningClerk):
     cashier: Cashier = field(kw_only=True)
     friends: dict[str, Friend] = field(default_factory=dict)
     """By who holds the referral now."""
-    rewards: dict[tuple[str, str], Reward] = field(default_factory=dict)
-    paid_off: dict[str, str] = field(default_factory=dict)
-    """By order, the friend who was brought."""
+    rewards: dict[tuple[str, str, int], Grant] = field(default_factory=dict)
+    """By friend, role, and the how manieth time."""
+    taken_back: set[tuple[str, str, int]] = field(default_factory=set)
+    came_back: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    """By member and order that came back, which friend that was about, and the how manieth time."""
     taken_in_by: dict[str, str] = field(default_factory=dict)
     consent_until: dict[str, date] = field(default_factory=dict)
     birthdays: dict[str, date] = field(default_factory=dict)
@@ -83,7 +88,7 @@ class WholeClerk(EarningClerk):
         """Somebody of another program; years that it has celebrated are over."""
         self.enroll(name)
         self.points = [point for point in self.points if point.owner != name]
-        self.members[name] = Member(since=joined)
+        self.members[name] = Member(Standing(since=joined))
         self.people[name].joined = joined
         self.anniversaries[name] = self.today
 
@@ -133,34 +138,61 @@ class WholeClerk(EarningClerk):
 
     # Referrals --------------------------------------------------------------------------------------------------------
 
-    def order(self, name: str, order: str, total: int, placed_at: datetime, *, partner: bool = False) -> int:
+    def order(
+        self,
+        name: str,
+        order: str,
+        total: int,
+        placed_at: datetime,
+        lines: Sequence[Line] = (),
+        *,
+        partner: bool = False,
+    ) -> int:
         with self.household(name):
-            earned = self._order(name, order, total, placed_at, partner=partner)
-            began = self._local_day(min(placed_at, self.now))
-            friend = self.friends.get(name)
-            if friend and self._qualifies(name, friend, total, began):
-                friend.order, self.paid_off[order] = order, friend.name
-                if friend.state == "open":
-                    friend.state = "rewarded"
-                    if not self._on_joining:
-                        self._reward_friend(friend, name, began, self.program.earning.pending_days)
+            earned = self._order(name, order, total, placed_at, lines, partner=partner)
+            self._pay_off(name, order)
         if not partner and self.members[name].status == "active" and not self.is_staff(name):
             self.cashier.for_ever = self.people[name].place == "US-CA"
-            self.cashier.buy(name, order, total, placed_at)
+            self.cashier.buy(name, order, total, placed_at, lines)
         return earned
 
-    def refund(self, order: str, amount: int) -> None:
-        super().refund(order, amount)
-        sale = self.sales[order]
+    def refund(self, order: str, amount: int, lines: Sequence[Line] = ()) -> int:
+        taken = super().refund(order, amount, lines)
         if order in self.cashier.sales:
-            self.cashier.refund(order, amount)
-        friend = self.friends.get(sale.owner)
-        kept = sale.total - sale.refunded
-        if friend and friend.order == order and (kept == 0 or kept < QUALIFIES_FROM):
+            self.cashier.refund(order, amount, lines)
+        owner = self.sales[order].owner
+        friend = self.friends.get(owner)
+        if friend and friend.order == order and friend.state != "reversed" and not self._qualifies(owner, order):
+            self._rest_anew(owner, friend)
+        return taken
+
+    def _pay_off(self, name: str, order: str) -> None:
+        """A friend's order may be the one that pays off, or the first again after another came back."""
+        friend = self.friends.get(name)
+        if friend is None or not self._qualifies(name, order):
+            return
+        if friend.state in ("open", "in_review") and friend.order is None:
+            friend.order = order
             if friend.state == "in_review":
-                friend.order = None
-            elif friend.state == "rewarded":
-                friend.state = "reversed"
+                return
+        elif friend.state == "reversed":
+            friend.order, friend.times = order, friend.times + 1
+        else:
+            return
+        friend.state = "rewarded"
+        if friend.times > 1 or not self._on_joining:
+            self._reward_friend(friend, name, self._whole(order).placed_on, self.program.earning.pending_days)
+
+    def _rest_anew(self, name: str, friend: Friend) -> None:
+        """The first of their other orders that is kept takes the place of the one that came back."""
+        fitting = [one for one, sale in self.sales.items() if sale.owner == name and self._qualifies(name, one)]
+        if fitting:
+            friend.order = fitting[0]
+        elif friend.state == "in_review":
+            friend.order = None
+        elif friend.state == "rewarded":
+            friend.state = "reversed"
+            self.came_back[name, str(friend.order)] = (friend.name, friend.times)
 
     def review_friend(self, name: str, *, approved: bool) -> None:
         with self.household(name):
@@ -177,34 +209,35 @@ class WholeClerk(EarningClerk):
             return False
         advocate = self.survivor(friend.advocate)
         is_open = self.members[advocate].status in ("active", "provisional")
-        if not is_open or advocate == holder or (friend.name, "ADVOCATE") in self.rewards:
+        key = (friend.name, "ADVOCATE", friend.times)
+        if not is_open or advocate == holder or key in self.rewards:
             return False
         with self.household(advocate):
             had = self._had_this_month(advocate, "friend")
             points = ADVOCATE_POINTS if len(had) < FRIENDS_A_MONTH and not self.is_staff(advocate) else 0
             if points:
-                self.uses.append(Use(advocate, "friend", self.today, points, redemption=f"friend:{friend.name}"))
+                self.uses.append(Use(advocate, "friend", self.today, points, redemption=f"friend:{key}"))
             placed_on = self._whole(order).placed_on
             available_on = placed_on + RETURN_DAYS * DAY
             last_day = self._bring(advocate, points, placed_on, RETURN_DAYS)
             self.members[advocate].earned += points
-            self.rewards[friend.name, "ADVOCATE"] = Reward(advocate, points, available_on, last_day, self.today)
+            self.rewards[key] = Grant(advocate, points, self.today, available_on, last_day)
         return True
 
-    def take_back_rewards(self, order: str) -> None:
+    def take_back_rewards(self, order: str, friend_name: str) -> None:
         """When it is heard of that the order came back after all."""
-        name = self.paid_off[order]
+        name, times = self.came_back[friend_name, order]
         for role in ("FRIEND", "ADVOCATE"):
-            reward = self.rewards.get((name, role))
-            if reward is None or not reward.points:
+            key = (name, role, times)
+            reward = self.rewards.get(key)
+            if reward is None or not reward.points or key in self.taken_back:
                 continue
             owner = self.survivor(reward.owner)
             if self.members[owner].status in ("active", "provisional"):
                 with self.household(owner):
-                    self._take_back(owner, reward)
-                self.uses = [use for use in self.uses if use.redemption != f"friend:{name}" or role == "FRIEND"]
-                del self.rewards[name, role]
-                self.rewards[name, f"{role} reversed"] = reward
+                    self._take_back(owner, reward.points, self._pending_of(owner, reward), reward)
+                self.uses = [use for use in self.uses if use.redemption != f"friend:{key}"]
+                self.taken_back.add(key)
 
     # Paid memberships, days of the year, the desk's own word ----------------------------------------------------------
 
@@ -339,45 +372,30 @@ class WholeClerk(EarningClerk):
         self.require_not_frozen(name)
         self.require_consent(name)
 
-    def _qualifies(self, name: str, friend: Friend, total: int, day: date) -> bool:
-        joined = self.people[name].joined
-        is_open = friend.state in ("open", "in_review") and friend.order is None
-        is_other = self.survivor(friend.advocate) != name and not self.is_staff(name)
-        return is_open and is_other and joined <= day <= joined + PURCHASE_DAYS * DAY and total >= QUALIFIES_FROM
+    def _qualifies(self, name: str, order: str) -> bool:
+        """Whether what is kept of an order is enough, and came soon enough after joining."""
+        sale, joined, friend = self._whole(order), self.people[name].joined, self.friends[name]
+        is_in_time = joined <= sale.placed_on <= joined + PURCHASE_DAYS * DAY
+        is_other = self.survivor(friend.advocate) != name and not sale.nothing
+        return is_in_time and is_other and sale.kept().total >= QUALIFIES_FROM
 
     def _reward_friend(self, friend: Friend, name: str, began: date, pending_days: int) -> None:
         if self.is_staff(name):
             return
         last_day = self._bring(name, FRIEND_POINTS, began, pending_days)
         self.members[name].earned += FRIEND_POINTS
-        reward = Reward(name, FRIEND_POINTS, began + pending_days * DAY, last_day, self.today)
-        self.rewards[friend.name, "FRIEND"] = reward
+        reward = Grant(name, FRIEND_POINTS, self.today, began + pending_days * DAY, last_day)
+        self.rewards[friend.name, "FRIEND", friend.times] = reward
 
-    def _take_back(self, owner: str, reward: Reward) -> None:
-        pending = [
-            card
-            for card in self._of(owner, "pending")
-            if (card.available_on, card.last_day) == (reward.available_on, reward.last_day)
-        ]
-        own = [card for card in self._available(owner) if card.last_day == reward.last_day]
-        others = [card for card in self._available(owner) if card.last_day != reward.last_day]
-        taken = [*pending, *own, *others][: reward.points]
-        for card in taken:
-            card.state = "taken_back"
-        if self.program.refund_debt == "allowed":
-            self.members[owner].debt += reward.points - len(taken)
-            self.members[owner].earned -= reward.points
-        else:
-            self.members[owner].earned -= len(taken)
+    def _expired_of(self, name: str, grant: Sale | Grant) -> list[Point]:
+        """A reward that has expired is owed all the same."""
+        return super()._expired_of(name, grant) if isinstance(grant, Sale | Badge) else []
 
     def _unite_stamps(self, gone: str, into: str) -> None:
-        there, here = self.stamps.pop(gone, Stamps()), self.stamps.setdefault(into, Stamps())
-        here.orders = max(there.orders, here.orders)
-        here.days = there.days if len(there.days) > len(here.days) else here.days
-        if (there.run_day or date.min, there.run) > (here.run_day or date.min, here.run):
-            here.run_day, here.run = there.run_day, there.run
-        for badge, times in there.badges.items():
-            here.badges[badge] = max(times, here.badges.get(badge, 0))
+        self.deeds.setdefault(into, []).append(gone)
+        self.stamps.setdefault(into, Stamps()).unite(self.stamps.pop(gone, Stamps()))
+        for badge in self.badges:
+            badge.owner = into if badge.owner == gone else badge.owner
 
     def _unite_days(self, gone: str, into: str) -> None:
         for days in (self.birthdays, self.anniversaries, self.paid_through):
