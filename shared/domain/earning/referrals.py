@@ -16,7 +16,7 @@ from shared.domain.entry import Entry, Piece
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Referred, Use
 from shared.domain.ledger import book, draft
-from shared.domain.points.eligibility import is_excluded, points_for
+from shared.domain.points.eligibility import is_excluded, nothing_for_excluded, points_for
 from shared.domain.points.grants import granted, granted_now, granted_on
 from shared.domain.points.limits import allowance, reached
 from shared.domain.program.program import Program
@@ -65,21 +65,25 @@ def friend_reward(account: Account, program: Program, earn: Entry) -> list[Entry
     return _friend_reward(account, program, terms, _day_of(earn, program), earn.recorded_at, earn.actor)
 
 
-def rested_anew(account: Account, program: Program, sales: Iterable[Sale]) -> Referred | None:
-    """What a member's referral rests on now that these are their orders, as they were booked; None: as it was.
+def rested_anew(
+    account: Account, program: Program, before: Sale | None, after: Sale | None, sales: Iterable[Sale]
+) -> Referred | None:
+    """What a member's referral rests on now that an order was as `before` and is as `after`; None: on what it did.
 
-    It rests on one order that is kept and qualifies. When that comes back the next one takes its place; without one,
-    what both got is to be taken back.
+    `sales` are the member's orders as they stand, in the order in which they were booked. It rests on one that is kept.
+    When that comes back the next one that is kept and qualifies takes its place; without one, what both got is to be
+    taken back, until another order qualifies.
     """
     referred = account.referred
-    if referred is None or (referred.order_id is None and referred.state != "reversed"):
+    if referred is None or referred.state == "refused":
         return None
     least = referred.minimum_spend
-    fitting = [sale.entry.source["order_id"] for sale in sales if _qualifies(account, program, sale, least)]
     if referred.state == "reversed":
-        return _resting_on(referred, fitting[0], least) if fitting else None
-    if referred.order_id in fitting or referred.state == "refused":
+        did, does = (one is not None and _qualifies(account, program, one, least) for one in (before, after))
+        return _resting_on(referred, after.entry.source["order_id"], least) if after and does and not did else None
+    if before is None or before.entry.source["order_id"] != referred.order_id or (after and _is_enough(after, least)):
         return None
+    fitting = [sale.entry.source["order_id"] for sale in sales if _qualifies(account, program, sale, least)]
     if fitting:
         return referred.model_copy(update={"order_id": fitting[0]})
     if referred.state == "in_review":  # nothing was paid: another order may still count
@@ -190,7 +194,7 @@ def _pays_off(account: Account, program: Program, terms: Referrals, referred: Re
     is_waiting = referred.state in {"open", "in_review"} and referred.order_id is None
     if not is_waiting and referred.state != "reversed":
         return False
-    return not is_excluded(account, program) and _qualifies(account, program, Sale(earn), terms.minimum_spend)
+    return _qualifies(account, program, Sale(earn), terms.minimum_spend)
 
 
 def _qualifies(account: Account, program: Program, sale: Sale, minimum_spend: int) -> bool:
@@ -198,11 +202,15 @@ def _qualifies(account: Account, program: Program, sale: Sale, minimum_spend: in
     terms, referred = program.referrals, account.referred
     if terms is None or referred is None or account.enrolled_at is None:
         return False
-    if referred.advocate in account.ids:
+    if referred.advocate in account.ids or sale.breakdown == (nothing_for_excluded(),):
         return False
     joined_on, day = local_day(account.enrolled_at, program.time_zone), _day_of(sale.entry, program)
     is_in_time = joined_on <= day <= joined_on + timedelta(days=terms.purchase_days)
-    return is_in_time and 0 < sale.amount_kept >= minimum_spend
+    return is_in_time and _is_enough(sale, minimum_spend)
+
+
+def _is_enough(sale: Sale, minimum_spend: int) -> bool:
+    return 0 < sale.amount_kept >= minimum_spend
 
 
 def _resting_on(referred: Referred, order_id: str, minimum_spend: int) -> Referred:

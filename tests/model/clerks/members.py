@@ -161,8 +161,8 @@ class WholeClerk(EarningClerk):
         if order in self.cashier.sales:
             self.cashier.refund(order, amount, lines)
         owner = self.sales[order].owner
-        friend = self.friends.get(owner)
-        if friend and friend.order == order and friend.state != "reversed" and not self._qualifies(owner, order):
+        friend, kept = self.friends.get(owner), self.sales[order].kept().total
+        if friend and friend.order == order and friend.state != "reversed" and kept < QUALIFIES_FROM:
             self._rest_anew(owner, friend)
         return taken
 
