@@ -856,7 +856,8 @@ class Movements(RuleBasedStateMachine):
         if entry.referred.state == "rewarded":
             self.clerk.reward_advocate(entry.referred.order_id or "", entry.member_id)
         else:
-            self.clerk.take_back_rewards(entry.referred.order_id or "", entry.member_id)
+            friend = entry.referred.friend or entry.member_id
+            self.clerk.take_back_rewards(entry.referred.order_id or "", friend)
         self.shop.follow(entry)
 
 

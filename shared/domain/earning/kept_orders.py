@@ -114,7 +114,7 @@ def kept(sale: Sale) -> Kept:
         by_rule.append((piece.rule_id, after - before))
         before = after
     points = before if order.cap is None else min(before, order.cap)
-    return Kept(points, _sums(by_rule), _drawn(by_rule, before - points, sale.budgets))
+    return Kept(points, _sums(by_rule), _drawn(sale, by_rule))
 
 
 def kept_categories(sale: Sale) -> tuple[str, ...]:
@@ -191,12 +191,23 @@ def _sums(by_rule: Sequence[tuple[str, int]]) -> dict[str, int]:
     return sums
 
 
-def _drawn(by_rule: Sequence[tuple[str, int]], cut: int, budgets: Collection[str]) -> dict[str, int]:
-    """What budgets pay for once a cap has cut so many points: those of the last pieces go first."""
+def _drawn(sale: Sale, by_rule: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """What budgets pay for of what is kept: never more than of the whole order.
+
+    Less of a capped order may have more of a campaign under its cap, when the budget has been used up by others.
+    """
+    most = _paid_by_budgets(sale, [(piece.rule_id, max(0, piece.points)) for piece in sale.breakdown])
+    return {name: min(points, most[name]) for name, points in _paid_by_budgets(sale, by_rule).items()}
+
+
+def _paid_by_budgets(sale: Sale, by_rule: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """What budgets would pay for: what the order's cap cuts are the points of the last pieces."""
+    points, cap = sum(points for _, points in by_rule), sale.order.cap
+    cut = 0 if cap is None else max(0, points - cap)
     drawn: dict[str, int] = {}
-    for rule_id, points in reversed(by_rule):
-        lost = max(0, min(cut, points))
+    for rule_id, worth in reversed(by_rule):
+        lost = min(cut, worth)
         cut -= lost
-        if rule_id in budgets:
-            drawn[rule_id] = drawn.get(rule_id, 0) + points - lost
+        if rule_id in sale.budgets:
+            drawn[rule_id] = drawn.get(rule_id, 0) + worth - lost
     return drawn

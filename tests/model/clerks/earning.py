@@ -80,6 +80,8 @@ class WholeSale(Sale):
     extra: int = 0
     flat: int = 0
     most: int = 0
+    drawn: int = 0
+    """What the whole of it costs the campaign's budget."""
     nothing: bool = False
     partner: bool = False
     placed_on: date = date.min
@@ -102,7 +104,8 @@ class EarningClerk(SharingClerk):
     @property
     def spring_left(self) -> int:
         """What the orders that are kept leave of the campaign's budget."""
-        return SPRING_BUDGET - sum(self._drawn(self._whole(order)) for order in self.sales)
+        sales = map(self._whole, self.sales)
+        return SPRING_BUDGET - sum(min(sale.drawn, self._drawn(sale)) for sale in sales)
 
     def order(
         self,
@@ -144,6 +147,7 @@ class EarningClerk(SharingClerk):
             sale.cups_most = self._cups_most(name)
             sale.flat = self._spring(name, sale)
             sale.extra = 100 * ("vip" in self.people[name].tags)
+        sale.drawn = self._drawn(sale)
         earned = self._worth(sale)
         if partner:
             if earned > self.deposits_left:
@@ -273,7 +277,7 @@ class EarningClerk(SharingClerk):
         return 0 if is_nothing else super()._counts(sale)
 
     def _drawn(self, sale: WholeSale) -> int:
-        """What a sale costs the campaign's budget. What is doubled comes after that, so a cap cuts it first."""
+        """What a sale would cost the campaign's budget. What is doubled comes after that, so a cap cuts it first."""
         pieces = dict(self._pieces(sale))
         cut = max(0, sum(pieces.values()) - sale.most)
         return max(0, pieces.get("spring", 0) - max(0, cut - pieces.get("double", 0)))

@@ -50,8 +50,8 @@ class WholeClerk(EarningClerk):
     rewards: dict[tuple[str, str, int], Grant] = field(default_factory=dict)
     """By friend, role, and the how manieth time."""
     taken_back: set[tuple[str, str, int]] = field(default_factory=set)
-    came_back: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
-    """By member and order that came back, which friend that was about, and the how manieth time."""
+    came_back: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By friend and order that came back, for the how manieth time it had paid off."""
     taken_in_by: dict[str, str] = field(default_factory=dict)
     consent_until: dict[str, date] = field(default_factory=dict)
     birthdays: dict[str, date] = field(default_factory=dict)
@@ -192,7 +192,7 @@ class WholeClerk(EarningClerk):
             friend.order = None
         elif friend.state == "rewarded":
             friend.state = "reversed"
-            self.came_back[name, str(friend.order)] = (friend.name, friend.times)
+            self.came_back[friend.name, str(friend.order)] = friend.times
 
     def review_friend(self, name: str, *, approved: bool) -> None:
         with self.household(name):
@@ -224,9 +224,9 @@ class WholeClerk(EarningClerk):
             self.rewards[key] = Grant(advocate, points, self.today, available_on, last_day)
         return True
 
-    def take_back_rewards(self, order: str, friend_name: str) -> None:
+    def take_back_rewards(self, order: str, name: str) -> None:
         """When it is heard of that the order came back after all."""
-        name, times = self.came_back[friend_name, order]
+        times = self.came_back[name, order]
         for role in ("FRIEND", "ADVOCATE"):
             key = (name, role, times)
             reward = self.rewards.get(key)
