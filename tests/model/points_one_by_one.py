@@ -213,7 +213,7 @@ class Clerk:
             False,
             available_on,
             last_day,
-            _month(began),
+            month_number(began),
             self.today,
             lines=lines,
         )
@@ -224,7 +224,7 @@ class Clerk:
         sale.last_day = self._hand_out(name, earned, began, self.program.earning.pending_days)
         self.sales[order] = sale
         self.members[name].earned += earned
-        self._count(Merit(name, _month(began), self._counts(sale), order))
+        self._count(Merit(name, month_number(began), self._counts(sale), order))
         return earned
 
     def act(self, name: str, occurred_at: datetime) -> int:
@@ -236,7 +236,7 @@ class Clerk:
         self._hand_out(name, earned, began, self.program.earning.pending_days)
         self.members[name].earned += earned
         if self.program.tiers.measure == "points":
-            self._count(Merit(name, _month(began), earned))
+            self._count(Merit(name, month_number(began), earned))
         return earned
 
     def refund(self, order: str, amount: int, lines: Sequence[Line] = ()) -> int:
@@ -385,7 +385,7 @@ class Clerk:
                 for redemption in self.reserved(name)
             },
             "tier": (member.tier.rank, member.tier.since, member.tier.review_on, member.tier.grace),
-            "qualifying": self._counted(name, self._period_begins(self.today), _month(self.today)),
+            "qualifying": self._counted(name, self._period_begins(self.today), month_number(self.today)),
             "had": {
                 "mugs": len(self._had_this_month(name, "mug")),
                 "bonuses": self._bonuses_this_month(name),
@@ -585,11 +585,13 @@ class Clerk:
 
     def _sales_this_month(self, name: str) -> list[Sale]:
         mine = [sale for sale in self.sales.values() if sale.owner == name]
-        return [sale for sale in mine if _month(sale.booked_on) == _month(self.today)]
+        return [sale for sale in mine if month_number(sale.booked_on) == month_number(self.today)]
 
     def _had_this_month(self, name: str, what: str) -> list[Use]:
         return [
-            use for use in self.uses if (use.owner, use.what) == (name, what) and _month(use.day) == _month(self.today)
+            use
+            for use in self.uses
+            if (use.owner, use.what) == (name, what) and month_number(use.day) == month_number(self.today)
         ]
 
     def _reviewed_this_week(self, name: str) -> int:
@@ -636,7 +638,11 @@ class Clerk:
         return sum(merit.amount for merit in merits if always or first <= merit.month <= last)
 
     def _period_begins(self, day: date) -> int:
-        return _month(date(day.year, 1, 1)) if self.program.tiers.period == "calendar_year" else _month(day) - 12
+        return (
+            month_number(date(day.year, 1, 1))
+            if self.program.tiers.period == "calendar_year"
+            else month_number(day) - 12
+        )
 
     def _reached(self, counted: int) -> int:
         return sum(counted >= tier.threshold for tier in self.program.tiers.levels) - 1
@@ -651,7 +657,7 @@ class Clerk:
         self.members[name].tier = self._risen(self.members[name].tier, mine, self.today)
 
     def _risen(self, tier: Standing, merits: Iterable[Merit], day: date) -> Standing:
-        reached = self._reached(self._sum(merits, self._period_begins(day), _month(day)))
+        reached = self._reached(self._sum(merits, self._period_begins(day), month_number(day)))
         return Standing(day, reached, self._next_review(reached, day, years=2)) if reached > tier.rank else tier
 
     def _lived_again(self, name: str) -> tuple[Standing, list[Merit]]:
@@ -675,7 +681,7 @@ class Clerk:
         member, tiers = self.members[name], self.program.tiers
         tier = member.tier
         missed_on = self.today - tiers.grace_days * DAY if tier.grace else self.today
-        counted = self._counted(name, self._period_begins(missed_on - DAY), _month(self.today - DAY))
+        counted = self._counted(name, self._period_begins(missed_on - DAY), month_number(self.today - DAY))
         reached = self._reached(counted)
         if reached < tier.rank and tiers.grace_days and not tier.grace:
             member.tier = replace(tier, grace=True, review_on=self.today + tiers.grace_days * DAY)
@@ -719,7 +725,7 @@ def _tally(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(tally.items()))
 
 
-def _month(day: date) -> int:
+def month_number(day: date) -> int:
     """Months numbered through the years."""
     return day.year * 12 + day.month
 

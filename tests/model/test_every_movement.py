@@ -24,12 +24,15 @@ from hypothesis.stateful import (
 )
 
 from shared.domain.account import Account
+from shared.domain.calendar import Period, period_of
 from shared.domain.earning.imports import BroughtPoints
 from shared.domain.entry import Entry
 from shared.domain.entry_types import ENTRY_TYPES
 from shared.domain.errors import LoyaltyError
+from shared.domain.facets import Progress, Use
 from shared.domain.invariants import breaches
 from shared.domain.lots import UNTIL_APPROVED
+from shared.domain.points.tiers import qualifying
 from shared.domain.subaccounts import is_pool, is_wallet, owner_of, pool_account_of
 from tests.model.clerks import earning, members, sharing
 from tests.model.clerks.cashier import Cashier
@@ -534,6 +537,29 @@ class Movements(RuleBasedStateMachine):
         both_wait(self.clerk, self.shop, self.shop.now + timedelta(days=days))
         self.order(name, 300, 0)
 
+    @precondition(some(active))
+    @rule(
+        name=one_of(active),
+        totals=st.lists(st.sampled_from([299, 300, 600]), min_size=2, max_size=4),
+        days=st.sampled_from([0, 1, 2]),
+        spends=st.booleans(),
+        which=st.integers(0, 3),
+        kept=st.sampled_from([0, 0, 1, 299, 300]),
+    )
+    def come_several_times_and_bring_one_back(
+        self, name: str, totals: list[int], days: int, spends: bool, which: int, kept: int
+    ) -> None:
+        """What orders have brought together goes, or stays, with one of them."""
+        orders = []
+        for total in totals:
+            self.order(name, total, 0)
+            orders.append(list(self.clerk.sales)[-1])
+            both_wait(self.clerk, self.shop, self.shop.now + timedelta(days=days))
+        if spends:
+            self.redeem(name, max(1, self.clerk.within_reach(name)), at_once=True)
+        order = orders[which % len(orders)]
+        self.refund(order, max(1, self.clerk.sales[order].total - kept))
+
     @precondition(some(undecided))
     @rule(reference=one_of(undecided), approved=st.booleans())
     def decide(self, reference: str, approved: bool) -> None:
@@ -746,9 +772,20 @@ class Movements(RuleBasedStateMachine):
         self._follow(self.shop.stream.pop(0))
 
     @precondition(lambda self: self._room() and bool(active(self)))
-    @rule(advocate=one_of(active), in_review=st.booleans(), approved=st.booleans(), days=st.sampled_from([None, 0, 6]))
-    def a_friend_comes_and_buys(self, advocate: str, in_review: bool, approved: bool, days: int | None) -> None:
-        """And perhaps brings it back some days later, when both have spent what they had; or else brings a friend."""
+    @rule(
+        advocate=one_of(active),
+        in_review=st.booleans(),
+        approved=st.booleans(),
+        days=st.sampled_from([None, 0, 6]),
+        again=st.sampled_from([None, "before", "after"]),
+    )
+    def a_friend_comes_and_buys(
+        self, advocate: str, in_review: bool, approved: bool, days: int | None, again: str | None
+    ) -> None:
+        """And perhaps brings it back some days later, when both have spent what they had; or else brings a friend.
+
+        They may have bought something else before it comes back, or do so after.
+        """
         self.enroll_friend(advocate, in_review)
         name = list(self.clerk.members)[-1]
         self.order(name, members.QUALIFIES_FROM, 0)
@@ -762,7 +799,12 @@ class Movements(RuleBasedStateMachine):
             both_wait(self.clerk, self.shop, self.shop.now + timedelta(days=days))
             for one in (name, advocate):
                 self.redeem(one, max(1, self.clerk.within_reach(one)), at_once=True)
-            self.refund(next(order for order, sale in reversed(self.clerk.sales.items()) if sale.owner == name), 1)
+            first = next(order for order, sale in reversed(self.clerk.sales.items()) if sale.owner == name)
+            if again == "before":
+                self.order(name, members.QUALIFIES_FROM, 0)
+            self.refund(first, 1)
+            if again == "after":
+                self.order(name, members.QUALIFIES_FROM, 0)
         self._hear_all()
 
     @precondition(some(heard))
@@ -874,17 +916,42 @@ def _shown(account: Account, shop: WholeShop) -> dict[str, object]:
         "paid_through": membership.paid_through if membership and membership.state == "paid" else None,
         "frozen": bool(account.frozen),
         "traits": (set(account.traits.tags), account.traits.place),
+        "qualifying": qualifying(account, shop.program.tiers, shop.today),
+        "had": _used(account, shop.today),
         "badges": {name: badge.times for name, badge in account.badges.items() if badge.times},
+        "progress": _progress(account),
         "pool": pool_account_of(account.pool_id) if account.pool_id else None,
         "friend": account.referred and account.referred.state,
     }
+
+
+def _used(account: Account, today: date) -> dict[str, int]:
+    """What counts for limits in the periods that today is in."""
+
+    def use(name: str, period: Period) -> Use:
+        known = account.uses.get(name, Use(period=""))
+        return known if known.period == period_of(today, period) else Use(period="")
+
+    return {
+        "bonuses": use("rule:bonus", "month").times,
+        "cups": use("rule:cups", "month").points,
+        "spring": use("campaign:spring", "month").points,
+        "today": use("standing:day", "day").points,
+        "bakery": use("partner_day:bakery", "day").points,
+    }
+
+
+def _progress(account: Account) -> tuple[int, list[date], tuple[str, int]]:
+    """Orders, visits unless these have brought their badge, and days in a row since the last badge for them."""
+    orders, visits, row = (account.progress.get(name, Progress()) for name in ("every-third", "two-visits", "in-a-row"))
+    return orders.count, list(visits.days), (row.period, row.streak)
 
 
 def _known(clerk: WholeClerk, name: str) -> dict[str, object]:
     member, person = clerk.members[name], clerk.people[name]
     if member.status not in {"active", "provisional"}:
         return {"status": member.status, **_cards(clerk, name)}
-    friend, stamps = clerk.friends.get(name), clerk.stamps.get(name)
+    friend, stamps = clerk.friends.get(name), clerk.stamps.get(name, earning.Stamps())
     return {
         "status": member.status,
         **_cards(clerk, name),
@@ -893,7 +960,10 @@ def _known(clerk: WholeClerk, name: str) -> dict[str, object]:
         "paid_through": clerk.paid_through.get(name),
         "frozen": person.frozen,
         "traits": (person.tags, person.place),
-        "badges": {name: times for name, times in stamps.badges.items() if times} if stamps else {},
+        "qualifying": clerk.qualifying(name),
+        "had": clerk.had(name),
+        "badges": {badge: times for badge, times in stamps.badges.items() if times},
+        "progress": stamps.progress(),
         "pool": person.box,
         "friend": friend and friend.state,
     }

@@ -221,7 +221,7 @@ def lines_picked(sale: Sale, chosen: list[tuple[int, int, bool]]) -> list[Line]:
     for which, pieces, is_dearer in chosen:
         sku = sale.lines[which % len(sale.lines)].sku
         bought, gone = all_of(sku, sale.lines), all_of(sku, [*sale.back, *back])
-        there, paid = bought.pieces - gone.pieces, bought.amount - gone.amount
+        there, paid = bought.pieces - gone.pieces, max(0, bought.amount - gone.amount)
         fewer = min(pieces, there)
         amount = paid * fewer // there if there else 0
         back.append(Line(sku, None, fewer, amount + is_dearer))

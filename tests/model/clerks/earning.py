@@ -7,7 +7,7 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from tests.model.clerks.sharing import SharingClerk
-from tests.model.points_one_by_one import DAY, Grant, Line, Merit, Point, RefusedError, Sale, Use
+from tests.model.points_one_by_one import DAY, Grant, Line, Merit, Point, RefusedError, Sale, Use, month_number
 
 ORDER_MOST, DAY_MOST, UNKNOWN_MOST = 25, 40, 6
 """Points for an order, for a day, and waiting for somebody unknown."""
@@ -52,6 +52,11 @@ class Stamps:
         for badge in had:
             self.badges[badge] = self.badges.get(badge, 0) + 1
         return had
+
+    def progress(self) -> tuple[int, list[date], tuple[str, int]]:
+        """What can be seen of it: the days are looked at no more once their badge is there."""
+        days = [] if self.badges.get("two-visits") else self.days
+        return self.orders, days, (str(self.run_day or ""), self.run)
 
     def unite(self, other: "Stamps") -> None:
         """Take over whatever is further on."""
@@ -133,7 +138,7 @@ class EarningClerk(SharingClerk):
             False,
             began + self.program.earning.pending_days * DAY,
             None,
-            began.year * 12 + began.month,
+            month_number(began),
             self.today,
             lines=lines,
             order=order,
@@ -207,12 +212,26 @@ class EarningClerk(SharingClerk):
             self._bring(name, len(cards), self.today, self.program.earning.pending_days)
             self.members[name].earned += len(cards)
             if self.program.tiers.measure == "points":
-                self._count(Merit(name, self.today.year * 12 + self.today.month, len(cards)))
+                self._count(Merit(name, month_number(self.today), len(cards)))
 
     def undecided(self) -> list[str]:
         """Consultations that wait for an operator."""
         waiting = [point for point in self.points if point.state == "waiting" and point.cause]
         return sorted({str(point.cause) for point in waiting if str(point.cause).startswith("consultation")})
+
+    def qualifying(self, name: str) -> int:
+        """What counts toward a tier today."""
+        return self._counted(name, self._period_begins(self.today), month_number(self.today))
+
+    def had(self, name: str) -> dict[str, int]:
+        """What counts for limits today, or in this month."""
+        return {
+            "bonuses": self._bonuses_this_month(name),
+            "cups": self._cups_this_month(name),
+            "spring": self._spring_this_month(name),
+            "today": self.earned_today(name),
+            "bakery": self._of_bakery_today(name),
+        }
 
     def rank(self, name: str) -> int:
         """The tier held, counted from the lowest; a paid membership gives at least the second."""
@@ -251,7 +270,7 @@ class EarningClerk(SharingClerk):
         self._bring(name, points, began, self.program.earning.pending_days)
         self.members[name].earned += points
         if self.program.tiers.measure == "points":
-            self._count(Merit(name, began.year * 12 + began.month, points))
+            self._count(Merit(name, month_number(began), points))
         return points
 
     def _worth(self, sale: Sale) -> int:
@@ -286,8 +305,14 @@ class EarningClerk(SharingClerk):
         """3 points, 8 a month, for those who are not held out, as long as the budget lasts."""
         if self.held_out(name) or sale.total < 300 or not sale.kept().earning:
             return 0
-        had = sum(dict(self._pieces(one)).get("spring", 0) for one in self._sales_this_month(name))
-        return max(0, min(SPRING_POINTS, SPRING_A_MONTH - had, self.spring_left))
+        return max(0, min(SPRING_POINTS, SPRING_A_MONTH - self._spring_this_month(name), self.spring_left))
+
+    def _spring_this_month(self, name: str) -> int:
+        return sum(dict(self._pieces(sale)).get("spring", 0) for sale in self._sales_this_month(name))
+
+    def _of_bakery_today(self, name: str) -> int:
+        mine = [sale for sale in map(self._whole, self.sales) if sale.partner and sale.owner == name]
+        return sum(self._worth(sale) for sale in mine if sale.booked_on == self.today)
 
     def _most(self, name: str, *, is_order: bool = True, partner: bool = False) -> int:
         limits = [DAY_MOST - self.earned_today(name)]
@@ -296,9 +321,7 @@ class EarningClerk(SharingClerk):
         if self.members[name].status == "provisional":
             limits.append(UNKNOWN_MOST - len(self._of(name, "waiting")))
         if partner:
-            mine = [sale for sale in map(self._whole, self.sales) if sale.partner and sale.owner == name]
-            today = sum(self._worth(sale) for sale in mine if sale.booked_on == self.today)
-            limits += [BAKERY_ORDER_MOST, BAKERY_DAY_MOST - today]
+            limits += [BAKERY_ORDER_MOST, BAKERY_DAY_MOST - self._of_bakery_today(name)]
         return max(0, min(limits))
 
     def _bring(
