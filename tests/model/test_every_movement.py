@@ -443,6 +443,7 @@ class Movements(RuleBasedStateMachine):
     @rule(pair=one_of(pairs))
     def merge(self, pair: tuple[str, str]) -> None:
         gone, into = pair
+        self._tick()
         both(lambda: self.clerk.merge(gone, into), lambda: self.shop.merge_all(gone, into))
 
     @precondition(lambda self: len(open_ones(self)) > 2)
@@ -877,7 +878,12 @@ class Movements(RuleBasedStateMachine):
     # How it is done ---------------------------------------------------------------------------------------------------
 
     def _new(self, what: str) -> str:
+        """A name for something new, which comes a moment after whatever was before."""
+        self._tick()
         return f"{what}-{next(self._numbers)}"
+
+    def _tick(self) -> None:
+        both_wait(self.clerk, self.shop, self.shop.now + timedelta(microseconds=1))
 
     def _within_reach(self, name: str, points: int) -> int:
         """No more than there are; but of those who ask for most, one more."""

@@ -6,7 +6,7 @@ and after it; so a program that has changed since, or an order without lines, ch
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import NamedTuple
 
 from shared.domain.account import Account
@@ -43,26 +43,31 @@ class Change(NamedTuple):
 
 
 def sales_of(histories: Histories) -> dict[str, Sale]:
-    """Every order that the members' entries credit, as it stands by these entries."""
-    sales: dict[str, Sale] = {}
-    for entry in sorted((one for each in histories.values() for one in each), key=_booked):
-        order_id = entry.source.get("order_id", "")
-        if entry.order is not None and entry.type in CREDITS_ORDER:
-            sales[order_id] = Sale(entry, returned_of(entry))
-        elif order_id not in sales:
-            continue
-        elif entry.type == "claim_out":
-            del sales[order_id]
-        elif entry.type == "amend":
-            sales[order_id] = sales[order_id]._replace(amendment=entry)
-        elif entry.refunded is not None:
-            sales[order_id] = sales[order_id]._replace(returned=returned_of(entry))
-    return sales
+    """Every order that the members' entries credit, as it stands by these entries.
+
+    Entries of one order may be in ledgers whose clocks differ, so what came last is told by their own count.
+    """
+    of_orders: dict[str, list[Entry]] = {}
+    for entry in (one for each in histories.values() for one in each):
+        if "order_id" in entry.source:
+            of_orders.setdefault(entry.source["order_id"], []).append(entry)
+    sales = ((order_id, _sale_of(entries)) for order_id, entries in of_orders.items())
+    return {order_id: sale for order_id, sale in sales if sale is not None}
 
 
-def _booked(entry: Entry) -> tuple[datetime, int]:
-    """In which order entries of several merged ledgers were booked."""
-    return entry.recorded_at, entry.sequence
+def _sale_of(entries: Sequence[Entry]) -> Sale | None:
+    """An order as its entries leave it; None if another member has claimed it."""
+    credited = [one for one in entries if one.order is not None and one.type in CREDITS_ORDER]
+    if len(credited) <= sum(one.type == "claim_out" for one in entries):
+        return None
+    credit = max(credited, key=_changes)
+    latest = max((one for one in entries if one is credit or one.refunded is not None), key=_changes)
+    amendments = [one for one in entries if one.type == "amend" and one.returns > credit.returns]
+    return Sale(credit, returned_of(latest), max(amendments, key=_changes, default=None))
+
+
+def _changes(entry: Entry) -> int:
+    return entry.returns
 
 
 def change_of(account: Account, program: Program, histories: Histories, before: Sales, after: Sales) -> Change:
