@@ -72,7 +72,7 @@ class Tally:
         if raw["type"] == "expiry":
             self.expired_through = max(self.expired_through, raw["expires_on"])
             self.lapsed -= raw["points"]
-        self.lapsed -= raw.get("lapsed", 0)
+        self.lapsed -= sum(raw.get("lapsed", {}).values())
         self.booked_at = raw["recorded_at"]
         self.balances.append(self.balance)
         self.entries.append(booked)

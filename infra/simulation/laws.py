@@ -122,7 +122,7 @@ def _refunds(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Itera
         return
     sale.refunded = after
     expected = kept(sale.raw, total - before) - kept(sale.raw, total - after)
-    taken, lapsed, forgiven = -raw["points"], raw.get("lapsed", 0), raw.get("forgiven", 0)
+    taken, lapsed, forgiven = -raw["points"], sum(raw.get("lapsed", {}).values()), raw.get("forgiven", 0)
     if taken + lapsed + forgiven != expected or taken < 0:
         yield f"takes {taken} for {after - before} returned of {total}, not {expected}"
     yield from _untaken(books, raw, tally, lapsed, forgiven)

@@ -6,7 +6,9 @@ from shared.api import paging
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryPage, entry_answer
+from shared.domain.earning.kept_orders import Sale
 from shared.domain.entry import Entry
+from shared.services import orders
 from shared.services.histories import Page
 from shared.tables import operation
 
@@ -16,7 +18,7 @@ def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) 
     account, *others = outcome.accounts
     return json_answer(
         BookedAnswer(
-            entry=entry_answer(outcome.entry),
+            entry=entry_answer(outcome.entry, _sale(outcome)),
             account=account_answer(account, outcome.program, outcome.now, others),
         ),
         HTTPStatus.OK if outcome.replayed else status,
@@ -26,5 +28,14 @@ def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) 
 
 def entry_page(page: Page[Entry, int]) -> EntryPage:
     """A page of an account's entries."""
-    items = tuple(entry_answer(entry) for entry in page.items)
+    sales = orders.sales_of(page.items)
+    items = tuple(entry_answer(entry, sales.get(entry.entry_id)) for entry in page.items)
     return EntryPage(items=items, next_cursor=paging.encode_place(page.next_place))
+
+
+def _sale(outcome: operation.Outcome) -> Sale | None:
+    """The order that an entry credits, as it stands: one that was booked now has not been returned yet."""
+    entry = outcome.entry
+    if outcome.replayed or entry.type == "claim_in":
+        return orders.sales_of([entry]).get(entry.entry_id)
+    return Sale(entry) if entry.order is not None else None

@@ -15,7 +15,7 @@ from shared.domain.earning.earnings import Earned
 from shared.domain.earning.order_points import order_earnings
 from shared.domain.earning.orders import Order
 from shared.domain.entry import Entry
-from shared.domain.errors import ForbiddenError
+from shared.domain.errors import ForbiddenError, IdempotencyMismatchError, OrderBelongsToAnotherMemberError
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points.approvals import review_of_action, waits_for_approval
@@ -23,7 +23,7 @@ from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import wallet_of
 from shared.services import partner_access
-from shared.tables import accounts, keys, operation, programs, reviews
+from shared.tables import accounts, keys, ledger, operation, orders, programs, reviews
 from shared.tables.client import Write
 from shared.tables.operation import Decision, Situation
 
@@ -77,15 +77,43 @@ def earn_order(member_id: str, order: Order, *, caller: Caller, now: datetime) -
         return Decision(entries, _review_writes(entries))
 
     member = caller.authorized_member_id(member_id)
-    outcome = operation.run(
-        [member, wallet_of(member)] if gives_credit(program, order) else [member],
-        decide,
-        key=keys.of("earn", order_id=order.order_id),
-        fingerprint=fingerprint,
-        now=now,
-        program=program,
-    )
+    try:
+        outcome = operation.run(
+            [member, wallet_of(member)] if gives_credit(program, order) else [member],
+            decide,
+            key=keys.of("earn", order_id=order.order_id),
+            fingerprint=fingerprint,
+            now=now,
+            program=program,
+        )
+    except OrderBelongsToAnotherMemberError:
+        outcome = _claimed(member, order.order_id, fingerprint, program, now)
+    if outcome.replayed:
+        _require_owner(outcome, order.order_id)
     return partner_access.shown(partner, outcome)
+
+
+def _claimed(member_id: str, order_id: str, fingerprint: str, program: Program, now: datetime) -> operation.Outcome:
+    """The replay of an order that was claimed for this member.
+
+    Raises OrderBelongsToAnotherMemberError if it was not, IdempotencyMismatchError for another order of that id.
+    """
+    account = up_to_date(accounts.load_account(member_id).account, program, now)
+    claim = orders.load_state(order_id).claim
+    entry, first = ledger.load_entry(claim) if claim else None, ledger.load_entry(keys.of("earn", order_id=order_id))
+    if entry is None or first is None or entry.member_id not in account.ids:
+        raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
+    if first.fingerprint != fingerprint:
+        raise IdempotencyMismatchError("the order was credited before with another payload; amend it if it has changed")
+    return operation.Outcome(entry, (account,), replayed=True, program=program, now=now)
+
+
+def _require_owner(replay: operation.Outcome, order_id: str) -> None:
+    """Raises OrderBelongsToAnotherMemberError if the order has been claimed for somebody else since it was credited."""
+    claim = orders.load_state(order_id).claim
+    entry = ledger.load_entry(claim) if claim else None
+    if entry is not None and entry.member_id not in replay.accounts[0].ids:
+        raise OrderBelongsToAnotherMemberError("the order was claimed for another member")
 
 
 def earn_for_action(member_id: str, occasion: Occasion, *, caller: Caller, now: datetime) -> operation.Outcome:

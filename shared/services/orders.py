@@ -108,6 +108,22 @@ def _entry(items: Mapping[Key, Item], key: Key) -> Entry | None:
     return ledger.entry_of(items[key]) if key in items else None
 
 
+def sales_of(entries: Sequence[Entry]) -> dict[str, Sale]:
+    """The orders that some entries credit, as they stand now, by the entries' ids; in one or two requests."""
+    crediting = [entry for entry in entries if entry.order is not None]
+    ids = list(dict.fromkeys(entry.source["order_id"] for entry in crediting))
+    states = orders.load_states(ids)
+    wanted = [state.amendment for state in states.values() if state.amendment]
+    amendments = dict(zip(wanted, ledger.load_entries(wanted), strict=True)) if wanted else {}
+    found = {}
+    for entry in crediting:
+        state = states[entry.source["order_id"]]
+        found[entry.entry_id] = Sale(
+            entry, state.returned, amendments.get(state.amendment) if state.amendment else None
+        )
+    return found
+
+
 def _names(reserve: Entry, order_id: str) -> bool:
     return any(hold.order_id == order_id for hold in reserve.opened.values())
 

@@ -1,7 +1,7 @@
 """What a table keeps of an order beside its entries: how it stands now, so that one read tells what is left of it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from shared import settings
@@ -38,6 +38,16 @@ def state_of(item: Item | None) -> OrderState:
 def load_state(order_id: str) -> OrderState:
     """How an order stands."""
     return state_of(client.get(settings.loyalty_table(), keys.refunded_key(order_id)))
+
+
+def load_states(order_ids: Sequence[str]) -> dict[str, OrderState]:
+    """How some orders stand, by their ids."""
+    found: dict[str, OrderState] = {}
+    for start in range(0, len(order_ids), client.READS_TOGETHER_MAX):
+        some = order_ids[start : start + client.READS_TOGETHER_MAX]
+        items = client.get_together(settings.loyalty_table(), [keys.refunded_key(one) for one in some])
+        found |= {order_id: state_of(item) for order_id, item in zip(some, items, strict=True)}
+    return found
 
 
 def changes(entry: Entry) -> Iterator[Write]:

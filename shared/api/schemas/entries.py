@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from shared.api.schemas.accounts import AccountAnswer, ExpiringPoints, points_by_day
+from shared.domain.earning.kept_orders import Sale, kept
 from shared.domain.entry import Entry, Piece
 from shared.domain.fields import Record
 
@@ -24,8 +25,16 @@ class BreakdownLine(Record):
     description: str
 
 
+class OrderFigures(Record):
+    """An order as it stands: its total, what of it was refunded, and the points that are kept of it."""
+
+    total: int
+    refunded: int
+    points_kept: int
+
+
 class EntryAnswer(Record):
-    """One line of the ledger. `lots` says which expiry dates it touched."""
+    """One line of the ledger. `lots` says which expiry dates it touched, and `order` the order that it credits."""
 
     entry_id: str
     type: str
@@ -42,6 +51,7 @@ class EntryAnswer(Record):
     breakdown: tuple[BreakdownLine, ...]
     actor: str
     program_version: int
+    order: OrderFigures | None = None
 
 
 class BookedAnswer(Record):
@@ -58,8 +68,8 @@ class EntryPage(Record):
     next_cursor: str | None
 
 
-def entry_answer(entry: Entry) -> EntryAnswer:
-    """An entry as callers see it."""
+def entry_answer(entry: Entry, sale: Sale | None = None) -> EntryAnswer:
+    """An entry as callers see it; `sale` is the order that it credits, as it stands."""
     return EntryAnswer(
         entry_id=entry.entry_id,
         type=entry.type,
@@ -78,7 +88,12 @@ def entry_answer(entry: Entry) -> EntryAnswer:
         breakdown=breakdown_lines(entry.breakdown),
         actor=entry.actor,
         program_version=entry.program_version,
+        order=_figures(sale) if sale else None,
     )
+
+
+def _figures(sale: Sale) -> OrderFigures:
+    return OrderFigures(total=sale.order.total, refunded=sale.returned.amount, points_kept=kept(sale).points)
 
 
 def breakdown_lines(pieces: tuple[Piece, ...]) -> tuple[BreakdownLine, ...]:

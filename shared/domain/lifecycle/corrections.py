@@ -17,8 +17,9 @@ from shared.domain.earning.refunds import budgets_change, counted_change, noted_
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Activity, Use
-from shared.domain.ledger import book_all, draft
+from shared.domain.ledger import book_all, draft, negative
 from shared.domain.lifecycle.changed_order import Background, Order, credit_expiry, lapsed_of, with_all_that_follows
+from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.program.program import Program
 
 NO_PART = Returned()
@@ -238,7 +239,7 @@ def _change(
     cause: Cause,
     *,
     taken: Entry | None = None,
-    lapsed: int = 0,
+    lapsed: Lots = NO_LOTS,
 ) -> dict[str, Any]:
     """The effects of a change of an order: its points, what it counts for, and budgets."""
     kept_before, kept_after = kept(before), kept(after)
@@ -255,7 +256,7 @@ def _points(
     cause: Cause,
     *,
     taken: Entry | None = None,
-    lapsed: int = 0,
+    lapsed: Lots = NO_LOTS,
 ) -> dict[str, Any]:
     """The points, or credit, of a change of an order, and where they go or come from.
 
@@ -266,11 +267,11 @@ def _points(
         less = taken_back(account, program, before.entry, -more, lapsed)
         found = {"lapsed": less.lapsed, "forgiven": less.forgiven}
         return {"points": -less.points, "earned": -less.points, **less.effects, **found}
-    untaken = (taken.lapsed, taken.forgiven) if taken else (0, 0)
-    points = max(0, more - sum(untaken))
+    lapsed, forgiven = (taken.lapsed, taken.forgiven) if taken else (NO_LOTS, 0)
+    points = max(0, more - sum(lapsed.values()) - forgiven)
     today = local_day(cause.now, program.time_zone)
     effects = given_again(account, program, before.entry, points, today, taken)
-    return {"points": points, "earned": points, **effects, "lapsed": -untaken[0], "forgiven": -untaken[1]}
+    return {"points": points, "earned": points, **effects, "lapsed": negative(lapsed), "forgiven": -forgiven}
 
 
 def _nothing_of(sale: Sale) -> Sale:
