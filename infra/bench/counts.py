@@ -17,12 +17,15 @@ REQUESTS_MAX: Mapping[str, int] = {
     "capture": 2,
     "cancel": 2,
     "adjust": 2,
-    "refund": 2,
+    "refund": 3,
     "reverse": 2,
     "account": 1,
-    "replay": 2,
+    "replay": 3,
 }
-"""Round trips. A refund and a reversal look at three items, all in one request, TransactGetItems."""
+"""Round trips. A refund and a reversal look at three items, all in one request, TransactGetItems.
+
+This refund is of an order that a tier rests on: it reads the member's entries, too. A replayed order says how it stands.
+"""
 WRITE_UNITS_MAX = 5
 PARTNER_WRITE_UNITS_MAX = 6
 """A partner's entries are in one more index."""
@@ -50,7 +53,7 @@ def requests(world: World) -> dict[str, list[str]]:
         "capture": step(held, "capture"),
         "cancel": step(cancelled, "cancel"),
         "reverse": step(held, "reverse"),
-        "refund": lambda: world.ok("earn", "POST", f"{path}/refunds", refund),
+        "refund": lambda: world.ok("orders", "POST", f"{path}/refunds", refund),
         "adjust": lambda: world.ok("operators", "POST", f"{path}/adjustments", adjustment, scope=OPERATOR),
         "account": lambda: world.ok("account", "GET", f"{path}/account"),
     }

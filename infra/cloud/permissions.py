@@ -92,7 +92,7 @@ WORKER_SECONDS_MAX = 300
 NEEDS: Mapping[str, Needs] = {
     "account": Needs(
         settings=("LOYALTY_TABLE",),
-        grants=(_get(LOYALTY, "MEMBER#*", _READ_PROGRAM, "REWARD#*"), _query(HISTORY)),
+        grants=(_get(LOYALTY, "MEMBER#*", "ORDER#*", _READ_PROGRAM, "REWARD#*"), _query(HISTORY)),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
         is_snapshot=True,
@@ -187,7 +187,7 @@ NEEDS: Mapping[str, Needs] = {
     "enroll": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "MERGE#*", "REVIEW#*", "GUESSES#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "MERGE#*", "ORDER#*", "REVIEW#*", "GUESSES#*", _READ_PROGRAM),
             Grant(
                 _BOOK_TIME,
                 LOYALTY,

@@ -6,8 +6,9 @@ from shared.api import paging
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryPage, entry_answer
-from shared.domain.earning.kept_orders import Sale
+from shared.domain.earning.kept_orders import Sale, returned_of
 from shared.domain.entry import Entry
+from shared.domain.subaccounts import is_wallet
 from shared.services import orders
 from shared.services.histories import Page
 from shared.tables import operation
@@ -27,15 +28,13 @@ def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) 
 
 
 def entry_page(page: Page[Entry, int]) -> EntryPage:
-    """A page of an account's entries."""
-    sales = orders.sales_of(page.items)
+    """A page of an account's entries, with how the orders stand that those of a member credit."""
+    sales = orders.sales_of([entry for entry in page.items if not is_wallet(entry.member_id)])
     items = tuple(entry_answer(entry, sales.get(entry.entry_id)) for entry in page.items)
     return EntryPage(items=items, next_cursor=paging.encode_place(page.next_place))
 
 
 def _sale(outcome: operation.Outcome) -> Sale | None:
-    """The order that an entry credits, as it stands: one that was booked now has not been returned yet."""
+    """The order that an entry credits, as it stands."""
     entry = outcome.entry
-    if outcome.replayed or entry.type == "claim_in":
-        return orders.sales_of([entry]).get(entry.entry_id)
-    return Sale(entry) if entry.order is not None else None
+    return outcome.order or (Sale(entry, returned_of(entry)) if entry.order is not None else None)

@@ -26,6 +26,7 @@ AMOUNT_MAX = 1_000_000_000_000
 DAYS_MAX = 3650
 YEAR_MIN, YEAR_MAX = 1970, 2199
 
+_REFERENCE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,128}")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -79,6 +80,13 @@ Currency = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$")]
 Reference = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")
 ]
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text can be a caller's own id: 1 to 128 printable characters."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
 Slug = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Text = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]+$")

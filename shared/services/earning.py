@@ -12,6 +12,7 @@ from shared.domain.earning.actions import Occasion, earn_action
 from shared.domain.earning.cashback import gives_credit
 from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.earnings import Earned
+from shared.domain.earning.kept_orders import Sale
 from shared.domain.earning.order_points import order_earnings
 from shared.domain.earning.orders import Order
 from shared.domain.entry import Entry
@@ -89,7 +90,7 @@ def earn_order(member_id: str, order: Order, *, caller: Caller, now: datetime) -
     except OrderBelongsToAnotherMemberError:
         outcome = _claimed(member, order.order_id, fingerprint, program, now)
     if outcome.replayed:
-        _require_owner(outcome, order.order_id)
+        outcome = _as_it_stands(outcome, order.order_id)
     return partner_access.shown(partner, outcome)
 
 
@@ -100,7 +101,8 @@ def _claimed(member_id: str, order_id: str, fingerprint: str, program: Program, 
     """
     account = up_to_date(accounts.load_account(member_id).account, program, now)
     claim = orders.load_state(order_id).claim
-    entry, first = ledger.load_entry(claim) if claim else None, ledger.load_entry(keys.of("earn", order_id=order_id))
+    entry = ledger.load_entry(claim) if claim else None
+    first = ledger.load_entry(keys.of("earn", order_id=order_id))
     if entry is None or first is None or entry.member_id not in account.ids:
         raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
     if first.fingerprint != fingerprint:
@@ -108,12 +110,17 @@ def _claimed(member_id: str, order_id: str, fingerprint: str, program: Program, 
     return operation.Outcome(entry, (account,), replayed=True, program=program, now=now)
 
 
-def _require_owner(replay: operation.Outcome, order_id: str) -> None:
-    """Raises OrderBelongsToAnotherMemberError if the order has been claimed for somebody else since it was credited."""
-    claim = orders.load_state(order_id).claim
-    entry = ledger.load_entry(claim) if claim else None
-    if entry is not None and entry.member_id not in replay.accounts[0].ids:
+def _as_it_stands(replay: operation.Outcome, order_id: str) -> operation.Outcome:
+    """The replay with how the order stands by now.
+
+    Raises OrderBelongsToAnotherMemberError if it has been claimed for somebody else since it was credited.
+    """
+    entry = replay.entry
+    state = orders.load_state(order_id)
+    if state.claim is not None and keys.entry_key(entry) != state.claim:
         raise OrderBelongsToAnotherMemberError("the order was claimed for another member")
+    amendment = ledger.load_entry(state.amendment) if state.amendment else None
+    return replay._replace(order=Sale(entry, state.returned, amendment))
 
 
 def earn_for_action(member_id: str, occasion: Occasion, *, caller: Caller, now: datetime) -> operation.Outcome:

@@ -18,11 +18,11 @@ from shared.domain.errors import (
     OrderNotFoundError,
     RefundNotFoundError,
 )
-from shared.domain.fields import Amount, Instant, Record, Reference, Text
+from shared.domain.fields import Amount, Instant, Record, Reference, Text, is_reference
 from shared.domain.lifecycle import corrections
 from shared.domain.lifecycle.corrections import Cause
 from shared.domain.subaccounts import wallet_of
-from shared.services.orders import OrderReader
+from shared.services.orders import OrderReader, require_order_id
 from shared.tables import accounts, keys, ledger, operation, orders
 from shared.tables.client import Key
 from shared.tables.operation import Decision, Outcome, Situation
@@ -59,6 +59,8 @@ def reverse_refund(member_id: str, refund_id: str, request: RefundOfOrder, *, ca
     Raises RefundNotFoundError, OrderNotFoundError, OrderBelongsToAnotherMemberError, InvalidStateError.
     """
     member = caller.authorized_member_id(member_id)
+    if not is_reference(refund_id):
+        raise RefundNotFoundError("the member has no such refund")
     order_id = request.order_id or _order_of(member, refund_id)
     refund_key = keys.of("refund", order_id=order_id, refund_id=refund_id)
     credit_key = keys.of("refund", order_id=order_id, refund_id=refund_id, member_id=wallet_of(member))
@@ -86,6 +88,7 @@ def amend(member_id: str, order_id: str, amendment: Amendment, *, caller: Caller
     Raises OrderNotFoundError, OrderBelongsToAnotherMemberError, InvalidStateError while a refund of it stands, and
     InvalidRequestError.
     """
+    require_order_id(order_id)
     fingerprint = request_ids.fingerprint(amendment)
 
     def correct(situation: Situation, reader: OrderReader) -> Sequence[Entry]:
@@ -110,6 +113,7 @@ def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now:
     Raises OrderNotFoundError, InvalidStateError if the order is this member's, and ForbiddenError for a storefront
     that comes too late.
     """
+    require_order_id(order_id)
     fingerprint = request_ids.fingerprint(request)
     member = caller.authorized_member_id(member_id)
     key = keys.of("claim_in", order_id=order_id, claim_id=request.claim_id)

@@ -8,6 +8,7 @@ from shared.domain.account import Account
 from shared.domain.earning.kept_orders import Sale
 from shared.domain.entry import Entry
 from shared.domain.errors import OrderBelongsToAnotherMemberError, OrderNotFoundError
+from shared.domain.fields import is_reference
 from shared.domain.lifecycle.changed_order import Background, Order, ledgers_needed
 from shared.domain.program.partners import Partner
 from shared.domain.subaccounts import is_wallet, wallet_of
@@ -75,9 +76,16 @@ class OrderReader(NamedTuple):
         return Background(credited_by, situation.histories)
 
 
+def require_order_id(order_id: str) -> None:
+    """Raises OrderNotFoundError for a text that is no order's id."""
+    if not is_reference(order_id):
+        raise OrderNotFoundError("no such order has earned points")
+
+
 def read_order(member_id: str, order_id: str, *, caller: Caller) -> OrderView:
     """A member's order as it stands. Raises OrderNotFoundError, OrderBelongsToAnotherMemberError."""
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
+    require_order_id(order_id)
     items = {Key(item["pk"]["S"], item["sk"]["S"]): item for item in ledger.load_order(order_id)}
     order = _found(items, account, order_id, None)
     entries = [ledger.entry_of(item) for item in items.values() if "body" in item]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from shared import settings
 from shared.domain.account import Account
+from shared.domain.earning.kept_orders import Sale
 from shared.domain.entry import Entry
 from shared.domain.errors import (
     IdempotencyMismatchError,
@@ -107,6 +108,8 @@ class Outcome(NamedTuple):
     replayed: bool
     program: Program
     now: datetime
+    order: Sale | None = None
+    """How the order stands by now that the entry credits, where a replay has looked."""
 
 
 Decide = Callable[[Situation], Decision]

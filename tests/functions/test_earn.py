@@ -32,6 +32,7 @@ def test_an_order_is_credited_and_explained(shop: Shop) -> None:
         "breakdown": [{"rule_id": "base", "points": 42, "description": "1 point per dollar"}],
         "actor": "storefront:till-7",
         "program_version": 1,
+        "order": {"total": 4250, "refunded": 0, "points_kept": 42},
     }
     assert reply.body["account"] == shop.account(ada)
     assert shop.entries(ada)[0] == reply.body["entry"]

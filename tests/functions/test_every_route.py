@@ -47,14 +47,18 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "POST /v1/members/{member_id}/consent": {"terms_version": "2"},
     "POST /v1/members/{member_id}/credit/payouts": {"amount": 1, "currency": "USD", "reference": "p"},
     "POST /v1/members/{member_id}/earn": {"type": "order", **ORDER},
+    "POST /v1/members/{member_id}/entries/{entry_id}/undo": {"reason": "r"},
     "POST /v1/members/{member_id}/freeze": CAUSE,
     "POST /v1/members/{member_id}/gifts": {"to_member_id": "nobody", "points": 1},
     "POST /v1/members/{member_id}/membership": PAYMENT,
     "POST /v1/members/{member_id}/membership/cancel": {"reference": "c"},
     "POST /v1/members/{member_id}/merge": {"from_member_id": "nobody"},
+    "POST /v1/members/{member_id}/orders/{order_id}/amend": {"amendment_id": "e", "amended_at": TIME, "total": 500},
+    "POST /v1/members/{member_id}/orders/{order_id}/claim": {"claim_id": "c", "reason": "r"},
     "PATCH /v1/members/{member_id}/preferences": {"channel": "sms"},
     "POST /v1/members/{member_id}/redemptions": {"reward_id": "free-coffee"},
     "POST /v1/members/{member_id}/refunds": {"order_id": "A-1", "refund_id": "R", "amount": 1, "refunded_at": TIME},
+    "POST /v1/members/{member_id}/refunds/{refund_id}/reverse": {},
     "POST /v1/members/{member_id}/tags": {"add": ["vip"]},
     "POST /v1/members/{member_id}/transfers": {"to_member_id": "nobody", "points": 1},
     "POST /v1/members/{member_id}/unfreeze": CAUSE,
@@ -152,7 +156,17 @@ def _town(shop: Shop) -> Town:
         redeemed = shop.redeem(member, key=f"redeem-{member}").body["redemption_id"]
         gift = shop.post(f"/v1/members/{member}/gifts", {"to_member_id": heidi, "points": 5}, key=f"gift-{member}")
         pool = shop.post("/v1/pools", {"member_id": member}, key=f"pool-{member}").body["pool_id"]
-        names = {"member_id": member, "redemption_id": redeemed, "gift_id": gift.body["gift_id"], "pool_id": pool}
+        bought = {"order_id": f"order-{member}", "refund_id": f"refund-{member}"}
+        shop.order(member, bought["order_id"], 1000)
+        shop.post(f"/v1/members/{member}/refunds", {**bought, "amount": 500, "refunded_at": shop.now.isoformat()})
+        names = {
+            "member_id": member,
+            "entry_id": f"{member}-2",
+            **bought,
+            "redemption_id": redeemed,
+            "gift_id": gift.body["gift_id"],
+            "pool_id": pool,
+        }
         belongings.append({**names, "partner_id": "cafe", "month": "2026-11"})
     return Town(shop, ada, grace, *belongings)
 

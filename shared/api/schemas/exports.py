@@ -8,6 +8,7 @@ from shared.api.schemas.credit import CreditAnswer, credit_answer
 from shared.api.schemas.entries import EntryAnswer, entry_answer
 from shared.api.schemas.members import MemberAnswer, member_answer
 from shared.domain.fields import Record
+from shared.services import orders
 from shared.services.personal_data import Export
 
 
@@ -28,6 +29,7 @@ class WholeExport(Record):
 def export_answer(export: Export, now: datetime) -> WholeExport:
     """An export as callers see it."""
     program, wallet = export.program, export.wallet
+    sales = orders.sales_of(export.entries)
     return WholeExport(
         member=member_answer(export.member),
         also_known_as=tuple(
@@ -35,7 +37,7 @@ def export_answer(export: Export, now: datetime) -> WholeExport:
         ),
         referred_by_code=export.member.referred_by_code,
         account=account_answer(export.account, program, now, export.others),
-        entries=tuple(map(entry_answer, export.entries)),
+        entries=tuple(entry_answer(entry, sales.get(entry.entry_id)) for entry in export.entries),
         credit=credit_answer(wallet, program, now) if wallet else None,
         credit_entries=tuple(map(entry_answer, export.credit_entries)),
         gift_messages=dict(export.gift_messages),

@@ -24,6 +24,12 @@ CAMPAIGN: Mapping[str, Any] = {
     "effect": {"kind": "add", "points": 1},
     "budget": {"points": 1_000_000},
 }
+LARGE_ORDERS: Mapping[str, Any] = {
+    **CAMPAIGN,
+    "campaign_id": "large",
+    "when": {"minimum_spend": 100_000},
+}
+"""A campaign that only an amended order is large enough for: its budget is looked at there first."""
 PARTNER = {
     "partner_id": "cafe",
     "name": "Cafe",
@@ -138,7 +144,7 @@ def prepare(world: World) -> None:
     program["earning"]["actions"] = [{"action_id": "review", "description": "Review", "points": 25}, CHECKED_ACTION]
     program["celebrations"] = {"birthday": {"points": 5, "notice_days": 0}}
     program["operators"] = {"adjustment_limit_points": ADJUSTMENT_LIMIT}
-    program["campaigns"] = [CAMPAIGN]
+    program["campaigns"] = [CAMPAIGN, LARGE_ORDERS]
     program["partners"] = [PARTNER]
     program["agents"] = {"claim": "com.example.rewards", "currency_name": "Points", "currency_code": "PTS"}
     program["referrals"] = {"advocate_points": 10, "friend_points": 5}
@@ -162,14 +168,17 @@ def hold(world: World, member_id: str) -> str:
 
 def account(world: World) -> None:
     member_id = enrolled(world)
+    ordered(world, member_id)
     ok(world, "GET", f"/v1/members/{member_id}/account")
-    assert len(ok(world, "GET", f"/v1/members/{member_id}/entries")["items"]) == 1
+    assert len(ok(world, "GET", f"/v1/members/{member_id}/entries")["items"]) == 2
     ok(world, "GET", "/v1/rewards")
 
 
 def earn(world: World) -> None:
     member_id = enrolled(world)
-    ordered(world, member_id)
+    order = {"type": "order", "order_id": uuid4().hex, "placed_at": world.now().isoformat(), "currency": "USD"}
+    for _ in range(2):
+        ok(world, "POST", f"/v1/members/{member_id}/earn", {**order, "total": 5000})
     action = {"type": "action", "action": "review", "reference": uuid4().hex, "occurred_at": world.now().isoformat()}
     ok(world, "POST", f"/v1/members/{member_id}/earn", action)
     ok(world, "POST", f"/v1/members/{member_id}/earn", {**action, "action": "survey", "reference": uuid4().hex})
@@ -189,6 +198,7 @@ def enroll(world: World) -> None:
     ok(world, "POST", "/v1/members/search", {"name": "story"}, scope=OPERATOR)
     ok(world, "POST", f"/v1/members/{member_id}/merge", {"from_member_id": gone_id})
     ok(world, "POST", f"/v1/members/{member_id}/merge", {"from_member_id": gone_id})
+    ordered(world, member_id)
     ok(world, "GET", f"/v1/members/{member_id}/export", scope=OPERATOR)
     ok(world, "DELETE", f"/v1/members/{member_id}", scope=OPERATOR)
     ok(world, "DELETE", f"/v1/members/{world.member_with_lapsed_hold()}", scope=OPERATOR)
@@ -234,8 +244,20 @@ def orders(world: World) -> None:
     refund = {"order_id": order_id, "refund_id": "r", "lines": [part], "refunded_at": at}
     ok(world, "POST", f"{path}/refunds", refund)
     ok(world, "POST", f"{path}/refunds/r/reverse", {"order_id": order_id})
-    ok(world, "POST", f"{path}/orders/{order_id}/amend", {"amendment_id": "a", "amended_at": at, "total": 6000})
-    assert ok(world, "GET", f"{path}/orders/{order_id}")["total"] == 6000
+    ok(world, "POST", f"{path}/orders/{order_id}/amend", {"amendment_id": "a", "amended_at": at, "total": 200_000})
+    assert ok(world, "GET", f"{path}/orders/{order_id}")["total"] == 200_000
+    whole = {"order_id": order_id, "refund_id": "all", "amount": 200_000, "refunded_at": at}
+    ok(world, "POST", f"{path}/refunds", whole)
+    ok(world, "POST", f"{path}/refunds/all/reverse", {"order_id": order_id})
+    late_id = world.member_with_lapsed_hold()
+    late = {"order_id": ordered(world, pooled_id := pooled(world)), "refund_id": "p", "amount": 1000, "refunded_at": at}
+    ok(world, "POST", f"/v1/members/{pooled_id}/refunds", late)
+    ok(
+        world,
+        "POST",
+        f"/v1/members/{late_id}/orders/{late['order_id']}/claim",
+        {"claim_id": "p", "reason": "the wrong card"},
+    )
     other_id = enrolled(world)
     ok(world, "POST", f"/v1/members/{other_id}/orders/{order_id}/claim", {"claim_id": "c", "reason": "the wrong card"})
 
@@ -259,7 +281,7 @@ def consequences(world: World) -> None:
 
 
 def campaigns(world: World) -> None:
-    [campaign] = ok(world, "GET", "/v1/campaigns", scope=OPERATOR)["items"]
+    campaign, _ = ok(world, "GET", "/v1/campaigns", scope=OPERATOR)["items"]
     assert ok(world, "GET", "/v1/campaigns/opening", scope=OPERATOR) == campaign
 
 
