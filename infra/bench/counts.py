@@ -24,7 +24,7 @@ REQUESTS_MAX: Mapping[str, int] = {
 }
 """Round trips. A refund and a reversal look at three items, all in one request, TransactGetItems.
 
-This refund is of an order that a tier rests on: it reads the member's entries, too. A replayed order says how it stands.
+This refund is of an order that a tier rests on, so it reads the entries too. A replayed order says how it stands.
 """
 WRITE_UNITS_MAX = 5
 PARTNER_WRITE_UNITS_MAX = 6
