@@ -73,7 +73,7 @@ class OrderReader(NamedTuple):
     def background(self, situation: Situation) -> Background:
         """What was asked for to decide on the order."""
         credited_by = situation.program_of(self.find(situation).sale.entry)
-        return Background(credited_by, situation.histories)
+        return Background(credited_by, situation.program, situation.histories)
 
 
 def require_order_id(order_id: str) -> None:

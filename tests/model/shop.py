@@ -261,7 +261,8 @@ class Shop:
     def background(self, accounts: Sequence[Account], order: changed_order.Order) -> Background:
         """What a change of an order is decided on, as the functions read it."""
         names = changed_order.ledgers_needed(accounts[:2], self.program, order)
-        return Background(self.programs[order.sale.entry.program_version], {name: self.ledgers[name] for name in names})
+        credited_by = self.programs[order.sale.entry.program_version]
+        return Background(credited_by, self.program, {name: self.ledgers[name] for name in names})
 
     def order_of(self, order_id: str) -> changed_order.Order:
         """An order as it stands."""

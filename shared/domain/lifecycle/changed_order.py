@@ -32,11 +32,13 @@ class Order(NamedTuple):
 class Background(NamedTuple):
     """What a change of an order is decided on beside the accounts.
 
-    `credited_by` is the version of the program that the order was credited by. `histories` are the ledgers that
-    `ledgers_needed` has named, of member and wallet alike.
+    `credited_by` is the version of the program that the order was credited by: what the order has brought is told by
+    it. By the one `in_force` points are given and taken now. `histories` are the ledgers that `ledgers_needed` has
+    named, of member and wallet alike.
     """
 
     credited_by: Program
+    in_force: Program
     histories: Histories
 
 
@@ -144,7 +146,7 @@ def with_all_that_follows(
 
     `account` is the one that the entry follows.
     """
-    program, histories = background.credited_by, _of(account, background)
+    program, in_force, histories = background.credited_by, background.in_force, _of(account, background)
     if not histories:
         return [changed]
     histories[account.member_id] = [*histories[account.member_id], changed]
@@ -164,12 +166,12 @@ def with_all_that_follows(
     entries = [changed]
     for name, times in change.badges.items():
         for badge in _newest_held(histories, name)[: max(0, -times)]:
-            known = {**histories, account.member_id: [*histories[account.member_id], *entries]}
-            entries.append(_badge_lost(book_all(account, entries), program, badge, changed, known))
+            known = {**histories, account.member_id: [*histories[account.member_id], *entries[1:]]}
+            entries.append(_badge_lost(book_all(account, entries), in_force, badge, changed, known))
         challenge = [one for one in program.challenges if one.challenge_id == name] * max(0, times)
-        entries += badges_for(book_all(account, entries), program, challenge, changed)
+        entries += badges_for(book_all(account, entries), in_force, challenge, changed)
     if account.referred is not None and account.referred.state != "rewarded":
-        entries += friend_reward(book_all(account, entries), program, entries[0])
+        entries += friend_reward(book_all(account, entries), in_force, entries[0])
     return entries
 
 

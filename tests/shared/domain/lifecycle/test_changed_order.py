@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.domain.facets import Traits
-from tests.model.shop import Shop
+from tests.model.shop import Shop, a_program
 from tests.shared.domain.earning.test_order_points import a_shop
 
 IDLE = {"kind": "inactivity", "months": 1}
@@ -134,6 +134,27 @@ def test_an_order_of_a_merged_member_stays_returned_however_their_clocks_differ(
     shop.refund("ada", "A-1", 1000)
     shop.buy("ada", "A-2", 1000)
     assert held(shop, "ada") == 0
+
+
+def test_an_expired_point_counts_for_the_order_or_for_its_badge_and_not_for_both() -> None:
+    once = {**EVERY_SECOND, "goal": {"kind": "count", "of": "orders", "target": 1}, "repeatable": False}
+    shop = a_shop(challenges=[once], expiry={"kind": "term", "days": 10})
+    shop.buy("ada", "A-1", 1000)
+    spend(shop, "ada", 5)
+    wait(shop, 11)
+    refund = shop.refund("ada", "A-1", 1000)
+    lost = shop.ledgers["ada"][-1]
+    assert (refund.lapsed, lost.lapsed, shop.look("ada").debt) == ({"2026-11-30": 10}, {"2026-11-30": 45}, 5)
+
+
+def test_a_badge_is_taken_back_as_the_program_in_force_says() -> None:
+    shop = a_shop(challenges=[EVERY_SECOND])
+    shop.buy("ada", "A-1", 1000)
+    shop.buy("ada", "A-2", 1000)
+    spend(shop, "ada", 70)
+    shop.program = a_program(version=2, refund_debt="forgiven")
+    shop.refund("ada", "A-1", 1000)
+    assert (held(shop, "ada"), shop.look("ada").debt) == (0, 0)
 
 
 # Referrals ------------------------------------------------------------------------------------------------------------
