@@ -116,6 +116,8 @@ class Books:
         self.entry_ids: dict[str, Booked] = {}
         self.acknowledged: dict[Key, str] = {}
         self.sales: dict[tuple[str, bool], Sale] = {}
+        self.claimed: set[str] = set()
+        """The partition keys of orders that somebody has claimed."""
         self.stock: dict[str, int] = {}
         self.shelves: dict[str, int] = {}
         """Pieces taken of limited rewards: by the sum of the entries, and as the table has it."""
@@ -169,6 +171,8 @@ class Books:
         if raw["recorded_at"] < tally.booked_at:
             self.breach(f"entry {raw['sequence']} of {tally.member_id} was recorded before the one it follows")
         tally.add(booked)
+        if raw["type"] == "claim_in":
+            self.claimed.add(booked.key[0])
         if raw["type"] == "merge_in":
             tally.lapsed += self.tally(raw["source"]["from"]).lapsed
         if raw["balance_after"] != tally.balance:

@@ -108,24 +108,34 @@ def _hands_over(books: Books, raw: Raw, tally: Tally, together: Sequence[Booked]
         yield f"brought {raw.get('lots', {})} and debt {raw.get('debt', 0)}, not {lots} and {debt}"
 
 
-def _refunds(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Iterable[str]:
-    """All refunds of an order together take what its returned part had earned, rounded once."""
-    order_id, is_wallet = raw["source"]["order_id"], "~" in tally.member_id
+def _changes_order(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Iterable[str]:
+    """An order earns, after any changes of it, what its kept part would have earned, rounded once."""
+    order_id, is_wallet, kind = raw["source"]["order_id"], "~" in tally.member_id, raw["type"]
     sale, of_points = books.sales.get((order_id, is_wallet)), books.sales.get((order_id, False))
     if sale is None or of_points is None:
         yield f"no order {order_id} was credited"
         return
-    before, after = sale.refunded, raw.get("refunded") if not is_wallet else of_points.refunded
-    total = sale.raw["order"]["total"]
-    if after is None or not before < after <= total:
-        yield f"{after} of {total} returned after {before}"
+    before, refunded = _earns(sale), of_points.refunded if is_wallet else raw.get("refunded", sale.refunded)
+    is_fitting = {"refund": sale.refunded < refunded, "refund_reversal": refunded < sale.refunded}.get(kind, True)
+    after = None if kind == "claim_out" else Sale(raw if kind in {"claim_in", "amend"} else sale.raw, refunded)
+    if not is_fitting or (after and not 0 <= refunded <= after.raw["order"]["total"]):
+        yield f"{refunded} of {sale.raw['order']['total']} returned after {sale.refunded}"
         return
-    sale.refunded = after
-    expected = kept(sale.raw, total - before) - kept(sale.raw, total - after)
-    taken, lapsed, forgiven = -raw["points"], sum(raw.get("lapsed", {}).values()), raw.get("forgiven", 0)
-    if taken + lapsed + forgiven != expected or taken < 0:
-        yield f"takes {taken} for {after - before} returned of {total}, not {expected}"
-    yield from _untaken(books, raw, tally, lapsed, forgiven)
+    if kind == "claim_in":
+        before = 0
+    if after is not None:
+        books.sales[order_id, is_wallet] = after
+    lapsed, forgiven = sum(raw.get("lapsed", {}).values()), raw.get("forgiven", 0)
+    change = (_earns(after) if after else 0) - before
+    expected = change + lapsed + forgiven
+    if raw["points"] != (max(0, expected) if kind == "refund_reversal" else expected):
+        yield f"changes {raw['points']} points, the order earns {change} more; {lapsed} lapsed, {forgiven} forgiven"
+    if kind != "refund_reversal":
+        yield from _untaken(books, raw, tally, lapsed, forgiven)
+
+
+def _earns(sale: Sale) -> int:
+    return kept(sale.raw, sale.raw["order"]["total"] - sale.refunded)
 
 
 def _untaken(books: Books, raw: Raw, tally: Tally, lapsed: int, forgiven: int) -> Iterable[str]:
@@ -160,7 +170,7 @@ def _expires(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Itera
 _OF_A_KIND: Mapping[str, Callable[[Books, Raw, Tally, Sequence[Booked]], Iterable[str]]] = {
     "transfer_in": _hands_over,
     "gift_in": _hands_over,
-    "refund": _refunds,
+    **dict.fromkeys(("refund", "refund_reversal", "amend", "claim_out", "claim_in"), _changes_order),
     "maturity": _matures,
     "expiry": _expires,
 }

@@ -21,11 +21,12 @@ from shared.domain.points.paid_plans import Payment
 from shared.domain.program.program import Program
 from shared.domain.spending.prices import CreditRequest, MoneyRequest, RewardRequest
 from shared.domain.spending.store_credit import Payout
-from shared.services.adjustments import Adjustment
+from shared.services.adjustments import Adjustment, Undo
 from shared.services.approvals import Rejection
 from shared.services.consent import Agreement
 from shared.services.freezes import Cause
 from shared.services.gifts import Gift
+from shared.services.order_corrections import Amendment, Claim, RefundOfOrder
 from shared.services.paid_plans import Cancellation
 from shared.services.redemptions import CREDIT_SUFFIX
 from shared.services.refunds import Refund
@@ -71,6 +72,8 @@ class Storefront:
     members: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     orders: list[tuple[str, str, int]] = field(default_factory=list)
+    refunds: list[tuple[str, str, str]] = field(default_factory=list)
+    adjustments: list[tuple[str, str, str]] = field(default_factory=list)
     redemptions: list[tuple[str, str]] = field(default_factory=list)
     gifts: list[tuple[str, str, str]] = field(default_factory=list)
     pools: list[tuple[str, str]] = field(default_factory=list)
@@ -98,6 +101,10 @@ class Storefront:
             (26, self._order),
             (5, self._action),
             (12, self._refund),
+            (3, self._reverse_refund),
+            (3, self._amend),
+            (2, self._claim),
+            (2, self._undo),
             (12, self._reserve),
             (8, lambda: self._step("capture", redeem.capture_redemption)),
             (5, lambda: self._step("cancel", redeem.cancel_redemption)),
@@ -207,7 +214,52 @@ class Storefront:
     def _refunded(self, member_id: str, order_id: str, refund_id: str, amount: int) -> Request:
         body = Refund(order_id=order_id, refund_id=refund_id, amount=amount, refunded_at=self._lately())
         key = (f"ORDER#{order_id}", f"REFUND#{refund_id}")
-        return Request("refund", orders.app, lambda: orders.refund(member_id, body), TILL, key)
+
+        def learn(_: Answer) -> None:
+            self.refunds.append((member_id, order_id, refund_id))
+
+        return Request("refund", orders.app, lambda: orders.refund(member_id, body), TILL, key, learn)
+
+    def _reverse_refund(self) -> Request | None:
+        if not self.refunds:
+            return None
+        member_id, order_id, refund_id = self.random.choice(self.refunds[-15:])
+        body = RefundOfOrder(order_id=order_id)
+        key = (f"ORDER#{order_id}", f"REFUND_REVERSED#{refund_id}")
+        return Request(
+            "reverse_refund", orders.app, lambda: orders.reverse_refund(member_id, refund_id, body), TILL, key
+        )
+
+    def _amend(self) -> Request | None:
+        if not self.orders:
+            return None
+        member_id, order_id, total = self.random.choice(self.orders[-15:])
+        name = self._new("e")
+        total = self.random.choice((0, total // 2, total + 500, 2 * total, 9_999))
+        body = Amendment(amendment_id=name, amended_at=self._lately(), total=total)
+        key = (f"ORDER#{order_id}", f"AMEND#{name}")
+        return Request("amend", orders.app, lambda: orders.amend_order(member_id, order_id, body), TILL, key)
+
+    def _claim(self) -> Request | None:
+        if not self.orders:
+            return None
+        _, order_id, total = self.random.choice(self.orders[-15:])
+        member_id, name = self._member(), self._new("c")
+        body = Claim(claim_id=name, reason="the wrong card")
+
+        def learn(_: Answer) -> None:
+            self.orders.append((member_id, order_id, total))
+
+        key = (f"ORDER#{order_id}", f"CLAIM#{name}")
+        return Request("claim", orders.app, lambda: orders.claim_order(member_id, order_id, body), OLGA, key, learn)
+
+    def _undo(self) -> Request | None:
+        if not self.adjustments:
+            return None
+        member_id, reference, entry_id = self.random.choice(self.adjustments[-5:])
+        body = Undo(reason="a slip")
+        key = (f"MEMBER#{entry_id.rpartition('-')[0]}", f"ADJUST_UNDONE#{reference}")
+        return Request("undo", operators.app, lambda: operators.undo_adjustment(member_id, entry_id, body), OLGA, key)
 
     def _intrude_refund(self, request: Request) -> Request | None:
         owner = self._owner(request)
@@ -264,6 +316,8 @@ class Storefront:
         def learn(answer: Answer) -> None:
             if "review_id" in answer:
                 self.reviews.append(answer["review_id"])
+            else:
+                self.adjustments.append((member_id, reference, answer["entry"]["entry_id"]))
 
         return Request("adjust", operators.app, lambda: operators.adjust_points(member_id, body), OLGA, key, learn)
 

@@ -303,7 +303,7 @@ class World:
             )
         booked = self.books.booked.get(request.key) if request.key else None
         is_own = request.kind in _OWN and not request.intrudes
-        if booked is not None and booked.commit <= before and is_own:
+        if booked is not None and booked.commit <= before and is_own and not self._was_claimed(request):
             self.books.breach(
                 f"{request.kind} is booked at {request.key}, and was refused: {error.code} {error.detail}"
             )
@@ -313,10 +313,16 @@ class World:
         """Whether the answered entry is on the account of somebody who is gone, and whom this request does not name.
 
         An identifier is somebody else's by then; a review or gift leads to the member asked, not to the survivor of a
-        merge.
+        merge. An order that was claimed is another member's.
         """
+        if self._was_claimed(request):
+            return True
         owner = (request.entry_id or "").rpartition("-")[0]
         return request.kind in _NAMELESS and self.books.tally(owner).status in {"erased", "lapsed", "merged"}
+
+    def _was_claimed(self, request: Request) -> bool:
+        """Whether a request is about an order that was claimed: whose it is has changed, and so has who is answered."""
+        return request.key is not None and request.key[0] in self.books.claimed
 
     def _was_merged(self, request: Request) -> bool:
         """Whether the entry at a request's key is on the account of a member who has been merged since."""
@@ -327,7 +333,7 @@ class World:
         """Hold an answer against the books, which had `before` commits when the request was sent."""
         body = json.loads(answer.body)
         replayed = answer.headers.get("Idempotency-Replayed") == "true"
-        if request.intrudes and not self._was_merged(request):
+        if request.intrudes and not self._was_merged(request) and not self._was_claimed(request):
             self.books.breach(f"{request.kind} at {request.key} with another payload or member was answered: {body}")
         booked = self.books.booked.get(request.key) if request.key else None
         # Of two copies at once, the one that books may be answered after the other, which is told of a replay.
@@ -353,7 +359,8 @@ class World:
         if entry is None:
             return name_of(booked) if booked else None
         known = self.books.entry_ids.get(entry["entry_id"])
-        if known is None or (booked is not None and known is not booked):
+        is_other = booked is not None and known is not booked and not self._was_claimed(request)
+        if known is None or is_other:
             self.books.breach(
                 f"the entry {entry['entry_id']} was answered for {request.key}; it has another key or does not exist"
             )
