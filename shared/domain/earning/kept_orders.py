@@ -4,7 +4,7 @@ Returns of lines are exact. What is returned as a mere amount comes out of all t
 depends on what has come back in all, not on the order of the returns.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -56,9 +56,9 @@ class Sale(NamedTuple):
         return {**self.entry.uses, **self.amendment.uses} if self.amendment else self.entry.uses
 
     @property
-    def budgets(self) -> Collection[str]:
+    def budgets(self) -> Sequence[str]:
         """The budgets that its points come out of."""
-        return {*self.entry.budgets, *(self.amendment.budgets if self.amendment else ())}
+        return sorted({*self.entry.budgets, *(self.amendment.budgets if self.amendment else ())})
 
     @property
     def amount_kept(self) -> int:

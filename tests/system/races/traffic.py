@@ -129,7 +129,7 @@ class Traffic:
         refund_id, amount = f"r{random.randrange(3)}", 1_050
         body = {"order_id": order_id, "refund_id": refund_id, "amount": amount, "refunded_at": order["placed_at"]}
         call = Call("refund", member, f"{order_id}/{refund_id}", amount)
-        return _Asked(call, "earn", f"{self._path(pair, member)}/refunds", body)
+        return _Asked(call, "orders", f"{self._path(pair, member)}/refunds", body)
 
     def _path(self, pair: int, member: int) -> str:
         return f"/v1/members/{self._pairs[pair][member]}"

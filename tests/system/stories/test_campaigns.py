@@ -68,19 +68,20 @@ def test_a_campaign_doubles_the_points_of_a_segment_until_its_budget_is_spent(se
     assert earned(server, ada, "campaign-3", 10_000)["points"] == 100
     server.post(f"/v1/members/{ada}/tags", {"remove": ["staff"]}, key="campaign-no-staff")
 
-    # The last order gets the exact rest, the next one nothing, and a returned one gives the budget nothing back.
+    # The last order gets the exact rest, the next one nothing, and a returned one gives its part back to the budget.
     last = earned(server, ada, "campaign-4", 10_000)
     assert (last["points"], last["breakdown"][-1]["points"]) == (150, 50)
-    refund = {"order_id": "campaign-4", "refund_id": "r", "amount": 10_000, "refunded_at": last["occurred_at"]}
-    assert server.post(f"/v1/members/{ada}/refunds", refund).json()["entry"]["points"] == -150
     after = earned(server, ada, "campaign-5", 10_000)
     assert "nothing is left" in after["breakdown"][-1]["description"]
     assert state(server, "tea-weeks")["state"] == "used_up"
+    refund = {"order_id": "campaign-4", "refund_id": "r", "amount": 10_000, "refunded_at": last["occurred_at"]}
+    assert server.post(f"/v1/members/{ada}/refunds", refund).json()["entry"]["points"] == -150
+    assert state(server, "tea-weeks")["budget"]["left"] == 50
 
     # Marketing puts more in, and it goes on.
     use_program(server, segments=SEGMENTS, campaigns=[{**TEA_WEEKS, "budget": {"points": 1_000}}])
     assert earned(server, ada, "campaign-6", 1_000)["breakdown"][-1]["points"] == 10
-    assert state(server, "tea-weeks")["budget"]["left"] == 840
+    assert state(server, "tea-weeks")["budget"]["left"] == 890
     assert server.is_sound()
 
 

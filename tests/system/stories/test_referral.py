@@ -47,8 +47,14 @@ def test_a_friend_is_brought_and_both_are_rewarded_until_the_order_comes_back(se
     now = server.http.get("/_local/clock").json()["now"]
     refund = {"order_id": "grace-2", "refund_id": "back", "amount": 1_500, "refunded_at": now}
     assert server.post(f"/v1/members/{grace}/refunds", refund).status_code == 201
+    assert server.account(grace)["balance"] == 19 + 15 + 50 + 50
+    [friend] = referrals(server, ada)["items"]
+    assert (friend["state"], friend["points"]) == ("rewarded", 100), "another order takes the place of the returned one"
+
+    refund = {"order_id": "grace-3", "refund_id": "back", "amount": 4_000, "refunded_at": now}
+    assert server.post(f"/v1/members/{grace}/refunds", refund).status_code == 201
     assert eventually(lambda: server.account(ada)["pending"] == 0)
-    assert eventually(lambda: server.account(grace)["balance"] == 19 + 15 + 50)
+    assert eventually(lambda: server.account(grace)["balance"] == 19 + 15 + 10)
     back = referrals(server, ada)
     assert (back["items"][0]["state"], back["items"][0]["points"], back["limit"]["times_left"]) == ("reversed", 0, 2)
     assert server.http.get("/_local/dead-letters").json()["dead_letters"] == []
