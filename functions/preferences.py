@@ -19,13 +19,11 @@ from shared.messaging.unsubscribe import PATH
 from shared.services import contact_preferences, message_previews, subscriptions
 from shared.services.message_previews import PreviewRequest
 
-HTML_TYPE = "text/html"
-
 app = resolver.resolver(forms=PATH)
 
 
-class OneClick(Record):
-    """What RFC 8058 has a mail program post."""
+class OneClick(Record, extra="ignore"):
+    """What RFC 8058 has a mail program post; fields that one adds are passed over."""
 
     list_unsubscribe: Annotated[Literal["One-Click"], Field(alias="List-Unsubscribe")]
 
@@ -106,7 +104,7 @@ def _page(title: str, content: str) -> Answer:
         "X-Content-Type-Options": "nosniff",
     }
     return Answer(
-        status_code=int(HTTPStatus.OK), content_type=f"{HTML_TYPE}; charset=utf-8", headers=headers, body=body
+        status_code=int(HTTPStatus.OK), content_type=f"{routes.HTML_TYPE}; charset=utf-8", headers=headers, body=body
     )
 
 

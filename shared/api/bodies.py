@@ -59,21 +59,22 @@ def _media_type(event: Mapping[str, Any]) -> str:
 
 def _as_json(event: Mapping[str, Any], text: str | None) -> Mapping[str, Any]:
     headers = {**(event.get("headers") or {}), "content-type": JSON_TYPE}
-    return {**event, "headers": headers, "isBase64Encoded": False, **({"body": text} if text else {})}
+    return {**event, "headers": headers, "isBase64Encoded": False, "body": text}
 
 
 def _text(event: Mapping[str, Any]) -> str | None:
+    """A body's text, without the mark that some editors put before it; None if there is nothing else."""
     body = event.get("body")
     if not body:
         return None
     try:
         data = base64.b64decode(body) if event.get("isBase64Encoded") else str(body).encode()
-        text = data.decode()
+        text = data.decode("utf-8-sig")
     except ValueError as error:
         raise MalformedJsonError("the body is not UTF-8") from error
     if len(data) > BODY_BYTES_MAX:
         raise BodyTooLargeError(f"a body has at most {BODY_BYTES_MAX} bytes")
-    return text
+    return text or None
 
 
 def _parts(content_type: str, text: str) -> dict[str, str]:

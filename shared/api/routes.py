@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from aws_lambda_powertools.event_handler.api_gateway import Route
+
 from shared.api.answers import JSON_TYPE
 from shared.api.problems import PROBLEM_TYPE, Problem
 from shared.caller import MEMBER, OPERATOR, STOREFRONT
 
 SECURITY_SCHEME = "oauth2"
+HTML_TYPE = "text/html"
 ANY_ROUTE_REFUSES = (400, 413, 415, 422, 429, 503)
 """Statuses of a body that cannot be read, of what breaks a rule, of haste and of trouble."""
 
@@ -33,8 +36,13 @@ def json_responses(statuses: Mapping[int, Any], *refusals: int) -> dict[int, Any
 
 def html_responses(*refusals: int) -> dict[int, Any]:
     """A route's `responses` where it answers with a page, for which no token is needed."""
-    ok = {"description": HTTPStatus.OK.phrase, "content": {"text/html": {"schema": {"type": "string"}}}}
+    ok = {"description": HTTPStatus.OK.phrase, "content": {HTML_TYPE: {"schema": {"type": "string"}}}}
     return {200: ok, **_problems({*refusals, *ANY_ROUTE_REFUSES})}
+
+
+def answers_json(route: Route) -> bool:
+    """Whether a route declares that it answers with JSON: no page does, nor what stands for a path without a route."""
+    return any(JSON_TYPE in response.get("content", {}) for response in (route.responses or {}).values())
 
 
 def _problems(statuses: Iterable[int]) -> dict[int, Any]:

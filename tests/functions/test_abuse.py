@@ -19,7 +19,7 @@ from shared.messaging.unsubscribe import Link
 from shared.request_ids import derived_id
 from shared.services import guess_limits
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop, assert_refused
-from tests.functions.test_every_route import BODIES, PARTNERS, name_of, operation_of, schema_of
+from tests.functions.test_every_route import BODIES, PAGES, PARTNERS, name_of, operation_of, schema_of
 from tests.functions.test_notify import AGREED, Outbox, _stream
 from tests.shared.wire import Wire
 
@@ -49,7 +49,7 @@ OURS: Mapping[str, Any] = {
     "webhook_id": "x",
 }
 """What only the server sets, under the names that it goes by in answers and in what is stored."""
-BODY_ROUTES = [route for route in openapi.routes() if "requestBody" in operation_of(route)]
+BODY_ROUTES = [one for one in openapi.routes() if one not in PAGES and "requestBody" in operation_of(one)]
 MARKUP = '"><script>alert(1)</script>'
 TEMPLATE = "{{ 7 * 191 }}{% for x in range(9) %}x{% endfor %}{{ config.__class__ }}"
 FORMULA = '=HYPERLINK("http://shop.example")'
@@ -71,9 +71,7 @@ class TestMassAssignment:
     @pytest.mark.parametrize("route", BODY_ROUTES, ids=name_of)
     def test_no_request_sets_what_only_the_server_sets(self, shop: Shop, route: Route) -> None:
         ada = shop.enroll("ada")
-        path = route.path
-        for name, id_ in {"member_id": ada, "token": unsubscribe.token_for(Link(ada, "marketing"))}.items():
-            path = path.replace(f"{{{name}}}", id_)
+        path = route.path.replace("{member_id}", ada)
         token: dict[str, Any] = {"scope": " ".join(route.scopes - {"loyalty/partner"}) or None, "member_id": ada}
         known = schema_of(route)
         with shop.writing_nothing():

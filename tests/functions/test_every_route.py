@@ -176,6 +176,41 @@ def test_every_route_that_takes_a_body_has_one_here() -> None:
     assert takes == set(BODIES)
 
 
+@pytest.mark.parametrize("route", [one for one in ROUTES if one not in PAGES], ids=name_of)
+def test_what_a_route_does_not_describe_is_refused_before_anything_is_done(town: Town, route: Route) -> None:
+    path = route.path.format(**{**dict.fromkeys(re.findall(r"{(\w+)}", route.path), "x"), **town.of_ada})
+    token: dict[str, Any] = {"scope": " ".join(route.scopes - {PARTNER}) or None, "member_id": town.ada}
+    key = {"Idempotency-Key": "k", "If-Match": '"1"'}
+    body = BODIES.get(name_of(route))
+
+    def ask(**request: Any) -> Reply:
+        return town.shop.call(route.method, path, headers=key, **request, **token)
+
+    known = [one["name"] for one in operation_of(route).get("parameters", ()) if one["in"] == "query"]
+    with town.shop.writing_nothing():
+        reply = ask(body=body, query={"surprise": "1"})
+        assert_refused(reply, 422, "invalid_request")
+        assert reply.pointers == ["query:surprise"]
+        assert all(name in reply.body["detail"] for name in known)
+        assert_refused(ask(text="not json"), 400, "malformed_json")
+        assert_refused(ask(text="[]"), 422, "invalid_request")
+        assert_refused(ask(body={**(body or {}), "surprise": None}), 422, "invalid_request")
+
+
+@pytest.mark.parametrize("route", [one for one in ROUTES if "requestBody" not in operation_of(one)], ids=name_of)
+def test_a_route_that_takes_no_body_takes_an_empty_one(town: Town, route: Route) -> None:
+    path = {**dict.fromkeys(re.findall(r"{(\w+)}", route.path), "unknown"), "month": "2026-11"}
+    token = {"scope": " ".join(route.scopes - {PARTNER}) or None, "member_id": "unknown"}
+    if route in PAGES:
+        return
+    replies = [
+        town.shop.call(route.method, route.path.format(**path), text=text, headers={"Idempotency-Key": "k"}, **token)
+        for text in (None, "", "{}", " { } ", "\ufeff{}")
+    ]
+    assert {reply.status for reply in replies} < {200, 404}
+    assert len({(reply.status, reply.code) for reply in replies}) == 1
+
+
 @pytest.mark.parametrize("route", [one for one in ROUTES if one.scopes], ids=name_of)
 def test_no_scope_opens_a_route_but_those_it_names(town: Town, route: Route) -> None:
     path = {**dict.fromkeys(re.findall(r"{(\w+)}", route.path), "x"), **town.of_ada}

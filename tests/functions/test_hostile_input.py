@@ -275,7 +275,7 @@ NOT_JSON = [
     '{"a": "\t"}',
     '{"a": "\\x"}',
     '{"a": 1} {"b": 2}',
-    "\ufeff{}",
+    "{\ufeff}",
     " ",
     "\x00",
     "undefined",
@@ -478,9 +478,25 @@ def test_any_printable_key_will_do(shop: Shop, ada: str, key: str) -> None:
     assert shop.redeem(ada, key=key).replayed
 
 
-def test_an_unknown_query_parameter_changes_nothing(shop: Shop, ada: str) -> None:
-    reply = shop.get(f"/v1/members/{ada}/account", query={"limit": "abc", "x[]": "1", "": "", "é": "\x00"})
-    assert reply.status == 200
+def test_every_unknown_query_parameter_is_named_with_those_that_are_known(shop: Shop, ada: str) -> None:
+    reply = shop.get(
+        f"/v1/members/{ada}/entries", query={"limit": "5", "limits": "abc", "x[]": "1", "": "", "é": "\x00"}
+    )
+    assert_refused(reply, 422, "invalid_request")
+    assert reply.pointers == ["query:", "query:limits", "query:x[]", "query:é"]
+    assert all("cursor, limit" in fault["detail"] for fault in reply.body["errors"])
+    reply = shop.get(f"/v1/members/{ada}/account", query={"as_of": "2027-01-01"})
+    assert_refused(reply, 422, "invalid_request")
+    assert "takes none" in reply.body["detail"]
+
+
+@pytest.mark.parametrize("in_base64", [False, True])
+def test_a_leading_byte_order_mark_is_passed_over(shop: Shop, ada: str, in_base64: bool) -> None:
+    marked = "\ufeff" + json.dumps(ORDER)
+    text = base64.b64encode(marked.encode()).decode() if in_base64 else marked
+    assert shop.post(f"/v1/members/{ada}/earn", text=text, in_base64=in_base64).status == 201
+    assert shop.get(f"/v1/members/{ada}/account", text="\ufeff").status == 200
+    assert_refused(shop.post(f"/v1/members/{ada}/earn", text="\ufeff" + marked), 400, "malformed_json")
 
 
 # Anything at all -----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -80,6 +80,16 @@ def test_one_click_ends_marketing_at_once(shop: Shop, content_type: str, text: s
         answer = _page("POST", path, sent, content_type, in_base64)
         assert answer["statusCode"] == 200
     assert _marketing(shop, ada) == {"email": False, "sms": True}
+
+
+def test_a_link_in_a_mail_passes_over_what_mail_programs_and_trackers_add(shop: Shop) -> None:
+    ada = shop.enroll(email="ada@example.org", consent=AGREED)
+    path = urlsplit(unsubscribe.url_for(Link(ada, "marketing"))).path
+    tracked = {"query": {"utm_source": "mail"}}
+    assert _page("GET", path, None, None, in_base64=False, **tracked)["statusCode"] == 200
+    form = "List-Unsubscribe=One-Click&campaign=7"
+    assert _page("POST", path, form, FORM, in_base64=False, **tracked)["statusCode"] == 200
+    assert _marketing(shop, ada)["email"] is False
 
 
 def test_looking_at_the_link_changes_nothing(shop: Shop) -> None:
@@ -195,11 +205,19 @@ def _bounce(member_id: str, address: str, kind: str) -> dict[str, Any]:
     return {"detail": {"eventType": "Bounce", "bounce": bounce, "mail": {"tags": {"member_id": [member_id]}}}}
 
 
-def _page(method: str, path: str, text: str | None, content_type: str | None, in_base64: bool) -> dict[str, Any]:
+def _page(
+    method: str,
+    path: str,
+    text: str | None,
+    content_type: str | None,
+    in_base64: bool,
+    query: dict[str, str] | None = None,
+) -> dict[str, Any]:
     event = {
         "version": "2.0",
         "rawPath": path,
-        "rawQueryString": "",
+        "rawQueryString": urlencode(query or {}),
+        "queryStringParameters": query,
         "headers": {"content-type": content_type} if content_type else {},
         "requestContext": {"http": {"method": method, "path": path}, "stage": "$default", "authorizer": {}},
         "body": text,
