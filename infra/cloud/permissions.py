@@ -52,7 +52,7 @@ _TAKE_MESSAGES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttrib
 _SET_ASIDE_RUN = Grant(("sqs:SendMessage",), SCHEDULE_LETTERS)
 """Lambda sets a scheduled run aside, when it keeps failing, in the function's name."""
 _BOOK_TIME = ("dynamodb:PutItem", "dynamodb:UpdateItem")
-"""Entries and accounts are put; a lapsed hold's reward goes back on its shelf."""
+"""Entries and accounts are put; a lapsed hold's reward goes back on its shelf, and it pays for its order no more."""
 
 
 _POOL_MOVES = "POOL_MOVE#*"
@@ -108,7 +108,7 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "SCHEDULE", _READ_PROGRAM),
             Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
             Grant(("dynamodb:Query",), PEOPLE, ("BIRTHDAY#*",)),
             _use_key(),
             _SET_ASIDE_RUN,
@@ -195,6 +195,7 @@ NEEDS: Mapping[str, Needs] = {
                     "GUESSES#*",
                     "MEMBER#*",
                     "MERGE#*",
+                    "ORDER#*",
                     "REDEMPTION#*",
                     "REWARD#*",
                     "AUDIT#*",
@@ -225,7 +226,7 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "SCHEDULE", _READ_PROGRAM),
             Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*")),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*")),
             _query(DUE),
             _query(HISTORY),
             Grant(("sqs:SendMessage",), EXPIRY_QUEUE),
@@ -240,7 +241,7 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "GIFT#*", _READ_PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("GIFT#*",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", "GIFT#*", _POOL_MOVES)),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "GIFT#*", _POOL_MOVES)),
             _get(PEOPLE, "MEMBER#*"),
             Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
             _use_key(),
@@ -265,7 +266,9 @@ NEEDS: Mapping[str, Needs] = {
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", "MEMBERSHIP#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "MEMBERSHIP#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
+            Grant(
+                _BOOK_TIME, LOYALTY, ("MEMBER#*", "MEMBERSHIP#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)
+            ),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
@@ -325,6 +328,7 @@ NEEDS: Mapping[str, Needs] = {
                     "REVIEW#*",
                     "REVIEWS",
                     "AUDIT#*",
+                    "ORDER#*",
                     "REDEMPTION#*",
                     "REWARD#*",
                     _POOL_MOVES,
@@ -372,7 +376,9 @@ NEEDS: Mapping[str, Needs] = {
         settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", "POOL_CHANGE#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "POOL_CHANGE#*")),
+            Grant(
+                _BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "POOL_CHANGE#*")
+            ),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
         memory_mb=256,
@@ -382,7 +388,11 @@ NEEDS: Mapping[str, Needs] = {
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*", _POOL_MOVES)),
+            Grant(
+                _BOOK_TIME,
+                LOYALTY,
+                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*", _POOL_MOVES),
+            ),
             _get(PEOPLE, "MEMBER#*"),
             Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
             _use_key(),
@@ -404,9 +414,9 @@ NEEDS: Mapping[str, Needs] = {
     "redeem": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "REDEMPTION#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REDEMPTION#*", _READ_PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("REDEMPTION#*",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", "AUDIT#*", _POOL_MOVES)),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "AUDIT#*", _POOL_MOVES)),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
@@ -430,7 +440,7 @@ NEEDS: Mapping[str, Needs] = {
             Grant(
                 _BOOK_TIME,
                 LOYALTY,
-                ("MEMBER#*", "TRANSFER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*"),
+                ("MEMBER#*", "TRANSFER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*"),
             ),
         ),
         memory_mb=256,
@@ -440,7 +450,7 @@ NEEDS: Mapping[str, Needs] = {
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", "PAYOUT#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REWARD#*", "PAYOUT#*", _POOL_MOVES)),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "PAYOUT#*", _POOL_MOVES)),
             _query(HISTORY),
         ),
         memory_mb=256,

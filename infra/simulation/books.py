@@ -121,6 +121,9 @@ class Books:
         self.stock: dict[str, int] = {}
         self.shelves: dict[str, int] = {}
         """Pieces taken of limited rewards: by the sum of the entries, and as the table has it."""
+        self.payments: dict[str, dict[str, int]] = {}
+        self.tills: dict[str, int] = {}
+        """What redemptions pay of each order: one by one from the entries, and in all as the table has it."""
         self.budgets: dict[str, Funds] = {}
         self.programs: dict[int, Program] = {}
         self.published: set[str] = set()
@@ -184,6 +187,7 @@ class Books:
             self.budgets.setdefault(name, Funds()).drawn += points
         for reward_id, change in raw.get("stock", {}).items():
             self.stock[reward_id] = self.stock.get(reward_id, 0) - change
+        self._pay(raw)
 
     def compare(self) -> None:
         """Hold the accounts that the last commit has written against the sums."""
@@ -204,6 +208,10 @@ class Books:
                     self.breach(f"{name} of {member_id} is {stored}, the entries make {expected}")
             if state.get("holds", {}).keys() != tally.holds.keys():
                 self.breach(f"the holds of {member_id} are not those that entries opened")
+        self._compare_beside()
+
+    def _compare_beside(self) -> None:
+        """Hold what the table keeps beside the accounts against the sums."""
         for name, funds in self.budgets.items():
             left = funds.remaining.values()
             if funds.budgeted - sum(left) != funds.drawn or min(left, default=0) < 0:
@@ -211,6 +219,9 @@ class Books:
         for reward_id, taken in self.shelves.items():
             if taken != self.stock.get(reward_id, 0):
                 self.breach(f"{taken} pieces of {reward_id} are gone, entries took {self.stock.get(reward_id, 0)}")
+        for order_id, paid in self.tills.items():
+            if paid != (of_entries := sum(self.payments.get(order_id, {}).values())):
+                self.breach(f"{paid} of the order {order_id} are paid, entries paid {of_entries}")
 
     def member_of(self, name: str) -> Tally | None:
         """A member's sums, if there are any."""
@@ -219,6 +230,14 @@ class Books:
     def today(self, raw: Raw, instant: str = "recorded_at") -> str:
         """The local day of an entry."""
         return day_of(raw[instant], self.program_of(raw)).isoformat()
+
+    def _pay(self, raw: Raw) -> None:
+        for name, hold in raw.get("opened", {}).items():
+            if "order_total" in hold:
+                self.payments.setdefault(hold["order_id"], {})[name] = hold["value"]
+        for name, hold in {**raw.get("closed", {}), **raw.get("reversed", {})}.items():
+            if raw["type"] in {"cancel", "lapse", "reverse"} and "order_total" in hold:
+                self.payments[hold["order_id"]][name] -= hold["value"]
 
     def _note_other(self, key: Key, item: Item) -> None:
         pk, sk = key
@@ -234,6 +253,8 @@ class Books:
                 funds.budgeted = int(item.get("budgeted", {"N": "0"})["N"])
         elif sk == "STOCK":
             self.shelves[pk.removeprefix("REWARD#")] = int(item["taken"]["N"])
+        elif sk == "PAID":
+            self.tills[pk.removeprefix("ORDER#")] = int(item["by_points"]["N"]) + int(item["by_credit"]["N"])
 
 
 def name_of(booked: Booked) -> str:

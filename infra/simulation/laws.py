@@ -57,6 +57,7 @@ def _breaches(books: Books, booked: Booked, tally: Tally, together: Sequence[Boo
     elif kind == "earn" and "order" in raw:
         books.sales[raw["source"]["order_id"], "~" in tally.member_id] = Sale(raw)
     yield from _stock(books, raw)
+    yield from _payments(books, raw)
 
 
 def _against_its_row(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
@@ -187,6 +188,14 @@ def _stock(books: Books, raw: Raw) -> Iterable[str]:
         is_back = of(raw["type"]).gives_back and hold.get("stocked", False)
         if is_back and raw.get("stock", {}) != {hold["reward_id"]: 1}:
             yield f"the piece of {name} was not put back"
+
+
+def _payments(books: Books, raw: Raw) -> Iterable[str]:
+    """All redemptions of an order together pay no more than it comes to."""
+    for name, hold in raw.get("opened", {}).items() if raw["type"] == "reserve" else ():
+        paid = sum(books.payments.get(hold.get("order_id", ""), {}).values())
+        if "order_total" in hold and paid + hold["value"] > hold["order_total"]:
+            yield f"{name} pays {hold['value']} after {paid} of an order of {hold['order_total']}"
 
 
 def _check_settled(books: Books, raw: Raw) -> None:

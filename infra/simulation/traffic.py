@@ -38,6 +38,7 @@ TILL = {"sub": "till", "scope": STOREFRONT}
 OLGA = {"sub": "olga", "scope": OPERATOR}
 OTTO = {"sub": "otto", "scope": OPERATOR}
 MEMBERS_MAX = 30
+REDEMPTIONS_MEETING = 6
 
 
 def _ignore(_: Answer) -> None:
@@ -279,7 +280,7 @@ class Storefront:
             body = RewardRequest(reward_id=reward.reward_id, capture=at_once)
         else:
             points = self.random.choice((1, 2, 5, 9, 30))
-            body = MoneyRequest(points=points, order_total=100_000, currency="USD", capture=at_once)
+            body = MoneyRequest(points=points, **self._basket(), currency="USD", capture=at_once)
         return self._redeem(member_id, name, body)
 
     def _redeem(self, member_id: str, name: str, body: RewardRequest | MoneyRequest | CreditRequest) -> Request:
@@ -293,9 +294,15 @@ class Storefront:
         return request
 
     def _spend_credit(self) -> Request:
-        credit = self.random.choice((1, 20, 90))
-        body = CreditRequest(credit=credit, order_total=100_000, currency="USD", capture=bool(self.random.randrange(2)))
+        credit, at_once = self.random.choice((1, 20, 90)), bool(self.random.randrange(2))
+        body = CreditRequest(credit=credit, **self._basket(), currency="USD", capture=at_once)
         return self._redeem(self._member(), self._new("k"), body)
+
+    def _basket(self) -> dict[str, Any]:
+        """What is paid for: some order, or the one on which a few redemptions meet."""
+        if self.random.randrange(2):
+            return {"order_total": 100_000}
+        return {"order_total": 30, "order_id": f"basket-{len(self.redemptions) // REDEMPTIONS_MEETING}"}
 
     def _step(self, name: str, route: Callable[[str, str], Any]) -> Request | None:
         if not self.redemptions:

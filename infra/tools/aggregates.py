@@ -6,15 +6,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from infra.errors import LocalError
-from infra.tools.derived_items import BUDGET, DEPOSITED, PROGRAM, VERSION, Derived, OfEntries, makers_of
+from infra.tools.derived_items import (
+    BUDGET,
+    DEPOSITED,
+    OF_CREDIT,
+    PAID,
+    PROGRAM,
+    VERSION,
+    Derived,
+    OfEntries,
+    makers_of,
+)
 from shared.domain.earning.campaigns import budget_total
+from shared.domain.spending.order_payments import Payments
 from shared.tables import keys, programs
 from shared.tables.client import Item, Key, key_of
+from shared.tables.order_payments import BY_POINTS, item_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CHANGES_WITH_EACH_WRITE = ("amount", "taken", "remaining", "revision")
+_CHANGES_WITH_EACH_WRITE = ("amount", "taken", "remaining", "revision", BY_POINTS)
 
 
 class Sums(NamedTuple):
@@ -31,7 +43,7 @@ def put_right(client: "DynamoDBClient", table: str, derived: Derived, of_entries
     """
     wrong = derived.wrong(of_entries)
     left: list[str] = []
-    for name in dict.fromkeys(one.removesuffix(DEPOSITED) for one in wrong):
+    for name in dict.fromkeys(_item_name(one) for one in wrong):
         items = derived.items[name]
         if name == PROGRAM:
             desired = _program(items)
@@ -40,12 +52,25 @@ def put_right(client: "DynamoDBClient", table: str, derived: Derived, of_entries
             desired = [_budget(name, items, of_entries.sums[name], deposits)]
             if deposits is not None and deposits < of_entries.sums[name]:
                 left.append(f"{name}: {of_entries.sums[name]} points are spent, of deposits only {deposits} are there")
+        elif name.endswith(PAID):
+            desired = list(_payments(name, of_entries.payments(name)))
         else:
             desired = list(_sum(name, wrong[name]))
         if writes:
             _write(client, table, items, desired)
     lines = (f"{name} was {derived.kept[name]}, {makers_of(name)} make {made}" for name, made in wrong.items())
     return Sums(tuple(lines), tuple(left))
+
+
+def _item_name(name: str) -> str:
+    """Which item holds a sum: some hold two."""
+    return name.removesuffix(DEPOSITED).removesuffix(OF_CREDIT)
+
+
+def _payments(name: str, made: Payments) -> Iterator[Item]:
+    """What redemptions pay of an order; none if that is nothing."""
+    if made.paid:
+        yield item_of(Key(name.removesuffix(PAID), PAID.removeprefix("#")), made)
 
 
 def _sum(name: str, made: int) -> Iterator[Item]:

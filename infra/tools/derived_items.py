@@ -1,17 +1,21 @@
-"""What a table keeps beside its accounts although other items make it: sums of refunds, stock, budgets, the program."""
+"""What a table keeps beside its accounts although other items make it: sums of orders, stock, budgets, the program."""
 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from shared.domain.entry import Entry
 from shared.domain.points.partner_funding import funding_name
+from shared.domain.spending.order_payments import Payments, changes
 from shared.tables import keys
 from shared.tables.client import Item, Key
+from shared.tables.order_payments import payments_of
 
 PROGRAM = "PROGRAM"
 BUDGET, VERSION, DEPOSITED = "BUDGET#", "VERSION#", "#budgeted"
+PAID, OF_CREDIT = "#PAID", "#credit"
 _PARTNER = "PARTNER#"
 
 
@@ -19,7 +23,8 @@ class Derived:
     """The items of a table that others make, as they are found: `kept` says what each of them holds, by its name.
 
     A budget's name stands for what is spent of it, with `#budgeted` for its total where deposits make that, and
-    `PROGRAM` for the current version.
+    `PROGRAM` for the current version. What points pay of an order has the name of its item, what credit pays has
+    `#credit` after it.
     """
 
     def __init__(self) -> None:
@@ -34,6 +39,9 @@ class Derived:
         if sk in {"REFUNDED", "STOCK"}:
             name, number = name_of(Key(pk, sk)), int(item["amount" if sk == "REFUNDED" else "taken"]["N"])
             self.kept[name] = number
+        elif sk == "PAID":
+            name, payments = name_of(Key(pk, sk)), payments_of(item)
+            self.kept[name], self.kept[name + OF_CREDIT] = payments.by_points, payments.by_credit
         elif pk.startswith(BUDGET):
             name = pk if sk == "TOTAL" else pk.rpartition("#")[0]
             self._take_budget(name, sk, item)
@@ -68,6 +76,7 @@ class OfEntries:
 
     def __init__(self) -> None:
         self.sums = Counter[str]()
+        self._totals: dict[str, tuple[datetime, int, int]] = {}
 
     def take(self, ledger: Iterable[Entry]) -> None:
         """Take in some member's entries."""
@@ -79,6 +88,17 @@ class OfEntries:
             self.sums.update({f"{BUDGET}{name}": points for name, points in entry.budgets.items()})
             for reward_id, change in entry.stock.items():
                 self.sums[name_of(keys.stock_key(reward_id))] -= change
+            for order_id, paid in changes([entry]).items():
+                name = name_of(keys.paid_key(order_id))
+                self.sums.update({name: paid.by_points, name + OF_CREDIT: paid.by_credit})
+                if paid.total is not None:
+                    said = (entry.recorded_at, entry.sequence, paid.total)
+                    self._totals[name] = max(said, self._totals.get(name, said))
+
+    def payments(self, name: str) -> Payments:
+        """What redemptions pay of an order, by the name of its item, and what the last of them said it comes to."""
+        *_, total = self._totals.get(name, (None,))
+        return Payments(self.sums[name], self.sums[name + OF_CREDIT], total)
 
 
 def makers_of(name: str) -> str:

@@ -38,6 +38,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "invalid_state": HTTPStatus.CONFLICT,
     "reward_unavailable": HTTPStatus.CONFLICT,
     "refund_exceeds_order": HTTPStatus.CONFLICT,
+    "order_paid": HTTPStatus.CONFLICT,
     "member_not_active": HTTPStatus.CONFLICT,
     "member_frozen": HTTPStatus.CONFLICT,
     "order_belongs_to_another_member": HTTPStatus.CONFLICT,

@@ -212,6 +212,12 @@ class RefundExceedsOrderError(LoyaltyError):
     code = "refund_exceeds_order"
 
 
+class OrderPaidError(LoyaltyError):
+    """Redemptions would pay more of an order than it comes to, or than the program lets them."""
+
+    code = "order_paid"
+
+
 class ProgramChangedError(LoyaltyError):
     """The program was replaced since the caller read it."""
 

@@ -43,6 +43,8 @@ class Hold(Stored):
     reward_id: str | None = None
     value: int | None = None
     order_id: str | None = None
+    order_total: int | None = None
+    """What the order comes to that it pays for, in minor units; None: it pays for none."""
     stocked: bool = False
     limit_period: str | None = None
     partner: PartnerShare | None = None

@@ -12,11 +12,11 @@ from shared.domain.entry_types import RedemptionState
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
 from shared.domain.ledger import book
 from shared.domain.program.partners import Partner
-from shared.domain.spending.prices import CreditRequest, Request
+from shared.domain.spending.prices import CreditRequest, Request, RewardRequest
 from shared.domain.spending.redemptions import capture, release, reserve, reverse, state_after, state_of
 from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
-from shared.services import partner_access
+from shared.services import order_payments, partner_access
 from shared.tables import accounts, audit, keys, ledger, operation
 from shared.tables.client import Key
 from shared.tables.operation import Decision, Situation
@@ -43,16 +43,23 @@ def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: d
     member_id, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
     redemption_id = id_for(member_id, request, partner, key)
     fingerprint = request_ids.fingerprint(request)
+    request = _with_own_id(partner, request)
+    order_id = None if isinstance(request, RewardRequest) else request.order_id
+    wallet = wallet_of(member_id)
 
     def decide(situation: Situation) -> Decision:
         account, program = situation.accounts[-1], situation.program
         if partner is not None:
             partner_access.require_may_take(partner, request, program)
         by: dict[str, Any] = {"redemption_id": redemption_id, "now": situation.now, "actor": caller.actor}
+        more: dict[str, Any] = {
+            "fingerprint": fingerprint,
+            "payments": order_payments.found(situation, order_id, wallet),
+        }
         reserved = (
-            reserve_credit(situation.account, account, program, request, fingerprint=fingerprint, **by)
+            reserve_credit(situation.account, account, program, request, **more, **by)
             if isinstance(request, CreditRequest)
-            else reserve(account, program, request, fingerprint=fingerprint, at=partner, **by)
+            else reserve(account, program, request, at=partner, **more, **by)
         )
         if not request.capture:
             return Decision([reserved])
@@ -60,8 +67,24 @@ def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: d
 
     reserve_key = keys.of("reserve", redemption_id=redemption_id)
     members = _accounts(member_id, redemption_id)
-    outcome = operation.run(members, decide, key=reserve_key, fingerprint=fingerprint, now=now)
-    return Redemption(outcome, "captured" if request.capture else "reserved")
+    reads = order_payments.reads(order_id, None if wallet in members else wallet)
+    outcome = operation.run(
+        members,
+        decide,
+        key=reserve_key,
+        fingerprint=fingerprint,
+        now=now,
+        reads=reads,
+        asks=lambda situation: order_payments.asks(situation, order_id),
+    )
+    return Redemption(partner_access.shown(partner, outcome), "captured" if request.capture else "reserved")
+
+
+def _with_own_id(partner: Partner | None, request: Request) -> Request:
+    """The request under whose order id a partner's own orders stand."""
+    if request.order_id is None:
+        return request
+    return request.model_copy(update={"order_id": partner_access.own_id(partner, request.order_id)})
 
 
 def id_for(member_id: str, request: Request, partner: Partner | None, key: str) -> str:
@@ -143,7 +166,7 @@ def _take(
     except (InvalidStateError, IdempotencyMismatchError):  # not so far, not any more, or another member's
         _explain(member_id, redemption_id, partner, now)
     _require_own(partner, outcome.entry)
-    return Redemption(outcome, state)
+    return Redemption(partner_access.shown(partner, outcome), state)
 
 
 def _explain(member_id: str, redemption_id: str, partner: Partner | None, now: datetime) -> NoReturn:

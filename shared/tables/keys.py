@@ -38,6 +38,11 @@ def refunded_key(order_id: str) -> Key:
     return Key(f"ORDER#{order_id}", "REFUNDED")
 
 
+def paid_key(order_id: str) -> Key:
+    """Where the sums stand of what redemptions pay of an order."""
+    return Key(f"ORDER#{order_id}", "PAID")
+
+
 def budget_key(name: str) -> Key:
     """The key of a budget's total, and of the points that no slice has leased."""
     return Key(f"BUDGET#{name}", "TOTAL")

@@ -23,8 +23,9 @@ from shared.domain.errors import (
 )
 from shared.domain.lifecycle.passing_of_time import Settled, settle
 from shared.domain.program.program import Program
+from shared.domain.spending.order_payments import Payments, changes
 from shared.domain.spending.pools import SharedBooks, pools_of
-from shared.tables import accounts, budgets, client, keys, ledger, orders, stock
+from shared.tables import accounts, budgets, client, keys, ledger, order_payments, orders, stock
 from shared.tables.accounts import StoredAccount
 from shared.tables.client import CancelledError, Item, Key, Write
 from shared.tables.orders import OrderState
@@ -43,6 +44,7 @@ class Situation(NamedTuple):
 
     The accounts are the members' in the order asked for, then their pools where the decision does not share them.
     `caps` says what is left of budgets that are nearly used up, by name. `items` are the further reads, by key.
+    `of_time` is what time has done to the accounts, booked in the same transaction as what is decided.
     """
 
     accounts: Sequence[Account]
@@ -55,6 +57,7 @@ class Situation(NamedTuple):
     among them."""
     programs: Mapping[int, Program] = {}
     """Earlier versions of the program that it has asked for."""
+    of_time: Sequence[Entry] = ()
 
     @property
     def account(self) -> Account:
@@ -77,6 +80,11 @@ class Situation(NamedTuple):
     def program_of(self, entry: Entry) -> Program:
         """The version of the program that an entry was booked by, if it was asked for; else the current one."""
         return self.programs.get(entry.program_version, self.program)
+
+    def payments(self, order_id: str) -> Payments:
+        """What redemptions pay of an order, without the holds of the accounts that time has released."""
+        stored = order_payments.payments_of(self.items.get(keys.paid_key(order_id)))
+        return stored.after(changes(self.of_time).get(order_id, Payments()))
 
 
 class Needs(NamedTuple):
@@ -166,7 +174,8 @@ def run(
             stored = _with_pools(stored, len(members))
             instant = _present(now, [one.account for one in stored])
             plan = _planned(decide, asks, stored, Situation((), program, instant, caps, items), shares=shares)
-            after = write(stored, plan.entries, program, plan.writes)
+            read = {one: items.get(one) for one in reads}
+            after = write(stored, plan.entries, program, plan.writes, read=read)
         except CancelledError as cancelled:
             booked = plan.entries if plan else ()
             if plan and plan.writes:
@@ -240,19 +249,19 @@ def _planned(
     of_time = [entry for one in settled for entry in one.entries]
     if not all(one.complete for one in settled):
         return _Plan(of_time, (), is_whole=False)
-    situation = _informed(asks, situation._replace(accounts=[one.account for one in settled]), of_time)
+    situation = _informed(asks, situation._replace(accounts=[one.account for one in settled], of_time=of_time))
     decision = _through_pools(decide, situation) if shares else decide(situation)
     if of_time and len(decision.writes) > FURTHER_WRITES_MAX:
         return _Plan(of_time, (), is_whole=False)
     return _Plan([*of_time, *decision.entries], decision.writes, is_whole=True)
 
 
-def _informed(asks: Asks, situation: Situation, of_time: Sequence[Entry]) -> Situation:
+def _informed(asks: Asks, situation: Situation) -> Situation:
     """The situation with all that the decision asks for."""
     while any(needs := asks(situation)):
         items = client.get_together(settings.loyalty_table(), needs.items) if needs.items else []
         found = {key: item for key, item in zip(needs.items, items, strict=True) if item is not None}
-        histories = {name: _history(name, situation, of_time) for name in needs.histories}
+        histories = {name: _history(name, situation) for name in needs.histories}
         versions = {version: load_version(version) for version in needs.versions}
         situation = situation._replace(
             items={**situation.items, **found},
@@ -262,9 +271,9 @@ def _informed(asks: Asks, situation: Situation, of_time: Sequence[Entry]) -> Sit
     return situation
 
 
-def _history(member_id: str, situation: Situation, of_time: Sequence[Entry]) -> list[Entry]:
+def _history(member_id: str, situation: Situation) -> list[Entry]:
     """All of an account's entries, through those that time has just made. Raises TryAgainError if the index lags."""
-    own = [entry for entry in of_time if entry.member_id == member_id]
+    own = [entry for entry in situation.of_time if entry.member_id == member_id]
     account = next((one for one in situation.accounts if one.member_id == member_id), None)
     for attempt in range(ATTEMPTS_MAX):
         booked = ledger.load_history_to(member_id, account.sequence - len(own) if account else None)

@@ -1,7 +1,8 @@
 """The one write of an operation: entries, the accounts that they change, and whatever else goes with them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
@@ -9,9 +10,9 @@ from shared.domain.entry import Entry
 from shared.domain.ledger import book_all
 from shared.domain.lifecycle.passing_of_time import due_on, reminded_through
 from shared.domain.program.program import Program
-from shared.tables import accounts, budgets, client, ledger, orders, stock
+from shared.tables import accounts, budgets, client, ledger, order_payments, orders, stock
 from shared.tables.accounts import StoredAccount
-from shared.tables.client import Write
+from shared.tables.client import Item, Key, Write
 
 
 def write(
@@ -20,9 +21,11 @@ def write(
     program: Program,
     further: Sequence[Write] = (),
     not_before: date = date.min,
+    read: Mapping[Key, Item | None] = MappingProxyType({}),
 ) -> list[StoredAccount]:
     """Write `further`, accounts, entries, sums and stock at once; the accounts after it.
 
+    `read` says what else the entries were decided on, None for what was not there: the sums among it must be so still.
     An account that was not there and stays empty is left out. Raises CancelledError, which counts `further` from 0.
     """
     writes: list[Write] = []
@@ -41,6 +44,7 @@ def write(
     writes += [ledger.put(entry, program) for entry in booked]
     writes += stock.changes(booked, program)
     writes += [write for entry in booked for write in orders.changes(entry)]
+    writes += order_payments.writes(booked, read)
     writes += budgets.draws(booked)
     client.transact([*further, *writes])
     return after

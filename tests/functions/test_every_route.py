@@ -200,7 +200,7 @@ def test_what_a_route_does_not_describe_is_refused_before_anything_is_done(town:
 @pytest.mark.parametrize("route", [one for one in ROUTES if "requestBody" not in operation_of(one)], ids=name_of)
 def test_a_route_that_takes_no_body_takes_an_empty_one(town: Town, route: Route) -> None:
     path = {**dict.fromkeys(re.findall(r"{(\w+)}", route.path), "unknown"), "month": "2026-11"}
-    token = {"scope": " ".join(route.scopes - {PARTNER}) or None, "member_id": "unknown"}
+    token: dict[str, Any] = {"scope": " ".join(route.scopes - {PARTNER}) or None, "member_id": "unknown"}
     if route in PAGES:
         return
     replies = [

@@ -232,7 +232,7 @@ class Story(shop.Shop):
         self.move(ada, coffee, "reverse")
         self.move(ada, self.redeemed(ada, "coffee-2", reward_id="free-coffee"), "cancel")
         self.redeemed(ada, "coffee-3", reward_id="free-coffee")  # nobody comes for it
-        self.redeemed(ada, "money-1", points=120, order_total=4_200, currency="USD", capture=True, order_id="A-2")
+        self.redeemed(ada, "money-1", points=120, order_total=50_000, currency="USD", capture=True, order_id="A-2")
         self.redeemed(ada, "tasting", reward_id="tasting", capture=True)
         self.redeemed(ada, "credit-1", credit=500, order_total=4_200, currency="USD", capture=True)
         self.move(ada, self.redeemed(ada, "credit-2", credit=100, order_total=4_200, currency="USD"), "cancel")

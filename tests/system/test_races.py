@@ -28,6 +28,23 @@ def test_sixteen_redemptions_of_one_balance_succeed_as_often_as_it_allows(server
     assert server.is_sound()
 
 
+def test_sixteen_redemptions_of_one_order_pay_no_more_than_it_comes_to(server: Server) -> None:
+    members = [server.enroll(f"payer-{number}") for number in range(AT_ONCE)]
+    for number, member in enumerate(members):
+        server.order(member, f"race-paid-{number}", 30_000)
+    request = {"points": 200, "order_total": 700, "currency": "USD", "order_id": "race-basket"}
+    paths = [f"/v1/members/{member}/redemptions" for member in members]
+
+    answers = _at_once([partial(server.post, path, request, key=f"paid-{path}") for path in paths])
+    # Whoever was told to try again, does.
+    answers += [server.post(path, request, key=f"paid-{path}") for path in paths]
+
+    codes = Counter(answer.json().get("code", answer.status_code) for answer in answers)
+    assert codes[201] == 3
+    assert set(codes) <= {201, 200, "order_paid", "try_again"}
+    assert server.is_sound()
+
+
 def test_one_order_sent_sixteen_times_at_once_is_credited_once(server: Server) -> None:
     member = server.enroll("impatient")
     before = server.account(member)["balance"]

@@ -41,6 +41,6 @@ def redemption_answer(
         voucher_code=voucher_code(redemption_id),
         hold_expires_at=hold.expires_at,
         reward_id=hold.reward_id,
-        order_id=hold.order_id,
+        order_id=entry.source.get("order_id"),
         account=account,
     )

@@ -14,6 +14,7 @@ from shared.domain.fields import Amount, Currency, Flag, PositiveAmount, Positiv
 from shared.domain.points.segments import in_any
 from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import MoneyReward, PartnerReward, Program, Reward
+from shared.domain.spending.order_payments import NOTHING_PAID, Payments, require_room, require_total
 
 
 class RewardRequest(Record):
@@ -65,21 +66,24 @@ Request = PointsRequest | CreditRequest
 
 
 class Price(NamedTuple):
-    """What a redemption takes and gives."""
+    """What a redemption takes and gives; `order_total` is what the order comes to that it pays for, if it names one."""
 
     points: int
     value: int | None
     reward: Reward | None
+    order_total: int | None = None
 
 
-def price(account: Account, program: Program, request: PointsRequest, today: date) -> Price:
-    """What the request costs this member today.
+def price(
+    account: Account, program: Program, request: PointsRequest, today: date, payments: Payments = NOTHING_PAID
+) -> Price:
+    """What the request costs this member today; `payments` is what is paid of the order that it names.
 
     Raises RewardNotFoundError, RewardUnavailableError (not now, not in this tier, the limit is reached) or, for points
-    as money, InvalidRequestError.
+    as money, InvalidRequestError, and OrderPaidError if the order takes no more of it.
     """
     if isinstance(request, MoneyRequest):
-        return Price(request.points, _value_of(program, request), None)
+        return Price(request.points, _value_of(program, request, payments), None, named_total(request))
     reward = program.reward(request.reward_id)
     if reward is None:
         raise RewardNotFoundError(f"the program has no reward {request.reward_id!r}")
@@ -87,6 +91,11 @@ def price(account: Account, program: Program, request: PointsRequest, today: dat
     if reason is not None:
         raise RewardUnavailableError(reason)
     return Price(reward.points, reward_value(reward), reward)
+
+
+def named_total(request: MoneyRequest | CreditRequest) -> int | None:
+    """What the order comes to that the request pays for, in minor units; None: it says of no order that it does."""
+    return None if request.order_id is None else request.order_total
 
 
 def reward_value(reward: Reward) -> int | None:
@@ -121,12 +130,13 @@ def nearest_reward(account: Account, program: Program, today: date) -> Reward | 
     return min(open_to_member, key=lambda reward: reward.points, default=None)
 
 
-def _value_of(program: Program, request: MoneyRequest) -> int:
+def _value_of(program: Program, request: MoneyRequest, payments: Payments) -> int:
     rate = program.redeeming.points_as_money
     if rate is None:
         raise RewardUnavailableError("the program does not take points as money")
     if request.currency != program.currency:
         raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
+    require_total(payments, request.order_total)
     if request.points < rate.minimum_points:
         raise InvalidRequestError(Fault("/points", f"at least {rate.minimum_points} points are spent as money"))
     step = rate.points // gcd(rate.points, rate.amount)
@@ -139,4 +149,5 @@ def _value_of(program: Program, request: MoneyRequest) -> int:
     if value > payable:
         detail = f"{request.points} points are worth {value} minor units, of which this order takes {payable}"
         raise InvalidRequestError(Fault("/points", detail))
+    require_room(payments, request.order_total, rate.order_share_percent, value=value, by_credit=False)
     return value

@@ -27,6 +27,7 @@ from shared.domain.points.partner_funding import share_of
 from shared.domain.program.expiry import Expiry
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program, Reward
+from shared.domain.spending.order_payments import NOTHING_PAID, Payments
 from shared.domain.spending.prices import PointsRequest, Price, price
 from shared.domain.subaccounts import is_wallet
 
@@ -45,15 +46,16 @@ def reserve(
     actor: str,
     fingerprint: str,
     at: Partner | None = None,
+    payments: Payments = NOTHING_PAID,
 ) -> Entry:
     """Lock the points of a redemption; `at` says which partner takes them, if one does.
 
-    Raises as `price` does; MemberFrozenError; InsufficientPointsError if the balance does not cover it;
-    InvalidStateError if too many redemptions are open.
+    `payments` is what is paid of the order that the request names. Raises as `price` does; MemberFrozenError;
+    InsufficientPointsError if the balance does not cover it; InvalidStateError if too many redemptions are open.
     """
     require_not_frozen(account)
     require_consent(account)
-    cost = price(account, program, request, local_day(now, program.time_zone))
+    cost = price(account, program, request, local_day(now, program.time_zone), payments)
     return lock(
         account,
         program,
@@ -102,6 +104,7 @@ def lock(
         reward_id=cost.reward.reward_id if cost.reward else None,
         value=cost.value,
         order_id=order_id,
+        order_total=cost.order_total,
         stocked=cost.reward is not None and cost.reward.stock is not None,
         limit_period=period_of(today, limit.per) if limit else None,
         partner=_taken_by(program, cost.reward, at),

@@ -17,7 +17,8 @@ from shared.domain.points.expiry import prolonged
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Program
-from shared.domain.spending.prices import CreditRequest, Price
+from shared.domain.spending.order_payments import NOTHING_PAID, Payments, require_room, require_total
+from shared.domain.spending.prices import CreditRequest, Price, named_total
 from shared.domain.spending.redemptions import lock, require_points
 
 
@@ -40,19 +41,20 @@ def reserve_credit(
     now: datetime,
     actor: str,
     fingerprint: str,
+    payments: Payments = NOTHING_PAID,
 ) -> Entry:
-    """Lock the credit that pays for part of an order.
+    """Lock the credit that pays for part of an order, of which `payments` are made already.
 
     Raises MemberFrozenError; InvalidStateError if the program gives no credit, or too many redemptions are open;
-    InvalidRequestError if the order takes less of it; InsufficientPointsError if there is too little.
+    InvalidRequestError or OrderPaidError if the order takes less of it; InsufficientPointsError if there is too little.
     """
     require_not_frozen(member)
     cashback = required_cashback(program)
-    _require_spendable(cashback, program, request)
+    _require_spendable(cashback, program, request, payments)
     return lock(
         wallet,
         program,
-        Price(request.credit, request.credit, None),
+        Price(request.credit, request.credit, None, named_total(request)),
         cashback.expiry,
         redemption_id=redemption_id,
         order_id=request.order_id,
@@ -98,12 +100,15 @@ def pay_out(
     )
 
 
-def _require_spendable(cashback: Cashback, program: Program, request: CreditRequest) -> None:
+def _require_spendable(cashback: Cashback, program: Program, request: CreditRequest, payments: Payments) -> None:
     if request.currency != program.currency:
         raise InvalidRequestError(Fault("/currency", f"must be {program.currency}, the program's currency"))
+    require_total(payments, request.order_total)
     payable = request.order_total * cashback.order_share_percent // 100
     if request.credit > payable:
         raise InvalidRequestError(Fault("/credit", f"this order takes at most {payable} minor units of credit"))
+    share = cashback.order_share_percent
+    require_room(payments, request.order_total, share, value=request.credit, by_credit=True)
 
 
 def _require_payable(cashback: Cashback, program: Program, payout: Payout) -> None:

@@ -161,8 +161,10 @@ def pooled(world: World) -> str:
 
 
 def hold(world: World, member_id: str) -> str:
-    """The id of a redemption that holds the limited reward."""
+    """The id of a redemption that holds the limited reward, beside one that pays for a part of an order."""
     path = f"/v1/members/{member_id}/redemptions"
+    payment = {"points": 1, "order_total": 100, "currency": "USD", "order_id": uuid4().hex}
+    ok(world, "POST", path, payment, headers=keyed())
     return str(ok(world, "POST", path, {"reward_id": "mug"}, headers=keyed())["redemption_id"])
 
 

@@ -22,7 +22,7 @@ from shared.domain.spending import merges, redemptions, store_credit, transfers
 from shared.services import announcements
 from shared.services import redemptions as redeeming
 from shared.tables import accounts as accounts_table
-from shared.tables import budgets, client, ledger, operation, orders
+from shared.tables import budgets, client, ledger, operation, order_payments, orders
 from shared.tables.client import Key, Write
 
 OPERATIONS_MAX = 20_000
@@ -144,6 +144,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "a lost answer is taken for success": [(client, "transact", _lost_is_done)],
     "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],
     "refunds are not summed": [(orders, "changes", _nothing)],
+    "payments of one order are not summed": [(order_payments, "writes", _nothing)],
     "an account leaves the index of what is due": [(accounts_table, "put", _without_due_day)],
     "a frozen member may spend": [
         (redemptions, "require_not_frozen", _whatever_it_says),

@@ -233,6 +233,31 @@ def test_refunds_of_an_order_before_and_after_a_merge_are_one_sum(shop: Shop) ->
     assert not violations()
 
 
+def test_what_redemptions_pay_of_an_order_is_added_up_again(shop: Shop) -> None:
+    shop.change_program(cashback=CASHBACK)
+    ada = shop.enroll()
+    shop.order(ada, "earlier", 10_000)
+    first = shop.spend(ada, 10, 100, key="k1", order_id="X")
+    credit = {"credit": 20, "order_total": 100, "currency": "USD", "order_id": "X"}
+    shop.post(f"/v1/members/{ada}/redemptions", credit, key="k2")
+    with kept_back(keys.paid_key("X")):
+        shop.spend(ada, 30, 100, key="k3", order_id="X", capture=True)
+        shop.move(ada, first.body["redemption_id"], "cancel")
+    assert violations() == [Violation(3, "", "ORDER#X#PAID is 10, the entries make 30")]
+    run()
+    whole = item(keys.paid_key("X"))
+    assert {name: whole[name]["N"] for name in ("by_points", "by_credit", "order_total")} == {
+        "by_points": "30",
+        "by_credit": "20",
+        "order_total": "100",
+    }
+    lose(keys.paid_key("X"))
+    assert len(violations()) == 2
+    run()
+    assert item(keys.paid_key("X")) == whole
+    assert is_whole()
+
+
 def test_stock_is_counted_again(shop: Shop) -> None:
     ada = shop.enroll()
     shop.change_program(

@@ -1,0 +1,174 @@
+"""Several redemptions on one order: points as money and store credit together never pay more than there is to pay."""
+
+from typing import Any
+
+import pytest
+
+from shared import settings
+from shared.domain.spending.order_payments import Payments
+from shared.tables import client, keys
+from shared.tables.order_payments import payments_of
+from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
+from tests.shared.wire import Wire
+
+HOLD_MINUTES = 30
+CAFE = {
+    "partner_id": "cafe",
+    "name": "Cafe",
+    "point_cost": {"points": 100, "amount": 100},
+    "takes_points_as_money": True,
+}
+
+
+@pytest.fixture
+def ada(shop: Shop) -> str:
+    """A member with 2000 points, worth as many cents, and 1000 cents of credit."""
+    shop.change_program(cashback={"amount": 10, "per_amount": 100}, operators={"adjustment_limit_points": 10_000})
+    member = shop.enroll("ada")
+    shop.order(member, "earlier", 10_000)
+    shop.adjust(member, 1800)
+    return member
+
+
+def pay(shop: Shop, member: str, points: int, key: str, order_total: int = 600, order_id: str = "X") -> Reply:
+    return shop.spend(member, points, order_total, key=key, order_id=order_id)
+
+
+def pay_credit(shop: Shop, member: str, credit: int, key: str, order_total: int = 600, order_id: str = "X") -> Reply:
+    body = {"credit": credit, "order_total": order_total, "currency": "USD", "order_id": order_id}
+    return shop.post(f"/v1/members/{member}/redemptions", body, key=key)
+
+
+def paid(order_id: str = "X") -> Payments:
+    return payments_of(client.get(settings.loyalty_table(), keys.paid_key(order_id)))
+
+
+def test_an_order_is_never_paid_beyond_its_total(shop: Shop, ada: str) -> None:
+    assert pay(shop, ada, 500, "k1").status == 201
+    with shop.writing_nothing():
+        refused = pay(shop, ada, 500, "k2")
+        assert_refused(refused, 409, "order_paid")
+        assert "100 more can be paid by points" in refused.body["detail"]
+        assert_refused(pay_credit(shop, ada, 101, "k3"), 409, "order_paid")
+    assert pay_credit(shop, ada, 100, "k4").status == 201
+    with shop.writing_nothing():
+        assert_refused(pay(shop, ada, 1, "k5"), 409, "order_paid")
+    assert paid() == Payments(500, 100, 600)
+
+
+def test_without_an_order_nothing_is_added_up(shop: Shop, ada: str) -> None:
+    for number in range(3):
+        assert shop.spend(ada, 600, 600, key=f"k{number}").status == 201
+
+
+def test_a_reward_pays_for_no_part_of_an_order(shop: Shop, ada: str) -> None:
+    assert shop.redeem(ada, "five-off", order_id="X").status == 201
+    assert pay(shop, ada, 600, "k1").status == 201
+
+
+def test_parts_together_keep_to_the_programs_share(shop: Shop, ada: str) -> None:
+    shop.change_program(
+        redeeming={"points_as_money": {"points": 100, "amount": 100, "order_share_percent": 50}},
+        cashback={"amount": 10, "per_amount": 100, "order_share_percent": 25},
+    )
+    assert pay(shop, ada, 200, "k1").status == 201
+    with shop.writing_nothing():
+        assert_refused(pay(shop, ada, 301, "k2"), 422, "invalid_request")
+        assert_refused(pay(shop, ada, 101, "k3"), 409, "order_paid")
+    assert pay(shop, ada, 100, "k4").status == 201
+    assert pay_credit(shop, ada, 150, "k5").status == 201
+    with shop.writing_nothing():
+        assert_refused(pay_credit(shop, ada, 1, "k6"), 409, "order_paid")
+
+
+def test_the_first_redemption_says_what_the_order_comes_to(shop: Shop, ada: str) -> None:
+    first = pay(shop, ada, 100, "k1")
+    with shop.writing_nothing():
+        for other in (pay(shop, ada, 100, "k2", 700), pay_credit(shop, ada, 100, "k3", 500)):
+            assert_refused(other, 422, "invalid_request")
+            assert other.pointers == ["/order_total"]
+    shop.move(ada, first.body["redemption_id"], "cancel")
+    assert pay(shop, ada, 100, "k4", 700).status == 201
+    assert_refused(pay(shop, ada, 100, "k5", 600), 422, "invalid_request")
+
+
+def test_what_is_booked_for_an_order_is_what_it_comes_to(shop: Shop, ada: str) -> None:
+    shop.order(ada, "X", 1000)
+    reply = pay(shop, ada, 100, "k1", 600)
+    assert_refused(reply, 422, "invalid_request")
+    assert "must be 1000" in reply.body["detail"]
+    shop.refund(ada, 400, "X")
+    assert pay(shop, ada, 500, "k2", 600).status == 201
+    shop.refund(ada, 200, "X", "R-2")
+    assert_refused(pay(shop, ada, 1, "k3", 600), 422, "invalid_request")
+    assert_refused(pay(shop, ada, 1, "k4", 400), 409, "order_paid")
+
+
+def cancelled(shop: Shop, member: str, first: Reply) -> None:
+    shop.move(member, first.body["redemption_id"], "cancel")
+
+
+def lapsed(shop: Shop, _member: str, _first: Reply) -> None:
+    shop.pass_time(minutes=HOLD_MINUTES)
+
+
+def reversed_(shop: Shop, member: str, first: Reply) -> None:
+    for step in ("capture", "reverse"):
+        shop.move(member, first.body["redemption_id"], step)
+
+
+@pytest.mark.parametrize("undone", [cancelled, lapsed, reversed_])
+@pytest.mark.parametrize("first", [pay, pay_credit])
+@pytest.mark.parametrize("second", [pay, pay_credit])
+def test_what_was_not_paid_in_the_end_can_be_paid_again(
+    shop: Shop, ada: str, first: Any, second: Any, undone: Any
+) -> None:
+    reply = first(shop, ada, 600, "k1")
+    assert_refused(second(shop, ada, 1, "k2"), 409, "order_paid")
+    undone(shop, ada, reply)
+    assert second(shop, ada, 600, "k3").status == 201
+    assert_refused(first(shop, ada, 1, "k4"), 409, "order_paid")
+
+
+def test_what_is_captured_or_belongs_to_a_merged_member_still_counts(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    held, credit = pay(shop, ada, 300, "k1"), pay_credit(shop, ada, 100, "k2")
+    shop.move(ada, held.body["redemption_id"], "capture")
+    shop.merge(grace, ada)
+    assert paid() == Payments(300, 100, 600)
+    assert_refused(pay(shop, grace, 201, "k3"), 409, "order_paid")
+    shop.move(grace, credit.body["redemption_id"], "cancel")
+    assert pay(shop, grace, 300, "k4").status == 201
+    shop.call("DELETE", f"/v1/members/{grace}", scope=OPERATOR)
+    assert paid() == Payments(300, 0, 600)
+
+
+def test_two_members_who_pay_one_order_at_once_do_not_pay_it_twice(shop: Shop, ada: str, wire: Wire) -> None:
+    grace = shop.enroll("grace")
+    shop.adjust(grace, 900, "case-2")
+    wire.before("TransactWriteItems", lambda: pay(shop, grace, 500, "k1"))
+    assert_refused(pay(shop, ada, 500, "k2"), 409, "order_paid")
+    assert paid() == Payments(500, 0, 600)
+    wire.before("TransactWriteItems", lambda: pay(shop, grace, 50, "k3"))
+    assert pay(shop, ada, 50, "k4").status == 201
+    assert_refused(pay(shop, ada, 1, "k5"), 409, "order_paid")
+
+
+def test_a_payment_is_made_once_however_often_it_is_sent(shop: Shop, ada: str) -> None:
+    first = pay(shop, ada, 600, "k1")
+    with shop.writing_nothing():
+        again = pay(shop, ada, 600, "k1")
+    assert (again.status, again.replayed) == (200, True)
+    assert again.body == first.body
+
+
+def test_a_partners_order_is_another_than_the_shops(shop: Shop, ada: str) -> None:
+    shop.change_program(partners=[CAFE])
+    assert pay(shop, ada, 600, "k1").status == 201
+    body = {"points": 500, "order_total": 500, "currency": "USD", "order_id": "X"}
+    made = shop.post(f"/v1/members/{ada}/redemptions", body, key="k1", partner_id="cafe")
+    assert (made.status, made.body["order_id"]) == (201, "X")
+    again = shop.post(f"/v1/members/{ada}/redemptions", body, key="k2", partner_id="cafe")
+    assert_refused(again, 409, "order_paid")
+    captured = f"/v1/members/{ada}/redemptions/{made.body['redemption_id']}/capture"
+    assert shop.post(captured, partner_id="cafe").body["order_id"] == "X"
