@@ -1,9 +1,10 @@
 """Reserve, capture, cancel, reverse."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import model_validator
 
 from shared import clock
 from shared.api import auth, idempotency, resolver, routes
@@ -11,12 +12,39 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
 from shared.api.schemas.redemptions import RedemptionAnswer, redemption_answer
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
+from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.spending.prices import Spending
+from shared.domain.spending.redemptions import Part, returned_by
 from shared.services import redemptions
 from shared.services.redemptions import Redemption
 from shared.tables import programs
 
 app = resolver.resolver()
+
+
+class Reversal(Record):
+    """Which part of a redemption comes back, under the caller's own id; without one, all that is left."""
+
+    reversal_id: Reference | None = None
+    points: PositivePoints | None = None
+    credit: PositiveAmount | None = None
+
+    @model_validator(mode="after")
+    def _names_a_part(self) -> Self:
+        amounts = [one for one in (self.points, self.credit) if one is not None]
+        if len(amounts) != (self.reversal_id is not None):
+            raise ValueError("name the part by a reversal_id with points or with credit, or send nothing at all")
+        return self
+
+    @property
+    def part(self) -> Part | None:
+        """The part; None: all that is left."""
+        if self.reversal_id is None:
+            return None
+        return Part(reversal_id=self.reversal_id, points=self.points, credit=self.credit)
+
+
+ALL_THAT_IS_LEFT = Reversal.model_construct()
 
 
 @app.post(
@@ -41,7 +69,8 @@ def redeem(member_id: str, request: Annotated[Spending, Body()], key: idempotenc
 )
 def read_redemption(member_id: str, redemption_id: str) -> Answer:
     found = redemptions.read(member_id, redemption_id, caller=auth.caller(app), now=clock.now())
-    return json_answer(redemption_answer(*found, programs.load_program()))
+    answer = redemption_answer(found.reserved, found.state, programs.load_program(), returned=found.returned)
+    return json_answer(answer)
 
 
 @app.post(
@@ -72,18 +101,21 @@ def cancel_redemption(member_id: str, redemption_id: str) -> Answer:
     "/v1/members/<member_id>/redemptions/<redemption_id>/reverse",
     security=routes.open_to(OPERATOR, STOREFRONT, PARTNER),
     responses=routes.json_responses({200: RedemptionAnswer}, 404, 409),
-    summary="Give captured points back to the lots they came from",
+    summary="Give captured points back to the lots they came from: a part of them, or without a body all that is left",
     tags=["Redemptions"],
 )
-def reverse_redemption(member_id: str, redemption_id: str) -> Answer:
+def reverse_redemption(
+    member_id: str, redemption_id: str, request: Annotated[Reversal, Body()] = ALL_THAT_IS_LEFT
+) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    return _shown(redemptions.reverse_redemption(member_id, redemption_id, caller=caller, now=now))
+    return _shown(redemptions.reverse_redemption(member_id, redemption_id, request.part, caller=caller, now=now))
 
 
 def _shown(redemption: Redemption, status: HTTPStatus = HTTPStatus.OK) -> Answer:
     outcome = redemption.outcome
     account = account_answer(outcome.accounts[0], outcome.program, outcome.now, outcome.accounts[1:])
-    body = redemption_answer(outcome.entry, redemption.state, outcome.program, account)
+    returned = returned_by(outcome.entry)
+    body = redemption_answer(outcome.entry, redemption.state, outcome.program, account, returned)
     return json_answer(body, status, replayed=outcome.replayed)
 
 

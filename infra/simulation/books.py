@@ -124,6 +124,8 @@ class Books:
         self.payments: dict[str, dict[str, int]] = {}
         self.tills: dict[str, int] = {}
         """What redemptions pay of each order: one by one from the entries, and in all as the table has it."""
+        self.returned: dict[str, int] = {}
+        """How much of each redemption has come back."""
         self.budgets: dict[str, Funds] = {}
         self.programs: dict[int, Program] = {}
         self.published: set[str] = set()
@@ -188,6 +190,8 @@ class Books:
         for reward_id, change in raw.get("stock", {}).items():
             self.stock[reward_id] = self.stock.get(reward_id, 0) - change
         self._pay(raw)
+        for name, hold in raw.get("reversed", {}).items():
+            self.returned[name] = self.returned.get(name, 0) + hold["points"]
 
     def compare(self) -> None:
         """Hold the accounts that the last commit has written against the sums."""

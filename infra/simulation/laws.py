@@ -168,10 +168,20 @@ def _expires(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Itera
         yield f"expired {raw.get('lots', {})} of {tally.lots}"
 
 
+def _reverses(books: Books, raw: Raw, _: Tally, __: Sequence[Booked]) -> Iterable[str]:
+    """All parts of a redemption that come back are no more than was taken."""
+    for name, hold in raw["reversed"].items():
+        [taken] = books.booked[f"REDEMPTION#{name}", "CAPTURE"].raw["closed"].values()
+        back = books.returned.get(name, 0) + hold["points"]
+        if not 0 < back <= taken["points"] or raw.get("returned", {"points": back})["points"] != back:
+            yield f"{back} of {taken['points']} came back"
+
+
 _OF_A_KIND: Mapping[str, Callable[[Books, Raw, Tally, Sequence[Booked]], Iterable[str]]] = {
     "transfer_in": _hands_over,
     "gift_in": _hands_over,
     **dict.fromkeys(("refund", "refund_reversal", "amend", "claim_out", "claim_in"), _changes_order),
+    "reverse": _reverses,
     "maturity": _matures,
     "expiry": _expires,
 }

@@ -109,7 +109,8 @@ class Storefront:
             (12, self._reserve),
             (8, lambda: self._step("capture", redeem.capture_redemption)),
             (5, lambda: self._step("cancel", redeem.cancel_redemption)),
-            (4, lambda: self._step("reverse", redeem.reverse_redemption)),
+            (3, lambda: self._step("reverse", redeem.reverse_redemption)),
+            (3, self._reverse_part),
             (5, self._adjust),
             (6, self._transfer),
             (1, self._freeze),
@@ -310,6 +311,16 @@ class Storefront:
         member_id, redemption_id = self.random.choice(self.redemptions[-12:])
         key = (f"REDEMPTION#{redemption_id}", name.upper())
         return Request(name, redeem.app, lambda: route(member_id, redemption_id), TILL, key)
+
+    def _reverse_part(self) -> Request | None:
+        if not self.redemptions:
+            return None
+        member_id, redemption_id = self.random.choice(self.redemptions[-12:])
+        part = {"credit" if redemption_id.endswith(CREDIT_SUFFIX) else "points": self.random.choice((1, 2, 5, 20))}
+        body = redeem.Reversal(reversal_id=self._new("v"), **part)
+        key = (f"REDEMPTION#{redemption_id}", f"REVERSE#{body.reversal_id}")
+        route = redeem.reverse_redemption
+        return Request("reverse", redeem.app, lambda: route(member_id, redemption_id, body), TILL, key)
 
     def _adjust(self) -> Request:
         member_id, reference = self._member(), self._new("j")

@@ -74,10 +74,10 @@ def _payments(name: str, made: Payments) -> Iterator[Item]:
 
 
 def _sum(name: str, made: int) -> Iterator[Item]:
-    """An order's refunds or a reward's stock; none if nothing was ever counted."""
+    """An order's refunds, a redemption's parts or a reward's stock; none if nothing was ever counted."""
     pk, _, sk = name.rpartition("#")
     if made:
-        yield {**key_of(Key(pk, sk)), ("amount" if sk == "REFUNDED" else "taken"): {"N": str(made)}}
+        yield {**key_of(Key(pk, sk)), ("taken" if sk == "STOCK" else "amount"): {"N": str(made)}}
 
 
 def _budget(name: str, items: Sequence[Item], spent: int, deposits: int | None) -> Item:

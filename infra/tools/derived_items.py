@@ -36,8 +36,8 @@ class Derived:
     def take(self, item: Item) -> None:
         """Take in any item of the table."""
         pk, sk = item["pk"]["S"], item["sk"]["S"]
-        if sk in {"REFUNDED", "STOCK"}:
-            name, number = name_of(Key(pk, sk)), int(item["amount" if sk == "REFUNDED" else "taken"]["N"])
+        if sk in {"REFUNDED", "RETURNED", "STOCK"}:
+            name, number = name_of(Key(pk, sk)), int(item["taken" if sk == "STOCK" else "amount"]["N"])
             self.kept[name] = number
         elif sk == "PAID":
             name, payments = name_of(Key(pk, sk)), payments_of(item)
@@ -85,6 +85,9 @@ class OfEntries:
                 # Of an order whose member was merged, some refunds stand in the other's ledger.
                 name = name_of(keys.refunded_key(entry.source["order_id"]))
                 self.sums[name] = max(entry.refunded, self.sums[name])
+            if entry.returned is not None:
+                name = name_of(keys.returned_key(entry.source["redemption_id"]))
+                self.sums[name] = max(entry.returned.points, self.sums[name])
             self.sums.update({f"{BUDGET}{name}": points for name, points in entry.budgets.items()})
             for reward_id, change in entry.stock.items():
                 self.sums[name_of(keys.stock_key(reward_id))] -= change

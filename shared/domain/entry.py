@@ -55,6 +55,17 @@ class OrderEarned(Stored):
     lines: tuple[OrderLine, ...] = ()
 
 
+class GivenBack(Stored):
+    """How much of a redemption has come back in parts: points, or minor units of credit, the latest part included.
+
+    `of_points` and `of_value` are what all of it was.
+    """
+
+    points: int
+    of_points: int
+    of_value: int | None = None
+
+
 class Entry(Stored):
     """One immutable line of a member's ledger: what happened, why, and its effect on every bucket.
 
@@ -80,7 +91,9 @@ class Entry(Stored):
     opened: Mapping[str, Hold] = {}
     closed: Mapping[str, Hold] = {}
     reversed: Mapping[str, Hold] = {}
-    """For a reversal: the captured hold whose points come back."""
+    """For a reversal: the captured hold whose points come back, or the part of it that does."""
+    returned: GivenBack | None = None
+    """For a reversal in parts, or of what parts have left."""
     earned: int = 0
     qualifying: Mapping[str, int] = {}
     qualifying_before: int = 0

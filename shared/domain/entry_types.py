@@ -482,7 +482,10 @@ _SPENDING = (
     ),
     EntryType(
         "reverse",
-        _at("REDEMPTION#{redemption_id}", "REVERSE"),
+        (
+            Place("REDEMPTION#{redemption_id}", "REVERSE#{reversal_id}"),
+            Place("REDEMPTION#{redemption_id}", "REVERSE"),
+        ),
         "redemption.reversed",
         gives_back=True,
         redemption_state="reversed",

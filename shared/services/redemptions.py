@@ -9,11 +9,21 @@ from shared.caller import Caller, is_valid_id
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.entry_types import RedemptionState
-from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, RedemptionNotFoundError
+from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, LoyaltyError, RedemptionNotFoundError
 from shared.domain.ledger import book
 from shared.domain.program.partners import Partner
 from shared.domain.spending.prices import CreditRequest, Request, RewardRequest
-from shared.domain.spending.redemptions import capture, release, reserve, reverse, state_after, state_of
+from shared.domain.spending.redemptions import (
+    Part,
+    capture,
+    release,
+    reserve,
+    returned_by,
+    reverse,
+    state_after,
+    state_left_by,
+    state_of,
+)
 from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
 from shared.services import order_payments, partner_access
@@ -33,6 +43,14 @@ class Redemption(NamedTuple):
 
     outcome: operation.Outcome
     state: RedemptionState
+
+
+class Standing(NamedTuple):
+    """A redemption as it stands: the entry that reserved it, its state, and how much of it has come back."""
+
+    reserved: Entry
+    state: RedemptionState
+    returned: int
 
 
 def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: datetime) -> Redemption:
@@ -94,10 +112,11 @@ def id_for(member_id: str, request: Request, partner: Partner | None, key: str) 
     return request_ids.derived_id("redemption", *whose, key) + suffix
 
 
-def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> tuple[Entry, RedemptionState]:
-    """The entry that reserved a redemption, and its state. Raises RedemptionNotFoundError."""
+def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Standing:
+    """A redemption as it stands. Raises RedemptionNotFoundError."""
     steps = _steps(redemption_id, _load(caller.authorized_member_id(member_id), redemption_id))
-    return steps["reserve"], state_of(steps, now)
+    returned = returned_by(steps["reverse"]) if "reverse" in steps else 0
+    return Standing(steps["reserve"], state_of(steps, now), returned)
 
 
 def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
@@ -119,17 +138,36 @@ def cancel_redemption(member_id: str, redemption_id: str, *, caller: Caller, now
     return _end_hold(member_id, redemption_id, "cancel", step, caller, now)
 
 
-def reverse_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
-    """Give captured points back to the lots that they came from. Raises RedemptionNotFoundError, InvalidStateError."""
+def reverse_redemption(
+    member_id: str, redemption_id: str, part: Part | None = None, *, caller: Caller, now: datetime
+) -> Redemption:
+    """Give captured points back to the lots that they came from: a part of them, or all that is left.
+
+    Raises RedemptionNotFoundError, InvalidStateError if less is left, IdempotencyMismatchError.
+    """
     captured_key = keys.of("capture", redemption_id=redemption_id)
+    whole_key = keys.of("reverse", redemption_id=redemption_id)
+    fingerprint = request_ids.fingerprint(part) if part else ""
 
     def step(situation: Situation, account: Account) -> Entry:
         captured = situation.entry(captured_key)
-        if captured is None or not _belongs(captured, account):
+        is_over = part is not None and situation.entry(whole_key) is not None
+        if captured is None or is_over or not _belongs(captured, account):
             raise InvalidStateError("only a captured redemption can be reversed")
-        return reverse(account, situation.program, captured, redemption_id, now=situation.now, actor=caller.actor)
+        return reverse(
+            account,
+            situation.program,
+            captured,
+            redemption_id,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=fingerprint,
+            part=part,
+            returned_before=situation.returned(redemption_id),
+        )
 
-    return _take(member_id, redemption_id, "reverse", step, caller, now, reads=[captured_key])
+    reads = [captured_key, whole_key, keys.returned_key(redemption_id)]
+    return _take(member_id, redemption_id, "reverse", step, caller, now, reads=reads, part=part)
 
 
 def _end_hold(member_id: str, redemption_id: str, type_: str, step: Step, caller: Caller, now: datetime) -> Redemption:
@@ -149,31 +187,41 @@ def _take(
     caller: Caller,
     now: datetime,
     reads: Sequence[Key] = (),
+    part: Part | None = None,
 ) -> Redemption:
     member_id, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
     _require_valid(redemption_id)
-    state = state_after(type_)
+    of_part = {"reversal_id": part.reversal_id} if part else {}
 
     def decide(situation: Situation) -> Decision:
         entry = step(situation, situation.accounts[-1])
         _require_own(partner, entry)
-        trail = audit.trail(caller, f"redemption.{state}", now, member_id, redemption_id=redemption_id)
-        return Decision([entry], trail)
+        what = f"redemption.{state_after(type_)}"
+        return Decision([entry], audit.trail(caller, what, now, member_id, redemption_id=redemption_id, **of_part))
 
-    key, members = keys.of(type_, redemption_id=redemption_id), _accounts(member_id, redemption_id)
+    key, members = keys.of(type_, redemption_id=redemption_id, **of_part), _accounts(member_id, redemption_id)
+    fingerprint = request_ids.fingerprint(part) if part else ""
     try:
-        outcome = operation.run(members, decide, key=key, fingerprint="", now=now, reads=reads)
-    except (InvalidStateError, IdempotencyMismatchError):  # not so far, not any more, or another member's
-        _explain(member_id, redemption_id, partner, now)
+        outcome = operation.run(members, decide, key=key, fingerprint=fingerprint, now=now, reads=reads)
+    except (InvalidStateError, IdempotencyMismatchError) as error:  # not so far, not any more, or another member's
+        _explain(member_id, redemption_id, partner, now, error, is_part=part is not None)
     _require_own(partner, outcome.entry)
-    return Redemption(partner_access.shown(partner, outcome), state)
+    return Redemption(partner_access.shown(partner, outcome), state_left_by(outcome.entry))
 
 
-def _explain(member_id: str, redemption_id: str, partner: Partner | None, now: datetime) -> NoReturn:
-    """Raises InvalidStateError naming the redemption's state, or RedemptionNotFoundError."""
+def _explain(
+    member_id: str, redemption_id: str, partner: Partner | None, now: datetime, error: LoyaltyError, *, is_part: bool
+) -> NoReturn:
+    """Raises InvalidStateError naming the redemption's state, or RedemptionNotFoundError.
+
+    What is wrong with a part of one, the error says itself.
+    """
     steps = _steps(redemption_id, _load(member_id, redemption_id))
     _require_own(partner, steps["reserve"])
-    raise InvalidStateError(f"the redemption is {state_of(steps, now)}")
+    state = state_of(steps, now)
+    if is_part and (state == "captured" or isinstance(error, IdempotencyMismatchError)):
+        raise error
+    raise InvalidStateError(f"the redemption is {state}")
 
 
 def _require_own(partner: Partner | None, entry: Entry) -> None:
@@ -199,7 +247,8 @@ def _require_valid(redemption_id: str) -> None:
 
 def _steps(redemption_id: str, account: Account) -> Mapping[str, Entry]:
     _require_valid(redemption_id)
-    steps = {entry.type: entry for entry in ledger.load_redemption(redemption_id)}
+    # Of several reversals the one by which most has come back is the last.
+    steps = {entry.type: entry for entry in sorted(ledger.load_redemption(redemption_id), key=returned_by)}
     if "reserve" not in steps or not _belongs(steps["reserve"], account):
         raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
     return steps

@@ -43,6 +43,11 @@ def paid_key(order_id: str) -> Key:
     return Key(f"ORDER#{order_id}", "PAID")
 
 
+def returned_key(redemption_id: str) -> Key:
+    """Where it stands how much of a redemption has come back in parts."""
+    return Key(f"REDEMPTION#{redemption_id}", "RETURNED")
+
+
 def budget_key(name: str) -> Key:
     """The key of a budget's total, and of the points that no slice has leased."""
     return Key(f"BUDGET#{name}", "TOTAL")

@@ -60,7 +60,8 @@ def load_redemption(redemption_id: str) -> list[Entry]:
 
 def _load_life(first: Key) -> list[Entry]:
     """All entries of which each is a step of what began with the first."""
-    return [entry_of(item) for item in partitions.items(settings.loyalty_table(), first.pk, pages_max=1)]
+    found = partitions.items(settings.loyalty_table(), first.pk, pages_max=1)
+    return [entry_of(item) for item in found if "body" in item]
 
 
 def load_history(member_id: str, limit: int, before: int = SEQUENCE_MAX) -> list[Entry]:
@@ -155,3 +156,11 @@ def put(entry: Entry, program: Program) -> Write:
         **of_partner,
         **records.attributes(entry),
     )
+
+
+def returned_sums(entry: Entry) -> Iterator[Write]:
+    """The write that keeps how much of a redemption has come back in parts, if the entry gives some back."""
+    if entry.returned is not None:
+        key = keys.returned_key(entry.source["redemption_id"])
+        item = {**client.key_of(key), "amount": {"N": str(entry.returned.points)}}
+        yield {"Put": {"TableName": settings.loyalty_table(), "Item": item}}

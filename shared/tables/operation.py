@@ -81,6 +81,11 @@ class Situation(NamedTuple):
         """The version of the program that an entry was booked by, if it was asked for; else the current one."""
         return self.programs.get(entry.program_version, self.program)
 
+    def returned(self, redemption_id: str) -> int:
+        """How much of a redemption has come back in parts: points, or minor units of credit."""
+        key = keys.returned_key(redemption_id)
+        return int(self.items[key]["amount"]["N"]) if key in self.items else 0
+
     def payments(self, order_id: str) -> Payments:
         """What redemptions pay of an order, without the holds of the accounts that time has released."""
         stored = order_payments.payments_of(self.items.get(keys.paid_key(order_id)))

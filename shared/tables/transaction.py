@@ -44,6 +44,7 @@ def write(
     writes += [ledger.put(entry, program) for entry in booked]
     writes += stock.changes(booked, program)
     writes += [write for entry in booked for write in orders.changes(entry)]
+    writes += [write for entry in booked for write in ledger.returned_sums(entry)]
     writes += order_payments.writes(booked, read)
     writes += budgets.draws(booked)
     client.transact([*further, *writes])

@@ -57,6 +57,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "POST /v1/members/{member_id}/orders/{order_id}/claim": {"claim_id": "c", "reason": "r"},
     "PATCH /v1/members/{member_id}/preferences": {"channel": "sms"},
     "POST /v1/members/{member_id}/redemptions": {"reward_id": "free-coffee"},
+    "POST /v1/members/{member_id}/redemptions/{redemption_id}/reverse": {"reversal_id": "V", "points": 1},
     "POST /v1/members/{member_id}/refunds": {"order_id": "A-1", "refund_id": "R", "amount": 1, "refunded_at": TIME},
     "POST /v1/members/{member_id}/refunds/{refund_id}/reverse": {},
     "POST /v1/members/{member_id}/tags": {"add": ["vip"]},

@@ -39,13 +39,14 @@ def test_a_reserved_reward_locks_its_points(shop: Shop) -> None:
     assert (reply.status, reply.replayed) == (201, False)
     body = reply.body
     assert body.pop("account") == shop.account(ada)
-    assert len(body.pop("voucher_code")) == 14
     assert body == {
         "redemption_id": body["redemption_id"],
         "member_id": ada,
         "state": "reserved",
         "points": 450,
         "value": {"amount": 500, "currency": "USD"},
+        "voucher_code": None,
+        "returned": 0,
         "hold_expires_at": "2026-11-20T18:33:00Z",
         "reward_id": "five-off",
         "order_id": "A-7",
@@ -359,8 +360,21 @@ def test_anothers_redemption_is_not_found_whatever_its_state(shop: Shop, begun: 
 
 def test_each_redemption_has_a_voucher_of_its_own(shop: Shop) -> None:
     ada = member_with(shop, 500)
-    vouchers = {shop.redeem(ada, key=f"k{number}").body["voucher_code"] for number in range(3)}
-    assert len(vouchers) == 3
+    made = [shop.redeem(ada, key=f"k{number}", capture=True).body for number in range(3)]
+    assert len({body["voucher_code"] for body in made}) == 3
+    assert {len(body["voucher_code"]) for body in made} == {14}
+
+
+def test_a_voucher_is_there_once_it_is_captured_and_gone_when_it_is_reversed(shop: Shop) -> None:
+    ada = member_with(shop, 500)
+    redemption_id = shop.redeem(ada).body["redemption_id"]
+    path = f"/v1/members/{ada}/redemptions/{redemption_id}"
+    seen = [shop.get(path).body["voucher_code"]]
+    for step in ("capture", "reverse"):
+        code = shop.move(ada, redemption_id, step).body["voucher_code"]
+        assert shop.get(path).body["voucher_code"] == code
+        seen.append(code)
+    assert [code is not None for code in seen] == [False, True, False]
 
 
 @pytest.mark.parametrize("step", ["capture", "cancel", "reverse"])

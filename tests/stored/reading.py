@@ -35,6 +35,7 @@ READERS: Mapping[str, Callable[[Item], BaseModel]] = {
 
 PLAIN: Mapping[str, frozenset[str]] = {
     "ORDER|REFUNDED": frozenset({"amount"}),
+    "REDEMPTION|RETURNED": frozenset({"amount"}),
     "ORDER|PAID": frozenset({"by_points", "by_credit", "order_total"}),
     "BUDGET|TOTAL": frozenset({"budgeted", "remaining", "version"}),
     "BUDGET|SLICE": frozenset({"remaining"}),

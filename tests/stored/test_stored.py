@@ -55,7 +55,7 @@ def test_there_is_one_of_everything(folder: Path, about: Any) -> None:
     assert [account for account in accounts if account.debt]
     assert {"credit", "pool"} <= {account.member_id.rpartition("~")[2] for account in accounts}
     kinds = Counter(reading.kind_of(item) for item in (*loyalty, *people_) if "type" not in item)
-    assert set(kinds) >= {*reading.READERS, *reading.PLAIN} - {"MESSAGE|WEEK", "ORDER|PAID"}
+    assert set(kinds) >= {*reading.READERS, *reading.PLAIN} - {"MESSAGE|WEEK", "ORDER|PAID", "REDEMPTION|RETURNED"}
     assert kinds["PROGRAM|"] > 3
 
 

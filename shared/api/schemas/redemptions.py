@@ -13,14 +13,19 @@ from shared.domain.subaccounts import is_wallet, member_of
 
 
 class RedemptionAnswer(Record):
-    """A redemption: its state, what it took (no points, if credit) and gives, and what the member shows at the till."""
+    """A redemption: its state, what it took (no points, if credit) and gives, and what the member shows at the till.
+
+    `voucher_code` is there while it is captured. `returned` says how much of it came back: points, or minor units of
+    credit.
+    """
 
     redemption_id: str
     member_id: str
     state: RedemptionState
     points: int
     value: Money | None
-    voucher_code: str
+    voucher_code: str | None
+    returned: int
     hold_expires_at: datetime
     reward_id: str | None
     order_id: str | None
@@ -28,17 +33,21 @@ class RedemptionAnswer(Record):
 
 
 def redemption_answer(
-    entry: Entry, state: RedemptionState, program: Program, account: AccountAnswer | None = None
+    entry: Entry, state: RedemptionState, program: Program, account: AccountAnswer | None = None, returned: int = 0
 ) -> RedemptionAnswer:
-    """A redemption, from any entry of its life and the state it is in."""
+    """A redemption, from any entry of its life, the state it is in, and how much of it has come back."""
     [(redemption_id, hold)] = {**entry.opened, **entry.closed, **entry.reversed}.items()
+    points, value = hold.points, hold.value
+    if entry.returned is not None:
+        points, value = entry.returned.of_points, entry.returned.of_value
     return RedemptionAnswer(
         redemption_id=redemption_id,
         member_id=member_of(entry.member_id) or "",
         state=state,
-        points=0 if is_wallet(entry.member_id) else hold.points,
-        value=money_of(hold.value, program),
-        voucher_code=voucher_code(redemption_id),
+        points=0 if is_wallet(entry.member_id) else points,
+        value=money_of(value, program),
+        voucher_code=voucher_code(redemption_id) if state == "captured" else None,
+        returned=returned,
         hold_expires_at=hold.expires_at,
         reward_id=hold.reward_id,
         order_id=entry.source.get("order_id"),

@@ -1,6 +1,7 @@
 """Spending points: the life of a redemption.
 
-reserved → captured → reversed, or reserved → cancelled or lapsed. Nothing else.
+reserved → captured → reversed, or reserved → cancelled or lapsed. Nothing else. What is captured may come back in
+parts; it is reversed once all of it has.
 """
 
 import hashlib
@@ -12,13 +13,11 @@ from shared.domain import entry_types
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.provisional import require_consent
-from shared.domain.entry import Entry
+from shared.domain.entry import Entry, GivenBack
 from shared.domain.entry_types import RedemptionState
-from shared.domain.errors import (
-    InsufficientPointsError,
-    InvalidStateError,
-)
+from shared.domain.errors import Fault, InsufficientPointsError, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Use
+from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.lots import Hold, Lots, PartnerShare
 from shared.domain.points.expiry import live_day, prolonged
@@ -34,6 +33,14 @@ from shared.domain.subaccounts import is_wallet
 OPEN_HOLDS_MAX = 20
 _VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VOUCHER_LENGTH = 12
+
+
+class Part(Record):
+    """The part of a redemption that comes back, under the caller's own id: points, or credit in minor units."""
+
+    reversal_id: Reference
+    points: PositivePoints | None = None
+    credit: PositiveAmount | None = None
 
 
 def reserve(
@@ -174,23 +181,45 @@ def release(
 
 
 def reverse(
-    account: Account, program: Program, captured: Entry, redemption_id: str, *, now: datetime, actor: str
+    account: Account,
+    program: Program,
+    captured: Entry,
+    redemption_id: str,
+    *,
+    now: datetime,
+    actor: str,
+    fingerprint: str = "",
+    part: Part | None = None,
+    returned_before: int = 0,
 ) -> Entry:
-    """Give points back to the lots they came from, which the entry that captured them, `captured`, knows."""
+    """Give points back to the lots they came from, which the entry that captured them, `captured`, knows.
+
+    Without a `part` it is all that is left after `returned_before`, points or minor units of credit. Raises
+    InvalidStateError if less is left, InvalidRequestError for a part in points of what was paid by credit, or the like.
+    """
     hold = captured.closed[redemption_id]
+    points = _points_of(part, account) if part else hold.points - returned_before
+    back = returned_before + points
+    if points <= 0 or back > hold.points:
+        left = hold.points - returned_before
+        raise InvalidStateError(f"of {hold.points} that were taken {left} can come back, not {part and points}")
+    gone = _part_of(hold, returned_before, back)
+    in_parts = part is not None or returned_before > 0
     return draft(
         account,
         "reverse",
         occurred_at=now,
         recorded_at=now,
-        points=hold.points,
+        points=points,
         program_version=program.version,
         actor=actor,
-        **_given_back(account, program, hold.lots, local_day(now, program.time_zone)),
-        uses=_use_given_back(hold),
-        stock={hold.reward_id: 1} if hold.reward_id and hold.stocked else {},
-        reversed={redemption_id: hold},
-        source=_source(redemption_id, hold),
+        fingerprint=fingerprint,
+        **_given_back(account, program, gone.lots, local_day(now, program.time_zone)),
+        uses=_use_given_back(gone),
+        stock={gone.reward_id: 1} if gone.reward_id and gone.stocked else {},
+        reversed={redemption_id: gone},
+        returned=GivenBack(points=back, of_points=hold.points, of_value=hold.value) if in_parts else None,
+        source=_source(redemption_id, hold) | ({"reversal_id": part.reversal_id} if part else {}),
         partner=hold.partner,
     )
 
@@ -211,11 +240,27 @@ def state_after(type_: str) -> RedemptionState:
     return state
 
 
+def state_left_by(entry: Entry) -> RedemptionState:
+    """The state that a redemption is in after an entry of its life: one of which a part is left is still captured."""
+    is_part = entry.returned is not None and entry.returned.points < entry.returned.of_points
+    return state_after("capture" if is_part else entry.type)
+
+
+def returned_by(entry: Entry) -> int:
+    """How much of a redemption has come back by an entry of its life: points, or minor units of credit."""
+    if entry.returned is not None:
+        return entry.returned.points
+    return sum(hold.points for hold in entry.reversed.values())
+
+
 def state_of(entries: Mapping[str, Entry], now: datetime) -> RedemptionState:
-    """A redemption's state from its entries, by type. A hold that has timed out has lapsed, booked or not."""
+    """A redemption's state from its entries, by type; of several reversals the last counts.
+
+    A hold that has timed out has lapsed, booked or not.
+    """
     for type_ in ("reverse", "capture", "cancel", "lapse"):
         if type_ in entries:
-            return state_after(type_)
+            return state_left_by(entries[type_])
     [hold] = entries["reserve"].opened.values()
     return "lapsed" if hold.expires_at <= now else "reserved"
 
@@ -232,6 +277,30 @@ def voucher_code(redemption_id: str) -> str:
         letters.append(_VOUCHER_ALPHABET[index])
     code = "".join(letters)
     return f"{code[:4]}-{code[4:8]}-{code[8:]}"
+
+
+def _points_of(part: Part, account: Account) -> int:
+    """How many points a part is, or minor units of credit. Raises InvalidRequestError if it says the other."""
+    asked, other = ("credit", "points") if is_wallet(account.member_id) else ("points", "credit")
+    amount: int | None = getattr(part, asked)
+    if amount is None:
+        raise InvalidRequestError(Fault(f"/{other}", f"this redemption took {asked}; say how much {asked} comes back"))
+    return amount
+
+
+def _part_of(hold: Hold, before: int, back: int) -> Hold:
+    """What of a hold comes back between `before` and `back` points: what expires last comes first.
+
+    What stays of its value is computed once on all that has come back. A reward goes back on its shelf, and does not
+    count to its limit any more, with the last part.
+    """
+    stays_before, stays = hold.points - before, hold.points - back
+    lots = combined(take(hold.lots, stays_before), negative(take(hold.lots, stays)))
+    value = hold.value
+    if value is not None:
+        value = value * stays_before // hold.points - value * stays // hold.points
+    rest = {} if stays == 0 else {"stocked": False, "limit_period": None}
+    return hold.model_copy(update={"points": back - before, "lots": lots, "value": value, **rest})
 
 
 def _given_back(account: Account, program: Program, lots: Lots, today: date) -> dict[str, Any]:

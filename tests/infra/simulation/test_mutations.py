@@ -144,6 +144,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "a lost answer is taken for success": [(client, "transact", _lost_is_done)],
     "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],
     "refunds are not summed": [(orders, "changes", _nothing)],
+    "parts that come back are not summed": [(operation.Situation, "returned", lambda *_: 0)],
     "payments of one order are not summed": [(order_payments, "writes", _nothing)],
     "an account leaves the index of what is due": [(accounts_table, "put", _without_due_day)],
     "a frozen member may spend": [

@@ -258,6 +258,19 @@ def test_what_redemptions_pay_of_an_order_is_added_up_again(shop: Shop) -> None:
     assert is_whole()
 
 
+def test_the_sum_of_a_redemptions_parts_is_made_again(shop: Shop) -> None:
+    ada = shop.enroll()
+    redemption_id = shop.spend(ada, 50, 100, capture=True).body["redemption_id"]
+    path, key = f"/v1/members/{ada}/redemptions/{redemption_id}/reverse", keys.returned_key(redemption_id)
+    shop.post(path, {"reversal_id": "V-1", "points": 10})
+    with kept_back(key):
+        shop.post(path, {"reversal_id": "V-2", "points": 20})
+    assert violations() == [Violation(3, "", f"REDEMPTION#{redemption_id}#RETURNED is 10, the entries make 30")]
+    run()
+    assert item(key)["amount"] == {"N": "30"}
+    assert is_whole()
+
+
 def test_stock_is_counted_again(shop: Shop) -> None:
     ada = shop.enroll()
     shop.change_program(
