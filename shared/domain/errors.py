@@ -40,6 +40,18 @@ def foreign_cursor() -> InvalidRequestError:
     return InvalidRequestError(Fault("query:cursor", "is not a cursor of this list; leave it out for the first page"))
 
 
+class InTheFutureError(InvalidRequestError):
+    """It is said to have happened later than now."""
+
+    code = "in_the_future"
+
+
+class TooLateError(InvalidRequestError):
+    """It happened longer ago than the program takes it."""
+
+    code = "too_late"
+
+
 class MalformedJsonError(LoyaltyError):
     """The body is not JSON."""
 

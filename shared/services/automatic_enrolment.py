@@ -8,7 +8,7 @@ from datetime import datetime
 from shared import request_ids
 from shared.caller import Caller
 from shared.domain.account import Account
-from shared.domain.earning.orders import Order
+from shared.domain.earning.orders import Order, placed
 from shared.domain.earning.provisional import open_provisional
 from shared.domain.errors import (
     LoyaltyError,
@@ -78,7 +78,8 @@ def _opened(
     profile = provisional(identity, member_id=member_id, channel=order.channel, now=now)
     try:
         account = book(Account(member_id=member_id), first)
-        entries = credited(account, program, order, now=now, actor=caller.actor, fingerprint=fingerprint)
+        told = placed(order, program, now)
+        entries = credited(account, program, told, now=now, actor=caller.actor, fingerprint=fingerprint)
         draws = any(entry.budgets for entry in entries)
         outcome = operation.enroll([first, *(() if draws else entries)], members.writes(None, profile), program, now)
     except (CancelledError, LoyaltyError):

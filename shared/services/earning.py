@@ -14,7 +14,7 @@ from shared.domain.earning.challenges import action_deed, with_challenges
 from shared.domain.earning.earnings import Earned
 from shared.domain.earning.kept_orders import Sale
 from shared.domain.earning.order_points import order_earnings
-from shared.domain.earning.orders import Order
+from shared.domain.earning.orders import Order, placed
 from shared.domain.entry import Entry
 from shared.domain.errors import ForbiddenError, IdempotencyMismatchError, OrderBelongsToAnotherMemberError
 from shared.domain.lifecycle.passing_of_time import up_to_date
@@ -68,7 +68,7 @@ def earn_order(member_id: str, order: Order, *, caller: Caller, now: datetime) -
         entries = credited(
             situation.account,
             situation.program,
-            order,
+            placed(order, situation.program, now),
             now=situation.now,
             actor=caller.actor,
             fingerprint=fingerprint,

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from shared import request_ids
 from shared.caller import OPERATOR, Caller
+from shared.domain.earning.moments import moment
 from shared.domain.earning.orders import LINES_MAX, Line
 from shared.domain.entry import Entry
 from shared.domain.errors import (
@@ -32,10 +33,13 @@ CLAIM_HOURS = 24
 
 
 class Amendment(Record):
-    """An order as it now stands: its total and, if it has them, all its lines."""
+    """An order as it now stands: its total and, if it has them, all its lines.
+
+    Without `amended_at` it has become so now; an amendment dated before its order counts as made with it.
+    """
 
     amendment_id: Reference
-    amended_at: Instant
+    amended_at: Instant | None = None
     total: Amount
     lines: Annotated[tuple[Line, ...], Field(max_length=LINES_MAX)] = ()
 
@@ -92,15 +96,17 @@ def amend(member_id: str, order_id: str, amendment: Amendment, *, caller: Caller
     fingerprint = request_ids.fingerprint(amendment)
 
     def correct(situation: Situation, reader: OrderReader) -> Sequence[Entry]:
+        order = reader.find(situation)
+        amended_at = moment(amendment.amended_at, "/amended_at", situation.program, now)
         return corrections.amended(
             situation.accounts,
             situation.program,
-            reader.find(situation),
+            order,
             amendment.total,
             amendment.lines,
             reader.background(situation),
             amendment.amendment_id,
-            _cause(situation, caller, amendment.amended_at, fingerprint),
+            _cause(situation, caller, max(amended_at, order.sale.entry.occurred_at), fingerprint),
         )
 
     key = keys.of("amend", order_id=order_id, amendment_id=amendment.amendment_id)

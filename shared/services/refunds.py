@@ -8,6 +8,7 @@ from pydantic import Field
 from shared import request_ids
 from shared.caller import Caller
 from shared.domain.earning.kept_orders import Returned, Sale
+from shared.domain.earning.moments import moment
 from shared.domain.earning.orders import LINES_MAX
 from shared.domain.earning.refunds import ReturnedLine, part_by_amount, part_by_lines
 from shared.domain.errors import Fault, InvalidRequestError
@@ -21,13 +22,16 @@ from shared.tables.operation import Decision, Situation
 
 
 class Refund(Record):
-    """Which part of an order came back: some of its lines, or `amount` minor units of what counted toward points."""
+    """Which part of an order came back: some of its lines, or `amount` minor units of what counted toward points.
+
+    Without `refunded_at` it comes back now; one dated before its order counts as made with it.
+    """
 
     order_id: Reference
     refund_id: Reference
     amount: PositiveAmount | None = None
     lines: Annotated[tuple[ReturnedLine, ...], Field(min_length=1, max_length=LINES_MAX)] | None = None
-    refunded_at: Instant
+    refunded_at: Instant | None = None
 
 
 def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) -> operation.Outcome:
@@ -45,6 +49,7 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
 
     def decide(situation: Situation) -> Decision:
         order = reader.find(situation)
+        refunded_at = moment(request.refunded_at, "/refunded_at", situation.program, now)
         entries = refunded(
             situation.accounts,
             situation.program,
@@ -52,7 +57,7 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
             _part(order.sale, request),
             reader.background(situation),
             refund_id=request.refund_id,
-            refunded_at=request.refunded_at,
+            refunded_at=max(refunded_at, order.sale.entry.occurred_at),
             now=situation.now,
             actor=caller.actor,
             fingerprint=fingerprint,

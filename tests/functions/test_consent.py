@@ -23,7 +23,7 @@ def till(shop: Shop) -> Shop:
 
 
 def buy(shop: Shop, identifier: Any = CARD, order_id: str = "A-1", total: int = 4_200, **more: Any) -> Reply:
-    body = {"type": "order", "order_id": order_id, "placed_at": "2026-11-20T12:00:00Z", "currency": "USD"}
+    body = {"type": "order", "order_id": order_id, "currency": "USD"}
     return shop.post("/v1/earn", {**body, "total": total, "identifier": identifier, **more})
 
 
@@ -46,7 +46,7 @@ def test_a_known_identifier_earns_as_usual_and_replays_under_either_path(till: S
     ada = till.enroll("ada", card_number="C-1")
     first = buy(till)
     assert (first.status, first.body["account"]["member_id"]) == (201, ada)
-    body = {"type": "order", "order_id": "A-1", "placed_at": "2026-11-20T12:00:00Z", "currency": "USD", "total": 4_200}
+    body = {"type": "order", "order_id": "A-1", "currency": "USD", "total": 4_200}
     again = till.post(f"/v1/members/{ada}/earn", body)
     assert (again.status, again.replayed) == (200, True)
 
@@ -56,7 +56,7 @@ def test_money_comes_by_either_path_but_not_before_consent(till: Shop) -> None:
     ada = till.enroll("ada", card_number="C-1")
     buy(till)
     unknown = opened(till, {"card_number": "C-2"}, "A-2")
-    body = {"type": "order", "order_id": "A-3", "placed_at": "2026-11-20T12:00:00Z", "currency": "USD", "total": 4_200}
+    body = {"type": "order", "order_id": "A-3", "currency": "USD", "total": 4_200}
     assert till.post(f"/v1/members/{unknown}/earn", body).status == 201
     money = [till.get(f"/v1/members/{member}/credit").body["balance"]["amount"] for member in (ada, unknown)]
     assert money == [42, 0]

@@ -28,7 +28,7 @@ REFUSALS = {
     412: {"program_changed"},
     413: {"body_too_large"},
     415: {"unsupported_media_type"},
-    422: {"invalid_request", "idempotency_mismatch"},
+    422: {"invalid_request", "idempotency_mismatch", "in_the_future", "too_late"},
 }
 TIME = "2026-11-20T18:03:00Z"
 ORDER = {"type": "order", "order_id": "A-9", "placed_at": TIME, "currency": "USD", "total": 1000}
@@ -83,7 +83,7 @@ REQUESTS = {
         {
             "type": "tag",
             "order_id": "id",
-            "placed_at": "time",
+            "placed_at": "time?",
             "currency": "currency",
             "total": "amount",
             "lines": "list",
@@ -102,7 +102,7 @@ REQUESTS = {
         "POST",
         "/v1/members/{ada}/earn",
         {"type": "action", "action": "review", "reference": "r", "occurred_at": TIME},
-        {"type": "tag", "action": "id", "reference": "id", "occurred_at": "time", "note": "text?"},
+        {"type": "tag", "action": "id", "reference": "id", "occurred_at": "time?", "note": "text?"},
     ),
     "quote": Request(
         "POST",
@@ -114,7 +114,7 @@ REQUESTS = {
         "POST",
         "/v1/members/{ada}/refunds",
         {"order_id": "A-1", "refund_id": "R", "amount": 5, "refunded_at": TIME},
-        {"order_id": "id", "refund_id": "id", "amount": "positive", "refunded_at": "time"},
+        {"order_id": "id", "refund_id": "id", "amount": "positive", "refunded_at": "time?"},
     ),
     "adjust": Request(
         "POST",

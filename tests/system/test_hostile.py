@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from infra.local.tokens import Issuer
 from tests.system.conftest import Server
 
-ORDER = {"type": "order", "order_id": "H-1", "placed_at": "2026-11-20T18:00:00Z", "currency": "USD", "total": 100}
+ORDER = {"type": "order", "order_id": "H-1", "currency": "USD", "total": 100}
 NESTED = "[" * 100_000
 
 

@@ -39,12 +39,7 @@ def test_from_joining_to_points_that_expire(tmp_path: Path) -> None:
         assert server.account(member)["balance"] == 325
 
         for number, amount in enumerate((12_300, 30_200), start=1):
-            refund = {
-                "order_id": "A-1",
-                "refund_id": f"R-{number}",
-                "amount": amount,
-                "refunded_at": "2026-11-21T09:00:00Z",
-            }
+            refund = {"order_id": "A-1", "refund_id": f"R-{number}", "amount": amount}
             assert server.post(f"/v1/members/{member}/refunds", refund).status_code == 201
         account = server.account(member)
         assert (account["balance"], account["debt"]) == (0, 100)
@@ -75,18 +70,12 @@ def test_requests_are_recognised_after_a_restart(tmp_path: Path) -> None:
         calls: list[tuple[str, dict[str, object], str | None]] = [
             (
                 f"/v1/members/{ada}/earn",
-                {
-                    "type": "order",
-                    "order_id": "A-1",
-                    "placed_at": "2026-11-20T18:00:00Z",
-                    "currency": "USD",
-                    "total": 40_000,
-                },
+                {"type": "order", "order_id": "A-1", "currency": "USD", "total": 40_000},
                 None,
             ),
             (
                 f"/v1/members/{ada}/refunds",
-                {"order_id": "A-1", "refund_id": "R-1", "amount": 1_000, "refunded_at": "2026-11-21T18:00:00Z"},
+                {"order_id": "A-1", "refund_id": "R-1", "amount": 1_000},
                 None,
             ),
             (f"/v1/members/{ada}/redemptions", {"reward_id": "free-coffee", "capture": True}, "coffee"),

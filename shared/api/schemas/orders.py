@@ -9,16 +9,17 @@ from shared.domain.earning.earnings import Earned
 from shared.domain.earning.kept_orders import Sale, kept
 from shared.domain.earning.orders import Order
 from shared.domain.entry import OrderLine
-from shared.domain.fields import Record
+from shared.domain.fields import Instant, Record
 from shared.domain.points.expiry import ends_on
 from shared.domain.program.program import Program
 from shared.services.orders import OrderView
 
 
 class OrderEarn(Order):
-    """Credit an order."""
+    """Credit an order; without `placed_at` it is placed now."""
 
     type: Literal["order"]
+    placed_at: Instant | None = None  # type: ignore[assignment] # the rules get it with its moment
 
 
 class OrderLineAnswer(Record):

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.earnings import Earned, earn_entry, under_caps
+from shared.domain.earning.moments import moment
 from shared.domain.earning.terms import terms_of_points
 from shared.domain.entry import Entry, Piece
 from shared.domain.errors import Fault, InvalidRequestError
@@ -22,7 +23,7 @@ class Occasion(Record):
 
     action: Reference
     reference: Reference
-    occurred_at: Instant
+    occurred_at: Instant | None = None
     note: Text | None = None
 
 
@@ -33,7 +34,7 @@ def earn_action(
 
     Where the action asks for approval, its points wait for it.
 
-    Raises InvalidRequestError if the program does not know the action.
+    Raises InvalidRequestError if the program does not know the action, or for a moment that it does not take.
     """
     action = next((one for one in program.earning.actions if one.action_id == occasion.action), None)
     if action is None:
@@ -46,7 +47,7 @@ def earn_action(
         terms_of_points(program),
         earned,
         member=account,
-        occurred_at=occasion.occurred_at,
+        occurred_at=moment(occasion.occurred_at, "/occurred_at", program, now),
         now=now,
         actor=actor,
         fingerprint=fingerprint,

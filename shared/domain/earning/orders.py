@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.campaigns import noted
 from shared.domain.earning.earnings import Earned, RunningSum, earn_entry
 from shared.domain.earning.kept_orders import Sale, lines_mask
+from shared.domain.earning.moments import moment
 from shared.domain.earning.terms import EarningTerms
 from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
 from shared.domain.errors import Fault, InvalidRequestError
@@ -43,6 +44,9 @@ class Order(Record):
     store_id: Reference | None = None
     touchpoint: Reference | None = None
     partner_id: Reference | None = None
+
+
+_Placed = TypeVar("_Placed", bound=Order)
 
 
 class Base(NamedTuple):
@@ -78,6 +82,11 @@ def base_of(member: Account | None, program: Program, terms: EarningTerms, order
     sums = RunningSum(terms.rounding, terms.minimum_spend)
     piece = sums.piece("base", terms.description, exact, cap=terms.base_max, lines=mask)
     return Base(counted, mask, eligible, exact, sums, piece)
+
+
+def placed(order: _Placed, program: Program, now: datetime) -> _Placed:
+    """An order that is not booked yet, with its moment: without one it is placed now. Raises as `moment` does."""
+    return order.model_copy(update={"placed_at": moment(order.placed_at, "/placed_at", program, now)})
 
 
 def check_order(program: Program, order: Order) -> None:

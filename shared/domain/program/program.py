@@ -73,7 +73,10 @@ class Action(Stored):
 
 
 class Earning(Stored):
-    """`points` for each `per_amount` minor units, at most `base_max` of an order, rounded once with all bonuses."""
+    """`points` for each `per_amount` minor units, at most `base_max` of an order, rounded once with all bonuses.
+
+    What happened longer than `late_days` ago is not taken any more, unless it is imported.
+    """
 
     points: PositivePoints
     per_amount: PositiveAmount
@@ -84,6 +87,7 @@ class Earning(Stored):
     excluded_categories: Filter = ()
     excluded_skus: Filter = ()
     pending_days: Days = 0
+    late_days: Days = 30
     welcome_points: Points = 0
     rules: Annotated[tuple[Rule, ...], Field(max_length=RULES_MAX)] = ()
     actions: Annotated[tuple[Action, ...], Field(max_length=ACTIONS_MAX)] = ()
