@@ -31,7 +31,7 @@ class Grant:
     on: str
     keys: tuple[str, ...] = ()
     reason: str = ""
-    """Why it cannot name a resource; needed for EVERYTHING."""
+    """Why it cannot name a resource, or a partition; needed for EVERYTHING, and to scan."""
 
 
 @dataclass(frozen=True)
@@ -407,6 +407,7 @@ NEEDS: Mapping[str, Needs] = {
             _get(LOYALTY, _READ_PROGRAM, "BUDGET#*"),
             Grant(("dynamodb:PutItem",), LOYALTY, (_READ_PROGRAM, "AUDIT#*")),
             Grant(("dynamodb:UpdateItem",), LOYALTY, ("BUDGET#*",)),
+            Grant(("dynamodb:Scan",), HISTORY, reason="whether there is any entry, of whomever: it reads one at most"),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,

@@ -90,6 +90,12 @@ class Database:
         """A page of a table or an index."""
         return self._around("Query", lambda: self._query(**request))
 
+    def scan(self, **request: Any) -> Any:  # noqa: ANN401
+        """How many items an index has, up to a limit."""
+        _known(request, "TableName", "IndexName", "Limit", "Select")
+        listing = self._indexes[request["TableName"]][request["IndexName"]]
+        return self._around("Scan", lambda: {"Count": min(listing.size, request["Limit"])})
+
     def put_item(self, **request: Any) -> Any:  # noqa: ANN401
         """Put one item, perhaps on a condition."""
         return self._around("PutItem", lambda: self._single("Put", request, "PutItem"))
@@ -235,6 +241,11 @@ class _Listing:
             del self._rows[before][written.key]
         if after is not None and written.after is not None:
             self._rows.setdefault(after, {})[written.key] = written.after
+
+    @property
+    def size(self) -> int:
+        """How many items there are."""
+        return sum(map(len, self._rows.values()))
 
     def rows(self, pk: str, unseen: Sequence[list[Written]]) -> list[Item]:
         """The items of a partition in order, without what the last commits have changed."""

@@ -104,6 +104,14 @@ def load_history_to(member_id: str, sequence: int | None) -> list[Entry] | None:
     return entries if is_whole else None
 
 
+def is_anything_booked() -> bool:
+    """Whether any member has an entry; one of the last second may be missed."""
+    answer = client.ask(
+        lambda: client.client().scan(TableName=settings.loyalty_table(), IndexName="history", Limit=1, Select="COUNT")
+    )
+    return bool(answer["Count"])
+
+
 def load_partner_entries(
     partner_id: str, month: str, limit: int, after: str | None = None
 ) -> tuple[list[Entry], str | None]:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from shared import runtime, settings
-from shared.domain.errors import ProgramChangedError, TryAgainError
+from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError, TryAgainError
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
-from shared.tables import budgets, client, records
+from shared.tables import budgets, client, ledger, records
 from shared.tables.client import CancelledError, Key, Write
 
 PROGRAM_SECONDS = 30
@@ -34,9 +34,12 @@ def replace_program(program: Program, version: int, also: Sequence[Write] = ()) 
     """Store a program over version `version`, with `also`; it becomes the next one, and every version stays.
 
     Storing again what already followed that version changes nothing. Raises ProgramChangedError if something else did,
-    TryAgainError if another write was in the way.
+    InvalidRequestError for another currency once anything has been booked, TryAgainError if another write was in the
+    way.
     """
     table = settings.loyalty_table()
+    load_program.forget()
+    _require_same_currency(load_program(), program)
     stored = program.model_copy(update={"version": version + 1})
     writes = [client.put_over(table, _PROGRAM_KEY, version if version > 1 else 0, **records.attributes(stored))]
     kept = [default_program(), stored] if version == 1 else [stored]
@@ -58,3 +61,10 @@ def replace_program(program: Program, version: int, also: Sequence[Write] = ()) 
         budgets.forget()
     budgets.apply(stored)
     return stored
+
+
+def _require_same_currency(before: Program, after: Program) -> None:
+    """Raises InvalidRequestError for another currency once anything has been booked: amounts do not say theirs."""
+    if before.currency != after.currency and ledger.is_anything_booked():
+        detail = f"stays {before.currency}: members have orders, credit and limits in it"
+        raise InvalidRequestError(Fault("/currency", detail))

@@ -53,6 +53,19 @@ def test_a_shop_stores_its_first_program_over_the_default_one(shop: Shop) -> Non
     assert text_of(shop) == reply.body
 
 
+def test_the_currency_stays_what_it_is_once_anything_is_booked(shop: Shop) -> None:
+    assert shop.change_program(currency="JPY") == 2
+    assert shop.change_program(currency="USD") == 3
+    shop.enroll()
+    text = {**text_of(shop), "currency": "JPY"}
+    with shop.writing_nothing():
+        reply = shop.replace_program(text, 3)
+    assert_refused(reply, 422, "invalid_request")
+    assert reply.pointers == ["/currency"]
+    assert "stays USD" in reply.body["detail"]
+    assert shop.change_program(name="Tea Club") == 4
+
+
 def test_a_new_program_counts_for_the_next_order(shop: Shop) -> None:
     ada = shop.enroll()
     shop.order(ada, "A-1", 1000)

@@ -224,6 +224,8 @@ def _uses(operation: str, params: Mapping[str, Any]) -> Iterator[tuple[str, str,
     elif operation in {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}:
         key = params.get("Key") or params["Item"]
         yield f"dynamodb:{operation}", params["TableName"], key["pk"]["S"]
+    elif operation == "Scan":
+        yield "dynamodb:Scan", {"history": HISTORY}[params["IndexName"]], ""
     elif operation == "Query":
         index = {"history": HISTORY, "due": DUE, "partner": OF_PARTNERS}.get(params.get("IndexName", ""))
         key = "" if index else params["ExpressionAttributeValues"][":pk"]["S"]

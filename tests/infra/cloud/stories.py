@@ -406,6 +406,11 @@ def birthdays(world: World) -> None:
 
 def program(world: World) -> None:
     prepare(world)
+    enrolled(world)
+    reply = world.call("GET", "/v1/program/whole", scope=OPERATOR)
+    etag = next(value for name, value in reply.headers.items() if name.lower() == "etag")
+    other = {**reply.body, "currency": "JPY"}
+    ok(world, "PUT", "/v1/program", other, 422, scope=OPERATOR, headers={"If-Match": etag})
 
 
 def expire(world: World) -> None:
