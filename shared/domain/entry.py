@@ -27,6 +27,8 @@ class Piece(Stored):
     lines: str | None = None
     by_items: bool = False
     """Whether it counts pieces, not minor units."""
+    steps: str | None = None
+    """The exact number of steps of the base rule, where whole ones alone count: it then shrinks by whole steps."""
 
 
 class OrderLine(NamedTuple):

@@ -599,3 +599,34 @@ def test_operators_are_told_apart_by_their_own_names(shop: Shop) -> None:
     ada = shop.enroll()
     actors = [shop.adjust(ada, 5, f"case-{name}", caller=name).body["entry"]["actor"] for name in ("olga", "omar")]
     assert actors == ["operator:olga", "operator:omar"]
+
+
+# Whole steps ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("total", "whole", "part"), [(249, 0, 4), (250, 5, 5), (300, 5, 6), (499, 5, 9), (500, 10, 10), (751, 15, 15)]
+)
+def test_points_for_each_full_step_only(shop: Shop, total: int, whole: int, part: int) -> None:
+    ada = shop.enroll()
+    shop.change_program(earning={"points": 5, "per_amount": 250, "whole_steps": True})
+    assert shop.order(ada, "A-1", total).body["entry"]["points"] == whole
+    shop.change_program(earning={"whole_steps": False})
+    assert shop.order(ada, "A-2", total).body["entry"]["points"] == part
+
+
+def test_what_multiplies_points_multiplies_those_of_full_steps(shop: Shop) -> None:
+    ada = shop.enroll()
+    double = {"rule_id": "double", "description": "Double", "effect": {"kind": "multiply", "percent": 200}}
+    shop.change_program(earning={"points": 5, "per_amount": 250, "whole_steps": True, "rules": [double]})
+    assert [piece["points"] for piece in shop.order(ada, "A-1", 740).body["entry"]["breakdown"]] == [10, 10]
+
+
+def test_a_refund_leaves_what_the_full_steps_of_the_rest_would_have_earned(shop: Shop) -> None:
+    ada = shop.enroll()
+    shop.change_program(earning={"points": 5, "per_amount": 250, "whole_steps": True})
+    shop.order(ada, "A-1", 760)
+    taken = [
+        shop.refund(ada, amount, "A-1", f"R-{amount}").body["entry"]["points"] for amount in (10, 1, 249, 200, 300)
+    ]
+    assert taken == [0, -5, 0, -5, -5]

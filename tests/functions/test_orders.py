@@ -320,3 +320,19 @@ def test_nothing_rests_on_lots_without_an_end(shop: Shop, ada: str) -> None:
     assert [one["on"] for one in shop.account(ada)["expiring"]] == [None]
     shop.refund(ada, 1_000)
     assert (shop.balance(ada), NEVER) == (0, "never")
+
+
+def test_lines_that_come_back_leave_what_the_full_steps_of_the_rest_would_have_earned(shop: Shop, ada: str) -> None:
+    bonus = {
+        "rule_id": "tea",
+        "description": "Tea",
+        "when": {"categories": ["tea"]},
+        "effect": {"kind": "multiply", "percent": 300},
+    }
+    shop.change_program(earning={"points": 5, "per_amount": 250, "whole_steps": True, "rules": [bonus]})
+    tea = {"sku": "TEA", "category": "tea", "quantity": 3, "amount": 600}
+    entry = shop.order(ada, total=760, lines=[tea]).body["entry"]
+    assert [piece["points"] for piece in entry["breakdown"]] == [15, 20]
+    # 560 are left, of which 400 are tea: two full steps, and one that is tripled; then 360 with 200 of tea.
+    assert returned(shop, ada, [line("TEA", 1, 200)], "R-1").body["entry"]["points"] == 20 - 35
+    assert returned(shop, ada, [line("TEA", 1, 200)], "R-2").body["entry"]["points"] == 5 - 20

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
+from math import floor
 from typing import NamedTuple
 
 from shared.domain.account import Account
@@ -41,6 +42,7 @@ class _Bonus(NamedTuple):
     lines: str | None
     flat: bool = False
     by_items: bool = False
+    steps: Fraction | None = None
 
 
 def factors(cart: Cart) -> list[Piece]:
@@ -55,6 +57,7 @@ def factors(cart: Cart) -> list[Piece]:
             f"{name} earns {_factor(percent)}x",
             cart.base.exact * (percent - NO_BONUS_PERCENT) / 100,
             lines=cart.base.mask,
+            steps=cart.base.steps,
         )
         for rule_id, name, percent in held
         if percent > NO_BONUS_PERCENT
@@ -133,8 +136,10 @@ def _bonus(when: When, effect: Effect, program: Program, cart: Cart) -> _Bonus |
             return None
         amount, mask = sum(lines[one].amount for one in counted), lines_mask(counted, with_rest=False)
     if isinstance(effect, Multiply):
-        worth = Fraction(amount * program.earning.points, program.earning.per_amount)
-        return _Bonus(worth * (effect.percent - NO_BONUS_PERCENT) / 100, mask)
+        steps, is_whole = Fraction(amount, program.earning.per_amount), program.earning.whole_steps
+        worth = (Fraction(floor(steps)) if is_whole else steps) * program.earning.points
+        bonus = worth * (effect.percent - NO_BONUS_PERCENT) / 100
+        return _Bonus(bonus, mask, steps=steps if is_whole else None)
     if effect.per == "item":
         items = sum(order.lines[one].quantity for one in counted)
         return _Bonus(Fraction(effect.points * items), mask, by_items=True)
@@ -177,6 +182,7 @@ def _piece(
         minimum_spend=minimum_spend,
         lines=bonus.lines,
         by_items=bonus.by_items,
+        steps=bonus.steps,
     )
 
 

@@ -65,6 +65,7 @@ class RunningSum:
         minimum_spend: int = 0,
         lines: str | None = None,
         by_items: bool = False,
+        steps: Fraction | None = None,
     ) -> Piece:
         """The next line: worth `exact` or at most `cap`, and what `Piece` says of the rest."""
         before = rounded(self._exact, self._rounding)
@@ -80,6 +81,7 @@ class RunningSum:
             minimum_spend=max(minimum_spend, self._minimum_spend),
             lines=lines,
             by_items=by_items,
+            steps=None if steps is None else str(steps),
         )
 
 

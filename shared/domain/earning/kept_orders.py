@@ -6,6 +6,7 @@ depends on what has come back in all, not on the order of the returns.
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from math import floor
 from typing import NamedTuple
 
 from shared.domain.account import Account
@@ -158,8 +159,14 @@ def _worth(piece: Piece, amount_kept: int, parts: _Parts) -> Fraction:
         worth = whole if of_piece(parts.amounts_kept) > 0 else Fraction(0)
     else:
         bought, left = (parts.items, parts.items_kept) if piece.by_items else (parts.amounts, parts.amounts_kept)
-        worth = whole * of_piece(left) / of_piece(bought) if of_piece(bought) else Fraction(0)
+        share = of_piece(left) / of_piece(bought) if of_piece(bought) else Fraction(0)
+        worth = whole * (share if piece.steps is None else _whole_steps(Fraction(piece.steps), share))
     return worth if piece.cap is None else min(worth, Fraction(piece.cap))
+
+
+def _whole_steps(steps: Fraction, share: Fraction) -> Fraction:
+    """Which share of the whole steps of an order a share of what made them still makes."""
+    return Fraction(floor(steps * share), max(1, floor(steps)))
 
 
 def _parts(sale: Sale) -> _Parts:

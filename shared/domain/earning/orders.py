@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
+from math import floor
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
@@ -53,7 +54,8 @@ class Base(NamedTuple):
     """What of an order earns: the lines that count, `eligible` minor units, and the exact units that these bring.
 
     `counted` numbers those lines from 0, and `mask` notes them for a piece that all of them bring. `piece` is the first
-    line of the earning; what is added to it comes out of `sums`.
+    line of the earning; what is added to it comes out of `sums`. `steps` is how many steps `eligible` made, if whole
+    ones alone count.
     """
 
     counted: Sequence[int]
@@ -62,6 +64,7 @@ class Base(NamedTuple):
     exact: Fraction
     sums: RunningSum
     piece: Piece
+    steps: Fraction | None = None
 
 
 def base_of(member: Account | None, program: Program, terms: EarningTerms, order: Order) -> Base | Earned:
@@ -78,10 +81,12 @@ def base_of(member: Account | None, program: Program, terms: EarningTerms, order
     mask = None if len(counted) == len(order.lines) else lines_mask(counted, with_rest=True)
     eligible = order.total - sum(line.amount for line in order.lines)
     eligible += sum(order.lines[number].amount for number in counted)
-    exact = Fraction(eligible * terms.units, terms.per_amount)
+    steps = Fraction(eligible, terms.per_amount)
+    exact = (Fraction(floor(steps)) if terms.whole_steps else steps) * terms.units
+    of_steps = steps if terms.whole_steps else None
     sums = RunningSum(terms.rounding, terms.minimum_spend)
-    piece = sums.piece("base", terms.description, exact, cap=terms.base_max, lines=mask)
-    return Base(counted, mask, eligible, exact, sums, piece)
+    piece = sums.piece("base", terms.description, exact, cap=terms.base_max, lines=mask, steps=of_steps)
+    return Base(counted, mask, eligible, exact, sums, piece, of_steps)
 
 
 def placed(order: _Placed, program: Program, now: datetime) -> _Placed:

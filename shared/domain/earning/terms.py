@@ -12,7 +12,7 @@ class EarningTerms(NamedTuple):
     """`units` for each `per_amount` minor units of an order: points, or minor units of credit.
 
     An order brings at most `base_max` of them, before bonuses. They can be spent after `pending_days`, and end as
-    `expiry` says.
+    `expiry` says. With `whole_steps` only full `per_amount` count.
     """
 
     units: int
@@ -25,6 +25,7 @@ class EarningTerms(NamedTuple):
     excluded_skus: tuple[str, ...]
     pending_days: int
     expiry: Expiry
+    whole_steps: bool = False
 
 
 def terms_of_points(program: Program) -> EarningTerms:
@@ -41,6 +42,7 @@ def terms_of_points(program: Program) -> EarningTerms:
         excluded_skus=earning.excluded_skus,
         pending_days=earning.pending_days,
         expiry=program.expiry,
+        whole_steps=earning.whole_steps,
     )
 
 

@@ -75,11 +75,14 @@ class Action(Stored):
 class Earning(Stored):
     """`points` for each `per_amount` minor units, at most `base_max` of an order, rounded once with all bonuses.
 
+    With `whole_steps` only full `per_amount` count: 5 points for each full 2.50 are 5 for 3.00.
+
     What happened longer than `late_days` ago is not taken any more, unless it is imported.
     """
 
     points: PositivePoints
     per_amount: PositiveAmount
+    whole_steps: Flag = False
     description: Text
     base_max: PositivePoints | None = None
     rounding: Rounding = "down"
