@@ -18,7 +18,7 @@ app = resolver.resolver()
 @app.get(
     "/v1/members/<member_id>/account",
     security=routes.MEMBER_OR_SHOP,
-    responses=routes.json_responses({200: AccountAnswer}, 404),
+    responses=routes.json_responses({200: AccountAnswer}, 404, 409),
     summary="Balances, tier and progress, expiring points, next reward",
     tags=["Account"],
 )
@@ -30,7 +30,7 @@ def read_account(member_id: str) -> Answer:
 @app.get(
     "/v1/members/<member_id>/entries",
     security=routes.MEMBER_OR_SHOP,
-    responses=routes.json_responses({200: EntryPage}, 404),
+    responses=routes.json_responses({200: EntryPage}, 404, 409),
     summary="The ledger, newest first; after it, those of members merged into this one",
     tags=["Account"],
 )

@@ -63,7 +63,7 @@ def redeem(member_id: str, request: Annotated[Spending, Body()], key: idempotenc
 @app.get(
     "/v1/members/<member_id>/redemptions/<redemption_id>",
     security=routes.MEMBER_OR_SHOP,
-    responses=routes.json_responses({200: RedemptionAnswer}, 404),
+    responses=routes.json_responses({200: RedemptionAnswer}, 404, 409),
     summary="A redemption's state",
     tags=["Redemptions"],
 )

@@ -28,7 +28,7 @@ class PayoutAnswer(Record):
 @app.get(
     "/v1/members/<member_id>/credit",
     security=routes.MEMBER_OR_SHOP,
-    responses=routes.json_responses({200: CreditAnswer}, 404),
+    responses=routes.json_responses({200: CreditAnswer}, 404, 409),
     summary="Store credit: what can be spent, what is pending, held, owed and expiring",
     tags=["Credit"],
 )
@@ -40,7 +40,7 @@ def read_credit(member_id: str) -> Answer:
 @app.get(
     "/v1/members/<member_id>/credit/entries",
     security=routes.MEMBER_OR_SHOP,
-    responses=routes.json_responses({200: EntryPage}, 404),
+    responses=routes.json_responses({200: EntryPage}, 404, 409),
     summary="The wallet's ledger in minor units, newest first",
     tags=["Credit"],
 )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from shared.api.answers import Answer
-from shared.domain.errors import InvalidRequestError, LoyaltyError
+from shared.domain.errors import InvalidRequestError, LoyaltyError, MemberMergedError
 from shared.domain.fields import Record
 
 FAULTS_MAX = 100
@@ -40,6 +40,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "refund_exceeds_order": HTTPStatus.CONFLICT,
     "order_paid": HTTPStatus.CONFLICT,
     "member_not_active": HTTPStatus.CONFLICT,
+    "member_merged": HTTPStatus.CONFLICT,
     "member_frozen": HTTPStatus.CONFLICT,
     "order_belongs_to_another_member": HTTPStatus.CONFLICT,
     "partner_funding_exhausted": HTTPStatus.CONFLICT,
@@ -75,6 +76,7 @@ class Problem(Record):
     detail: str
     code: str
     errors: Annotated[tuple[ProblemFault, ...], Field(max_length=FAULTS_MAX)] | None = None
+    merged_into: str | None = None
 
 
 def problem(error: LoyaltyError) -> Answer:
@@ -94,6 +96,8 @@ def problem(error: LoyaltyError) -> Answer:
     }
     if isinstance(error, InvalidRequestError):
         details["errors"] = [fault.__dict__ for fault in error.faults[:FAULTS_MAX]]
+    if isinstance(error, MemberMergedError):
+        details["merged_into"] = error.merged_into
     body = json.dumps(details)
     return Answer(
         status_code=int(status), content_type=PROBLEM_TYPE, headers={**headers, "Content-Type": PROBLEM_TYPE}, body=body

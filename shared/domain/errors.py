@@ -95,9 +95,20 @@ class MemberNotFoundError(LoyaltyError):
 
 
 class MemberNotActiveError(LoyaltyError):
-    """The member was erased or merged into another."""
+    """The member was erased, or never agreed to the terms."""
 
     code = "member_not_active"
+
+
+class MemberMergedError(MemberNotActiveError):
+    """The member was merged into another, which `merged_into` names."""
+
+    code = "member_merged"
+
+    def __init__(self, member_id: str, merged_into: str) -> None:
+        super().__init__(f"the member {member_id} was merged into {merged_into}")
+        self.member_id = member_id
+        self.merged_into = merged_into
 
 
 class ConsentRequiredError(LoyaltyError):

@@ -20,12 +20,14 @@ class AccountView(NamedTuple):
 
 
 def read_account(member_id: str, *, caller: Caller) -> AccountView:
-    """A member's account. Raises MemberNotFoundError."""
+    """A member's account. Raises MemberNotFoundError, MemberMergedError."""
     account, *others = accounts.load_with_pool(caller.authorized_member_id(member_id))
+    accounts.require_not_merged(account)
     return AccountView(account, tuple(others), programs.load_program())
 
 
 def read_history(member_id: str, limit: int, place: Place[int] | None, *, caller: Caller) -> Page[Entry, int]:
-    """A page of a member's entries. Raises MemberNotFoundError, InvalidRequestError."""
+    """A page of a member's entries. Raises MemberNotFoundError, MemberMergedError, InvalidRequestError."""
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
+    accounts.require_not_merged(account)
     return histories.read_entries(account, limit, place)

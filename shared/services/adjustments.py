@@ -12,7 +12,6 @@ from shared.domain.errors import (
     IdempotencyMismatchError,
     InvalidRequestError,
     InvalidStateError,
-    MemberNotActiveError,
 )
 from shared.domain.fields import Record, Reference, SignedPoints, Text
 from shared.domain.points.reviews import Review, Verdict
@@ -136,8 +135,7 @@ def _require_open(review: Review, fingerprint: str) -> None:
 
 def _ask(member_id: str, adjustment: Adjustment, caller: Caller, now: datetime) -> Asked:
     account = accounts.load_account(member_id).account
-    if not account.is_open:
-        raise MemberNotActiveError(f"the member {member_id} was {account.status}")
+    accounts.require_open(account)
     reference, points, reason = adjustment.reference, adjustment.points, adjustment.reason
     review = Review(
         review_id=reviews.id_of("adjustment", member_id, reference),

@@ -11,7 +11,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import credit_earnings
 from shared.domain.earning.order_points import order_earnings
 from shared.domain.earning.orders import Line, Order
-from shared.domain.errors import InvalidStateError, MemberNotActiveError
+from shared.domain.errors import InvalidStateError
 from shared.domain.fields import Amount, Currency, Flag, Record, Reference
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.members.members import IDENTIFIER_KINDS, Identifiers
@@ -84,8 +84,7 @@ def _verified(buyer: Buyer | None, program: Program, caller: Caller, now: dateti
         return None
     account = accounts.load_account(caller.authorized_member_id(str(buyer.member_id))).account
     account = up_to_date(account, program, now)
-    if not account.is_open:
-        raise MemberNotActiveError(f"the member {account.member_id} was {account.status}")
+    accounts.require_open(account)
     return account
 
 

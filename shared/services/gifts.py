@@ -150,8 +150,7 @@ def _survivor(member_id: str, error: LoyaltyError) -> str:
 def _require_open(member_id: str, account: Account | None) -> None:
     if account is None:
         raise MemberNotFoundError(f"there is no member {member_id}")
-    if not account.is_open:
-        raise MemberNotActiveError(f"the member {member_id} was {account.status}")
+    accounts.require_open(account)
 
 
 def _words(offered: Entry) -> str | None:

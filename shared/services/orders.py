@@ -83,9 +83,10 @@ def require_order_id(order_id: str) -> None:
 
 
 def read_order(member_id: str, order_id: str, *, caller: Caller) -> OrderView:
-    """A member's order as it stands. Raises OrderNotFoundError, OrderBelongsToAnotherMemberError."""
+    """A member's order as it stands. Raises OrderNotFoundError, OrderBelongsToAnotherMemberError, MemberMergedError."""
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
     require_order_id(order_id)
+    accounts.require_not_merged(account)
     items = {Key(item["pk"]["S"], item["sk"]["S"]): item for item in ledger.load_order(order_id)}
     order = _found(items, account, order_id, None)
     entries = [ledger.entry_of(item) for item in items.values() if "body" in item]

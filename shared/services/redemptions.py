@@ -113,10 +113,12 @@ def id_for(member_id: str, request: Request, partner: Partner | None, key: str) 
 
 
 def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Standing:
-    """A redemption as it stands. Raises RedemptionNotFoundError."""
-    steps = _steps(redemption_id, _load(caller.authorized_member_id(member_id), redemption_id))
+    """A redemption as it stands, shown as whose it is now. Raises RedemptionNotFoundError, MemberMergedError."""
+    account = _load(caller.authorized_member_id(member_id), redemption_id)
+    steps = _steps(redemption_id, account)
     returned = returned_by(steps["reverse"]) if "reverse" in steps else 0
-    return Standing(steps["reserve"], state_of(steps, now), returned)
+    reserved = steps["reserve"].model_copy(update={"member_id": account.member_id})
+    return Standing(reserved, state_of(steps, now), returned)
 
 
 def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
@@ -236,8 +238,9 @@ def _accounts(member_id: str, redemption_id: str) -> list[str]:
 
 
 def _load(member_id: str, redemption_id: str) -> Account:
-    *_, account = accounts.load_accounts(_accounts(member_id, redemption_id))
-    return account
+    found = accounts.load_accounts(_accounts(member_id, redemption_id))
+    accounts.require_not_merged(found[0])
+    return found[-1]
 
 
 def _require_valid(redemption_id: str) -> None:

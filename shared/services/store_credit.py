@@ -24,12 +24,15 @@ class WalletView(NamedTuple):
 
 
 def read_credit(member_id: str, *, caller: Caller) -> WalletView:
-    """A member's store credit. Raises MemberNotFoundError."""
+    """A member's store credit. Raises MemberNotFoundError, MemberMergedError."""
     return WalletView(_load_wallet(caller.authorized_member_id(member_id)), programs.load_program())
 
 
 def read_credit_history(member_id: str, limit: int, place: Place[int] | None, *, caller: Caller) -> Page[Entry, int]:
-    """A page of the entries of a member's store credit. Raises MemberNotFoundError, InvalidRequestError."""
+    """A page of the entries of a member's store credit.
+
+    Raises MemberNotFoundError, MemberMergedError, InvalidRequestError.
+    """
     return histories.read_entries(_load_wallet(caller.authorized_member_id(member_id)), limit, place)
 
 
@@ -61,6 +64,10 @@ def pay_out_credit(member_id: str, request: Payout, *, caller: Caller, now: date
 
 
 def _load_wallet(member_id: str) -> Account:
-    """The wallet, read together with its member's account: nobody else has one. Raises MemberNotFoundError."""
-    _, wallet = accounts.load_accounts([member_id, wallet_of(member_id)])
+    """The wallet, read together with its member's account: nobody else has one.
+
+    Raises MemberNotFoundError, MemberMergedError.
+    """
+    member, wallet = accounts.load_accounts([member_id, wallet_of(member_id)])
+    accounts.require_not_merged(member)
     return wallet

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from shared import settings
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.errors import MemberNotFoundError
+from shared.domain.errors import MemberMergedError, MemberNotActiveError, MemberNotFoundError
 from shared.domain.lifecycle.passing_of_time import due_on
 from shared.domain.program.program import Program
 from shared.domain.spending.merges import MERGES_MAX
 from shared.domain.spending.pools import pools_of
+from shared.domain.subaccounts import owner_of
 from shared.tables import client, keys, records
 from shared.tables.client import Item, Key, Write
 
@@ -63,6 +64,26 @@ def survivor_of(account: Account) -> Account:
             return account
         account = load_account(account.merged_into).account
     return account
+
+
+def load_survivors(found: Sequence[Account]) -> tuple[Account, ...]:
+    """The accounts that go on with some, and after them the pools that their members share in."""
+    own = [survivor_of(account) for account in found]
+    known = {account.member_id for account in own}
+    return (*own, *(load_account(name).account for name in pools_of(own) if name not in known))
+
+
+def require_open(account: Account) -> None:
+    """Raises MemberMergedError or MemberNotActiveError for an account to which nothing can be booked any more."""
+    require_not_merged(account)
+    if not account.is_open:
+        raise MemberNotActiveError(f"the member {account.member_id} was {account.status}")
+
+
+def require_not_merged(account: Account) -> None:
+    """Raises MemberMergedError for an account that another goes on with."""
+    if account.merged_into is not None:
+        raise MemberMergedError(owner_of(account.member_id), owner_of(account.merged_into))
 
 
 def load_together(members: Sequence[str], reads: Sequence[Key] = ()) -> tuple[list[StoredAccount], dict[Key, Item]]:

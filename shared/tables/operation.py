@@ -17,7 +17,6 @@ from shared.domain.entry import Entry
 from shared.domain.errors import (
     IdempotencyMismatchError,
     LoyaltyError,
-    MemberNotActiveError,
     OrderBelongsToAnotherMemberError,
     TryAgainError,
 )
@@ -167,8 +166,8 @@ def run(
     drawn from there and what comes goes there, and it sees none of that; if not, it gets the pools themselves, last.
     `asks` says what more the decision must know, which is then read. `refused` says what it means to the caller if
     conditions of the decision's writes did not hold. Raises whatever `decide`, `asks` and `refused` raise,
-    IdempotencyMismatchError if the existing entry has another fingerprint, MemberNotFoundError, MemberNotActiveError,
-    and TryAgainError when others kept winning the race.
+    IdempotencyMismatchError if the existing entry has another fingerprint, MemberNotFoundError, MemberMergedError,
+    MemberNotActiveError, and TryAgainError when others kept winning the race.
     """
     program = program or load_program()
     caps: Mapping[str, int] = budgets.used_up()
@@ -248,9 +247,7 @@ def _planned(
     """
     settled = _settled(stored, situation.program, situation.now)
     for account in (one.account for one in settled):
-        if not account.is_open:
-            where = f" into {account.merged_into}" if account.merged_into else ""
-            raise MemberNotActiveError(f"the member {account.member_id} was {account.status}{where}")
+        accounts.require_open(account)
     of_time = [entry for one in settled for entry in one.entries]
     if not all(one.complete for one in settled):
         return _Plan(of_time, (), is_whole=False)
@@ -344,7 +341,10 @@ def _replayed(
 ) -> Outcome:
     now = _present(now, [one.account for one in stored])
     found = tuple(one.account for one in _settled(stored, program, now))
-    return Outcome(_same(existing, fingerprint, found), found, replayed=True, program=program, now=now)
+    existing = _same(existing, fingerprint, found)
+    if any(account.merged_into for account in found):
+        found = accounts.load_survivors(found)
+    return Outcome(existing, found, replayed=True, program=program, now=now)
 
 
 def _same(existing: Entry, fingerprint: str, found: Sequence[Account]) -> Entry:

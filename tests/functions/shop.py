@@ -263,7 +263,8 @@ def assert_refused(reply: Reply, status: int, code: str) -> None:
     """The reply is the problem that the contract names, in the contract's shape."""
     assert (reply.status, reply.code) == (status, code), reply.body
     assert reply.headers["Content-Type"] == "application/problem+json"
-    assert set(reply.body) == PROBLEM | ({"errors"} if code in NAMES_FAULTS else set())
+    more = {"merged_into"} if code == "member_merged" else {"errors"} if code in NAMES_FAULTS else set()
+    assert set(reply.body) == PROBLEM | more
     assert reply.body["status"] == status
     assert reply.body["detail"]
     # A fault may quote what was sent; a rule's own words always have their values.

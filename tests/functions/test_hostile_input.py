@@ -23,6 +23,7 @@ REFUSALS = {
         "reward_unavailable",
         "refund_exceeds_order",
         "member_not_active",
+        "member_merged",
         "order_belongs_to_another_member",
     },
     412: {"program_changed"},

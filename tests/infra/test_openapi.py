@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 
 from infra import openapi
 from shared.api.problems import problem
-from shared.domain.errors import Fault, InvalidRequestError, LoyaltyError
+from shared.domain.errors import Fault, InvalidRequestError, LoyaltyError, MemberMergedError
 
 SCOPES = {"loyalty/storefront", "loyalty/member", "loyalty/operator", "loyalty/partner"}
 
@@ -76,4 +76,6 @@ def _kinds(kind: type[LoyaltyError]) -> Iterator[type[LoyaltyError]]:
 
 
 def _refused(kind: type[LoyaltyError]) -> LoyaltyError:
+    if issubclass(kind, MemberMergedError):
+        return kind("x", "y")
     return kind(Fault("", "x")) if issubclass(kind, InvalidRequestError) else kind("x")

@@ -12,6 +12,7 @@ from shared.domain.errors import (
     Fault,
     InvalidRequestError,
     InvalidStateError,
+    MemberMergedError,
     MemberNotActiveError,
 )
 from shared.domain.fields import (
@@ -259,12 +260,13 @@ def changed(member: Member, change: Change, country: str, now: datetime) -> Memb
 
 
 def require_active(member: Member) -> None:
-    """Raises MemberNotActiveError for somebody erased or merged, ConsentRequiredError for a provisional member."""
+    """Raises MemberMergedError, MemberNotActiveError for who was erased, ConsentRequiredError for the provisional."""
     if member.status == "provisional":
         raise ConsentRequiredError(f"the member {member.member_id} has not agreed to the terms yet")
+    if member.merged_into:
+        raise MemberMergedError(member.member_id, member.merged_into)
     if member.status != "active":
-        where = f" into {member.merged_into}" if member.merged_into else ""
-        raise MemberNotActiveError(f"the member {member.member_id} was {member.status}{where}")
+        raise MemberNotActiveError(f"the member {member.member_id} was {member.status}")
 
 
 def erased(member: Member) -> Member:
