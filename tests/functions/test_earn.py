@@ -630,3 +630,13 @@ def test_a_refund_leaves_what_the_full_steps_of_the_rest_would_have_earned(shop:
         shop.refund(ada, amount, "A-1", f"R-{amount}").body["entry"]["points"] for amount in (10, 1, 249, 200, 300)
     ]
     assert taken == [0, -5, 0, -5, -5]
+
+
+def test_a_part_of_a_piece_is_refused_with_what_to_send_instead(shop: Shop) -> None:
+    ada = shop.enroll()
+    with shop.writing_nothing():
+        reply = shop.order(ada, lines=[{"sku": "CHEESE", "quantity": 0.75, "amount": 1200}])
+        assert_refused(reply, 422, "invalid_request")
+        assert reply.pointers == ["/lines/0/quantity"]
+        assert "sold by weight" in reply.body["detail"]
+    assert shop.order(ada, lines=[{"sku": "CHEESE", "quantity": 1, "amount": 1200}]).status == 201

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from math import floor
+from numbers import Integral, Real
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
@@ -24,12 +25,19 @@ from shared.domain.program.program import Program
 LINES_MAX = 200
 
 
+def _whole_pieces(quantity: object) -> object:
+    if isinstance(quantity, Real) and not isinstance(quantity, Integral):
+        reason = "counts whole pieces; send what is sold by weight or length as 1, with its price as the amount"
+        raise ValueError(reason)  # noqa: TRY004 - pydantic reports ValueError with its place
+    return quantity
+
+
 class Line(Record):
     """One article of an order; `amount` is for all of its `quantity`, in minor units."""
 
     sku: Reference
     category: Reference | None = None
-    quantity: PositiveAmount = 1
+    quantity: Annotated[PositiveAmount, BeforeValidator(_whole_pieces)] = 1
     amount: Amount
 
 
