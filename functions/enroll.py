@@ -10,7 +10,16 @@ from shared.api import auth, idempotency, ledger_answers, paging, resolver, rout
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.entries import BookedAnswer
 from shared.api.schemas.exports import WholeExport, export_answer
-from shared.api.schemas.members import MemberAnswer, MemberFound, MemberPage, TraitsAnswer, member_answer, traits_answer
+from shared.api.schemas.members import (
+    ErasedAnswer,
+    MemberAnswer,
+    MemberFound,
+    MemberPage,
+    TraitsAnswer,
+    erased_answer,
+    member_answer,
+    traits_answer,
+)
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.fields import Record, Reference
 from shared.domain.members.members import Change, Enrollment, OneIdentifier
@@ -110,13 +119,13 @@ def tag_member(member_id: str, request: Annotated[Tagging, Body()], key: idempot
 @app.delete(
     "/v1/members/<member_id>",
     security=routes.open_to(OPERATOR, MEMBER),
-    responses=routes.json_responses({200: MemberAnswer}, 404, 409),
+    responses=routes.json_responses({200: ErasedAnswer}, 404, 409),
     summary="Erase personal data; the pseudonymous ledger stays",
     tags=["Members"],
 )
 def erase_member(member_id: str) -> Answer:
     erased = erasure.erase_member(member_id, caller=auth.caller(app), now=clock.now())
-    return json_answer(member_answer(erased.member), replayed=erased.replayed)
+    return json_answer(erased_answer(erased), replayed=erased.replayed)
 
 
 @app.get(

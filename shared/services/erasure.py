@@ -9,17 +9,24 @@ from shared.domain.calendar import local_day
 from shared.domain.lifecycle.closing import erase_whole
 from shared.domain.lifecycle.retention import erased_on
 from shared.domain.members.members import Member, erased
+from shared.domain.program.program import Program
 from shared.domain.subaccounts import wallet_of
 from shared.services import personal_data
-from shared.tables import accounts, audit, keys, members, operation, programs
+from shared.tables import accounts, audit, keys, ledger, members, operation, programs
 from shared.tables.client import Write
 from shared.tables.operation import Decision, Situation
 
 
 class Erased(NamedTuple):
-    """What is left of an erased member; `replayed` if they had been erased before."""
+    """What is left of an erased member, and what has lapsed: points, and minor units of credit if they had a wallet.
+
+    `replayed` if they had been erased before.
+    """
 
     member: Member
+    lapsed_points: int
+    lapsed_credit: int | None
+    program: Program
     replayed: bool
 
 
@@ -35,7 +42,9 @@ def erase_member(member_id: str, *, caller: Caller, now: datetime) -> Erased:
     also = [*(members.writes(before, rest) if is_there else ()), *trail]
     outcome = close(rest.member_id, actor=caller.actor, now=now, also=also)
     personal_data.forget(outcome.accounts[0].ids)
-    return Erased(rest, outcome.replayed)
+    wallet = ledger.load_entry(keys.of("erase", member_id=wallet_of(rest.member_id)))
+    credit = max(0, -wallet.points) if wallet else None
+    return Erased(rest, max(0, -outcome.entry.points), credit, outcome.program, outcome.replayed)
 
 
 def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> operation.Outcome:

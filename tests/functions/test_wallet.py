@@ -118,6 +118,17 @@ def test_another_members_wallet_is_nobodys(shop: Shop, ada: str) -> None:
     assert_refused(shop.get("/v1/members/me~credit/credit"), 404, "member_not_found")
 
 
+def test_erasing_says_what_lapses(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.order(ada, "A-1", 10_000)
+    shop.spend(ada, 50, 1000)
+    first = shop.erase(ada)
+    assert (first.body["lapsed_points"], first.body["lapsed_credit"]) == (200, {"amount": 1000, "currency": "USD"})
+    assert shop.erase(ada).body == first.body
+    nothing = shop.erase(grace).body
+    assert (nothing["lapsed_points"], nothing["lapsed_credit"]) == (100, None)
+
+
 def test_merging_moves_credit_and_erasing_forfeits_it(shop: Shop, ada: str) -> None:
     bob = shop.enroll("bob")
     shop.order(bob, "B-1", 10_000)

@@ -5,9 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.api.schemas.money import Money, money_of
 from shared.domain.facets import Traits
 from shared.domain.fields import Record
 from shared.domain.members.members import Consent, Member, Preferences
+from shared.services.erasure import Erased
 
 
 class MemberAnswer(Record):
@@ -51,6 +53,21 @@ class MemberFound(Record):
     """The id of the member who was found."""
 
     member_id: str
+
+
+class ErasedAnswer(MemberAnswer):
+    """A member who was erased, and what has lapsed with that: points, and store credit if there was any."""
+
+    lapsed_points: int
+    lapsed_credit: Money | None
+
+
+def erased_answer(erased: Erased) -> ErasedAnswer:
+    """An erased member, and what they have lost, as callers see them."""
+    credit = None if erased.lapsed_credit is None else money_of(erased.lapsed_credit, erased.program)
+    return ErasedAnswer(
+        **member_answer(erased.member).model_dump(), lapsed_points=erased.lapsed_points, lapsed_credit=credit
+    )
 
 
 def member_answer(member: Member) -> MemberAnswer:
