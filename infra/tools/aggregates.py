@@ -19,14 +19,15 @@ from infra.tools.derived_items import (
 )
 from shared.domain.earning.campaigns import budget_total
 from shared.domain.spending.order_payments import Payments
-from shared.tables import keys, programs
+from shared.tables import keys, orders, programs
 from shared.tables.client import Item, Key, key_of
 from shared.tables.order_payments import BY_POINTS, item_of
+from shared.tables.orders import OrderState
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CHANGES_WITH_EACH_WRITE = ("amount", "taken", "remaining", "revision", BY_POINTS)
+_CHANGES_WITH_EACH_WRITE = ("changes", "amount", "taken", "remaining", "revision", BY_POINTS)
 
 
 class Sums(NamedTuple):
@@ -41,8 +42,12 @@ def put_right(client: "DynamoDBClient", table: str, derived: Derived, of_entries
 
     Raises LocalError if somebody else writes to one.
     """
+    told = derived.all_wrong(of_entries)
     wrong = derived.wrong(of_entries)
     left: list[str] = []
+    for name, state in derived.wrong_orders(of_entries).items():
+        if writes:
+            _write(client, table, derived.items[name], list(_order(name, state)))
     for name in dict.fromkeys(_item_name(one) for one in wrong):
         items = derived.items[name]
         if name == PROGRAM:
@@ -58,7 +63,7 @@ def put_right(client: "DynamoDBClient", table: str, derived: Derived, of_entries
             desired = list(_sum(name, wrong[name]))
         if writes:
             _write(client, table, items, desired)
-    lines = (f"{name} was {derived.kept[name]}, {makers_of(name)} make {made}" for name, made in wrong.items())
+    lines = (f"{name} was {holds}, {makers_of(name)} make {made}" for name, holds, made in told)
     return Sums(tuple(lines), tuple(left))
 
 
@@ -73,8 +78,15 @@ def _payments(name: str, made: Payments) -> Iterator[Item]:
         yield item_of(Key(name.removesuffix(PAID), PAID.removeprefix("#")), made)
 
 
+def _order(name: str, state: OrderState) -> Iterator[Item]:
+    """How an order stands; none if nothing has happened to it."""
+    if state != OrderState():
+        pk, _, sk = name.rpartition("#")
+        yield orders.item_of(Key(pk, sk), state)
+
+
 def _sum(name: str, made: int) -> Iterator[Item]:
-    """An order's refunds, a redemption's parts or a reward's stock; none if nothing was ever counted."""
+    """A redemption's parts or a reward's stock; none if nothing was ever counted."""
     pk, _, sk = name.rpartition("#")
     if made:
         yield {**key_of(Key(pk, sk)), ("taken" if sk == "STOCK" else "amount"): {"N": str(made)}}
@@ -133,7 +145,11 @@ def _as_read(item: Item | None) -> dict[str, Any]:
     name = next((name for name in _CHANGES_WITH_EACH_WRITE if item and name in item), None)
     if item is None or name is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
-    return {"ConditionExpression": f"{name} = :read", "ExpressionAttributeValues": {":read": item[name]}}
+    return {
+        "ConditionExpression": "#name = :read",
+        "ExpressionAttributeNames": {"#name": name},
+        "ExpressionAttributeValues": {":read": item[name]},
+    }
 
 
 def _key(item: Item) -> Key:

@@ -4,14 +4,17 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from shared.domain.earning.kept_orders import NOTHING_RETURNED, Returned, returned_of
 from shared.domain.entry import Entry
 from shared.domain.points.partner_funding import funding_name
 from shared.domain.spending.order_payments import Payments, changes
+from shared.domain.subaccounts import is_wallet
 from shared.tables import keys
 from shared.tables.client import Item, Key
 from shared.tables.order_payments import payments_of
+from shared.tables.orders import OrderState, state_of
 
 PROGRAM = "PROGRAM"
 BUDGET, VERSION, DEPOSITED = "BUDGET#", "VERSION#", "#budgeted"
@@ -19,16 +22,25 @@ PAID, OF_CREDIT = "#PAID", "#credit"
 _PARTNER = "PARTNER#"
 
 
+class Wrong(NamedTuple):
+    """Something that does not hold what other items make: its name, what it holds, and what those make."""
+
+    name: str
+    holds: str
+    made: str
+
+
 class Derived:
     """The items of a table that others make, as they are found: `kept` says what each of them holds, by its name.
 
     A budget's name stands for what is spent of it, with `#budgeted` for its total where deposits make that, and
     `PROGRAM` for the current version. What points pay of an order has the name of its item, what credit pays has
-    `#credit` after it.
+    `#credit` after it. How orders stand is more than a number, and apart from them.
     """
 
     def __init__(self) -> None:
         self.kept = Counter[str]()
+        self.orders: dict[str, OrderState] = {}
         self.items: dict[str, list[Item]] = defaultdict(list)
         """Those items, by the same names; the program's versions among them."""
         self._other_sources = Counter[str]()
@@ -36,7 +48,10 @@ class Derived:
     def take(self, item: Item) -> None:
         """Take in any item of the table."""
         pk, sk = item["pk"]["S"], item["sk"]["S"]
-        if sk in {"REFUNDED", "RETURNED", "STOCK"}:
+        if sk == "REFUNDED":
+            name = name_of(Key(pk, sk))
+            self.orders[name] = state_of(item)
+        elif sk in {"RETURNED", "STOCK"}:
             name, number = name_of(Key(pk, sk)), int(item["taken" if sk == "STOCK" else "amount"]["N"])
             self.kept[name] = number
         elif sk == "PAID":
@@ -58,8 +73,23 @@ class Derived:
             return
         self.items[name].append(item)
 
+    def wrong_orders(self, of_entries: "OfEntries") -> dict[str, OrderState]:
+        """The orders that do not stand as their entries say, by name, and how they do."""
+        names = sorted({*self.orders, *of_entries.orders})
+        states = ((name, of_entries.orders.get(name, OrderState())) for name in names)
+        return {name: state for name, state in states if self.orders.get(name, OrderState()) != state}
+
+    def all_wrong(self, of_entries: "OfEntries") -> list[Wrong]:
+        """Everything that does not hold what other items make."""
+        numbers = (Wrong(name, str(self.kept[name]), str(made)) for name, made in self.wrong(of_entries).items())
+        orders = (
+            Wrong(name, *_told_apart(self.orders.get(name, OrderState()), made))
+            for name, made in self.wrong_orders(of_entries).items()
+        )
+        return sorted([*numbers, *orders])
+
     def wrong(self, of_entries: "OfEntries") -> dict[str, int]:
-        """What does not hold what other items make, by name, and what those make."""
+        """The numbers that are not what other items make, by name, and what those make."""
         made = of_entries.sums + self._other_sources
         return {name: made[name] for name in sorted({*self.kept, *made}) if self.kept[name] != made[name]}
 
@@ -76,15 +106,16 @@ class OfEntries:
 
     def __init__(self) -> None:
         self.sums = Counter[str]()
+        self._orders: dict[str, _Changed] = {}
         self._totals: dict[str, tuple[datetime, int, int]] = {}
 
     def take(self, ledger: Iterable[Entry]) -> None:
         """Take in some member's entries."""
         for entry in ledger:
-            if entry.refunded is not None:
-                # Of an order whose member was merged, some refunds stand in the other's ledger.
+            if entry.refunded is not None and not is_wallet(entry.member_id):
+                # Of an order whose member was merged, or that was claimed, some changes stand in the other's ledger.
                 name = name_of(keys.refunded_key(entry.source["order_id"]))
-                self.sums[name] = max(entry.refunded, self.sums[name])
+                self._orders[name] = self._orders.get(name, _Changed()).with_entry(entry)
             if entry.returned is not None:
                 name = name_of(keys.returned_key(entry.source["redemption_id"]))
                 self.sums[name] = max(entry.returned.points, self.sums[name])
@@ -98,10 +129,53 @@ class OfEntries:
                     said = (entry.recorded_at, entry.sequence, paid.total)
                     self._totals[name] = max(said, self._totals.get(name, said))
 
+    @property
+    def orders(self) -> dict[str, OrderState]:
+        """How orders stand, by the names of their items."""
+        return {name: changed.state for name, changed in self._orders.items()}
+
     def payments(self, name: str) -> Payments:
         """What redemptions pay of an order, by the name of its item, and what the last of them said it comes to."""
         *_, total = self._totals.get(name, (None,))
         return Payments(self.sums[name], self.sums[name + OF_CREDIT], total)
+
+
+class _Changed(NamedTuple):
+    """The latest of an order's changes: of what came back, and where its amendment and its claim stand, with when."""
+
+    returned: Returned = NOTHING_RETURNED
+    amendment: tuple[int, Key] | None = None
+    claim: tuple[int, Key] | None = None
+
+    def with_entry(self, entry: Entry) -> "_Changed":
+        """The same with an entry that changed the order, whichever was first."""
+        returned, place = returned_of(entry), (entry.returns, keys.entry_key(entry))
+        newest = max(self.returned, returned, key=lambda one: (one.changes, one.amount))
+        if entry.type == "amend":
+            return self._replace(returned=newest, amendment=max(place, self.amendment or place))
+        if entry.type == "claim_in":
+            return self._replace(returned=newest, claim=max(place, self.claim or place))
+        return self._replace(returned=newest)
+
+    @property
+    def state(self) -> OrderState:
+        """How the order stands: a claim takes over what an earlier amendment has made of it."""
+        is_amended = self.amendment is not None and (self.claim is None or self.amendment > self.claim)
+        amendment = self.amendment[1] if self.amendment and is_amended else None
+        return OrderState(self.returned, amendment, self.claim[1] if self.claim else None)
+
+
+def _told_apart(holds: OrderState, made: OrderState) -> tuple[str, str]:
+    """What two states of an order are, as far as that tells them apart."""
+    if holds.returned.amount != made.returned.amount:
+        return str(holds.returned.amount), str(made.returned.amount)
+    return _told(holds), _told(made)
+
+
+def _told(state: OrderState) -> str:
+    amount, lines, changes_made = state.returned
+    places = [place.sk for place in (state.amendment, state.claim) if place]
+    return " ".join([f"{amount} after {changes_made} changes", json.dumps(lines, sort_keys=True), *places])
 
 
 def makers_of(name: str) -> str:

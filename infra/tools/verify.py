@@ -100,8 +100,8 @@ def _check_once(table: "_Table", progress: Progress | None, view: View) -> tuple
         if progress:
             progress(number)
     of_table = [
-        Violation(3, "", f"{name} is {derived.kept[name]}, {makers_of(name)} make {made}")
-        for name, made in derived.wrong(of_entries).items()
+        Violation(3, "", f"{name} is {holds}, {makers_of(name)} make {made}")
+        for name, holds, made in derived.all_wrong(of_entries)
     ]
     of_table += [
         Violation(5, one.member_id, f"entry {one.entry_id} stands without {name_of(key)}, written with it")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from shared import settings
-from shared.domain.earning.kept_orders import NOTHING_RETURNED, Returned
+from shared.domain.earning.kept_orders import NOTHING_RETURNED, Returned, returned_of
 from shared.domain.entry import Entry
 from shared.domain.subaccounts import is_wallet
 from shared.tables import client, keys
@@ -50,15 +50,18 @@ def load_states(order_ids: Sequence[str]) -> dict[str, OrderState]:
     return found
 
 
+def item_of(key: Key, state: OrderState) -> Item:
+    """The item that says how an order stands."""
+    places = {"amendment": state.amendment, "claim": state.claim}
+    of_places = {name: {"S": place.sk} for name, place in places.items() if place}
+    return {**client.key_of(key), **_numbers(state.returned), **of_places}
+
+
 def changes(entry: Entry) -> Iterator[Write]:
     """The write that keeps how an order stands, if the entry changes that."""
     if entry.refunded is None or is_wallet(entry.member_id):
         return
-    values: dict[str, Any] = {
-        "amount": {"N": str(entry.refunded)},
-        "changes": {"N": str(entry.returns)},
-        "lines": {"S": json.dumps(entry.returned_lines, separators=(",", ":"))},
-    }
+    values = _numbers(returned_of(entry))
     place = keys.entry_key(entry).sk
     values |= {"amendment": {"S": place}} if entry.type == "amend" else {}
     values |= {"claim": {"S": place}} if entry.type == "claim_in" else {}
@@ -71,4 +74,12 @@ def changes(entry: Entry) -> Iterator[Write]:
             "ExpressionAttributeNames": {f"#{name}": name for name in values},
             "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()},
         }
+    }
+
+
+def _numbers(returned: Returned) -> dict[str, Any]:
+    return {
+        "amount": {"N": str(returned.amount)},
+        "changes": {"N": str(returned.changes)},
+        "lines": {"S": json.dumps(returned.lines, separators=(",", ":"))},
     }

@@ -233,6 +233,49 @@ def test_refunds_of_an_order_before_and_after_a_merge_are_one_sum(shop: Shop) ->
     assert not violations()
 
 
+def test_how_an_order_stands_is_made_again_exactly(shop: Shop) -> None:
+    shop.change_program(cashback=CASHBACK)
+    ada, grace = shop.enroll("ada"), shop.enroll("grace")
+    key, path = keys.refunded_key("A-1"), "/v1/members/{}/orders/A-1"
+    tea = {"sku": "TEA", "category": "tea", "quantity": 4, "amount": 4_000}
+    shop.order(ada, "A-1", 5_000, lines=[tea])
+    whole: list[dict[str, Any]] = []
+
+    def is_made_again() -> None:
+        whole.append(item(key))
+        lose(key)
+        assert [one.detail.partition(" ")[0] for one in violations()] == ["ORDER#A-1#REFUNDED"]
+        run()
+        assert item(key) == whole[-1]
+        assert is_whole()
+
+    tea_back = {"order_id": "A-1", "refund_id": "R-1", "lines": [{"sku": "TEA", "quantity": 1, "amount": 1_000}]}
+    assert shop.post(f"/v1/members/{ada}/refunds", tea_back).status == 201
+    is_made_again()
+    assert shop.post(f"/v1/members/{ada}/refunds/R-1/reverse").status == 201
+    is_made_again()
+    amended = {"amendment_id": "E-1", "total": 6_000, "lines": [tea]}
+    assert shop.post(path.format(ada) + "/amend", amended).status == 201
+    is_made_again()
+    assert shop.post(path.format(grace) + "/claim", {"claim_id": "C-1", "reason": "her card"}).status == 201
+    is_made_again()
+    assert shop.post(path.format(grace) + "/amend", {**amended, "amendment_id": "E-2", "total": 7_000}).status == 201
+    is_made_again()
+    assert shop.post(f"/v1/members/{grace}/refunds", {**tea_back, "refund_id": "R-2"}).status == 201
+    is_made_again()
+
+    amended_at = [one.get("amendment", {}).get("S") for one in whole]
+    assert amended_at == [None, None, "AMEND#E-1", None, "AMEND#E-2", "AMEND#E-2"]
+    assert [one.get("claim", {}).get("S") for one in whole] == [None] * 3 + ["CLAIM#C-1"] * 3
+    assert [one["amount"]["N"] for one in whole] == ["1000", "0", "0", "0", "0", "1000"]
+    assert json.loads(whole[-1]["lines"]["S"]) == {"TEA": [1, 1_000]}
+    with kept_back(key):
+        shop.post(f"/v1/members/{grace}/refunds", {**tea_back, "refund_id": "R-3"})
+        newest = item(key)
+    run()
+    assert item(key) == newest
+
+
 def test_what_redemptions_pay_of_an_order_is_added_up_again(shop: Shop) -> None:
     shop.change_program(cashback=CASHBACK)
     ada = shop.enroll()
