@@ -1,4 +1,4 @@
-"""Reserve, capture, cancel, reverse."""
+"""Reserve, capture, cancel, reverse; and read what was redeemed."""
 
 from http import HTTPStatus
 from typing import Annotated, Any, Self
@@ -7,15 +7,16 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from pydantic import model_validator
 
 from shared import clock
-from shared.api import auth, idempotency, resolver, routes
+from shared.api import auth, idempotency, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
-from shared.api.schemas.redemptions import RedemptionAnswer, redemption_answer
+from shared.api.schemas.redemptions import RedemptionAnswer, RedemptionPage, redemption_answer
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.spending.prices import Spending
 from shared.domain.spending.redemptions import Part, returned_by
-from shared.services import redemptions
+from shared.services import redemption_lists, redemptions
+from shared.services.redemption_lists import Place
 from shared.services.redemptions import Redemption
 from shared.tables import programs
 
@@ -58,6 +59,23 @@ def redeem(member_id: str, request: Annotated[Spending, Body()], key: idempotenc
     caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
     redemption = redemptions.redeem(member_id, request, key=name, caller=caller, now=now)
     return _shown(redemption, HTTPStatus.OK if redemption.outcome.replayed else HTTPStatus.CREATED)
+
+
+@app.get(
+    "/v1/members/<member_id>/redemptions",
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: RedemptionPage}, 404, 409),
+    summary="A member's redemptions, newest first; after them, those of members merged into this one",
+    tags=["Redemptions"],
+)
+def list_redemptions(
+    member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
+) -> Answer:
+    place = Place(*paging.decode_cursor(cursor, int, int, int)) if cursor else None
+    page = redemption_lists.list_redemptions(member_id, limit, place, caller=auth.caller(app), now=clock.now())
+    items = tuple(redemption_answer(one.reserved, one.state, page.program, returned=one.returned) for one in page.items)
+    following = paging.encode_cursor(*page.next_place) if page.next_place else None
+    return json_answer(RedemptionPage(items=items, next_cursor=following))
 
 
 @app.get(

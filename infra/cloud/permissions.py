@@ -417,6 +417,7 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "ORDER#*", "REDEMPTION#*", _READ_PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("REDEMPTION#*",)),
+            _query(HISTORY),
             Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "AUDIT#*", _POOL_MOVES)),
         ),
         memory_mb=256,

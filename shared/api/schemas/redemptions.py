@@ -32,6 +32,13 @@ class RedemptionAnswer(Record):
     account: AccountAnswer | None = None
 
 
+class RedemptionPage(Record):
+    """A page of redemptions, the newest first. It may hold fewer than asked for, even none, while there are more."""
+
+    items: tuple[RedemptionAnswer, ...]
+    next_cursor: str | None
+
+
 def redemption_answer(
     entry: Entry, state: RedemptionState, program: Program, account: AccountAnswer | None = None, returned: int = 0
 ) -> RedemptionAnswer:

@@ -307,6 +307,7 @@ def redeem(world: World) -> None:
     path = f"/v1/members/{member_id}/redemptions"
     ok(world, "POST", f"{path}/{captured}/capture", scope=OPERATOR)
     ok(world, "GET", f"{path}/{captured}")
+    ok(world, "GET", path)
     ok(world, "POST", f"{path}/{captured}/reverse", scope=OPERATOR)
     ok(world, "POST", f"{path}/{cancelled}/cancel")
     ok(world, "POST", path, {"points": 1_000_000, "order_total": 10_000_000, "currency": "USD"}, 409, headers=keyed())
