@@ -1,5 +1,6 @@
 """An order after it was credited: read it, refund it, take a refund back, amend it, claim it."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
@@ -7,7 +8,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from shared import clock
 from shared.api import auth, ledger_answers, resolver, routes
 from shared.api.answers import Answer, json_answer
-from shared.api.schemas.entries import BookedAnswer
+from shared.api.schemas.accounts import account_answer
+from shared.api.schemas.entries import BookedAnswer, RefundAnswer, refund_answer
 from shared.api.schemas.orders import OrderAnswer, order_answer
 from shared.caller import OPERATOR, PARTNER, STOREFRONT
 from shared.services import order_corrections, orders, refunds
@@ -31,12 +33,15 @@ def read_order(member_id: str, order_id: str) -> Answer:
 @app.post(
     "/v1/members/<member_id>/refunds",
     security=routes.open_to(STOREFRONT, PARTNER),
-    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
-    summary="Take back what lines of an order, or an amount of it, have earned",
+    responses=routes.json_responses({201: RefundAnswer, 200: RefundAnswer}, 404, 409),
+    summary="Take back what lines of an order, or an amount of it, have earned, and give back what was spent on them",
     tags=["Orders"],
 )
 def refund(member_id: str, request: Annotated[Refund, Body()]) -> Answer:
-    return ledger_answers.booked(refunds.refund(member_id, request, caller=auth.caller(app), now=clock.now()))
+    outcome = refunds.refund(member_id, request, caller=auth.caller(app), now=clock.now())
+    account = account_answer(outcome.accounts[0], outcome.program, outcome.now, outcome.accounts[1:])
+    status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
+    return json_answer(refund_answer(outcome.entry, account, outcome.program), status, replayed=outcome.replayed)
 
 
 @app.post(

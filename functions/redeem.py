@@ -15,6 +15,7 @@ from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.spending.prices import Spending
 from shared.domain.spending.redemptions import Part, returned_by
+from shared.domain.spending.spent_on_orders import REVERSAL_OF_REFUND
 from shared.services import redemption_lists, redemptions
 from shared.services.redemption_lists import Place
 from shared.services.redemptions import Redemption
@@ -35,6 +36,8 @@ class Reversal(Record):
         amounts = [one for one in (self.points, self.credit) if one is not None]
         if len(amounts) != (self.reversal_id is not None):
             raise ValueError("name the part by a reversal_id with points or with credit, or send nothing at all")
+        if self.reversal_id is not None and self.reversal_id.startswith(REVERSAL_OF_REFUND):
+            raise ValueError(f"a reversal_id that begins with {REVERSAL_OF_REFUND} is a refund's")
         return self
 
     @property

@@ -68,6 +68,20 @@ class GivenBack(Stored):
     of_value: int | None = None
 
 
+class Undone(Stored):
+    """What a refund has undone beside the points of its order.
+
+    `credit` is the minor units of store credit that it took back, None if the order earned none. `spent_points` and
+    `spent_credit` of what was spent on the order came back. `tier_before` is the tier that was lost.
+    """
+
+    credit: int | None = None
+    spent_points: int = 0
+    spent_credit: int | None = None
+    tier_before: str | None = None
+    badges: tuple[str, ...] = ()
+
+
 class Entry(Stored):
     """One immutable line of a member's ledger: what happened, why, and its effect on every bucket.
 
@@ -121,6 +135,8 @@ class Entry(Stored):
     """Points that would have been taken back and had expired unspent, by the lot that they expired in."""
     forgiven: int = 0
     """Points that would have been taken back and were spent, where the program forgives that."""
+    undone: Undone | None = None
+    """For a refund."""
     stock: Mapping[str, int] = {}
     """Pieces of limited rewards taken from the shelf, or put back."""
     merged_from: tuple[str, ...] = ()

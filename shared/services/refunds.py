@@ -1,19 +1,25 @@
 """Taking back what an order earned, for the part of it that was returned."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import Field
 
 from shared import request_ids
 from shared.caller import Caller
-from shared.domain.earning.kept_orders import Returned, Sale
+from shared.domain.account import Account
+from shared.domain.earning.kept_orders import Returned, Sale, together
 from shared.domain.earning.moments import moment
 from shared.domain.earning.orders import LINES_MAX
 from shared.domain.earning.refunds import ReturnedLine, part_by_amount, part_by_lines
+from shared.domain.entry import Entry, Undone
 from shared.domain.errors import Fault, InvalidRequestError
-from shared.domain.fields import Instant, PositiveAmount, Record, Reference
+from shared.domain.fields import Flag, Instant, PositiveAmount, Record, Reference
+from shared.domain.ledger import book_all
 from shared.domain.lifecycle.changed_order import refunded
+from shared.domain.spending.spent_on_orders import given_back
 from shared.domain.subaccounts import wallet_of
 from shared.services import partner_access
 from shared.services.orders import OrderReader
@@ -24,7 +30,8 @@ from shared.tables.operation import Decision, Situation
 class Refund(Record):
     """Which part of an order came back: some of its lines, or `amount` minor units of what counted toward points.
 
-    Without `refunded_at` it comes back now; one dated before its order counts as made with it.
+    Without `refunded_at` it comes back now; one dated before its order counts as made with it. With `return_spent` the
+    same share of the points and credit that were spent on the order comes back, too.
     """
 
     order_id: Reference
@@ -32,6 +39,7 @@ class Refund(Record):
     amount: PositiveAmount | None = None
     lines: Annotated[tuple[ReturnedLine, ...], Field(min_length=1, max_length=LINES_MAX)] | None = None
     refunded_at: Instant | None = None
+    return_spent: Flag = False
 
 
 def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) -> operation.Outcome:
@@ -50,11 +58,14 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
     def decide(situation: Situation) -> Decision:
         order = reader.find(situation)
         refunded_at = moment(request.refunded_at, "/refunded_at", situation.program, now)
+        part = _part(order.sale, request)
+        returns = _spent_given_back(situation, order.sale, part, request, caller) if request.return_spent else []
+        # What comes back is there before points are taken: so a refund of all neither owes nor forgives it.
         entries = refunded(
-            situation.accounts,
+            [book_all(one, _of_account(one, returns)) for one in situation.accounts[:2]],
             situation.program,
             order,
-            _part(order.sale, request),
+            part,
             reader.background(situation),
             refund_id=request.refund_id,
             refunded_at=max(refunded_at, order.sale.entry.occurred_at),
@@ -62,7 +73,8 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
             actor=caller.actor,
             fingerprint=fingerprint,
         )
-        return Decision(entries)
+        undone = _undone(situation, order.credit is not None, returns, entries)
+        return Decision([*returns, entries[0].model_copy(update={"undone": undone}), *entries[1:]])
 
     outcome = operation.run(
         [member, wallet_of(member)],
@@ -71,9 +83,53 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
         fingerprint=fingerprint,
         now=now,
         reads=reader.reads(member),
-        asks=reader.asks,
+        asks=reader.asks_for_all if request.return_spent else reader.asks,
     )
     return partner_access.shown(partner, outcome)
+
+
+def _of_account(account: Account, entries: Sequence[Entry]) -> list[Entry]:
+    """Those of some entries that are the account's."""
+    return [entry for entry in entries if entry.member_id == account.member_id]
+
+
+def _spent_given_back(situation: Situation, sale: Sale, part: Returned, request: Refund, caller: Caller) -> list[Entry]:
+    """What gives back the share of what was spent on the order that has come back of it, by member and wallet."""
+    share = Fraction(together(sale.returned, part).amount, sale.order.total or 1)
+    return [
+        reversal
+        for account in situation.accounts[:2]
+        for reversal in given_back(
+            account,
+            situation.program,
+            [entry for name in account.ids for entry in situation.histories.get(name, ())],
+            request.order_id,
+            share,
+            refund_id=request.refund_id,
+            now=situation.now,
+            actor=caller.actor,
+        )
+    ]
+
+
+def _undone(
+    situation: Situation, earned_credit: bool, returns: Sequence[Entry], entries: Sequence[Entry]
+) -> Undone | None:
+    """What the refund's own entry, the first of `entries`, notes of all that is booked with it, if there is any."""
+    account, wallet = situation.accounts[:2]
+    spent_points, spent_credit = (sum(one.points for one in _of_account(each, returns)) for each in (account, wallet))
+    taken = -sum(entry.points for entry in _of_account(wallet, entries))
+    tiers, after = situation.program.tiers, entries[0].tier
+    before = account.tier.tier_id if account.tier else None
+    is_lost = after is not None and before is not None and (tiers.rank(after.tier_id) or 0) < (tiers.rank(before) or 0)
+    undone = Undone(
+        credit=taken if earned_credit else None,
+        spent_points=spent_points,
+        spent_credit=spent_credit if _of_account(wallet, returns) else None,
+        tier_before=before if is_lost else None,
+        badges=tuple(entry.source["badge_id"] for entry in entries if entry.type == "badge_lost"),
+    )
+    return undone if undone != Undone() else None
 
 
 def _require_one_amount(request: Refund) -> None:

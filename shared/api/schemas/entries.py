@@ -3,9 +3,11 @@
 from datetime import date, datetime
 
 from shared.api.schemas.accounts import AccountAnswer, ExpiringPoints, points_by_day
+from shared.api.schemas.money import Money, money_of
 from shared.domain.earning.kept_orders import Sale, kept
-from shared.domain.entry import Entry, Piece
+from shared.domain.entry import Entry, Piece, Undone
 from shared.domain.fields import Record
+from shared.domain.program.program import Program
 
 
 class Effects(Record):
@@ -61,6 +63,27 @@ class BookedAnswer(Record):
     account: AccountAnswer
 
 
+class TierLost(Record):
+    """The tier that a member has lost, and the one that they have now."""
+
+    before: str
+    after: str
+
+
+class RefundAnswer(BookedAnswer):
+    """A refund, the account now, and what the refund did: points and credit taken back, and what was spent returned.
+
+    `credit` is null if the order earned none, `returned_credit` if no credit came back.
+    """
+
+    points: int
+    credit: Money | None
+    returned_points: int
+    returned_credit: Money | None
+    tier_lost: TierLost | None
+    badges_lost: tuple[str, ...]
+
+
 class EntryPage(Record):
     """A page of the ledger, newest first."""
 
@@ -89,6 +112,22 @@ def entry_answer(entry: Entry, sale: Sale | None = None) -> EntryAnswer:
         actor=entry.actor,
         program_version=entry.program_version,
         order=_figures(sale) if sale else None,
+    )
+
+
+def refund_answer(entry: Entry, account: AccountAnswer, program: Program) -> RefundAnswer:
+    """A refund as callers see it."""
+    undone = entry.undone or Undone()
+    tier = TierLost(before=undone.tier_before, after=entry.tier.tier_id) if undone.tier_before and entry.tier else None
+    return RefundAnswer(
+        entry=entry_answer(entry),
+        account=account,
+        points=-entry.points,
+        credit=money_of(undone.credit, program),
+        returned_points=undone.spent_points,
+        returned_credit=money_of(undone.spent_credit, program),
+        tier_lost=tier,
+        badges_lost=undone.badges,
     )
 
 
