@@ -349,11 +349,14 @@ class Movements(RuleBasedStateMachine):
         self._numbers = iter(range(1, 1_000_000))
         self._checked: dict[str, tuple[int, int]] = {}
         self._ways: dict[str, Counter[str]] = {}
+        self._decided: tuple[str, dict[str, Any]] = ("", {})
+        self._versions = 0
         self._deposited = 0
 
     @initialize(place=places, chosen=choices, in_review=st.booleans())
     def open(self, place: tuple[str, datetime], chosen: dict[str, Any], in_review: bool) -> None:
         zone, start = place
+        self._decided, self._versions = (zone, chosen), 1
         program = a_program(**program_sections(zone, chosen))
         cashier = Cashier(a_program(**cashiers(zone, chosen)), start)
         cashier.minimum_payout = chosen["credit"]["minimum_payout"]
@@ -823,6 +826,18 @@ class Movements(RuleBasedStateMachine):
             assert self.shop.would_be_found(done), "the cause is the key, whatever has become of the accounts"
 
     # Time -------------------------------------------------------------------------------------------------------------
+
+    @rule(chosen=choices)
+    def the_shop_changes_its_policy(self, chosen: dict[str, Any]) -> None:
+        """What tiers measure, and when friends get their points, stays. What was due is booked by the old one."""
+        for name in self.shop.accounts():
+            self.shop.look(name)
+        zone, before = self._decided
+        chosen |= {name: before[name] for name in ("measure", "friend_gets_them")}
+        self._versions += 1
+        self.shop.program = self.clerk.program = a_program(version=self._versions, **program_sections(zone, chosen))
+        self.clerk.cashier.program = a_program(**cashiers(zone, chosen))
+        self.clerk.cashier.minimum_payout = chosen["credit"]["minimum_payout"]
 
     @rule(span=st.sampled_from(SPANS), booked=st.booleans())
     def wait(self, span: timedelta, booked: bool) -> None:
