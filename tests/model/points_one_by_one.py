@@ -574,7 +574,7 @@ class Clerk:
         return kept.total >= least and kept.earning > 0 and self._bonuses_this_month(name) < 2
 
     def _cups_most(self, name: str) -> int:
-        return CUPS_A_MONTH - self._cups_this_month(name)
+        return max(0, CUPS_A_MONTH - self._cups_this_month(name))
 
     def _bonuses_this_month(self, name: str) -> int:
         """How many orders of this month have the bonus for what is kept of them."""
