@@ -50,7 +50,7 @@ def given_back(
         part = floor(hold.points * share) - before
         if part <= 0:
             continue
-        named = {"credit": part} if is_wallet(account.member_id) else {"points": part}
+        of_credit = is_wallet(account.member_id)
         reversal = reverse(
             account,
             program,
@@ -58,7 +58,11 @@ def given_back(
             redemption_id,
             now=now,
             actor=actor,
-            part=Part.model_construct(reversal_id=REVERSAL_OF_REFUND + refund_id, **named),
+            part=Part.model_construct(
+                reversal_id=REVERSAL_OF_REFUND + refund_id,
+                points=None if of_credit else part,
+                credit=part if of_credit else None,
+            ),
             returned_before=before,
         )
         account = book(account, reversal)
