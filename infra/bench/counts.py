@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from infra.bench.world import PARTNERS, World, unique
+from infra.bench.world import PARTNERS, World, new_order, unique
 from shared.caller import OPERATOR, PARTNER
 
 REDEMPTION = {"points": 100, "order_total": 10_000, "currency": "USD"}
@@ -27,6 +27,10 @@ REQUESTS_MAX: Mapping[str, int] = {
 This refund is of an order that a tier rests on, so it reads the entries too. A replayed order says how it stands.
 """
 WRITE_UNITS_MAX = 5
+LINES = (1, 3, 20, 200)
+FEW_LINES = 3
+"""An order of so many lines costs no more than one without."""
+AMOUNT_OF_LINE = 10
 PARTNER_WRITE_UNITS_MAX = 6
 """A partner's entries are in one more index."""
 _POINTS = 100_000
@@ -83,6 +87,20 @@ def write_units(world: World) -> dict[str, dict[str, float]]:
     with metered(world) as first_of_member:
         world.earn(first)
     return {"earn": earn, "partner's earn": of_partner, "a member's first earn": first_of_member}
+
+
+def write_units_by_lines(world: World) -> dict[int, float]:
+    """Write units of an earn by the number of the order's lines; each is `AMOUNT_OF_LINE` minor units of an article."""
+    member_id = world.enroll()
+    world.earn(member_id)
+    units = {}
+    for number in LINES:
+        lines = [{"sku": f"SKU-{one:05}", "category": "tea", "amount": AMOUNT_OF_LINE} for one in range(number)]
+        order = {**new_order(number * AMOUNT_OF_LINE), "lines": lines}
+        with metered(world) as earn:
+            world.ok("earn", "POST", f"/v1/members/{member_id}/earn", order)
+        units[number] = written(earn)
+    return units
 
 
 @contextmanager

@@ -77,6 +77,14 @@ def _units(world: Callable[[], World], _: Options) -> Iterator[Figure]:
         yield Figure(f"write units: {name}", f"at most {most}", f"**{written:g}** ({parts})", written <= most)
 
 
+def _lines(world: Callable[[], World], _: Options) -> Iterator[Figure]:
+    units = counts.write_units_by_lines(world())
+    figure = ", ".join(f"{lines}: **{written:g}**" for lines, written in units.items())
+    goal = f"at most {counts.WRITE_UNITS_MAX} up to {counts.FEW_LINES} lines"
+    few = [written for lines, written in units.items() if lines <= counts.FEW_LINES]
+    yield Figure("write units: earn, by the order's lines", goal, figure, max(few) <= counts.WRITE_UNITS_MAX)
+
+
 def _cold(_: Callable[[], World], __: Options) -> Iterator[Figure]:
     took = cold_start.measure()
     goals = {"bare": f"at most {cold_start.RATIO_MAX}", "client": ""}
@@ -158,6 +166,7 @@ ROWS: Mapping[str, Callable[[Callable[[], World], Options], Iterator[Figure]]] =
     "requests": _requests,
     "warm": _warm,
     "units": _units,
+    "lines": _lines,
     "cold": _cold,
     "expiry": _expiry,
     "replay": _replay,
