@@ -1,4 +1,4 @@
-"""The functions: one for each file, all made in the same way, each allowed what its entry in `needs` says."""
+"""The functions: one for each file, all made in the same way, each allowed what its row in `permissions` says."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Tiers: up as soon as enough counts, down only at a review."""
+"""Tiers: up as soon as enough counts, down at a review, or when the order that earned the tier is returned."""
 
 from datetime import date, timedelta
 
