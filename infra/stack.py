@@ -57,7 +57,7 @@ class LoyaltyStack(Stack):
 
 
 def _resources(stack: Stack, data: Data, queues: Queues, bus_arn: str, mail: Mail) -> dict[str, Resource]:
-    """What `needs` names, as the stack has it."""
+    """What `permissions` names, as the stack has it."""
     arns = {
         permissions.LOYALTY: data.loyalty.table_arn,
         permissions.HISTORY: f"{data.loyalty.table_arn}/index/history",

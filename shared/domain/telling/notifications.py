@@ -1,4 +1,4 @@
-"""Messages to members about what happened, by consent and preference. Their texts are in `program.built_in_templates`."""
+"""Messages to members about what happened, by consent and preference; their texts are in `built_in_templates`."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
