@@ -289,7 +289,11 @@ def refundable(machine: "Movements") -> list[str]:
 
 
 def with_lines(machine: "Movements") -> list[str]:
-    return [order for order in refundable(machine) if machine.clerk.sales[order].lines]
+    """Orders of which pieces may come back, be it free ones."""
+    sales, clerk = machine.clerk.sales.items(), machine.clerk
+    return [
+        order for order, sale in sales if sale.lines and clerk.members[sale.owner].status in {"active", "provisional"}
+    ]
 
 
 def reserved(machine: "Movements") -> list[str]:

@@ -66,6 +66,11 @@ class Sale(NamedTuple):
         """Minor units of the order that have not come back."""
         return self.order.total - self.returned.amount
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing is kept of it: then it is no order. One of what is given away is kept."""
+        return not self.amount_kept and bool(self.returned.amount)
+
 
 class Kept(NamedTuple):
     """What an order's kept part earns: `points` in all, by rule before and by budget after the order's cap."""
@@ -110,7 +115,7 @@ def kept(sale: Sale) -> Kept:
     exact, before = Fraction(0), 0
     by_rule: list[tuple[str, int]] = []
     for piece in sale.breakdown:
-        exact += _worth(piece, sale.amount_kept, parts)
+        exact += _worth(piece, sale, parts)
         after = rounded(exact, order.rounding)
         by_rule.append((piece.rule_id, after - before))
         before = after
@@ -122,7 +127,7 @@ def kept_categories(sale: Sale) -> tuple[str, ...]:
     """The categories of the lines of which something is kept."""
     parts = _parts(sale)
     lines = zip(sale.order.lines, parts.items_kept[1:], parts.amounts_kept[1:], strict=True)
-    return tuple(line.category for line, items, amount in lines if line.category and items > 0 and sale.amount_kept)
+    return tuple(line.category for line, items, amount in lines if line.category and items > 0 and not sale.is_gone)
 
 
 def uses_kept(sale: Sale, earned: Kept) -> dict[str, tuple[int, int]]:
@@ -145,9 +150,9 @@ def without_uses(account: Account, sale: Sale, earned: Kept) -> Account:
     return account.model_copy(update={"uses": uses_after(account.uses, freed)})
 
 
-def _worth(piece: Piece, amount_kept: int, parts: _Parts) -> Fraction:
+def _worth(piece: Piece, sale: Sale, parts: _Parts) -> Fraction:
     """Unrounded points of a piece for what is kept."""
-    if amount_kept == 0 or amount_kept < piece.minimum_spend:
+    if sale.is_gone or sale.amount_kept < piece.minimum_spend:
         return Fraction(0)
     whole = Fraction(piece.exact) if piece.exact else Fraction(piece.points)
     mask = int(piece.lines, 16) if piece.lines else (2 << len(parts.amounts)) - 1
@@ -182,7 +187,7 @@ def _parts(sale: Sale) -> _Parts:
                 amounts_left[number] -= less
                 quantity, amount = quantity - fewer, amount - less  # noqa: PLW2901 - the next line of the SKU has the rest
     left = sum(amounts_left)
-    share = Fraction(sale.amount_kept, left) if left else Fraction(0)
+    share = Fraction(sale.amount_kept, left) if left else Fraction(1)
     return _Parts(
         [Fraction(one) for one in amounts],
         [Fraction(one) for one in items],

@@ -122,7 +122,7 @@ def _after(state: Account, program: Program, entry: Entry, histories: Histories,
 
 def _bought(state: Account, program: Program, sale: Sale, day: date) -> Account:
     """The state after an order, of which a part may have come back."""
-    if not sale.amount_kept and sale.returned.amount:
+    if sale.is_gone:
         return state
     earned, order = kept(sale), sale.order
     counts = earned.points if order.measure == "points" else sale.amount_kept

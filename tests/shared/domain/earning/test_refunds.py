@@ -112,6 +112,16 @@ def test_excluded_goods_returned_cost_their_share_of_the_points() -> None:
     assert shop.refund("ada", "A-1", 1000).points == -5
 
 
+def test_of_an_order_of_nothing_but_free_pieces_each_that_comes_back_takes_its_points() -> None:
+    per_piece = {"effect": {"kind": "add", "points": 1, "per": "item"}}
+    shop = a_shop(earning=earning_with(per_piece))
+    shop.buy("ada", "A-1", 0, lines=[{"sku": "CUP", "quantity": 3, "amount": 0}])
+    shop.refund("ada", "A-1", lines=[{"sku": "CUP", "quantity": 1, "amount": 0}])
+    assert shop.look("ada").balance == 2
+    shop.refund("ada", "A-1", lines=[{"sku": "CUP", "quantity": 2, "amount": 0}])
+    assert shop.look("ada").balance == 0
+
+
 def test_pending_points_of_the_order_are_taken_before_any_other() -> None:
     shop = a_shop(earning={"pending_days": 14})
     shop.adjust("ada", 100)
