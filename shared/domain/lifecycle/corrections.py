@@ -276,7 +276,10 @@ def _points(
 
 def _nothing_of(sale: Sale) -> Sale:
     """The order with nothing kept of it."""
-    return sale._replace(returned=sale.returned._replace(amount=sale.order.total))
+    pieces = Returned()
+    for line in sale.order.lines:
+        pieces = together(pieces, Returned(0, {line.sku: (line.quantity, line.amount)}))
+    return sale._replace(returned=sale.returned._replace(amount=sale.order.total, lines=pieces.lines))
 
 
 def _by(program: Program, cause: Cause) -> dict[str, Any]:
