@@ -73,6 +73,8 @@ class Storefront:
     members: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     orders: list[tuple[str, str, int]] = field(default_factory=list)
+    paid: list[tuple[str, str, int]] = field(default_factory=list)
+    """Those orders that their members have redeemed something on."""
     refunds: list[tuple[str, str, str]] = field(default_factory=list)
     adjustments: list[tuple[str, str, str]] = field(default_factory=list)
     redemptions: list[tuple[str, str]] = field(default_factory=list)
@@ -207,14 +209,23 @@ class Storefront:
     def _refund(self) -> Request | None:
         if not self.orders:
             return None
-        member_id, order_id, total = self.random.choice(self.orders[-25:])
+        lately = self.paid if self.paid and self.random.randrange(3) == 0 else self.orders
+        member_id, order_id, total = self.random.choice(lately[-25:])
         if total == 0:
             return None
         part = self.random.choice((1, max(1, total // 7), max(1, total // 3), max(1, total // 2), total))
-        return self._refunded(member_id, order_id, self._new("r"), part)
+        return self._refunded(member_id, order_id, self._new("r"), part, return_spent=bool(self.random.randrange(2)))
 
-    def _refunded(self, member_id: str, order_id: str, refund_id: str, amount: int) -> Request:
-        body = Refund(order_id=order_id, refund_id=refund_id, amount=amount, refunded_at=self._lately())
+    def _refunded(
+        self, member_id: str, order_id: str, refund_id: str, amount: int, *, return_spent: bool = False
+    ) -> Request:
+        body = Refund(
+            order_id=order_id,
+            refund_id=refund_id,
+            amount=amount,
+            refunded_at=self._lately(),
+            return_spent=return_spent,
+        )
         key = (f"ORDER#{order_id}", f"REFUND#{refund_id}")
 
         def learn(_: Answer) -> None:
@@ -281,7 +292,7 @@ class Storefront:
             body = RewardRequest(reward_id=reward.reward_id, capture=at_once)
         else:
             points = self.random.choice((1, 2, 5, 9, 30))
-            body = MoneyRequest(points=points, **self._basket(), currency="USD", capture=at_once)
+            body = MoneyRequest(points=points, **self._basket(member_id), currency="USD", capture=at_once)
         return self._redeem(member_id, name, body)
 
     def _redeem(self, member_id: str, name: str, body: RewardRequest | MoneyRequest | CreditRequest) -> Request:
@@ -296,13 +307,19 @@ class Storefront:
 
     def _spend_credit(self) -> Request:
         credit, at_once = self.random.choice((1, 20, 90)), bool(self.random.randrange(2))
-        body = CreditRequest(credit=credit, **self._basket(), currency="USD", capture=at_once)
-        return self._redeem(self._member(), self._new("k"), body)
+        member_id = self._member()
+        body = CreditRequest(credit=credit, **self._basket(member_id), currency="USD", capture=at_once)
+        return self._redeem(member_id, self._new("k"), body)
 
-    def _basket(self) -> dict[str, Any]:
-        """What is paid for: some order, or the one on which a few redemptions meet."""
+    def _basket(self, member_id: str) -> dict[str, Any]:
+        """What is paid for: some order, the one on which a few redemptions meet, or the member's last one."""
         if self.random.randrange(2):
             return {"order_total": 100_000}
+        own = [(order_id, total) for owner, order_id, total in self.orders[-25:] if owner == member_id and total]
+        if own and self.random.randrange(2):
+            order_id, total = own[-1]
+            self.paid.append((member_id, order_id, total))
+            return {"order_total": total, "order_id": order_id}
         return {"order_total": 30, "order_id": f"basket-{len(self.redemptions) // REDEMPTIONS_MEETING}"}
 
     def _step(self, name: str, route: Callable[[str, str], Any]) -> Request | None:

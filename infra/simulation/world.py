@@ -370,6 +370,9 @@ class World:
             self.books.breach(
                 f"{entry['entry_id']} was told with the balance {entry['balance_after']}, it was {balance}"
             )
+        if booked is not None and known is not booked:
+            # The order has been claimed since: its replay shows where it is now, and the first entry stays.
+            return str(entry["entry_id"])
         if request.entry_id not in {None, entry["entry_id"]}:
             self.books.breach(f"{request.kind} was answered with {request.entry_id} and {entry['entry_id']}")
         if request.key is not None:
