@@ -143,3 +143,15 @@ def test_what_more_redemptions_than_a_refund_reverses_have_paid_is_not_given_bac
     with shop.writing_nothing():
         assert_refused(refund(shop, ada, 1_000), 409, "invalid_state")
     assert refund(shop, ada, 1_000, return_spent=False).status == 201
+
+
+def test_what_a_member_spent_out_of_a_pool_goes_back_into_it(shop: Shop, ada: str) -> None:
+    shop.change_program(pools={"members_max": 3})
+    opened = shop.post("/v1/pools", {"member_id": ada}, key="pool")
+    assert opened.status == 201, opened.body
+    shop.order(ada, total=1_000)
+    balance = shop.account(ada)["pool"]["balance"]
+    spent = pay(shop, ada, 100)
+    assert told(refund(shop, ada, 1_000)) == (10, 100, 100, None)
+    assert state(shop, ada, spent) == ("reversed", 100)
+    assert shop.account(ada)["pool"]["balance"] == shop.balance(ada) == balance - 10
