@@ -487,10 +487,7 @@ def webhook_deliveries(world: World) -> None:
         "body": body,
         "attributes": {"ApproximateReceiveCount": "1"},
     }
-    try:
-        world.invoke("webhook_deliveries", {"Records": [record]})
-    except AssertionError as refused:
-        assert "ReceiptHandleIsInvalid" in str(refused), refused  # noqa: PT017 - it got as far as the queue
+    world.invoke("webhook_deliveries", {"Records": [record]})
     assert ok(world, "GET", f"/v1/webhooks/{webhook_id}/deliveries", scope=OPERATOR)["items"]
     ok(world, "DELETE", f"/v1/webhooks/{webhook_id}", scope=OPERATOR)
 
