@@ -9,7 +9,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import amended_credit, earn_credit
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.given_again import given_again
-from shared.domain.earning.kept_orders import Returned, Sale, kept, returned_of, together, uses_kept
+from shared.domain.earning.kept_orders import Kept, Returned, Sale, kept, returned_of, together, uses_kept
 from shared.domain.earning.order_points import amended_order
 from shared.domain.earning.orders import Line, purchase_of
 from shared.domain.earning.referrals import marked
@@ -20,6 +20,7 @@ from shared.domain.facets import Activity, Use
 from shared.domain.ledger import book_all, draft, negative
 from shared.domain.lifecycle.changed_order import Background, Order, credit_expiry, lapsed_of, with_all_that_follows
 from shared.domain.lots import NO_LOTS, Lots
+from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 
 NO_PART = Returned()
@@ -221,7 +222,7 @@ def _claimed_sale(account: Account, program: Program, sale: Sale, source: Mappin
         activity={month: Activity(orders=1, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
         uses=uses,
-        budgets={name: earned.by_budget.get(name, earned.points) for name in sale.budgets},
+        budgets=_drawn(sale, earned, cause.caps),
         source={**granted.source, **source},
         breakdown=sale.breakdown,
         order=order,
@@ -229,6 +230,12 @@ def _claimed_sale(account: Account, program: Program, sale: Sale, source: Mappin
         available_on=granted.available_on,
         expires_on=granted.expires_on,
     )
+
+
+def _drawn(sale: Sale, earned: Kept, caps: Mapping[str, int]) -> dict[str, int]:
+    """What the order draws from budgets in another ledger: what it does in its own, as far as they have it left."""
+    drawn = {name: earned.points if is_of_partner(name) else earned.by_budget.get(name, 0) for name in sale.budgets}
+    return {name: min(points, caps.get(name, points)) for name, points in drawn.items()}
 
 
 def _change(
