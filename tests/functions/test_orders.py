@@ -258,6 +258,22 @@ def test_an_order_is_claimed_for_the_member_who_made_it(shop: Shop, ada: str) ->
     assert shop.get(f"/v1/members/{grace}/credit").body["balance"]["amount"] == 0
 
 
+def test_an_order_of_a_campaign_whose_budget_is_used_up_is_claimed_all_the_same(shop: Shop, ada: str) -> None:
+    campaign = {
+        "campaign_id": "ten",
+        "description": "Ten more",
+        "effect": {"kind": "add", "points": 10},
+        "budget": {"points": 10},
+    }
+    shop.change_program(campaigns=[campaign])
+    assert shop.order(ada, total=1_000).body["entry"]["points"] == 20
+    for number in range(6):
+        member = shop.enroll(f"claimer-{number}")
+        claim = {"claim_id": f"C-{number}", "reason": "the wrong card"}
+        reply = shop.post(f"/v1/members/{member}/orders/A-1/claim", claim)
+        assert (reply.status, reply.body["account"]["balance"]) == (201, 20)
+
+
 def test_a_storefront_claims_within_a_day_and_an_operator_at_any_time(shop: Shop, ada: str) -> None:
     grace = shop.enroll("grace")
     shop.order(ada, total=1_000)
