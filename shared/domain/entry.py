@@ -54,6 +54,8 @@ class OrderEarned(Stored):
     """The tier that it was credited in; None: the lowest."""
     plan: str | None = None
     """The paid plan that it was credited under."""
+    program: int | None = None
+    """The version of the program that it was credited by, if that is not its entry's: it was claimed since."""
     lines: tuple[OrderLine, ...] = ()
 
 

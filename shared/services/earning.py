@@ -117,10 +117,11 @@ def _as_it_stands(replay: operation.Outcome, order_id: str) -> operation.Outcome
     """
     entry = replay.entry
     state = orders.load_state(order_id)
-    if state.claim is not None and keys.entry_key(entry) != state.claim:
+    claim = ledger.load_entry(state.claim) if state.claim else None
+    if claim is not None and claim.member_id not in replay.accounts[0].ids:
         raise OrderBelongsToAnotherMemberError("the order was claimed for another member")
     amendment = ledger.load_entry(state.amendment) if state.amendment else None
-    return replay._replace(order=Sale(entry, state.returned, amendment))
+    return replay._replace(order=Sale(claim or entry, state.returned, amendment))
 
 
 def earn_for_action(member_id: str, occasion: Occasion, *, caller: Caller, now: datetime) -> operation.Outcome:

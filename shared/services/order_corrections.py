@@ -127,12 +127,14 @@ def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now:
     owner = booked.source["from"] if booked else _owner(order_id)
     if owner == member:
         raise InvalidStateError("the order is credited to this member already")
-    reader = OrderReader(order_id, place=2)
+    reader = OrderReader(order_id)
 
     def decide(situation: Situation) -> Decision:
         order = reader.find(situation)
-        _require_in_time(order.sale.entry, caller, situation.now)
-        gaining, losing = situation.accounts[:2], situation.accounts[2:4]
+        first = situation.entry(keys.of("earn", order_id=order_id)) or order.sale.entry
+        _require_in_time(first, order.sale.entry, caller, situation.now)
+        # Of two members of one pool, the first one's points are drawn from there.
+        losing, gaining = situation.accounts[:2], situation.accounts[2:4]
         source = {
             "order_id": order_id,
             "claim_id": request.claim_id,
@@ -144,8 +146,8 @@ def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now:
         background = reader.background(situation)
         return Decision(corrections.claimed(losing, gaining, situation.program, order, background, source, cause))
 
-    return operation.run(
-        [member, wallet_of(member), owner, wallet_of(owner)],
+    outcome = operation.run(
+        [owner, wallet_of(owner), member, wallet_of(member)],
         decide,
         key=key,
         fingerprint=fingerprint,
@@ -153,6 +155,8 @@ def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now:
         reads=reader.reads(owner),
         asks=reader.asks_for_all,
     )
+    loser, of_loser, gainer, of_gainer, *pools = outcome.accounts
+    return outcome._replace(accounts=(gainer, of_gainer, loser, of_loser, *pools))
 
 
 def _correct(
@@ -205,7 +209,11 @@ def _order_of(member_id: str, refund_id: str) -> str:
     return found.pop()
 
 
-def _require_in_time(credited: Entry, caller: Caller, now: datetime) -> None:
-    """Raises ForbiddenError for a storefront that claims an order too long after it was booked."""
-    if OPERATOR not in caller.scopes and now > credited.recorded_at + timedelta(hours=CLAIM_HOURS):
+def _require_in_time(first: Entry, credited: Entry, caller: Caller, now: datetime) -> None:
+    """Raises ForbiddenError for a storefront that claims an order too long after it was booked, or a second time."""
+    if OPERATOR in caller.scopes:
+        return
+    if credited != first:
+        raise ForbiddenError("the order was claimed before; an operator may still claim it")
+    if now > first.recorded_at + timedelta(hours=CLAIM_HOURS):
         raise ForbiddenError(f"a storefront may claim an order within {CLAIM_HOURS} hours; an operator may still do so")

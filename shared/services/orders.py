@@ -17,7 +17,7 @@ from shared.tables import accounts, keys, ledger, orders
 from shared.tables.client import Item, Key
 from shared.tables.operation import NOTHING_MORE, Needs, Situation
 
-_OF_WALLET = "#credit"
+_OF_WALLET = "CREDIT_"
 
 
 class OrderView(NamedTuple):
@@ -53,7 +53,7 @@ class OrderReader(NamedTuple):
         ledgers = [name for name in needed if name not in situation.histories]
         if not ledgers:
             return NOTHING_MORE
-        version = order.sale.entry.program_version
+        version = order.sale.program_version
         return Needs(histories=ledgers, versions=[] if version == situation.program.version else [version])
 
     def asks_for_all(self, situation: Situation) -> Needs:
@@ -61,7 +61,12 @@ class OrderReader(NamedTuple):
         needs = self.asks(situation)
         names = [name for account in situation.accounts if account.sequence for name in account.ids]
         missing = [name for name in names if name not in situation.histories]
-        return needs._replace(histories=list(dict.fromkeys([*needs.histories, *missing])))
+        if needs.items:
+            return needs
+        version = self.find(situation).sale.program_version
+        is_known = version == situation.program.version or version in situation.programs
+        histories = list(dict.fromkeys([*needs.histories, *missing]))
+        return Needs(histories=histories, versions=[] if is_known else [version])
 
     def find(self, situation: Situation) -> Order:
         """The order as it stands.
@@ -72,7 +77,8 @@ class OrderReader(NamedTuple):
 
     def background(self, situation: Situation) -> Background:
         """What was asked for to decide on the order."""
-        credited_by = situation.program_of(self.find(situation).sale.entry)
+        version = self.find(situation).sale.program_version
+        credited_by = situation.programs.get(version, situation.program)
         return Background(credited_by, situation.program, situation.histories)
 
 
@@ -108,9 +114,17 @@ def _found(items: Mapping[Key, Item], account: Account, order_id: str, partner: 
     first = state.claim or keys.of("earn", order_id=order_id)
     entry = _own(_entry(items, first), account, partner, order_id)
     amendment = _entry(items, state.amendment) if state.amendment else None
-    credit = _entry(items, _of_wallet(first))
+    credit = _credit_of(items, first, account, order_id)
     amended = _entry(items, _of_wallet(state.amendment)) if state.amendment else None
     return Order(Sale(entry, state.returned, amendment), Sale(credit, state.returned, amended) if credit else None)
+
+
+def _credit_of(items: Mapping[Key, Item], first: Key, account: Account, order_id: str) -> Entry | None:
+    """What the order earned in money: where its claim or its own entry says so, or an amendment after a claim."""
+    own = keys.of("earn", order_id=order_id, member_id=wallet_of(account.member_id))
+    of_claim = None if first.sk == keys.of("earn", order_id=order_id).sk else _entry(items, _of_wallet(first))
+    credit = of_claim or _entry(items, own)
+    return credit if credit and credit.member_id in {wallet_of(name) for name in account.ids} else None
 
 
 def _entry(items: Mapping[Key, Item], key: Key) -> Entry | None:
@@ -139,7 +153,7 @@ def _names(reserve: Entry, order_id: str) -> bool:
 
 def _of_wallet(key: Key) -> Key:
     """Where the entry of the member's wallet stands that goes with a member's."""
-    return Key(key.pk, key.sk + _OF_WALLET)
+    return Key(key.pk, _OF_WALLET + key.sk)
 
 
 def _own(earned: Entry | None, account: Account, partner: Partner | None, order_id: str) -> Entry:

@@ -17,6 +17,7 @@ from shared.domain.entry import Entry
 from shared.domain.errors import (
     IdempotencyMismatchError,
     LoyaltyError,
+    MemberMergedError,
     OrderBelongsToAnotherMemberError,
     TryAgainError,
 )
@@ -75,10 +76,6 @@ class Situation(NamedTuple):
     def order_state(self, order_id: str) -> OrderState:
         """How an order stands, by what was read."""
         return orders.state_of(self.items.get(keys.refunded_key(order_id)))
-
-    def program_of(self, entry: Entry) -> Program:
-        """The version of the program that an entry was booked by, if it was asked for; else the current one."""
-        return self.programs.get(entry.program_version, self.program)
 
     def returned(self, redemption_id: str) -> int:
         """How much of a redemption has come back in parts: points, or minor units of credit."""
@@ -194,9 +191,10 @@ def run(
             if (refilled is None and attempt > 0) or reads:
                 client.back_off(attempt)
                 stored, items = accounts.load_together(members, reads)
-        except LoyaltyError:
+        except LoyaltyError as error:
             existing = ledger.load_entry(key)
-            if existing is None:
+            # A merged member's survivor may have booked it: whoever follows the merge finds it there.
+            if existing is None or (isinstance(error, MemberMergedError) and not _is_of(existing, stored)):
                 raise
             return _replayed(existing, fingerprint, _caught_up(existing, stored, members), program, now)
         else:
@@ -347,6 +345,11 @@ def _replayed(
     return Outcome(existing, found, replayed=True, program=program, now=now)
 
 
+def _is_of(entry: Entry, stored: Sequence[StoredAccount]) -> bool:
+    """Whether an entry is some account's, or of one that was merged into it."""
+    return any(entry.member_id in one.account.ids for one in stored)
+
+
 def _same(existing: Entry, fingerprint: str, found: Sequence[Account]) -> Entry:
     """The existing entry, if the request that made it was this one."""
     ours = {member_id for account in found for member_id in account.ids}
@@ -355,5 +358,7 @@ def _same(existing: Entry, fingerprint: str, found: Sequence[Account]) -> Entry:
             raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
         raise IdempotencyMismatchError("the key was used for another member")
     if existing.fingerprint != fingerprint:
-        raise IdempotencyMismatchError("the key was used before with another payload; use a new key for a new request")
+        raise IdempotencyMismatchError(
+            "the key was used before with another payload; send the same payload to repeat it"
+        )
     return existing

@@ -1,5 +1,6 @@
 """Orders after they were credited: returned by lines, set back, amended, claimed. What is returned was never bought."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -270,8 +271,116 @@ def test_an_order_of_a_campaign_whose_budget_is_used_up_is_claimed_all_the_same(
     for number in range(6):
         member = shop.enroll(f"claimer-{number}")
         claim = {"claim_id": f"C-{number}", "reason": "the wrong card"}
-        reply = shop.post(f"/v1/members/{member}/orders/A-1/claim", claim)
+        reply = shop.post(f"/v1/members/{member}/orders/A-1/claim", claim, scope=OPERATOR)
         assert (reply.status, reply.body["account"]["balance"]) == (201, 20)
+
+
+def claimed(shop: Shop, member: str, claim_id: str = "C-1") -> Reply:
+    body = {"claim_id": claim_id, "reason": "the wrong card"}
+    return shop.post(f"/v1/members/{member}/orders/A-1/claim", body, scope=OPERATOR)
+
+
+def test_a_claim_between_members_of_one_pool_makes_no_points(shop: Shop, ada: str) -> None:
+    shop.change_program(pools={})
+    grace = shop.enroll("grace")
+    pool = shop.post("/v1/pools", {"member_id": ada}, key="pool").body["pool_id"]
+    shop.post(f"/v1/pools/{pool}/members", {"member_id": grace}, key="join")
+    shop.order(ada, total=10_000)
+    for number, member in enumerate((grace, ada, grace)):
+        assert claimed(shop, member, f"C-{number}").status == 201
+        assert (shop.account(grace)["pool"]["balance"], shop.account(grace)["debt"], shop.account(ada)["debt"]) == (
+            100,
+            0,
+            0,
+        )
+
+
+def test_who_has_claimed_an_order_back_is_answered_as_before(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.order(ada, total=10_000)
+    assert claimed(shop, grace).status == 201
+    assert claimed(shop, ada, "C-2").status == 201
+    assert shop.order(ada, total=10_000).replayed
+    assert_refused(shop.order(grace, total=10_000), 409, "order_belongs_to_another_member")
+    late = {"claim_id": "C-3", "reason": "again"}
+    assert_refused(shop.post(f"/v1/members/{grace}/orders/A-1/claim", late), 403, "forbidden")
+
+
+def test_an_amendment_earns_by_the_program_that_the_order_was_credited_by(shop: Shop, ada: str) -> None:
+    shop.order(ada, total=10_000)
+    shop.change_program(earning={"points": 10}, cashback={"amount": 5, "per_amount": 100})
+    assert amended(shop, ada, 10_100).body["entry"]["points"] == 1
+    assert shop.get(f"/v1/members/{ada}/credit").body["balance"]["amount"] == 0
+    grace = shop.enroll("grace")
+    assert claimed(shop, grace).status == 201
+    assert amended(shop, grace, 10_200, "E-2").body["entry"]["points"] == 1
+
+
+def test_credit_that_an_amendment_brings_after_a_claim_goes_when_the_order_does(shop: Shop, ada: str) -> None:
+    shop.change_program(cashback={"amount": 5, "per_amount": 100})
+    grace = shop.enroll("grace")
+    shop.order(ada, total=0)
+    assert claimed(shop, grace).status == 201
+    assert amended(shop, grace, 10_000).status == 201
+    assert amended(shop, grace, 20_000, "E-2").status == 201
+    assert shop.get(f"/v1/members/{grace}/credit").body["balance"]["amount"] == 1_000
+    assert shop.account(grace)["tier"]["qualifying"] == 200
+    assert shop.refund(grace, 20_000).status == 201
+    assert shop.get(f"/v1/members/{grace}/credit").body["balance"]["amount"] == 0
+    assert (shop.balance(grace), shop.account(grace)["tier"]["qualifying"]) == (0, 0)
+
+
+def test_what_was_forgiven_does_not_come_back_with_an_amendment(shop: Shop, ada: str) -> None:
+    shop.change_program(refund_debt="forgiven")
+    shop.order(ada, total=10_000)
+    shop.move(ada, shop.spend(ada, 100, 100_000).body["redemption_id"], "capture")
+    for number, total in enumerate((0, 10_000, 0, 10_000)):
+        assert amended(shop, ada, total, f"E-{number}").status == 201
+        assert (shop.balance(ada), shop.account(ada)["debt"]) == (0, 0)
+
+
+def test_refunds_reversed_in_another_order_give_back_no_more_than_they_took(shop: Shop, ada: str) -> None:
+    shop.change_program(refund_debt="forgiven", earning={"base_max": 100})
+    shop.order(ada, total=20_000)
+    shop.move(ada, shop.spend(ada, 100, 100_000).body["redemption_id"], "capture")
+    for refund_id in ("R-1", "R-2"):
+        shop.refund(ada, 10_000, refund_id=refund_id)
+    for refund_id in ("R-1", "R-2"):
+        assert shop.post(f"/v1/members/{ada}/refunds/{refund_id}/reverse").status == 201
+        assert shop.balance(ada) == 0
+
+
+def test_ids_that_look_like_a_wallets_are_ids_like_others(shop: Shop, ada: str) -> None:
+    shop.change_program(cashback={"amount": 5, "per_amount": 100})
+    shop.order(ada, total=10_000)
+    assert amended(shop, ada, 20_000, "E#credit").status == 201
+    assert amended(shop, ada, 30_000, "E").status == 201
+    assert shop.get(f"/v1/members/{ada}/credit").body["balance"]["amount"] == 1_500
+
+
+def test_a_shops_repeated_call_for_a_merged_member_is_a_replay(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    assert shop.merge(grace, ada).status < 300
+    calls: list[Callable[[], Reply]] = [
+        lambda: shop.order(ada, total=10_000),
+        lambda: shop.refund(ada, 1_000),
+        lambda: shop.post(f"/v1/members/{ada}/refunds/R-1/reverse", {"order_id": "A-1"}),
+        lambda: amended(shop, ada, 20_000),
+    ]
+    for call in calls:
+        assert call().status == 201
+        assert call().replayed
+
+
+def test_a_refund_that_gave_back_what_was_spent_is_not_reversed(shop: Shop, ada: str) -> None:
+    shop.adjust(ada, 1_000)
+    shop.order(ada, total=1_000)
+    spent = shop.spend(ada, 1_000, 1_000, order_id="A-1").body["redemption_id"]
+    shop.move(ada, spent, "capture")
+    body = {"order_id": "A-1", "refund_id": "R-1", "amount": 1_000, "return_spent": True}
+    assert shop.post(f"/v1/members/{ada}/refunds", body).body["returned_points"] == 1_000
+    with shop.writing_nothing():
+        assert_refused(shop.post(f"/v1/members/{ada}/refunds/R-1/reverse"), 409, "invalid_state")
 
 
 def test_a_storefront_claims_within_a_day_and_an_operator_at_any_time(shop: Shop, ada: str) -> None:

@@ -14,7 +14,7 @@ from shared.domain.earning.earnings import rounded
 from shared.domain.entry import Entry, OrderEarned, Piece
 from shared.domain.facets import Use
 from shared.domain.ledger import uses_after
-from shared.domain.points.eligibility import DAY_USE
+from shared.domain.points.eligibility import DAY_USE, EXCLUDED
 
 
 class Returned(NamedTuple):
@@ -45,6 +45,16 @@ class Sale(NamedTuple):
         if order is None:
             raise AssertionError(f"{self.entry.entry_id} is not an order's entry")
         return order
+
+    @property
+    def program_version(self) -> int:
+        """The version of the program that it was credited by."""
+        return self.order.program or self.entry.program_version
+
+    @property
+    def is_excluded(self) -> bool:
+        """Whether it earned nothing because of whose it was."""
+        return any(piece.rule_id == EXCLUDED for piece in self.breakdown)
 
     @property
     def breakdown(self) -> tuple[Piece, ...]:

@@ -17,7 +17,6 @@ from shared.domain.earning.kept_orders import Sale, kept, without_uses
 from shared.domain.earning.orders import Line, Order, base_of, check_order, lines_of, order_entry, purchase_of
 from shared.domain.earning.terms import terms_of_points
 from shared.domain.entry import Entry
-from shared.domain.points.eligibility import EXCLUDED
 from shared.domain.points.grants import with_tier_raised
 from shared.domain.points.paid_plans import current_plan
 from shared.domain.points.partner_funding import caps_of, drawn, require_may_earn, share_of, uses_of
@@ -114,7 +113,7 @@ def amended_order(
     order, bought = purchase_of(sale, total, lines), sale.order
     check_order(program, order)
     details = {"total": total, "lines": lines_of(order)}
-    if any(piece.rule_id == EXCLUDED for piece in sale.breakdown):
+    if sale.is_excluded:
         return {"order": bought.model_copy(update=details), "breakdown": sale.breakdown, "uses": {}, "budgets": {}}
     earned = base_of(account, program, terms_of_points(program), order)
     if not isinstance(earned, Earned):

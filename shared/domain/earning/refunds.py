@@ -134,9 +134,9 @@ def counted_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kep
     earn, order = before.entry, before.order
     left, left_before = after.amount_kept, before.amount_kept
     # What somebody excluded spends counts for nothing.
-    spent = left - left_before if earn.qualifying else 0
+    spent = 0 if before.is_excluded else left - left_before
     counted = kept_after.points - kept_before.points if order.measure == "points" else spent
-    orders = (left > 0) - (left_before > 0)
+    orders = before.is_gone - after.is_gone
     return {
         "qualifying": {order.month: counted} if counted else {},
         "activity": {month: Activity(orders=orders, amount=left - left_before) for month in earn.activity},

@@ -17,13 +17,20 @@ from shared.domain.earning.refunds import budgets_change, counted_change, noted_
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Activity, Use
-from shared.domain.ledger import book_all, draft, negative
+from shared.domain.ledger import book_all, combined, draft, negative, take
 from shared.domain.lifecycle.changed_order import Background, Order, credit_expiry, lapsed_of, with_all_that_follows
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 
 NO_PART = Returned()
+
+
+class Untaken(NamedTuple):
+    """What of an order should have been taken from an account and could not: points that lapsed, and forgiven ones."""
+
+    lapsed: Lots = NO_LOTS
+    forgiven: int = 0
 
 
 class Cause(NamedTuple):
@@ -53,6 +60,9 @@ def refund_reversed(
     Raises InvalidStateError for a refund that does not say what it returned.
     """
     [refund, of_credit] = refunds
+    undone = refund.undone if refund else None
+    if undone is not None and (undone.spent_points or undone.spent_credit):
+        raise InvalidStateError("the refund gave back what was spent on the order; it cannot be reversed")
     if refund is None or not (refund.part_amount or refund.part_lines):
         raise InvalidStateError("the refund does not say what it returned: it is too old to be reversed")
     lines = {sku: (-quantity, -amount) for sku, (quantity, amount) in refund.part_lines.items()}
@@ -64,7 +74,9 @@ def refund_reversed(
         accounts[0],
         "refund_reversal",
         **_by(program, cause),
-        **_change(accounts[0], program, before, after, cause, taken=refund),
+        **_change(
+            accounts[0], program, before, after, cause, taken=refund, untaken=_untaken(accounts[0], before, background)
+        ),
         **noted_return(back, part),
         source=source,
         partner=before.entry.partner,
@@ -72,7 +84,8 @@ def refund_reversed(
     entries = with_all_that_follows(accounts[0], entry, before, after, background)
     if order.credit is not None and of_credit is not None:
         was, is_now = order.credit, order.credit._replace(returned=back)
-        change = _points(accounts[1], program, was, is_now, cause, taken=of_credit)
+        untaken = _untaken(accounts[1], was, background)
+        change = _points(accounts[1], program, was, is_now, cause, taken=of_credit, untaken=untaken)
         entries.append(draft(accounts[1], "refund_reversal", **_by(program, _beside(cause)), **change, source=source))
     return entries
 
@@ -99,7 +112,13 @@ def amended(
     terms = amended_order(account, background.credited_by, before, total, lines, cause.caps)
     after = before._replace(amendment=before.entry.model_copy(update=terms))
     change = _change(
-        account, program, before, after, cause, lapsed=lapsed_of(account, program.expiry, before, background)
+        account,
+        program,
+        before,
+        after,
+        cause,
+        lapsed=lapsed_of(account, program.expiry, before, background),
+        untaken=_untaken(account, before, background),
     )
     # Every limit and budget that the order counts for is named, be it with nothing: a later refund looks for them here.
     uses = {name: Use(period=use.period) for name, use in after.uses.items()}
@@ -145,6 +164,7 @@ def claimed(
             _nothing_of(sale),
             cause,
             lapsed=lapsed_of(losing[0], program.expiry, sale, background),
+            untaken=Untaken(),
         ),
         source=dict(source),
         partner=sale.entry.partner,
@@ -180,7 +200,8 @@ def _amended_credit(
         return earn_credit(account, wallet, program, purchase, now=cause.now, actor=cause.actor)
     after = order.credit._replace(amendment=order.credit.entry.model_copy(update=terms))
     lapsed = lapsed_of(wallet, credit_expiry(program), order.credit, background)
-    change = _points(wallet, program, order.credit, after, cause, lapsed=lapsed)
+    untaken = _untaken(wallet, order.credit, background)
+    change = _points(wallet, program, order.credit, after, cause, lapsed=lapsed, untaken=untaken)
     return [draft(wallet, "amend", **_by(program, _beside(cause)), **change, **terms, source=dict(source))]
 
 
@@ -194,7 +215,7 @@ def _claimed_credit(
     cause: Cause,
 ) -> list[Entry]:
     lapsed = lapsed_of(losing, credit_expiry(program), credit, background)
-    change = _points(losing, program, credit, _nothing_of(credit), cause, lapsed=lapsed)
+    change = _points(losing, program, credit, _nothing_of(credit), cause, lapsed=lapsed, untaken=Untaken())
     out = draft(losing, "claim_out", **_by(program, _beside(cause)), **change, source=dict(source))
     opening = open_side(gaining, program, now=cause.now, actor=cause.actor)
     gained = _claimed_sale(book_all(gaining, opening), program, credit, source, _beside(cause))
@@ -218,14 +239,14 @@ def _claimed_sale(account: Account, program: Program, sale: Sale, source: Mappin
         points=earned.points,
         **effects,
         earned=earned.points,
-        qualifying={order.month: counts} if granted.qualifying and counts else {},
-        activity={month: Activity(orders=1, amount=sale.amount_kept) for month in granted.activity},
+        qualifying={} if sale.is_excluded or not counts else {order.month: counts},
+        activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
         uses=uses,
         budgets=_drawn(sale, earned, cause.caps),
         source={**granted.source, **source},
         breakdown=sale.breakdown,
-        order=order,
+        order=order.model_copy(update={"program": sale.program_version}),
         partner=granted.partner,
         available_on=granted.available_on,
         expires_on=granted.expires_on,
@@ -247,10 +268,11 @@ def _change(
     *,
     taken: Entry | None = None,
     lapsed: Lots = NO_LOTS,
+    untaken: Untaken,
 ) -> dict[str, Any]:
     """The effects of a change of an order: its points, what it counts for, and budgets."""
     kept_before, kept_after = kept(before), kept(after)
-    points = _points(account, program, before, after, cause, taken=taken, lapsed=lapsed)
+    points = _points(account, program, before, after, cause, taken=taken, lapsed=lapsed, untaken=untaken)
     budgets = budgets_change(before, after, kept_before, kept_after, -points["points"], cause.caps)
     return {**points, **counted_change(before, after, kept_before, kept_after), "budgets": budgets}
 
@@ -264,21 +286,33 @@ def _points(
     *,
     taken: Entry | None = None,
     lapsed: Lots = NO_LOTS,
+    untaken: Untaken,
 ) -> dict[str, Any]:
     """The points, or credit, of a change of an order, and where they go or come from.
 
-    What the refund `taken` could not take is not given back. `lapsed` points of the order's lot have expired unspent.
+    `taken` is the refund that is reversed, if one is. What of the order could not be taken before, `untaken`, is not
+    given back. `lapsed` points of the order's lot have expired unspent.
     """
     more = kept(after).points - kept(before).points
     if more < 0:
         less = taken_back(account, program, before.entry, -more, lapsed)
         found = {"lapsed": less.lapsed, "forgiven": less.forgiven}
         return {"points": -less.points, "earned": -less.points, **less.effects, **found}
-    lapsed, forgiven = (taken.lapsed, taken.forgiven) if taken else (NO_LOTS, 0)
-    points = max(0, more - sum(lapsed.values()) - forgiven)
+    forgiven = min(more, untaken.forgiven)
+    gone = take(untaken.lapsed, min(more - forgiven, sum(untaken.lapsed.values())))
+    points = more - forgiven - sum(gone.values())
     today = local_day(cause.now, program.time_zone)
     effects = given_again(account, program, before.entry, points, today, taken)
-    return {"points": points, "earned": points, **effects, "lapsed": negative(lapsed), "forgiven": -forgiven}
+    return {"points": points, "earned": points, **effects, "lapsed": negative(gone), "forgiven": -forgiven}
+
+
+def _untaken(account: Account, sale: Sale, background: Background) -> Untaken:
+    """By all of the account's entries about the order; what was given back again is out."""
+    order_id = sale.entry.source["order_id"]
+    entries = [one for name in account.ids for one in background.histories.get(name, ())]
+    ours = [one for one in entries if one.source.get("order_id") == order_id and "badge_id" not in one.source]
+    lapsed = {day: points for day, points in combined(*(one.lapsed for one in ours)).items() if points > 0}
+    return Untaken(lapsed, max(0, sum(one.forgiven for one in ours)))
 
 
 def _nothing_of(sale: Sale) -> Sale:
