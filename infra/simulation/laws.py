@@ -129,9 +129,9 @@ def _changes_order(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) ->
     lapsed, forgiven = sum(raw.get("lapsed", {}).values()), raw.get("forgiven", 0)
     change = (_earns(after) if after else 0) - before
     expected = change + lapsed + forgiven
-    if raw["points"] != (max(0, expected) if kind == "refund_reversal" else expected):
+    if raw["points"] != (max(0, expected) if change > 0 else expected):
         yield f"changes {raw['points']} points, the order earns {change} more; {lapsed} lapsed, {forgiven} forgiven"
-    if kind != "refund_reversal":
+    if change < 0:
         yield from _untaken(books, raw, tally, lapsed, forgiven)
 
 

@@ -358,7 +358,5 @@ def _same(existing: Entry, fingerprint: str, found: Sequence[Account]) -> Entry:
             raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
         raise IdempotencyMismatchError("the key was used for another member")
     if existing.fingerprint != fingerprint:
-        raise IdempotencyMismatchError(
-            "the key was used before with another payload; send the same payload to repeat it"
-        )
+        raise IdempotencyMismatchError("the key was used before with another payload; repeat it as it was")
     return existing
