@@ -14,13 +14,14 @@ from shared.domain.errors import (
     InvalidStateError,
 )
 from shared.domain.fields import Record, Reference, SignedPoints, Text
+from shared.domain.lifecycle.changed_order import has_lapsed, lapsed_unspent
 from shared.domain.points.reviews import Review, Verdict
 from shared.domain.program.program import Program
 from shared.domain.spending.adjustments import adjust, undo
 from shared.services import approvals
 from shared.services.approvals import Asked
 from shared.tables import accounts, audit, keys, ledger, operation, programs, reviews
-from shared.tables.operation import Decision, Situation
+from shared.tables.operation import NOTHING_MORE, Decision, Needs, Situation
 
 
 class Adjustment(Record):
@@ -66,6 +67,10 @@ def undo_adjustment(
     reference, fingerprint = adjustment.source["reference"], request_ids.fingerprint(request)
     trail = audit.trail(caller, "points.adjustment_undone", now, member, reference=reference)
 
+    def asks(situation: Situation) -> Needs:
+        is_needed = has_lapsed(situation.account, situation.program.expiry, adjustment)
+        return Needs(histories=situation.account.ids) if is_needed and not situation.histories else NOTHING_MORE
+
     def decide(situation: Situation) -> Decision:
         entry = undo(
             situation.account,
@@ -75,11 +80,12 @@ def undo_adjustment(
             now=situation.now,
             actor=caller.actor,
             fingerprint=fingerprint,
+            lapsed=lapsed_unspent(situation.account, situation.program.expiry, adjustment, situation.histories),
         )
         return Decision([entry], trail)
 
     key = keys.of("adjust_undo", of=adjustment.member_id, reference=reference)
-    return operation.run([member], decide, key=key, fingerprint=fingerprint, now=now)
+    return operation.run([member], decide, key=key, fingerprint=fingerprint, now=now, asks=asks)
 
 
 def _entry(account: Account, entry_id: str) -> Entry:

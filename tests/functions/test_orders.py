@@ -430,6 +430,16 @@ def test_an_adjustment_is_undone_to_the_very_lots(shop: Shop, ada: str) -> None:
         assert_refused(shop.post(path, {"reason": "another"}, scope=OPERATOR), 422, "idempotency_mismatch")
 
 
+def test_an_adjustment_that_has_expired_is_undone_without_a_debt(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry={"kind": "term", "days": 30})
+    entry = shop.adjust(ada, 100, "first").body["entry"]["entry_id"]
+    shop.pass_time(days=32)
+    shop.adjust(ada, 30, "second")
+    reply = shop.post(f"/v1/members/{ada}/entries/{entry}/undo", {"reason": "a slip"}, scope=OPERATOR)
+    assert (reply.status, reply.body["entry"]["points"]) == (201, 0)
+    assert (shop.balance(ada), shop.account(ada)["debt"]) == (30, 0)
+
+
 def test_only_an_adjustment_of_the_member_is_undone(shop: Shop, ada: str) -> None:
     earned = shop.order(ada).body["entry"]["entry_id"]
     body = {"reason": "a slip"}

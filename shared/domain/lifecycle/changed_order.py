@@ -87,14 +87,14 @@ def ledgers_needed(accounts: Sequence[Account], program: Program, order: Order) 
     """
     account, wallet = accounts
     names: list[str] = []
-    if _has_lapsed(account, program.expiry, order.sale.entry) or _reaches_further(account, program, order.sale):
+    if has_lapsed(account, program.expiry, order.sale.entry) or _reaches_further(account, program, order.sale):
         names += account.ids
-    if order.credit is not None and _has_lapsed(wallet, credit_expiry(program), order.credit.entry):
+    if order.credit is not None and has_lapsed(wallet, credit_expiry(program), order.credit.entry):
         names += [wallet.member_id, *wallet.merged_from]
     return names
 
 
-def _has_lapsed(account: Account, policy: Expiry, granted: Entry) -> bool:
+def has_lapsed(account: Account, policy: Expiry, granted: Entry) -> bool:
     """Whether points of the entry's lot may have expired unspent: they would then count as taken back.
 
     An account does not know what has expired on those that were merged into it.
@@ -105,11 +105,14 @@ def _has_lapsed(account: Account, policy: Expiry, granted: Entry) -> bool:
     return through is not None and (own <= through.isoformat() or isinstance(policy, Inactivity))
 
 
-def _lapsed_unspent(histories: Histories, policy: Expiry, granted: Entry) -> Lots:
-    """Points of the entry's lot that have expired unspent, and that no refund has counted yet, by the lot they were in.
+def lapsed_unspent(account: Account, policy: Expiry, granted: Entry, histories: Histories) -> Lots:
+    """Points of the entry's lot that have expired unspent, and that nothing has counted yet, by the lot they were in.
 
-    Where activity prolongs all lots, whatever has expired since was in one lot with the entry's.
+    Where activity prolongs all lots, whatever has expired since was in one lot with the entry's. `histories` are the
+    account's ledgers, if `has_lapsed` says that they are needed.
     """
+    if not has_lapsed(account, policy, granted):
+        return NO_LOTS
     entries = [entry for history in histories.values() for entry in history]
 
     def is_of_lot(expiry: Entry) -> bool:
@@ -183,9 +186,7 @@ def _of(account: Account, background: Background) -> dict[str, Sequence[Entry]]:
 
 def lapsed_of(account: Account, policy: Expiry, sale: Sale, background: Background) -> Lots:
     """Points of the order, or credit, that have expired unspent and were not counted as taken back yet."""
-    if not _has_lapsed(account, policy, sale.entry):
-        return NO_LOTS
-    return _lapsed_unspent(_of(account, background), policy, sale.entry)
+    return lapsed_unspent(account, policy, sale.entry, _of(account, background))
 
 
 def credit_expiry(program: Program) -> Expiry:
@@ -205,8 +206,7 @@ def _badge_lost(account: Account, program: Program, badge: Entry, cause: Entry, 
     """Take back a badge that rests on nothing any more, and its points."""
     name = badge.source["badge_id"]
     held = account.badges[name]
-    has_lapsed = _has_lapsed(account, program.expiry, badge)
-    lapsed = _lapsed_unspent(histories, program.expiry, badge) if has_lapsed else NO_LOTS
+    lapsed = lapsed_unspent(account, program.expiry, badge, histories)
     taken = taken_back(account, program, badge, badge.points, lapsed)
     return draft(
         account,

@@ -8,6 +8,7 @@ from shared.domain.earning.given_again import given_again
 from shared.domain.earning.refunds import taken_back
 from shared.domain.entry import Entry
 from shared.domain.ledger import draft, negative, take
+from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import require_points
@@ -22,14 +23,16 @@ def undo(
     now: datetime,
     actor: str,
     fingerprint: str,
+    lapsed: Lots = NO_LOTS,
 ) -> Entry:
     """Take an adjustment back, to and from the very lots that it touched.
 
-    What was added and is spent by now becomes debt, or is forgiven, as the program says.
+    What was added and has expired unspent, `lapsed`, counts as taken back. What is spent by now becomes debt, or is
+    forgiven, as the program says.
     """
     if adjustment.points > 0:
-        taken = taken_back(account, program, adjustment, adjustment.points)
-        points, effects = -taken.points, taken.effects
+        taken = taken_back(account, program, adjustment, adjustment.points, lapsed)
+        points, effects = -taken.points, {**taken.effects, "lapsed": taken.lapsed, "forgiven": taken.forgiven}
     else:
         points = -adjustment.points
         today = local_day(now, program.time_zone)
