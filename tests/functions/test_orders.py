@@ -78,6 +78,7 @@ def test_lines_and_amounts_may_come_back_in_any_order(shop: Shop, ada: str) -> N
     ("lines", "status", "code"),
     [
         ([line("RADIO", 1, 100)], 422, "invalid_request"),
+        ([line("TV", 0, 0)], 422, "invalid_request"),
         ([line("TV", 2, 100_000)], 409, "refund_exceeds_order"),
         ([line("TV", 1, 100_001)], 409, "refund_exceeds_order"),
         ([line("TV", 1, 60_000), line("TV", 0, 60_000)], 409, "refund_exceeds_order"),
@@ -293,6 +294,19 @@ def test_a_claim_between_members_of_one_pool_makes_no_points(shop: Shop, ada: st
             0,
             0,
         )
+
+
+def test_nothing_is_claimed_from_the_frozen_or_for_those_who_earn_nothing(shop: Shop, ada: str) -> None:
+    shop.change_program(standing_rules={"excluded": {"tags": ["staff"]}})
+    grace = shop.enroll("grace")
+    shop.order(ada, total=10_000)
+    shop.post(f"/v1/members/{grace}/tags", {"add": ["staff"]}, key="staff")
+    with shop.writing_nothing():
+        assert_refused(claimed(shop, grace), 409, "invalid_state")
+    shop.post(f"/v1/members/{grace}/tags", {"remove": ["staff"]}, key="no-staff")
+    shop.post(f"/v1/members/{ada}/freeze", {"reference": "case", "reason": "a doubt"}, scope=OPERATOR)
+    with shop.writing_nothing():
+        assert_refused(claimed(shop, grace), 409, "member_frozen")
 
 
 def test_who_has_claimed_an_order_back_is_answered_as_before(shop: Shop, ada: str) -> None:

@@ -20,6 +20,8 @@ from shared.domain.facets import Activity, Use
 from shared.domain.ledger import book_all, combined, draft, negative, take
 from shared.domain.lifecycle.changed_order import Background, Order, credit_expiry, lapsed_of, with_all_that_follows
 from shared.domain.lots import NO_LOTS, Lots
+from shared.domain.points.eligibility import is_excluded
+from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 
@@ -150,9 +152,13 @@ def claimed(
 ) -> list[Entry]:
     """Move an order, and all that comes of it, to the member who made it. The entry of the one who gains comes first.
 
-    `losing` and `gaining` are each a member's account and their wallet.
+    `losing` and `gaining` are each a member's account and their wallet. Raises MemberFrozenError if the one who loses
+    is frozen, and InvalidStateError if the one who gains earns nothing.
     """
     sale = order.sale
+    require_not_frozen(losing[0])
+    if is_excluded(gaining[0], program):
+        raise InvalidStateError("this customer is excluded from earning: no order can be theirs")
     out = draft(
         losing[0],
         "claim_out",
