@@ -32,6 +32,7 @@ KNOWN = {
             "61bce3ed46be73e3984e3ebb02e84518",
             "c39c35b63a38faf5e7782b68c006c90d",
         ),
+        "a made-up pool in a test": ("0123456789abcdef0123456789abcdef",),
         "the letters of referral codes": ("23456789ABCDEFGHJKMNPQRSTUVWXYZ",),
         "the letters of voucher codes": ("23456789ABCDEFGHJKMNPQRSTVWXYZ",),
     }.items()
