@@ -164,7 +164,7 @@ def test_whatever_is_bought_and_returned_no_point_is_given_beyond_the_budget(
         if 0 < back <= total:
             shop.refund(member, f"o{number}", back)
     given_away = sum(
-        kept(shop.order_of(f"o{number}").sale).by_rule.get("campaign:double", 0) for number in range(len(orders))
+        kept(shop.order_of(f"o{number}").sale).by_budget.get("campaign:double", 0) for number in range(len(orders))
     )
     drawn = sum(entry.budgets.get("campaign:double", 0) for ledger in shop.ledgers.values() for entry in ledger)
     assert given_away == drawn <= points
