@@ -73,12 +73,13 @@ def reverse_refund(member_id: str, refund_id: str, request: RefundOfOrder, *, ca
         refund = situation.entry(refund_key)
         if refund is None:
             raise RefundNotFoundError(f"order {order_id!r} has no refund {refund_id!r}")
+        order = reader.find(situation)
         return corrections.refund_reversed(
             situation.accounts,
             situation.program,
-            reader.find(situation),
+            order,
             [refund, situation.entry(credit_key)],
-            reader.background(situation),
+            reader.background(situation, order),
             _cause(situation, caller, situation.now),
         )
 
@@ -104,7 +105,7 @@ def amend(member_id: str, order_id: str, amendment: Amendment, *, caller: Caller
             order,
             amendment.total,
             amendment.lines,
-            reader.background(situation),
+            reader.background(situation, order),
             amendment.amendment_id,
             _cause(situation, caller, max(amended_at, order.sale.entry.occurred_at), fingerprint),
         )
@@ -143,7 +144,7 @@ def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now:
             "to": gaining[0].member_id,
         }
         cause = _cause(situation, caller, situation.now, fingerprint)
-        background = reader.background(situation)
+        background = reader.background(situation, order)
         return Decision(corrections.claimed(losing, gaining, situation.program, order, background, source, cause))
 
     outcome = operation.run(

@@ -31,11 +31,10 @@ class OrderView(NamedTuple):
 
 
 class OrderReader(NamedTuple):
-    """Finds an order in a situation whose accounts from `place` on are a member's and their wallet's."""
+    """Finds an order in a situation whose first two accounts are its member's and their wallet's."""
 
     order_id: str
     partner: Partner | None = None
-    place: int = 0
 
     def reads(self, member_id: str) -> Sequence[Key]:
         """What is read with the accounts."""
@@ -49,37 +48,40 @@ class OrderReader(NamedTuple):
         if missing:
             return Needs(items=[one for key in missing for one in (key, _of_wallet(key))])
         order = self.find(situation)
-        needed = ledgers_needed(situation.accounts[self.place : self.place + 2], situation.program, order)
+        needed = ledgers_needed(situation.accounts[:2], situation.program, order)
         ledgers = [name for name in needed if name not in situation.histories]
         if not ledgers:
             return NOTHING_MORE
-        version = order.sale.program_version
-        return Needs(histories=ledgers, versions=[] if version == situation.program.version else [version])
+        return Needs(histories=ledgers, versions=_unknown_version(situation, order))
 
     def asks_for_all(self, situation: Situation) -> Needs:
         """As `asks`, with the ledgers of all whose accounts are there."""
         needs = self.asks(situation)
-        names = [name for account in situation.accounts if account.sequence for name in account.ids]
-        missing = [name for name in names if name not in situation.histories]
         if needs.items:
             return needs
-        version = self.find(situation).sale.program_version
-        is_known = version == situation.program.version or version in situation.programs
+        names = [name for account in situation.accounts if account.sequence for name in account.ids]
+        missing = [name for name in names if name not in situation.histories]
         histories = list(dict.fromkeys([*needs.histories, *missing]))
-        return Needs(histories=histories, versions=[] if is_known else [version])
+        return Needs(histories=histories, versions=_unknown_version(situation, self.find(situation)))
 
     def find(self, situation: Situation) -> Order:
         """The order as it stands.
 
         Raises OrderNotFoundError if it earned nothing or the caller may not see it, OrderBelongsToAnotherMemberError.
         """
-        return _found(situation.items, situation.accounts[self.place], self.order_id, self.partner)
+        return _found(situation.items, situation.account, self.order_id, self.partner)
 
-    def background(self, situation: Situation) -> Background:
+    def background(self, situation: Situation, order: Order) -> Background:
         """What was asked for to decide on the order."""
-        version = self.find(situation).sale.program_version
-        credited_by = situation.programs.get(version, situation.program)
+        credited_by = situation.programs.get(order.sale.program_version, situation.program)
         return Background(credited_by, situation.program, situation.histories)
+
+
+def _unknown_version(situation: Situation, order: Order) -> list[int]:
+    """The version of the program that the order was credited by, if it is still to be read."""
+    version = order.sale.program_version
+    is_known = version == situation.program.version or version in situation.programs
+    return [] if is_known else [version]
 
 
 def require_order_id(order_id: str) -> None:

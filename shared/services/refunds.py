@@ -66,7 +66,7 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
             situation.program,
             order,
             part,
-            reader.background(situation),
+            reader.background(situation, order),
             refund_id=request.refund_id,
             refunded_at=max(refunded_at, order.sale.entry.occurred_at),
             now=situation.now,

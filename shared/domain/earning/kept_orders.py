@@ -140,22 +140,21 @@ def kept_categories(sale: Sale) -> tuple[str, ...]:
     return tuple(line.category for line, items, amount in lines if line.category and items > 0 and not sale.is_gone)
 
 
-def uses_kept(sale: Sale, earned: Kept) -> dict[str, tuple[int, int]]:
-    """How often, and for how many points, the kept part counts for each limit that the whole order counted for."""
+def uses_kept(sale: Sale, earned: Kept) -> dict[str, Use]:
+    """What the kept part counts for each limit that the whole order counted for."""
     found = {}
-    for name in sale.uses:
+    for name, use in sale.uses.items():
         is_whole = name == DAY_USE or name.startswith("partner")
         points = earned.points if is_whole else earned.by_rule.get(name.removeprefix("rule:"), 0)
-        found[name] = (1 if points else 0, points)
+        found[name] = Use(period=use.period, times=1 if points else 0, points=points)
     return found
 
 
 def without_uses(account: Account, sale: Sale, earned: Kept) -> Account:
     """The account had it never bought the order, as far as limits go."""
-    counted = uses_kept(sale, earned)
     freed = {
-        name: Use(period=use.period, times=-counted[name][0], points=-counted[name][1])
-        for name, use in sale.uses.items()
+        name: Use(period=use.period, times=-use.times, points=-use.points)
+        for name, use in uses_kept(sale, earned).items()
     }
     return account.model_copy(update={"uses": uses_after(account.uses, freed)})
 
@@ -227,9 +226,10 @@ def _paid_by_budgets(sale: Sale, by_rule: Sequence[tuple[str, int]]) -> dict[str
     points, cap = sum(points for _, points in by_rule), sale.order.cap
     cut = 0 if cap is None else max(0, points - cap)
     drawn: dict[str, int] = {}
+    budgets = sale.budgets
     for rule_id, worth in reversed(by_rule):
         lost = min(cut, worth)
         cut -= lost
-        if rule_id in sale.budgets:
+        if rule_id in budgets:
             drawn[rule_id] = drawn.get(rule_id, 0) + worth - lost
     return drawn

@@ -184,7 +184,9 @@ def _uses_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kept)
     was, is_now = uses_kept(before, kept_before), uses_kept(after, kept_after)
     change = {}
     for name, use in {**before.uses, **after.uses}.items():
-        times, points = (new - old for new, old in zip(is_now.get(name, (0, 0)), was.get(name, (0, 0)), strict=True))
+        nothing = Use(period=use.period)
+        old, new = was.get(name, nothing), is_now.get(name, nothing)
+        times, points = new.times - old.times, new.points - old.points
         if times or points:
             change[name] = Use(period=use.period, times=times, points=points)
     return change

@@ -9,7 +9,16 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import amended_credit, earn_credit
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.given_again import given_again
-from shared.domain.earning.kept_orders import Kept, Returned, Sale, kept, returned_of, together, uses_kept
+from shared.domain.earning.kept_orders import (
+    NOTHING_RETURNED,
+    Kept,
+    Returned,
+    Sale,
+    kept,
+    returned_of,
+    together,
+    uses_kept,
+)
 from shared.domain.earning.order_points import amended_order
 from shared.domain.earning.orders import Line, purchase_of
 from shared.domain.earning.referrals import marked
@@ -24,8 +33,6 @@ from shared.domain.points.eligibility import is_excluded
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
-
-NO_PART = Returned()
 
 
 class Untaken(NamedTuple):
@@ -129,7 +136,7 @@ def amended(
         "amend",
         **_by(program, cause),
         **change,
-        **noted_return(before.returned._replace(changes=before.returned.changes + 1), NO_PART),
+        **noted_return(before.returned._replace(changes=before.returned.changes + 1), NOTHING_RETURNED),
         order=terms["order"],
         breakdown=terms["breakdown"],
         source=source,
@@ -176,7 +183,7 @@ def claimed(
         partner=sale.entry.partner,
     )
     leaving = with_all_that_follows(losing[0], out, sale, None, background)
-    returns = noted_return(sale.returned._replace(changes=sale.returned.changes + 1), NO_PART)
+    returns = noted_return(sale.returned._replace(changes=sale.returned.changes + 1), NOTHING_RETURNED)
     entry = _claimed_sale(gaining[0], program, sale, source, cause).model_copy(update=returns)
     entry = marked(gaining[0], program, entry)
     arriving = with_all_that_follows(gaining[0], entry, None, Sale(entry, returned_of(entry)), background)
@@ -234,10 +241,6 @@ def _claimed_sale(account: Account, program: Program, sale: Sale, source: Mappin
     effects = given_again(account, program, granted, earned.points, local_day(cause.now, program.time_zone))
     counts = earned.points if order.measure == "points" else sale.amount_kept
     placed_on = local_day(min(granted.occurred_at, granted.recorded_at), program.time_zone)
-    counted = uses_kept(sale, earned)
-    uses = {
-        name: Use(period=use.period, times=counted[name][0], points=counted[name][1]) for name, use in sale.uses.items()
-    }
     return draft(
         account,
         "claim_in",
@@ -248,7 +251,7 @@ def _claimed_sale(account: Account, program: Program, sale: Sale, source: Mappin
         qualifying={} if sale.is_excluded or not counts else {order.month: counts},
         activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
-        uses=uses,
+        uses=uses_kept(sale, earned),
         budgets=_drawn(sale, earned, cause.caps),
         source={**granted.source, **source},
         breakdown=sale.breakdown,
@@ -323,7 +326,7 @@ def _untaken(account: Account, sale: Sale, background: Background) -> Untaken:
 
 def _nothing_of(sale: Sale) -> Sale:
     """The order with nothing kept of it."""
-    pieces = Returned()
+    pieces = NOTHING_RETURNED
     for line in sale.order.lines:
         pieces = together(pieces, Returned(0, {line.sku: (line.quantity, line.amount)}))
     return sale._replace(returned=sale.returned._replace(amount=sale.order.total, lines=pieces.lines))
