@@ -12,9 +12,6 @@ from shared.batches import Record
 from shared.services import announcements, deferred_messages, partner_deposits, reminders, statements
 from shared.tables import ledger, programs
 
-ONLY_WAITING = "waiting"
-"""At night nobody is reminded of anything, but for some members it is morning."""
-
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
     """Answer a batch of the ledger's stream, each record failing alone, or a schedule (`{"time": ...}`)."""
@@ -30,7 +27,7 @@ def _announce(record: Record) -> None:
 
 def _scheduled(now: datetime, work: str | None) -> dict[str, Any]:
     done = {"waited": deferred_messages.send_waiting(now)}
-    if work != ONLY_WAITING:
+    if work != deferred_messages.ONLY_WAITING:
         done |= {"reminders": reminders.send_due(now), "statements": statements.send_due(now)}
         if (program := programs.load_program()).partners:
             done["partners"] = partner_deposits.look_at_all(program, now)

@@ -45,8 +45,14 @@ HEAVY = {
 }
 """What a cold start does not wait for: imported where it is used, if at all."""
 TIME_AND_CHANCE = {"shared/clock.py", "shared/runtime.py"}
+HOSTS_FUNCTIONS = {
+    *("infra/local/server.py", "infra/openapi.py"),
+    *("infra/bench/expiry.py", "infra/bench/warm.py", "infra/bench/world.py"),
+}
+"""What of `infra` runs functions with events of their sources, measures them so, or lists their routes."""
 REPLACES_BY_HAND = {"infra/emulator/process.py"}
 """MiniStack has no hook for what this adds to it."""
+IMPORTS = {"import_module", "importlib.import_module", "__import__"}
 OWN = {"self", "cls", "super()"}
 REACHING = {"getattr", "setattr", "hasattr", "delattr", "__setattr__", "object", "patch"}
 OF_NAMED_TUPLES = {"_asdict", "_replace", "_fields", "_make"}
@@ -91,6 +97,13 @@ class Source:
         return {name.split(".")[0] for name in self.imported}
 
     @cached_property
+    def imported_by_text(self) -> set[str]:
+        """The packages that it imports from by a name that it makes."""
+        calls = [node for node in self.nodes if isinstance(node, ast.Call) and ast.unparse(node.func) in IMPORTS]
+        texts = [next(filter(None, map(_text, ast.walk(call.args[0]))), "") for call in calls]
+        return {text.split(".")[0] for text in texts}
+
+    @cached_property
     def attributes(self) -> set[str]:
         """Every `name.attribute` in it."""
         return {
@@ -131,7 +144,7 @@ class Source:
         return list(ast.walk(self.tree))
 
 
-def _text(node: ast.expr) -> str:
+def _text(node: ast.AST) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
@@ -230,6 +243,18 @@ def test_no_product_code_leans_on_tests() -> None:
 def test_nobody_leans_on_a_function_but_who_wires_it() -> None:
     for source in shipped():
         assert "functions" not in source.roots, source.name
+
+
+def test_infra_knows_the_functions_only_where_it_hosts_them() -> None:
+    hosts = {source.name for source in sources("infra") if "functions" in source.roots | source.imported_by_text}
+    assert hosts == HOSTS_FUNCTIONS
+
+
+def test_nobody_fakes_a_request_to_reach_a_use_case() -> None:
+    for source in sources("infra") + sources("functions"):
+        attributes = [node for node in source.nodes if isinstance(node, ast.Attribute)]
+        replaced = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
+        assert not replaced & {"context", "current_event"}, source.name
 
 
 def test_each_service_of_the_cloud_is_spoken_to_in_its_place_alone() -> None:

@@ -12,11 +12,11 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from functions.notify import ONLY_WAITING
 from infra.cloud.functions import Function
 from infra.cloud.options import Options
 from infra.cloud.queues import ATTEMPTS_MAX, Queues
 from infra.cloud.tables import Data
+from shared.services.deferred_messages import ONLY_WAITING
 
 SCHEDULES = {
     "expire": "cron(0 * * * ? *)",

@@ -16,12 +16,12 @@ from typing import Any, Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from functions.notify import ONLY_WAITING
 from infra.local.expiry_queue import ExpiryQueue
 from infra.local.invoke import Context, Handler
 from infra.local.journal import Journal
 from infra.local.movable_clock import MovableClock
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
+from shared.services.deferred_messages import ONLY_WAITING
 
 REMINDERS_AT = time_of_day(9)
 EXPIRY_SECONDS = 60 * 60

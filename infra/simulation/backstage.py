@@ -1,30 +1,34 @@
-"""What runs behind the functions that people call: the ledger's stream, the queue of the expiry job, what was sent.
+"""What runs behind what people ask for: the ledger's stream, the queue of the expiry job, what was sent.
 
-Deliveries come at least once, late, out of order, in batches of which a part may fail.
+Deliveries come at least once, late, out of order, in batches of which a part may fail. Each record goes to the service
+that the function hands it to.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from random import Random
-from typing import Any
+from typing import TypeVar
 
-from functions import consequences, expire, notify
-from infra.simulation.books import Booked, Books, name_of
+from infra.simulation.books import Booked, Books
 from infra.simulation.faults import Faults, MachineDiedError
-from shared.domain.errors import TryAgainError
+from shared.domain.errors import LoyaltyError, TryAgainError
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
+from shared.services import announcements, consequences, deferred_messages, expiry, reminders, statements
+from shared.tables import ledger
 
 BATCH_MAX = 10
-Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+_Delivered = TypeVar("_Delivered")
 
 
 class Backstage:
-    """Records on their way to the functions that consume them."""
+    """Records on their way to what follows from them."""
 
-    def __init__(self, random: Random, faults: Faults, books: Books) -> None:
+    def __init__(self, random: Random, faults: Faults, books: Books, now: Callable[[], datetime]) -> None:
         self._random, self._faults, self._books = random, faults, books
-        self._records: dict[str, list[dict[str, Any]]] = {"notify": [], "consequences": []}
+        self._now = now
+        self._records: dict[str, list[Booked]] = {"notify": [], "consequences": []}
         self._jobs: list[str] = []
         self.sent: Counter[str] = Counter()
         self.overdue: set[str] = set()
@@ -55,7 +59,7 @@ class Backstage:
         self.sent[message.message_id] += 1
 
     def deliver(self, consumer: str) -> str:
-        """Hand a batch of the stream's records to a function."""
+        """Hand a batch of the stream's records to what follows from entries."""
         self._take()
         waiting = self._records[consumer]
         if not waiting:
@@ -63,13 +67,11 @@ class Backstage:
         if self._faults.strikes("stream delivers out of order", 100):
             self._random.shuffle(waiting)
         batch = waiting[: self._random.randint(1, BATCH_MAX)]
-        handler: Handler = notify.handler if consumer == "notify" else consequences.handler
-        answer = self._call(handler, {"Records": batch})
-        if answer is None:
+        failed = self._failed(batch, self._announce if consumer == "notify" else self._draw)
+        if failed is None:
             return "died"
-        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         for record in batch:  # others may have been delivered meanwhile
-            if record["dynamodb"]["SequenceNumber"] not in failed and record in waiting:
+            if record not in failed and record in waiting:
                 waiting.remove(record)
         if self._faults.strikes("stream delivers twice", 60):
             waiting += batch
@@ -82,50 +84,61 @@ class Backstage:
         if self._faults.strikes("queue delivers out of order", 200):
             self._random.shuffle(self._jobs)
         batch = self._jobs[: self._random.randint(1, BATCH_MAX)]
-        records = [{"messageId": str(number), "body": body} for number, body in enumerate(batch)]
-        answer = self._call(expire.handler, {"Records": records})
-        if answer is None:
+        failed = self._failed(batch, _settle)
+        if failed is None:
             self._faults.counts["expiry run killed"] += 1
             return "died"
-        failed = {int(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]}
-        for number, body in enumerate(batch):
-            if number not in failed and body in self._jobs:
+        for body in batch:
+            if body not in failed and body in self._jobs:
                 self._jobs.remove(body)
         if self._faults.strikes("queue delivers twice", 100):
             self._jobs += batch
         return "some failed" if failed else "delivered"
 
-    def schedule(self, job: str, now: str) -> str:
+    def schedule(self, job: str, now: datetime) -> str:
         """Start an expiry run, or one of reminders. The scheduler tries again what fails."""
-        handler: Handler = expire.handler if job == "expiry run" else notify.handler
         try:
-            answer = self._call(handler, {"time": now})
-        except (TryAgainError, ConnectionError):
-            answer = None
-        self.overdue.discard(job)
-        if answer is None:
+            if job == "expiry run":
+                expiry.enqueue(now)
+            else:
+                deferred_messages.send_waiting(now)
+                reminders.send_due(now)
+                statements.send_due(now)
+        except (MachineDiedError, TryAgainError, ConnectionError):
             self.overdue.add(job)
-        return "died" if answer is None else "done"
+            return "died"
+        self.overdue.discard(job)
+        return "done"
 
     def untold(self) -> list[str]:
         """Entries of which no event was published."""
         return [name for name in self._books.entry_ids if name not in self._books.published]
 
-    def _call(self, handler: Handler, event: dict[str, Any]) -> dict[str, Any] | None:
-        try:
-            return handler(event, None)
-        except MachineDiedError:
-            return None
+    def _failed(self, batch: Sequence[_Delivered], work: Callable[[_Delivered], None]) -> list[_Delivered] | None:
+        """Those of a batch that failed, each alone, and are to be delivered again; None: the machine died over them."""
+        failed = []
+        for one in batch:
+            try:
+                work(one)
+            except MachineDiedError:
+                return None
+            except (LoyaltyError, ConnectionError):
+                failed.append(one)
+        return failed
+
+    def _announce(self, booked: Booked) -> None:
+        announcements.announce(ledger.entry_of(booked.item), self._now())
+
+    def _draw(self, booked: Booked) -> None:
+        if "follow" in booked.item:
+            consequences.draw(ledger.entry_of(booked.item), self._now())
 
     def _take(self) -> None:
         news, self._books.news = self._books.news, []
-        for booked in news:
-            for records in self._records.values():
-                records.append(_record(booked))
+        for records in self._records.values():
+            records.extend(news)
 
 
-def _record(booked: Booked) -> dict[str, Any]:
-    return {
-        "eventName": "INSERT",
-        "dynamodb": {"SequenceNumber": name_of(booked), "NewImage": booked.item},
-    }
+def _settle(body: str) -> None:
+    task = expiry.task_of(body)
+    expiry.settle_due(task.day, task.shard, task.now)

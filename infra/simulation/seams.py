@@ -1,10 +1,10 @@
-"""Where the simulation takes the place of the world: the database, the clock, chance, logs, messages and the queue.
+"""Where the simulation takes the place of the world: the database, chance, waiting, logs, messages and the queue.
 
-The functions and everything below them run as they are.
+The services and everything below them run as they are; what the time is, they are told.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
 from types import SimpleNamespace
@@ -14,14 +14,10 @@ from infra.machine import environment
 from infra.simulation.fake_dynamodb import Database
 from infra.tables import LOYALTY, PEOPLE
 from shared import runtime
-from shared.api import routes
-from shared.api.resolver import Resolver
-from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.invariants import Breach
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
 
-_OPEN_TO_ALL = SimpleNamespace(security=routes.open_to(STOREFRONT, MEMBER, OPERATOR, PARTNER))
 SETTINGS: Mapping[str, str] = {
     "LOYALTY_TABLE": LOYALTY.name,
     "PEOPLE_TABLE": PEOPLE.name,
@@ -34,13 +30,10 @@ SETTINGS: Mapping[str, str] = {
 
 
 class Outside(Protocol):
-    """What the functions meet outside themselves."""
+    """What the services meet outside themselves."""
 
     random: Random
     database: Database
-
-    def clock(self) -> Any:  # noqa: ANN401
-        """The present, as the machine at work believes it."""
 
     def monotonic(self) -> float:
         """Seconds since the world began."""
@@ -52,7 +45,7 @@ class Outside(Protocol):
         """Something has failed and will be tried again."""
 
     def report(self, member_id: str, breaches: Sequence[Breach]) -> None:
-        """A function has found a broken invariant."""
+        """A service has found a broken invariant."""
 
     def queue(self, bodies: Sequence[str]) -> None:
         """Messages for the expiry queue."""
@@ -76,7 +69,7 @@ class _Telemetry:
             info=lambda *_, **__: None,
         )
 
-    def logger(self) -> Any:  # noqa: ANN401 - as much of Powertools' as the functions use
+    def logger(self) -> Any:  # noqa: ANN401 - as much of Powertools' as the services use
         return self._log
 
     def count(self, **_: int) -> None:
@@ -85,10 +78,9 @@ class _Telemetry:
 
 @contextmanager
 def in_place_of_the_world(outside: Outside) -> Iterator[None]:
-    """Let every function meet `outside`."""
+    """Let every service meet `outside`."""
     database: Any = outside.database
     replaced = runtime.use(
-        clock=outside.clock,
         monotonic=outside.monotonic,
         random=outside.random,
         back_off=outside.wait,
@@ -104,17 +96,3 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
             yield
         finally:
             runtime.forget()
-
-
-def call_as(claims: Mapping[str, str], app: Resolver, call: Callable[[], Any]) -> Any:  # noqa: ANN401
-    """Call a route as the gateway does for a token with `claims`, whose scopes open it. Calls may be made within calls.
-
-    Routes are called by themselves, not looked up by their paths.
-    """
-    before = getattr(app, "current_event", None), app.context
-    app.current_event = SimpleNamespace(request_context={"authorizer": {"jwt": {"claims": claims}}})
-    app.context = {"_route": _OPEN_TO_ALL}
-    try:
-        return call()
-    finally:
-        app.current_event, app.context = before

@@ -1,7 +1,6 @@
 """One simulated world: a shop, its members and machines, from its first day on, all of it drawn from one seed."""
 
 import hashlib
-import json
 import sys
 import traceback
 from collections import Counter
@@ -17,7 +16,9 @@ from infra.simulation.backstage import Backstage
 from infra.simulation.books import Books, name_of
 from infra.simulation.fake_dynamodb import Database, Written
 from infra.simulation.faults import WEATHERS, Faults, MachineDiedError
-from infra.simulation.traffic import Request, Storefront
+from infra.simulation.judge import Judge, told_by
+from infra.simulation.traffic.requests import Request
+from infra.simulation.traffic.storefront import Storefront
 from infra.tables import LOYALTY, PEOPLE
 from shared import runtime
 from shared.domain.errors import LoyaltyError
@@ -45,9 +46,6 @@ LEAPS = (
 )
 FEW_STEPS = 30
 JOBS = ("expiry run", "reminders")
-_NAMELESS = frozenset({"arrive", "approve", "reject", "withdraw", "return"})
-_OWN = frozenset({"order", "refund", "transfer", "adjust", "reserve", "gift", "payout"})
-"""Requests at whose key nobody else's entry can exist; a redemption's next step may have been taken by others."""
 
 
 class BreachError(Exception):
@@ -96,7 +94,7 @@ class Report:
 
 
 class World:
-    """A world is the `number`th of a seed; it meets the functions as `seams.Outside` says."""
+    """A world is the `number`th of a seed; it meets the services as `seams.Outside` says."""
 
     def __init__(self, seed: int, number: int) -> None:
         self.seed, self.number = seed, number
@@ -105,14 +103,15 @@ class World:
         self.books = Books()
         self.faults = Faults(self.random, self.random.choice(WEATHERS), self._in_between)
         self.database = Database((LOYALTY, PEOPLE), self.faults.around, self._committed, self._behind)
-        self.backstage = Backstage(self.random, self.faults, self.books)
+        self._judge = Judge(self.books)
+        self.backstage = Backstage(self.random, self.faults, self.books, self.clock)
         self.storefront = Storefront(
             self.random, lambda: self.now, lambda: self.books.programs[max(self.books.programs)]
         )
         self.now, self._skew = START, timedelta()
         self._depth, self._operation = 0, 0
-        self._unanswered: list[Request] = []
-        self._answered: list[Request] = []
+        self._unanswered: list[Request[Any]] = []
+        self._answered: list[Request[Any]] = []
         works = self._usual_works()
         self._works, self._weights = list(works), list(works.values())
         self._digest = hashlib.blake2b(digest_size=8)
@@ -141,7 +140,7 @@ class World:
             self._step()
         self._look_at_everything(self._bring_to_an_end())
 
-    # What the functions meet ------------------------------------------------------------------------------------------
+    # What the services meet -------------------------------------------------------------------------------------------
 
     def clock(self) -> datetime:
         """The present, as the machine at work believes it."""
@@ -158,13 +157,13 @@ class World:
             self._in_between()
 
     def log_failure(self, message: str) -> None:
-        """A consumer has failed: by a fault, or by a defect."""
+        """Something has failed and will be tried again: after a fault, or by a defect."""
         error = sys.exc_info()[1]
         if not isinstance(error, LoyaltyError | ConnectionError):
             self.books.breach(f"{message}: {error!r}")
 
     def report(self, member_id: str, breaches: Sequence[Breach]) -> None:
-        """A function has found a broken invariant."""
+        """A service has found a broken invariant."""
         for breach in breaches:
             self.books.breach(f"{member_id}: invariant {breach.invariant}: {breach.detail}")
 
@@ -196,7 +195,7 @@ class World:
         self.faults.is_quiet = True
         programs_table.replace_program(programs.drawn(self.random), 1)
         for job in JOBS:
-            self.backstage.schedule(job, self.now.isoformat())
+            self.backstage.schedule(job, self.now)
         self.faults.is_quiet = False
 
     def _step(self) -> None:
@@ -240,7 +239,7 @@ class World:
         return self._send(self._unanswered.pop(self.random.randrange(len(self._unanswered))))
 
     def _run_job(self, job: str) -> tuple[str, str]:
-        return job, self.backstage.schedule(job, self.clock().isoformat())
+        return job, self.backstage.schedule(job, self.clock())
 
     def _in_between(self) -> bool:
         """Run another operation while one waits for the database."""
@@ -273,128 +272,42 @@ class World:
         finally:
             self._depth -= 1
 
-    def _send(self, request: Request) -> tuple[str, str]:
-        """Send a request, perhaps not for the first time, and judge its answer."""
+    def _send(self, request: Request[Any]) -> tuple[str, str]:
+        """Send a request, perhaps not for the first time, and judge what comes of it."""
         request.attempts += 1
         if request.attempts == 1 and self.faults.strikes("sent twice at once", 15):
             self._unanswered.append(request)
         before = self.books.commits
         try:
-            answer = seams.call_as(request.claims, request.app, request.call)
+            result = request.call(self.clock())
         except MachineDiedError:
             self._unanswered.append(request)
             if self.random.randrange(4) == 0:
                 runtime.forget()
             return request.kind, "died"
         except LoyaltyError as error:
-            return request.kind, self._refused(request, error, before)
+            if error.retryable:
+                self._unanswered.append(request)
+                return request.kind, "try again"
+            self._judge.refused(request, error, before)
+            return request.kind, f"refused: {error.code}"
         if self.faults.strikes("answer lost on its way to the caller", 15):
             self._unanswered.append(request)
             return request.kind, "answer lost"
-        return request.kind, self._judge(request, answer, before)
+        return request.kind, self._answered_with(request, result, before)
 
-    def _refused(self, request: Request, error: LoyaltyError, before: int) -> str:
-        if error.retryable:
-            self._unanswered.append(request)
-            return "try again"
-        if request.entry_id is not None and not request.intrudes and not self._has_left(request):
-            self.books.breach(
-                f"{request.kind} was answered with {request.entry_id}, and is refused now: {error.detail}"
-            )
-        booked = self.books.booked.get(request.key) if request.key else None
-        is_own = request.kind in _OWN and not request.intrudes
-        if booked is not None and booked.commit <= before and is_own and not self._was_claimed(request):
-            self.books.breach(
-                f"{request.kind} is booked at {request.key}, and was refused: {error.code} {error.detail}"
-            )
-        return f"refused: {error.code}"
-
-    def _has_left(self, request: Request) -> bool:
-        """Whether the answered entry is on the account of somebody who is gone, and whom this request does not name.
-
-        An identifier is somebody else's by then; a review or gift leads to the member asked, not to the survivor of a
-        merge. An order that was claimed is another member's.
-        """
-        if self._was_claimed(request):
-            return True
-        owner = (request.entry_id or "").rpartition("-")[0]
-        return request.kind in _NAMELESS and self.books.tally(owner).status in {"erased", "lapsed", "merged"}
-
-    def _was_claimed(self, request: Request) -> bool:
-        """Whether a request is about an order that was claimed: whose it is has changed, and so has who is answered."""
-        return request.key is not None and request.key[0] in self.books.claimed
-
-    def _was_merged(self, request: Request) -> bool:
-        """Whether the entry at a request's key is on the account of a member who has been merged since."""
-        booked = self.books.booked.get(request.key or ("", ""))
-        return booked is not None and self.books.tally(booked.raw["member_id"]).status == "merged"
-
-    def _judge(self, request: Request, answer: Any, before: int) -> str:  # noqa: ANN401
-        """Hold an answer against the books, which had `before` commits when the request was sent."""
-        body = json.loads(answer.body)
-        replayed = answer.headers.get("Idempotency-Replayed") == "true"
-        if request.intrudes and not self._was_merged(request) and not self._was_claimed(request):
-            self.books.breach(f"{request.kind} at {request.key} with another payload or member was answered: {body}")
-        booked = self.books.booked.get(request.key) if request.key else None
-        # Of two copies at once, the one that books may be answered after the other, which is told of a replay.
-        if replayed is False and booked is not None and booked.commit <= before:
-            self.books.breach(f"{request.kind} at {request.key} was booked before, and is answered as booked now")
-        self._compare(request, body, replayed=replayed)
+    def _answered_with(self, request: Request[Any], result: Any, before: int) -> str:  # noqa: ANN401
+        """Judge a result, and learn from it the first time."""
+        told = told_by(result)
+        entry_id = self._judge.answered(request, told, before)
         first = request.entry_id is None and request not in self._answered
         if first:
-            request.learn(body)
+            request.learn(result)
         if request.kind != "read":
-            request.entry_id = self._entry_of(request, body) or request.entry_id
+            request.entry_id = entry_id or request.entry_id
             if first:
                 self._answered = [*self._answered[-ANSWERED_KEPT:], request]
-        return "replayed" if replayed else "done"
-
-    def _entry_of(self, request: Request, body: Any) -> str | None:  # noqa: ANN401
-        """The entry that an answer is about, which must exist; for one request it is always the same."""
-        entry = body.get("entry") if isinstance(body, dict) else None
-        booked = self.books.booked.get(request.key) if request.key else None
-        if request.key is not None and booked is None:
-            self.books.breach(f"{request.kind} was answered, and nothing is booked at {request.key}: {body}")
-            return None
-        if entry is None:
-            return name_of(booked) if booked else None
-        known = self.books.entry_ids.get(entry["entry_id"])
-        is_other = booked is not None and known is not booked and not self._was_claimed(request)
-        if known is None or is_other:
-            self.books.breach(
-                f"the entry {entry['entry_id']} was answered for {request.key}; it has another key or does not exist"
-            )
-            return None
-        balance = self.books.tally(known.raw["member_id"]).balances[entry["sequence"]]
-        if (entry["balance_after"], entry["points"]) != (balance, known.raw["points"]):
-            self.books.breach(
-                f"{entry['entry_id']} was told with the balance {entry['balance_after']}, it was {balance}"
-            )
-        if booked is not None and known is not booked:
-            # The order has been claimed since: its replay shows where it is now, and the first entry stays.
-            return str(entry["entry_id"])
-        if request.entry_id not in {None, entry["entry_id"]}:
-            self.books.breach(f"{request.kind} was answered with {request.entry_id} and {entry['entry_id']}")
-        if request.key is not None:
-            self.books.acknowledged[request.key] = entry["entry_id"]
-        return str(entry["entry_id"])
-
-    def _compare(self, request: Request, body: Any, *, replayed: bool) -> None:  # noqa: ANN401
-        """An answer's account adds up, and is the one that was just written."""
-        told = body.get("account") if request.kind != "read" else body
-        if not isinstance(told, dict):
-            return
-        expiring = sum(lot["points"] for lot in told["expiring"])
-        if expiring != told["balance"] or min(told["balance"], told["pending"], told["held"], told["debt"]) < 0:
-            self.books.breach(f"an account was told that does not add up: {told}")
-        if replayed or request.kind == "read" or told["pool"] is not None:
-            return
-        tally, booked = self.books.tally(told["member_id"]), self.books.booked.get(request.key or ("", ""))
-        if booked is None or booked.commit != tally.entries[-1].commit:
-            return  # another operation came between the write and the answer
-        sums = (tally.balance, sum(tally.pending.values()), tally.held, tally.debt)
-        if (said := (told["balance"], told["pending"], told["held"], told["debt"])) != sums:
-            self.books.breach(f"{told['member_id']} was told {said} after {request.kind}, the sums are {sums}")
+        return "replayed" if told.replayed else "done"
 
     def _send_again(self) -> tuple[str, str]:
         """Somebody repeats what was answered long ago, or uses its key for something else."""
@@ -459,7 +372,7 @@ class World:
         until = self.now
         self.now += timedelta(days=1)
         for job in reversed(JOBS):
-            self.backstage.schedule(job, self.now.isoformat())
+            self.backstage.schedule(job, self.now)
         for _ in range(ROUNDS_MAX):
             if not self.backstage.waits:
                 break

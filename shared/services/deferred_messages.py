@@ -6,6 +6,9 @@ from shared import telemetry
 from shared.messaging import sender
 from shared.tables import deferred_messages, programs
 
+ONLY_WAITING = "waiting"
+"""What a schedule names as its work that sends this alone: at night nobody is reminded, but for some it is morning."""
+
 
 def send_waiting(now: datetime) -> int:
     """Send what has waited long enough; how much that was. What fails waits for the next run."""
