@@ -50,8 +50,6 @@ HOSTS_FUNCTIONS = {
     *("infra/bench/expiry.py", "infra/bench/warm.py", "infra/bench/world.py"),
 }
 """What of `infra` runs functions with events of their sources, measures them so, or lists their routes."""
-REPLACES_BY_HAND = {"infra/emulator/process.py"}
-"""MiniStack has no hook for what this adds to it."""
 IMPORTS = {"import_module", "importlib.import_module", "__import__"}
 OWN = {"self", "cls", "super()"}
 REACHING = {"getattr", "setattr", "hasattr", "delattr", "__setattr__", "object", "patch"}
@@ -311,8 +309,7 @@ def test_what_a_process_replaces_or_remembers_is_in_one_object() -> None:
 
 def test_nothing_reaches_for_what_another_keeps_to_itself() -> None:
     for source in written():
-        if source.name not in REPLACES_BY_HAND:
-            assert not source.private_of_others, source.name
+        assert not source.private_of_others, source.name
 
 
 @pytest.mark.parametrize(

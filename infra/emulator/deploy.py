@@ -5,9 +5,9 @@ import json
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from botocore.config import Config
 
 from infra.app import synthesize
 from infra.cloud.options import OptionError
+from infra.emulator import stream_readers
 from infra.emulator.gaps import bridged
+from infra.emulator.stream_readers import StreamReader
 from infra.errors import LocalError, UsageError
 from infra.machine import engine
 from infra.machine.environment import REGION
@@ -50,6 +52,7 @@ class Deployment:
     outputs: Mapping[str, str]
     resources: Mapping[str, str]
     """Physical ids, by logical ids."""
+    stream_readers: Sequence[StreamReader] = ()
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has a class for each service
         """A client of the engine with every right."""
@@ -80,11 +83,11 @@ def deployed(context: Mapping[str, str]) -> Iterator[Deployment]:
             stack = synthesize(folder / "cdk.out", **context, **_WHERE_THEY_LIE)
         except OptionError as error:
             raise UsageError(str(error)) from error
-        with engine.running(
-            "ministack", folder, keep=False, settings=ENGINE_SETTINGS, module="infra.emulator.process"
-        ) as started:
+        with engine.running("ministack", folder, keep=False, settings=ENGINE_SETTINGS) as started:
             _upload(started.endpoint, folder / "cdk.out", stack)
-            yield _deploy(started.endpoint, stack)
+            deployment = _deploy(started.endpoint, stack)
+            with stream_readers.reading(deployment.client) as readers:
+                yield replace(deployment, stream_readers=readers)
 
 
 def _upload(endpoint: str, assembly: Path, stack: str) -> None:

@@ -4,7 +4,7 @@ Checked with MiniStack 1.5.33. What it lacks and nothing can be done about: it d
 and no point-in-time recovery, asks no key for personal data, knows no conditions on partition keys, asks nobody's right
 to send to a stream's dead letters, forgets a person's attributes and groups when their token is refreshed, and notes
 where bounces and complaints are to be told but never tells of any.
-What no template can bridge, `emulator_process` adds to MiniStack itself.
+What no template can bridge, `stream_readers` does beside it.
 """
 
 import copy
@@ -27,6 +27,7 @@ def bridged(template: Template) -> Template:
     _allow_plain_http(made)
     _grant_what_it_asks_for(made)
     _make_the_secret(made)
+    _leave_streams_to_our_readers(made)
     return made
 
 
@@ -82,6 +83,13 @@ def _make_the_secret(template: Template) -> None:
         for statement in _statements(template):
             if statement["Resource"] == {"Ref": name}:
                 statement["Resource"] = {"Fn::Sub": arn}
+
+
+def _leave_streams_to_our_readers(template: Template) -> None:
+    """It does not hear of single records that fail."""
+    for mapping in _of_type(template, "AWS::Lambda::EventSourceMapping"):
+        if "StartingPosition" in mapping:
+            mapping["Enabled"] = False
 
 
 def _statements(template: Template) -> list[dict[str, Any]]:

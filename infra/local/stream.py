@@ -95,7 +95,7 @@ class Stream:
                 raise
             self._iterators[shard] = self._iterator(shard)
             return True
-        records = [_as_lambda_has_it(record) for record in page["Records"]]
+        records = [as_lambda_has_it(record) for record in page["Records"]]
         entries = [record for record in records if is_entry(record)]
         if entries:
             for delivery in self._deliveries:
@@ -156,7 +156,7 @@ def sequence_number(record: Record) -> str:
     return str(record["dynamodb"]["SequenceNumber"])
 
 
-def _as_lambda_has_it(record: "RecordTypeDef") -> Record:
+def as_lambda_has_it(record: "RecordTypeDef") -> Record:
     """The record as it reaches a function: JSON values only."""
     plain: Record = json.loads(json.dumps(record, default=_plain))
     return plain

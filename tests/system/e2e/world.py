@@ -148,13 +148,9 @@ class Deployed:
     @contextmanager
     def no_stream_to(self, function: str) -> Iterator[None]:
         """While it lasts, a function is not told what is new in the ledger; later it hears of all."""
-        mappings = self._lambda.list_event_source_mappings(FunctionName=self.name_of(function))
-        [mapping] = [one["UUID"] for one in mappings["EventSourceMappings"]]
-        self._lambda.update_event_source_mapping(UUID=mapping, Enabled=False)
-        try:
+        [reader] = [one for one in self.deployment.stream_readers if one.function == self.name_of(function)]
+        with reader.paused():
             yield
-        finally:
-            self._lambda.update_event_source_mapping(UUID=mapping, Enabled=True)
 
     def start_anew(self, function: str) -> None:
         """Forget what a function's environment remembers: a changed setting has it made anew."""

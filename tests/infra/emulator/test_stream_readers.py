@@ -1,6 +1,6 @@
 """A bad record of a stream is set aside alone, as Lambda does it."""
 
-from infra.emulator.process import Records, given_up, left_of
+from infra.emulator.stream_readers import Records, given_up, left_of, matches
 
 RETRIES = 5
 
@@ -10,7 +10,7 @@ def _record(number: int) -> dict[str, dict[str, str]]:
 
 
 def _reporting(*numbers: int) -> dict[str, object]:
-    return {"body": {"batchItemFailures": [{"itemIdentifier": str(number)} for number in numbers]}}
+    return {"batchItemFailures": [{"itemIdentifier": str(number)} for number in numbers]}
 
 
 def test_everything_from_the_first_reported_record_on_is_left() -> None:
@@ -21,7 +21,7 @@ def test_everything_from_the_first_reported_record_on_is_left() -> None:
 
 def test_an_answer_that_names_no_record_of_the_batch_fails_all_of_it() -> None:
     batch = [_record(number) for number in range(5)]
-    assert left_of(batch, _reporting(9)) == left_of(batch, {"error": True}) == batch
+    assert left_of(batch, _reporting(9)) == left_of(batch, None) == batch
 
 
 def test_the_bad_records_are_set_aside_alone_after_their_retries_and_the_others_come_through() -> None:
@@ -50,3 +50,12 @@ def test_a_batch_that_came_through_is_not_handed_over_again() -> None:
         raise AssertionError("nothing is left")
 
     assert list(given_up([], ask, halves=True, retries_max=RETRIES)) == []
+
+
+def test_a_filter_lets_through_what_has_its_values_and_names() -> None:
+    pattern = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"follow": {"S": [{"exists": True}]}}}}
+    image = {"follow": {"S": "x"}}
+    assert matches(pattern, {"eventName": "INSERT", "dynamodb": {"NewImage": image}})
+    assert not matches(pattern, {"eventName": "MODIFY", "dynamodb": {"NewImage": image}})
+    assert not matches(pattern, {"eventName": "INSERT", "dynamodb": {"NewImage": {"type": {"S": "x"}}}})
+    assert not matches(pattern, {"eventName": "INSERT", "dynamodb": {}})
