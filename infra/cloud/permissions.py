@@ -144,7 +144,10 @@ NEEDS: Mapping[str, Needs] = {
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", _READ_PROGRAM),
-            Grant(("dynamodb:PutItem",), LOYALTY, ("MEMBER#*", "REFERRAL#*")),
+            Grant(
+                _BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REFERRAL#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)
+            ),
+            _query(HISTORY),
             _get(PEOPLE, "MEMBER#*"),
             Grant(
                 ("dynamodb:PutItem", "dynamodb:DeleteItem"),

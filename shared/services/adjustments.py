@@ -14,7 +14,7 @@ from shared.domain.errors import (
     InvalidStateError,
 )
 from shared.domain.fields import Record, Reference, SignedPoints, Text
-from shared.domain.lifecycle.changed_order import has_lapsed, lapsed_unspent
+from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lapsed
 from shared.domain.points.reviews import Review, Verdict
 from shared.domain.program.program import Program
 from shared.domain.spending.adjustments import adjust, undo
@@ -68,8 +68,8 @@ def undo_adjustment(
     trail = audit.trail(caller, "points.adjustment_undone", now, member, reference=reference)
 
     def asks(situation: Situation) -> Needs:
-        is_needed = has_lapsed(situation.account, situation.program.expiry, adjustment)
-        return Needs(histories=situation.account.ids) if is_needed and not situation.histories else NOTHING_MORE
+        needed = ledgers_of_lapsed(situation.accounts, situation.program.expiry, adjustment)
+        return Needs(histories=needed) if needed and not situation.histories else NOTHING_MORE
 
     def decide(situation: Situation) -> Decision:
         entry = undo(

@@ -10,13 +10,14 @@ from shared.domain.account import Account
 from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal, side_of
 from shared.domain.entry import Entry
 from shared.domain.facets import Referred
+from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lapsed
 from shared.domain.members import members
 from shared.domain.subaccounts import member_of
 from shared.services import personal_data
 from shared.tables import accounts, keys, ledger, operation, programs
 from shared.tables import members as people
 from shared.tables.client import Key
-from shared.tables.operation import Decision, Situation
+from shared.tables.operation import NOTHING_MORE, Decision, Needs, Situation
 
 ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")
 
@@ -71,10 +72,16 @@ def _take_back(entry: Entry, now: datetime) -> None:
 
 
 def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None:
-    def take(situation: Situation) -> Decision:
-        return Decision([reversal(situation.account, situation.program, paid, situation.now)])
+    def asks(situation: Situation) -> Needs:
+        needed = ledgers_of_lapsed(situation.accounts, situation.program.expiry, paid)
+        return Needs(histories=needed) if needed and not situation.histories else NOTHING_MORE
 
-    operation.run([member_id], take, key=key, fingerprint="", now=now)
+    def take(situation: Situation) -> Decision:
+        account, program = situation.account, situation.program
+        lapsed = lapsed_unspent(account, program.expiry, paid, situation.histories)
+        return Decision([reversal(account, program, paid, situation.now, lapsed)])
+
+    operation.run([member_id], take, key=key, fingerprint="", now=now, asks=asks)
 
 
 def _still_pays(referred: Referred, entry: Entry) -> bool:

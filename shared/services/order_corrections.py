@@ -76,7 +76,6 @@ def reverse_refund(member_id: str, refund_id: str, request: RefundOfOrder, *, ca
         order = reader.find(situation)
         return corrections.refund_reversed(
             situation.accounts,
-            situation.program,
             order,
             [refund, situation.entry(credit_key)],
             reader.background(situation, order),
@@ -101,7 +100,6 @@ def amend(member_id: str, order_id: str, amendment: Amendment, *, caller: Caller
         amended_at = moment(amendment.amended_at, "/amended_at", situation.program, now)
         return corrections.amended(
             situation.accounts,
-            situation.program,
             order,
             amendment.total,
             amendment.lines,
@@ -145,7 +143,7 @@ def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now:
         }
         cause = _cause(situation, caller, situation.now, fingerprint)
         background = reader.background(situation, order)
-        return Decision(corrections.claimed(losing, gaining, situation.program, order, background, source, cause))
+        return Decision(corrections.claimed(losing, gaining, order, background, source, cause))
 
     outcome = operation.run(
         [owner, wallet_of(owner), member, wallet_of(member)],
@@ -197,9 +195,10 @@ def _owner(order_id: str) -> str:
 def _order_of(member_id: str, refund_id: str) -> str:
     """The order that a member's refund is of.
 
-    Raises RefundNotFoundError, and InvalidRequestError if it is of several.
+    Raises RefundNotFoundError, MemberMergedError, and InvalidRequestError if it is of several.
     """
     account = accounts.load_account(member_id).account
+    accounts.require_not_merged(account)
     entries = (entry for name in account.ids for entry in ledger.load_whole_history(name))
     found = {one.source["order_id"] for one in entries if one.type == "refund" and one.source["refund_id"] == refund_id}
     if not found:

@@ -63,7 +63,6 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
         # What comes back is there before points are taken: so a refund of all neither owes nor forgives it.
         entries = refunded(
             [book_all(one, _of_account(one, returns)) for one in situation.accounts[:2]],
-            situation.program,
             order,
             part,
             reader.background(situation, order),

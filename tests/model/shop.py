@@ -22,8 +22,10 @@ from shared.domain.invariants import breaches
 from shared.domain.ledger import book
 from shared.domain.lifecycle import changed_order, closing
 from shared.domain.lifecycle.changed_order import Background, refunded
+from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lapsed
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.lifecycle.whole_order import credited
+from shared.domain.lots import Lots
 from shared.domain.points import approvals, freezing, paid_plans
 from shared.domain.points.partner_funding import deposit_points, funding_name, month_name, require_partner
 from shared.domain.points.reviews import Ruling, Verdict
@@ -176,7 +178,9 @@ class Shop:
         for member in (advocate, friend) if referred.state == "reversed" else ():
             paid = self._rewards(member, friend, "referral")
             if paid and not self._rewards(member, friend, "referral_reversal"):
-                done.append(self._booked(referrals.reversal(self.look(member), self.program, paid[0], self.now)))
+                account = self.look(member)
+                lapsed = self.lapsed(account, paid[0])
+                done.append(self._booked(referrals.reversal(account, self.program, paid[0], self.now, lapsed)))
         return done
 
     def review_friend(self, friend: str, *, is_approved: bool) -> list[Entry]:
@@ -236,7 +240,6 @@ class Shop:
         part = self.part_of(order, amount, lines)
         entries = refunded(
             accounts,
-            self.program,
             order,
             part,
             self.background(accounts, order),
@@ -260,9 +263,16 @@ class Shop:
 
     def background(self, accounts: Sequence[Account], order: changed_order.Order) -> Background:
         """What a change of an order is decided on, as the functions read it."""
-        names = changed_order.ledgers_needed(accounts[:2], self.program, order)
+        pools = [self._accounts[name] for name in pooling.pools_of(accounts)]
+        names = changed_order.ledgers_needed([*accounts[:2], *pools], self.program, order)
         credited_by = self.programs[order.sale.entry.program_version]
         return Background(credited_by, self.program, {name: self.ledgers[name] for name in names})
+
+    def lapsed(self, account: Account, granted: Entry) -> Lots:
+        """What of a grant has expired unspent, as the functions read it."""
+        pools, policy = [self._accounts[name] for name in pooling.pools_of([account])], self.program.expiry
+        names = ledgers_of_lapsed([account, *pools], policy, granted)
+        return lapsed_unspent(account, policy, granted, {name: self.ledgers[name] for name in names})
 
     def order_of(self, order_id: str) -> changed_order.Order:
         """An order as it stands."""

@@ -192,7 +192,6 @@ class WholeShop(Shop):
         def take_back(accounts: Sequence[Account]) -> list[Entry]:
             return refunded(
                 accounts[:2],
-                self.program,
                 order,
                 part,
                 self.background(accounts, order),
@@ -402,7 +401,11 @@ class WholeShop(Shop):
     def _reverse(self, paid: Entry) -> None:
         owner = self.survivor(paid.member_id)
         if owner is not None:
-            self._once(lambda own: [reversal(own[0], self.program, paid, self.now)], owner.member_id)
+
+            def take_back(own: Sequence[Account]) -> list[Entry]:
+                return [reversal(own[0], self.program, paid, self.now, self.lapsed(own[0], paid))]
+
+            self._once(take_back, owner.member_id)
 
     def _once(self, decide: Decide, member: str) -> None:
         """Book it unless it stands."""

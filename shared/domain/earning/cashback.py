@@ -103,12 +103,9 @@ def take_back_credit(wallet: Account, program: Program, sale: Sale, refund: Entr
         "refund",
         occurred_at=refund.occurred_at,
         recorded_at=refund.recorded_at,
-        points=-taken.points,
         program_version=program.version,
         actor=refund.actor,
-        **taken.effects,
+        **taken.fields,
         earned=-taken.points,
         source={"order_id": sale.entry.source["order_id"], "refund_id": refund.source["refund_id"]},
-        lapsed=taken.lapsed,
-        forgiven=taken.forgiven,
     )

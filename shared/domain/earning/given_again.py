@@ -5,10 +5,12 @@ from datetime import date
 from typing import Any
 
 from shared.domain.account import Account
+from shared.domain.calendar import local_day
 from shared.domain.entry import Entry
 from shared.domain.ledger import combined, give, negative
-from shared.domain.lots import UNTIL_APPROVED
-from shared.domain.points.expiry import live_day, lot_day
+from shared.domain.lots import NEVER, UNTIL_APPROVED, LotDay
+from shared.domain.points.expiry import ends_on, live_day, lot_day, policy_of
+from shared.domain.program.expiry import Inactivity
 from shared.domain.program.program import Program
 
 
@@ -20,19 +22,31 @@ def given_again(
     They go to where `taken` took them from, as far as that goes, and else to the lot of `granted`. They wait if they
     would still be waiting there; those whose day has passed get the grace days.
     """
-    own = lot_day(granted.expires_on)
-    waited = UNTIL_APPROVED in granted.pending
-    waiting_key = UNTIL_APPROVED if waited else f"{granted.available_on}/{own}"
+    own = own_day(account, program, granted)
+    waiting_key = UNTIL_APPROVED if UNTIL_APPROVED in granted.pending else f"{granted.available_on}/{own}"
     pending: dict[str, int] = {}
     lots: dict[str, int] = {}
     for key, part in [*_places(taken), (waiting_key if granted.pending else own, points)]:
         part = min(part, points)  # noqa: PLW2901 - no more than is left to give
         points -= part
         if not _waits(account, key, today):
-            lots = combined(lots, {live_day(account, program, key.rpartition("/")[2], today): part})
+            day = own if key == UNTIL_APPROVED else key.rpartition("/")[2]
+            lots = combined(lots, {live_day(account, program, day, today): part})
         elif part:
             pending[key] = pending.get(key, 0) + part
     return {**give(account, lots), "pending": pending}
+
+
+def own_day(account: Account, program: Program, granted: Entry) -> LotDay:
+    """The lot that a grant's points are in, or would be in this account.
+
+    What waited for consent ends as if it had come when it was booked. Where activity prolongs all lots it is theirs.
+    """
+    policy, day = policy_of(account, program), lot_day(granted.expires_on)
+    if UNTIL_APPROVED in granted.pending:
+        day = lot_day(ends_on(account, program, policy, local_day(granted.recorded_at, program.time_zone)))
+    prolonged = (lot for lot in account.lots if lot != NEVER) if isinstance(policy, Inactivity) else ()
+    return max([day, *prolonged])
 
 
 def _places(taken: Entry | None) -> list[tuple[str, int]]:

@@ -16,6 +16,7 @@ from shared.domain.entry import Entry, Piece
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Referred, Use
 from shared.domain.ledger import book, draft
+from shared.domain.lots import Lots
 from shared.domain.points.eligibility import is_excluded, nothing_for_excluded, points_for
 from shared.domain.points.grants import granted, granted_now, granted_on
 from shared.domain.points.limits import allowance, reached
@@ -156,19 +157,21 @@ def advocate_reward(
     )
 
 
-def reversal(account: Account, program: Program, paid: Entry, now: datetime) -> Entry:
-    """Take a reward back: pending points first, then its own lot and the next to expire, then debt if allowed."""
-    taken = taken_back(account, program, paid, paid.points)
+def reversal(account: Account, program: Program, paid: Entry, now: datetime, lapsed: Lots) -> Entry:
+    """Take a reward back: pending points first, then its own lot and the next to expire, then debt if allowed.
+
+    What of it has expired unspent, `lapsed`, counts as taken back.
+    """
+    taken = taken_back(account, program, paid, paid.points, lapsed)
     freed = {name: Use(period=use.period, times=-use.times, points=-use.points) for name, use in paid.uses.items()}
     return draft(
         account,
         "referral_reversal",
         occurred_at=now,
         recorded_at=now,
-        points=-taken.points,
         program_version=program.version,
         actor="stream",
-        **taken.effects,
+        **taken.fields,
         earned=-taken.points,
         uses=freed,
         source={"friend": paid.source["friend"], "role": paid.source["role"]},

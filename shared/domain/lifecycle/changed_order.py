@@ -1,5 +1,6 @@
 """A change of an order with all that hangs on it: badges, tier, challenges, the referral, and points that lapsed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -13,12 +14,13 @@ from shared.domain.earning.referrals import friend_reward, rested_anew
 from shared.domain.earning.refunds import refund_order, taken_back
 from shared.domain.entry import Entry
 from shared.domain.facets import Badge
-from shared.domain.ledger import book_all, combined, draft, negative
+from shared.domain.ledger import book_all, draft
 from shared.domain.lifecycle.kept_facets import Histories, change_of, sales_of
-from shared.domain.lots import NEVER, NO_LOTS, Lots
-from shared.domain.points.expiry import lot_day
+from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lapsed
+from shared.domain.lots import Lots
+from shared.domain.points.expiry import policy_of
 from shared.domain.points.grants import with_tier_raised
-from shared.domain.program.expiry import Expiry, Inactivity
+from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 
 
@@ -44,7 +46,6 @@ class Background(NamedTuple):
 
 def refunded(
     accounts: Sequence[Account],
-    program: Program,
     order: Order,
     part: Returned,
     background: Background,
@@ -60,6 +61,7 @@ def refunded(
     `accounts` are the member's and their wallet. The refund's own entry comes first.
     """
     account, wallet = accounts
+    program = background.in_force
     entry = refund_order(
         account,
         program,
@@ -70,12 +72,13 @@ def refunded(
         now=now,
         actor=actor,
         fingerprint=fingerprint,
-        lapsed=lapsed_of(account, program.expiry, order.sale, background),
+        lapsed=lapsed_of(account, order.sale, background),
+        drawn=drawn_by(account, order.sale, background),
     )
     after = order.sale._replace(returned=returned_of(entry))
     entries = with_all_that_follows(account, entry, order.sale, after, background)
     if order.credit is not None:
-        lapsed = lapsed_of(wallet, credit_expiry(program), order.credit, background)
+        lapsed = lapsed_of(wallet, order.credit, background)
         entries.append(take_back_credit(wallet, program, order.credit, entry, lapsed=lapsed))
     return entries
 
@@ -83,47 +86,15 @@ def refunded(
 def ledgers_needed(accounts: Sequence[Account], program: Program, order: Order) -> list[str]:
     """Whose entries a change of the order must know: the member's if more rests on it than points, or has expired.
 
-    `accounts` are the member's and their wallet.
+    `accounts` are the member's, their wallet, and the others of the situation, their pool among them.
     """
-    account, wallet = accounts
-    names: list[str] = []
-    if has_lapsed(account, program.expiry, order.sale.entry) or _reaches_further(account, program, order.sale):
+    account, wallet = accounts[:2]
+    names = ledgers_of_lapsed(accounts, program.expiry, order.sale.entry)
+    if _reaches_further(account, program, order.sale):
         names += account.ids
-    if order.credit is not None and has_lapsed(wallet, credit_expiry(program), order.credit.entry):
-        names += [wallet.member_id, *wallet.merged_from]
-    return names
-
-
-def has_lapsed(account: Account, policy: Expiry, granted: Entry) -> bool:
-    """Whether points of the entry's lot may have expired unspent: they would then count as taken back.
-
-    An account does not know what has expired on those that were merged into it.
-    """
-    own, through = lot_day(granted.expires_on), account.expired_through
-    if own == NEVER or account.merged_from:
-        return own != NEVER
-    return through is not None and (own <= through.isoformat() or isinstance(policy, Inactivity))
-
-
-def lapsed_unspent(account: Account, policy: Expiry, granted: Entry, histories: Histories) -> Lots:
-    """Points of the entry's lot that have expired unspent, and that nothing has counted yet, by the lot they were in.
-
-    Where activity prolongs all lots, whatever has expired since was in one lot with the entry's. `histories` are the
-    account's ledgers, if `has_lapsed` says that they are needed.
-    """
-    if not has_lapsed(account, policy, granted):
-        return NO_LOTS
-    entries = [entry for history in histories.values() for entry in history]
-
-    def is_of_lot(expiry: Entry) -> bool:
-        if isinstance(policy, Inactivity):
-            return expiry.occurred_at > granted.recorded_at
-        return expiry.expires_on == granted.expires_on
-
-    expired = [negative(entry.lots) for entry in entries if entry.type == "expiry" and is_of_lot(entry)]
-    counted = combined(*(entry.lapsed for entry in entries))
-    left = {lot: points - counted.get(lot, 0) for lot, points in combined(*expired).items()}
-    return {lot: points for lot, points in left.items() if points > 0}
+    if order.credit is not None:
+        names += ledgers_of_lapsed([wallet], policy_of(wallet, program), order.credit.entry)
+    return list(dict.fromkeys(names))
 
 
 def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
@@ -131,6 +102,8 @@ def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
     entry, order_id = sale.entry, sale.entry.source["order_id"]
     if account.referred is not None and order_id == account.referred.order_id:
         return True
+    if sale.returned.changes and any(not is_of_partner(name) for name in sale.budgets):
+        return True  # the order may have drawn less from a campaign's budget than that should pay for
     deed = order_deed(program, sale, entry.points)
     nobody = Account(member_id=account.member_id)
     if entry.progress or any(counts(challenge, nobody, deed) for challenge in program.challenges):
@@ -169,7 +142,7 @@ def with_all_that_follows(
     entries = [changed]
     for name, times in change.badges.items():
         for badge in _newest_held(histories, name)[: max(0, -times)]:
-            known = {**histories, account.member_id: [*histories[account.member_id], *entries[1:]]}
+            known = {**background.histories, account.member_id: [*histories[account.member_id], *entries[1:]]}
             entries.append(_badge_lost(book_all(account, entries), in_force, badge, changed, known))
         challenge = [one for one in program.challenges if one.challenge_id == name] * max(0, times)
         entries += badges_for(book_all(account, entries), in_force, challenge, changed)
@@ -184,14 +157,21 @@ def _of(account: Account, background: Background) -> dict[str, Sequence[Entry]]:
     return {name: background.histories[name] for name in names if name in background.histories}
 
 
-def lapsed_of(account: Account, policy: Expiry, sale: Sale, background: Background) -> Lots:
+def lapsed_of(account: Account, sale: Sale, background: Background) -> Lots:
     """Points of the order, or credit, that have expired unspent and were not counted as taken back yet."""
-    return lapsed_unspent(account, policy, sale.entry, _of(account, background))
+    return lapsed_unspent(account, policy_of(account, background.in_force), sale.entry, background.histories)
 
 
-def credit_expiry(program: Program) -> Expiry:
-    """How store credit expires."""
-    return program.cashback.expiry if program.cashback else program.expiry
+def drawn_by(account: Account, sale: Sale, background: Background) -> dict[str, int] | None:
+    """What an order has drawn from budgets as its member's, less what it has given back; None: what they pay for."""
+    histories, order_id = _of(account, background), sale.entry.source["order_id"]
+    if not histories:
+        return None
+    entries = (one for each in histories.values() for one in each if one.source.get("order_id") == order_id)
+    drawn = Counter[str]()
+    for entry in entries:
+        drawn.update(entry.budgets)
+    return dict(drawn)
 
 
 def _named(sale: Sale | None) -> dict[str, Sale]:
@@ -213,10 +193,9 @@ def _badge_lost(account: Account, program: Program, badge: Entry, cause: Entry, 
         "badge_lost",
         occurred_at=cause.occurred_at,
         recorded_at=cause.recorded_at,
-        points=-taken.points,
         program_version=cause.program_version,
         actor=cause.actor,
-        **taken.effects,
+        **taken.fields,
         earned=-taken.points,
         badges={name: Badge(on=held.on, times=held.times - 1, lost=held.lost + 1)},
         source={
@@ -225,8 +204,6 @@ def _badge_lost(account: Account, program: Program, badge: Entry, cause: Entry, 
             "of": badge.member_id,
             "order_id": cause.source["order_id"],
         },
-        lapsed=taken.lapsed,
-        forgiven=taken.forgiven,
     )
 
 

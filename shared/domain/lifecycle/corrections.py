@@ -8,7 +8,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import amended_credit, earn_credit
 from shared.domain.earning.enrolment import open_side
-from shared.domain.earning.given_again import given_again
+from shared.domain.earning.given_again import given_again, own_day
 from shared.domain.earning.kept_orders import (
     NOTHING_RETURNED,
     Kept,
@@ -27,12 +27,14 @@ from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Activity, Use
 from shared.domain.ledger import book_all, combined, draft, negative, take
-from shared.domain.lifecycle.changed_order import Background, Order, credit_expiry, lapsed_of, with_all_that_follows
+from shared.domain.lifecycle.changed_order import Background, Order, drawn_by, lapsed_of, with_all_that_follows
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.eligibility import is_excluded
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.partner_funding import is_of_partner
-from shared.domain.program.program import Program
+
+_CHANGES_ORDER = frozenset({"refund", "refund_reversal", "amend", "claim_out"})
+"""The types of entries that take an order's points, or give them again."""
 
 
 class Untaken(NamedTuple):
@@ -57,7 +59,6 @@ class Cause(NamedTuple):
 
 def refund_reversed(
     accounts: Sequence[Account],
-    program: Program,
     order: Order,
     refunds: Sequence[Entry | None],
     background: Background,
@@ -82,10 +83,8 @@ def refund_reversed(
     entry = draft(
         accounts[0],
         "refund_reversal",
-        **_by(program, cause),
-        **_change(
-            accounts[0], program, before, after, cause, taken=refund, untaken=_untaken(accounts[0], before, background)
-        ),
+        **_by(background, cause),
+        **_change(accounts[0], before, after, background, cause, taken=refund),
         **noted_return(back, part),
         source=source,
         partner=before.entry.partner,
@@ -93,15 +92,14 @@ def refund_reversed(
     entries = with_all_that_follows(accounts[0], entry, before, after, background)
     if order.credit is not None and of_credit is not None:
         was, is_now = order.credit, order.credit._replace(returned=back)
-        untaken = _untaken(accounts[1], was, background)
-        change = _points(accounts[1], program, was, is_now, cause, taken=of_credit, untaken=untaken)
-        entries.append(draft(accounts[1], "refund_reversal", **_by(program, _beside(cause)), **change, source=source))
+        change = _points(accounts[1], was, _more(was, is_now), background, cause, of_credit)
+        by = _by(background, _beside(cause))
+        entries.append(draft(accounts[1], "refund_reversal", **by, **change, source=source))
     return entries
 
 
 def amended(
     accounts: Sequence[Account],
-    program: Program,
     order: Order,
     total: int,
     lines: Sequence[Line],
@@ -120,21 +118,13 @@ def amended(
     source = {"order_id": before.entry.source["order_id"], "amendment_id": amendment_id}
     terms = amended_order(account, background.credited_by, before, total, lines, cause.caps)
     after = before._replace(amendment=before.entry.model_copy(update=terms))
-    change = _change(
-        account,
-        program,
-        before,
-        after,
-        cause,
-        lapsed=lapsed_of(account, program.expiry, before, background),
-        untaken=_untaken(account, before, background),
-    )
+    change = _change(account, before, after, background, cause)
     # Every limit and budget that the order counts for is named, be it with nothing: a later refund looks for them here.
     uses = {name: Use(period=use.period) for name, use in after.uses.items()}
     entry = draft(
         account,
         "amend",
-        **_by(program, cause),
+        **_by(background, cause),
         **change,
         **noted_return(before.returned._replace(changes=before.returned.changes + 1), NOTHING_RETURNED),
         order=terms["order"],
@@ -145,13 +135,12 @@ def amended(
     budgets = dict.fromkeys(after.budgets, 0) | dict(entry.budgets)
     entry = entry.model_copy(update={"uses": {**uses, **entry.uses}, "budgets": budgets})
     entries = with_all_that_follows(account, entry, before, before._replace(amendment=entry), background)
-    return [*entries, *_amended_credit(account, wallet, program, order, total, lines, background, source, cause)]
+    return [*entries, *_amended_credit(account, wallet, order, total, lines, background, source, cause)]
 
 
 def claimed(
     losing: Sequence[Account],
     gaining: Sequence[Account],
-    program: Program,
     order: Order,
     background: Background,
     source: Mapping[str, str],
@@ -162,41 +151,32 @@ def claimed(
     `losing` and `gaining` are each a member's account and their wallet. Raises MemberFrozenError if the one who loses
     is frozen, and InvalidStateError if the one who gains earns nothing.
     """
-    sale = order.sale
+    sale, program = order.sale, background.in_force
     require_not_frozen(losing[0])
     if is_excluded(gaining[0], program):
         raise InvalidStateError("this customer is excluded from earning: no order can be theirs")
     out = draft(
         losing[0],
         "claim_out",
-        **_by(program, _beside(cause)),
-        **_change(
-            losing[0],
-            program,
-            sale,
-            _nothing_of(sale),
-            cause,
-            lapsed=lapsed_of(losing[0], program.expiry, sale, background),
-            untaken=Untaken(),
-        ),
+        **_by(background, _beside(cause)),
+        **_change(losing[0], sale, _nothing_of(sale), background, cause),
         source=dict(source),
         partner=sale.entry.partner,
     )
     leaving = with_all_that_follows(losing[0], out, sale, None, background)
     returns = noted_return(sale.returned._replace(changes=sale.returned.changes + 1), NOTHING_RETURNED)
-    entry = _claimed_sale(gaining[0], program, sale, source, cause).model_copy(update=returns)
+    entry = _claimed_sale(gaining[0], sale, background, source, cause).model_copy(update=returns)
     entry = marked(gaining[0], program, entry)
     arriving = with_all_that_follows(gaining[0], entry, None, Sale(entry, returned_of(entry)), background)
     entries = [*arriving, *leaving]
     if order.credit is not None:
-        entries += _claimed_credit(losing[1], gaining[1], program, order.credit, background, source, cause)
+        entries += _claimed_credit(losing[1], gaining[1], order.credit, background, source, cause)
     return entries
 
 
 def _amended_credit(
     account: Account,
     wallet: Account,
-    program: Program,
     order: Order,
     total: int,
     lines: Sequence[Line],
@@ -210,49 +190,53 @@ def _amended_credit(
         return []
     if order.credit is None:
         purchase = purchase_of(order.sale, total, lines)
-        return earn_credit(account, wallet, program, purchase, now=cause.now, actor=cause.actor)
+        return earn_credit(account, wallet, background.in_force, purchase, now=cause.now, actor=cause.actor)
     after = order.credit._replace(amendment=order.credit.entry.model_copy(update=terms))
-    lapsed = lapsed_of(wallet, credit_expiry(program), order.credit, background)
-    untaken = _untaken(wallet, order.credit, background)
-    change = _points(wallet, program, order.credit, after, cause, lapsed=lapsed, untaken=untaken)
-    return [draft(wallet, "amend", **_by(program, _beside(cause)), **change, **terms, source=dict(source))]
+    change = _points(wallet, order.credit, _more(order.credit, after), background, cause)
+    return [draft(wallet, "amend", **_by(background, _beside(cause)), **change, **terms, source=dict(source))]
 
 
 def _claimed_credit(
     losing: Account,
     gaining: Account,
-    program: Program,
     credit: Sale,
     background: Background,
     source: Mapping[str, str],
     cause: Cause,
 ) -> list[Entry]:
-    lapsed = lapsed_of(losing, credit_expiry(program), credit, background)
-    change = _points(losing, program, credit, _nothing_of(credit), cause, lapsed=lapsed, untaken=Untaken())
-    out = draft(losing, "claim_out", **_by(program, _beside(cause)), **change, source=dict(source))
-    opening = open_side(gaining, program, now=cause.now, actor=cause.actor)
-    gained = _claimed_sale(book_all(gaining, opening), program, credit, source, _beside(cause))
+    change = _points(losing, credit, _more(credit, _nothing_of(credit)), background, cause)
+    out = draft(losing, "claim_out", **_by(background, _beside(cause)), **change, source=dict(source))
+    opening = open_side(gaining, background.in_force, now=cause.now, actor=cause.actor)
+    gained = _claimed_sale(book_all(gaining, opening), credit, background, source, _beside(cause))
     return [*opening, gained, out]
 
 
-def _claimed_sale(account: Account, program: Program, sale: Sale, source: Mapping[str, str], cause: Cause) -> Entry:
-    """The order's entry in another ledger: what is kept of it, with its own days."""
+def _claimed_sale(
+    account: Account, sale: Sale, background: Background, source: Mapping[str, str], cause: Cause
+) -> Entry:
+    """The order's entry in another ledger: what is kept of it, with its own days. What has lapsed by then stays so."""
+    program = background.in_force
     earned, granted, order = kept(sale), sale.entry, sale.order
-    effects = given_again(account, program, granted, earned.points, local_day(cause.now, program.time_zone))
+    today, placed_on = (
+        local_day(one, program.time_zone) for one in (cause.now, min(granted.occurred_at, granted.recorded_at))
+    )
+    own = own_day(account, program, granted)
+    has_lapsed = own < today.isoformat()
+    points = 0 if has_lapsed else earned.points
     counts = earned.points if order.measure == "points" else sale.amount_kept
-    placed_on = local_day(min(granted.occurred_at, granted.recorded_at), program.time_zone)
     return draft(
         account,
         "claim_in",
-        **_by(program, cause._replace(occurred_at=granted.occurred_at)),
-        points=earned.points,
-        **effects,
-        earned=earned.points,
+        **_by(background, cause._replace(occurred_at=granted.occurred_at)),
+        points=points,
+        **given_again(account, program, granted, points, today),
+        lapsed={own: -earned.points} if has_lapsed and earned.points else {},
+        earned=points,
         qualifying={} if sale.is_excluded or not counts else {order.month: counts},
         activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
         uses=uses_kept(sale, earned),
-        budgets=_drawn(sale, earned, cause.caps),
+        budgets=_drawn(sale, earned, points, cause.caps),
         source={**granted.source, **source},
         breakdown=sale.breakdown,
         order=order.model_copy(update={"program": sale.program_version}),
@@ -262,64 +246,57 @@ def _claimed_sale(account: Account, program: Program, sale: Sale, source: Mappin
     )
 
 
-def _drawn(sale: Sale, earned: Kept, caps: Mapping[str, int]) -> dict[str, int]:
-    """What the order draws from budgets in another ledger: what it does in its own, as far as they have it left."""
-    drawn = {name: earned.points if is_of_partner(name) else earned.by_budget.get(name, 0) for name in sale.budgets}
+def _drawn(sale: Sale, earned: Kept, points: int, caps: Mapping[str, int]) -> dict[str, int]:
+    """What the order draws from budgets in another ledger: what it does in its own, as far as they have it left.
+
+    A partner pays for the `points` that come there.
+    """
+    drawn = {name: points if is_of_partner(name) else earned.by_budget.get(name, 0) for name in sale.budgets}
     return {name: min(points, caps.get(name, points)) for name, points in drawn.items()}
 
 
 def _change(
-    account: Account,
-    program: Program,
-    before: Sale,
-    after: Sale,
-    cause: Cause,
-    *,
-    taken: Entry | None = None,
-    lapsed: Lots = NO_LOTS,
-    untaken: Untaken,
+    account: Account, before: Sale, after: Sale, background: Background, cause: Cause, taken: Entry | None = None
 ) -> dict[str, Any]:
     """The effects of a change of an order: its points, what it counts for, and budgets."""
     kept_before, kept_after = kept(before), kept(after)
-    points = _points(account, program, before, after, cause, taken=taken, lapsed=lapsed, untaken=untaken)
-    budgets = budgets_change(before, after, kept_before, kept_after, -points["points"], cause.caps)
+    points = _points(account, before, kept_after.points - kept_before.points, background, cause, taken)
+    drawn = drawn_by(account, before, background)
+    budgets = budgets_change(before, after, kept_before, kept_after, -points["points"], cause.caps, drawn)
     return {**points, **counted_change(before, after, kept_before, kept_after), "budgets": budgets}
 
 
-def _points(
-    account: Account,
-    program: Program,
-    before: Sale,
-    after: Sale,
-    cause: Cause,
-    *,
-    taken: Entry | None = None,
-    lapsed: Lots = NO_LOTS,
-    untaken: Untaken,
-) -> dict[str, Any]:
-    """The points, or credit, of a change of an order, and where they go or come from.
+def _more(before: Sale, after: Sale) -> int:
+    """How many more points, or units of credit, an order earns after a change; below 0 if it earns less."""
+    return kept(after).points - kept(before).points
 
-    `taken` is the refund that is reversed, if one is. What of the order could not be taken before, `untaken`, is not
-    given back. `lapsed` points of the order's lot have expired unspent.
+
+def _points(
+    account: Account, sale: Sale, more: int, background: Background, cause: Cause, taken: Entry | None = None
+) -> dict[str, Any]:
+    """What a change of an order by `more` points, or credit, does: how many it books, where they go or come from.
+
+    `taken` is the refund that is reversed, if one is. What of the order has expired unspent counts as taken back, and
+    what could not be taken back is not given back.
     """
-    more = kept(after).points - kept(before).points
+    program = background.in_force
     if more < 0:
-        less = taken_back(account, program, before.entry, -more, lapsed)
-        found = {"lapsed": less.lapsed, "forgiven": less.forgiven}
-        return {"points": -less.points, "earned": -less.points, **less.effects, **found}
+        less = taken_back(account, program, sale.entry, -more, lapsed_of(account, sale, background))
+        return {**less.fields, "earned": -less.points}
+    untaken = _untaken(account, sale, background)
     forgiven = min(more, untaken.forgiven)
     gone = take(untaken.lapsed, min(more - forgiven, sum(untaken.lapsed.values())))
     points = more - forgiven - sum(gone.values())
     today = local_day(cause.now, program.time_zone)
-    effects = given_again(account, program, before.entry, points, today, taken)
+    effects = given_again(account, program, sale.entry, points, today, taken)
     return {"points": points, "earned": points, **effects, "lapsed": negative(gone), "forgiven": -forgiven}
 
 
 def _untaken(account: Account, sale: Sale, background: Background) -> Untaken:
-    """By all of the account's entries about the order; what was given back again is out."""
+    """By all of the account's entries that have changed the order; what was given back again is out."""
     order_id = sale.entry.source["order_id"]
     entries = [one for name in account.ids for one in background.histories.get(name, ())]
-    ours = [one for one in entries if one.source.get("order_id") == order_id and "badge_id" not in one.source]
+    ours = [one for one in entries if one.source.get("order_id") == order_id and one.type in _CHANGES_ORDER]
     lapsed = {day: points for day, points in combined(*(one.lapsed for one in ours)).items() if points > 0}
     return Untaken(lapsed, max(0, sum(one.forgiven for one in ours)))
 
@@ -332,11 +309,11 @@ def _nothing_of(sale: Sale) -> Sale:
     return sale._replace(returned=sale.returned._replace(amount=sale.order.total, lines=pieces.lines))
 
 
-def _by(program: Program, cause: Cause) -> dict[str, Any]:
+def _by(background: Background, cause: Cause) -> dict[str, Any]:
     return {
         "occurred_at": cause.occurred_at,
         "recorded_at": cause.now,
-        "program_version": program.version,
+        "program_version": background.in_force.version,
         "actor": cause.actor,
         "fingerprint": cause.fingerprint,
     }

@@ -21,7 +21,9 @@ from shared.domain.program.program import Program
 from shared.domain.spending.merges import higher_tier
 
 Histories = Mapping[str, Sequence[Entry]]
-"""All entries of a member and of those who were merged into them, the oldest first, by whose they are."""
+"""All entries of a member and of those who were merged into them, the oldest first, by whose they are.
+
+Of others there may be some beside them."""
 Sales = Mapping[str, Sale]
 """Orders by their ids, each as it stands. One that another member has claimed is not among them."""
 CREDITS_ORDER = frozenset({"earn", "claim_in"})

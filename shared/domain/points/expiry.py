@@ -9,6 +9,7 @@ from shared.domain.lots import NEVER, LotDay
 from shared.domain.points.eligibility import never_expires
 from shared.domain.program.expiry import CalendarDate, Expiry, Inactivity, Term
 from shared.domain.program.program import Program
+from shared.domain.subaccounts import is_wallet
 
 
 def expires_on(policy: Expiry, begins_on: date) -> date | None:
@@ -22,6 +23,11 @@ def expires_on(policy: Expiry, begins_on: date) -> date | None:
     if isinstance(policy, CalendarDate):
         return next_occurrence(policy.month, policy.day, begins_on + timedelta(days=policy.minimum_days))
     return None
+
+
+def policy_of(account: Account, program: Program) -> Expiry:
+    """How an account's points expire, or a wallet's credit."""
+    return program.cashback.expiry if program.cashback and is_wallet(account.member_id) else program.expiry
 
 
 def ends_on(member: Account | None, program: Program, policy: Expiry, begins_on: date) -> date | None:

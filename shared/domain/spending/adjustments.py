@@ -32,21 +32,19 @@ def undo(
     """
     if adjustment.points > 0:
         taken = taken_back(account, program, adjustment, adjustment.points, lapsed)
-        points, effects = -taken.points, {**taken.effects, "lapsed": taken.lapsed, "forgiven": taken.forgiven}
+        fields = taken.fields
     else:
-        points = -adjustment.points
-        today = local_day(now, program.time_zone)
-        effects = given_again(account, program, adjustment, points, today, adjustment)
+        points, today = -adjustment.points, local_day(now, program.time_zone)
+        fields = {"points": points, **given_again(account, program, adjustment, points, today, adjustment)}
     return draft(
         account,
         "adjust_undo",
         occurred_at=now,
         recorded_at=now,
-        points=points,
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
-        **effects,
+        **fields,
         source={"of": adjustment.member_id, "reference": adjustment.source["reference"], "reason": reason},
     )
 

@@ -45,6 +45,12 @@ def pool_among(member: Account, accounts: Iterable[Account]) -> Account | None:
     return next((one for one in accounts if one.member_id == wanted), None)
 
 
+def members_ever(pool: Account) -> list[str]:
+    """Everybody who shares a pool or has put anything in."""
+    moved = (name.partition(":")[2] for name in pool.uses)
+    return list(dict.fromkeys([*pool.pool_members, *moved]))
+
+
 def united(member: Account, pool: Account | None) -> Account:
     """The member as if the pool's points were theirs; what they owe is settled from those first."""
     if pool is None or member.frozen:
@@ -82,8 +88,7 @@ def join(
         raise InvalidStateError(f"the member owes {member.debt} points; who joins a pool owes none")
     if len(pool.pool_members) >= program.pools.members_max:
         raise InvalidStateError(f"a pool has at most {program.pools.members_max} members; one must leave first")
-    known = {name.partition(":")[2] for name in pool.uses}
-    if len(known | {member.member_id}) > MEMBERS_EVER_MAX:
+    if len({*members_ever(pool), member.member_id}) > MEMBERS_EVER_MAX:
         raise InvalidStateError(f"a pool takes in {MEMBERS_EVER_MAX} members over its life; open a new one")
     books = _Books([member, pool], program, now)
     books.note(open_side(pool, program, now=now, actor=actor))

@@ -265,11 +265,15 @@ def orders(world: World) -> None:
 
 
 def consequences(world: World) -> None:
-    friend_id = brought(world)
+    code = ok(world, "GET", f"/v1/members/{world.member_with_lapsed_hold()}")["referral_code"]
+    friend_id = enrolled(world, referral_code=code)
     order_id = ordered(world, friend_id)
     _follow(world, world.item(f"ORDER#{order_id}", "EARN"))
+    # What the friend's reward came to after a merge, the ledgers tell.
+    kept_id = enrolled(world)
+    ok(world, "POST", f"/v1/members/{kept_id}/merge", {"from_member_id": friend_id})
     refund = {"order_id": order_id, "refund_id": "r", "amount": 5000, "refunded_at": world.now().isoformat()}
-    ok(world, "POST", f"/v1/members/{friend_id}/refunds", refund)
+    ok(world, "POST", f"/v1/members/{kept_id}/refunds", refund)
     _follow(world, world.item(f"ORDER#{order_id}", "REFUND#r"))
     member_id = bought(world, {"card_number": uuid4().hex})["account"]["member_id"]
     first = dict(world.item(f"MEMBER#{member_id}", "PROVISIONAL"))

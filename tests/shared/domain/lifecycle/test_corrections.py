@@ -11,7 +11,7 @@ def claim(shop: Shop, order_id: str, loser: str, winner: str) -> None:
     order = shop.order_of(order_id)
     source = {"order_id": order_id, "claim_id": "c", "reason": "the wrong card", "from": loser, "to": winner}
     cause = Cause(shop.now, shop.now, "olga", "a request")
-    shop.book(claimed(losing, gaining, shop.program, order, shop.background(losing, order), source, cause))
+    shop.book(claimed(losing, gaining, order, shop.background(losing, order), source, cause))
 
 
 def test_the_points_of_free_pieces_move_with_their_order() -> None:

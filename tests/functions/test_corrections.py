@@ -1,0 +1,262 @@
+"""Orders put right late: after their points have expired, moved or come back, after a merge, a claim, a new program."""
+
+from typing import Any
+
+import pytest
+
+from shared.domain.points.budgets import Budget
+from shared.tables import budgets
+from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
+from tests.functions.test_consent import agree, opened
+from tests.functions.test_referrals import TERMS, brought, stream
+
+EXPIRY = {"kind": "term", "days": 30}
+
+
+@pytest.fixture
+def ada(shop: Shop) -> str:
+    shop.change_program(earning={"rules": [], "welcome_points": 0})
+    return shop.enroll("ada")
+
+
+def claimed(shop: Shop, member: str, claim_id: str = "C-1", order_id: str = "A-1") -> Reply:
+    body = {"claim_id": claim_id, "reason": "the wrong card"}
+    return shop.post(f"/v1/members/{member}/orders/{order_id}/claim", body, scope=OPERATOR)
+
+
+def amended(shop: Shop, member: str, total: int, amendment_id: str = "E-1", order_id: str = "A-1") -> Reply:
+    body = {"amendment_id": amendment_id, "amended_at": shop.now.isoformat(), "total": total}
+    return shop.post(f"/v1/members/{member}/orders/{order_id}/amend", body)
+
+
+def set_back(shop: Shop, member: str, refund_id: str = "R-1", **more: Any) -> Reply:
+    return shop.post(f"/v1/members/{member}/refunds/{refund_id}/reverse", more or None)
+
+
+def pool_of(shop: Shop, *members: str) -> str:
+    opener, *others = members
+    pool = str(shop.post("/v1/pools", {"member_id": opener}, key=f"pool-{opener}").body["pool_id"])
+    for member in others:
+        shop.post(f"/v1/pools/{pool}/members", {"member_id": member}, key=f"join-{member}")
+    return pool
+
+
+def stands(shop: Shop, member: str) -> tuple[int, int]:
+    account = shop.account(member)
+    return account["balance"], account["debt"]
+
+
+def test_points_that_expired_in_a_pool_are_not_taken_a_second_time(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry=EXPIRY, pools={}, refund_debt="allowed")
+    grace = shop.enroll("grace")
+    pool_of(shop, ada, grace)
+    shop.order(ada, total=10_000)
+    shop.pass_time(days=32)
+    shop.order(grace, "A-2", 5_000)
+    refund = shop.refund(ada, 10_000).body
+    assert (refund["entry"]["points"], refund["account"]["debt"]) == (0, 0)
+    assert shop.account(grace)["pool"]["balance"] == 50
+    assert shop.refund(grace, 5_000, "A-2").body["entry"]["points"] == -50
+
+
+def test_a_referrals_reward_that_expired_is_not_owed(shop: Shop) -> None:
+    shop.change_program(
+        referrals={**TERMS, "return_days": 0},
+        earning={"welcome_points": 0, "rules": []},
+        expiry=EXPIRY,
+        refund_debt="allowed",
+    )
+    ada = shop.enroll("ada", email="ada@example.com")
+    grace = brought(shop, ada)
+    shop.order(grace, "A-1", 5_000)
+    assert stream() == []
+    assert (shop.balance(ada), shop.balance(grace)) == (100, 100)
+    shop.pass_time(days=32)
+    shop.adjust(ada, 30)
+    shop.refund(grace, 5_000)
+    assert stream() == []
+    assert (stands(shop, ada), stands(shop, grace)) == ((30, 0), (0, 0))
+
+
+def test_points_that_waited_for_consent_and_expired_are_not_owed(shop: Shop) -> None:
+    shop.change_program(
+        automatic_enrolment={"consent_days": 30}, earning={"welcome_points": 0}, expiry=EXPIRY, refund_debt="allowed"
+    )
+    ada = opened(shop)
+    assert agree(shop, ada).status == 200
+    assert shop.balance(ada) == 42
+    shop.pass_time(days=32)
+    shop.adjust(ada, 30)
+    assert shop.refund(ada, 4_200).body["entry"]["points"] == 0
+    assert stands(shop, ada) == (30, 0)
+
+
+def test_points_that_waited_for_consent_have_an_end_with_whoever_claims_them(shop: Shop, ada: str) -> None:
+    shop.change_program(automatic_enrolment={"consent_days": 30}, expiry=EXPIRY)
+    opened(shop)
+    assert claimed(shop, ada).status == 201
+    assert stands(shop, ada) == (42, 0)
+    shop.pass_time(days=32)
+    assert stands(shop, ada) == (0, 0)
+
+
+def test_points_that_expired_on_another_day_than_their_orders_are_not_owed(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry=EXPIRY, redeeming={"returned_points_grace_days": 10}, refund_debt="allowed")
+    shop.order(ada, total=10_000)
+    spent = shop.spend(ada, 100, 1_000).body["redemption_id"]
+    shop.move(ada, spent, "capture")
+    shop.pass_time(days=32)
+    shop.move(ada, spent, "reverse")
+    assert shop.balance(ada) == 100
+    shop.pass_time(days=12)
+    assert shop.balance(ada) == 0
+    shop.adjust(ada, 30)
+    assert shop.refund(ada, 10_000).body["entry"]["points"] == 0
+    assert stands(shop, ada) == (30, 0)
+
+
+def test_a_claim_brings_no_points_whose_day_has_passed(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry=EXPIRY, redeeming={"returned_points_grace_days": 10}, refund_debt="allowed")
+    grace = shop.enroll("grace")
+    shop.order(ada, total=10_000)
+    shop.pass_time(days=32)
+    assert claimed(shop, grace).status == 201
+    assert (stands(shop, ada), stands(shop, grace)) == ((0, 0), (0, 0))
+    assert shop.refund(grace, 10_000).body["entry"]["points"] == 0
+    assert stands(shop, grace) == (0, 0)
+    assert set_back(shop, grace).status == 201
+    assert stands(shop, grace) == (0, 0)
+
+
+def test_a_refund_is_taken_back_for_whom_the_member_has_become(shop: Shop, ada: str) -> None:
+    shop.order(ada, total=10_000)
+    shop.refund(ada, 10_000)
+    keep = shop.enroll("keep")
+    assert shop.merge(keep, ada).status < 300
+    later = shop.order(keep, "A-2", 10_000)
+    assert later.status == 201
+    shop.refund(keep, 5_000, "A-2", "R-2")
+    for refund_id in ("R-1", "R-2"):
+        assert set_back(shop, ada, refund_id).status == 201
+        assert set_back(shop, ada, refund_id).replayed
+    assert shop.balance(keep) == 200
+    assert_refused(set_back(shop, ada, "R-3"), 404, "refund_not_found")
+
+
+@pytest.mark.parametrize("step", ["cancel", "reverse"])
+def test_points_that_were_forgiven_do_not_come_back_with_what_held_them(shop: Shop, ada: str, step: str) -> None:
+    shop.change_program(refund_debt="forgiven")
+    shop.order(ada, total=10_000)
+    spent = shop.spend(ada, 100, 1_000).body["redemption_id"]
+    if step == "reverse":
+        shop.move(ada, spent, "capture")
+    assert shop.refund(ada, 10_000).body["entry"]["points"] == 0
+    assert shop.move(ada, spent, step).status == 200
+    assert stands(shop, ada) == (0, 0)
+
+
+def test_a_budget_gets_back_what_was_drawn(shop: Shop, ada: str) -> None:
+    campaign = {
+        "campaign_id": "ten",
+        "description": "Ten more",
+        "effect": {"kind": "add", "points": 10},
+        "budget": {"points": 10},
+    }
+    shop.change_program(campaigns=[campaign])
+
+    def left() -> Budget:
+        return budgets.load("campaign:ten")
+
+    shop.order(ada, total=1_000)
+    shop.refund(ada, 1_000)
+    assert left().left == 10
+    shop.order(ada, "A-2", 1_000)
+    assert left().left == 0
+    assert set_back(shop, ada, order_id="A-1").status == 201
+    assert left().left == 0
+    shop.refund(ada, 1_000, "A-1", "R-2")
+    assert left().left == 0
+    shop.refund(ada, 1_000, "A-2", "R-3")
+    assert left().left == 10
+
+
+def test_what_was_spent_comes_back_to_who_spent_it_after_a_claim(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.order(ada, "earlier", 40_000)
+    shop.order(ada, total=1_000)
+    spent = shop.spend(ada, 100, 1_000, order_id="A-1").body["redemption_id"]
+    shop.move(ada, spent, "capture")
+    assert claimed(shop, grace).status == 201
+    body = {"order_id": "A-1", "refund_id": "R-1", "amount": 500, "return_spent": True}
+    reply = shop.post(f"/v1/members/{grace}/refunds", body)
+    assert (reply.status, reply.body["points"], reply.body["returned_points"]) == (201, 5, 50)
+    assert (shop.balance(ada), shop.balance(grace)) == (350, 5)
+    assert shop.post(f"/v1/members/{grace}/refunds", body).replayed
+
+
+def test_what_was_done_before_a_claim_is_a_replay_for_whose_the_order_is(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.order(ada, total=10_000)
+    assert amended(shop, ada, 8_000).status == 201
+    refund = {"order_id": "A-1", "refund_id": "R-1", "amount": 1_000}
+    assert shop.post(f"/v1/members/{ada}/refunds", refund).status == 201
+    assert claimed(shop, grace).status == 201
+    with shop.writing_nothing():
+        for reply in (amended(shop, grace, 8_000), shop.post(f"/v1/members/{grace}/refunds", refund)):
+            assert (reply.status, reply.replayed) == (200, True), reply.body
+            assert reply.body["account"]["member_id"] == grace
+        for reply in (amended(shop, ada, 8_000), shop.post(f"/v1/members/{ada}/refunds", refund)):
+            assert_refused(reply, 409, "order_belongs_to_another_member")
+        other = shop.post(f"/v1/members/{grace}/refunds", {**refund, "amount": 2_000})
+        assert_refused(other, 422, "idempotency_mismatch")
+
+
+def test_a_reward_is_taken_back_though_the_program_has_no_referrals_any_more(shop: Shop) -> None:
+    shop.change_program(referrals=TERMS, earning={"welcome_points": 0, "rules": []}, refund_debt="allowed")
+    ada = shop.enroll("ada", email="ada@example.com")
+    grace = brought(shop, ada)
+    shop.order(grace, "A-1", 5_000)
+    assert stream() == []
+    shop.change_program(referrals=None)
+    shop.refund(grace, 5_000)
+    assert stream() == []
+    assert shop.account(ada)["pending"] == 0
+    assert stands(shop, grace) == (0, 0)
+
+
+def test_a_line_of_nothing_earns_nothing_and_comes_back(shop: Shop, ada: str) -> None:
+    gift = {"sku": "GIFT", "quantity": 1, "amount": 0}
+    tea = {"sku": "TEA", "quantity": 1, "amount": 1_000}
+    assert shop.order(ada, total=1_000, lines=[gift, tea]).body["entry"]["points"] == 10
+    for number, (line, points) in enumerate(((gift, 0), (tea, -10))):
+        body = {"order_id": "A-1", "refund_id": f"R-{number}", "lines": [line]}
+        reply = shop.post(f"/v1/members/{ada}/refunds", body)
+        assert (reply.status, reply.body["entry"]["points"]) == (201, points)
+    assert shop.balance(ada) == 0
+
+
+def test_a_returned_line_is_the_one_of_its_article_that_it_fits(shop: Shop, ada: str) -> None:
+    shop.change_program(earning={"excluded_categories": ["gift-cards"]})
+    paid = {"sku": "BOX", "category": "toys", "quantity": 1, "amount": 3_000}
+    excluded = {"sku": "BOX", "category": "gift-cards", "quantity": 1, "amount": 5_000}
+    shop.order(ada, total=8_000, lines=[excluded, paid])
+    assert shop.balance(ada) == 30
+    body = {"order_id": "A-1", "refund_id": "R-1", "lines": [{"sku": "BOX", "quantity": 1, "amount": 3_000}]}
+    assert shop.post(f"/v1/members/{ada}/refunds", body).body["entry"]["points"] == -30
+    body = {"order_id": "A-1", "refund_id": "R-2", "lines": [{"sku": "BOX", "quantity": 1, "amount": 5_000}]}
+    assert shop.post(f"/v1/members/{ada}/refunds", body).body["entry"]["points"] == 0
+
+
+@pytest.mark.parametrize("order_id", ["web/2026/1", "50%", "a b", "a?b#c", "ä+ö"])
+def test_an_id_with_reserved_characters_works_in_a_path(shop: Shop, ada: str, order_id: str) -> None:
+    from urllib.parse import quote
+
+    grace = shop.enroll("grace")
+    shop.order(ada, order_id, 10_000)
+    name = quote(order_id, safe="")
+    assert shop.get(f"/v1/members/{ada}/orders/{name}").body["order_id"] == order_id
+    assert amended(shop, ada, 8_000, order_id=name).status == 201
+    shop.refund(ada, 1_000, order_id, order_id)
+    assert set_back(shop, ada, name).status == 201
+    assert claimed(shop, grace, order_id=name).status == 201
+    assert shop.balance(grace) == 80
