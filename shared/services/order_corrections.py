@@ -23,7 +23,7 @@ from shared.domain.fields import Amount, Instant, Record, Reference, Text, is_re
 from shared.domain.lifecycle import corrections
 from shared.domain.lifecycle.corrections import Cause
 from shared.domain.subaccounts import wallet_of
-from shared.services.orders import OrderReader, require_order_id
+from shared.services.orders import OrderReader, for_owner, require_order_id
 from shared.tables import accounts, keys, ledger, operation, orders
 from shared.tables.client import Key
 from shared.tables.operation import Decision, Outcome, Situation
@@ -168,15 +168,19 @@ def _correct(
     reads: Sequence[Key] = (),
 ) -> Outcome:
     reader = OrderReader(order_id)
-    return operation.run(
-        [member, wallet_of(member)],
-        lambda situation: Decision(correct(situation, reader)),
-        key=key,
-        fingerprint=fingerprint,
-        now=now,
-        reads=[*reader.reads(member), *reads],
-        asks=reader.asks_for_all,
-    )
+
+    def run() -> Outcome:
+        return operation.run(
+            [member, wallet_of(member)],
+            lambda situation: Decision(correct(situation, reader)),
+            key=key,
+            fingerprint=fingerprint,
+            now=now,
+            reads=[*reader.reads(member), *reads],
+            asks=reader.asks_for_all,
+        )
+
+    return for_owner(run, member, order_id, key, fingerprint, now)
 
 
 def _cause(situation: Situation, caller: Caller, occurred_at: datetime, fingerprint: str = "") -> Cause:
@@ -199,8 +203,12 @@ def _order_of(member_id: str, refund_id: str) -> str:
     """
     account = accounts.load_account(member_id).account
     accounts.require_not_merged(account)
-    entries = (entry for name in account.ids for entry in ledger.load_whole_history(name))
+    entries = [entry for name in account.ids for entry in ledger.load_whole_history(name)]
     found = {one.source["order_id"] for one in entries if one.type == "refund" and one.source["refund_id"] == refund_id}
+    # Of an order that the member has claimed, another may have returned something.
+    claimed = {one.source["order_id"] for one in entries if one.type == "claim_in"} - found
+    refunds = ledger.load_entries([keys.of("refund", order_id=one, refund_id=refund_id) for one in sorted(claimed)])
+    found |= {one.source["order_id"] for one in refunds if one is not None}
     if not found:
         raise RefundNotFoundError(f"the member has no refund {refund_id!r}")
     if len(found) > 1:

@@ -1,21 +1,23 @@
 """An order as it stands, for whatever changes it: what was credited, amended, claimed and returned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from shared.caller import Caller
 from shared.domain.account import Account
 from shared.domain.earning.kept_orders import Sale
 from shared.domain.entry import Entry
-from shared.domain.errors import OrderBelongsToAnotherMemberError, OrderNotFoundError
+from shared.domain.errors import IdempotencyMismatchError, OrderBelongsToAnotherMemberError, OrderNotFoundError
 from shared.domain.fields import is_reference
 from shared.domain.lifecycle.changed_order import Background, Order, ledgers_needed
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.program.partners import Partner
 from shared.domain.subaccounts import is_wallet, wallet_of
 from shared.services import partner_access
-from shared.tables import accounts, keys, ledger, orders
+from shared.tables import accounts, keys, ledger, orders, programs
 from shared.tables.client import Item, Key
-from shared.tables.operation import NOTHING_MORE, Needs, Situation
+from shared.tables.operation import NOTHING_MORE, Needs, Outcome, Situation
 
 _OF_WALLET = "CREDIT_"
 
@@ -82,6 +84,47 @@ def _unknown_version(situation: Situation, order: Order) -> list[int]:
     version = order.sale.program_version
     is_known = version == situation.program.version or version in situation.programs
     return [] if is_known else [version]
+
+
+def for_owner(
+    run: Callable[[], Outcome], member_id: str, order_id: str, key: Key, fingerprint: str, now: datetime
+) -> Outcome:
+    """What `run` has booked of an order at `key`; what it booked before a claim is a replay for whose the order is now.
+
+    Raises what `run` does, OrderBelongsToAnotherMemberError for whose it is no more, IdempotencyMismatchError.
+    """
+    try:
+        outcome = run()
+    except (OrderBelongsToAnotherMemberError, IdempotencyMismatchError):
+        existing, found = ledger.load_entry(key), accounts.load_with_pool(member_id)
+        if existing is None or not is_claimed_by(found[0], order_id):
+            raise
+        if existing.fingerprint != fingerprint:
+            detail = "the key was used before with another payload; repeat it as it was"
+            raise IdempotencyMismatchError(detail) from None
+        program = programs.load_program()
+        found = tuple(up_to_date(one, program, now) for one in found)
+        return Outcome(existing, found, replayed=True, program=program, now=now)
+    if outcome.replayed and is_claimed_by(outcome.accounts[0], order_id) is False:
+        raise OrderBelongsToAnotherMemberError("the order was claimed for another member")
+    return outcome
+
+
+def is_claimed_by(account: Account, order_id: str) -> bool | None:
+    """Whether an order was last claimed for this member; None: it never was claimed."""
+    claim = orders.load_state(order_id).claim
+    entry = ledger.load_entry(claim) if claim else None
+    return None if entry is None else entry.member_id in account.ids
+
+
+def former_owners(order_id: str, member_id: str) -> list[str]:
+    """From whom an order was claimed, as whom they are by now; not the member, nor anybody who is gone."""
+    if orders.load_state(order_id).claim is None:
+        return []
+    entries = (ledger.entry_of(item) for item in ledger.load_order(order_id) if "body" in item)
+    names = dict.fromkeys(one.member_id for one in entries if one.type == "claim_out" and not is_wallet(one.member_id))
+    found = (accounts.load_survivor(name) for name in names)
+    return list(dict.fromkeys(one.member_id for one in found if one.is_open and member_id not in one.ids))
 
 
 def require_order_id(order_id: str) -> None:

@@ -20,9 +20,9 @@ from shared.domain.fields import Flag, Instant, PositiveAmount, Record, Referenc
 from shared.domain.ledger import book_all
 from shared.domain.lifecycle.changed_order import refunded
 from shared.domain.spending.spent_on_orders import given_back
-from shared.domain.subaccounts import wallet_of
+from shared.domain.subaccounts import is_wallet, wallet_of
 from shared.services import partner_access
-from shared.services.orders import OrderReader
+from shared.services.orders import OrderReader, for_owner, former_owners
 from shared.tables import keys, operation
 from shared.tables.operation import Decision, Situation
 
@@ -54,6 +54,7 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
     fingerprint = request_ids.fingerprint(request)
     member = caller.authorized_member_id(member_id)
     reader = OrderReader(request.order_id, partner)
+    spenders = [member, *(former_owners(request.order_id, member) if request.return_spent else ())]
 
     def decide(situation: Situation) -> Decision:
         order = reader.find(situation)
@@ -75,16 +76,20 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
         undone = _undone(situation, order.credit is not None, returns, entries)
         return Decision([*returns, entries[0].model_copy(update={"undone": undone}), *entries[1:]])
 
-    outcome = operation.run(
-        [member, wallet_of(member)],
-        decide,
-        key=keys.of("refund", order_id=request.order_id, refund_id=request.refund_id),
-        fingerprint=fingerprint,
-        now=now,
-        reads=reader.reads(member),
-        asks=reader.asks_for_all if request.return_spent else reader.asks,
-    )
-    return partner_access.shown(partner, outcome)
+    key = keys.of("refund", order_id=request.order_id, refund_id=request.refund_id)
+
+    def run() -> operation.Outcome:
+        return operation.run(
+            [account for spender in spenders for account in (spender, wallet_of(spender))],
+            decide,
+            key=key,
+            fingerprint=fingerprint,
+            now=now,
+            reads=reader.reads(member),
+            asks=reader.asks_for_all if request.return_spent else reader.asks,
+        )
+
+    return partner_access.shown(partner, for_owner(run, member, request.order_id, key, fingerprint, now))
 
 
 def _of_account(account: Account, entries: Sequence[Entry]) -> list[Entry]:
@@ -93,11 +98,11 @@ def _of_account(account: Account, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _spent_given_back(situation: Situation, sale: Sale, part: Returned, request: Refund, caller: Caller) -> list[Entry]:
-    """What gives back the share of what was spent on the order that has come back of it, by member and wallet."""
+    """What gives back the share of what was spent on the order that has come back of it, to whoever spent it."""
     share = Fraction(together(sale.returned, part).amount, sale.order.total or 1)
     return [
         reversal
-        for account in situation.accounts[:2]
+        for account in situation.accounts
         for reversal in given_back(
             account,
             situation.program,
@@ -116,15 +121,15 @@ def _undone(
 ) -> Undone | None:
     """What the refund's own entry, the first of `entries`, notes of all that is booked with it, if there is any."""
     account, wallet = situation.accounts[:2]
-    spent_points, spent_credit = (sum(one.points for one in _of_account(each, returns)) for each in (account, wallet))
+    of_points, of_credit = ([one for one in returns if is_wallet(one.member_id) is here] for here in (False, True))
     taken = -sum(entry.points for entry in _of_account(wallet, entries))
     tiers, after = situation.program.tiers, entries[0].tier
     before = account.tier.tier_id if account.tier else None
     is_lost = after is not None and before is not None and (tiers.rank(after.tier_id) or 0) < (tiers.rank(before) or 0)
     undone = Undone(
         credit=taken if earned_credit else None,
-        spent_points=spent_points,
-        spent_credit=spent_credit if _of_account(wallet, returns) else None,
+        spent_points=sum(one.points for one in of_points),
+        spent_credit=sum(one.points for one in of_credit) if of_credit else None,
         tier_before=before if is_lost else None,
         badges=tuple(entry.source["badge_id"] for entry in entries if entry.type == "badge_lost"),
     )

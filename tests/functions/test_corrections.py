@@ -199,16 +199,26 @@ def test_what_was_done_before_a_claim_is_a_replay_for_whose_the_order_is(shop: S
     shop.order(ada, total=10_000)
     assert amended(shop, ada, 8_000).status == 201
     refund = {"order_id": "A-1", "refund_id": "R-1", "amount": 1_000}
-    assert shop.post(f"/v1/members/{ada}/refunds", refund).status == 201
+    for body in (refund, {**refund, "refund_id": "R-2"}):
+        assert shop.post(f"/v1/members/{ada}/refunds", body).status == 201
+    assert set_back(shop, ada, "R-2").status == 201
     assert claimed(shop, grace).status == 201
+
+    def again(member: str) -> list[Reply]:
+        in_one_call = shop.post(f"/v1/members/{member}/refunds", refund)
+        return [in_one_call, amended(shop, member, 8_000), set_back(shop, member, "R-2")]
+
     with shop.writing_nothing():
-        for reply in (amended(shop, grace, 8_000), shop.post(f"/v1/members/{grace}/refunds", refund)):
+        for reply in again(grace):
             assert (reply.status, reply.replayed) == (200, True), reply.body
             assert reply.body["account"]["member_id"] == grace
-        for reply in (amended(shop, ada, 8_000), shop.post(f"/v1/members/{ada}/refunds", refund)):
+        for reply in again(ada):
             assert_refused(reply, 409, "order_belongs_to_another_member")
-        other = shop.post(f"/v1/members/{grace}/refunds", {**refund, "amount": 2_000})
-        assert_refused(other, 422, "idempotency_mismatch")
+        for reply in (
+            shop.post(f"/v1/members/{grace}/refunds", {**refund, "amount": 2_000}),
+            amended(shop, grace, 9_000),
+        ):
+            assert_refused(reply, 422, "idempotency_mismatch")
 
 
 def test_a_reward_is_taken_back_though_the_program_has_no_referrals_any_more(shop: Shop) -> None:

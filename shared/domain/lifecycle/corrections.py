@@ -84,7 +84,7 @@ def refund_reversed(
         accounts[0],
         "refund_reversal",
         **_by(background, cause),
-        **_change(accounts[0], before, after, background, cause, taken=refund),
+        **_change(accounts[0], before, after, background, cause, taken=_own(refund, accounts[0])),
         **noted_return(back, part),
         source=source,
         partner=before.entry.partner,
@@ -92,7 +92,7 @@ def refund_reversed(
     entries = with_all_that_follows(accounts[0], entry, before, after, background)
     if order.credit is not None and of_credit is not None:
         was, is_now = order.credit, order.credit._replace(returned=back)
-        change = _points(accounts[1], was, _more(was, is_now), background, cause, of_credit)
+        change = _points(accounts[1], was, _more(was, is_now), background, cause, _own(of_credit, accounts[1]))
         by = _by(background, _beside(cause))
         entries.append(draft(accounts[1], "refund_reversal", **by, **change, source=source))
     return entries
@@ -299,6 +299,11 @@ def _untaken(account: Account, sale: Sale, background: Background) -> Untaken:
     ours = [one for one in entries if one.source.get("order_id") == order_id and one.type in _CHANGES_ORDER]
     lapsed = {day: points for day, points in combined(*(one.lapsed for one in ours)).items() if points > 0}
     return Untaken(lapsed, max(0, sum(one.forgiven for one in ours)))
+
+
+def _own(refund: Entry, account: Account) -> Entry | None:
+    """The refund, if it took from the account: by now its order may be another member's."""
+    return refund if refund.member_id in account.ids else None
 
 
 def _nothing_of(sale: Sale) -> Sale:
