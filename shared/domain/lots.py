@@ -48,3 +48,5 @@ class Hold(Stored):
     stocked: bool = False
     limit_period: str | None = None
     partner: PartnerShare | None = None
+    voucher_code: str | None = None
+    """What is shown at the till. Only the hold of a captured redemption has one, in what captured it."""

@@ -87,7 +87,7 @@ KINDS: Mapping[Kind, About] = {
         (
             _POINTS,
             _REWARD._replace(may_be_empty=True),
-            Variable("voucher_code", "what is shown at the till", "7Q2K-9X"),
+            Variable("voucher_code", "what is shown at the till", "7Q2K9-XW3HT-B5MJR"),
         ),
         is_urgent=True,
     ),

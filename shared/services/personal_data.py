@@ -17,6 +17,7 @@ from shared.domain.errors import ReviewNotFoundError
 from shared.domain.members.members import Member
 from shared.domain.points.reviews import Review
 from shared.domain.program.program import Program
+from shared.domain.spending.redemptions import state_left_by
 from shared.domain.subaccounts import pool_account_of, wallet_of
 from shared.tables import (
     accounts,
@@ -116,12 +117,12 @@ def _accounts(account: Account) -> list[Any]:
 
 
 def _entries(account: Account) -> list[Any]:
-    return [_json(entry) for entry in _whole_history(account)]
+    return _listed(_whole_history(account))
 
 
 def _wallets(account: Account) -> list[Any]:
     return [
-        {"account": wallet.model_dump(mode="json"), "entries": list(map(_json, ledger.load_whole_history(name)))}
+        {"account": wallet.model_dump(mode="json"), "entries": _listed(ledger.load_whole_history(name))}
         for name in map(wallet_of, account.ids)
         if (wallet := accounts.load_account(name).account).sequence
     ]
@@ -132,7 +133,7 @@ def _pool(account: Account) -> list[Any]:
     if not account.pool_id:
         return []
     theirs = ledger.load_whole_history(pool_account_of(account.pool_id))
-    return [_json(entry) for entry in theirs if set(entry.source.values()) & set(account.ids)]
+    return _listed([entry for entry in theirs if set(entry.source.values()) & set(account.ids)])
 
 
 def _friends(account: Account) -> list[Any]:
@@ -200,5 +201,16 @@ def _whole_history(account: Account) -> list[Entry]:
     return [entry for member_id in account.ids for entry in ledger.load_whole_history(member_id)]
 
 
-def _json(entry: Entry) -> Any:  # noqa: ANN401
-    return json.loads(entry.model_dump_json(exclude_defaults=True))
+def _listed(entries: Sequence[Entry]) -> list[Any]:
+    """Entries as they are kept, without the codes of redemptions all of which has come back."""
+    over = {
+        redemption_id
+        for entry in entries
+        if entry.type == "reverse" and state_left_by(entry) == "reversed"
+        for redemption_id in entry.reversed
+    }
+    listed = [json.loads(entry.model_dump_json(exclude_defaults=True)) for entry in entries]
+    for holds in (body.get(name, {}) for body in listed for name in ("opened", "closed", "reversed")):
+        for redemption_id in holds.keys() & over:
+            holds[redemption_id].pop("voucher_code", None)
+    return listed

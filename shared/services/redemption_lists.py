@@ -11,7 +11,7 @@ from shared.domain.entry import Entry
 from shared.domain.entry_types import RedemptionState
 from shared.domain.errors import foreign_cursor
 from shared.domain.program.program import Program
-from shared.domain.spending.redemptions import state_after
+from shared.domain.spending.redemptions import as_captured, state_after
 from shared.domain.subaccounts import is_wallet, wallet_of
 from shared.services.redemptions import Standing
 from shared.tables import accounts, client, keys, ledger, programs
@@ -138,11 +138,18 @@ def _standings(reserved: Sequence[Entry], own: tuple[Account, Account], now: dat
     items = _items(wanted)
     return [
         Standing(
-            entry.model_copy(update={"member_id": (wallet if is_wallet(entry.member_id) else member).member_id}),
+            _with_code(entry, items).model_copy(
+                update={"member_id": (wallet if is_wallet(entry.member_id) else member).member_id}
+            ),
             *_state(entry, items, now),
         )
         for entry in reserved
     ]
+
+
+def _with_code(reserved: Entry, items: Mapping[Key, Item]) -> Entry:
+    captured = items.get(keys.of("capture", redemption_id=_id_of(reserved)))
+    return as_captured(reserved, ledger.entry_of(captured) if captured else None)
 
 
 def _state(reserved: Entry, items: Mapping[Key, Item], now: datetime) -> tuple[RedemptionState, int]:

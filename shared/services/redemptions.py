@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn
 
-from shared import request_ids
+from shared import request_ids, runtime
 from shared.caller import Caller, is_valid_id
 from shared.domain.account import Account
 from shared.domain.entry import Entry
@@ -15,7 +15,9 @@ from shared.domain.program.partners import Partner
 from shared.domain.spending.prices import CreditRequest, Request, RewardRequest
 from shared.domain.spending.redemptions import (
     Part,
+    as_captured,
     capture,
+    new_voucher_code,
     release,
     reserve,
     returned_by,
@@ -46,7 +48,10 @@ class Redemption(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """A redemption as it stands: the entry that reserved it, its state, and how much of it has come back."""
+    """A redemption as it stands: the entry that reserved it, its state, and how much of it has come back.
+
+    The hold in the entry has the code of one that is captured.
+    """
 
     reserved: Entry
     state: RedemptionState
@@ -63,14 +68,15 @@ def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: d
     fingerprint = request_ids.fingerprint(request)
     request = _with_own_id(partner, request)
     order_id = None if isinstance(request, RewardRequest) else request.order_id
-    wallet = wallet_of(member_id)
+    wallet, voucher_code = wallet_of(member_id), _new_code()
 
     def decide(situation: Situation) -> Decision:
         account, program = situation.accounts[-1], situation.program
         if partner is not None:
             partner_access.require_may_take(partner, request, program)
-        by: dict[str, Any] = {"redemption_id": redemption_id, "now": situation.now, "actor": caller.actor}
+        by: dict[str, Any] = {"now": situation.now, "actor": caller.actor}
         more: dict[str, Any] = {
+            "redemption_id": redemption_id,
             "fingerprint": fingerprint,
             "payments": order_payments.found(situation, order_id, wallet),
         }
@@ -81,7 +87,8 @@ def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: d
         )
         if not request.capture:
             return Decision([reserved])
-        return Decision([reserved, capture(book(account, reserved), program, **by)])
+        captured = capture(book(account, reserved), program, redemption_id, voucher_code=voucher_code, **by)
+        return Decision([as_captured(reserved, captured), captured])
 
     reserve_key = keys.of("reserve", redemption_id=redemption_id)
     members = _accounts(member_id, redemption_id)
@@ -117,15 +124,18 @@ def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -
     account = _load(caller.authorized_member_id(member_id), redemption_id)
     steps = _steps(redemption_id, account)
     returned = returned_by(steps["reverse"]) if "reverse" in steps else 0
-    reserved = steps["reserve"].model_copy(update={"member_id": account.member_id})
+    reserved = as_captured(steps["reserve"], steps.get("capture"))
+    reserved = reserved.model_copy(update={"member_id": account.member_id})
     return Standing(reserved, state_of(steps, now), returned)
 
 
 def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
     """Make a reserved redemption final. Raises RedemptionNotFoundError, InvalidStateError."""
+    code = _new_code()
 
     def step(situation: Situation, account: Account) -> Entry:
-        return capture(account, situation.program, redemption_id, now=situation.now, actor=caller.actor)
+        program, at = situation.program, situation.now
+        return capture(account, program, redemption_id, voucher_code=code, now=at, actor=caller.actor)
 
     return _end_hold(member_id, redemption_id, "capture", step, caller, now)
 
@@ -230,6 +240,10 @@ def _require_own(partner: Partner | None, entry: Entry) -> None:
     """Raises RedemptionNotFoundError if a partner is calling, and the redemption is another's."""
     if not partner_access.may_see(partner, entry.partner):
         raise RedemptionNotFoundError("the partner has no such redemption")
+
+
+def _new_code() -> str:
+    return new_voucher_code(runtime.random().choice)
 
 
 def _accounts(member_id: str, redemption_id: str) -> list[str]:

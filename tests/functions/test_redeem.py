@@ -1,9 +1,12 @@
 """Points reserved for rewards or as money, and what becomes of them."""
 
+import json
 from typing import Any
 
 import pytest
 
+from shared.domain.telling.events import event_of
+from shared.tables import ledger
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
 
@@ -362,7 +365,46 @@ def test_each_redemption_has_a_voucher_of_its_own(shop: Shop) -> None:
     ada = member_with(shop, 500)
     made = [shop.redeem(ada, key=f"k{number}", capture=True).body for number in range(3)]
     assert len({body["voucher_code"] for body in made}) == 3
-    assert {len(body["voucher_code"]) for body in made} == {14}
+    assert {len(body["voucher_code"]) for body in made} == {17}
+
+
+def test_a_voucher_is_the_same_wherever_and_however_often_it_is_asked_for(shop: Shop) -> None:
+    ada = member_with(shop, 500)
+    at_once = shop.redeem(ada, key="at once", capture=True)
+    reserved = shop.redeem(ada, key="reserved").body["redemption_id"]
+    captured = shop.move(ada, reserved, "capture")
+    again = [shop.redeem(ada, key="at once", capture=True), shop.move(ada, reserved, "capture")]
+    assert [one.body["voucher_code"] for one in again] == [one.body["voucher_code"] for one in (at_once, captured)]
+    path = f"/v1/members/{ada}/redemptions"
+    codes = {one.body["redemption_id"]: one.body["voucher_code"] for one in (at_once, captured)}
+    assert {one: shop.get(f"{path}/{one}").body["voucher_code"] for one in codes} == codes
+    assert {one["redemption_id"]: one["voucher_code"] for one in shop.get(path).body["items"]} == codes
+
+
+def test_no_entry_account_or_event_tells_a_voucher(shop: Shop) -> None:
+    ada = member_with(shop, 500)
+    code = shop.redeem(ada, capture=True).body["voucher_code"]
+    answers = [shop.get(f"/v1/members/{ada}/{rest}", scope=OPERATOR) for rest in ("entries", "account")]
+    assert [answer.status for answer in answers] == [200, 200]
+    events = [event_of(entry) for entry in ledger.load_whole_history(ada)]
+    assert "redemption.captured" in {event.type for event in events}
+    told = [*(json.dumps(answer.body) for answer in answers), *(event.model_dump_json() for event in events)]
+    assert code
+    assert not any(code in text for text in told)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_export_has_a_voucher_from_the_capture_until_all_has_come_back(shop: Shop, *, at_once: bool) -> None:
+    ada = member_with(shop, 500)
+    path = f"/v1/members/{ada}/export"
+    redemption_id = shop.redeem(ada, capture=at_once).body["redemption_id"]
+    if not at_once:
+        assert '"voucher_code": "' not in json.dumps(shop.get(path, scope=OPERATOR).body)
+        assert shop.move(ada, redemption_id, "capture").status == 200
+    code = shop.get(f"/v1/members/{ada}/redemptions/{redemption_id}").body["voucher_code"]
+    assert code in json.dumps(shop.get(path, scope=OPERATOR).body)
+    assert shop.move(ada, redemption_id, "reverse").status == 200
+    assert '"voucher_code": "' not in json.dumps(shop.get(path, scope=OPERATOR).body)
 
 
 def test_a_voucher_is_there_once_it_is_captured_and_gone_when_it_is_reversed(shop: Shop) -> None:

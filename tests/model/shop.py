@@ -306,7 +306,10 @@ class Shop:
 
     def capture(self, member: str, redemption_id: str) -> Entry:
         account = self.look(member)
-        entry = redemptions.capture(account, self.program, redemption_id, now=self.now, actor="till")
+        code = f"CODE-{redemption_id}"
+        entry = redemptions.capture(
+            account, self.program, redemption_id, voucher_code=code, now=self.now, actor="till"
+        )
         self._captured[redemption_id] = entry
         return self._booked(entry)
 
@@ -456,7 +459,10 @@ class Shop:
         )
         self._booked(reserved)
         wallet = self.wallet(member)
-        self._booked(redemptions.capture(wallet, self.program, redemption_id, now=self.now, actor="till"))
+        code = f"CODE-{redemption_id}"
+        self._booked(
+            redemptions.capture(wallet, self.program, redemption_id, voucher_code=code, now=self.now, actor="till")
+        )
 
     def pool(self, pool_id: str) -> Account:
         """A pool as of now; what time has done is booked."""

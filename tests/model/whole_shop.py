@@ -243,7 +243,7 @@ class WholeShop(Shop):
             if redemption not in own[0].holds:
                 raise InvalidStateError("only a reserved redemption can be ended")
             if how == "capture":
-                return [redemptions.capture(own[0], self.program, redemption, **self._by("till"))]
+                return [redemptions.capture(own[0], self.program, redemption, voucher_code="CODE", **self._by("till"))]
             named: dict[str, Any] = {"occurred_at": self.now, **self._by("till")}
             return [redemptions.release(own[0], self.program, redemption, "cancel", **named)]
 
@@ -310,7 +310,7 @@ class WholeShop(Shop):
             reserved = store_credit.reserve_credit(
                 own[0], own[1], self.program, request, fingerprint="request", **named
             )
-            return [reserved, redemptions.capture(book(own[1], reserved), self.program, **named)]
+            return [reserved, redemptions.capture(book(own[1], reserved), self.program, voucher_code="CODE", **named)]
 
         self.operate(spend, member, wallet_of(member))
 

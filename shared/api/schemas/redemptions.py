@@ -8,7 +8,7 @@ from shared.domain.entry import Entry
 from shared.domain.entry_types import RedemptionState
 from shared.domain.fields import Record
 from shared.domain.program.program import Program
-from shared.domain.spending.redemptions import voucher_code
+from shared.domain.spending.redemptions import voucher_code_of
 from shared.domain.subaccounts import is_wallet, member_of
 
 
@@ -42,7 +42,10 @@ class RedemptionPage(Record):
 def redemption_answer(
     entry: Entry, state: RedemptionState, program: Program, account: AccountAnswer | None = None, returned: int = 0
 ) -> RedemptionAnswer:
-    """A redemption, from any entry of its life, the state it is in, and how much of it has come back."""
+    """A redemption, from an entry of its life, the state it is in, and how much of it has come back.
+
+    A captured one is shown from an entry whose hold has its code: see `as_captured`.
+    """
     [(redemption_id, hold)] = {**entry.opened, **entry.closed, **entry.reversed}.items()
     points, value = hold.points, hold.value
     if entry.returned is not None:
@@ -53,7 +56,7 @@ def redemption_answer(
         state=state,
         points=0 if is_wallet(entry.member_id) else points,
         value=money_of(value, program),
-        voucher_code=voucher_code(redemption_id) if state == "captured" else None,
+        voucher_code=voucher_code_of(redemption_id, hold) if state == "captured" else None,
         returned=returned,
         hold_expires_at=hold.expires_at,
         reward_id=hold.reward_id,

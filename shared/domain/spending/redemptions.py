@@ -5,7 +5,7 @@ parts; it is reversed once all of it has.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -32,7 +32,11 @@ from shared.domain.subaccounts import is_wallet
 
 OPEN_HOLDS_MAX = 20
 _VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-_VOUCHER_LENGTH = 12
+_VOUCHER_LENGTH = 15
+"""Drawn at random from 30 letters: 73 bits."""
+_DERIVED_VOUCHER_LENGTH = 12
+_VOUCHER_GROUP = 5
+_DERIVED_VOUCHER_GROUP = 4
 
 
 class Part(Record):
@@ -134,9 +138,11 @@ def lock(
     )
 
 
-def capture(account: Account, program: Program, redemption_id: str, *, now: datetime, actor: str) -> Entry:
-    """Make a reserved redemption final. The caller has checked that its hold is open."""
-    hold = account.holds[redemption_id]
+def capture(
+    account: Account, program: Program, redemption_id: str, *, voucher_code: str, now: datetime, actor: str
+) -> Entry:
+    """Make a reserved redemption final: from now on it has a code. The caller has checked that its hold is open."""
+    hold = account.holds[redemption_id].model_copy(update={"voucher_code": voucher_code})
     return draft(
         account,
         "capture",
@@ -265,18 +271,35 @@ def state_of(entries: Mapping[str, Entry], now: datetime) -> RedemptionState:
     return "lapsed" if hold.expires_at <= now else "reserved"
 
 
-def voucher_code(redemption_id: str) -> str:
-    """What the member shows at the till: derived from the id, so that it is the same wherever it is needed.
+def as_captured(reserved: Entry, captured: Entry | None) -> Entry:
+    """The entry that reserved a redemption, with the code in its hold that the one that captured it, if any, gave."""
+    return reserved if captured is None else reserved.model_copy(update={"opened": captured.closed})
 
-    A dozen characters of 30 (58 bits of SHA-256), none of which is mistaken for another.
+
+def new_voucher_code(choice: Callable[[str], str]) -> str:
+    """A code that nobody can work out: letters none of which is mistaken for another, picked by `choice`."""
+    return _grouped("".join(choice(_VOUCHER_ALPHABET) for _ in range(_VOUCHER_LENGTH)), _VOUCHER_GROUP)
+
+
+def voucher_code_of(redemption_id: str, hold: Hold) -> str:
+    """What the member shows at the till for a captured redemption, by the hold of the entry that captured it.
+
+    What was captured before codes were stored shows the one that it was given then, which followed from its id.
     """
+    return hold.voucher_code or _derived_voucher_code(redemption_id)
+
+
+def _derived_voucher_code(redemption_id: str) -> str:
     number = int.from_bytes(hashlib.sha256(f"voucher:{redemption_id}".encode()).digest(), "big")
     letters = []
-    for _ in range(_VOUCHER_LENGTH):
+    for _ in range(_DERIVED_VOUCHER_LENGTH):
         number, index = divmod(number, len(_VOUCHER_ALPHABET))
         letters.append(_VOUCHER_ALPHABET[index])
-    code = "".join(letters)
-    return f"{code[:4]}-{code[4:8]}-{code[8:]}"
+    return _grouped("".join(letters), _DERIVED_VOUCHER_GROUP)
+
+
+def _grouped(letters: str, size: int) -> str:
+    return "-".join(letters[start : start + size] for start in range(0, len(letters), size))
 
 
 def _points_of(part: Part, account: Account) -> int:
@@ -292,14 +315,14 @@ def _part_of(hold: Hold, before: int, back: int) -> Hold:
     """What of a hold comes back between `before` and `back` points: what expires last comes first.
 
     What stays of its value is computed once on all that has come back. A reward goes back on its shelf, and does not
-    count to its limit any more, with the last part.
+    count to its limit any more, with the last part; its code is gone with that, too.
     """
     stays_before, stays = hold.points - before, hold.points - back
     lots = combined(take(hold.lots, stays_before), negative(take(hold.lots, stays)))
     value = hold.value
     if value is not None:
         value = value * stays_before // hold.points - value * stays // hold.points
-    rest = {} if stays == 0 else {"stocked": False, "limit_period": None}
+    rest = {"voucher_code": None} if stays == 0 else {"stocked": False, "limit_period": None}
     return hold.model_copy(update={"points": back - before, "lots": lots, "value": value, **rest})
 
 

@@ -19,7 +19,7 @@ from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import Program
 from shared.domain.spending.gifts import lapsed_gift
 from shared.domain.spending.prices import nearest_reward, why_unavailable
-from shared.domain.spending.redemptions import voucher_code
+from shared.domain.spending.redemptions import voucher_code_of
 from shared.domain.subaccounts import is_wallet, member_of
 
 _FOR_PROSPECTS: frozenset[Kind] = frozenset({"consent_requested", "programme_explained"})
@@ -194,7 +194,7 @@ def _on_points(entry: Entry, program: Program) -> Iterator[Note]:
     elif entry.type == "capture":
         [(redemption_id, hold)] = entry.closed.items()
         reward = program.reward(hold.reward_id) if hold.reward_id else None
-        name, code = reward.name if reward else "", voucher_code(redemption_id)
+        name, code = reward.name if reward else "", voucher_code_of(redemption_id, hold)
         yield _note(entry, "reward_redeemed", {"points": hold.points, "reward_name": name, "voucher_code": code})
     elif kind is not None and (entry.points or not row.message_needs_points):
         yield _note(entry, kind, _values_of(entry, program))

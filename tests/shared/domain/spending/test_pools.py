@@ -47,7 +47,7 @@ def spend(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entr
         reserved = redemptions.reserve(own[0], shop.program, request, fingerprint="request", **named)
         return [
             reserved,
-            redemptions.capture(book(own[0], reserved), shop.program, redemption_id, now=shop.now, actor="till"),
+            redemptions.capture(book(own[0], reserved), shop.program, voucher_code="CODE", **named),
         ]
 
     return shop.in_pools(decide, member)

@@ -1,6 +1,7 @@
 """Spending points: which are taken, how a hold ends, and where points go that come back."""
 
 from datetime import timedelta
+from random import SystemRandom
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from shared.domain.errors import (
     InvalidStateError,
     LoyaltyError,
 )
+from shared.domain.spending import redemptions
 from shared.domain.spending.prices import RewardRequest, price
-from shared.domain.spending.redemptions import state_of, voucher_code
+from shared.domain.spending.redemptions import Part, new_voucher_code, state_of, voucher_code_of
 from tests.model.shop import SECOND, Shop, a_program, at
 
 TEA = {"reward_id": "tea", "name": "Tea", "kind": "product", "sku": "T", "points": 10}
@@ -230,11 +232,31 @@ def test_a_reward_without_a_stock_takes_no_piece() -> None:
     assert shop.cancel("ada", "R-1").stock == {}
 
 
-def test_a_voucher_code_is_the_same_wherever_it_is_asked_for_and_different_for_each_redemption() -> None:
-    codes = {voucher_code(f"R-{number}") for number in range(1000)}
+def test_voucher_codes_differ_and_have_no_letters_that_look_alike() -> None:
+    codes = {new_voucher_code(SystemRandom().choice) for _ in range(1000)}
     assert len(codes) == 1000
-    assert all(len(code) == 14 and not set(code) & set("01ILOU") for code in codes)
-    assert voucher_code("R-1") == voucher_code("R-1")
+    assert all(len(code) == 17 and not set(code) & set("01ILOU") for code in codes)
+
+
+def test_a_redemption_has_its_code_from_the_capture_to_the_last_part_that_comes_back() -> None:
+    shop = a_shop()
+    reserved, captured = shop.reserve("ada", "R-1", 40), shop.capture("ada", "R-1")
+    part = Part(reversal_id="part", points=10)
+    some = redemptions.reverse(
+        shop.look("ada"), shop.program, captured, "R-1", now=shop.now, actor="till", fingerprint="print", part=part
+    )
+    rest = redemptions.reverse(
+        shop.look("ada"), shop.program, captured, "R-1", now=shop.now, actor="till", returned_before=10
+    )
+    holds = [reserved.opened, captured.closed, some.reversed, rest.reversed]
+    assert [hold["R-1"].voucher_code for hold in holds] == [None, "CODE-R-1", "CODE-R-1", None]
+
+
+def test_what_was_captured_before_codes_were_stored_shows_the_one_that_it_was_given() -> None:
+    shop = a_shop()
+    shop.reserve("ada", "R-1", 40)
+    [hold] = shop.capture("ada", "R-1").closed.values()
+    assert voucher_code_of("R-1", hold.model_copy(update={"voucher_code": None})) == "NK2K-DZTX-N9F4"
 
 
 @given(
