@@ -14,6 +14,14 @@ def fingerprint(*parts: BaseModel | str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
+def part(text: str, mark: str) -> str:
+    """A text as a part of one whose parts `mark` parts: without the mark in it, and different texts stay different.
+
+    A text without the mark and without `%` stays as it is.
+    """
+    return text.replace("%", "%25").replace(mark, f"%{ord(mark):02X}")
+
+
 def derived_id(*parts: str) -> str:
     """An id that the same parts always give: 130 bits of SHA-256 in base 32."""
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()

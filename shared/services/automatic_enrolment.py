@@ -70,7 +70,8 @@ def _opened(
             f"no member has this {identity.kind}, and the program enrolls nobody automatically by it"
         )
     # The order is part of the id: whoever comes again after having lapsed is somebody new.
-    cause = f"provisional:{identity.kind}:{identity.value}|{order.order_id}"
+    whose, order_id = (request_ids.part(text, "|") for text in (identity.value, order.order_id))
+    cause = f"provisional:{identity.kind}:{whose}|{order_id}"
     member_id = members.new_member_id(f"{cause}|{gone}" if gone else cause)
     fingerprint, email = request_ids.fingerprint(order), identity.value if identity.kind == "email" else None
     traits = first_traits(program, None, (), email)

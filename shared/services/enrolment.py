@@ -48,7 +48,7 @@ def enroll_member(request: Enrollment, *, key: str, caller: Caller, now: datetim
     Raises InvalidRequestError, NotEligibleError, IdentifierTakenError, IdempotencyMismatchError.
     """
     program = programs.load_program()
-    member_id = members.new_member_id(f"{caller.subject}|{key}")
+    member_id = _member_id(caller, key)
     fingerprint = members.private_fingerprint(f"enroll:{request_ids.fingerprint(request)}")
     member = joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
     member = newcomer(attributed(member, caller.actor), program, request.fingerprints)
@@ -77,6 +77,16 @@ def enroll_member(request: Enrollment, *, key: str, caller: Caller, now: datetim
         else:
             return Enrolled(member, replayed=False)
     raise TryAgainError("no free referral code was found; the same request may be sent again")
+
+
+def _member_id(caller: Caller, key: str) -> str:
+    """The id of whoever is enrolled by a caller's key."""
+    plain = members.new_member_id(f"{caller.subject}|{key}")
+    member_id = members.new_member_id(f"{request_ids.part(caller.subject, '|')}|{key}")
+    if member_id != plain:  # perhaps enrolled when names were taken as they are, though two could make one text
+        entry = ledger.load_entry(keys.of("enroll", member_id=plain))
+        return plain if entry is not None and entry.actor == caller.actor else member_id
+    return member_id
 
 
 def newcomer(member: Member, program: Program, fingerprints: Sequence[str]) -> Member:

@@ -20,6 +20,7 @@ from shared.domain.errors import (
 )
 from shared.domain.fields import PositivePoints, Record, Reference, Text
 from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
+from shared.services import caller_keys
 from shared.tables import accounts, gift_messages, keys, ledger, members, operation
 from shared.tables.operation import Decide, Decision, Situation
 
@@ -42,7 +43,7 @@ class OfferedGift(NamedTuple):
 
 
 def offer_gift(member_id: str, gift: Gift, *, key: str, caller: Caller, now: datetime) -> OfferedGift:
-    """Hold points for another member; `key` tells the request from others of the same giver.
+    """Hold points for another member; `key` tells the request from the caller's others for the giver.
 
     Raises MemberNotFoundError, InvalidRequestError, and what the rules refuse.
     """
@@ -51,7 +52,11 @@ def offer_gift(member_id: str, gift: Gift, *, key: str, caller: Caller, now: dat
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
     if not is_valid_id(receiver):
         raise MemberNotFoundError(f"there is no member {receiver}")
-    gift_id = request_ids.derived_id("gift", giver, key)
+    return caller_keys.under(caller, ("gift", giver, key), lambda gift_id: _offered(giver, gift, gift_id, caller, now))
+
+
+def _offered(giver: str, gift: Gift, gift_id: str, caller: Caller, now: datetime) -> OfferedGift:
+    receiver = gift.to_member_id
     fingerprint = members.private_fingerprint(f"gift:{request_ids.fingerprint(gift)}")
 
     def decide(situation: Situation) -> Decision:
@@ -69,8 +74,10 @@ def offer_gift(member_id: str, gift: Gift, *, key: str, caller: Caller, now: dat
         words = gift_messages.words_writes(gift_id, giver, receiver, gift.message) if gift.message else ()
         return Decision([entry], words)
 
-    key_, reads = keys.of("gift_offer", gift_id=gift_id), [keys.account_key(receiver)]
-    outcome = operation.run([giver], decide, key=key_, fingerprint=fingerprint, now=now, reads=reads)
+    key, reads = keys.of("gift_offer", gift_id=gift_id), [keys.account_key(receiver)]
+    outcome = operation.run(
+        [giver], decide, key=key, fingerprint=fingerprint, now=now, reads=reads, actor=caller.actor
+    )
     state = gift_state(_steps(gift_id), outcome.accounts[0], now) if outcome.replayed else "offered"
     return OfferedGift(outcome.entry, state, gift.message, outcome.replayed)
 

@@ -28,7 +28,7 @@ from shared.domain.spending.redemptions import (
 )
 from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
-from shared.services import order_payments, partner_access
+from shared.services import caller_keys, order_payments, partner_access
 from shared.tables import accounts, audit, keys, ledger, operation
 from shared.tables.client import Key
 from shared.tables.operation import Decision, Situation
@@ -59,12 +59,25 @@ class Standing(NamedTuple):
 
 
 def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: datetime) -> Redemption:
-    """Reserve what a redemption costs, or capture it at once; `key` tells the request from others of the member.
+    """Reserve what a redemption costs, or capture it at once; `key` tells it from the caller's other requests.
 
     Raises what the rules refuse, and what a partner may not take.
     """
     member_id, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
-    redemption_id = id_for(member_id, request, partner, key)
+    if partner is not None:  # whichever of its clients calls
+        redemption_id = request_ids.derived_id("redemption", member_id, partner.partner_id, key)
+        return _redeemed(member_id, request, redemption_id, partner, caller, now)
+    suffix = CREDIT_SUFFIX if isinstance(request, CreditRequest) else ""
+
+    def attempt(redemption_id: str) -> Redemption:
+        return _redeemed(member_id, request, redemption_id + suffix, None, caller, now)
+
+    return caller_keys.under(caller, ("redemption", member_id, key), attempt)
+
+
+def _redeemed(
+    member_id: str, request: Request, redemption_id: str, partner: Partner | None, caller: Caller, now: datetime
+) -> Redemption:
     fingerprint = request_ids.fingerprint(request)
     request = _with_own_id(partner, request)
     order_id = None if isinstance(request, RewardRequest) else request.order_id
@@ -101,6 +114,7 @@ def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: d
         now=now,
         reads=reads,
         asks=lambda situation: order_payments.asks(situation, order_id),
+        actor=None if partner else caller.actor,
     )
     return Redemption(partner_access.shown(partner, outcome), "captured" if request.capture else "reserved")
 
@@ -110,13 +124,6 @@ def _with_own_id(partner: Partner | None, request: Request) -> Request:
     if request.order_id is None:
         return request
     return request.model_copy(update={"order_id": partner_access.own_id(partner, request.order_id)})
-
-
-def id_for(member_id: str, request: Request, partner: Partner | None, key: str) -> str:
-    """The id of the redemption that a request makes: its key belongs to the member, and to the partner who calls."""
-    whose = [member_id] if partner is None else [member_id, partner.partner_id]
-    suffix = CREDIT_SUFFIX if isinstance(request, CreditRequest) else ""
-    return request_ids.derived_id("redemption", *whose, key) + suffix
 
 
 def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Standing:

@@ -12,6 +12,7 @@ from shared.domain.facets import Traits
 from shared.domain.fields import Record
 from shared.domain.points.segments import TAGS_MAX, change_traits, retagged
 from shared.domain.program.segments import Tag
+from shared.services import caller_keys
 from shared.tables import accounts, keys, operation
 from shared.tables.operation import Decision, Situation
 
@@ -34,13 +35,18 @@ class Tagged(NamedTuple):
 
 
 def change_tags(member_id: str, request: Tagging, *, key: str, caller: Caller, now: datetime) -> Tagged:
-    """Add and remove tags; `key` tells the request from others of the same member.
+    """Add and remove tags; `key` tells the request from others of the caller for the member.
 
     A request that changes nothing books nothing. Raises MemberNotFoundError, MemberNotActiveError, and
     InvalidRequestError for too many tags.
     """
     member_id = caller.authorized_member_id(member_id)
-    reference = request_ids.derived_id("tags", member_id, key)
+    return caller_keys.under(
+        caller, ("tags", member_id, key), lambda reference: _tagged(member_id, request, reference, caller, now)
+    )
+
+
+def _tagged(member_id: str, request: Tagging, reference: str, caller: Caller, now: datetime) -> Tagged:
     fingerprint = request_ids.fingerprint(request)
 
     def decide(situation: Situation) -> Decision:
@@ -57,7 +63,7 @@ def change_tags(member_id: str, request: Tagging, *, key: str, caller: Caller, n
 
     at = keys.of("traits", member_id=member_id, reference=reference)
     try:
-        outcome = operation.run([member_id], decide, key=at, fingerprint=fingerprint, now=now)
+        outcome = operation.run([member_id], decide, key=at, fingerprint=fingerprint, now=now, actor=caller.actor)
     except NothingChangesError:
         return Tagged(member_id, accounts.load_account(member_id).account.traits, replayed=False)
     return Tagged(member_id, outcome.entry.traits or Traits(), outcome.replayed)

@@ -7,6 +7,7 @@ from shared.caller import Caller, is_valid_id
 from shared.domain.errors import Fault, InvalidRequestError, MemberNotFoundError
 from shared.domain.fields import PositivePoints, Record, Reference
 from shared.domain.spending.transfers import transfer
+from shared.services import caller_keys
 from shared.tables import audit, keys, operation
 from shared.tables.operation import Decision, Situation
 
@@ -19,7 +20,7 @@ class Transfer(Record):
 
 
 def transfer_points(member_id: str, request: Transfer, *, key: str, caller: Caller, now: datetime) -> operation.Outcome:
-    """Move points, each lot with its expiry date; `key` tells the request from others of the same giver.
+    """Move points, each lot with its expiry date; `key` tells the request from the caller's others for the giver.
 
     Raises MemberNotFoundError, InvalidRequestError, InsufficientPointsError.
     """
@@ -28,7 +29,13 @@ def transfer_points(member_id: str, request: Transfer, *, key: str, caller: Call
         raise MemberNotFoundError(f"there is no member {receiver}")
     if giver == receiver:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
-    transfer_id = request_ids.derived_id("transfer", giver, key)
+    return caller_keys.under(
+        caller, ("transfer", giver, key), lambda transfer_id: _transferred(giver, request, transfer_id, caller, now)
+    )
+
+
+def _transferred(giver: str, request: Transfer, transfer_id: str, caller: Caller, now: datetime) -> operation.Outcome:
+    receiver = request.to_member_id
     fingerprint = request_ids.fingerprint(request)
 
     def decide(situation: Situation) -> Decision:
@@ -50,4 +57,5 @@ def transfer_points(member_id: str, request: Transfer, *, key: str, caller: Call
         key=keys.of("transfer_out", transfer_id=transfer_id),
         fingerprint=fingerprint,
         now=now,
+        actor=caller.actor,
     )

@@ -118,13 +118,14 @@ def delete_webhook(webhook_id: str, *, caller: Caller, now: datetime) -> Webhook
 
 
 def rotate_secret(webhook_id: str, *, key: str, caller: Caller, now: datetime) -> SignedWebhook:
-    """Make a new secret; the old one signs as well for a day. `key` tells the request from others.
+    """Make a new secret; the old one signs as well for a day. `key` tells the request from others of
+    the caller.
 
     Raises WebhookNotFoundError, TryAgainError if another request changed the endpoint at the same time.
     """
-    rotation = request_ids.derived_id("rotation", key)
+    rotation = request_ids.derived_id("rotation", caller.subject, key)
     webhook, revision = _load(webhook_id)
-    if webhook.rotation_key == rotation:
+    if webhook.rotation_key in {rotation, request_ids.derived_id("rotation", key)}:  # it was the caller's or anybody's
         return _signed(webhook, now, replayed=True)
     update = {"generation": webhook.generation + 1, "rotated_at": now, "rotation_key": rotation}
     after = webhook.model_copy(update=update)

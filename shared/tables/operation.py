@@ -139,6 +139,10 @@ class _Plan(NamedTuple):
     is_whole: bool
 
 
+class AnotherCallersKeyError(Exception):
+    """Another caller has used the same key before. It is no refusal: see `caller_keys`."""
+
+
 def _not_refused(_: CancelledError) -> None:
     """Whatever stood in the way, trying again may help."""
 
@@ -155,6 +159,7 @@ def run(
     shares: bool = True,
     refused: Refused = _not_refused,
     asks: Asks = lambda _: NOTHING_MORE,
+    actor: str | None = None,
 ) -> Outcome:
     """Settle the members' accounts, decide, and write once; or answer from the entry that exists already at `key`.
 
@@ -162,8 +167,9 @@ def run(
     from the same instant as the accounts. The members' pools are read too: if `shares`, what the decision takes is
     drawn from there and what comes goes there, and it sees none of that; if not, it gets the pools themselves, last.
     `asks` says what more the decision must know, which is then read. `refused` says what it means to the caller if
-    conditions of the decision's writes did not hold. Raises whatever `decide`, `asks` and `refused` raise,
-    IdempotencyMismatchError if the existing entry has another fingerprint, MemberNotFoundError, MemberMergedError,
+    conditions of the decision's writes did not hold. `actor` is who calls, where `key` follows from one that callers
+    choose. Raises whatever `decide`, `asks` and `refused` raise, IdempotencyMismatchError if the existing entry has
+    another fingerprint, AnotherCallersKeyError if it has another actor, MemberNotFoundError, MemberMergedError,
     MemberNotActiveError, and TryAgainError when others kept winning the race.
     """
     program = program or load_program()
@@ -184,6 +190,7 @@ def run(
             stored = _as_the_failure_shows(cancelled, stored)
             existing = _met_at(key, cancelled, booked)
             if existing is not None:
+                _require_own(existing, actor)
                 return _replayed(existing, fingerprint, stored, program, now)
             refilled = _refilled(cancelled, booked, program)
             caps = {**caps, **(refilled or {})}
@@ -196,6 +203,7 @@ def run(
             # A merged member's survivor may have booked it: whoever follows the merge finds it there.
             if existing is None or (isinstance(error, MemberMergedError) and not _is_of(existing, stored)):
                 raise
+            _require_own(existing, actor)
             return _replayed(existing, fingerprint, _caught_up(existing, stored, members), program, now)
         else:
             stored = after
@@ -343,6 +351,12 @@ def _replayed(
     if any(account.merged_into for account in found):
         found = accounts.load_survivors(found)
     return Outcome(existing, found, replayed=True, program=program, now=now)
+
+
+def _require_own(existing: Entry, actor: str | None) -> None:
+    """Raises AnotherCallersKeyError if somebody else than `actor` booked what exists."""
+    if actor not in {None, existing.actor}:
+        raise AnotherCallersKeyError(f"what exists is {existing.actor}'s")
 
 
 def _is_of(entry: Entry, stored: Sequence[StoredAccount]) -> bool:

@@ -236,6 +236,13 @@ def test_a_webhook_that_is_not_there_says_so(shop: Shop, queue: Queue) -> None:
     assert queue.bodies == []
 
 
+def test_two_operators_with_one_key_each_rotate_a_webhooks_secret(shop: Shop) -> None:
+    path = f"/v1/webhooks/{_register(shop).body['webhook_id']}/rotate"
+    by_olga = shop.post(path, key="k", scope=OPERATOR, caller="olga").body["secret"]
+    assert shop.post(path, key="k", scope=OPERATOR, caller="olga").body["secret"] == by_olga
+    assert shop.post(path, key="k", scope=OPERATOR, caller="otto").body["secret"] != by_olga
+
+
 def test_what_is_queued_for_a_deleted_endpoint_is_let_go(shop: Shop, queue: Queue) -> None:
     webhook_id = _register(shop).body["webhook_id"]
     _tell(shop.enroll())
