@@ -25,7 +25,10 @@ NO_BONUS_PERCENT = 100
 
 
 class Cart(NamedTuple):
-    """An order and what of it earns; whose it is (None: not yet a member), in which tier and paid plan, today."""
+    """An order and what of it earns; whose it is (None: not yet a member), in which tier and paid plan, today.
+
+    `counts_toward` is what it counts toward beside points; None: everything.
+    """
 
     order: Order
     base: Base
@@ -33,6 +36,7 @@ class Cart(NamedTuple):
     tier: Tier
     plan: Plan | None
     today: date
+    counts_toward: tuple[str, ...] | None = None
 
 
 class _Bonus(NamedTuple):

@@ -4,7 +4,7 @@ Returns of lines are exact. What is returned as a mere amount comes out of all t
 depends on what has come back in all, not on the order of the returns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from math import floor
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from shared.domain.entry import Entry, OrderEarned, Piece
 from shared.domain.facets import Use
 from shared.domain.ledger import uses_after
 from shared.domain.points.eligibility import DAY_USE, EXCLUDED
+from shared.domain.program.partners import Counted
 
 
 class Returned(NamedTuple):
@@ -71,6 +72,10 @@ class Sale(NamedTuple):
         """The budgets that its points come out of."""
         return sorted({*self.entry.budgets, *(self.amendment.budgets if self.amendment else ())})
 
+    def counts_toward(self, what: Counted) -> bool:
+        """Whether the order counts toward something beside points, as the terms said when it was credited."""
+        return counts_for(what, self.order.counts_toward)
+
     @property
     def amount_kept(self) -> int:
         """Minor units of the order that have not come back."""
@@ -97,6 +102,11 @@ class _Parts(NamedTuple):
     items: Sequence[Fraction]
     amounts_kept: Sequence[Fraction]
     items_kept: Sequence[Fraction]
+
+
+def counts_for(what: Counted, counts_toward: Collection[str] | None) -> bool:
+    """Whether an order counts toward something beside points. None: it counts toward everything."""
+    return counts_toward is None or what in counts_toward
 
 
 def together(back: Returned, part: Returned) -> Returned:

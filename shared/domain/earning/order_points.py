@@ -13,7 +13,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.bonuses import Cart, factors, from_campaigns, from_rules
 from shared.domain.earning.earnings import Earned, under_caps
-from shared.domain.earning.kept_orders import Sale, kept, without_uses
+from shared.domain.earning.kept_orders import Sale, counts_for, kept, without_uses
 from shared.domain.earning.orders import Line, Order, base_of, check_order, lines_of, order_entry, purchase_of
 from shared.domain.earning.terms import terms_of_points
 from shared.domain.entry import Entry
@@ -22,6 +22,7 @@ from shared.domain.points.paid_plans import current_plan
 from shared.domain.points.partner_funding import caps_of, drawn, require_may_earn, share_of, uses_of
 from shared.domain.points.segments import bought, is_scored
 from shared.domain.points.tiers import held_tier
+from shared.domain.program.partners import Counted
 from shared.domain.program.program import Program
 
 NO_CAPS: Mapping[str, int] = MappingProxyType({})
@@ -46,13 +47,14 @@ def order_earnings(
     today = local_day(now, program.time_zone)
     tier = held_tier(account, program.tiers, today) if account else program.tiers.levels[0]
     plan = current_plan(account, program) if account else None
-    return _earned(program, Cart(order, base, account, tier, plan, today), caps)
+    return _earned(program, Cart(order, base, account, tier, plan, today, _counted(program, order)), caps)
 
 
 def _earned(program: Program, cart: Cart, caps: Mapping[str, int]) -> Earned:
     """What a cart earns by all rules and under all caps."""
     base, account, today, partner = cart.base, cart.account, cart.today, program.partner(cart.order.partner_id)
-    of_person, rules, campaigns = factors(cart), from_rules(program, cart), from_campaigns(program, cart, caps)
+    of_person, rules = factors(cart), from_rules(program, cart)
+    campaigns = from_campaigns(program, cart, caps) if counts_for("campaigns", cart.counts_toward) else Earned(())
     breakdown = (base.piece, *of_person, *rules.breakdown, *campaigns.breakdown)
     earned = campaigns._replace(breakdown=breakdown, uses={**rules.uses, **campaigns.uses})
     if partner is None:
@@ -79,6 +81,7 @@ def earn_order(
     earned = order_earnings(account, program, order, now, caps)
     today, measure = local_day(now, program.time_zone), program.tiers.measure
     spent = 0 if earned.is_excluded else order.total
+    counted = _counted(program, order)
     tier, plan = held_tier(account, program.tiers, today), current_plan(account, program)
     entry = order_entry(
         account,
@@ -88,14 +91,15 @@ def earn_order(
         earned,
         member=account,
         measure=measure,
-        counts=earned.points if measure == "points" else spent,
+        counts=(earned.points if measure == "points" else spent) if counts_for("tiers", counted) else 0,
+        counts_toward=counted,
         held=(tier.tier_id if program.tiers.rank(tier.tier_id) else None, plan.plan_id if plan else None),
         now=now,
         actor=actor,
         fingerprint=fingerprint,
     )
     entry = _paid_for(program, order, with_tier_raised(account, program, entry, today), today, caps)
-    if not is_scored(program):
+    if not is_scored(program) or not counts_for("segments", counted):
         return entry
     placed_on = local_day(min(order.placed_at, now), program.time_zone)
     return entry.model_copy(update={"activity": bought(month_of(placed_on), order.total), "last_order_on": placed_on})
@@ -123,13 +127,20 @@ def amended_order(
         day = local_day(sale.entry.recorded_at, program.time_zone)
         counted = kept(sale)
         left = {name: points + counted.by_budget.get(name, 0) for name, points in caps.items()}
-        earned = _earned(program, Cart(order, earned, without_uses(account, sale, counted), tier, plan, day), left)
+        cart = Cart(order, earned, without_uses(account, sale, counted), tier, plan, day, bought.counts_toward)
+        earned = _earned(program, cart, left)
     return {
         "order": bought.model_copy(update={**details, "cap": earned.cap}),
         "breakdown": earned.breakdown,
         "uses": earned.uses,
         "budgets": earned.budgets,
     }
+
+
+def _counted(program: Program, order: Order) -> tuple[Counted, ...] | None:
+    """What an order counts toward beside points: a partner's what its terms say. None: everything."""
+    partner = program.partner(order.partner_id)
+    return None if partner is None else partner.counts_toward
 
 
 def _paid_for(program: Program, order: Order, entry: Entry, today: date, caps: Mapping[str, int]) -> Entry:

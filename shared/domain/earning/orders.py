@@ -143,13 +143,15 @@ def order_entry(
     measure: Literal["points", "spend"],
     counts: int,
     held: tuple[str | None, str | None] = (None, None),
+    counts_toward: tuple[str, ...] | None = None,
     now: datetime,
     actor: str,
     fingerprint: str,
 ) -> Entry:
     """Credit an order to an account, be it `member`'s own or their wallet. `counts` goes toward tiers, in `measure`.
 
-    `held` is the tier, if it is not the lowest, and the paid plan that it is credited in.
+    `held` is the tier, if it is not the lowest, and the paid plan that it is credited in. `counts_toward` is what it
+    counts toward beside points; None: everything.
     """
     where = {"channel": order.channel, "store_id": order.store_id, "touchpoint": order.touchpoint}
     entry = earn_entry(
@@ -175,6 +177,7 @@ def order_entry(
         tier=held[0],
         plan=held[1],
         lines=lines_of(order),
+        counts_toward=counts_toward,
     )
     return entry.model_copy(update={"order": details})
 

@@ -207,6 +207,8 @@ def _qualifies(account: Account, program: Program, sale: Sale, minimum_spend: in
         return False
     if referred.advocate in account.ids or sale.breakdown == (nothing_for_excluded(),):
         return False
+    if not sale.counts_toward("referrals"):
+        return False
     joined_on, day = local_day(account.enrolled_at, program.time_zone), _day_of(sale.entry, program)
     is_in_time = joined_on <= day <= joined_on + timedelta(days=terms.purchase_days)
     return is_in_time and _is_enough(sale, minimum_spend)

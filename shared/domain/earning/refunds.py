@@ -140,6 +140,8 @@ def counted_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kep
     # What somebody excluded spends counts for nothing.
     spent = 0 if before.is_excluded else left - left_before
     counted = kept_after.points - kept_before.points if order.measure == "points" else spent
+    if not before.counts_toward("tiers"):
+        counted = 0
     orders = before.is_gone - after.is_gone
     return {
         "qualifying": {order.month: counted} if counted else {},

@@ -106,7 +106,8 @@ def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
         return True  # the order may have drawn less from a campaign's budget than that should pay for
     deed = order_deed(program, sale, entry.points)
     nobody = Account(member_id=account.member_id)
-    if entry.progress or any(counts(challenge, nobody, deed) for challenge in program.challenges):
+    is_deed = sale.counts_toward("challenges")
+    if entry.progress or (is_deed and any(counts(challenge, nobody, deed) for challenge in program.challenges)):
         return True
     if entry.activity and account.last_order_on == deed.on:
         return True

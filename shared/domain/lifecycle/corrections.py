@@ -232,7 +232,7 @@ def _claimed_sale(
         **given_again(account, program, granted, points, today),
         lapsed={own: -earned.points} if has_lapsed and earned.points else {},
         earned=points,
-        qualifying={} if sale.is_excluded or not counts else {order.month: counts},
+        qualifying={order.month: counts} if counts and sale.counts_toward("tiers") and not sale.is_excluded else {},
         activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
         uses=uses_kept(sale, earned),

@@ -94,6 +94,10 @@ def _on_campaigns(program: Program, today: date) -> Iterator[Advice]:
         why = _never_applies(program, campaign.when, today)
         if why:
             yield Advice(f"{at}/when", f"{name} never applies: {why}")
+        for partner in (one for one in program.partners if one.partner_id in campaign.when.partner_ids):
+            if "campaigns" not in partner.counts_toward:
+                text = f"{name} passes over orders at {partner.name}, which do not count toward campaigns"
+                yield Advice(f"{at}/when/partner_ids", text)
         yield from _on_campaign(campaign, at, name)
 
 

@@ -1,6 +1,6 @@
 """Partners of a coalition: who else gives and takes the shop's points, at what price, and how much of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -8,6 +8,9 @@ from shared.domain.fields import Flag, Points, PositivePoints, Slug, Stored, Tex
 from shared.domain.program.campaigns import PointCost
 
 PARTNERS_MAX = 100
+
+Counted = Literal["tiers", "challenges", "referrals", "campaigns", "segments"]
+"""What an order can count toward beside its own points."""
 
 
 class PartnerLimits(Stored):
@@ -36,6 +39,8 @@ class Partner(Stored):
     may_redeem: Flag = False
     """Whether it takes points for its own rewards."""
     takes_points_as_money: Flag = False
+    counts_toward: Annotated[tuple[Counted, ...], Field(max_length=len(get_args(Counted)))] = ()
+    """What its orders count toward beside their points. The shop pays for what that brings, so it is nothing unless named."""
     funding: Literal["prepaid", "postpaid"] = "postpaid"
     point_cost: PointCost
     limits: PartnerLimits = PartnerLimits.model_construct()

@@ -89,6 +89,7 @@ class WholeSale(Sale):
     """What the whole of it costs the campaign's budget."""
     nothing: bool = False
     partner: bool = False
+    """Whether it is a partner's: it counts toward no tier, campaign, badge or referral."""
     placed_on: date = date.min
     pooled: bool = False
     """Whether its points waited for consent, and then went among all others."""
@@ -150,8 +151,9 @@ class EarningClerk(SharingClerk):
         if self._earns(sale):
             sale.bonus = self._bonus_applies(name, sale)
             sale.cups_most = self._cups_most(name)
-            sale.flat = self._spring(name, sale)
-            sale.extra = 100 * ("vip" in self.people[name].tags)
+            if not partner:
+                sale.flat = self._spring(name, sale)
+                sale.extra = 100 * ("vip" in self.people[name].tags)
         sale.drawn = self._drawn(sale)
         earned = self._worth(sale)
         if partner:
@@ -292,8 +294,9 @@ class EarningClerk(SharingClerk):
         ]
 
     def _counts(self, sale: Sale) -> int:
-        is_nothing = self._whole_of(sale).nothing and self.program.tiers.measure == "spend"
-        return 0 if is_nothing else super()._counts(sale)
+        whole = self._whole_of(sale)
+        is_nothing = whole.nothing and self.program.tiers.measure == "spend"
+        return 0 if is_nothing or whole.partner else super()._counts(sale)
 
     def _drawn(self, sale: WholeSale) -> int:
         """What a sale would cost the campaign's budget. What is doubled comes after that, so a cap cuts it first."""
@@ -359,6 +362,8 @@ class EarningClerk(SharingClerk):
         return sale
 
     def _stamp(self, name: str, sale: WholeSale) -> None:
+        if sale.partner:
+            return
         self.deeds.setdefault(name, []).append(sale)
         for badge in self.stamps.setdefault(name, Stamps()).stamp(sale.placed_on, sale.total):
             self._give_badge(name, badge)

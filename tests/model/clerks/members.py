@@ -376,7 +376,7 @@ class WholeClerk(EarningClerk):
         """Whether what is kept of an order is enough, and came soon enough after joining."""
         sale, joined, friend = self._whole(order), self.people[name].joined, self.friends[name]
         is_in_time = joined <= sale.placed_on <= joined + PURCHASE_DAYS * DAY
-        is_other = self.survivor(friend.advocate) != name and not sale.nothing
+        is_other = self.survivor(friend.advocate) != name and not sale.nothing and not sale.partner
         return is_in_time and is_other and sale.kept().total >= QUALIFIES_FROM
 
     def _reward_friend(self, friend: Friend, name: str, began: date, pending_days: int) -> None:
