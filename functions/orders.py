@@ -9,7 +9,7 @@ from shared import clock
 from shared.api import auth, ledger_answers, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
-from shared.api.schemas.entries import BookedAnswer, RefundAnswer, refund_answer
+from shared.api.schemas.entries import BookedAnswer, PartnerBookedAnswer, RefundAnswer, refund_answer
 from shared.api.schemas.orders import OrderAnswer, order_answer
 from shared.caller import OPERATOR, PARTNER, STOREFRONT
 from shared.services import order_corrections, orders, refunds
@@ -33,12 +33,20 @@ def read_order(member_id: str, order_id: str) -> Answer:
 @app.post(
     "/v1/members/<member_id>/refunds",
     security=routes.open_to(STOREFRONT, PARTNER),
-    responses=routes.json_responses({201: RefundAnswer, 200: RefundAnswer}, 404, 409),
-    summary="Take back what lines of an order, or an amount of it, have earned, and give back what was spent on them",
+    responses=routes.json_responses(
+        {201: RefundAnswer | PartnerBookedAnswer, 200: RefundAnswer | PartnerBookedAnswer}, 404, 409
+    ),
+    summary=(
+        "Take back what lines of an order, or an amount of it, have earned, and give back what was spent on them;"
+        " a partner gets the entry without the account"
+    ),
     tags=["Orders"],
 )
 def refund(member_id: str, request: Annotated[Refund, Body()]) -> Answer:
-    outcome = refunds.refund(member_id, request, caller=auth.caller(app), now=clock.now())
+    caller = auth.caller(app)
+    outcome = refunds.refund(member_id, request, caller=caller, now=clock.now())
+    if caller.partner_id is not None:
+        return ledger_answers.booked_for(caller, outcome)
     account = account_answer(outcome.accounts[0], outcome.program, outcome.now, outcome.accounts[1:])
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
     return json_answer(refund_answer(outcome.entry, account, outcome.program), status, replayed=outcome.replayed)

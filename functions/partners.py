@@ -17,7 +17,7 @@ from shared.domain.errors import Fault, InvalidRequestError, foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.budgets import Budget
 from shared.domain.points.partner_funding import MOVEMENTS, points_for_partner
-from shared.domain.program.partners import Partner, PartnerLimits
+from shared.domain.program.partners import Counted, Partner, PartnerLimits
 from shared.domain.program.program import Program
 from shared.services import partner_deposits, partner_statements
 from shared.services.partner_deposits import DepositRequest
@@ -64,6 +64,7 @@ class PartnerAnswer(Record):
     may_earn: bool
     may_redeem: bool
     takes_points_as_money: bool
+    counts_toward: tuple[Counted, ...]
     funding: Literal["prepaid", "postpaid"]
     point_cost: PointCostAnswer
     limits: PartnerLimits
@@ -205,6 +206,7 @@ def _terms(terms: Terms) -> PartnerAnswer:
         may_earn=partner.may_earn,
         may_redeem=partner.may_redeem,
         takes_points_as_money=partner.takes_points_as_money,
+        counts_toward=partner.counts_toward,
         funding=partner.funding,
         point_cost=PointCostAnswer(points=partner.point_cost.points, cost=cost),
         limits=partner.limits,

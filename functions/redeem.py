@@ -10,8 +10,14 @@ from shared import clock
 from shared.api import auth, idempotency, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
-from shared.api.schemas.redemptions import RedemptionAnswer, RedemptionPage, redemption_answer
-from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
+from shared.api.schemas.redemptions import (
+    PartnerRedemptionAnswer,
+    RedemptionAnswer,
+    RedemptionPage,
+    partner_redemption,
+    redemption_answer,
+)
+from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT, Caller
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.spending.prices import Spending
 from shared.domain.spending.redemptions import Part, returned_by
@@ -54,14 +60,22 @@ ALL_THAT_IS_LEFT = Reversal.model_construct()
 @app.post(
     "/v1/members/<member_id>/redemptions",
     security=routes.open_to(STOREFRONT, MEMBER, PARTNER),
-    responses=routes.json_responses({201: RedemptionAnswer, 200: RedemptionAnswer}, 400, 404, 409),
-    summary="Reserve points for a reward or as money, or store credit, or capture them at once",
+    responses=routes.json_responses(
+        {201: RedemptionAnswer | PartnerRedemptionAnswer, 200: RedemptionAnswer | PartnerRedemptionAnswer},
+        400,
+        404,
+        409,
+    ),
+    summary=(
+        "Reserve points for a reward or as money, or store credit, or capture them at once;"
+        " a partner needs a code of the member's, and gets the redemption without the account"
+    ),
     tags=["Redemptions"],
 )
 def redeem(member_id: str, request: Annotated[Spending, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
     caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
     redemption = redemptions.redeem(member_id, request, key=name, caller=caller, now=now)
-    return _shown(redemption, HTTPStatus.OK if redemption.outcome.replayed else HTTPStatus.CREATED)
+    return _shown(caller, redemption, HTTPStatus.OK if redemption.outcome.replayed else HTTPStatus.CREATED)
 
 
 @app.get(
@@ -97,31 +111,31 @@ def read_redemption(member_id: str, redemption_id: str) -> Answer:
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/capture",
     security=routes.open_to(STOREFRONT, OPERATOR, PARTNER),
-    responses=routes.json_responses({200: RedemptionAnswer}, 404, 409),
+    responses=routes.json_responses({200: RedemptionAnswer | PartnerRedemptionAnswer}, 404, 409),
     summary="Make a reserved redemption final",
     tags=["Redemptions"],
 )
 def capture_redemption(member_id: str, redemption_id: str) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    return _shown(redemptions.capture_redemption(member_id, redemption_id, caller=caller, now=now))
+    return _shown(caller, redemptions.capture_redemption(member_id, redemption_id, caller=caller, now=now))
 
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/cancel",
     security=routes.open_to(STOREFRONT, MEMBER, OPERATOR, PARTNER),
-    responses=routes.json_responses({200: RedemptionAnswer}, 404, 409),
+    responses=routes.json_responses({200: RedemptionAnswer | PartnerRedemptionAnswer}, 404, 409),
     summary="Release the hold",
     tags=["Redemptions"],
 )
 def cancel_redemption(member_id: str, redemption_id: str) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    return _shown(redemptions.cancel_redemption(member_id, redemption_id, caller=caller, now=now))
+    return _shown(caller, redemptions.cancel_redemption(member_id, redemption_id, caller=caller, now=now))
 
 
 @app.post(
     "/v1/members/<member_id>/redemptions/<redemption_id>/reverse",
     security=routes.open_to(OPERATOR, STOREFRONT, PARTNER),
-    responses=routes.json_responses({200: RedemptionAnswer}, 404, 409),
+    responses=routes.json_responses({200: RedemptionAnswer | PartnerRedemptionAnswer}, 404, 409),
     summary="Give captured points back to the lots they came from: a part of them, or without a body all that is left",
     tags=["Redemptions"],
 )
@@ -129,13 +143,17 @@ def reverse_redemption(
     member_id: str, redemption_id: str, request: Annotated[Reversal, Body()] = ALL_THAT_IS_LEFT
 ) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    return _shown(redemptions.reverse_redemption(member_id, redemption_id, request.part, caller=caller, now=now))
+    return _shown(
+        caller, redemptions.reverse_redemption(member_id, redemption_id, request.part, caller=caller, now=now)
+    )
 
 
-def _shown(redemption: Redemption, status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    outcome = redemption.outcome
+def _shown(caller: Caller, redemption: Redemption, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    outcome, returned = redemption.outcome, returned_by(redemption.outcome.entry)
+    if caller.partner_id is not None:
+        seen = partner_redemption(outcome.entry, redemption.state, outcome.program, returned)
+        return json_answer(seen, status, replayed=outcome.replayed)
     account = account_answer(outcome.accounts[0], outcome.program, outcome.now, outcome.accounts[1:])
-    returned = returned_by(outcome.entry)
     body = redemption_answer(outcome.entry, redemption.state, outcome.program, account, returned)
     return json_answer(body, status, replayed=outcome.replayed)
 

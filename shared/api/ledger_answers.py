@@ -5,7 +5,8 @@ from http import HTTPStatus
 from shared.api import paging
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
-from shared.api.schemas.entries import BookedAnswer, EntryPage, entry_answer
+from shared.api.schemas.entries import BookedAnswer, EntryPage, PartnerBookedAnswer, entry_answer, partner_entry
+from shared.caller import Caller
 from shared.domain.earning.kept_orders import Sale, returned_of
 from shared.domain.entry import Entry
 from shared.domain.subaccounts import is_wallet
@@ -25,6 +26,15 @@ def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) 
         HTTPStatus.OK if outcome.replayed else status,
         replayed=outcome.replayed,
     )
+
+
+def booked_for(caller: Caller, outcome: operation.Outcome) -> Answer:
+    """As `booked`; a partner gets its entry alone."""
+    if caller.partner_id is None:
+        return booked(outcome)
+    status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
+    answer = PartnerBookedAnswer(entry=partner_entry(outcome.entry, _sale(outcome)))
+    return json_answer(answer, status, replayed=outcome.replayed)
 
 
 def entry_page(page: Page[Entry, int]) -> EntryPage:

@@ -16,7 +16,13 @@ from shared.domain.earning.kept_orders import Sale
 from shared.domain.earning.order_points import order_earnings
 from shared.domain.earning.orders import Order, placed
 from shared.domain.entry import Entry
-from shared.domain.errors import ForbiddenError, IdempotencyMismatchError, OrderBelongsToAnotherMemberError
+from shared.domain.errors import (
+    Fault,
+    ForbiddenError,
+    IdempotencyMismatchError,
+    InvalidRequestError,
+    OrderBelongsToAnotherMemberError,
+)
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.lifecycle.whole_order import credited
 from shared.domain.points.approvals import review_of_action, waits_for_approval
@@ -53,7 +59,9 @@ def quote(order: Order, member_id: str | None, *, caller: Caller, now: datetime)
     account = accounts.load_account(caller.authorized_member_id(member_id)).account if member_id else None
     if account is not None:
         account = up_to_date(account, program, now)
-    earned = order_earnings(account, program, _own_order(partner_access.calling(caller), order), now)
+    partner = partner_access.calling(caller)
+    _require_sale(partner, order)
+    earned = order_earnings(account, program, _own_order(partner, order), now)
     began_on = local_day(min(order.placed_at, now), program.time_zone)
     return Quotation(earned, program, account, began_on, local_day(now, program.time_zone))
 
@@ -65,6 +73,7 @@ def earn_order(member_id: str, order: Order, *, caller: Caller, now: datetime) -
     fingerprint = request_ids.fingerprint(order)
 
     def decide(situation: Situation) -> Decision:
+        _require_sale(partner, order)
         entries = credited(
             situation.account,
             situation.program,
@@ -152,6 +161,12 @@ def _own_order(partner: Partner | None, order: _Placed) -> _Placed:
     partner_access.require_own_name(partner, order.partner_id)
     names = {"partner_id": partner.partner_id, "order_id": partner_access.own_id(partner, order.order_id)}
     return order.model_copy(update=names)
+
+
+def _require_sale(partner: Partner | None, order: Order) -> None:
+    """Raises InvalidRequestError for a partner's order of nothing: no money came in, and nothing can come back."""
+    if partner is not None and order.total == 0:
+        raise InvalidRequestError(Fault("/total", "a partner's order comes to more than 0"))
 
 
 def _review_writes(entries: Sequence[Entry]) -> list[Write]:

@@ -63,6 +63,31 @@ class BookedAnswer(Record):
     account: AccountAnswer
 
 
+class PartnerEntry(Record):
+    """An entry as the partner sees that had it booked: what it moves and why, and nothing of what else the member has.
+
+    `order` is the order that it credits, as it stands.
+    """
+
+    entry_id: str
+    type: str
+    member_id: str
+    points: int
+    available_on: date | None
+    expires_on: date | None
+    occurred_at: datetime
+    recorded_at: datetime
+    source: dict[str, str]
+    program_version: int
+    order: OrderFigures | None = None
+
+
+class PartnerBookedAnswer(Record):
+    """A partner's entry that was booked: a partner is never shown the account."""
+
+    entry: PartnerEntry
+
+
 class TierLost(Record):
     """The tier that a member has lost, and the one that they have now."""
 
@@ -110,6 +135,24 @@ def entry_answer(entry: Entry, sale: Sale | None = None) -> EntryAnswer:
         lots=points_by_day(entry.lots),
         breakdown=breakdown_lines(entry.breakdown),
         actor=entry.actor,
+        program_version=entry.program_version,
+        order=_figures(sale) if sale else None,
+    )
+
+
+def partner_entry(entry: Entry, sale: Sale | None = None) -> PartnerEntry:
+    """An entry as its partner sees it; `sale` is the order that it credits, as it stands."""
+    shown = ("order_id", "refund_id", "partner_id")
+    return PartnerEntry(
+        entry_id=entry.entry_id,
+        type=entry.type,
+        member_id=entry.member_id,
+        points=entry.points,
+        available_on=entry.available_on,
+        expires_on=entry.expires_on,
+        occurred_at=entry.occurred_at,
+        recorded_at=entry.recorded_at,
+        source={name: entry.source[name] for name in shown if name in entry.source},
         program_version=entry.program_version,
         order=_figures(sale) if sale else None,
     )

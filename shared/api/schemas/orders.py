@@ -70,12 +70,20 @@ class OrderAnswer(Record):
     redemptions: tuple[OrderRedemption, ...]
 
 
-class QuoteAnswer(Record):
-    """What an order would earn, and when those points would come and go."""
+class PartnerQuoteAnswer(Record):
+    """What an order would earn, and when those points would come and go.
+
+    It is all that a partner sees: how the points come about would tell what the member is.
+    """
 
     points: int
     available_on: date | None
     expires_on: date | None
+
+
+class QuoteAnswer(PartnerQuoteAnswer):
+    """What an order would earn, how that comes about, and when those points would come and go."""
+
     breakdown: tuple[BreakdownLine, ...]
 
 

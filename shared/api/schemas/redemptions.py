@@ -12,7 +12,7 @@ from shared.domain.spending.redemptions import voucher_code_of
 from shared.domain.subaccounts import is_wallet, member_of
 
 
-class RedemptionAnswer(Record):
+class PartnerRedemptionAnswer(Record):
     """A redemption: its state, what it took (no points, if credit) and gives, and what the member shows at the till.
 
     `voucher_code` is there while it is captured. `returned` says how much of it came back: points, or minor units of
@@ -29,6 +29,11 @@ class RedemptionAnswer(Record):
     hold_expires_at: datetime
     reward_id: str | None
     order_id: str | None
+
+
+class RedemptionAnswer(PartnerRedemptionAnswer):
+    """A redemption, and the account now where the request has changed it. A partner is never shown the account."""
+
     account: AccountAnswer | None = None
 
 
@@ -46,11 +51,19 @@ def redemption_answer(
 
     A captured one is shown from an entry whose hold has its code: see `as_captured`.
     """
+    seen = partner_redemption(entry, state, program, returned)
+    return RedemptionAnswer(**seen.model_dump(), account=account)
+
+
+def partner_redemption(
+    entry: Entry, state: RedemptionState, program: Program, returned: int = 0
+) -> PartnerRedemptionAnswer:
+    """As `redemption_answer`, for a partner."""
     [(redemption_id, hold)] = {**entry.opened, **entry.closed, **entry.reversed}.items()
     points, value = hold.points, hold.value
     if entry.returned is not None:
         points, value = entry.returned.of_points, entry.returned.of_value
-    return RedemptionAnswer(
+    return PartnerRedemptionAnswer(
         redemption_id=redemption_id,
         member_id=member_of(entry.member_id) or "",
         state=state,
@@ -61,5 +74,4 @@ def redemption_answer(
         hold_expires_at=hold.expires_at,
         reward_id=hold.reward_id,
         order_id=entry.source.get("order_id"),
-        account=account,
     )
