@@ -1,4 +1,4 @@
-"""Members: enroll, look up, search, read, change, tag, merge, export, erase."""
+"""Members: enroll, look up, search, read, change, tag, merge, export, erase; codes that prove they are there."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas.entries import BookedAnswer
 from shared.api.schemas.exports import WholeExport, export_answer
 from shared.api.schemas.members import (
+    CodeAnswer,
     ErasedAnswer,
     MemberAnswer,
     MemberFound,
@@ -22,9 +23,9 @@ from shared.api.schemas.members import (
 )
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.fields import Record, Reference
-from shared.domain.members.members import Change, Enrollment, OneIdentifier
-from shared.services import enrolment, erasure, member_search, merges, personal_data, profiles, tags
-from shared.services.member_search import Search
+from shared.domain.members.members import Change, Enrollment
+from shared.services import enrolment, erasure, member_codes, member_search, merges, personal_data, profiles, tags
+from shared.services.member_search import LookUp, Search
 from shared.services.tags import Tagging
 
 app = resolver.resolver()
@@ -54,10 +55,10 @@ def enroll_member(request: Annotated[Enrollment, Body()], key: idempotency.Idemp
     "/v1/members/lookup",
     security=routes.open_to(STOREFRONT, OPERATOR, PARTNER),
     responses=routes.json_responses({200: MemberAnswer | MemberFound}, 404),
-    summary="Find a member by one identifier; a partner learns the member's id alone",
+    summary="Find a member by one identifier or a code; a partner learns the member's id alone",
     tags=["Members"],
 )
-def look_up_member(request: Annotated[OneIdentifier, Body()]) -> Answer:
+def look_up_member(request: Annotated[LookUp, Body()]) -> Answer:
     found = member_search.look_up(request, caller=auth.caller(app), now=clock.now())
     return json_answer(member_answer(found.member) if found.member else MemberFound(member_id=found.member_id))
 
@@ -101,6 +102,18 @@ def read_member(member_id: str) -> Answer:
 def change_member(member_id: str, change: Annotated[Change, Body()]) -> Answer:
     member = profiles.change_member(member_id, change, caller=auth.caller(app), now=clock.now())
     return json_answer(member_answer(member))
+
+
+@app.post(
+    "/v1/members/<member_id>/codes",
+    security=routes.open_to(MEMBER, STOREFRONT),
+    responses=routes.json_responses({201: CodeAnswer}, 404, 409),
+    summary="A code, to be shown at a till, that names the member for five minutes",
+    tags=["Members"],
+)
+def issue_code(member_id: str) -> Answer:
+    issued = member_codes.issue(member_id, caller=auth.caller(app), now=clock.now())
+    return json_answer(CodeAnswer(**issued._asdict()), HTTPStatus.CREATED)
 
 
 @app.post(

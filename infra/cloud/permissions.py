@@ -52,7 +52,8 @@ _TAKE_MESSAGES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttrib
 _SET_ASIDE_RUN = Grant(("sqs:SendMessage",), SCHEDULE_LETTERS)
 """Lambda sets a scheduled run aside, when it keeps failing, in the function's name."""
 _BOOK_TIME = ("dynamodb:PutItem", "dynamodb:UpdateItem")
-"""Entries and accounts are put; a lapsed hold's reward goes back on its shelf, and it pays for its order no more."""
+"""Entries and accounts are put. A lapsed hold's reward goes back on its shelf, it pays for its order no more, and its
+points go back to the day of the partner that asked for them."""
 
 
 _POOL_MOVES = "POOL_MOVE#*"
@@ -108,7 +109,7 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "SCHEDULE", _READ_PROGRAM),
             Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES)),
             Grant(("dynamodb:Query",), PEOPLE, ("BIRTHDAY#*",)),
             _use_key(),
             _SET_ASIDE_RUN,
@@ -190,17 +191,19 @@ NEEDS: Mapping[str, Needs] = {
     "enroll": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "MERGE#*", "ORDER#*", "REVIEW#*", "GUESSES#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "MERGE#*", "ORDER#*", "REVIEW#*", "GUESSES#*", "CODE#*", _READ_PROGRAM),
             Grant(
                 _BOOK_TIME,
                 LOYALTY,
                 (
                     "GUESSES#*",
+                    "CODE#*",
                     "MEMBER#*",
                     "MERGE#*",
                     "ORDER#*",
                     "REDEMPTION#*",
                     "REWARD#*",
+                    "BUDGET#*",
                     "AUDIT#*",
                     _POOL_MOVES,
                     "POOL_CHANGE#*",
@@ -229,7 +232,7 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "SCHEDULE", _READ_PROGRAM),
             Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*")),
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*")),
             _query(DUE),
             _query(HISTORY),
             Grant(("sqs:SendMessage",), EXPIRY_QUEUE),
@@ -244,7 +247,11 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "GIFT#*", _READ_PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("GIFT#*",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "GIFT#*", _POOL_MOVES)),
+            Grant(
+                _BOOK_TIME,
+                LOYALTY,
+                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", "GIFT#*", _POOL_MOVES),
+            ),
             _get(PEOPLE, "MEMBER#*"),
             Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
             _use_key(),
@@ -270,7 +277,9 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "MEMBERSHIP#*", _READ_PROGRAM),
             Grant(
-                _BOOK_TIME, LOYALTY, ("MEMBER#*", "MEMBERSHIP#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)
+                _BOOK_TIME,
+                LOYALTY,
+                ("MEMBER#*", "MEMBERSHIP#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES),
             ),
         ),
         memory_mb=256,
@@ -334,6 +343,7 @@ NEEDS: Mapping[str, Needs] = {
                     "ORDER#*",
                     "REDEMPTION#*",
                     "REWARD#*",
+                    "BUDGET#*",
                     _POOL_MOVES,
                 ),
             ),
@@ -380,7 +390,9 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(LOYALTY, "MEMBER#*", "POOL_CHANGE#*", _READ_PROGRAM),
             Grant(
-                _BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "POOL_CHANGE#*")
+                _BOOK_TIME,
+                LOYALTY,
+                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES, "POOL_CHANGE#*"),
             ),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
@@ -394,7 +406,7 @@ NEEDS: Mapping[str, Needs] = {
             Grant(
                 _BOOK_TIME,
                 LOYALTY,
-                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*", _POOL_MOVES),
+                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES, "AUDIT#*", _POOL_MOVES),
             ),
             _get(PEOPLE, "MEMBER#*"),
             Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
@@ -416,12 +428,28 @@ NEEDS: Mapping[str, Needs] = {
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "redeem": Needs(
-        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
+        settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REDEMPTION#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REDEMPTION#*", "CODE#*", "GUESSES#*", "BUDGET#*", _READ_PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("REDEMPTION#*",)),
             _query(HISTORY),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "AUDIT#*", _POOL_MOVES)),
+            Grant(
+                _BOOK_TIME,
+                LOYALTY,
+                (
+                    "MEMBER#*",
+                    "ORDER#*",
+                    "REDEMPTION#*",
+                    "REWARD#*",
+                    "BUDGET#*",
+                    "AUDIT#*",
+                    "CODE#*",
+                    "GUESSES#*",
+                    _POOL_MOVES,
+                ),
+            ),
+            # The key under whose hashes members' codes stand.
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
@@ -445,7 +473,7 @@ NEEDS: Mapping[str, Needs] = {
             Grant(
                 _BOOK_TIME,
                 LOYALTY,
-                ("MEMBER#*", "TRANSFER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES, "AUDIT#*"),
+                ("MEMBER#*", "TRANSFER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES, "AUDIT#*"),
             ),
         ),
         memory_mb=256,
@@ -455,7 +483,11 @@ NEEDS: Mapping[str, Needs] = {
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", "PAYOUT#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "PAYOUT#*", _POOL_MOVES)),
+            Grant(
+                _BOOK_TIME,
+                LOYALTY,
+                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", "PAYOUT#*", _POOL_MOVES),
+            ),
             _query(HISTORY),
         ),
         memory_mb=256,

@@ -39,6 +39,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "reward_unavailable": HTTPStatus.CONFLICT,
     "refund_exceeds_order": HTTPStatus.CONFLICT,
     "order_paid": HTTPStatus.CONFLICT,
+    "code_expired": HTTPStatus.CONFLICT,
     "member_not_active": HTTPStatus.CONFLICT,
     "member_merged": HTTPStatus.CONFLICT,
     "member_frozen": HTTPStatus.CONFLICT,

@@ -147,6 +147,12 @@ class RewardUnavailableError(LoyaltyError):
     code = "reward_unavailable"
 
 
+class CodeExpiredError(LoyaltyError):
+    """The code names the member no more, or never did: it was used, is over, or is somebody else's."""
+
+    code = "code_expired"
+
+
 class RedemptionNotFoundError(LoyaltyError):
     """The member has no such redemption."""
 
@@ -260,7 +266,7 @@ class PartnerFundingExhaustedError(LoyaltyError):
 
 
 class PartnerLimitReachedError(LoyaltyError):
-    """A partner gives no more points to anybody until its next month."""
+    """A partner gives or redeems no more points until its next month or day."""
 
     code = "partner_limit_reached"
 

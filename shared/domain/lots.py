@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from shared.domain.facets import Use
 from shared.domain.fields import Stored
 
 NEVER = "never"
@@ -50,3 +51,7 @@ class Hold(Stored):
     partner: PartnerShare | None = None
     voucher_code: str | None = None
     """What is shown at the till. Only the hold of a captured redemption has one, in what captured it."""
+    uses: Mapping[str, Use] = {}
+    """What it uses up of the limits of the partner that asked for it: given back with its points."""
+    budgets: Mapping[str, int] = {}
+    """What it takes out of that partner's budgets of a day, by name: given back with its points."""

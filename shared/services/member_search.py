@@ -1,4 +1,4 @@
-"""Finding members: by one identifier, or by words of their name."""
+"""Finding members: by one identifier or a code, or by words of their name."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,9 +8,9 @@ from pydantic import model_validator
 
 from shared.caller import Caller
 from shared.domain.errors import ForbiddenError, MemberNotFoundError
-from shared.domain.fields import Record, Text
-from shared.domain.members.members import Member, OneIdentifier, identities
-from shared.services import guess_limits, partner_access
+from shared.domain.fields import Record, Reference, Text, require_exactly_one
+from shared.domain.members.members import IDENTIFIER_KINDS, Identifiers, Member, identities
+from shared.services import guess_limits, member_codes, partner_access
 from shared.tables import audit, member_search, members, programs
 
 
@@ -23,6 +23,17 @@ class Search(Record):
     def _says_something(self) -> Self:
         if not member_search.words_of(self.name):
             raise ValueError("give at least one word of a name")
+        return self
+
+
+class LookUp(Identifiers):
+    """Exactly one identifier, or a code that the member shows."""
+
+    code: Reference | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        require_exactly_one(self, (*IDENTIFIER_KINDS, "code"))
         return self
 
 
@@ -40,22 +51,23 @@ class SearchPage(NamedTuple):
     next_after: str | None
 
 
-def look_up(identifier: OneIdentifier, *, caller: Caller, now: datetime) -> Found:
-    """Find the member with an identifier. Partners may use those that their tills see, and learn the id alone.
+def look_up(request: LookUp, *, caller: Caller, now: datetime) -> Found:
+    """Find the member with an identifier or a code. Partners may use what their tills see, and learn the id alone.
 
     Raises MemberNotFoundError, ForbiddenError for a partner with another identifier, and TooManyRequestsError for a
     caller who has guessed too often.
     """
     partner = partner_access.calling(caller)
-    [identity] = identities(identifier, programs.load_program().country)
-    if partner is not None and identity.kind not in partner_access.LOOKED_UP_BY:
+    given = identities(request, programs.load_program().country)
+    kind = given[0].kind if given else "code"
+    if partner is not None and kind not in partner_access.LOOKED_UP_BY:
         raise ForbiddenError(f"partners look members up by {' or '.join(sorted(partner_access.LOOKED_UP_BY))}")
     guess_limits.require_may_guess(caller, now)
-    member_id = members.find(identity)
-    audit.record(caller, "member.looked_up", now, member_id, by=identity.kind)
+    member_id = members.find(given[0]) if given else member_codes.find(request.code or "", now)
+    audit.record(caller, "member.looked_up", now, member_id, by=kind)
     if member_id is None:
         guess_limits.count(caller, now)
-        raise MemberNotFoundError(f"no member has this {identity.kind}")
+        raise MemberNotFoundError(f"no member has this {kind}")
     return Found(member_id, None if partner else members.load_member(member_id).member)
 
 

@@ -5,6 +5,7 @@ from shared.domain.entry import Entry
 from shared.domain.errors import (
     Fault,
     ForbiddenError,
+    InsufficientPointsError,
     InvalidRequestError,
     RewardNotFoundError,
     RewardUnavailableError,
@@ -15,8 +16,8 @@ from shared.domain.program.program import PartnerReward, Program
 from shared.domain.spending.prices import CreditRequest, MoneyRequest, Request
 from shared.tables import operation, programs
 
-LOOKED_UP_BY = frozenset({"card_number", "external_id"})
-"""The identifiers that partners know members by; the others are personal."""
+LOOKED_UP_BY = frozenset({"card_number", "external_id", "code"})
+"""What partners know members by; the other identifiers are personal."""
 
 
 def calling(caller: Caller) -> Partner | None:
@@ -41,6 +42,11 @@ def require_own_name(partner: Partner, partner_id: str | None) -> None:
         raise InvalidRequestError(
             Fault("/partner_id", f"must be {partner.partner_id}, the token's own partner, or left out")
         )
+
+
+def told(partner: Partner | None, error: InsufficientPointsError) -> InsufficientPointsError:
+    """The refusal as the caller may hear it: no partner learns how many points there are."""
+    return error if partner is None else InsufficientPointsError("the member does not have that many points")
 
 
 def may_see(partner: Partner | None, share: PartnerShare | None) -> bool:

@@ -9,7 +9,16 @@ from shared.caller import Caller, is_valid_id
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.entry_types import RedemptionState
-from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, LoyaltyError, RedemptionNotFoundError
+from shared.domain.errors import (
+    CodeExpiredError,
+    Fault,
+    IdempotencyMismatchError,
+    InsufficientPointsError,
+    InvalidRequestError,
+    InvalidStateError,
+    LoyaltyError,
+    RedemptionNotFoundError,
+)
 from shared.domain.ledger import book
 from shared.domain.program.partners import Partner
 from shared.domain.spending.prices import CreditRequest, Request, RewardRequest
@@ -28,7 +37,7 @@ from shared.domain.spending.redemptions import (
 )
 from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
-from shared.services import caller_keys, order_payments, partner_access
+from shared.services import caller_keys, guess_limits, member_codes, order_payments, partner_access
 from shared.tables import accounts, audit, keys, ledger, operation
 from shared.tables.client import Key
 from shared.tables.operation import Decision, Situation
@@ -61,22 +70,30 @@ class Standing(NamedTuple):
 def redeem(member_id: str, request: Request, *, key: str, caller: Caller, now: datetime) -> Redemption:
     """Reserve what a redemption costs, or capture it at once; `key` tells it from the caller's other requests.
 
-    Raises what the rules refuse, and what a partner may not take.
+    Raises what the rules refuse, what a partner may not take, and CodeExpiredError for a partner without the member.
     """
     member_id, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
+    request, code = _without_code(request)
+    _require_may_show(code, partner, caller, now)
     if partner is not None:  # whichever of its clients calls
         redemption_id = request_ids.derived_id("redemption", member_id, partner.partner_id, key)
-        return _redeemed(member_id, request, redemption_id, partner, caller, now)
+        return _redeemed(member_id, request, redemption_id, partner, code, caller, now)
     suffix = CREDIT_SUFFIX if isinstance(request, CreditRequest) else ""
 
     def attempt(redemption_id: str) -> Redemption:
-        return _redeemed(member_id, request, redemption_id + suffix, None, caller, now)
+        return _redeemed(member_id, request, redemption_id + suffix, None, code, caller, now)
 
     return caller_keys.under(caller, ("redemption", member_id, key), attempt)
 
 
 def _redeemed(
-    member_id: str, request: Request, redemption_id: str, partner: Partner | None, caller: Caller, now: datetime
+    member_id: str,
+    request: Request,
+    redemption_id: str,
+    partner: Partner | None,
+    code: str | None,
+    caller: Caller,
+    now: datetime,
 ) -> Redemption:
     fingerprint = request_ids.fingerprint(request)
     request = _with_own_id(partner, request)
@@ -85,38 +102,62 @@ def _redeemed(
 
     def decide(situation: Situation) -> Decision:
         account, program = situation.accounts[-1], situation.program
+        writes = []
         if partner is not None:
             partner_access.require_may_take(partner, request, program)
+            writes = [member_codes.used_up(code, situation.items, account, redemption_id, situation.now)]
         by: dict[str, Any] = {"now": situation.now, "actor": caller.actor}
         more: dict[str, Any] = {
             "redemption_id": redemption_id,
             "fingerprint": fingerprint,
             "payments": order_payments.found(situation, order_id, wallet),
         }
-        reserved = (
-            reserve_credit(situation.account, account, program, request, **more, **by)
-            if isinstance(request, CreditRequest)
-            else reserve(account, program, request, at=partner, **more, **by)
-        )
+        try:
+            reserved = (
+                reserve_credit(situation.account, account, program, request, **more, **by)
+                if isinstance(request, CreditRequest)
+                else reserve(account, program, request, at=partner, caps=situation.caps, **more, **by)
+            )
+        except InsufficientPointsError as error:
+            raise partner_access.told(partner, error) from error
         if not request.capture:
-            return Decision([reserved])
+            return Decision([reserved], writes)
         captured = capture(book(account, reserved), program, redemption_id, voucher_code=voucher_code, **by)
-        return Decision([as_captured(reserved, captured), captured])
+        return Decision([as_captured(reserved, captured), captured], writes)
 
     reserve_key = keys.of("reserve", redemption_id=redemption_id)
     members = _accounts(member_id, redemption_id)
-    reads = order_payments.reads(order_id, None if wallet in members else wallet)
-    outcome = operation.run(
-        members,
-        decide,
-        key=reserve_key,
-        fingerprint=fingerprint,
-        now=now,
-        reads=reads,
-        asks=lambda situation: order_payments.asks(situation, order_id),
-        actor=None if partner else caller.actor,
-    )
+    reads = [*order_payments.reads(order_id, None if wallet in members else wallet), *member_codes.reads(code)]
+    try:
+        outcome = operation.run(
+            members,
+            decide,
+            key=reserve_key,
+            fingerprint=fingerprint,
+            now=now,
+            reads=reads,
+            asks=lambda situation: order_payments.asks(situation, order_id),
+            actor=None if partner else caller.actor,
+        )
+    except CodeExpiredError:
+        guess_limits.count(caller, now)
+        raise
     return Redemption(partner_access.shown(partner, outcome), "captured" if request.capture else "reserved")
+
+
+def _without_code(request: Request) -> tuple[Request, str | None]:
+    """The request as it is booked, and the code that came with it: a replay is one without it, too."""
+    code = None if isinstance(request, CreditRequest) else request.code
+    return (request if code is None else request.model_copy(update={"code": None})), code
+
+
+def _require_may_show(code: str | None, partner: Partner | None, caller: Caller, now: datetime) -> None:
+    """Raises InvalidRequestError for a code from who needs none, TooManyRequestsError for who has guessed too often."""
+    if code is None:
+        return
+    if partner is None:
+        raise InvalidRequestError(Fault("/code", "only a partner's redemption takes a code; leave it out"))
+    guess_limits.require_may_guess(caller, now)
 
 
 def _with_own_id(partner: Partner | None, request: Request) -> Request:

@@ -55,6 +55,14 @@ class MemberFound(Record):
     member_id: str
 
 
+class CodeAnswer(Record):
+    """A code that names a member until `expires_at`; `text` is what a QR code says that shows it."""
+
+    code: str
+    text: str
+    expires_at: datetime
+
+
 class ErasedAnswer(MemberAnswer):
     """A member who was erased, and what has lapsed with that: points, and store credit if there was any."""
 

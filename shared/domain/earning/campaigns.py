@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import date
 
-from shared.domain.points.partner_funding import month_total
+from shared.domain.points.partner_funding import limited_total
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
 
@@ -31,7 +31,7 @@ def budget_total(program: Program, name: str) -> int | None:
     for campaign in program.campaigns:
         if campaign.budget is not None and budget_name(campaign) == name:
             return campaign.budget.total
-    return month_total(program, name)
+    return limited_total(program, name)
 
 
 def noted(groups: Mapping[str, str]) -> dict[str, str]:

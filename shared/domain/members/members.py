@@ -39,8 +39,8 @@ IDENTITIES_MAX = 40
 CONSENT_HISTORY_MAX = 100
 FINGERPRINTS_MAX = 5
 
-# No character that is mistaken for another when read aloud or copied by hand.
-_CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+UNAMBIGUOUS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+"""For codes: no character that is mistaken for another when read aloud or copied by hand."""
 _CODE_NAME_LETTERS_MAX = 8
 _CODE_RANDOM_LETTERS = 6
 
@@ -338,7 +338,7 @@ def new_referral_code(name: str | None, choice: Callable[[str], str]) -> str:
     """A referral code: the name's first letters and six characters that `choice` draws, such as GRACE-7Q2KXM."""
     first = (name or "").split(" ")[0].upper()
     letters = "".join(letter for letter in first if letter.isascii() and letter.isalpha())[:_CODE_NAME_LETTERS_MAX]
-    random = "".join(choice(_CODE_ALPHABET) for _ in range(_CODE_RANDOM_LETTERS))
+    random = "".join(choice(UNAMBIGUOUS) for _ in range(_CODE_RANDOM_LETTERS))
     return f"{letters or 'FRIEND'}-{random}"
 
 

@@ -44,6 +44,13 @@ class Sum(NamedTuple):
     amount: int
 
 
+class Taking(NamedTuple):
+    """What a redemption uses up of its partner's limits: of the member's day, and of the day of all members."""
+
+    uses: Mapping[str, Use] = {}
+    budgets: Mapping[str, int] = {}
+
+
 class Settlement(NamedTuple):
     """A partner's month: its movements, what of the points given was paid in advance, and what is to be paid.
 
@@ -117,17 +124,26 @@ def month_name(partner_id: str, month: str) -> str:
     return f"{_BUDGET}{partner_id}:{month}"
 
 
+def redeemed_name(partner_id: str, day: date) -> str:
+    """Under which name the budget is kept of what a partner redeems in a day."""
+    return f"{_BUDGET}{partner_id}:redeemed:{day}"
+
+
 def is_of_partner(budget_name: str) -> bool:
     """Whether a budget is some partner's."""
     return budget_name.startswith(_BUDGET)
 
 
-def month_total(program: Program, budget_name: str) -> int | None:
-    """The points that the program gives the budget of a partner's month; None for any other budget."""
+def limited_total(program: Program, budget_name: str) -> int | None:
+    """The points that the program gives the budget of a partner's month, or of a day's redemptions; None for others."""
     if not is_of_partner(budget_name):
         return None
-    partner = program.partner(budget_name.removeprefix(_BUDGET).partition(":")[0])
-    return partner.limits.points_per_month if partner and budget_name != funding_name(partner.partner_id) else None
+    partner_id, _, period = budget_name.removeprefix(_BUDGET).partition(":")
+    partner = program.partner(partner_id)
+    if partner is None or not period:
+        return None
+    limits = partner.limits
+    return limits.redeemed_points_per_day if period.startswith("redeemed:") else limits.points_per_month
 
 
 def drawn(partner: Partner, points: int, today: date, left: Mapping[str, int]) -> dict[str, int]:
@@ -154,6 +170,24 @@ def drawn(partner: Partner, points: int, today: date, left: Mapping[str, int]) -
             raise PartnerLimitReachedError(f"{detail}; it frees on {frees_on}")
         draws[name] = points
     return draws
+
+
+def taking(account: Account, partner: Partner, points: int, today: date, left: Mapping[str, int]) -> Taking:
+    """What a redemption of so many points uses up of the partner's limits. `left` is as for `drawn`.
+
+    Raises PartnerLimitReachedError if the day, the member's or that of all members, has no room for it.
+    """
+    of_member, of_all = partner.limits.redeemed_points_per_member_day, partner.limits.redeemed_points_per_day
+    uses, budgets = dict[str, Use](), dict[str, int]()
+    if of_member is not None:
+        limit, name = Limit(points=of_member, per="day"), f"partner_redeemed:{partner.partner_id}"
+        _require_room(partner, "of a member", of_member, allowance(account, name, limit, today) or 0, points, today)
+        uses[name] = Use(period=period_of(today, limit.per), times=1, points=points)
+    if of_all is not None:
+        name = redeemed_name(partner.partner_id, today)
+        _require_room(partner, "in all", of_all, min(of_all, left.get(name, of_all)), points, today)
+        budgets[name] = points
+    return Taking(uses, budgets)
 
 
 def deposit_points(partner: Partner, amount: int) -> int:
@@ -214,6 +248,14 @@ def settle_up(entries: Iterable[Entry]) -> Settlement:
             prepaid_points += sign * moved
             prepaid_amount += amount
     return _rounded(counts, points, amounts, prepaid_points, prepaid_amount)
+
+
+def _require_room(partner: Partner, whose: str, most: int, left: int, points: int, today: date) -> None:
+    """Raises PartnerLimitReachedError if `points` are more than a day's limit has left."""
+    if points > left:
+        frees_on = period_frees_on(today, "day")
+        detail = f"{partner.name} redeems {most} points {whose} a day, {left} are left, not {points}"
+        raise PartnerLimitReachedError(f"{detail}; it frees on {frees_on}")
 
 
 def _rounded(

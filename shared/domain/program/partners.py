@@ -17,13 +17,16 @@ class PartnerLimits(Stored):
     """How many points a partner gives: for an order, to a member in a day or month, and in a month to all of them.
 
     An order earns no more than the first three allow. One that would exceed the last is refused, so that nobody is
-    promised what the partner does not pay for.
+    promised what the partner does not pay for. The last two limit what the partner's own requests redeem, of a member
+    in a day and of all of them: a redemption that would exceed one is refused.
     """
 
     points_per_order: PositivePoints | None = None
     points_per_member_day: PositivePoints | None = None
     points_per_member_month: PositivePoints | None = None
     points_per_month: PositivePoints | None = None
+    redeemed_points_per_member_day: PositivePoints | None = None
+    redeemed_points_per_day: PositivePoints | None = None
 
 
 class Partner(Stored):

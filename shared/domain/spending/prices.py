@@ -18,21 +18,23 @@ from shared.domain.spending.order_payments import NOTHING_PAID, Payments, requir
 
 
 class RewardRequest(Record):
-    """Spend points on a reward of the catalogue."""
+    """Spend points on a reward of the catalogue; a partner with a `code` that the member shows."""
 
     reward_id: Slug
     capture: Flag = False
     order_id: Reference | None = None
+    code: Reference | None = None
 
 
 class MoneyRequest(Record):
-    """Spend points as money on an order; amounts in minor units."""
+    """Spend points as money on an order, amounts in minor units; a partner with a `code` that the member shows."""
 
     points: PositivePoints
     order_total: Amount
     currency: Currency
     capture: Flag = False
     order_id: Reference | None = None
+    code: Reference | None = None
 
 
 class CreditRequest(Record):

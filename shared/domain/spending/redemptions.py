@@ -7,6 +7,7 @@ parts; it is reversed once all of it has.
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Literal
 
 from shared.domain import entry_types
@@ -22,7 +23,7 @@ from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.lots import Hold, Lots, PartnerShare
 from shared.domain.points.expiry import live_day, prolonged
 from shared.domain.points.freezing import require_not_frozen
-from shared.domain.points.partner_funding import share_of
+from shared.domain.points.partner_funding import Taking, share_of, taking
 from shared.domain.program.expiry import Expiry
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program, Reward
@@ -31,6 +32,7 @@ from shared.domain.spending.prices import PointsRequest, Price, price
 from shared.domain.subaccounts import is_wallet
 
 OPEN_HOLDS_MAX = 20
+NOTHING_USED_UP: Mapping[str, int] = MappingProxyType({})
 _VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VOUCHER_LENGTH = 15
 """Drawn at random from 30 letters: 73 bits."""
@@ -58,11 +60,13 @@ def reserve(
     fingerprint: str,
     at: Partner | None = None,
     payments: Payments = NOTHING_PAID,
+    caps: Mapping[str, int] = NOTHING_USED_UP,
 ) -> Entry:
-    """Lock the points of a redemption; `at` says which partner takes them, if one does.
+    """Lock the points of a redemption; `at` says which partner asks for them, if one does.
 
-    `payments` is what is paid of the order that the request names. Raises as `price` does; MemberFrozenError;
-    InsufficientPointsError if the balance does not cover it; InvalidStateError if too many redemptions are open.
+    `payments` is what is paid of the order that the request names. `caps` says what is left of budgets that are nearly
+    used up, by name. Raises as `price` does; MemberFrozenError; InsufficientPointsError if the balance does not cover
+    it; InvalidStateError if too many redemptions are open; PartnerLimitReachedError if the partner's limits do.
     """
     require_not_frozen(account)
     require_consent(account)
@@ -78,6 +82,7 @@ def reserve(
         actor=actor,
         fingerprint=fingerprint,
         at=at,
+        caps=caps,
     )
 
 
@@ -93,10 +98,12 @@ def lock(
     actor: str,
     fingerprint: str,
     at: Partner | None = None,
+    caps: Mapping[str, int] = NOTHING_USED_UP,
 ) -> Entry:
     """Lock what a redemption takes, points or credit; what is left lives on as `expiry` says.
 
-    Raises InsufficientPointsError if the balance does not cover it, InvalidStateError if too many redemptions are open.
+    Raises InsufficientPointsError if the balance does not cover it, InvalidStateError if too many redemptions are open,
+    PartnerLimitReachedError if there is no room for it in the limits of the partner that asks for it.
     """
     require_points(account, cost.points)
     if len(account.holds) >= OPEN_HOLDS_MAX:
@@ -105,6 +112,7 @@ def lock(
             f"{OPEN_HOLDS_MAX} redemptions are open at most; capture or cancel one, or wait: the first ends at {first}"
         )
     today = local_day(now, program.time_zone)
+    taken = taking(account, at, cost.points, today, caps) if at else Taking()
     moved = prolonged(account, expiry, today)
     lots = take(combined(account.lots, moved), cost.points)
     limit = cost.reward.limit if cost.reward else None
@@ -119,7 +127,10 @@ def lock(
         stocked=cost.reward is not None and cost.reward.stock is not None,
         limit_period=period_of(today, limit.per) if limit else None,
         partner=_taken_by(program, cost.reward, at),
+        uses=taken.uses,
+        budgets=taken.budgets,
     )
+    of_reward = {f"reward:{held.reward_id}": Use(period=held.limit_period, times=1)} if held.limit_period else {}
     return draft(
         account,
         "reserve",
@@ -131,7 +142,8 @@ def lock(
         fingerprint=fingerprint,
         lots=combined(moved, negative(lots)),
         opened={redemption_id: held},
-        uses={f"reward:{held.reward_id}": Use(period=held.limit_period, times=1)} if held.limit_period else {},
+        uses={**of_reward, **taken.uses},
+        budgets=taken.budgets,
         stock={held.reward_id: -1} if held.reward_id and held.stocked else {},
         source=_source(redemption_id, held),
         partner=held.partner,
@@ -179,7 +191,8 @@ def release(
         actor=actor,
         **_given_back(account, program, hold.lots, local_day(occurred_at, program.time_zone)),
         closed={redemption_id: hold},
-        uses=_use_given_back(hold),
+        uses=_uses_given_back(hold),
+        budgets=_budgets_given_back(hold),
         stock={hold.reward_id: 1} if hold.reward_id and hold.stocked else {},
         source=_source(redemption_id, hold),
         partner=hold.partner,
@@ -221,7 +234,8 @@ def reverse(
         actor=actor,
         fingerprint=fingerprint,
         **_given_back(account, program, gone.lots, local_day(now, program.time_zone)),
-        uses=_use_given_back(gone),
+        uses=_uses_given_back(gone),
+        budgets=_budgets_given_back(gone),
         stock={gone.reward_id: 1} if gone.reward_id and gone.stocked else {},
         reversed={redemption_id: gone},
         returned=GivenBack(points=back, of_points=hold.points, of_value=hold.value) if in_parts else None,
@@ -322,8 +336,14 @@ def _part_of(hold: Hold, before: int, back: int) -> Hold:
     value = hold.value
     if value is not None:
         value = value * stays_before // hold.points - value * stays // hold.points
+    points = back - before
+    uses = {
+        name: use.model_copy(update={"times": int(stays == 0), "points": points}) for name, use in hold.uses.items()
+    }
+    budgets = dict.fromkeys(hold.budgets, points)
     rest = {"voucher_code": None} if stays == 0 else {"stocked": False, "limit_period": None}
-    return hold.model_copy(update={"points": back - before, "lots": lots, "value": value, **rest})
+    part = {"points": points, "lots": lots, "value": value, "uses": uses, "budgets": budgets}
+    return hold.model_copy(update={**part, **rest})
 
 
 def _given_back(account: Account, program: Program, lots: Lots, today: date) -> dict[str, Any]:
@@ -332,11 +352,18 @@ def _given_back(account: Account, program: Program, lots: Lots, today: date) -> 
     return give(account, usable)
 
 
-def _use_given_back(hold: Hold) -> dict[str, Use]:
-    """A limited reward that was not had in the end does not count against the period it was taken in."""
-    if hold.limit_period is None:
-        return {}
-    return {f"reward:{hold.reward_id}": Use(period=hold.limit_period, times=-1)}
+def _uses_given_back(hold: Hold) -> dict[str, Use]:
+    """What was not had in the end does not count against the period it was taken in: a limited reward, a partner's."""
+    uses = {
+        name: use.model_copy(update={"times": -use.times, "points": -use.points}) for name, use in hold.uses.items()
+    }
+    if hold.limit_period is not None:
+        uses[f"reward:{hold.reward_id}"] = Use(period=hold.limit_period, times=-1)
+    return uses
+
+
+def _budgets_given_back(hold: Hold) -> dict[str, int]:
+    return {name: -points for name, points in hold.budgets.items()}
 
 
 def _taken_by(program: Program, reward: Reward | None, at: Partner | None) -> PartnerShare | None:

@@ -14,7 +14,15 @@ from uuid import uuid4
 from shared.domain.calendar import local_day
 
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
-LIMITED_REWARD = {"reward_id": "mug", "name": "Mug", "kind": "product", "sku": "MUG", "points": 10, "stock": 1000}
+PARTNERS = "loyalty/partner"
+LIMITED_REWARD = {
+    "reward_id": "mug",
+    "name": "Mug",
+    "kind": "partner",
+    "partner_id": "cafe",
+    "points": 10,
+    "stock": 1000,
+}
 PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12}
 CHECKED_ACTION = {"action_id": "survey", "description": "Survey", "points": 5, "approval": True}
 ADJUSTMENT_LIMIT = 1000
@@ -35,7 +43,8 @@ PARTNER = {
     "name": "Cafe",
     "funding": "prepaid",
     "point_cost": {"points": 1, "amount": 1},
-    "limits": {"points_per_month": 1_000_000},
+    "may_redeem": True,
+    "limits": {"points_per_month": 1_000_000, "redeemed_points_per_day": 1_000_000},
     "alert_below": 1000,
 }
 HOLD_MINUTES = 1
@@ -161,11 +170,12 @@ def pooled(world: World) -> str:
 
 
 def hold(world: World, member_id: str) -> str:
-    """The id of a redemption that holds the limited reward, beside one that pays for a part of an order."""
+    """The id of a partner's redemption that holds the limited reward, beside one that pays for a part of an order."""
     path = f"/v1/members/{member_id}/redemptions"
     payment = {"points": 1, "order_total": 100, "currency": "USD", "order_id": uuid4().hex}
     ok(world, "POST", path, payment, headers=keyed())
-    return str(ok(world, "POST", path, {"reward_id": "mug"}, headers=keyed())["redemption_id"])
+    mug = {"reward_id": "mug", "code": ok(world, "POST", f"/v1/members/{member_id}/codes")["code"]}
+    return str(ok(world, "POST", path, mug, scope=PARTNERS, headers=keyed())["redemption_id"])
 
 
 def account(world: World) -> None:
@@ -195,7 +205,9 @@ def enroll(world: World) -> None:
     assert ok(world, "POST", "/v1/members/lookup", {"email": email})["member_id"] == member_id
     ok(world, "PATCH", f"/v1/members/{member_id}", {"email": other_email, "name": "Ada Story", "birthday": "12-10"})
     ok(world, "PATCH", f"/v1/members/{member_id}", {"place": "US-CA"})
-    ok(world, "POST", "/v1/members/lookup", {"card_number": uuid4().hex}, 404, scope="loyalty/partner")
+    ok(world, "POST", "/v1/members/lookup", {"card_number": uuid4().hex}, 404, scope=PARTNERS)
+    code = ok(world, "POST", f"/v1/members/{member_id}/codes")["code"]
+    assert ok(world, "POST", "/v1/members/lookup", {"code": code}, scope=PARTNERS) == {"member_id": member_id}
     ok(world, "POST", f"/v1/members/{member_id}/tags", {"add": ["vip"]}, headers=keyed())
     ok(world, "POST", "/v1/members/search", {"name": "story"}, scope=OPERATOR)
     ok(world, "POST", f"/v1/members/{member_id}/merge", {"from_member_id": gone_id})
@@ -314,6 +326,7 @@ def redeem(world: World) -> None:
     ok(world, "GET", path)
     ok(world, "POST", f"{path}/{captured}/reverse", scope=OPERATOR)
     ok(world, "POST", f"{path}/{cancelled}/cancel")
+    ok(world, "POST", path, {"reward_id": "mug", "code": "AAAAAAAA"}, 409, scope=PARTNERS, headers=keyed())
     ok(world, "POST", path, {"points": 1_000_000, "order_total": 10_000_000, "currency": "USD"}, 409, headers=keyed())
     hold(world, pooled(world))
 

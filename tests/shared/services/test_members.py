@@ -39,6 +39,7 @@ from shared.services import (
     tags,
 )
 from shared.services.consent import Agreement
+from shared.services.member_search import LookUp
 from shared.services.tags import Tagging
 from shared.tables import audit
 from tests.functions.shop import START, Shop
@@ -83,10 +84,10 @@ def test_a_partner_looks_up_ids_by_what_its_tills_see(shop: Shop) -> None:
     shop.change_program(partners=[{"partner_id": "cafe", "name": "Cafe", "point_cost": {"amount": 1, "points": 1}}])
     ada = shop.enroll(email="ada@example.org", **CARD)
     cafe = Caller("cafe", frozenset({PARTNER}), None, "cafe")
-    assert member_search.look_up(OneIdentifier(**CARD), caller=cafe, now=START) == (ada, None)
+    assert member_search.look_up(LookUp(**CARD), caller=cafe, now=START) == (ada, None)
     with pytest.raises(ForbiddenError):
-        member_search.look_up(OneIdentifier(email="ada@example.org"), caller=cafe, now=START)
-    found = member_search.look_up(OneIdentifier(email="ada@example.org"), caller=TILL, now=START)
+        member_search.look_up(LookUp(email="ada@example.org"), caller=cafe, now=START)
+    found = member_search.look_up(LookUp(email="ada@example.org"), caller=TILL, now=START)
     assert found.member is not None
     assert found.member.email == "ada@example.org"
 
