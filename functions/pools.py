@@ -10,7 +10,7 @@ from shared import clock
 from shared.api import auth, idempotency, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import ExpiringPoints, points_by_day
-from shared.caller import MEMBER, STOREFRONT
+from shared.caller import MEMBER, STOREFRONT, Caller
 from shared.domain.account import Account
 from shared.domain.fields import Record, Reference
 from shared.domain.lifecycle.passing_of_time import up_to_date
@@ -27,6 +27,19 @@ class Joining(Record):
     """Who joins; a member's token joins as `me`."""
 
     member_id: Reference = "me"
+
+
+class JoiningByInvitation(Joining):
+    """Who joins, and the code of their invitation. Only a repeated request may leave it out."""
+
+    invitation: Reference | None = None
+
+
+class InvitationAnswer(Record):
+    """The code that lets one person join, once, until `expires_at`."""
+
+    code: str
+    expires_at: datetime
 
 
 class PoolMember(Record):
@@ -57,31 +70,51 @@ class PoolAnswer(Record):
 )
 def open_pool(request: Annotated[Joining, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
     caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
-    return _shown(pools.open_pool(request.member_id, key=name, caller=caller, now=now), HTTPStatus.CREATED)
+    outcome = pools.open_pool(request.member_id, key=name, caller=caller, now=now)
+    return _shown(outcome, caller, HTTPStatus.CREATED)
+
+
+@app.post(
+    "/v1/pools/<pool_id>/invitations",
+    security=routes.open_to(STOREFRONT, MEMBER),
+    responses=routes.json_responses({201: InvitationAnswer, 200: InvitationAnswer}, 400, 404, 409),
+    summary="Invite one person to a pool for a week; its members and the shop may",
+    tags=["Pools"],
+)
+def invite(pool_id: str, key: idempotency.IdempotencyKey = None) -> Answer:
+    caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
+    made = pools.invite(pool_id, key=name, caller=caller, now=now)
+    status = HTTPStatus.OK if made.replayed else HTTPStatus.CREATED
+    body = InvitationAnswer(code=made.code, expires_at=made.expires_at)
+    return json_answer(body, status, replayed=made.replayed)
 
 
 @app.post(
     "/v1/pools/<pool_id>/members",
     security=routes.open_to(STOREFRONT, MEMBER),
     responses=routes.json_responses({201: PoolAnswer, 200: PoolAnswer}, 400, 404, 409),
-    summary="Join a pool with all one's points; its id is the invitation",
+    summary="Join a pool with all one's points, by an invitation",
     tags=["Pools"],
 )
-def join_pool(pool_id: str, request: Annotated[Joining, Body()], key: idempotency.IdempotencyKey = None) -> Answer:
+def join_pool(
+    pool_id: str, request: Annotated[JoiningByInvitation, Body()], key: idempotency.IdempotencyKey = None
+) -> Answer:
     caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
-    return _shown(pools.join_pool(pool_id, request.member_id, key=name, caller=caller, now=now), HTTPStatus.CREATED)
+    outcome = pools.join_pool(pool_id, request.member_id, request.invitation, key=name, caller=caller, now=now)
+    return _shown(outcome, caller, HTTPStatus.CREATED)
 
 
 @app.delete(
     "/v1/pools/<pool_id>/members/<member_id>",
     security=routes.MEMBER_OR_SHOP,
     responses=routes.json_responses({200: PoolAnswer}, 400, 404, 409),
-    summary="Leave a pool; what was put in stays, but the last takes everything along",
+    summary="Leave a pool with what one has put in and not spent; whoever opened it, and the shop, may remove others",
     tags=["Pools"],
 )
 def leave_pool(pool_id: str, member_id: str, key: idempotency.IdempotencyKey = None) -> Answer:
     caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
-    return _shown(pools.leave_pool(pool_id, member_id, key=name, caller=caller, now=now), HTTPStatus.OK)
+    outcome = pools.leave_pool(pool_id, member_id, key=name, caller=caller, now=now)
+    return _shown(outcome, caller, HTTPStatus.OK)
 
 
 @app.get(
@@ -96,8 +129,9 @@ def read_pool(pool_id: str) -> Answer:
     return json_answer(_pool_answer(pool, programs.load_program(), clock.now()))
 
 
-def _shown(outcome: operation.Outcome, status: HTTPStatus) -> Answer:
-    body = _pool_answer(outcome.accounts[1], outcome.program, outcome.now)
+def _shown(outcome: operation.Outcome, caller: Caller, status: HTTPStatus) -> Answer:
+    pool = pools.as_seen_by(outcome.accounts[1], caller)
+    body = _pool_answer(pool, outcome.program, outcome.now)
     return json_answer(body, HTTPStatus.OK if outcome.replayed else status, replayed=outcome.replayed)
 
 

@@ -388,11 +388,23 @@ NEEDS: Mapping[str, Needs] = {
     "pools": Needs(
         settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "POOL_CHANGE#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "POOL_CHANGE#*", "POOL#*", "INVITATION#*", "GUESSES#*", _READ_PROGRAM),
+            _query(HISTORY),
             Grant(
                 _BOOK_TIME,
                 LOYALTY,
-                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES, "POOL_CHANGE#*"),
+                (
+                    "MEMBER#*",
+                    "ORDER#*",
+                    "REDEMPTION#*",
+                    "REWARD#*",
+                    "BUDGET#*",
+                    _POOL_MOVES,
+                    "POOL_CHANGE#*",
+                    "POOL#*",
+                    "INVITATION#*",
+                    "GUESSES#*",
+                ),
             ),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),

@@ -3,7 +3,7 @@
 members  any of external_id, email, phone, card_number; enrolled_at; and optionally name, birthday (12-10), locale,
          terms_version, marketing_email and marketing_sms (yes or no), referral_code, tags (blanks between them), place,
          time_zone, channel, also_known_as (what merged members were found by, as JSON)
-pools    one of the identifiers; pool_id (32 hexadecimal digits: whoever knows it may join), and optionally contributed
+pools    one of the identifiers; pool_id (32 random hexadecimal digits), and optionally contributed
          and spent (points that the member has put in, and spent of it)
 points   one of the identifiers; points, earned_at, expires_on (a day, or never), reference; optionally available_on,
          and pool_id if they are in the pool that this member shares
@@ -319,7 +319,7 @@ def _sharer(read: _Cells, program: Program, _: datetime) -> Sharing | None:
 def _pool_id(read: _Cells) -> str:
     pool_id = read.required("pool_id")
     if pool_id and not _POOL.fullmatch(pool_id):
-        read.fault("pool_id", f"{pool_id!r} must be 32 random hexadecimal digits: whoever knows it may join the pool")
+        read.fault("pool_id", f"{pool_id!r} must be 32 random hexadecimal digits, as an issued id")
     return pool_id
 
 

@@ -183,6 +183,12 @@ class PoolNotFoundError(LoyaltyError):
     code = "pool_not_found"
 
 
+class CodeExpiredError(LoyaltyError):
+    """A code is wrong, was used, or is no longer valid; which of these is not said."""
+
+    code = "code_expired"
+
+
 class GiftNotFoundError(LoyaltyError):
     """The member has neither given nor been offered such a gift."""
 

@@ -1,23 +1,45 @@
-"""Pools of points that a household shares: open, join, leave, look."""
+"""Pools of points that a household shares: open, invite, join, leave, look."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from shared import request_ids
 from shared.caller import OPERATOR, STOREFRONT, Caller, is_valid_id
 from shared.domain.account import Account
 from shared.domain.entry import Entry
-from shared.domain.errors import ForbiddenError, InvalidStateError, PoolNotFoundError
-from shared.domain.spending import pools
+from shared.domain.errors import (
+    CodeExpiredError,
+    Fault,
+    ForbiddenError,
+    InvalidRequestError,
+    InvalidStateError,
+    MemberNotFoundError,
+    PoolNotFoundError,
+    TryAgainError,
+)
+from shared.domain.points.freezing import require_not_frozen
+from shared.domain.spending import pool_invitations, pools
+from shared.domain.spending.pool_invitations import Invitation
 from shared.domain.subaccounts import pool_account_of
-from shared.tables import accounts, keys, members, operation, programs
-from shared.tables.operation import Decision, Situation
+from shared.services import guess_limits
+from shared.tables import accounts, keys, ledger, members, operation, programs
+from shared.tables import pool_invitations as stored_invitations
+from shared.tables.client import Key, Write
+from shared.tables.operation import NOTHING_MORE, Decision, Needs, Situation
 
 _POOL_ID_LENGTH = 32
 """128 bits, as hexadecimal digits."""
+_OPENED_AS = 2
+"""The number of a pool's entry by which its first member has joined it. What opens its account comes before."""
 
-Change = Callable[[Account, Account, Situation], Sequence[Entry]]
-"""From a member, a pool and the situation to what a change of the pool's members books."""
+
+class Invited(NamedTuple):
+    """A code that lets one person join, until when, and whether it had been asked for."""
+
+    code: str
+    expires_at: datetime
+    replayed: bool
 
 
 def open_pool(member_id: str, *, key: str, caller: Caller, now: datetime) -> operation.Outcome:
@@ -28,77 +50,164 @@ def open_pool(member_id: str, *, key: str, caller: Caller, now: datetime) -> ope
     member_id, terms = caller.authorized_member_id(member_id), programs.load_program().pools
     if terms and terms.created_by == "storefront" and STOREFRONT not in caller.scopes:
         raise ForbiddenError("in this program only the storefront opens pools")
-    # Anybody who knows the id may join: it must not follow from the member's id and a key like theirs.
     pool_id = members.keyed_hash(f"pool:{request_ids.derived_id(member_id, key)}")[:_POOL_ID_LENGTH]
-    return _join(pool_id, member_id, pool_id, caller, now, is_new=True)
+
+    def decide(situation: Situation) -> Decision:
+        return Decision(_joined(situation, pool_id, caller, is_new=True))
+
+    ids, entry_key = _changed(pool_id, member_id, "pool_join", pool_id)
+    return operation.run(ids, decide, key=entry_key, fingerprint="", now=now, shares=False)
 
 
-def join_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: datetime) -> operation.Outcome:
-    """Join a pool with all one's points. The outcome's second account is the pool.
+def invite(pool_id: str, *, key: str, caller: Caller, now: datetime) -> Invited:
+    """Invite one person to a pool, for a week. A member of the pool may, and the storefront.
 
-    Raises PoolNotFoundError, InvalidStateError.
+    The code follows from the key by a keyed hash, so that a repeated request gets the same without its being stored.
+    Raises PoolNotFoundError, InvalidStateError if the program has no pools, MemberFrozenError, and TryAgainError.
+    """
+    _require_valid(pool_id)
+    cause = request_ids.derived_id(pool_id, caller.actor, caller.member_id or "", key)
+    code = pool_invitations.code_of(members.keyed_hash(f"invite:{cause}"))
+    if (existing := stored_invitations.load(code)) is not None:
+        return Invited(code, existing.expires_at, replayed=True)
+    pool = read_pool(pool_id, caller=caller)
+    if programs.load_program().pools is None:
+        raise InvalidStateError("the program has no pools")
+    by = "" if STOREFRONT in caller.scopes else caller.authorized_member_id("me")
+    if by:
+        require_not_frozen(accounts.load_account(by).account)
+    invitation = Invitation(pool_id, by, pool.sequence, now + pool_invitations.VALID_FOR)
+    if not stored_invitations.add(code, invitation):
+        raise TryAgainError("the same invitation is being made by another request; send it again")
+    return Invited(code, invitation.expires_at, replayed=False)
+
+
+def join_pool(
+    pool_id: str, member_id: str, code: str | None, *, key: str, caller: Caller, now: datetime
+) -> operation.Outcome:
+    """Join a pool with all one's points, by an invitation, which is used up; a replay needs none.
+
+    The outcome's second account is the pool. Raises CodeExpiredError, TooManyRequestsError for a member who has tried
+    too many codes, InvalidRequestError without a code, and what `pools.join` refuses.
     """
     _require_valid(pool_id)
     member_id = caller.authorized_member_id(member_id)
     change_id = request_ids.derived_id("join", pool_id, member_id, key)
-    return _join(pool_id, member_id, change_id, caller, now, is_new=False)
+    left_key = stored_invitations.left_key(pool_id, member_id)
+    invitation_key = stored_invitations.key_of(code or "")
+
+    def asks(situation: Situation) -> Needs:
+        invitation = stored_invitations.invitation_of(situation.items.get(invitation_key))
+        if invitation is None or not invitation.invited_by:
+            return NOTHING_MORE
+        inviter = keys.account_key(invitation.invited_by)
+        return NOTHING_MORE if inviter in situation.items else Needs(items=[inviter])
+
+    def decide(situation: Situation) -> Decision:
+        if code is None:
+            raise InvalidRequestError(Fault("/invitation", "is required: the code of an invitation to this pool"))
+        invitation = stored_invitations.invitation_of(situation.items.get(invitation_key))
+        inviter = situation.other_account(invitation.invited_by) if invitation else None
+        left_at = stored_invitations.left_at(situation.items.get(left_key))
+        pool_invitations.require_valid(invitation, situation.accounts[1], inviter, left_at, situation.now)
+        entries = _joined(situation, change_id, caller, is_new=False)
+        return Decision(entries, [stored_invitations.use(code, member_id)])
+
+    guess_limits.require_may_guess(caller, now)
+    ids, entry_key = _changed(pool_id, member_id, "pool_join", change_id)
+    reads = [invitation_key, left_key]
+    try:
+        return operation.run(
+            ids, decide, key=entry_key, fingerprint="", now=now, shares=False, reads=reads, asks=asks
+        )
+    except CodeExpiredError:
+        guess_limits.count(caller, now)
+        raise
 
 
 def leave_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: datetime) -> operation.Outcome:
-    """Leave a pool; what was put in stays, but the last member takes everything along.
+    """Have a member leave a pool, with what they have put in and not spent; the last takes everything along.
 
-    Raises PoolNotFoundError, InvalidStateError.
+    The member may, whoever opened the pool, and the shop. Raises PoolNotFoundError, MemberNotFoundError for a member
+    who is not the caller's to remove, and InvalidStateError.
     """
     _require_valid(pool_id)
-    member_id = caller.authorized_member_id(member_id)
+    is_own = member_id in {"me", caller.member_id} or not is_valid_id(member_id)
+    removes_another = not is_own and _has_opened(caller, pool_id)
+    if not removes_another:
+        member_id = caller.authorized_member_id(member_id)
     change_id = request_ids.derived_id("leave", pool_id, member_id, key)
 
-    def leave(member: Account, pool: Account, situation: Situation) -> Sequence[Entry]:
+    def decide(situation: Situation) -> Decision:
+        member, pool = situation.accounts[:2]
+        if member.pool_id != pool_id and removes_another:
+            raise MemberNotFoundError(f"there is no member {member_id}")
         if member.pool_id != pool_id:
             raise InvalidStateError("the member does not share this pool")
-        return pools.leave(member, pool, situation.program, change_id=change_id, now=situation.now, actor=caller.actor)
+        entries = pools.leave(
+            member, pool, situation.program, change_id=change_id, now=situation.now, actor=caller.actor
+        )
+        return Decision(entries, [_left(pool_id, member_id, entries, situation.now)])
 
-    return _change(pool_id, member_id, change_id, "pool_leave", leave, now)
+    ids, entry_key = _changed(pool_id, member_id, "pool_leave", change_id)
+    return operation.run(ids, decide, key=entry_key, fingerprint="", now=now, shares=False)
 
 
 def read_pool(pool_id: str, *, caller: Caller) -> Account:
     """A pool's account. Raises PoolNotFoundError if it is not the caller's to see."""
     _require_valid(pool_id)
     pool = accounts.load_account(pool_account_of(pool_id)).account
-    is_own_only = not caller.scopes & {STOREFRONT, OPERATOR}
-    if not pool.sequence or (is_own_only and caller.member_id not in pool.pool_members):
+    if not pool.sequence or not _may_see(pool, caller):
         raise PoolNotFoundError(f"there is no pool {pool_id}")
     return pool
 
 
-def _join(
-    pool_id: str, member_id: str, change_id: str, caller: Caller, now: datetime, *, is_new: bool
-) -> operation.Outcome:
-    def join(member: Account, pool: Account, situation: Situation) -> Sequence[Entry]:
-        return pools.join(
-            member,
-            pool,
-            situation.program,
-            change_id=change_id,
-            is_new=is_new,
-            now=situation.now,
-            actor=caller.actor,
-            fingerprint="",
-        )
-
-    return _change(pool_id, member_id, change_id, "pool_join", join, now)
+def as_seen_by(pool: Account, caller: Caller) -> Account:
+    """A pool as the answer to a caller shows it: to a member who has left it, what they had put in and spent alone."""
+    if _may_see(pool, caller):
+        return pool
+    own = {f"{name}:{caller.member_id}" for name in (pools.CONTRIBUTED, pools.SPENT)}
+    uses = {name: use for name, use in pool.uses.items() if name in own}
+    return pool.model_copy(update={"lots": {}, "pool_members": (), "uses": uses})
 
 
-def _change(
-    pool_id: str, member_id: str, change_id: str, type_: str, change: Change, now: datetime
-) -> operation.Outcome:
-    def decide(situation: Situation) -> Decision:
-        member, pool = situation.accounts[:2]
-        return Decision(change(member, pool, situation))
+def _may_see(pool: Account, caller: Caller) -> bool:
+    return bool(caller.scopes & {STOREFRONT, OPERATOR}) or caller.member_id in pool.pool_members
 
-    members_ = [member_id, pool_account_of(pool_id)]
-    key = keys.of(type_, change_id=change_id, member_id=member_id)
-    return operation.run(members_, decide, key=key, fingerprint="", now=now, shares=False)
+
+def _joined(situation: Situation, change_id: str, caller: Caller, *, is_new: bool) -> Sequence[Entry]:
+    member, pool = situation.accounts[:2]
+    return pools.join(
+        member,
+        pool,
+        situation.program,
+        change_id=change_id,
+        is_new=is_new,
+        now=situation.now,
+        actor=caller.actor,
+        fingerprint="",
+    )
+
+
+def _left(pool_id: str, member_id: str, entries: Sequence[Entry], now: datetime) -> Write:
+    last = max(entry.sequence for entry in entries if entry.member_id == pool_account_of(pool_id))
+    return stored_invitations.note_left(pool_id, member_id, last, now)
+
+
+def _has_opened(caller: Caller, pool_id: str) -> bool:
+    """Whether the caller is a member of the pool, and the one who has opened it."""
+    if caller.scopes & {STOREFRONT, OPERATOR} or caller.member_id is None:
+        return False
+    own, pool = accounts.load_accounts([caller.member_id, pool_account_of(pool_id)])
+    if own.member_id not in pool.pool_members:
+        return False
+    first = ledger.load_history(pool.member_id, 1, before=_OPENED_AS + 1)
+    return any(entry.source.get("by") in own.ids for entry in first)
+
+
+def _changed(pool_id: str, member_id: str, type_: str, change_id: str) -> tuple[list[str], Key]:
+    """The accounts that a change of a pool's members is about, and the key of its entry."""
+    return [member_id, pool_account_of(pool_id)], keys.of(type_, change_id=change_id, member_id=member_id)
 
 
 def _require_valid(pool_id: str) -> None:

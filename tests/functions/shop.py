@@ -177,6 +177,17 @@ class Shop:
         """Capture, cancel or reverse a redemption."""
         return self.post(f"/v1/members/{member_id}/redemptions/{redemption_id}/{step}")
 
+    def invite(self, pool_id: str, key: str = "invite-1", **options: Any) -> str:
+        """The code of an invitation to a pool."""
+        reply = self.post(f"/v1/pools/{pool_id}/invitations", key=key, **options)
+        assert reply.status in {200, 201}, reply.body
+        return str(reply.body["code"])
+
+    def join_pool(self, pool_id: str, member_id: str, key: str = "join", **options: Any) -> Reply:
+        """Join a pool by an invitation of the shop's."""
+        body = {"member_id": member_id, "invitation": self.invite(pool_id, f"{key}-{member_id}")}
+        return self.post(f"/v1/pools/{pool_id}/members", body, key=f"{key}-{member_id}", **options)
+
     def merge(self, into: str, gone: str) -> Reply:
         """Make two members one."""
         return self.post(f"/v1/members/{into}/merge", {"from_member_id": gone})

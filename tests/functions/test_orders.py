@@ -284,7 +284,7 @@ def test_a_claim_between_members_of_one_pool_makes_no_points(shop: Shop, ada: st
     shop.change_program(pools={})
     grace = shop.enroll("grace")
     pool = shop.post("/v1/pools", {"member_id": ada}, key="pool").body["pool_id"]
-    shop.post(f"/v1/pools/{pool}/members", {"member_id": grace}, key="join")
+    assert shop.join_pool(pool, grace).status == 201
     shop.order(ada, total=10_000)
     for number, member in enumerate((grace, ada, grace)):
         assert claimed(shop, member, f"C-{number}").status == 201

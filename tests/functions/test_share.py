@@ -1,11 +1,14 @@
 """Pools and gifts, called as API Gateway does."""
 
+import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.domain.spending.redemptions import OPEN_HOLDS_MAX
-from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
+from shared.services import guess_limits
+from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
 
 POOLS = {"members_max": 2}
@@ -20,17 +23,24 @@ def family(shop: Shop) -> tuple[str, str, str]:
     opened = shop.post("/v1/pools", {"member_id": ada}, key="pool")
     assert opened.status == 201, opened.body
     pool_id = str(opened.body["pool_id"])
-    assert join(shop, pool_id, bob).status == 201
+    assert shop.join_pool(pool_id, bob).status == 201
     return ada, bob, pool_id
 
 
-def join(shop: Shop, pool_id: str, who: str, **options: Any) -> Reply:
-    return shop.post(f"/v1/pools/{pool_id}/members", {"member_id": who}, key=f"join-{who}", **options)
+def join(shop: Shop, pool_id: str, who: str, code: str | None, key: str | None = None) -> Reply:
+    """Join a pool as a member does: with their own token and a code that they were given."""
+    body = {} if code is None else {"invitation": code}
+    return shop.post(f"/v1/pools/{pool_id}/members", body, key=f"{key or code}-{who}", **of(who))
 
 
-def leave(shop: Shop, pool_id: str, member_id: str, key: str = "leave") -> Reply:
-    path = f"/v1/pools/{pool_id}/members/{member_id}"
-    return shop.call("DELETE", path, headers={"Idempotency-Key": f"{key}-{member_id}"})
+def leave(shop: Shop, pool_id: str, who: str, key: str = "leave", **options: Any) -> Reply:
+    path = f"/v1/pools/{pool_id}/members/{who}"
+    return shop.call("DELETE", path, headers={"Idempotency-Key": f"{key}-{who}"}, **options)
+
+
+def of(member_id: str) -> dict[str, Any]:
+    """A member's own token."""
+    return {"scope": MEMBER, "member_id": member_id}
 
 
 def gift(shop: Shop, member_id: str, to: str, points: int = 40, key: str = "gift", **more: Any) -> Reply:
@@ -70,16 +80,25 @@ class TestPools:
         assert shop.refund(ada, 10_000).status == 201
         assert (shop.balance(bob), shop.account(ada)["debt"]) == (200, 0)
 
-    def test_who_leaves_leaves_the_points_but_the_last_takes_them(
+    def test_who_leaves_takes_along_what_they_have_put_in_and_not_spent_and_the_last_the_rest(
         self, shop: Shop, family: tuple[str, str, str]
     ) -> None:
         ada, bob, pool_id = family
-        assert leave(shop, pool_id, ada).status == 200
-        assert leave(shop, pool_id, ada).replayed
-        assert (shop.balance(ada), shop.balance(bob), shop.account(ada)["pool"]) == (0, 200, None)
-        assert_refused(leave(shop, pool_id, ada, "again"), 409, "invalid_state")
-        assert leave(shop, pool_id, bob).body["members"] == []
-        assert shop.balance(bob) == 200
+        shop.spend(ada, 130, 1_000, capture=True)
+        shop.order(bob, "B-1", 6_000)
+        assert parts(shop, pool_id) == {ada: (100, 130), bob: (160, 0)}
+        eve = shop.enroll("eve")
+        shop.change_program(pools={"members_max": 3})
+        shop.join_pool(pool_id, eve)
+        left = leave(shop, pool_id, bob)
+        assert (left.status, left.body["balance"]) == (200, 70)
+        assert left.body["former"] == [{"member_id": bob, "contributed": 0, "spent": 0}]
+        assert leave(shop, pool_id, bob).replayed
+        assert (shop.balance(bob), shop.balance(ada), shop.account(bob)["pool"]) == (160, 70, None)
+        assert_refused(leave(shop, pool_id, bob, "again"), 409, "invalid_state")
+        assert (leave(shop, pool_id, ada).body["balance"], shop.balance(ada)) == (70, 0)
+        assert leave(shop, pool_id, eve).body["members"] == []
+        assert shop.balance(eve) == 70
 
     def test_a_frozen_members_part_cannot_be_spent_by_the_others(
         self, shop: Shop, family: tuple[str, str, str], wire: Wire
@@ -104,12 +123,14 @@ class TestPools:
     ) -> None:
         ada, bob, pool_id = family
         eve = shop.enroll("eve")
-        assert_refused(join(shop, pool_id, eve), 409, "invalid_state")
+        code = shop.invite(pool_id)
+        assert_refused(join(shop, pool_id, eve, code), 409, "invalid_state")
         leave(shop, pool_id, bob)
-        assert_refused(join(shop, pool_id, eve, scope=MEMBER, member_id=ada), 404, "member_not_found")
-        assert_refused(join(shop, "nowhere", eve), 404, "pool_not_found")
-        assert_refused(join(shop, pool_id, ada), 409, "invalid_state")
-        assert join(shop, pool_id, "me", scope=MEMBER, member_id=eve).status == 201
+        body = {"member_id": eve, "invitation": code}
+        stolen = shop.post(f"/v1/pools/{pool_id}/members", body, key="k", **of(ada))
+        assert_refused(stolen, 404, "member_not_found")
+        assert_refused(join(shop, pool_id, ada, code), 409, "invalid_state")
+        assert join(shop, pool_id, eve, code).status == 201
         assert_refused(shop.get(f"/v1/pools/{pool_id}", scope=MEMBER, member_id=bob), 404, "pool_not_found")
         assert shop.get(f"/v1/pools/{pool_id}", scope=MEMBER, member_id=eve).status == 200
 
@@ -125,9 +146,214 @@ class TestPools:
         assert shop.merge(ada, eve).status == 200
         assert shop.balance(bob) == 300
         assert shop.merge(eve := shop.enroll("eva"), bob).status == 200
-        assert (shop.balance(eve), shop.balance(ada)) == (100, 300)
+        assert (shop.balance(eve), shop.balance(ada)) == (200, 200)
+        shop.join_pool(pool_id, eve)
         assert shop.erase(ada).status == 200
-        assert shop.get(f"/v1/pools/{pool_id}").body["members"] == []
+        pool = shop.get(f"/v1/pools/{pool_id}").body
+        assert ([one["member_id"] for one in pool["members"]], pool["balance"]) == ([eve], 200)
+
+
+class TestInvitations:
+    """A pool is opened by a code for one person, and by nothing else."""
+
+    @pytest.fixture
+    def pool(self, shop: Shop) -> tuple[str, str, str]:
+        """Ada, who has opened a pool, Bob, who has not joined it, and its id."""
+        shop.change_program(pools={"members_max": 3})
+        ada, bob = shop.enroll("ada"), shop.enroll("bob")
+        return ada, bob, str(shop.post("/v1/pools", {}, key="pool", **of(ada)).body["pool_id"])
+
+    def test_a_member_invites_one_person_for_a_week(self, shop: Shop, pool: tuple[str, str, str]) -> None:
+        ada, bob, pool_id = pool
+        path = f"/v1/pools/{pool_id}/invitations"
+        assert_refused(shop.post(path, **of(ada)), 400, "idempotency_key_required")
+        made = shop.post(path, key="k", **of(ada))
+        assert (made.status, set(made.body)) == (201, {"code", "expires_at"})
+        assert datetime.fromisoformat(made.body["expires_at"]) == shop.now + timedelta(days=7)
+        shop.pass_time(hours=1)
+        again = shop.post(path, key="k", **of(ada))
+        assert (again.status, again.replayed, again.body) == (200, True, made.body)
+        others = {shop.invite(pool_id, "k"), shop.invite(pool_id, "other", **of(ada))}
+        assert len({made.body["code"], *others}) == 3
+
+        assert join(shop, pool_id, bob, made.body["code"]).status == 201
+        assert join(shop, pool_id, bob, made.body["code"]).replayed
+        assert join(shop, pool_id, bob, None, made.body["code"]).replayed
+        eve = shop.enroll("eve")
+        assert_refused(join(shop, pool_id, eve, made.body["code"]), 409, "code_expired")
+        assert shop.post(path, key="k", **of(ada)).body == made.body
+        assert_refused(join(shop, pool_id, eve, made.body["code"], "again"), 409, "code_expired")
+        assert set(parts(shop, pool_id)) == {ada, bob}
+
+    def test_a_code_is_long_random_and_kept_as_a_keyed_hash_alone(
+        self, shop: Shop, pool: tuple[str, str, str]
+    ) -> None:
+        ada, _, pool_id = pool
+        codes = [shop.invite(pool_id, f"k-{number}", **of(ada)).replace("-", "") for number in range(40)]
+        assert len(set(codes)) == 40
+        signs = set("".join(codes))
+        assert (len(signs), signs & set("ILOU")) == (32, set())
+        assert {len(code) for code in codes} == {12}
+        kept = [item for text in shop.tables()[0] if "INVITATION#" in (item := json.loads(text))["pk"]["S"]]
+        assert len(kept) == 40
+        assert not any(code in str(shop.tables()).replace("-", "") for code in codes)
+        week_later = shop.now + timedelta(days=7)
+        assert all(int(item["forget_at"]["N"]) > week_later.timestamp() for item in kept)
+
+    def test_a_code_is_taken_as_people_type_it(self, shop: Shop, pool: tuple[str, str, str]) -> None:
+        _, bob, pool_id = pool
+        code = shop.invite(pool_id).lower().replace("-", " ").replace("0", "o").replace("1", "l")
+        assert join(shop, pool_id, bob, code).status == 201
+
+    def test_no_id_opens_a_pool_and_neither_does_a_code_that_is_late_or_of_another_pool(
+        self, shop: Shop, pool: tuple[str, str, str]
+    ) -> None:
+        _, bob, pool_id = pool
+        dan = shop.enroll("dan")
+        other = shop.post("/v1/pools", {}, key="pool", **of(dan)).body["pool_id"]
+        late = shop.invite(pool_id, "late")
+        shop.pass_time(days=7)
+        missing = join(shop, pool_id, bob, None)
+        assert_refused(missing, 422, "invalid_request")
+        assert missing.pointers == ["/invitation"]
+        for code in (late, shop.invite(other), pool_id, bob, "0000-0000-0000"):
+            assert_refused(join(shop, pool_id, bob, code), 409, "code_expired")
+        unknown = join(shop, "nowhere", bob, shop.invite(pool_id))
+        assert_refused(unknown, 409, "code_expired")
+        of_shop = shop.post(f"/v1/pools/{pool_id}/members", {"member_id": bob}, key="s")
+        assert_refused(of_shop, 422, "invalid_request")
+        assert join(shop, pool_id, bob, shop.invite(pool_id)).status == 201
+
+    def test_a_code_is_valid_until_its_last_second(self, shop: Shop, pool: tuple[str, str, str]) -> None:
+        _, bob, pool_id = pool
+        code = shop.invite(pool_id)
+        shop.pass_time(days=7, seconds=-1)
+        assert join(shop, pool_id, bob, code).status == 201
+
+    def test_only_members_of_a_pool_and_the_shop_invite_to_it(self, shop: Shop, pool: tuple[str, str, str]) -> None:
+        ada, bob, pool_id = pool
+        path = f"/v1/pools/{pool_id}/invitations"
+        with shop.writing_nothing():
+            assert_refused(shop.post(path, key="k", **of(bob)), 404, "pool_not_found")
+            assert_refused(shop.post("/v1/pools/nowhere/invitations", key="k"), 404, "pool_not_found")
+            assert_refused(shop.post(path, key="k", scope=OPERATOR), 403, "forbidden")
+        invited = shop.invite(pool_id, **of(ada))
+        cause = {"reason": "stolen phone", "reference": "case-1"}
+        assert shop.post(f"/v1/members/{ada}/freeze", cause, scope=OPERATOR).status == 201
+        assert_refused(shop.post(path, key="other", **of(ada)), 409, "member_frozen")
+        assert_refused(join(shop, pool_id, bob, invited), 409, "code_expired")
+        assert join(shop, pool_id, bob, shop.invite(pool_id)).status == 201
+
+    def test_what_a_member_has_sent_is_void_once_they_share_the_pool_no_more(
+        self, shop: Shop, pool: tuple[str, str, str]
+    ) -> None:
+        ada, bob, pool_id = pool
+        assert join(shop, pool_id, bob, shop.invite(pool_id, **of(ada))).status == 201
+        sent = shop.invite(pool_id, **of(bob))
+        assert leave(shop, pool_id, bob, **of(ada)).status == 200
+        eve = shop.enroll("eve")
+        for who in (eve, bob):
+            assert_refused(join(shop, pool_id, who, sent), 409, "code_expired")
+        assert_refused(shop.post(f"/v1/pools/{pool_id}/invitations", key="new", **of(bob)), 404, "pool_not_found")
+
+    def test_wrong_codes_count_as_guesses(self, shop: Shop, pool: tuple[str, str, str]) -> None:
+        _, bob, pool_id = pool
+        good = shop.invite(pool_id)
+        for number in range(guess_limits.MEMBER_GUESSES_MAX):
+            assert_refused(join(shop, pool_id, bob, f"0000-{number:04}-0000"), 409, "code_expired")
+        assert_refused(join(shop, pool_id, bob, good), 429, "too_many_requests")
+        shop.pass_time(hours=1)
+        assert join(shop, pool_id, bob, good).status == 201
+
+
+class TestRemoval:
+    def test_whoever_opened_a_pool_removes_others_and_nobody_else_does(
+        self, shop: Shop, family: tuple[str, str, str]
+    ) -> None:
+        ada, bob, pool_id = family
+        eve = shop.enroll("eve")
+        with shop.writing_nothing():
+            for named in (ada, eve, "unknown"):
+                assert_refused(leave(shop, pool_id, named, **of(bob)), 404, "member_not_found")
+            for named in (eve, "unknown", "x" * 200):
+                assert_refused(leave(shop, pool_id, named, **of(ada)), 404, "member_not_found")
+            assert_refused(leave(shop, pool_id, bob, **of(eve)), 404, "member_not_found")
+        removed = leave(shop, pool_id, bob, **of(ada))
+        assert (removed.status, removed.body["balance"]) == (200, 100)
+        assert leave(shop, pool_id, bob, **of(ada)).replayed
+        assert_refused(leave(shop, pool_id, bob, "anew", **of(ada)), 404, "member_not_found")
+        assert shop.balance(bob) == 100
+        [left] = [one for one in shop.entries(bob) if one["type"] == "pool_leave"]
+        assert (left["source"]["by"], left["source"]["pool_id"]) == (bob, pool_id)
+
+    @pytest.mark.parametrize("scope", [STOREFRONT, OPERATOR])
+    def test_the_shop_removes_anybody(self, shop: Shop, family: tuple[str, str, str], scope: str) -> None:
+        ada, _, pool_id = family
+        assert leave(shop, pool_id, ada, scope=scope).status == 200
+        assert shop.account(ada)["pool"] is None
+
+    def test_who_opened_a_pool_and_left_it_removes_nobody(self, shop: Shop, family: tuple[str, str, str]) -> None:
+        ada, bob, pool_id = family
+        assert leave(shop, pool_id, ada, **of(ada)).status == 200
+        assert_refused(leave(shop, pool_id, bob, **of(ada)), 404, "member_not_found")
+        code = shop.invite(pool_id, **of(bob))
+        assert join(shop, pool_id, ada, code).status == 201
+        assert leave(shop, pool_id, bob, **of(ada)).status == 200
+
+    def test_who_goes_on_for_whoever_opened_a_pool_may_remove_too(
+        self, shop: Shop, family: tuple[str, str, str]
+    ) -> None:
+        ada, bob, pool_id = family
+        eva = shop.enroll("eva")
+        assert shop.merge(eva, ada).status == 200
+        assert shop.join_pool(pool_id, eva).status == 201
+        assert leave(shop, pool_id, bob, **of(eva)).status == 200
+
+    def test_who_was_removed_comes_back_only_by_an_invitation_made_since(
+        self, shop: Shop, family: tuple[str, str, str]
+    ) -> None:
+        ada, bob, pool_id = family
+        before = [shop.invite(pool_id, f"before-{number}", **of(ada)) for number in range(2)]
+        assert leave(shop, pool_id, bob, **of(ada)).status == 200
+        shop.pass_time(days=2)
+        with pytest.raises(AssertionError):
+            shop.invite(pool_id, **of(bob))
+        assert_refused(join(shop, pool_id, bob, before[0]), 409, "code_expired")
+        assert join(shop, pool_id, eve := shop.enroll("eve"), before[0]).status == 201
+        assert leave(shop, pool_id, eve, **of(eve)).status == 200
+        assert_refused(join(shop, pool_id, eve, before[1]), 409, "code_expired")
+        assert join(shop, pool_id, bob, shop.invite(pool_id, "since", **of(ada))).status == 201
+        assert parts(shop, pool_id) == {ada: (100, 0), bob: (100, 0)}
+
+    def test_who_has_left_a_pool_sees_no_more_of_it_by_asking_again(
+        self, shop: Shop, family: tuple[str, str, str]
+    ) -> None:
+        ada, bob, pool_id = family
+        opened = shop.post("/v1/pools", {"member_id": ada}, key="pool", **of(ada))
+        assert (opened.replayed, opened.body["balance"], len(opened.body["members"])) == (True, 200, 2)
+        own = [{"member_id": ada, "contributed": 0, "spent": 0}]
+        nothing = {"balance": 0, "expiring": [], "members": [], "former": own}
+        for again in (leave(shop, pool_id, ada, **of(ada)), leave(shop, pool_id, ada, **of(ada))):
+            assert nothing.items() <= again.body.items()
+        shop.order(bob, "B-1")
+        again = shop.post("/v1/pools", {"member_id": ada}, key="pool", **of(ada))
+        assert again.replayed
+        assert nothing.items() <= again.body.items()
+
+    def test_who_takes_an_invitation_while_being_removed_stays_out(
+        self, shop: Shop, family: tuple[str, str, str], wire: Wire
+    ) -> None:
+        ada, bob, pool_id = family
+        assert leave(shop, pool_id, bob, **of(bob)).status == 200
+        code, back = (shop.invite(pool_id, key, **of(ada)) for key in ("spare", "back"))
+
+        def meanwhile() -> None:
+            assert join(shop, pool_id, bob, back, "back").status == 201
+            assert leave(shop, pool_id, bob, "removed", **of(ada)).status == 200
+
+        wire.before("TransactWriteItems", meanwhile)
+        assert_refused(join(shop, pool_id, bob, code, "spare"), 409, "code_expired")
+        assert shop.account(bob)["pool"] is None
 
 
 class TestGifts:

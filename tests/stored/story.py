@@ -277,7 +277,7 @@ class Story(shop.Shop):
         ada, ben, cyd, dan, eve = (self._ids[name] for name in ("ada", "ben", "cyd", "dan", "eve"))
         self.on("2026-12-23")
         pool = self.post("/v1/pools", {"member_id": ben}, key="pool-1", scope=MEMBER, member_id=ben).body["pool_id"]
-        self.post(f"/v1/pools/{pool}/members", {"member_id": cyd}, key="cyd-joins")
+        self.join_pool(pool, cyd)
         self.redeemed(ben, "pool-coffee", reward_id="free-coffee", capture=True)
         other = self.post("/v1/pools", {"member_id": dan}, key="pool-2", scope=MEMBER, member_id=dan).body["pool_id"]
         headers = {"Idempotency-Key": "dan-leaves"}

@@ -8,6 +8,7 @@ from shared import request_ids
 from shared.domain.subaccounts import owner_of
 from shared.services import gifts, pools, transfers
 from shared.services.gifts import Gift, OfferedGift
+from shared.services.pools import Invited
 from shared.services.transfers import Transfer
 from shared.tables.operation import Outcome
 
@@ -72,15 +73,29 @@ class Community:
 
         return Request("open pool", call, learn=learn)
 
-    def join_pool(self) -> Request[Outcome] | None:
-        """Join a pool."""
+    def invite(self) -> Request[Invited] | None:
+        """Invite somebody to a pool."""
         if not self._known.pools:
             return None
-        pool_id, member_id = self._random.choice(self._known.pools)[0], self._known.member()
-        name = self._known.new("p")
+        pool_id, name = self._random.choice(self._known.pools)[0], self._known.new("p")
+
+        def call(now: datetime) -> Invited:
+            return pools.invite(pool_id, key=name, caller=TILL, now=now)
+
+        def learn(invited: Invited) -> None:
+            self._known.invitations.append((pool_id, invited.code))
+
+        return Request("invite", call, learn=learn)
+
+    def join_pool(self) -> Request[Outcome] | None:
+        """Join a pool by an invitation, which may have been used up."""
+        if not self._known.invitations:
+            return None
+        pool_id, code = self._random.choice(self._known.invitations)
+        member_id, name = self._known.member(), self._known.new("p")
 
         def call(now: datetime) -> Outcome:
-            return pools.join_pool(pool_id, member_id, key=name, caller=TILL, now=now)
+            return pools.join_pool(pool_id, member_id, code, key=name, caller=TILL, now=now)
 
         def learn(_: Outcome) -> None:
             self._known.pools.append((pool_id, member_id))

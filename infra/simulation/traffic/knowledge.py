@@ -25,6 +25,8 @@ class Knowledge:
     redemptions: list[tuple[str, str]] = field(default_factory=list)
     gifts: list[tuple[str, str, str]] = field(default_factory=list)
     pools: list[tuple[str, str]] = field(default_factory=list)
+    invitations: list[tuple[str, str]] = field(default_factory=list)
+    """To which pool, and the code."""
     reviews: list[str] = field(default_factory=list)
     plans: list[str] = field(default_factory=list)
     count: int = 0

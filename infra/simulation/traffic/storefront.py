@@ -80,7 +80,8 @@ class Storefront:
         if program.gifts:
             usual += [(5, community.gift), (4, community.end_gift)]
         if program.pools:
-            usual += [(1, community.open_pool), (2, community.join_pool), (1, community.leave_pool)]
+            usual += [(1, community.open_pool), (2, community.invite)]
+            usual += [(2, community.join_pool), (1, community.leave_pool)]
         if program.memberships:
             usual += [(2, members.pay_membership), (1, members.cancel_membership)]
         if program.cashback:

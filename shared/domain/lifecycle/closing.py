@@ -17,9 +17,9 @@ from shared.domain.spending.redemptions import release
 def erase_whole(
     member: Account, wallet: Account, beside: Sequence[Account], program: Program, *, now: datetime, actor: str
 ) -> list[Entry]:
-    """Close a member's accounts; what they have put into a pool stays there while somebody else shares it.
+    """Close a member's accounts; they leave their pool with their own part first, which is forfeited with the rest.
 
-    `beside` has their pool, if they share in one.
+    `beside` has that pool, if they share in one.
     """
     pool = pool_among(member, beside)
     change_id = f"erase-{member.member_id}"
@@ -42,7 +42,7 @@ def merge_whole(
     now: datetime,
     actor: str,
 ) -> list[Entry]:
-    """Make two members one: `gone` leaves their pool first; what `into` gets goes into theirs.
+    """Make two members one: `gone` leaves their pool first, with their own part; what `into` gets goes into theirs.
 
     `wallets` are those of `gone` and `into`, `beside` has the pools. Raises as `merge` does.
     """

@@ -9,12 +9,11 @@ account, where nobody spends it, what they earn stays there, and the others go o
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from shared.domain import entry_types
 from shared.domain.account import Account
-from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
@@ -22,7 +21,6 @@ from shared.domain.errors import InvalidStateError, PoolNotFoundError
 from shared.domain.facets import Use
 from shared.domain.ledger import book, combined, draft, give, negative, take
 from shared.domain.lots import Lots
-from shared.domain.points.expiry import live_day
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import is_pool, owner_of, pool_account_of
@@ -142,14 +140,16 @@ def leave(
     actor: str,
     fingerprint: str = "",
 ) -> list[Entry]:
-    """Share the pool no longer. What was put in stays there, but the last to leave takes everything along."""
+    """Share the pool no longer. Who leaves takes along what they have put in and not spent, the last to leave all.
+
+    It is at most what is there, and what expires soonest goes first. What they owe is settled from it.
+    """
     books = _Books([member, pool], program, now)
     rest = tuple(one for one in pool.pool_members if one != member.member_id)
     source = {"pool_id": member.pool_id or "", "change_id": change_id, "by": member.member_id}
     common: dict[str, Any] = {"points": 0, "source": source}
-    if not rest:
-        books.draw(member.member_id, pool.member_id, dict(pool.lots), actor, pays_debt=True)
-        books.attribute(())
+    books.take_along(member.member_id, pool.member_id, actor, everything=not rest)
+    books.attribute(())
     books.write(member.member_id, "pool_leave", actor, **common, pool_id="", fingerprint=fingerprint)
     books.write(pool.member_id, "pool_leave", actor, **common, pool_members=rest)
     return books.entries
@@ -241,12 +241,21 @@ class _Books:
         self._flow(member_id, pool_id, -points)
 
     def set_apart(self, member_id: str, pool_id: str, actor: str) -> None:
-        """Take a member's own part out of the pool, as far as it is still there; what expires soonest goes first."""
-        pool, key = self.current[pool_id], (member_id, pool_id)
+        """Take a member's own part out of the pool; what expires soonest goes first."""
+        part = self._set_apart[member_id, pool_id] = self._own_part(member_id, pool_id)
+        self.draw(member_id, pool_id, take(self.current[pool_id].lots, part), actor)
+
+    def take_along(self, member_id: str, pool_id: str, actor: str, *, everything: bool) -> None:
+        """As `set_apart`, and all else that is in the pool if nobody is left to share it; it pays what is owed."""
+        lots, part = self.current[pool_id].lots, self._own_part(member_id, pool_id)
+        self._set_apart[member_id, pool_id] = part
+        self.draw(member_id, pool_id, lots if everything else take(lots, part), actor, pays_debt=True)
+
+    def _own_part(self, member_id: str, pool_id: str) -> int:
+        """What a member has put in and not spent, as far as it is still there."""
+        pool = self.current[pool_id]
         contributed, spent = (pool.uses.get(f"{name}:{member_id}", _NONE).points for name in (CONTRIBUTED, SPENT))
-        part = max(0, min(contributed - spent + self._flows.get(key, 0), pool.balance))
-        self.draw(member_id, pool_id, take(pool.lots, part), actor)
-        self._set_apart[key] = part
+        return max(0, min(contributed - spent + self._flows.get((member_id, pool_id), 0), pool.balance))
 
     def contribute(self, member_id: str, pool_id: str, actor: str) -> None:
         member, pool = self.current[member_id], self.current[pool_id]
@@ -284,8 +293,12 @@ class _Books:
         return {"lots": self._live(member, lots), "debt": -sum(owed.values())}
 
     def _live(self, account: Account, lots: Lots) -> dict[str, int]:
-        today = local_day(self._now, self._program.time_zone)
-        return combined(*({live_day(account, self._program, day, today): points} for day, points in lots.items()))
+        """The lots as the account takes them in: each keeps its last day, for a move within a pool prolongs nothing.
+
+        A day that the account has booked as expired never opens again, even if the program's time zone has moved since.
+        """
+        earliest = date.min if account.expired_through is None else account.expired_through + timedelta(days=1)
+        return combined(*({max(day, earliest.isoformat()): points} for day, points in lots.items()))
 
     def _source(self, member: Account, pool: Account) -> dict[str, str]:
         move_id = f"{member.member_id}-{member.sequence + 1}"

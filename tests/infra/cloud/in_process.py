@@ -75,9 +75,10 @@ class InProcess:
         body: Any = None,
         *,
         scope: str | None = STOREFRONT,
+        member_id: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        claims = {"scope": scope, "client_id": "story", "sub": "story", "partner_id": "cafe"}
+        claims = {"scope": scope, "client_id": "story", "sub": "story", "partner_id": "cafe", "member_id": member_id}
         event = {
             "version": "2.0",
             "rawPath": path,

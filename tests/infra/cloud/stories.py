@@ -76,9 +76,10 @@ class World(Protocol):
         body: Any = None,
         *,
         scope: str | None = STOREFRONT,
+        member_id: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """One request."""
+        """One request; `member_id` is whose token it is."""
 
     def invoke(self, function: str, event: Any) -> Any:
         """What a function answers to an event; a failure is an AssertionError with its text."""
@@ -338,10 +339,14 @@ def pools(world: World) -> None:
     world.pass_days_for(giver, 1)
     opened = ok(world, "POST", "/v1/pools", {"member_id": giver}, headers=keyed())
     pool = f"/v1/pools/{opened['pool_id']}"
-    ok(world, "POST", f"{pool}/members", {"member_id": receiver}, headers=keyed())
-    ok(world, "POST", f"{pool}/members", {"member_id": receiver}, 409, headers=keyed())
+    code = ok(world, "POST", f"{pool}/invitations", headers=keyed())["code"]
+    joining = {"member_id": receiver, "invitation": code}
+    ok(world, "POST", f"{pool}/members", joining, headers=keyed())
+    ok(world, "POST", f"{pool}/members", joining, 409, headers=keyed())
     ok(world, "GET", pool)
-    ok(world, "DELETE", f"{pool}/members/{receiver}", headers=keyed())
+    opener: Mapping[str, Any] = {"scope": MEMBER, "member_id": giver}
+    ok(world, "DELETE", f"{pool}/members/{receiver}", headers=keyed(), **opener)
+    ok(world, "POST", f"{pool}/members", {"invitation": code}, 409, headers=keyed(), **opener)
 
 
 def gifts(world: World) -> None:

@@ -52,7 +52,7 @@ class TestWholeHousehold:
         )
         ada, bob, cid, twin = (shop.enroll(name) for name in ("ada", "bob", "cid", "twin"))
         pool_id = str(shop.post("/v1/pools", {"member_id": ada}, key="pool").body["pool_id"])
-        assert shop.post(f"/v1/pools/{pool_id}/members", {"member_id": bob}, key="join").status == 201
+        assert shop.join_pool(pool_id, bob).status == 201
         assert shop.order(bob, "B-1", 10_000).status == 201
         shop.pass_time(days=5)
         assert shop.redeem(ada, capture=True).status == 201

@@ -51,11 +51,14 @@ class SharingClerk(Clerk):
         self._put_in(name)
 
     def leave_box(self, name: str) -> None:
-        """Whoever is the last takes all along."""
+        """Who leaves takes as many cards along as they have brought and not spent; the last takes all."""
         box = self.people[name].box
         self.people[name].box = None
-        if box and not any(one.box == box for one in self.people.values()):
+        if box:
+            is_last = not any(one.box == box for one in self.people.values())
             cards = self._available(box)
+            if not is_last:
+                cards = cards[: max(0, self.brought[name, box])]
             self.brought[name, box] -= len(cards)
             for card in cards:
                 card.owner = name

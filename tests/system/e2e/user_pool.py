@@ -37,9 +37,11 @@ class UserPool:
         self._endpoint = deployment.endpoint
         self._operator = self.person(operator=True)
 
-    def token(self, *scopes: str) -> str:
-        """The storefront's token, or an operator's."""
+    def token(self, *scopes: str, member_id: str = "") -> str:
+        """The storefront's token, an operator's, or a member's who signs in for the first time."""
         [scope] = scopes
+        if member_id:
+            return self.sign_in(self.person(member_id=member_id), scope)
         if scope == STOREFRONT:
             return str(self.storefront(self.storefront_secret())["access_token"])
         return self.sign_in(self._operator, scope)

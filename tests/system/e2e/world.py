@@ -27,8 +27,8 @@ RUN_DAYS_AGO = 2
 class Issuer(Protocol):
     """Whoever signs the tokens that the deployed API takes."""
 
-    def token(self, *scopes: str) -> str:
-        """A token with these scopes."""
+    def token(self, *scopes: str, member_id: str = "") -> str:
+        """A token with these scopes; a member's, if one is named."""
 
 
 class Deployed:
@@ -58,12 +58,14 @@ class Deployed:
         body: Any = None,
         *,
         scope: str | None = STOREFRONT,
+        member_id: str | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
     ) -> Reply:
         given = dict(headers or {})
+        of_member = {"member_id": member_id} if member_id else {}
         if token or scope:
-            given["Authorization"] = f"Bearer {token or self._issuer.token(scope or '')}"
+            given["Authorization"] = f"Bearer {token or self._issuer.token(scope or '', **of_member)}"
         answer = self._http.request(method, path, json=body, headers=given)
         return Reply(answer.status_code, answer.headers, answer.json() if answer.content else None)
 

@@ -13,7 +13,12 @@ def test_a_family_collects_into_one_pool(server: Server) -> None:
     assert (opened.status_code, opened.json()["balance"]) == (201, 100)
     pool = f"/v1/pools/{opened.json()['pool_id']}"
     for name in (dad, kid):
-        assert server.post(f"{pool}/members", {"member_id": name}, key=f"hh-join-{name}").status_code == 201
+        invited = server.post(f"{pool}/invitations", key=f"hh-invite-{name}").json()
+        joining = {"member_id": name, "invitation": invited["code"]}
+        assert server.post(f"{pool}/members", joining, key=f"hh-join-{name}").status_code == 201
+    late = server.enroll("household-late")
+    again = server.post(f"{pool}/members", {"member_id": late, "invitation": invited["code"]}, key="hh-late")
+    assert (again.status_code, again.json()["code"]) == (409, "code_expired")
 
     earned = server.order(dad, "HH-2", 5_000).json()
     assert earned["account"]["balance"] == 150
@@ -28,12 +33,12 @@ def test_a_family_collects_into_one_pool(server: Server) -> None:
     refund = {"order_id": "HH-1", "refund_id": "HH-R", "amount": 3_000, "refunded_at": now}
     assert server.post(f"/v1/members/{mum}/refunds", refund).json()["account"]["balance"] == 20
 
-    for name, left in ((kid, 20), (dad, 20)):
+    server.order(dad, "HH-3", 4_000)
+    # The kid has spent what they never put in, and mum's 70 are gone; dad takes along what is there of his 90.
+    for name, own, left in ((kid, 0, 60), (dad, 60, 0), (mum, 0, 0)):
         gone = server.call("DELETE", f"{pool}/members/{name}", key=f"hh-leave-{name}")
         assert gone.json()["balance"] == left
-        assert server.account(name)["balance"] == 0
-    assert server.call("DELETE", f"{pool}/members/{mum}", key="hh-leave").json()["balance"] == 0
-    assert server.account(mum)["balance"] == 20
+        assert server.account(name)["balance"] == own
     assert server.is_sound()
 
 
