@@ -46,7 +46,7 @@ def _breaches(books: Books, booked: Booked, tally: Tally, together: Sequence[Boo
     raw, kind = booked.raw, booked.raw["type"]
     if booked.key in books.booked:
         yield "it exists already"
-    if tally.status in {"merged", "erased", "lapsed"}:
+    if tally.status in {"merged", "erased", "lapsed"} and (kind != "refund" or tally.status == "merged"):
         yield f"the account was {tally.status}"
     for name in raw.get("closed", {}):
         if name not in tally.holds:
@@ -126,6 +126,10 @@ def _changes_order(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) ->
         before = 0
     if after is not None:
         books.sales[order_id, is_wallet] = after
+    if raw.get("unbooked"):  # the member is gone, and their account stays as it was closed
+        if raw["points"] or tally.status not in {"erased", "lapsed"}:
+            yield f"{raw['points']} points are booked, and {raw['unbooked']} are not, while the member is {tally.status}"
+        return
     lapsed, forgiven = sum(raw.get("lapsed", {}).values()), raw.get("forgiven", 0)
     change = (_earns(after) if after else 0) - before
     expected = change + lapsed + forgiven

@@ -139,6 +139,10 @@ class Entry(Stored):
     """Points that would have been taken back and had expired unspent, by the lot that they expired in."""
     forgiven: int = 0
     """Points that would have been taken back and were spent, where the program forgives that."""
+    unbooked: int = 0
+    """For a refund of a member who is gone: points that it would have taken, had the account still been open."""
+    owed: int = 0
+    """For such a refund: points that had been spent, of which the person may be reminded."""
     undone: Undone | None = None
     """For a refund."""
     stock: Mapping[str, int] = {}

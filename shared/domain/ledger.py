@@ -153,7 +153,7 @@ def negative(lots: Lots) -> dict[LotDay, int]:
 def concerns_others(entry: Entry) -> bool:
     """Whether something follows from it elsewhere: for another account, or for what is kept about a person."""
     pays_or_not = entry.referred is not None and entry.referred.state in {"rewarded", "reversed"}
-    return pays_or_not or entry_types.of(entry.type).concerns_others
+    return pays_or_not or entry.owed > 0 or entry_types.of(entry.type).concerns_others
 
 
 def _row_of(entry: Entry) -> EntryType:

@@ -19,6 +19,7 @@ from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Flag, Instant, PositiveAmount, Record, Reference
 from shared.domain.ledger import book_all
 from shared.domain.lifecycle.changed_order import refunded
+from shared.domain.lifecycle.closed_accounts import refunded_of_gone
 from shared.domain.spending.spent_on_orders import given_back
 from shared.domain.subaccounts import is_wallet, wallet_of
 from shared.services import partner_access
@@ -45,6 +46,8 @@ class Refund(Record):
 def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) -> operation.Outcome:
     """Take back points and store credit of the returned part of an order, and whatever rests on it.
 
+    For a member who is gone it is recorded: nothing is booked to their closed accounts, and nothing given back to them.
+
     Raises OrderNotFoundError, OrderBelongsToAnotherMemberError, RefundExceedsOrderError, and InvalidRequestError for
     lines that the order does not have.
     """
@@ -60,9 +63,12 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
         order = reader.find(situation)
         refunded_at = moment(request.refunded_at, "/refunded_at", situation.program, now)
         part = _part(order.sale, request)
-        returns = _spent_given_back(situation, order.sale, part, request, caller) if request.return_spent else []
+        is_gone = not situation.account.is_open
+        gives_back = request.return_spent and not is_gone
+        returns = _spent_given_back(situation, order.sale, part, request, caller) if gives_back else []
+        change = refunded_of_gone if is_gone else refunded
         # What comes back is there before points are taken: so a refund of all neither owes nor forgives it.
-        entries = refunded(
+        entries = change(
             [book_all(one, _of_account(one, returns)) for one in situation.accounts[:2]],
             order,
             part,
@@ -86,7 +92,10 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
             fingerprint=fingerprint,
             now=now,
             reads=reader.reads(member),
-            asks=reader.asks_for_all if request.return_spent else reader.asks,
+            asks=lambda one: (
+                reader.asks if one.account.is_open and not request.return_spent else reader.asks_for_all
+            )(one),
+            may_be_closed=True,
         )
 
     return partner_access.shown(partner, for_owner(run, member, request.order_id, key, fingerprint, now))

@@ -157,6 +157,7 @@ def run(
     program: Program | None = None,
     reads: Sequence[Key] = (),
     shares: bool = True,
+    may_be_closed: bool = False,
     refused: Refused = _not_refused,
     asks: Asks = lambda _: NOTHING_MORE,
     actor: str | None = None,
@@ -164,7 +165,7 @@ def run(
     """Settle the members' accounts, decide, and write once; or answer from the entry that exists already at `key`.
 
     `program` is the version that the request has read, if it has. `reads` are further items that the decision needs,
-    from the same instant as the accounts. The members' pools are read too: if `shares`, what the decision takes is
+    from the same instant as the accounts. If `may_be_closed`, members who are gone are decided on, too. The members' pools are read too: if `shares`, what the decision takes is
     drawn from there and what comes goes there, and it sees none of that; if not, it gets the pools themselves, last.
     `asks` says what more the decision must know, which is then read. `refused` says what it means to the caller if
     conditions of the decision's writes did not hold. `actor` is who calls, where `key` follows from one that callers
@@ -180,7 +181,8 @@ def run(
         try:
             stored = _with_pools(stored, len(members))
             instant = _present(now, [one.account for one in stored])
-            plan = _planned(decide, asks, stored, Situation((), program, instant, caps, items), shares=shares)
+            situation = Situation((), program, instant, caps, items)
+            plan = _planned(decide, asks, stored, situation, shares=shares, may_be_closed=may_be_closed)
             read = {one: items.get(one) for one in reads}
             after = write(stored, plan.entries, program, plan.writes, read=read)
         except CancelledError as cancelled:
@@ -244,7 +246,13 @@ def _settled(stored: Sequence[StoredAccount], program: Program, now: datetime) -
 
 
 def _planned(
-    decide: Decide, asks: Asks, stored: Sequence[StoredAccount], situation: Situation, *, shares: bool
+    decide: Decide,
+    asks: Asks,
+    stored: Sequence[StoredAccount],
+    situation: Situation,
+    *,
+    shares: bool,
+    may_be_closed: bool,
 ) -> _Plan:
     """What time has done to the accounts, and what `decide` makes of them.
 
@@ -252,8 +260,9 @@ def _planned(
     to be written.
     """
     settled = _settled(stored, situation.program, situation.now)
+    require = accounts.require_not_merged if may_be_closed else accounts.require_open
     for account in (one.account for one in settled):
-        accounts.require_open(account)
+        require(account)
     of_time = [entry for one in settled for entry in one.entries]
     if not all(one.complete for one in settled):
         return _Plan(of_time, (), is_whole=False)

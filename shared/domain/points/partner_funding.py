@@ -216,14 +216,14 @@ def points_of(entry: Entry) -> int:
     # A redemption's points are in its hold: a capture itself moves none out of a member's balance.
     if entry_types.of(entry.type).partner_movement in {"redeemed", "reversed"}:
         return sum(hold.points for hold in (entry.closed or entry.reversed).values())
-    return abs(entry.points)
+    return abs(entry.points) + entry.unbooked
 
 
 def points_for_partner(entry: Entry) -> int:
     """The signed points of an entry as its partner sees them: positive if members get them, negative if they pay."""
     if entry.type == "capture":
         return -points_of(entry)
-    return points_of(entry) if entry.type == "reverse" else entry.points
+    return points_of(entry) if entry.type == "reverse" else entry.points - entry.unbooked
 
 
 def settle_up(entries: Iterable[Entry]) -> Settlement:
