@@ -15,10 +15,11 @@ from shared.caller import OPERATOR
 from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.reviews import Review, ReviewKind
-from shared.services import adjustments, approvals, audit_trail, freezes
+from shared.services import adjustments, approvals, audit_trail, freezes, remembered
 from shared.services.adjustments import Adjustment, Undo
 from shared.services.approvals import Asked, Done, Rejection
 from shared.services.freezes import Cause
+from shared.services.remembered import Kept, Lift
 from shared.tables.audit import Trace
 
 app = resolver.resolver()
@@ -55,6 +56,22 @@ class DecisionAnswer(Record):
     review: ReviewAnswer
     entry: EntryAnswer | None
     account: AccountAnswer | None
+
+
+class RememberedAnswer(Record):
+    """What of an earlier account is remembered: what is owed, in points and in minor units of credit, and what is used.
+
+    `joined`: whether nothing comes with joining again. It waits until `forget_at`, or is booked on the account: null.
+    """
+
+    member_id: str
+    joined: bool
+    debt: int
+    credit_debt: int
+    frozen_under: str | None
+    limits_used: tuple[str, ...]
+    badges: tuple[str, ...]
+    forget_at: datetime | None
 
 
 class AuditPage(Record):
@@ -109,6 +126,29 @@ def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
 )
 def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
     return ledger_answers.booked(freezes.unfreeze_member(member_id, cause, caller=auth.caller(app), now=clock.now()))
+
+
+@app.get(
+    "/v1/members/<member_id>/remembered",
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: RememberedAnswer}, 404, 409),
+    summary="What of an erased member's account waits for the person, or was booked on the account of who came again",
+    tags=["Operators"],
+)
+def read_remembered(member_id: str) -> Answer:
+    return _remembered(remembered.read(member_id, caller=auth.caller(app), now=clock.now()))
+
+
+@app.post(
+    "/v1/members/<member_id>/remembered/lift",
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: RememberedAnswer}, 404, 409),
+    summary="Let nothing wait for whoever was this member, or take back what was booked on the account of who came "
+    "again",
+    tags=["Operators"],
+)
+def lift_remembered(member_id: str, request: Annotated[Lift, Body()]) -> Answer:
+    return _remembered(remembered.lift(member_id, request, caller=auth.caller(app), now=clock.now()))
 
 
 @app.get(
@@ -172,6 +212,21 @@ def _asked(asked: Asked) -> Answer:
     """202 while the review waits; 200 once it is decided."""
     status = HTTPStatus.ACCEPTED if asked.review.state == "open" else HTTPStatus.OK
     return json_answer(_shown(asked.review), status, replayed=asked.replayed)
+
+
+def _remembered(kept: Kept) -> Answer:
+    what = kept.what
+    answer = RememberedAnswer(
+        member_id=kept.member_id,
+        joined=what.joined,
+        debt=what.debt,
+        credit_debt=what.credit_debt,
+        frozen_under=what.frozen or None,
+        limits_used=tuple(sorted(what.uses)),
+        badges=tuple(sorted(what.badges)),
+        forget_at=kept.forget_at,
+    )
+    return json_answer(answer)
 
 
 def _decided(done: Done) -> Answer:

@@ -53,4 +53,4 @@ LOYALTY = Table(
 )
 
 # Personal data, kept apart so that it can be granted and erased apart.
-PEOPLE = Table(name="people")
+PEOPLE = Table(name="people", forget_at="forget_at")

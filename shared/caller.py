@@ -40,14 +40,18 @@ class Caller(NamedTuple):
         role = next((scope for scope in (OPERATOR, STOREFRONT, PARTNER, MEMBER) if scope in self.scopes), "")
         return f"{role.removeprefix('loyalty/')}:{self.subject}"
 
+    @property
+    def is_member(self) -> bool:
+        """Whether it is a member's own token, and nobody's who acts for the shop."""
+        return not self.scopes & {STOREFRONT, OPERATOR, PARTNER}
+
     def authorized_member_id(self, member_id: str) -> str:
         """The member that a path or body means. `me` is the token's own.
 
         Raises MemberNotFoundError if that is nobody, or a member's token names somebody else.
         """
         meant = self.member_id if member_id == "me" else member_id
-        is_own_only = not self.scopes & {STOREFRONT, OPERATOR, PARTNER}
-        if meant is None or not is_valid_id(meant) or (is_own_only and meant != self.member_id):
+        if meant is None or not is_valid_id(meant) or (self.is_member and meant != self.member_id):
             raise MemberNotFoundError(f"there is no member {member_id}")
         return meant
 

@@ -20,6 +20,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "unauthenticated": HTTPStatus.UNAUTHORIZED,
     "forbidden": HTTPStatus.FORBIDDEN,
     "member_not_found": HTTPStatus.NOT_FOUND,
+    "remembered_not_found": HTTPStatus.NOT_FOUND,
     "reward_not_found": HTTPStatus.NOT_FOUND,
     "campaign_not_found": HTTPStatus.NOT_FOUND,
     "redemption_not_found": HTTPStatus.NOT_FOUND,

@@ -541,6 +541,21 @@ _MEMBERSHIP = (
         made_by="request",
         source=("frozen_under", "reason"),
     ),
+    EntryType(
+        "remembered",
+        _member("REMEMBERED#{reference}"),
+        "member.remembered",
+        wallet_event="credit.remembered",
+        leaves_as="taken_back",
+    ),
+    EntryType(
+        "remembered_lift",
+        _member("REMEMBERED_LIFTED#{reference}"),
+        "member.remembered_lifted",
+        wallet_event="credit.remembered_lifted",
+        made_by="request",
+        source=("reason",),
+    ),
     EntryType("traits", _member("TRAITS#{reference}"), "member.traits_changed"),
     EntryType(
         "provisional",

@@ -129,6 +129,12 @@ class RewardNotFoundError(LoyaltyError):
     code = "reward_not_found"
 
 
+class RememberedNotFoundError(LoyaltyError):
+    """Nothing of an earlier account waits for the person, or has been booked on their account."""
+
+    code = "remembered_not_found"
+
+
 class CampaignNotFoundError(LoyaltyError):
     """The program has no such campaign."""
 

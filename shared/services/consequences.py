@@ -4,6 +4,7 @@ A referral that pays off rewards the advocate, one that is returned costs both; 
 forgotten. Each consequence is an entry under its own key, so a record that is delivered again finds it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from shared.domain.account import Account
@@ -12,11 +13,12 @@ from shared.domain.entry import Entry
 from shared.domain.facets import Referred
 from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lapsed
 from shared.domain.members import members
-from shared.domain.subaccounts import member_of
-from shared.services import personal_data
+from shared.domain.members.members import Member
+from shared.domain.subaccounts import member_of, wallet_of
+from shared.services import personal_data, remembered
 from shared.tables import accounts, keys, ledger, operation, programs
 from shared.tables import members as people
-from shared.tables.client import Key
+from shared.tables.client import Key, Write
 from shared.tables.operation import NOTHING_MORE, Decision, Needs, Situation
 
 ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")
@@ -27,14 +29,22 @@ def draw(entry: Entry, now: datetime) -> None:
     if entry.type == "unclaimed":
         people.forget(entry.member_id, members.lapsed)
     if entry.type == "erase" and member_of(entry.member_id) == entry.member_id:
-        people.forget(entry.member_id, members.erased)
+        people.forget(entry.member_id, members.erased, lambda member: _remembering(member, now))
         personal_data.forget((entry.member_id, *accounts.load_account(entry.member_id).account.merged_from))
+    if entry.owed:
+        remembered.owe(entry, now)
     if entry.referred is None:
         return
     if entry.referred.state == "rewarded":
         _reward_advocate(entry, now)
     elif entry.referred.state == "reversed":
         _take_back(entry, now)
+
+
+def _remembering(member: Member, now: datetime) -> Sequence[Write]:
+    """What remembers a member whose accounts were closed because they stayed away."""
+    closed, wallet = accounts.load_accounts([member.member_id, wallet_of(member.member_id)])
+    return remembered.writes(member, closed, wallet, programs.load_program(), now)
 
 
 def _reward_advocate(entry: Entry, now: datetime) -> None:

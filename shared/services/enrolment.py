@@ -23,11 +23,13 @@ from shared.domain.errors import (
     LoyaltyError,
     TryAgainError,
 )
-from shared.domain.ledger import book
+from shared.domain.ledger import book, book_all
 from shared.domain.members.members import Enrollment, Member, attributed, claimed, joined, new_referral_code
 from shared.domain.points.eligibility import require_age
 from shared.domain.points.segments import first_traits
 from shared.domain.program.program import Program
+from shared.domain.subaccounts import wallet_of
+from shared.services import remembered
 from shared.tables import audit, keys, ledger, members, operation, programs, referrals
 from shared.tables.client import CancelledError, Write
 from shared.tables.operation import Decision, Situation
@@ -52,15 +54,17 @@ def enroll_member(request: Enrollment, *, key: str, caller: Caller, now: datetim
     fingerprint = members.private_fingerprint(f"enroll:{request_ids.fingerprint(request)}")
     member = joined(request, member_id=member_id, referral_code="", country=program.country, now=now)
     member = newcomer(attributed(member, caller.actor), program, request.fingerprints)
+    waiting = remembered.find(member.confirmed_addresses(), program, now)
     try:
-        brought = _admitted(request, member, program, now, caller.actor)
+        brought = _admitted(request, member, program, waiting, now, caller.actor)
     except LoyaltyError:
         before = _enrolled_before(member_id, fingerprint)
         if before is None:
             raise
         return before
-    entries = _first_entries(member, program, brought, now, caller.actor, fingerprint)
-    also = [*(brought.writes if brought else ()), *audit.trail(caller, "member.enrolled", now, member_id)]
+    entries = _first_entries(member, program, brought, waiting, now, caller.actor, fingerprint)
+    noted = waiting.writes(member_id)
+    also = [*(brought.writes if brought else ()), *noted, *audit.trail(caller, "member.enrolled", now, member_id)]
     for _ in range(REFERRAL_CODE_ATTEMPTS_MAX):
         code = new_referral_code(request.name, runtime.random().choice)
         member = member.model_copy(update={"referral_code": code})
@@ -110,7 +114,9 @@ def confirmed(
     Raises IdentifierTakenError, or TryAgainError if the profile was changed meanwhile.
     """
     after = attributed(after, actor, before.member)
-    writes = members.writes(before, after)
+    writes, program = members.writes(before, after), programs.load_program()
+    waiting = remembered.find(after.confirmed_addresses(), program, now)
+    member_id = after.member_id
 
     def agree(situation: Situation) -> Decision:
         traits = first_traits(situation.program, after.place, after.consent.marketing.channels, after.email)
@@ -121,31 +127,42 @@ def confirmed(
             actor=actor,
             fingerprint=fingerprint,
             traits=traits,
+            is_new=not waiting.what.joined,
         )
-        return Decision([entry], [*writes, *also])
+        found = [book(situation.account, entry), *situation.accounts[1:]]
+        remembers = waiting.entries(found, situation.program, now=situation.now, actor=actor)
+        return Decision([entry, *remembers], [*writes, *also, *waiting.writes(member_id)])
 
-    member_id = after.member_id
     return operation.run(
-        [member_id],
+        waiting.accounts(member_id),
         agree,
         key=keys.of("confirm", member_id=member_id),
         fingerprint=fingerprint,
         now=now,
+        program=program,
         refused=members.refusal_of(writes),
     )
 
 
 def _admitted(
-    request: Enrollment, member: Member, program: Program, now: datetime, actor: str
+    request: Enrollment, member: Member, program: Program, waiting: remembered.Found, now: datetime, actor: str
 ) -> referrals.Brought | None:
     """What follows from the referral code that they join with. Raises whatever keeps them from joining."""
     today = local_day(now, program.time_zone)
+    if waiting.what.joined and request.referral_code is not None and program.referrals is not None:
+        raise InvalidRequestError(Fault("/referral_code", "is for new customers; this person has been a member before"))
     require_age(program, today, is_confirmed=request.age_confirmed, born_on=request.birth_date)
     return referrals.brought(member, program, now, actor)
 
 
 def _first_entries(
-    member: Member, program: Program, brought: referrals.Brought | None, now: datetime, actor: str, fingerprint: str
+    member: Member,
+    program: Program,
+    brought: referrals.Brought | None,
+    waiting: remembered.Found,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
 ) -> list[Entry]:
     entry = enroll(
         member.member_id,
@@ -155,9 +172,12 @@ def _first_entries(
         fingerprint=fingerprint,
         traits=first_traits(program, member.place, member.consent.marketing.channels, member.email),
         referred=brought.referred if brought else None,
+        is_new=not waiting.what.joined,
     )
     account = book(Account(member_id=member.member_id), entry)
-    return [entry, *on_joining(account, program, now=now, actor=actor)]
+    opened = [account, Account(member_id=wallet_of(member.member_id))]
+    remembers = waiting.entries(opened, program, now=now, actor=actor)
+    return [entry, *remembers, *on_joining(book_all(account, remembers[:1]), program, now=now, actor=actor)]
 
 
 def _enrolled_before(member_id: str, fingerprint: str) -> Enrolled | None:

@@ -11,7 +11,7 @@ from shared.domain.lifecycle.retention import erased_on
 from shared.domain.members.members import Member, erased
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import wallet_of
-from shared.services import personal_data
+from shared.services import personal_data, remembered
 from shared.tables import accounts, audit, keys, ledger, members, operation, programs
 from shared.tables.client import Write
 from shared.tables.operation import Decision, Situation
@@ -40,22 +40,27 @@ def erase_member(member_id: str, *, caller: Caller, now: datetime) -> Erased:
     is_there = before.member.status in {"active", "provisional"}
     trail = audit.trail(caller, "member.erased", now, rest.member_id)
     also = [*(members.writes(before, rest) if is_there else ()), *trail]
-    outcome = close(rest.member_id, actor=caller.actor, now=now, also=also)
+    outcome = close(rest.member_id, actor=caller.actor, now=now, also=also, known=before.member if is_there else None)
     personal_data.forget(outcome.accounts[0].ids)
     wallet = ledger.load_entry(keys.of("erase", member_id=wallet_of(rest.member_id)))
     credit = max(0, -wallet.points) if wallet else None
     return Erased(rest, max(0, -outcome.entry.points), credit, outcome.program, outcome.replayed)
 
 
-def close(member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> operation.Outcome:
+def close(
+    member_id: str, *, actor: str, now: datetime, also: Sequence[Write] = (), known: Member | None = None
+) -> operation.Outcome:
     """Close a member's accounts for good, and write `also` with it: what forgets the person.
 
-    Without `also`, the ledger's stream does that later. Raises MemberNotFoundError, MemberNotActiveError.
+    What ends with them waits for whom the profile `known` tells of. Without either, the ledger's stream does both
+    later. Raises MemberNotFoundError, MemberNotActiveError.
     """
 
     def end(situation: Situation) -> Decision:
         member, wallet, *beside = situation.accounts
-        return Decision(erase_whole(member, wallet, beside, situation.program, now=situation.now, actor=actor), also)
+        entries = erase_whole(member, wallet, beside, situation.program, now=situation.now, actor=actor)
+        waits = remembered.writes(known, member, wallet, situation.program, situation.now) if known else []
+        return Decision(entries, [*also, *waits])
 
     return operation.run(
         [member_id, wallet_of(member_id)],

@@ -41,6 +41,7 @@ BOOKKEEPING: Mapping[str, str] = {
     "IDENTITY#": "the keyed hash of an identifier; the profile has the identifier itself",
     "NAME#": "the keyed hash of a word of the name; the profile has the name itself",
     "BIRTHDAY#": "the list of a birthday; the profile has the birthday itself",
+    "REMEMBERED#": "what waits for whoever is erased, under keyed hashes of their addresses, for a time",
     "SOURCE#": "how many friends came from one place in a week",
     "MESSAGE#": "that a message went out, so that it goes once; how many in a week",
     "STATEMENT#": "that a month's statement is still to be sent",

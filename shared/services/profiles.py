@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.caller import Caller
+from shared.domain.entry import Entry
 from shared.domain.errors import IdentifierTakenError, NothingChangesError
-from shared.domain.members.members import Change, Member, attributed, changed, require_active
+from shared.domain.ledger import book_all
+from shared.domain.members.members import Change, Member, addressed, attributed, changed, require_active
 from shared.domain.points.eligibility import is_excluded_address
 from shared.domain.points.segments import change_traits, profiled
 from shared.domain.program.program import Program
-from shared.services import guess_limits
+from shared.services import guess_limits, remembered
 from shared.tables import audit, keys, members, operation, programs
 from shared.tables.client import Write
 from shared.tables.operation import Decision, Situation
@@ -32,6 +34,7 @@ def change_member(member_id: str, change: Change, *, caller: Caller, now: dateti
     before = members.load_member(caller.authorized_member_id(member_id))
     require_active(before.member)
     after = changed(before.member, change, programs.load_program().country, now)
+    after = addressed(before.member, after, by_member=caller.is_member)
     if after == before.member:
         return after
     trail = audit.trail(caller, "member.changed", now, after.member_id)
@@ -48,29 +51,73 @@ def change_member(member_id: str, change: Change, *, caller: Caller, now: dateti
 def save(before: members.StoredMember, after: Member, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> None:
     """Write a changed profile, and `also`, and an entry if the member's traits change with it.
 
-    Raises IdentifierTakenError, or TryAgainError if the profile was changed meanwhile.
+    What waits for the owner of an address that is theirs from now on is booked before. Raises IdentifierTakenError, or
+    TryAgainError if the profile was changed meanwhile.
     """
-    after = attributed(after, actor, before.member)
-    if not _changes_traits(before.member, after, programs.load_program()):
+    after, program = attributed(after, actor, before.member), programs.load_program()
+    known = before.member.confirmed_addresses()
+    waiting = remembered.find([one for one in after.confirmed_addresses() if one not in known], program, now)
+    if waiting.cases:
+        _save_and_meet(before, after, waiting, actor=actor, now=now, also=also)
+        return
+    if not _changes_traits(before.member, after, program):
         members.save(before, after, also)
         return
     member_id, reference = after.member_id, f"profile-{before.revision + 1}"
     writes = members.writes(before, after)
 
     def note(situation: Situation) -> Decision:
-        traits = profiled(
-            situation.account.traits, situation.program, after.place, after.consent.marketing.channels, after.email
-        )
-        entry = change_traits(
-            situation.account, situation.program, traits, reference=reference, now=situation.now, actor=actor
-        )
-        return Decision([entry], [*writes, *also])
+        return Decision([_traits(situation, after, reference, actor)], [*writes, *also])
 
     key = keys.of("traits", member_id=member_id, reference=reference)
     try:
         operation.run([member_id], note, key=key, fingerprint="", now=now, refused=members.refusal_of(writes))
     except NothingChangesError:
         members.save(before, after, also)
+
+
+def _save_and_meet(
+    before: members.StoredMember,
+    after: Member,
+    waiting: remembered.Found,
+    *,
+    actor: str,
+    now: datetime,
+    also: Sequence[Write],
+) -> None:
+    """Write a changed profile with what has waited for the owner of its address, and `also`."""
+    writes, member_id = members.writes(before, after), after.member_id
+
+    def meet(situation: Situation) -> Decision:
+        own, *wallets = situation.accounts[: len(waiting.accounts(member_id))]
+        entries = waiting.entries([own, *wallets], situation.program, now=situation.now, actor=actor)
+        account = book_all(own, entries[:1])
+        if _changes_traits(before.member, after, situation.program):
+            reference = f"profile-{before.revision + 1}"
+            try:
+                entries.append(_traits(situation._replace(accounts=[account]), after, reference, actor))
+            except NothingChangesError:
+                pass
+        return Decision(entries, [*writes, *also, *waiting.writes(member_id)])
+
+    operation.run(
+        waiting.accounts(member_id),
+        meet,
+        key=keys.of("remembered", member_id=member_id, reference=waiting.cases[0].name),
+        fingerprint="",
+        now=now,
+        shares=False,
+        refused=members.refusal_of(writes),
+    )
+
+
+def _traits(situation: Situation, after: Member, reference: str, actor: str) -> Entry:
+    """The entry of the traits that a profile gives. Raises NothingChangesError if they are as they were."""
+    channels = after.consent.marketing.channels
+    traits = profiled(situation.account.traits, situation.program, after.place, channels, after.email)
+    return change_traits(
+        situation.account, situation.program, traits, reference=reference, now=situation.now, actor=actor
+    )
 
 
 def _changes_traits(before: Member, after: Member, program: Program) -> bool:

@@ -142,12 +142,17 @@ def moves(gone: StoredMember, into: StoredMember, gone_after: Member, into_after
     ]
 
 
-def forget(member_id: str, after: Callable[[Member], Member]) -> None:
-    """Leave of a profile what `after` makes of it, and free what the member was found by; once is enough."""
+def forget(
+    member_id: str, after: Callable[[Member], Member], also: Callable[[Member], Sequence[Write]] = lambda _: ()
+) -> None:
+    """Leave of a profile what `after` makes of it, and free what the member was found by; once is enough.
+
+    `also` says what else is written with it, from the profile as it was.
+    """
     before = load_member(member_id)
     rest = after(before.member)
     if before.member.status != rest.status:
-        save(before, rest)
+        save(before, rest, also(before.member))
 
 
 def save(before: StoredMember, after: Member, also: Sequence[Write] = ()) -> None:

@@ -217,13 +217,14 @@ def run(
 
 
 def enroll(booked: Sequence[Entry], further: Sequence[Write], program: Program, now: datetime) -> Outcome:
-    """Write `further`, and a new account with its first entries; the outcome shows the first one.
+    """Write `further`, and a new account with its first entries, and its wallet's; the outcome shows the first one.
 
     Raises CancelledError, which counts `further` from 0.
     """
-    stored = opened(booked, program)
-    client.transact([*further, *(ledger.put(one, program) for one in booked), accounts.put(stored)])
-    return Outcome(booked[0], (stored.account,), replayed=False, program=program, now=now)
+    names = dict.fromkeys(one.member_id for one in booked)
+    stored = [opened([one for one in booked if one.member_id == name], program) for name in names]
+    client.transact([*further, *(ledger.put(one, program) for one in booked), *map(accounts.put, stored)])
+    return Outcome(booked[0], (stored[0].account,), replayed=False, program=program, now=now)
 
 
 def _present(now: datetime, settled: Iterable[Account]) -> datetime:

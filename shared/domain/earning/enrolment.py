@@ -22,11 +22,15 @@ def enroll(
     fingerprint: str,
     traits: Traits | None = None,
     referred: Referred | None = None,
+    is_new: bool = True,
 ) -> Entry:
-    """Open an account with the program's welcome points, in the lowest tier; none for those who earn nothing."""
+    """Open an account with the program's welcome points, in the lowest tier.
+
+    There are none for those who earn nothing, nor for those who are not new: they have been members before.
+    """
     today = local_day(now, program.time_zone)
     known = Account(member_id=member_id, traits=traits or Traits())
-    points = points_for(known, program, program.earning.welcome_points)
+    points = points_for(known, program, program.earning.welcome_points) if is_new else 0
     account = Account(member_id=member_id)
     breakdown = (Piece(rule_id="welcome", points=points, description="Welcome points"),) if points else ()
     return draft(

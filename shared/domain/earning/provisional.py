@@ -42,13 +42,23 @@ def open_provisional(
 
 
 def confirm(
-    account: Account, program: Program, *, now: datetime, actor: str, fingerprint: str, traits: Traits | None = None
+    account: Account,
+    program: Program,
+    *,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+    traits: Traits | None = None,
+    is_new: bool = True,
 ) -> Entry:
-    """A provisional member agrees: what waits becomes available, dated from today, and the welcome points come."""
+    """A provisional member agrees: what waits becomes available, dated from today.
+
+    The welcome points come, too, if they are new: if they have not been a member before.
+    """
     today = local_day(now, program.time_zone)
     waiting = account.pending.get(UNTIL_APPROVED, 0)
     member = account.model_copy(update={"status": "active", "traits": traits or account.traits})
-    welcome = points_for(member, program, program.earning.welcome_points)
+    welcome = points_for(member, program, program.earning.welcome_points) if is_new else 0
     effects = granted_now(member, program, waiting + welcome, today)
     effects["pending"] = {UNTIL_APPROVED: -waiting} if waiting else {}
     return draft(

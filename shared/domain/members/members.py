@@ -180,6 +180,8 @@ class Member(Identifiers, Stored):
     merged_into: str | None = None
     also_known_as: tuple[Identity, ...] = ()
     """Identifiers of merged members, where this member has another one of the same kind."""
+    unconfirmed: tuple[Identity, ...] = ()
+    """Addresses that the member has entered themself, and nobody has confirmed."""
 
     def identities(self) -> set[Identity]:
         """Every identifier of the member, as kept."""
@@ -187,6 +189,11 @@ class Member(Identifiers, Stored):
         if self.referral_code:
             own.add(Identity(kind="referral_code", value=self.referral_code))
         return own | set(self.also_known_as)
+
+    def confirmed_addresses(self) -> list[Identity]:
+        """The e-mail addresses and phone numbers that are known to be the member's own, their present ones first."""
+        kept = [one for one in self.identities() if one.kind in {"email", "phone"} and one not in self.unconfirmed]
+        return sorted(kept, key=lambda one: (one in self.also_known_as, one.kind, one.value))
 
 
 def joined(request: Enrollment, *, member_id: str, referral_code: str, country: str, now: datetime) -> Member:
@@ -259,6 +266,13 @@ def changed(member: Member, change: Change, country: str, now: datetime) -> Memb
     return consenting(after.model_copy(update={"consent": member.consent}), after.consent, now=now, channel=None)
 
 
+def addressed(before: Member, after: Member, *, by_member: bool) -> Member:
+    """The member after a change, with a note of the addresses that only they themself have given."""
+    new = {one for one in after.identities() - before.identities() if one.kind in {"email", "phone"}}
+    unconfirmed = {*before.unconfirmed, *(new if by_member else ())} & after.identities()
+    return after.model_copy(update={"unconfirmed": tuple(sorted(unconfirmed, key=lambda one: (one.kind, one.value)))})
+
+
 def require_active(member: Member) -> None:
     """Raises MemberMergedError, MemberNotActiveError for who was erased, ConsentRequiredError for the provisional."""
     if member.status == "provisional":
@@ -298,6 +312,7 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
     survivor = survivor.model_copy(
         update={
             "also_known_as": (*survivor.also_known_as, *others),
+            "unconfirmed": (*survivor.unconfirmed, *(one for one in gone.unconfirmed if one in gone.identities())),
             "consent_history": tuple(history[-CONSENT_HISTORY_MAX:]),
             "fingerprints": tuple(dict.fromkeys((*survivor.fingerprints, *gone.fingerprints)))[:FINGERPRINTS_MAX],
         }

@@ -230,6 +230,8 @@ class Program(Stored):
     pools: Pools | None = None
     gifts: Gifts | None = None
     privacy: Privacy | None = None
+    remembered_days: Days = 365
+    """How long what ends with an account waits for the person: debt, a freeze, what is given once; 0: not at all."""
     partners: Partners = ()
     agents: Agents | None = None
 

@@ -1,0 +1,213 @@
+"""What ends with an account waits for the person: written when they are erased, met when they come again, or lifted.
+
+They are known again by a confirmed address alone, for the program's `remembered_days`: numbers are given to others in
+time. Operators see what waits or was met, and can lift it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from shared import request_ids
+from shared.caller import Caller
+from shared.domain.account import Account
+from shared.domain.earning.enrolment import open_side
+from shared.domain.entry import Entry
+from shared.domain.errors import InvalidStateError, RememberedNotFoundError, TryAgainError
+from shared.domain.fields import Record, Text
+from shared.domain.ledger import book_all
+from shared.domain.lifecycle.remembered import Remembered, lifted, met, met_in_wallet, remembered_of, together
+from shared.domain.members.members import Identity, Member
+from shared.domain.program.program import Program
+from shared.domain.subaccounts import is_wallet, member_of, wallet_of
+from shared.tables import accounts, audit, client, keys, ledger, members, operation, programs
+from shared.tables import remembered as cases
+from shared.tables.client import CancelledError, Write
+from shared.tables.operation import Decision, Situation
+
+CHAIN_MAX = 10
+"""How many accounts of one person, each ended, are followed to the one that they have now."""
+
+
+class Lift(Record):
+    """Why what is remembered is lifted."""
+
+    reason: Text
+
+
+class Found(NamedTuple):
+    """What waits for somebody who joins, or confirms an address."""
+
+    cases: Sequence[cases.Case]
+    what: Remembered
+
+    def accounts(self, member_id: str) -> list[str]:
+        """Whose accounts meet it: the member's, and their wallet's if they owe money."""
+        return [member_id, *([wallet_of(member_id)] if self.what.credit_debt else [])]
+
+    def entries(self, found: Sequence[Account], program: Program, *, now: datetime, actor: str) -> list[Entry]:
+        """What books it on the member's account, and in their wallet if that is among those `found`."""
+        if not self.cases:
+            return []
+        account, *wallets = found
+        how = {"reference": self.cases[0].name, "now": now, "actor": actor}
+        entries = [met(account, program, self.what, **how)]
+        for wallet in wallets if self.what.credit_debt else ():
+            opening = open_side(wallet, program, now=now, actor=actor)
+            entries += [*opening, met_in_wallet(book_all(wallet, opening), program, self.what, **how)]
+        return entries
+
+    def writes(self, member_id: str) -> list[Write]:
+        """What notes that the member has met it."""
+        return [cases.met(case, member_id) for case in self.cases]
+
+
+class Kept(NamedTuple):
+    """What is remembered of a member. `forget_at`: until when it waits; None: it is booked on their account."""
+
+    member_id: str
+    what: Remembered
+    forget_at: datetime | None
+
+
+def find(addresses: Iterable[Identity], program: Program, now: datetime) -> Found:
+    """What waits for whoever has these confirmed addresses."""
+    waiting = cases.waiting(addresses, now) if program.remembered_days else []
+    return Found(waiting, together([case.what for case in waiting]))
+
+
+def writes(member: Member, account: Account, wallet: Account, program: Program, now: datetime) -> list[Write]:
+    """What remembers a member whose accounts end as they are."""
+    what = remembered_of(account, wallet, program)
+    return cases.opened(member.member_id, member.confirmed_addresses(), what, now, program.remembered_days)
+
+
+def owe(entry: Entry, now: datetime) -> None:
+    """Add what a refund could not take of a member who is gone to what waits for them, or book it where they are now.
+
+    Once is enough. Nobody owes it if nothing waits for them any more. Raises TryAgainError if others were first.
+    """
+    member_id, mark = member_of(entry.member_id), members.private_fingerprint(f"owed:{entry.entry_id}")
+    more = Remembered(credit_debt=entry.owed) if is_wallet(entry.member_id) else Remembered(debt=entry.owed)
+    for _ in range(CHAIN_MAX):
+        case = cases.load(member_id, now) if member_id else None
+        if case is None or mark in case.what.counted:
+            return
+        if case.met_by is None:
+            what = together([case.what, more]).model_copy(update={"counted": (*case.what.counted, mark)})
+            _write([cases.changed(case, what)])
+            return
+        survivor = accounts.load_survivor(case.met_by)
+        if survivor.is_open:
+            _book_debt(survivor.member_id, more, mark, now)
+            return
+        member_id = survivor.member_id
+
+
+def read(member_id: str, *, caller: Caller, now: datetime) -> Kept:
+    """What waits for a member who is gone, or was booked on the account of one who is here.
+
+    Raises MemberNotFoundError, RememberedNotFoundError.
+    """
+    account = accounts.load_account(caller.authorized_member_id(member_id)).account
+    accounts.require_not_merged(account)
+    audit.record(caller, "remembered.read", now, account.member_id)
+    if not account.is_open:
+        case = _waiting_case(account.member_id, now)
+        return Kept(account.member_id, case.what, case.forget_at)
+    entries = _unlifted(account.member_id)
+    return Kept(account.member_id, together([_as_met(entry) for entry in entries]), None)
+
+
+def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kept:
+    """Let nothing wait for a member who is gone any more, or take back what was booked on the account of one who is
+    here; what it was.
+
+    Raises MemberNotFoundError, RememberedNotFoundError, TryAgainError.
+    """
+    account = accounts.load_account(caller.authorized_member_id(member_id)).account
+    accounts.require_not_merged(account)
+    trail = audit.trail(caller, "remembered.lifted", now, account.member_id, reason=request.reason)
+    if not account.is_open:
+        case = _waiting_case(account.member_id, now)
+        _write([cases.changed(case, Remembered(counted=case.what.counted)), *trail])
+        return Kept(account.member_id, case.what, case.forget_at)
+    entries = _unlifted(account.member_id)
+    names = list(dict.fromkeys([account.member_id, *(entry.member_id for entry in entries)]))
+
+    def decide(situation: Situation) -> Decision:
+        return Decision(_lifts(situation, entries, request, caller), trail)
+
+    first = entries[0]
+    operation.run(
+        names,
+        decide,
+        key=keys.of("remembered_lift", member_id=first.member_id, reference=first.source["reference"]),
+        fingerprint=request_ids.fingerprint(request),
+        now=now,
+        shares=False,
+    )
+    return Kept(account.member_id, together([_as_met(entry) for entry in entries]), None)
+
+
+def _lifts(situation: Situation, entries: Sequence[Entry], request: Lift, caller: Caller) -> list[Entry]:
+    made: list[Entry] = []
+    known = {one.member_id: one for one in situation.accounts}
+    for entry in entries:
+        one = lifted(
+            known[entry.member_id],
+            situation.program,
+            entry,
+            reason=request.reason,
+            now=situation.now,
+            actor=caller.actor,
+            fingerprint=request_ids.fingerprint(request),
+        )
+        known[entry.member_id] = book_all(known[entry.member_id], [one])
+        made.append(one)
+    return made
+
+
+def _waiting_case(member_id: str, now: datetime) -> cases.Case:
+    case = cases.load(member_id, now)
+    if case is None or case.what.is_nothing:
+        raise RememberedNotFoundError(f"nothing waits for whoever was the member {member_id}")
+    return case
+
+
+def _unlifted(member_id: str) -> list[Entry]:
+    """What was booked on a member's account and in their wallet, the oldest first, and has not been lifted."""
+    entries = [one for name in (member_id, wallet_of(member_id)) for one in ledger.load_whole_history(name)[::-1]]
+    gone = {(one.member_id, one.source["reference"]) for one in entries if one.type == "remembered_lift"}
+    booked = [one for one in entries if one.type == "remembered"]
+    left = [one for one in booked if (one.member_id, one.source["reference"]) not in gone]
+    if not left:
+        raise RememberedNotFoundError(f"nothing of an earlier account is booked for the member {member_id}")
+    return left
+
+
+def _as_met(entry: Entry) -> Remembered:
+    owed = {"credit_debt" if is_wallet(entry.member_id) else "debt": -entry.points}
+    return Remembered(joined=True, frozen=entry.frozen or "", uses=entry.uses, badges=entry.badges, **owed)
+
+
+def _book_debt(member_id: str, what: Remembered, reference: str, now: datetime) -> None:
+    owner = wallet_of(member_id) if what.credit_debt else member_id
+
+    def decide(situation: Situation) -> Decision:
+        account = situation.accounts[-1]
+        how = {"reference": reference, "now": situation.now, "actor": "stream"}
+        if not what.credit_debt:
+            return Decision([met(account, situation.program, what, **how)])
+        opening = open_side(account, situation.program, now=situation.now, actor="stream")
+        return Decision([*opening, met_in_wallet(book_all(account, opening), situation.program, what, **how)])
+
+    key = keys.of("remembered", member_id=owner, reference=reference)
+    operation.run(list(dict.fromkeys([member_id, owner])), decide, key=key, fingerprint="", now=now, shares=False)
+
+
+def _write(changes: Sequence[Write]) -> None:
+    try:
+        client.transact(changes)
+    except CancelledError as cancelled:
+        raise TryAgainError("another write was in the way; the same request may be sent again") from cancelled

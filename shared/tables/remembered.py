@@ -1,0 +1,122 @@
+"""What waits for persons whose accounts have ended: in the table of personal data, under keyed hashes, for a time.
+
+A case holds what waits, under a keyed hash of the member's id. Each confirmed address leads to its cases. Neither
+says whose it is: nobody without the key comes from a ledger to a person, or from a case to an address.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from shared import settings
+from shared.domain.lifecycle.remembered import Remembered
+from shared.domain.members.members import Identity
+from shared.tables import client, members, records
+from shared.tables.client import Item, Key, Write
+
+ADDRESSES_MAX = 10
+"""By how many addresses one person is remembered: the transaction that erases them has bounds."""
+CASES_MAX = 20
+"""How many cases of one address are looked at."""
+
+
+class Case(NamedTuple):
+    """What waits under a case, how often it was written, until when, and which member has met it."""
+
+    name: str
+    what: Remembered
+    revision: int
+    forget_at: datetime
+    met_by: str | None
+
+
+def case_of(member_id: str) -> str:
+    """The name of a member's case."""
+    return members.private_fingerprint(f"remembered:{member_id}")
+
+
+def opened(
+    member_id: str, addresses: Sequence[Identity], what: Remembered, now: datetime, days: int
+) -> list[Write]:
+    """The writes that remember what ends with a member's account, by their addresses; none without days."""
+    if not days or not addresses or what.is_nothing:
+        return []
+    table, case = settings.people_table(), case_of(member_id)
+    forget_at = now + timedelta(days=days)
+    pointers: list[Write] = [
+        {
+            "Update": {
+                "TableName": table,
+                "Key": client.key_of(_address_key(address)),
+                "UpdateExpression": "SET forget_at = :end ADD cases :case",
+                "ExpressionAttributeValues": {":end": _seconds(forget_at), ":case": {"SS": [case]}},
+            }
+        }
+        for address in addresses[:ADDRESSES_MAX]
+    ]
+    return [_put(Case(case, what, 0, forget_at, None)), *pointers]
+
+
+def load(member_id: str, now: datetime) -> Case | None:
+    """What waits for a member whose account has ended; None if nothing does any more."""
+    [case] = _cases([case_of(member_id)], now) or [None]
+    return case
+
+
+def waiting(addresses: Iterable[Identity], now: datetime) -> list[Case]:
+    """What waits for whoever has some confirmed addresses, and has met nobody yet."""
+    keys = [_address_key(address) for address in addresses]
+    if not keys:
+        return []
+    pointers = client.get_together(settings.people_table(), keys)
+    names = {name for item in pointers if item for name in item["cases"]["SS"][:CASES_MAX]}
+    return [case for case in _cases(sorted(names), now) if case.met_by is None]
+
+
+def met(case: Case, member_id: str) -> Write:
+    """The write that notes who has met a case: nobody else does, and a debt that still comes up leads to them."""
+    return _put(case._replace(what=Remembered(counted=case.what.counted), met_by=member_id))
+
+
+def changed(case: Case, what: Remembered) -> Write:
+    """The write that makes something else wait under a case."""
+    return _put(case._replace(what=what))
+
+
+def _put(case: Case) -> Write:
+    more = {"met_by": {"S": case.met_by}} if case.met_by else {}
+    return client.put_over(
+        settings.people_table(),
+        _case_key(case.name),
+        case.revision,
+        **records.attributes(case.what),
+        forget_at=_seconds(case.forget_at),
+        **more,
+    )
+
+
+def _cases(names: Sequence[str], now: datetime) -> list[Case]:
+    """The cases of these names whose time is not over: DynamoDB removes them some time after it."""
+    if not names:
+        return []
+    items = client.get_together(settings.people_table(), [_case_key(name) for name in names])
+    found = [_case(name, item) for name, item in zip(names, items, strict=True) if item]
+    return [case for case in found if case.forget_at > now]
+
+
+def _case(name: str, item: Item) -> Case:
+    forget_at = datetime.fromtimestamp(int(item["forget_at"]["N"]), UTC)
+    met_by = item["met_by"]["S"] if "met_by" in item else None
+    return Case(name, records.read(Remembered, item), int(item["revision"]["N"]), forget_at, met_by)
+
+
+def _seconds(moment: datetime) -> dict[str, str]:
+    return {"N": str(int(moment.timestamp()))}
+
+
+def _case_key(name: str) -> Key:
+    return Key(f"REMEMBERED#{name}", "CASE")
+
+
+def _address_key(address: Identity) -> Key:
+    return Key(f"REMEMBERED#{address.kind}#{members.keyed_hash(f'remembered:{address.kind}:{address.value}')}", "ADDRESS")

@@ -1,0 +1,227 @@
+"""What ends with an account waits for the person, under a confirmed address, for the program's days."""
+
+from typing import Any
+
+import pytest
+
+from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
+from tests.functions.test_referrals import TERMS, brought, code_of, stream
+
+ADA = {"email": "ada@example.org", "phone": "+44 20 7946 0958"}
+WELCOME = 100
+
+
+def see(shop: Shop, member_id: str) -> Reply:
+    return shop.get(f"/v1/members/{member_id}/remembered", scope=OPERATOR)
+
+
+def lift(shop: Shop, member_id: str) -> Reply:
+    return shop.post(f"/v1/members/{member_id}/remembered/lift", {"reason": "somebody else"}, scope=OPERATOR)
+
+
+def join(shop: Shop, key: str, **details: Any) -> tuple[str, dict[str, Any]]:
+    member_id = shop.enroll(key, **details)
+    return member_id, shop.account(member_id)
+
+
+def spent_and_erased(shop: Shop, name: str = "ada", **details: Any) -> str:
+    """A member who has spent all that an order brought, and is erased; the goods are not back yet."""
+    ada = shop.enroll(name, **(details or ADA))
+    shop.order(ada, total=200_000)
+    shop.adjust(ada, -2100)
+    assert shop.erase(ada).status == 200
+    return ada
+
+
+@pytest.mark.parametrize("address", [{"email": "ADA@example.org"}, {"phone": "+442079460958"}, ADA])
+def test_a_refund_after_the_end_is_owed_by_whoever_joins_with_an_address(shop: Shop, address: dict[str, str]) -> None:
+    ada = spent_and_erased(shop)
+    shop.refund(ada, 200_000)
+    for _ in range(2):
+        assert stream("refund") == []
+    waits = see(shop, ada).body
+    assert (waits["joined"], waits["debt"]) == (True, 2000)
+    again, account = join(shop, "again", **address)
+    assert (account["balance"], account["debt"]) == (0, 2000)
+    assert [entry["type"] for entry in shop.entries(again)] == ["remembered", "enroll"]
+    assert_refused(see(shop, ada), 404, "remembered_not_found")
+    assert see(shop, again).body["debt"] == 2000
+    assert see(shop, again).body["forget_at"] is None
+    shop.order(again, "A-2", 300_000)
+    assert shop.account(again)["debt"] == 0
+    assert shop.balance(again) == 1000
+
+
+def test_nobody_is_welcomed_twice(shop: Shop) -> None:
+    shop.erase(shop.enroll("ada", **ADA))
+    again, account = join(shop, "again", **ADA)
+    assert (account["balance"], account["debt"]) == (0, 0)
+    assert shop.post("/v1/members", {"external_id": "again", **ADA}, key="again").replayed
+    shop.erase(again)
+    assert join(shop, "third", email=ADA["email"])[1]["balance"] == 0
+
+
+@pytest.mark.parametrize(
+    "details", [{"email": "eve@example.org"}, {"phone": "+44 20 7946 0959"}, {}, {"card_number": "C-1"}]
+)
+def test_whoever_has_another_address_meets_nothing(shop: Shop, details: dict[str, str]) -> None:
+    ada = spent_and_erased(shop, card_number="C-1", **ADA)
+    shop.refund(ada, 200_000)
+    stream("refund")
+    assert join(shop, "again", **details)[1]["balance"] == WELCOME
+
+
+@pytest.mark.parametrize(("days", "balance"), [(364, 0), (366, WELCOME)])
+def test_it_waits_for_a_year(shop: Shop, days: int, balance: int) -> None:
+    ada = spent_and_erased(shop)
+    shop.refund(ada, 200_000)
+    stream("refund")
+    shop.pass_time(days=days)
+    assert (see(shop, ada).status == 200) == (balance == 0)
+    again, account = join(shop, "again", **ADA)
+    assert (account["balance"], account["debt"]) == (balance, 0 if balance else 2000)
+    assert (see(shop, again).status == 200) == (balance == 0)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_program_may_remember_nobody(shop: Shop, before: bool) -> None:
+    if before:
+        shop.change_program(remembered_days=0)
+    ada = spent_and_erased(shop)
+    shop.change_program(remembered_days=0)
+    assert (see(shop, ada).status == 404) == before
+    assert join(shop, "again", **ADA)[1]["balance"] == WELCOME
+
+
+def test_what_was_lifted_waits_no_more(shop: Shop) -> None:
+    ada = spent_and_erased(shop)
+    shop.refund(ada, 200_000)
+    stream("refund")
+    lifted = lift(shop, ada)
+    assert (lifted.status, lifted.body["debt"]) == (200, 2000)
+    assert_refused(lift(shop, ada), 404, "remembered_not_found")
+    assert join(shop, "again", **ADA)[1]["balance"] == WELCOME
+    stream("refund")
+    traces = shop.get("/v1/audit", scope=OPERATOR).body["items"]
+    assert ("remembered.lifted", ada) in [(trace["what"], trace["member_id"]) for trace in traces]
+
+
+def test_what_was_met_can_be_lifted_once(shop: Shop) -> None:
+    ada = spent_and_erased(shop)
+    shop.refund(ada, 200_000)
+    stream("refund")
+    again, _ = join(shop, "again", **ADA)
+    shop.order(again, "A-2", 50_000)
+    assert shop.account(again)["debt"] == 1500
+    assert lift(shop, again).status == 200
+    assert_refused(lift(shop, again), 404, "remembered_not_found")
+    assert (shop.account(again)["debt"], shop.balance(again)) == (0, 500)
+    assert_refused(see(shop, again), 404, "remembered_not_found")
+
+
+def test_a_refund_reaches_whoever_has_joined_again_already_and_once(shop: Shop) -> None:
+    ada = spent_and_erased(shop)
+    again, _ = join(shop, "again", **ADA)
+    shop.refund(ada, 150_000)
+    for _ in range(2):
+        assert stream("refund") == []
+        assert shop.account(again)["debt"] == 1500
+    shop.order(again, "A-2", 160_000)
+    assert shop.balance(again) == 100
+    shop.refund(ada, 50_000, refund_id="R-2")
+    assert stream("refund") == []
+    assert (shop.balance(again), shop.account(again)["debt"]) == (0, 400)
+    assert see(shop, again).body["debt"] == 2000
+
+
+def test_it_follows_somebody_through_several_accounts(shop: Shop) -> None:
+    ada = spent_and_erased(shop)
+    second, _ = join(shop, "second", **ADA)
+    shop.erase(second)
+    shop.refund(ada, 200_000)
+    for _ in range(2):
+        assert stream("refund") == []
+    assert see(shop, second).body["debt"] == 2000
+    assert join(shop, "third", **ADA)[1]["debt"] == 2000
+
+
+def test_what_counts_once_in_a_life_stays_counted(shop: Shop) -> None:
+    survey = {"action_id": "survey", "description": "Survey", "points": 50, "limit": {"per": "lifetime", "times": 1}}
+    shop.change_program(earning={"actions": [survey]})
+    ada = shop.enroll("ada", **ADA)
+    assert shop.action(ada, "s-1", "survey").body["entry"]["points"] == 50
+    shop.erase(ada)
+    again, _ = join(shop, "again", **ADA)
+    assert shop.action(again, "s-2", "survey").body["entry"]["points"] == 0
+    assert see(shop, again).body["limits_used"] == ["action:survey"]
+    lift(shop, again)
+    assert shop.action(again, "s-3", "survey").body["entry"]["points"] == 50
+
+
+def test_whoever_was_a_member_is_nobodys_new_friend(shop: Shop) -> None:
+    shop.change_program(referrals=TERMS)
+    advocate = shop.enroll("advocate", email="advocate@example.org")
+    shop.erase(brought(shop, advocate, "ada", **ADA))
+    request = {"external_id": "again", **ADA, "referral_code": code_of(shop, advocate)}
+    reply = shop.post("/v1/members", request, key="again")
+    assert_refused(reply, 422, "invalid_request")
+    assert reply.pointers == ["/referral_code"]
+
+
+@pytest.mark.parametrize("by_member", [True, False])
+def test_an_address_counts_from_its_confirmation_on(shop: Shop, by_member: bool) -> None:
+    ada = spent_and_erased(shop)
+    shop.refund(ada, 200_000)
+    stream("refund")
+    eve = shop.enroll("eve", email="eve@example.org")
+    options: dict[str, Any] = {"scope": MEMBER, "member_id": eve} if by_member else {}
+    assert shop.patch(eve, {"email": ADA["email"]}, **options).status == 200
+    account = shop.account(eve)
+    assert (account["balance"], account["debt"]) == ((WELCOME, 0) if by_member else (0, 1900))
+    shop.erase(eve)
+    assert join(shop, "again", **ADA)[1]["debt"] == (2000 if by_member else 1900)
+
+
+def test_nothing_is_remembered_under_an_address_that_only_the_member_gave(shop: Shop) -> None:
+    eve = shop.enroll("eve")
+    shop.patch(eve, {"email": "ada@example.org"}, scope=MEMBER, member_id=eve)
+    shop.erase(eve)
+    assert join(shop, "ada", email="ada@example.org")[1]["balance"] == WELCOME
+
+
+def test_who_agrees_later_meets_it_with_their_consent(shop: Shop) -> None:
+    shop.change_program(automatic_enrolment={"identifiers": ["email"], "consent_days": 10})
+    ada = spent_and_erased(shop)
+    shop.refund(ada, 200_000)
+    stream("refund")
+    order = {"type": "order", "order_id": "A-2", "placed_at": shop.now.isoformat(), "currency": "USD", "total": 50_000}
+    reply = shop.post("/v1/earn", {**order, "identifier": {"email": ADA["email"]}})
+    [again] = {str(reply.body["entry"]["entry_id"]).rpartition("-")[0]}
+    assert shop.post(f"/v1/members/{again}/consent", {"terms_version": "v1"}).status == 200
+    account = shop.account(again)
+    assert (account["balance"], account["debt"]) == (0, 1500)
+
+
+def test_debt_of_store_credit_waits_as_well(shop: Shop) -> None:
+    shop.change_program(cashback={"amount": 5, "per_amount": 100})
+    ada = shop.enroll("ada", **ADA)
+    shop.order(ada, total=10_000)
+    spend = {"credit": 500, "order_total": 1000, "currency": "USD", "capture": True}
+    assert shop.post(f"/v1/members/{ada}/redemptions", spend, key="spend").status == 201
+    shop.erase(ada)
+    shop.refund(ada, 10_000)
+    for _ in range(2):
+        assert stream("refund") == []
+    assert see(shop, ada).body["credit_debt"] == 500
+    again, _ = join(shop, "again", **ADA)
+    assert shop.get(f"/v1/members/{again}/credit").body["debt"]["amount"] == 500
+    assert lift(shop, again).body["credit_debt"] == 500
+    assert shop.get(f"/v1/members/{again}/credit").body["debt"]["amount"] == 0
+
+
+def test_only_operators_see_and_lift_it(shop: Shop) -> None:
+    ada = spent_and_erased(shop)
+    for path, method in (("remembered", "GET"), ("remembered/lift", "POST")):
+        body = {"reason": "why"} if method == "POST" else None
+        reply = shop.call(method, f"/v1/members/{ada}/{path}", body, scope=MEMBER, member_id=ada)
+        assert_refused(reply, 403, "forbidden")
