@@ -16,6 +16,7 @@ WHOLE_PROGRAM: Mapping[str, Any] = {
     "cashback": {"amount": 10, "per_amount": 100},
     "pools": {},
     "gifts": {},
+    "transfers": {},
     "segments": {},
     "celebrations": {"birthday": {"points": 5, "notice_days": 0}},
     "operators": {"adjustment_limit_points": 1000},

@@ -82,6 +82,7 @@ def drawn(random: Random) -> Program:
             "rewards": REWARDS,
         },
         "messages": {"service": "with_consent", "reminder_days": [3]},
+        "transfers": {"limit": {"times": 12, "per": "week"}},
     }
     sections = _sections(random)
     text |= {name: section for name, section in sections.items() if random.random() < 0.5}  # noqa: PLR2004
@@ -133,4 +134,5 @@ def _sections(random: Random) -> dict[str, Any]:
         },
         "pools": {"members_max": 4},
         "gifts": {"accept_days": 6, "points_max": 100, "limit": {"times": 5, "per": "week"}},
+        "sharing_limit": {"points": 150, "per": "week"},
     }

@@ -37,6 +37,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "identifier_taken": HTTPStatus.CONFLICT,
     "insufficient_points": HTTPStatus.CONFLICT,
     "invalid_state": HTTPStatus.CONFLICT,
+    "not_offered": HTTPStatus.CONFLICT,
     "reward_unavailable": HTTPStatus.CONFLICT,
     "refund_exceeds_order": HTTPStatus.CONFLICT,
     "order_paid": HTTPStatus.CONFLICT,

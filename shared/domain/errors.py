@@ -243,6 +243,12 @@ class InvalidStateError(LoyaltyError):
     code = "invalid_state"
 
 
+class NotOfferedError(LoyaltyError):
+    """The program has switched off what was asked for."""
+
+    code = "not_offered"
+
+
 class NothingChangesError(InvalidStateError):
     """What is asked is so already. Never answered: the caller gets what exists."""
 

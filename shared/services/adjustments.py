@@ -44,7 +44,7 @@ def adjust_points(
     if adjustment.points == 0:
         raise InvalidRequestError(Fault("/points", "must not be 0"))
     key = keys.of("adjust", member_id=member_id, reference=adjustment.reference)
-    if _needs_approval(program, adjustment.points) and ledger.load_entry(key) is None:
+    if approvals.exceeds_one_operator(program, adjustment.points) and ledger.load_entry(key) is None:
         return _ask(member_id, adjustment, caller, now)
     return _book(member_id, adjustment, program, caller, now)
 
@@ -96,11 +96,6 @@ def _entry(account: Account, entry_id: str) -> Entry:
             if entry.entry_id == entry_id:
                 return entry
     raise EntryNotFoundError(f"the member has no entry {entry_id!r}")
-
-
-def _needs_approval(program: Program, points: int) -> bool:
-    limit = program.operators.adjustment_limit_points if program.operators else None
-    return limit is not None and abs(points) > limit
 
 
 def _book(member_id: str, adjustment: Adjustment, program: Program, caller: Caller, now: datetime) -> operation.Outcome:

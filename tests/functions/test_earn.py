@@ -438,6 +438,7 @@ def test_adjustments_of_odd_references_are_told_apart(shop: Shop, reference: str
 
 
 def test_points_given_away_keep_their_dates(shop: Shop) -> None:
+    shop.change_program(transfers={})
     ada = shop.enroll("ada")
     shop.pass_time(days=60)
     grace = shop.enroll("grace")
@@ -454,6 +455,7 @@ def test_points_given_away_keep_their_dates(shop: Shop) -> None:
 
 
 def test_members_give_away_their_own_points(shop: Shop) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     body = {"to_member_id": grace, "points": 30}
     reply = shop.post("/v1/members/me/transfers", body, key="gift", scope=MEMBER, member_id=ada)
@@ -463,6 +465,7 @@ def test_members_give_away_their_own_points(shop: Shop) -> None:
 
 
 def test_a_gift_settles_what_its_receiver_owes(shop: Shop) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     shop.order(grace, total=4250)
     shop.adjust(grace, -140)
@@ -472,6 +475,7 @@ def test_a_gift_settles_what_its_receiver_owes(shop: Shop) -> None:
 
 
 def test_nobody_gives_away_more_than_they_have(shop: Shop) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     with shop.writing_nothing():
         assert_refused(shop.transfer(ada, grace, 101), 409, "insufficient_points")
@@ -481,6 +485,7 @@ def test_nobody_gives_away_more_than_they_have(shop: Shop) -> None:
 
 
 def test_a_gift_is_given_once_and_remembered_when_the_points_are_gone(shop: Shop) -> None:
+    shop.change_program(transfers={})
     ada, grace, linus = (shop.enroll(name) for name in ("ada", "grace", "linus"))
     first = shop.transfer(ada, grace, 100)
     shop.erase(grace)
@@ -493,12 +498,14 @@ def test_a_gift_is_given_once_and_remembered_when_the_points_are_gone(shop: Shop
 
 
 def test_each_giver_has_their_own_keys(shop: Shop) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     assert shop.transfer(ada, grace, 10, key="k").status == 201
     assert shop.transfer(grace, ada, 10, key="k").status == 201
 
 
 def test_points_are_given_to_another_active_member_alone(shop: Shop) -> None:
+    shop.change_program(transfers={})
     ada, grace, linus, erased = (shop.enroll(name) for name in ("ada", "grace", "linus", "erased"))
     shop.merge(linus, grace)
     shop.erase(erased)
@@ -517,6 +524,7 @@ def test_points_are_given_to_another_active_member_alone(shop: Shop) -> None:
 
 @pytest.mark.parametrize("points", [0, -1, 10**9 + 1, "5", 5.0, True, None])
 def test_points_given_away_are_a_whole_positive_number(shop: Shop, points: Any) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     with shop.writing_nothing():
         reply = shop.transfer(ada, grace, points)
@@ -547,6 +555,7 @@ def operation(request: pytest.FixtureRequest) -> Operation:
 def test_an_operation_that_is_throttled_is_to_be_tried_again(
     shop: Shop, wire: Wire, operation: Operation, code: str
 ) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     shop.order(ada, total=10000)
     wire.refuse("TransactWriteItems", code)
@@ -561,6 +570,7 @@ def test_an_operation_that_is_throttled_is_to_be_tried_again(
 def test_an_operation_whose_answer_is_lost_is_done_once_and_told_the_next_time(
     shop: Shop, wire: Wire, operation: Operation
 ) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     shop.order(ada, total=10000)
     wire.lose_answer("TransactWriteItems")
@@ -576,6 +586,7 @@ def test_an_operation_whose_answer_is_lost_is_done_once_and_told_the_next_time(
 def test_an_operation_whose_answer_is_lost_is_told_at_once_if_it_can_be(
     shop: Shop, wire: Wire, operation: Operation
 ) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     shop.order(ada, total=10000)
     wire.lose_answer("TransactWriteItems")
@@ -586,6 +597,7 @@ def test_an_operation_whose_answer_is_lost_is_told_at_once_if_it_can_be(
 
 
 def test_an_operation_that_never_arrived_has_not_happened(shop: Shop, wire: Wire, operation: Operation) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     shop.order(ada, total=10000)
     wire.lose("TransactWriteItems")

@@ -454,6 +454,7 @@ def test_members_may_erase_themselves_and_hear_it_again(shop: Shop) -> None:
 
 
 def test_nothing_more_happens_to_an_erased_member(shop: Shop) -> None:
+    shop.change_program(transfers={})
     ada, grace = enroll_ada(shop), shop.enroll("grace")
     shop.erase(ada)
     with shop.writing_nothing():

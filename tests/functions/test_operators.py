@@ -194,6 +194,7 @@ def test_more_points_than_there_are_stay_in_review(shop: Shop) -> None:
 
 
 def test_a_frozen_member_is_told_why_nothing_can_be_spent(shop: Shop) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     shop.order(ada, total=40_000)
     held = shop.redeem(ada).body["redemption_id"]

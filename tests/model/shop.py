@@ -72,6 +72,7 @@ _PLAIN: Mapping[str, Any] = {
             {"reward_id": "coffee", "name": "Coffee", "kind": "product", "sku": "COFFEE", "points": 10},
         ],
     },
+    "transfers": {},
 }
 _WHOLE = ("expiry",)
 """Sections that a change replaces; in the others it replaces what it names."""

@@ -67,6 +67,7 @@ def test_from_joining_to_points_that_expire(tmp_path: Path) -> None:
 def test_requests_are_recognised_after_a_restart(tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     with serving(tmp_path, "--empty", "--data", data) as server:
+        server.change_program(transfers={})
         ada, grace = server.enroll("ada"), server.enroll("grace")
         calls: list[tuple[str, dict[str, object], str | None]] = [
             (

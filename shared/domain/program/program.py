@@ -40,7 +40,7 @@ from shared.domain.program.privacy import Privacy
 from shared.domain.program.referrals import Referrals
 from shared.domain.program.rules import Rule, SegmentIds
 from shared.domain.program.segments import Segments
-from shared.domain.program.sharing import Gifts, Pools
+from shared.domain.program.sharing import Gifts, Pools, Transfers
 
 RULES_MAX = 100
 REWARDS_MAX = 200
@@ -229,6 +229,9 @@ class Program(Stored):
     cashback: Cashback | None = None
     pools: Pools | None = None
     gifts: Gifts | None = None
+    transfers: Transfers | None = None
+    sharing_limit: Limit | None = None
+    """What a member may give away in a period, gifts and transfers together, beside the limits of each."""
     privacy: Privacy | None = None
     remembered_days: Days = 365
     """How long what ends with an account waits for the person: debt, a freeze, what is given once; 0: not at all."""

@@ -3,26 +3,24 @@ they lapse as every hold does.
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.domain.account import Account
-from shared.domain.calendar import local_day, period_frees_on, period_of
+from shared.domain.calendar import local_day
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
-from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
-from shared.domain.facets import Use
+from shared.domain.errors import InvalidStateError, NotOfferedError
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.lots import Hold
 from shared.domain.points.expiry import live_day
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
-from shared.domain.program.sharing import Gifts
 from shared.domain.spending.redemptions import OPEN_HOLDS_MAX, release, require_points
+from shared.domain.spending.sharing_limits import counted
 from shared.domain.spending.transfers import Moved
 
 GiftState = Literal["offered", "accepted", "returned", "lapsed"]
-_USE = "gift"
 _HOLD = "gift:"
 
 
@@ -53,15 +51,15 @@ def offer(
     """Lock points for another member, those first that expire soonest.
 
     Raises MemberFrozenError, ConsentRequiredError, InvalidRequestError if the gift is larger than one may be,
-    InsufficientPointsError, and InvalidStateError if the program has no gifts, the period's limit is reached, or too
-    much waits already.
+    InsufficientPointsError, NotOfferedError if the program has no gifts, and InvalidStateError if a period's limit is
+    reached, or too much waits already.
     """
     if program.gifts is None:
-        raise InvalidStateError("the program has no gifts")
+        raise NotOfferedError("the program has no gifts")
     require_not_frozen(giver)
     require_consent(giver)
     today = local_day(now, program.time_zone)
-    _require_within_limits(giver, program.gifts, points, today)
+    uses = counted(giver, program, "gift", program.gifts, points, today)
     require_points(giver, points)
     if len(giver.holds) >= OPEN_HOLDS_MAX:
         first = min(hold.expires_at for hold in giver.holds.values())
@@ -70,7 +68,6 @@ def offer(
         )
     lots = take(giver.lots, points)
     hold = Hold(points=points, lots=lots, expires_at=now + timedelta(days=program.gifts.accept_days))
-    limit = program.gifts.limit
     return draft(
         giver,
         "gift_offer",
@@ -82,7 +79,7 @@ def offer(
         fingerprint=fingerprint,
         lots=negative(lots),
         opened={hold_of(gift_id): hold},
-        uses={_USE: Use(period=period_of(today, limit.per), times=1, points=points)} if limit else {},
+        uses=uses,
         source={"gift_id": gift_id, "from": giver.member_id, "to": to},
     )
 
@@ -145,24 +142,3 @@ def _open(giver: Account, gift_id: str) -> Hold:
     if hold is None:
         raise InvalidStateError("the gift is no longer waiting to be accepted")
     return hold
-
-
-def _require_within_limits(giver: Account, gifts: Gifts, points: int, today: date) -> None:
-    if gifts.points_max is not None and points > gifts.points_max:
-        raise InvalidRequestError(Fault("/points", f"a gift has at most {gifts.points_max} points"))
-    limit = gifts.limit
-    if limit is None:
-        return
-    use = giver.uses.get(_USE)
-    if use is None or use.period != period_of(today, limit.per):
-        use = Use(period="")
-    is_often = limit.times is not None and use.times >= limit.times
-    is_much = limit.points is not None and use.points + points > limit.points
-    if is_often or is_much:
-        most = [f"{limit.times} gifts" if limit.times else "", f"{limit.points} points" if limit.points else ""]
-        frees_on = period_frees_on(today, limit.per)
-        until = f"; it frees on {frees_on}" if frees_on else "; it never frees"
-        detail = (
-            f"a member gives at most {' and '.join(filter(None, most))} per {limit.per}, {use.points} points so far"
-        )
-        raise InvalidStateError(f"{detail}{until}")

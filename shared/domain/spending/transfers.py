@@ -1,18 +1,20 @@
 """Points that one member gives another."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
-from shared.domain.errors import Fault, InvalidRequestError
+from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError, NotOfferedError
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.points.expiry import live_day
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
+from shared.domain.program.sharing import Transfers
 from shared.domain.spending.redemptions import require_points
+from shared.domain.spending.sharing_limits import counted
 
 
 class Moved(NamedTuple):
@@ -35,16 +37,21 @@ def transfer(
 ) -> Moved:
     """Move points; each lot keeps its expiry date, and the receiver's debt is settled from them first.
 
-    Raises InsufficientPointsError if the giver has too few, MemberFrozenError if they may not give, InvalidRequestError
-    if both are the same member.
+    Raises NotOfferedError if the program has no transfers, InsufficientPointsError if the giver has too few,
+    MemberFrozenError if they may not give, InvalidRequestError if both are the same member or it is larger than a
+    transfer may be, InvalidStateError if a period's limit is reached or the giver joined too lately.
     """
+    if program.transfers is None:
+        raise NotOfferedError("the program has no transfers")
     if giver.member_id == receiver.member_id:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
     require_not_frozen(giver)
     require_consent(giver)
+    today = local_day(now, program.time_zone)
+    _require_membership(giver, program, program.transfers, today)
+    uses = counted(giver, program, "transfer", program.transfers, points, today)
     require_points(giver, points)
     lots = take(giver.lots, points)
-    today = local_day(now, program.time_zone)
     incoming = combined(*({live_day(receiver, program, day, today): points} for day, points in lots.items()))
     shared: dict[str, Any] = {
         "occurred_at": now,
@@ -55,7 +62,23 @@ def transfer(
     source = {"transfer_id": transfer_id, "from": giver.member_id, "to": receiver.member_id}
     return Moved(
         draft(
-            giver, "transfer_out", **shared, points=-points, lots=negative(lots), source=source, fingerprint=fingerprint
+            giver,
+            "transfer_out",
+            **shared,
+            points=-points,
+            lots=negative(lots),
+            uses=uses,
+            source=source,
+            fingerprint=fingerprint,
         ),
         draft(receiver, "transfer_in", **shared, points=points, **give(receiver, incoming), source=source),
     )
+
+
+def _require_membership(giver: Account, program: Program, transfers: Transfers, today: date) -> None:
+    if giver.enrolled_at is None:
+        raise AssertionError(f"account {giver.member_id} was never enrolled")
+    opens_on = local_day(giver.enrolled_at, program.time_zone) + timedelta(days=transfers.membership_days_min)
+    if today < opens_on:
+        days = transfers.membership_days_min
+        raise InvalidStateError(f"a member transfers points after {days} days of membership: from {opens_on} on")

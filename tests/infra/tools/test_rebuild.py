@@ -162,6 +162,7 @@ def test_entries_beyond_a_missing_one_stay_until_a_file_is_given_for_them(shop: 
 
 @pytest.mark.parametrize("side", ["OUT", "IN"])
 def test_half_a_transfer_is_found_and_taken_back(shop: Shop, tmp_path: Path, side: str) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     expected = shop.account(ada), shop.account(grace)
     reply = shop.transfer(ada, grace, 40)
@@ -182,6 +183,7 @@ def test_half_a_transfer_is_found_and_taken_back(shop: Shop, tmp_path: Path, sid
 
 def test_what_followed_half_a_transfer_goes_with_it_in_every_ledger(shop: Shop, tmp_path: Path) -> None:
     """One missing entry of Ada's takes with it what Grace got from her, and what Kim got from Grace after that."""
+    shop.change_program(transfers={})
     ada, grace, kim = (shop.enroll(name) for name in ("ada", "grace", "kim"))
     expected = [shop.account(member) for member in (ada, grace, kim)]
     shop.adjust(ada, 10)
@@ -416,6 +418,7 @@ def test_a_write_in_between_is_noticed(shop: Shop, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_run_that_died_on_the_way_is_run_again(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.change_program(transfers={})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     expected = shop.account(ada), shop.account(grace)
     shop.adjust(ada, 10)

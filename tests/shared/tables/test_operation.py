@@ -71,6 +71,7 @@ def types(shop: Shop, member: str) -> list[str]:
 
 
 def test_moving_points_takes_one_read_and_one_write(shop: Shop, wire: Wire, ada: str, grace: str) -> None:
+    shop.change_program(transfers={})
     holds = [reserved(shop, ada, key) for key in ("h1", "h2")]
     assert requests_of(wire, lambda: shop.order(ada, "A-2")) == [READ, WRITE]
     assert requests_of(wire, lambda: shop.action(ada)) == [READ, WRITE]
@@ -101,6 +102,7 @@ def test_looking_takes_one_read(shop: Shop, wire: Wire, ada: str) -> None:
 
 
 def test_a_replay_takes_two_requests(shop: Shop, wire: Wire, ada: str, grace: str) -> None:
+    shop.change_program(transfers={})
     hold = reserved(shop, ada)
     operations: list[Act] = [
         lambda: shop.refund(ada, 500),
@@ -121,6 +123,7 @@ def test_the_replay_of_an_order_looks_how_it_stands_by_now(shop: Shop, wire: Wir
 
 
 def test_a_replay_takes_two_requests_when_the_points_are_gone(shop: Shop, wire: Wire, ada: str, grace: str) -> None:
+    shop.change_program(transfers={})
     shop.redeem(ada, capture=True)
     shop.transfer(ada, grace, 500)
     assert requests_of(wire, lambda: shop.redeem(ada, capture=True), 200) == [READ, READ]
@@ -227,6 +230,7 @@ def test_a_merge_that_meets_a_refund_takes_what_is_left(shop: Shop, wire: Wire, 
 
 
 def test_nothing_is_credited_to_who_is_erased_meanwhile(shop: Shop, wire: Wire, ada: str, grace: str) -> None:
+    shop.change_program(transfers={})
     wire.before(WRITE, lambda: shop.erase(ada))
     assert_refused(shop.transfer(grace, ada, 60), 409, "member_not_active")
     assert_refused(shop.order(ada, "A-2"), 409, "member_not_active")
@@ -234,6 +238,7 @@ def test_nothing_is_credited_to_who_is_erased_meanwhile(shop: Shop, wire: Wire, 
 
 
 def test_two_gifts_that_cross_are_both_given(shop: Shop, wire: Wire, ada: str, grace: str) -> None:
+    shop.change_program(transfers={})
     wire.before(WRITE, lambda: shop.transfer(grace, ada, 100))
     assert shop.transfer(ada, grace, 700).status == 201
     assert (shop.balance(ada), shop.balance(grace)) == (100, 700)
@@ -311,6 +316,7 @@ def test_a_machine_whose_clock_is_behind_books_no_earlier_than_the_last_entry(sh
 
 
 def test_all_accounts_of_an_operation_are_settled_at_the_latest_of_their_instants(shop: Shop) -> None:
+    shop.change_program(transfers={})
     shop.change_program(expiry={"kind": "term", "days": 1})
     ada, grace = shop.enroll("ada"), shop.enroll("grace")
     shop.pass_time(days=3)

@@ -24,6 +24,7 @@ PROGRAM: dict[str, Any] = {
         "levels": [{"tier_id": "all", "name": "All", "threshold": 0}],
     },
     "redeeming": {"points_as_money": {"points": 1, "amount": 1}, "hold_minutes": 60, "returned_points_grace_days": 0},
+    "transfers": {},
 }
 TRIES_MAX = 40
 KINDS = ("earn", "refund", "reserve", "capture", "cancel", "reverse", "adjust", "transfer", "read")
