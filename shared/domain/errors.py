@@ -153,12 +153,6 @@ class RewardUnavailableError(LoyaltyError):
     code = "reward_unavailable"
 
 
-class CodeExpiredError(LoyaltyError):
-    """The code names the member no more, or never did: it was used, is over, or is somebody else's."""
-
-    code = "code_expired"
-
-
 class RedemptionNotFoundError(LoyaltyError):
     """The member has no such redemption."""
 

@@ -75,9 +75,7 @@ def _offered(giver: str, gift: Gift, gift_id: str, caller: Caller, now: datetime
         return Decision([entry], words)
 
     key, reads = keys.of("gift_offer", gift_id=gift_id), [keys.account_key(receiver)]
-    outcome = operation.run(
-        [giver], decide, key=key, fingerprint=fingerprint, now=now, reads=reads, actor=caller.actor
-    )
+    outcome = operation.run([giver], decide, key=key, fingerprint=fingerprint, now=now, reads=reads, actor=caller.actor)
     state = gift_state(_steps(gift_id), outcome.accounts[0], now) if outcome.replayed else "offered"
     return OfferedGift(outcome.entry, state, gift.message, outcome.replayed)
 

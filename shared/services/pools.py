@@ -117,9 +117,7 @@ def join_pool(
     ids, entry_key = _changed(pool_id, member_id, "pool_join", change_id)
     reads = [invitation_key, left_key]
     try:
-        return operation.run(
-            ids, decide, key=entry_key, fingerprint="", now=now, shares=False, reads=reads, asks=asks
-        )
+        return operation.run(ids, decide, key=entry_key, fingerprint="", now=now, shares=False, reads=reads, asks=asks)
     except CodeExpiredError:
         guess_limits.count(caller, now)
         raise

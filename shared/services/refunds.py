@@ -92,9 +92,9 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
             fingerprint=fingerprint,
             now=now,
             reads=reader.reads(member),
-            asks=lambda one: (
-                reader.asks if one.account.is_open and not request.return_spent else reader.asks_for_all
-            )(one),
+            asks=lambda one: (reader.asks if one.account.is_open and not request.return_spent else reader.asks_for_all)(
+                one
+            ),
             may_be_closed=True,
         )
 

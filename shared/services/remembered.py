@@ -13,14 +13,14 @@ from shared.caller import Caller
 from shared.domain.account import Account
 from shared.domain.earning.enrolment import open_side
 from shared.domain.entry import Entry
-from shared.domain.errors import InvalidStateError, RememberedNotFoundError, TryAgainError
+from shared.domain.errors import RememberedNotFoundError, TryAgainError
 from shared.domain.fields import Record, Text
 from shared.domain.ledger import book_all
 from shared.domain.lifecycle.remembered import Remembered, lifted, met, met_in_wallet, remembered_of, together
 from shared.domain.members.members import Identity, Member
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import is_wallet, member_of, wallet_of
-from shared.tables import accounts, audit, client, keys, ledger, members, operation, programs
+from shared.tables import accounts, audit, client, keys, ledger, members, operation
 from shared.tables import remembered as cases
 from shared.tables.client import CancelledError, Write
 from shared.tables.operation import Decision, Situation

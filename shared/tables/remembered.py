@@ -35,9 +35,7 @@ def case_of(member_id: str) -> str:
     return members.private_fingerprint(f"remembered:{member_id}")
 
 
-def opened(
-    member_id: str, addresses: Sequence[Identity], what: Remembered, now: datetime, days: int
-) -> list[Write]:
+def opened(member_id: str, addresses: Sequence[Identity], what: Remembered, now: datetime, days: int) -> list[Write]:
     """The writes that remember what ends with a member's account, by their addresses; none without days."""
     if not days or not addresses or what.is_nothing:
         return []
@@ -119,4 +117,6 @@ def _case_key(name: str) -> Key:
 
 
 def _address_key(address: Identity) -> Key:
-    return Key(f"REMEMBERED#{address.kind}#{members.keyed_hash(f'remembered:{address.kind}:{address.value}')}", "ADDRESS")
+    return Key(
+        f"REMEMBERED#{address.kind}#{members.keyed_hash(f'remembered:{address.kind}:{address.value}')}", "ADDRESS"
+    )

@@ -78,9 +78,7 @@ def test_whoever_has_too_few_points_left_is_told_so_and_not_of_what_another_book
     assert send(points=1000).replayed
 
 
-def test_a_key_costs_no_request_more_unless_another_has_used_it(
-    shop: Shop, pair: tuple[str, str], wire: Wire
-) -> None:
+def test_a_key_costs_no_request_more_unless_another_has_used_it(shop: Shop, pair: tuple[str, str], wire: Wire) -> None:
     send = redeeming(shop, *pair)
     seen = []
     for till in ("till-1", "till-2"):

@@ -185,9 +185,7 @@ class TestInvitations:
         assert_refused(join(shop, pool_id, eve, made.body["code"], "again"), 409, "code_expired")
         assert set(parts(shop, pool_id)) == {ada, bob}
 
-    def test_a_code_is_long_random_and_kept_as_a_keyed_hash_alone(
-        self, shop: Shop, pool: tuple[str, str, str]
-    ) -> None:
+    def test_a_code_is_long_random_and_kept_as_a_keyed_hash_alone(self, shop: Shop, pool: tuple[str, str, str]) -> None:
         ada, _, pool_id = pool
         codes = [shop.invite(pool_id, f"k-{number}", **of(ada)).replace("-", "") for number in range(40)]
         assert len(set(codes)) == 40

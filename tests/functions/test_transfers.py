@@ -29,9 +29,7 @@ def test_a_program_without_the_section_has_no_transfers(shop: Shop, pair: tuple[
         assert_refused(give(shop, *pair, 1, "g"), 409, "not_offered")
 
 
-def test_a_transfer_that_was_made_is_remembered_when_there_are_none_any_more(
-    shop: Shop, pair: tuple[str, str]
-) -> None:
+def test_a_transfer_that_was_made_is_remembered_when_there_are_none_any_more(shop: Shop, pair: tuple[str, str]) -> None:
     shop.change_program(transfers={})
     assert send(shop, *pair, 1).status == 201
     shop.change_program(transfers=None)

@@ -308,9 +308,7 @@ class Shop:
     def capture(self, member: str, redemption_id: str) -> Entry:
         account = self.look(member)
         code = f"CODE-{redemption_id}"
-        entry = redemptions.capture(
-            account, self.program, redemption_id, voucher_code=code, now=self.now, actor="till"
-        )
+        entry = redemptions.capture(account, self.program, redemption_id, voucher_code=code, now=self.now, actor="till")
         self._captured[redemption_id] = entry
         return self._booked(entry)
 

@@ -45,7 +45,9 @@ PLAIN: Mapping[str, frozenset[str]] = {
     "MESSAGE|SENT": frozenset({"claimed_at", "sent_at"}),
     "MESSAGE|WEEK": frozenset({"forget_at", "messages"}),
     "STATEMENT|": frozenset({"forget_at"}),
-    "INVITATION|INVITATION": frozenset({"pool_id", "invited_by", "pool_sequence", "expires_at", "used_by", "forget_at"}),
+    "INVITATION|INVITATION": frozenset(
+        {"pool_id", "invited_by", "pool_sequence", "expires_at", "used_by", "forget_at"}
+    ),
     "POOL|LEFT": frozenset({"pool_sequence", "forget_at"}),
     "GUESSES|": frozenset({"forget_at", "guesses"}),
     "REFERRALS|FRIEND": frozenset({"friend"}),

@@ -150,7 +150,13 @@ def prepare(world: World) -> None:
     rewards = [reward for reward in program["redeeming"]["rewards"] if reward["reward_id"] != "mug"]
     program["redeeming"]["rewards"] = [*rewards, LIMITED_REWARD]
     program["memberships"] = [PLAN]
-    program |= {"cashback": {"amount": 10, "per_amount": 100}, "pools": {}, "gifts": {}, "transfers": {}, "segments": {}}
+    program |= {
+        "cashback": {"amount": 10, "per_amount": 100},
+        "pools": {},
+        "gifts": {},
+        "transfers": {},
+        "segments": {},
+    }
     program["earning"]["actions"] = [{"action_id": "review", "description": "Review", "points": 25}, CHECKED_ACTION]
     program["celebrations"] = {"birthday": {"points": 5, "notice_days": 0}}
     program["operators"] = {"adjustment_limit_points": ADJUSTMENT_LIMIT}
