@@ -58,10 +58,8 @@ class Engine:
 
 
 @contextmanager
-def running(
-    kind: Kind, folder: Path, *, keep: bool, settings: Mapping[str, str] = _NO_SETTINGS, module: str | None = None
-) -> Iterator[Engine]:
-    """An engine for as long as the block lasts, with `settings` of its own; `module` runs it, if not its kind's own.
+def running(kind: Kind, folder: Path, *, keep: bool, settings: Mapping[str, str] = _NO_SETTINGS) -> Iterator[Engine]:
+    """An engine for as long as the block lasts, with `settings` of its own.
 
     It logs to `folder`, and with `keep` finds there what it held when it last ended. It saves that whenever it is asked
     to end, and whenever its parent is gone. Raises LocalError when it does not start, or could not save what it held.
@@ -73,7 +71,7 @@ def running(
     log = folder / "engine.log"
     with log.open("ab") as output:
         process = supervised_process.start(
-            module or f"infra.machine.{kind}_process",
+            f"infra.machine.{kind}_process",
             {"host": LOOPBACK, "port": port, "state": str(state) if state else None},
             environment={**_environment(port, state), **settings},
             output=output,
