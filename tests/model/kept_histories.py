@@ -1,0 +1,652 @@
+"""Random histories of a few members whose orders come back, are amended and change hands, played beside a clerk.
+
+A history is data: a program and steps, drawn from a seed and its number. The services book it on a DynamoDB in memory,
+the clerk keeps its file, and after each step both must say the same of everything. A history that fails is made as
+short as it can be.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from infra.machine import environment
+from infra.simulation.fake_dynamodb import Database, Written
+from infra.simulation.seams import SETTINGS
+from infra.tables import LOYALTY, PEOPLE
+from shared import runtime
+from shared.caller import OPERATOR, STOREFRONT, Caller
+from shared.domain.account import Account
+from shared.domain.earning.actions import Occasion
+from shared.domain.earning.challenges import courses
+from shared.domain.earning.enrolment import enroll
+from shared.domain.earning.orders import Line as OrderLine
+from shared.domain.earning.orders import Order
+from shared.domain.earning.refunds import ReturnedLine
+from shared.domain.entry import Entry
+from shared.domain.errors import LoyaltyError
+from shared.domain.facets import Referred
+from shared.domain.invariants import breaches
+from shared.domain.points.tiers import held_tier
+from shared.domain.program.campaigns import Campaign
+from shared.domain.program.program import Program
+from shared.domain.program.rules import Rule
+from shared.domain.spending.prices import MoneyRequest
+from shared.domain.subaccounts import wallet_of
+from shared.services import consequences, earning, order_corrections, redemptions, refunds
+from shared.tables import accounts, budgets, ledger, operation, programs
+from tests.model.clerks.kept_orders import Clerk, Line, Return, name_of, period_of
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+MEMBERS = ("ada", "bob", "cyd")
+TILL = Caller("till", frozenset({STOREFRONT}), None)
+OLGA = Caller("olga", frozenset({OPERATOR}), None)
+STEPS_MAX = 16
+
+Text = dict[str, Any]
+"""A program, as it is stored."""
+
+
+class Step(NamedTuple):
+    """One step: what is done, who does it, and numbers that say on what and how much. Any numbers make a step."""
+
+    kind: str
+    member: int
+    which: int
+    numbers: tuple[int, ...]
+    lines: tuple[Line, ...] = ()
+
+
+class History(NamedTuple):
+    """A program and what happens under it. `brought` says for each member but the first whether an earlier one did."""
+
+    program: Text
+    brought: tuple[int, ...]
+    steps: tuple[Step, ...]
+
+
+class DisagreementError(Exception):
+    """Shop and clerk differ, after a step of a history."""
+
+    def __init__(self, step: int, found: Sequence[str]) -> None:
+        self.step, self.found = step, tuple(found)
+        super().__init__(step, self.found)
+
+
+# Drawing --------------------------------------------------------------------------------------------------------------
+
+
+def drawn(seed: int, number: int) -> History:
+    """The `number`th history of a seed."""
+    random = Random(f"{seed}/{number}")  # noqa: S311 - the same for the same seed, guards nothing
+    steps = tuple(_step(random) for _ in range(random.randrange(4, STEPS_MAX + 1)))
+    return History(_program(random), (random.randrange(3), random.randrange(3)), steps)
+
+
+_KINDS = (
+    ("buy", 56),
+    ("return", 22),
+    ("return_lines", 18),
+    ("keep", 14),
+    ("amend", 12),
+    ("claim", 8),
+    ("act", 8),
+    ("spend", 4),
+    ("wait", 14),
+)
+_ARTICLES = (("TEA", "tea"), ("POT", "tea"), ("CUP", None), ("CARD", "gift"), ("BOOK", "books"))
+
+
+def _step(random: Random) -> Step:
+    [kind] = random.choices([kind for kind, _ in _KINDS], [weight for _, weight in _KINDS])
+    numbers = tuple(random.randrange(1000) for _ in range(4))
+    return Step(kind, random.randrange(len(MEMBERS)), random.randrange(1000), numbers, _lines(random))
+
+
+def _lines(random: Random) -> tuple[Line, ...]:
+    lines = []
+    for _ in range(random.choice((0, 1, 1, 2, 2, 3))):
+        sku, category = random.choice(_ARTICLES)
+        pieces = random.randrange(1, 4)
+        lines.append(Line(sku, category, pieces, pieces * random.choice((100, 250, 333))))
+    return tuple(lines)
+
+
+def _program(random: Random) -> Text:
+    chance: Callable[[], bool] = lambda: random.random() < 0.4  # noqa: E731
+    text: Text = {
+        "name": "Random",
+        "currency": "USD",
+        "country": "US",
+        "time_zone": "UTC",
+        "earning": {
+            "points": random.choice((1, 2, 5)),
+            "per_amount": random.choice((100, 70, 250)),
+            "whole_steps": random.random() < 0.2,
+            "description": "Points",
+            "rounding": random.choice(("down", "nearest", "up")),
+            "minimum_spend": random.choice((0, 0, 300)),
+            "excluded_categories": ["gift"] if chance() else [],
+            "pending_days": random.choice((0, 0, 20)),
+            "rules": [rule for rule in _rules(random) if chance()],
+            "actions": [
+                {"action_id": "review", "description": "Review", "points": 4, "limit": {"points": 7, "per": "week"}}
+            ],
+        },
+        "expiry": {"kind": "never"},
+        "tiers": {
+            "measure": random.choice(("points", "spend")),
+            "period": random.choice(("lifetime", "rolling_12_months")),
+            "levels": [
+                {"tier_id": "one", "name": "One", "threshold": 0},
+                {"tier_id": "two", "name": "Two", "threshold": random.choice((9, 20, 800)), "percent": 125},
+                {"tier_id": "three", "name": "Three", "threshold": 2000, "percent": 200},
+            ],
+        },
+        "redeeming": {"points_as_money": {"points": 1, "amount": 1}},
+        "challenges": [one for one in _challenges(random) if chance()],
+    }
+    if chance():
+        text["earning"]["base_max"] = 12
+    if chance():
+        text["campaigns"] = [_campaign(random)]
+    if chance():
+        text["referrals"] = {
+            "friend_points": random.choice((0, 6)),
+            "advocate_points": 11,
+            "minimum_spend": random.choice((0, 500)),
+            "purchase_days": random.choice((3, 90)),
+            "return_days": random.choice((0, 30)),
+        }
+    if chance():
+        text["cashback"] = {
+            "amount": 7,
+            "per_amount": 100,
+            "rounding": random.choice(("down", "nearest", "up")),
+            "minimum_spend": random.choice((0, 400)),
+            "excluded_categories": ["books"] if chance() else [],
+            **({"order_max": 40} if chance() else {}),
+        }
+    if chance():
+        text["standing_rules"] = {"caps": {"points_per_order": 15, "points_per_day": random.choice((20, 30))}}
+    if chance():
+        text["segments"] = {"scoring": {}, "named": []}
+    return text
+
+
+def _rules(random: Random) -> list[Text]:
+    per = random.choice(("month", "week", "lifetime"))
+    return [
+        {
+            "rule_id": "tea",
+            "description": "Tea counts double",
+            "when": {"categories": ["tea"]},
+            "effect": {"kind": "multiply", "percent": 200},
+        },
+        {
+            "rule_id": "cups",
+            "description": "Points for each cup",
+            "when": {"skus": ["CUP"]},
+            "effect": {"kind": "add", "points": 2, "per": "item"},
+            "limit": {"points": 5, "per": per},
+        },
+        {
+            "rule_id": "large",
+            "description": "Large orders",
+            "when": {"minimum_spend": 500},
+            "effect": {"kind": "add", "points": 3},
+            "limit": {"times": 2, "per": per},
+        },
+        {
+            "rule_id": "high",
+            "description": "The higher tiers",
+            "when": {"tiers": ["two", "three"]},
+            "effect": {"kind": "multiply", "percent": 150},
+        },
+    ]
+
+
+def _campaign(random: Random) -> Text:
+    effect = random.choice(({"kind": "add", "points": 3}, {"kind": "multiply", "percent": 200}))
+    campaign: Text = {
+        "campaign_id": "spring",
+        "description": "Spring",
+        "effect": effect,
+        "hold_out_percent": random.choice((0, 40)),
+        "budget": {"points": random.choice((5, 12, 1000))},
+    }
+    if random.randrange(2):
+        campaign["limit"] = {"points": 8, "per": "month"}
+    return campaign
+
+
+def _challenges(random: Random) -> list[Text]:
+    per = random.choice(("month", "lifetime"))
+    goals: list[Text] = [
+        {"kind": "count", "of": "orders", "target": 2, "per": per},
+        {"kind": "count", "of": "amount", "target": 1500, "per": per},
+        {"kind": "count", "of": "points", "target": 20, "per": per},
+        {"kind": "count", "of": "actions", "target": 2, "per": per},
+        {"kind": "visits", "target": random.choice((2, 3)), "within_days": random.choice((3, 20))},
+        {"kind": "streak", "target": 2, "per": random.choice(("day", "week", "month"))},
+        {"kind": "variety", "of": "categories", "target": 2, "per": per},
+    ]
+    return [
+        {
+            "challenge_id": f"{goal['kind']}-{goal.get('of', 'of')}",
+            "name": "A challenge",
+            "goal": goal,
+            "points": random.choice((0, 5, 9)),
+            "repeatable": bool(random.randrange(2)),
+            "minimum_spend": random.choice((0, 0, 400)) if goal.get("of") != "actions" else 0,
+        }
+        for goal in goals
+    ]
+
+
+# Playing --------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def in_memory() -> Iterator["Machine"]:
+    """The services on a DynamoDB in memory, for any number of histories."""
+    machine = Machine()
+    database: Any = lambda: machine.database  # noqa: E731
+    log: Any = SimpleNamespace(**dict.fromkeys(("exception", "error", "warning", "info"), lambda *_, **__: None))
+    telemetry: Any = SimpleNamespace(logger=lambda: log, count=lambda **_: None, report=machine.report)
+    replaced = runtime.use(
+        clock=lambda: machine.now,
+        monotonic=lambda: 0.0,
+        random=Random(0),  # noqa: S311 - guards nothing
+        back_off=lambda _: None,
+        database=database,
+        telemetry=telemetry,
+    )
+    with replaced, environment.restored():
+        import os  # noqa: PLC0415
+
+        os.environ.update(SETTINGS)
+        runtime.forget()
+        try:
+            yield machine
+        finally:
+            runtime.forget()
+
+
+class Machine:
+    """The database that the services meet, and the clock."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.database: Database
+        self.written: list[Written] = []
+        self.broken: list[str] = []
+
+    def restart(self) -> None:
+        """Begin with empty tables."""
+        self.now, self.written, self.broken = START, [], []
+        tables = (LOYALTY, PEOPLE)
+        self.database = Database(tables, lambda _, execute: execute(), self.written.extend, lambda: 0)
+
+    def report(self, member_id: str, found: Sequence[Any]) -> None:
+        """Broken invariants that an operation has found."""
+        self.broken += [f"{member_id}: {one}" for one in found]
+
+
+@dataclass
+class Player:
+    """Plays one history on a machine, and the clerk beside it."""
+
+    machine: Machine
+    history: History
+    accounts: dict[str, Account] = field(default_factory=dict)
+    ledgers: dict[str, list[Entry]] = field(default_factory=dict)
+    orders: int = 0
+    others: int = 0
+    done: int = 0
+    """Steps that were not refused."""
+
+    def __post_init__(self) -> None:
+        self.machine.restart()
+        program = Program.model_validate(json.loads(json.dumps(self.history.program)))
+        self.program = programs.replace_program(program, 1)
+        budgets.apply(self.program)
+        self.machine.written.clear()
+        self.clerk = Clerk(self.program, self.today)
+
+    @property
+    def today(self) -> date:
+        """The day, in the program's zone, which is UTC."""
+        return self.machine.now.date()
+
+    def play(self) -> int:
+        """Play it all. Raises DisagreementError. How many steps were done."""
+        for number, name in enumerate(MEMBERS):
+            before = self.history.brought[number - 1] if number else 0
+            self._enroll(name, MEMBERS[before - 1] if 0 < before <= number else None)
+        for number, step in enumerate(self.history.steps):
+            budgets.forget()
+            try:
+                getattr(self, f"_{step.kind}")(step)
+                self._follow()
+                found = [*self.machine.broken, *self._differences()]
+            except AssertionError as error:
+                found = [f"an assertion failed: {error!r}"]
+            if found:
+                raise DisagreementError(number, found)
+        for name, account in self.accounts.items():
+            broken = [f"{name}: {one}" for one in breaches(account, self.ledgers[name])]
+            if broken:
+                raise DisagreementError(len(self.history.steps), broken)
+        return self.done
+
+    # Steps ------------------------------------------------------------------------------------------------------------
+
+    def _enroll(self, name: str, advocate: str | None) -> None:
+        referred = Referred(advocate=advocate) if advocate and self.program.referrals else None
+        entry = enroll(name, self.program, now=self.machine.now, actor="till", fingerprint="", referred=referred)
+        operation.enroll([entry], [], self.program, self.machine.now)
+        self.clerk.enroll(name, advocate if referred else None)
+        self._follow()
+
+    def _buy(self, step: Step) -> None:
+        self.orders += 1
+        name, order_id = MEMBERS[step.member], f"o-{self.orders}"
+        total = sum(line.amount for line in step.lines) + (step.numbers[0] if step.numbers[1] % 2 or not step.lines else 0)
+        total = max(1, total)
+        placed_at = self.machine.now - timedelta(days=(0, 0, 0, 1, 5)[step.numbers[2] % 5])
+        order = Order(
+            order_id=order_id, placed_at=placed_at, currency="USD", total=total, lines=_order_lines(step.lines)
+        )
+        earning.earn_order(name, order, caller=TILL, now=self.machine.now)
+        self.clerk.buy(name, order_id, total, step.lines, placed_at.date())
+        self.done += 1
+
+    def _return(self, step: Step) -> None:
+        """Part of an order, or all of it, by its amount."""
+        sale = self._pick(step, lambda sale: sale.amount_kept > 0)
+        if sale is not None:
+            amount = max(1, sale.amount_kept * (1, 2, 3, 4, 4)[step.numbers[0] % 5] // 4)
+            self._refund(sale.order_id, Return(amount))
+
+    def _return_lines(self, step: Step) -> None:
+        """Pieces of one line of an order, or all of it."""
+        sale = self._pick(step, lambda sale: sale.amount_kept > 0 and bool(sale.lines))
+        if sale is None:
+            return
+        line = sale.lines[step.numbers[0] % len(sale.lines)]
+        bought = [one for one in sale.lines if one.sku == line.sku]
+        back = [one.lines[line.sku] for one in sale.back.values() if line.sku in one.lines]
+        pieces = sum(one.pieces for one in bought) - sum(pieces for pieces, _ in back)
+        amount = sum(one.amount for one in bought) - sum(paid for _, paid in back)
+        if not pieces:
+            return
+        gone = pieces if step.numbers[1] % 2 else 1 + step.numbers[1] % pieces
+        paid = min(amount * gone // pieces, sale.amount_kept)
+        self._refund(sale.order_id, Return(paid, {line.sku: (gone, paid)}))
+
+    def _refund(self, order_id: str, part: Return) -> None:
+        sale = self.clerk.sale(order_id)
+        self.others += 1
+        refund_id = f"r-{self.others}"
+        lines = tuple(ReturnedLine(sku=sku, quantity=one[0], amount=one[1]) for sku, one in part.lines.items())
+        request = refunds.Refund(
+            order_id=order_id,
+            refund_id=refund_id,
+            refunded_at=self.machine.now,
+            **({"lines": lines} if lines else {"amount": part.amount}),
+        )
+        refunds.refund(sale.owner, request, caller=TILL, now=self.machine.now)
+        self.clerk.take_back(order_id, refund_id, part)
+        self.done += 1
+
+    def _keep(self, step: Step) -> None:
+        """A refund is taken back."""
+        sale = self._pick(step, lambda sale: bool(sale.back))
+        if sale is None:
+            return
+        refund_id = list(sale.back)[step.numbers[0] % len(sale.back)]
+        request = order_corrections.RefundOfOrder(order_id=sale.order_id)
+        order_corrections.reverse_refund(sale.owner, refund_id, request, caller=TILL, now=self.machine.now)
+        self.clerk.keep(sale.order_id, refund_id)
+        self.done += 1
+
+    def _amend(self, step: Step) -> None:
+        sale = self._pick(step, lambda sale: not sale.back)
+        if sale is None:
+            return
+        self.others += 1
+        total = max(1, sum(line.amount for line in step.lines) + (step.numbers[0] if step.numbers[1] % 2 else 0))
+        request = order_corrections.Amendment(
+            amendment_id=f"a-{self.others}", amended_at=self.machine.now, total=total, lines=_order_lines(step.lines)
+        )
+        order_corrections.amend(sale.owner, sale.order_id, request, caller=TILL, now=self.machine.now)
+        self.clerk.amend(sale.order_id, total, step.lines)
+        self.done += 1
+
+    def _claim(self, step: Step) -> None:
+        name = MEMBERS[step.member]
+        sale = self._pick(step, lambda sale: sale.owner != name)
+        if sale is None:
+            return
+        self.others += 1
+        request = order_corrections.Claim(claim_id=f"c-{self.others}", reason="the wrong card")
+        order_corrections.claim(name, sale.order_id, request, caller=OLGA, now=self.machine.now)
+        self.clerk.claim(sale.order_id, name)
+        self.done += 1
+
+    def _act(self, step: Step) -> None:
+        self.others += 1
+        name, occurred_at = MEMBERS[step.member], self.machine.now - timedelta(days=(0, 0, 2)[step.numbers[0] % 3])
+        occasion = Occasion(action="review", reference=f"v-{self.others}", occurred_at=occurred_at)
+        earning.earn_for_action(name, occasion, caller=TILL, now=self.machine.now)
+        self.clerk.act(name, "review", occurred_at.date())
+        self.done += 1
+
+    def _spend(self, step: Step) -> None:
+        self.others += 1
+        name = MEMBERS[step.member]
+        request = MoneyRequest(points=1 + step.numbers[0] % 20, order_total=100_000, currency="USD", capture=True)
+        try:
+            redemptions.redeem(name, request, key=f"k-{self.others}", caller=TILL, now=self.machine.now)
+        except LoyaltyError:
+            return
+        self.clerk.spent[name] = self.clerk.spent.get(name, 0) + request.points
+        self.done += 1
+
+    def _wait(self, step: Step) -> None:
+        self.machine.now += timedelta(hours=(1, 20, 24, 24 * 3, 24 * 8, 24 * 32)[step.numbers[0] % 6])
+        self.clerk.today = self.today
+        self.done += 1
+
+    def _pick(self, step: Step, fits: Callable[[Any], bool]) -> Any:  # noqa: ANN401
+        fitting = [sale for name in MEMBERS for sale in self.clerk.sales(name) if fits(sale)]
+        fitting.sort(key=lambda sale: int(sale.order_id[2:]))
+        return fitting[step.which % len(fitting)] if fitting else None
+
+    # What has been written --------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Read what was written; what it means for others is booked, too."""
+        while self.machine.written:
+            written = list(self.machine.written)
+            self.machine.written.clear()
+            for one in written:
+                if one.table != LOYALTY.name or one.after is None:
+                    continue
+                if one.key[1] == "ACCOUNT":
+                    account = accounts.account_of(one.after)
+                    self.accounts[account.member_id] = account
+                elif "body" in one.after and one.before is None and "member_id" in one.after:
+                    entry = ledger.entry_of(one.after)
+                    self.ledgers.setdefault(entry.member_id, []).append(entry)
+                    consequences.draw(entry, self.machine.now)
+
+    def _differences(self) -> list[str]:
+        """Where shop and clerk do not say the same."""
+        said: dict[str, tuple[object, object]] = {}
+        for name in MEMBERS:
+            said |= {f"{name}: {what}": pair for what, pair in self._of_member(name).items()}
+        for campaign in self.program.campaigns:
+            left = budgets.load(f"campaign:{campaign.campaign_id}").left
+            said[f"left of {campaign.campaign_id}"] = (left, self.clerk.left_of(campaign))
+        found = [f"{what}: the shop says {shop}, the clerk {clerk}" for what, (shop, clerk) in said.items() if shop != clerk]
+        return found
+
+    def _of_member(self, name: str) -> dict[str, tuple[object, object]]:
+        account, clerk, program = self.accounts[name], self.clerk, self.program
+        entries = self.ledgers[name]
+        sales = clerk.sales(name)
+        wallet = self.ledgers.get(wallet_of(name), ())
+        said: dict[str, tuple[object, object]] = {
+            "owns": (account.balance + account.pending_points + account.held_points - account.debt, clerk.owns(name)),
+            "points of orders": (_by_order(entries), {one.order_id: clerk.points(one) for one in sales if clerk.points(one)}),
+            "credit of orders": (_by_order(wallet), {one.order_id: clerk.credit(one) for one in sales if clerk.credit(one)}),
+            "rewards": (_sum(entries, "referral", "referral_reversal"), clerk.rewards(name)),
+            "badge points": (_sum(entries, "badge", "badge_lost"), clerk.badge_points(name)),
+            "counted": ({month: one for month, one in account.qualifying.items() if one}, clerk.counted(name)),
+            "tier": (
+                held_tier(account, program.tiers, self.today).tier_id,
+                program.tiers.levels[clerk.rank(name)].tier_id,
+            ),
+            "challenges": (self._courses(account), self._courses_of_clerk(name)),
+        }
+        referred = account.referred
+        if referred is not None:
+            supports = clerk.supports(name)
+            said["pays off"] = (referred.state == "rewarded", bool(supports))
+            said["rests on"] = (referred.state != "rewarded" or referred.order_id in supports, True)
+        if program.segments:
+            activity = {month: (one.orders, one.amount) for month, one in account.activity.items()}
+            activity = {month: one for month, one in activity.items() if one != (0, 0)}
+            said["activity"] = (activity, clerk.activity(name))
+        for bonus in (*program.earning.rules, *program.campaigns):
+            if bonus.limit:
+                use = _use(account, bonus, self.today)
+                said[f"uses of {bonus.description}"] = (use, clerk.used(name, bonus))
+        if program.standing_rules:
+            use = account.uses.get("standing:day")
+            had = use.points if use and use.period == str(self.today) else 0
+            said["had today"] = (had, clerk.had_today(name))
+        return said
+
+    def _courses(self, account: Account) -> dict[str, tuple[int, int]]:
+        return {
+            one.challenge.challenge_id: (one.done, one.badge.times if one.badge else 0)
+            for one in courses(account, self.program, self.today)
+        }
+
+    def _courses_of_clerk(self, name: str) -> dict[str, tuple[int, int]]:
+        return {one.challenge_id: tuple(self.clerk.course(name, one)) for one in self.program.challenges}  # type: ignore[misc]
+
+
+_OF_ORDERS = frozenset({"earn", "refund", "refund_reversal", "amend", "claim_out", "claim_in"})
+
+
+def _by_order(entries: Sequence[Entry]) -> dict[str, int]:
+    """What each order has brought, all that was done to it included."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        if entry.type in _OF_ORDERS and "order_id" in entry.source:
+            order_id = entry.source["order_id"]
+            found[order_id] = found.get(order_id, 0) + entry.points
+    return {order_id: points for order_id, points in found.items() if points}
+
+
+def _sum(entries: Sequence[Entry], *types: str) -> int:
+    return sum(entry.points for entry in entries if entry.type in types)
+
+
+def _use(account: Account, bonus: Rule | Campaign, today: date) -> tuple[int, int]:
+    """How often a bonus was had in its present period, and how many points, as the account says."""
+    name = name_of(bonus)
+    use = account.uses.get(name)
+    if use is None or bonus.limit is None or not _is_now(use.period, bonus.limit.per, today):
+        return 0, 0
+    return use.times, use.points
+
+
+def _is_now(period: str, per: str, today: date) -> bool:
+    now = {"week": "{}-W{:02}".format(*today.isocalendar()[:2]), "lifetime": "always"}
+    return period == now.get(per, period_of(today, per))
+
+
+def _order_lines(lines: Sequence[Line]) -> tuple[OrderLine, ...]:
+    return tuple(OrderLine(sku=one.sku, category=one.category, quantity=one.pieces, amount=one.amount) for one in lines)
+
+
+# Shrinking ------------------------------------------------------------------------------------------------------------
+
+
+def failure(machine: Machine, history: History) -> DisagreementError | None:
+    """Where a history fails, if it does."""
+    try:
+        Player(machine, history).play()
+    except DisagreementError as error:
+        return error
+    return None
+
+
+def shortest(machine: Machine, history: History) -> History:
+    """A history that fails, with as few steps and as small a program as can be found by leaving things out."""
+    tried = True
+    while tried:
+        tried = False
+        for smaller in _smaller(history):
+            if failure(machine, smaller):
+                history, tried = smaller, True
+                break
+    return history
+
+
+def _smaller(history: History) -> Iterator[History]:
+    for number in range(len(history.steps)):
+        yield history._replace(steps=history.steps[:number] + history.steps[number + 1 :])
+    for number, step in enumerate(history.steps):
+        for line in range(len(step.lines)):
+            less = step._replace(lines=step.lines[:line] + step.lines[line + 1 :])
+            yield history._replace(steps=(*history.steps[:number], less, *history.steps[number + 1 :]))
+    for program in _plainer(history.program):
+        yield history._replace(program=program)
+    if any(history.brought):
+        yield history._replace(brought=(0, 0))
+    for number, step in enumerate(history.steps):
+        for place, value in enumerate(step.numbers):
+            for less in {0, value % 6} - {value}:
+                simpler = step._replace(numbers=(*step.numbers[:place], less, *step.numbers[place + 1 :]))
+                if less < value:
+                    yield history._replace(steps=(*history.steps[:number], simpler, *history.steps[number + 1 :]))
+
+
+_PLAIN: Mapping[str, Any] = {
+    "points": 1,
+    "per_amount": 100,
+    "whole_steps": False,
+    "rounding": "down",
+    "minimum_spend": 0,
+    "excluded_categories": [],
+    "pending_days": 0,
+}
+
+
+def _plainer(program: Text) -> Iterator[Text]:
+    for name in ("campaigns", "referrals", "cashback", "standing_rules", "segments"):
+        if name in program:
+            yield {key: value for key, value in program.items() if key != name}
+    for number in range(len(program["challenges"])):
+        yield {**program, "challenges": program["challenges"][:number] + program["challenges"][number + 1 :]}
+    earning = program["earning"]
+    for number in range(len(earning["rules"])):
+        yield {**program, "earning": {**earning, "rules": earning["rules"][:number] + earning["rules"][number + 1 :]}}
+    if "base_max" in earning:
+        yield {**program, "earning": {key: value for key, value in earning.items() if key != "base_max"}}
+    for name, value in _PLAIN.items():
+        if earning[name] != value:
+            yield {**program, "earning": {**earning, name: value}}
+    for name, value in (("measure", "points"), ("period", "lifetime")):
+        if program["tiers"][name] != value:
+            yield {**program, "tiers": {**program["tiers"], name: value}}
