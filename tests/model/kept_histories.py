@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pprint import pformat
 from random import Random
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -650,3 +651,17 @@ def _plainer(program: Text) -> Iterator[Text]:
     for name, value in (("measure", "points"), ("period", "lifetime")):
         if program["tiers"][name] != value:
             yield {**program, "tiers": {**program["tiers"], name: value}}
+
+
+def played(seed: int, first: int, end: int) -> str | None:
+    """Play some histories of a seed; the first that fails, as short as it can be, told with what differs."""
+    with in_memory() as machine:
+        for number in range(first, end):
+            history = drawn(seed, number)
+            if failure(machine, history) is None:
+                continue
+            short = shortest(machine, history)
+            error = failure(machine, short)
+            found = "\n  ".join(error.found) if error else "it depends on chance"
+            return f"seed {seed}, history {number}:\n  {found}\n{pformat(short, width=110)}"
+    return None

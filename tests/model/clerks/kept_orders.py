@@ -332,7 +332,7 @@ class Clerk:
         if one.is_gone:
             return None
         kept = one.kept().lines
-        categories = frozenset(line.category for line, pieces, amount in kept if line.category and (pieces or amount))
+        categories = frozenset(line.category for line, pieces, _ in kept if line.category and pieces)
         return Deed(one.placed_on, self.points(one), one.amount_kept, categories)
 
     def _pieces(self, sale: Sale) -> dict[str, int]:
