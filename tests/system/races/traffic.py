@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -27,7 +27,22 @@ PROGRAM: dict[str, Any] = {
     "transfers": {},
 }
 TRIES_MAX = 40
-KINDS = ("earn", "refund", "reserve", "capture", "cancel", "reverse", "adjust", "transfer", "read")
+KINDS = (
+    "earn",
+    "refund",
+    "unrefund",
+    "amend",
+    "claim",
+    "reserve",
+    "capture",
+    "cancel",
+    "reverse",
+    "reverse_part",
+    "adjust",
+    "undo",
+    "transfer",
+    "read",
+)
 REMEMBERED = 6
 """Names that callers pick from: few, so that they meet."""
 
@@ -57,6 +72,7 @@ class Traffic:
         self.outcomes = Counter[str]()
         self._orders: list[list[tuple[int, str, Any]]] = [[] for _ in range(pairs)]
         self._redemptions: list[list[tuple[int, str, str]]] = [[] for _ in range(pairs)]
+        self._adjustments: list[list[tuple[int, str, str]]] = [[] for _ in range(pairs)]
         self._noting = threading.Lock()
 
     def run(self, threads: int, each: int) -> None:
@@ -97,17 +113,25 @@ class Traffic:
                 history.append(Operation(_like(call, saw=_seen(reply)), called, returned))
             if call.kind == "reserve" and reply.status // 100 == 2:
                 self._redemptions[pair].append((call.member, call.name, reply.body["redemption_id"]))
+            if call.kind == "adjust" and reply.status // 100 == 2:
+                self._adjustments[pair].append((call.member, call.name, reply.body["entry"]["entry_id"]))
 
     def _asked(self, pair: int, kind: str, random: Random) -> _Asked:
         member = random.randrange(2)
         if kind == "earn":
             return self._earn(pair, member, random)
-        if kind == "refund" and self._orders[pair]:
-            return self._refund(pair, random)
+        if kind in {"refund", "unrefund", "amend", "claim"} and self._orders[pair]:
+            return self._change(pair, kind, random)
         if kind in {"capture", "cancel", "reverse"} and self._redemptions[pair]:
             member, name, redemption_id = random.choice(self._redemptions[pair][-REMEMBERED:])
             path = f"{self._path(pair, member)}/redemptions/{redemption_id}/{kind}"
             return _Asked(Call(kind, member, name), "redeem", path)
+        if kind == "reverse_part" and self._redemptions[pair]:
+            return self._reverse_part(pair, random)
+        if kind == "undo" and self._adjustments[pair]:
+            member, name, entry_id = random.choice(self._adjustments[pair][-REMEMBERED:])
+            path = f"{self._path(pair, member)}/entries/{entry_id}/undo"
+            return _Asked(Call("undo", member, name), "operators", path, {"reason": "a race"}, scope=OPERATOR)
         if kind in {"reserve", "adjust", "transfer"}:
             return self._move(pair, member, kind, random)
         return _Asked(Call("read", member), "account", f"{self._path(pair, member)}/account")
@@ -125,12 +149,33 @@ class Traffic:
         body = {"to_member_id": self._pairs[pair][1 - member], "points": points}
         return _Asked(call, "transfers", f"{path}/transfers", body, name, OPERATOR)
 
-    def _refund(self, pair: int, random: Random) -> _Asked:
+    def _change(self, pair: int, kind: str, random: Random) -> _Asked:
+        """An order comes back in part, is kept after all, is amended, or claimed by either of the two."""
         member, order_id, order = random.choice(self._orders[pair][-REMEMBERED:])
-        refund_id, amount = f"r{random.randrange(3)}", 1_050
-        body = {"order_id": order_id, "refund_id": refund_id, "amount": amount, "refunded_at": order["placed_at"]}
-        call = Call("refund", member, f"{order_id}/{refund_id}", amount)
-        return _Asked(call, "orders", f"{self._path(pair, member)}/refunds", body)
+        member = random.randrange(2) if kind == "claim" or random.randrange(4) == 0 else member
+        refund_id, path = f"r{random.randrange(3)}", self._path(pair, member)
+        if kind == "refund":
+            body = {"order_id": order_id, "refund_id": refund_id, "amount": 1_050, "refunded_at": order["placed_at"]}
+            return _Asked(Call("refund", member, f"{order_id}/{refund_id}", 1_050), "orders", f"{path}/refunds", body)
+        if kind == "unrefund":
+            call = Call("unrefund", member, f"{order_id}/{refund_id}")
+            return _Asked(call, "orders", f"{path}/refunds/{refund_id}/reverse", {"order_id": order_id})
+        name = unique(kind)
+        if kind == "claim":
+            body = {"claim_id": name, "reason": "a race"}
+            call = Call("claim", member, order_id, part=name)
+            return _Asked(call, "orders", f"{path}/orders/{order_id}/claim", body, scope=OPERATOR)
+        total = random.choice((1_200, 4_444, 8_000))
+        body = {"amendment_id": name, "amended_at": order["placed_at"], "total": total}
+        return _Asked(Call("amend", member, order_id, total, part=name), "orders", f"{path}/orders/{order_id}/amend", body)
+
+    def _reverse_part(self, pair: int, random: Random) -> _Asked:
+        member, name, redemption_id = random.choice(self._redemptions[pair][-REMEMBERED:])
+        points = random.choice((2, 5, 12))
+        part = f"v{points}"
+        path = f"{self._path(pair, member)}/redemptions/{redemption_id}/reverse"
+        body = {"reversal_id": part, "points": points}
+        return _Asked(Call("reverse", member, name, points, part=part), "redeem", path, body)
 
     def _path(self, pair: int, member: int) -> str:
         return f"/v1/members/{self._pairs[pair][member]}"
@@ -150,7 +195,7 @@ class Traffic:
 
 
 def _like(call: Call, *, refused: str = "", saw: Seen | None = None, is_unknown: bool = False) -> Call:
-    return Call(call.kind, call.member, call.name, call.amount, refused, saw, is_unknown)
+    return replace(call, refused=refused, saw=saw, is_unknown=is_unknown)
 
 
 def _seen(reply: Reply) -> Seen:
