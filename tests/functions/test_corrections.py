@@ -237,6 +237,10 @@ def test_a_reward_is_taken_back_though_the_program_has_no_referrals_any_more(sho
 def test_a_line_of_nothing_earns_nothing_and_comes_back(shop: Shop, ada: str) -> None:
     gift = {"sku": "GIFT", "quantity": 1, "amount": 0}
     tea = {"sku": "TEA", "quantity": 1, "amount": 1_000}
+    with shop.writing_nothing():
+        refused = shop.order(ada, total=1_000, lines=[{**gift, "quantity": 0}, tea])
+        assert_refused(refused, 422, "invalid_request")
+        assert refused.pointers == ["/lines/0/quantity"]
     assert shop.order(ada, total=1_000, lines=[gift, tea]).body["entry"]["points"] == 10
     for number, (line, points) in enumerate(((gift, 0), (tea, -10))):
         body = {"order_id": "A-1", "refund_id": f"R-{number}", "lines": [line]}
@@ -245,16 +249,46 @@ def test_a_line_of_nothing_earns_nothing_and_comes_back(shop: Shop, ada: str) ->
     assert shop.balance(ada) == 0
 
 
-def test_a_returned_line_is_the_one_of_its_article_that_it_fits(shop: Shop, ada: str) -> None:
+def boxes_back(shop: Shop, member: str, quantity: int, amount: int, refund_id: str) -> Reply:
+    line = {"sku": "BOX", "quantity": quantity, "amount": amount}
+    return shop.post(
+        f"/v1/members/{member}/refunds", {"order_id": "A-1", "refund_id": refund_id, "lines": [line]}
+    )
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        # (pieces, minor units, points): toys for 30.00 each earn, the one as a gift card for 50.00 does not.
+        [(1, 5_000, 0), (2, 6_000, -60)],
+        [(1, 3_000, -30), (1, 5_000, 0), (1, 3_000, -30)],
+        [(1, 4_000, 0), (2, 6_000, -60), (0, 1_000, 0)],
+        [(3, 11_000, -60)],
+    ],
+)
+def test_a_returned_line_is_the_one_of_its_article_that_it_fits(
+    shop: Shop, ada: str, parts: list[tuple[int, int, int]]
+) -> None:
     shop.change_program(earning={"excluded_categories": ["gift-cards"]})
-    paid = {"sku": "BOX", "category": "toys", "quantity": 1, "amount": 3_000}
-    excluded = {"sku": "BOX", "category": "gift-cards", "quantity": 1, "amount": 5_000}
-    shop.order(ada, total=8_000, lines=[excluded, paid])
-    assert shop.balance(ada) == 30
-    body = {"order_id": "A-1", "refund_id": "R-1", "lines": [{"sku": "BOX", "quantity": 1, "amount": 3_000}]}
-    assert shop.post(f"/v1/members/{ada}/refunds", body).body["entry"]["points"] == -30
-    body = {"order_id": "A-1", "refund_id": "R-2", "lines": [{"sku": "BOX", "quantity": 1, "amount": 5_000}]}
-    assert shop.post(f"/v1/members/{ada}/refunds", body).body["entry"]["points"] == 0
+    card = {"sku": "BOX", "category": "gift-cards", "quantity": 1, "amount": 5_000}
+    toys = {"sku": "BOX", "category": "toys", "quantity": 2, "amount": 6_000}
+    shop.order(ada, total=11_000, lines=[card, toys])
+    assert shop.balance(ada) == 60
+    for number, (quantity, amount, points) in enumerate(parts):
+        assert boxes_back(shop, ada, quantity, amount, f"R-{number}").body["entry"]["points"] == points
+    lines = shop.get(f"/v1/members/{ada}/orders/A-1").body["lines"]
+    assert [(one["returned_quantity"], one["returned_amount"]) for one in lines] == [(1, 5_000), (2, 6_000)]
+    assert_refused(boxes_back(shop, ada, 1, 0, "R-x"), 409, "refund_exceeds_order")
+
+
+def test_a_refund_of_an_articles_second_line_is_taken_back_there(shop: Shop, ada: str) -> None:
+    shop.change_program(earning={"excluded_categories": ["gift-cards"]})
+    card = {"sku": "BOX", "category": "gift-cards", "quantity": 1, "amount": 5_000}
+    toy = {"sku": "BOX", "quantity": 1, "amount": 3_000}
+    shop.order(ada, total=8_000, lines=[card, toy])
+    assert boxes_back(shop, ada, 1, 3_000, "R-1").body["entry"]["points"] == -30
+    assert set_back(shop, ada).body["entry"]["points"] == 30
+    assert boxes_back(shop, ada, 1, 5_000, "R-2").body["entry"]["points"] == 0
 
 
 @pytest.mark.parametrize("order_id", ["web/2026/1", "50%", "a b", "a?b#c", "ä+ö"])

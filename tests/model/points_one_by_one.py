@@ -84,16 +84,15 @@ class Sale:
         return self.refunded > 0 and self.refunded == self.total
 
     def kept(self) -> Kept:
-        """Lines of an article come back one after another; then a cent of anything has lost the same share."""
+        """Lines come back, each from the line that it fits; then a cent of anything has lost the same share."""
         lines = [replace(line) for line in self.lines]
         rest = self.total - sum(line.amount for line in lines)
         for gone in self.back:
             pieces, cents = gone.pieces, gone.amount
-            for line in lines:
-                if line.sku == gone.sku:
-                    taken, paid = min(pieces, line.pieces), min(cents, line.amount)
-                    line.pieces, line.amount = line.pieces - taken, line.amount - paid
-                    pieces, cents = pieces - taken, cents - paid
+            for line in fitting([line for line in lines if line.sku == gone.sku], gone):
+                taken, paid = min(pieces, line.pieces), min(cents, line.amount)
+                line.pieces, line.amount = line.pieces - taken, line.amount - paid
+                pieces, cents = pieces - taken, cents - paid
         there, left = rest + sum(line.amount for line in lines), self.total - self.refunded
         share = Fraction(left, there) if there else Fraction(1)
         return Kept(
@@ -702,6 +701,19 @@ class Clerk:
 
 def _rounded(exact: Fraction, how: str) -> int:
     return {"down": floor(exact), "up": ceil(exact), "nearest": floor(exact + Fraction(1, 2))}[how]
+
+
+def fitting(lines: list[Line], gone: Line) -> list[Line]:
+    """An article's lines, the first the one that a part of it comes back from, if it can come from one."""
+
+    def misfit(line: Line) -> int:
+        if gone.pieces > line.pieces or gone.amount > line.amount:
+            return 3
+        if (gone.pieces, gone.amount) == (line.pieces, line.amount):
+            return 0
+        return 1 if gone.amount * line.pieces == gone.pieces * line.amount else 2
+
+    return lines if all(misfit(line) == 3 for line in lines) else sorted(lines, key=misfit)  # noqa: PLR2004
 
 
 def all_of(sku: str, lines: Iterable[Line]) -> Line:

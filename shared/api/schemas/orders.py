@@ -6,7 +6,7 @@ from typing import Literal
 from shared.api.schemas.entries import BreakdownLine, breakdown_lines
 from shared.domain.account import Account
 from shared.domain.earning.earnings import Earned
-from shared.domain.earning.kept_orders import Sale, kept
+from shared.domain.earning.kept_orders import kept, lines_left
 from shared.domain.earning.orders import Order
 from shared.domain.entry import OrderLine
 from shared.domain.fields import Instant, Record
@@ -116,7 +116,7 @@ def order_answer(view: OrderView) -> OrderAnswer:
         points_kept=kept(sale).points,
         credit=credit.entry.points if credit else 0,
         credit_kept=kept(credit).points if credit else 0,
-        lines=tuple(_line(line, sale) for line in order.lines),
+        lines=tuple(map(_line, order.lines, lines_left(order.lines, sale.returned.lines))),
         refunds=tuple(
             OrderRefund(
                 refund_id=refund.source["refund_id"],
@@ -135,13 +135,13 @@ def order_answer(view: OrderView) -> OrderAnswer:
     )
 
 
-def _line(line: OrderLine, sale: Sale) -> OrderLineAnswer:
-    quantity, amount = sale.returned.lines.get(line.sku, (0, 0))
+def _line(line: OrderLine, left: tuple[int, int]) -> OrderLineAnswer:
+    pieces, paid = left
     return OrderLineAnswer(
         sku=line.sku,
         category=line.category,
         quantity=line.quantity,
         amount=line.amount,
-        returned_quantity=min(quantity, line.quantity),
-        returned_amount=min(amount, line.amount),
+        returned_quantity=line.quantity - pieces,
+        returned_amount=line.amount - paid,
     )

@@ -4,6 +4,7 @@ Returns of lines are exact. What is returned as a mere amount comes out of all t
 depends on what has come back in all, not on the order of the returns.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from math import floor
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from shared.domain.account import Account
 from shared.domain.earning.earnings import rounded
-from shared.domain.entry import Entry, OrderEarned, Piece
+from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
 from shared.domain.facets import Use
 from shared.domain.ledger import uses_after
 from shared.domain.points.eligibility import DAY_USE, EXCLUDED
@@ -19,7 +20,7 @@ from shared.domain.program.partners import Counted
 
 
 class Returned(NamedTuple):
-    """What of an order has come back by now: minor units in all, and of its lines, by SKU, pieces and minor units.
+    """What of an order has come back by now: minor units in all, and of its lines, by `line_names`, pieces and units.
 
     `changes` counts how often that has changed.
     """
@@ -124,6 +125,34 @@ def returned_of(entry: Entry) -> Returned:
     return Returned(entry.refunded or 0, entry.returned_lines, entry.returns)
 
 
+def line_names(lines: Sequence[OrderLine]) -> list[str]:
+    """Under which names returns of an order's lines are noted: their SKU; with a number if it is not its first line.
+
+    What was noted before lines of one SKU were told apart is all under that; it is of its first line, then the next.
+    """
+    counts = Counter[str]()
+    names = []
+    for line in lines:
+        counts[line.sku] += 1
+        number = counts[line.sku]
+        names.append(line.sku if number == 1 else f"{line.sku}\n{number}")
+    return names
+
+
+def lines_left(lines: Sequence[OrderLine], back: Mapping[str, tuple[int, int]]) -> list[tuple[int, int]]:
+    """Pieces and minor units of each line that have not come back."""
+    names = line_names(lines)
+    left = [(line.quantity, line.amount) for line in lines]
+    for name, (quantity, amount) in sorted(back.items(), reverse=True):
+        for index, line in enumerate(lines):
+            if name in {names[index], line.sku}:
+                pieces, paid = left[index]
+                fewer, less = min(quantity, pieces), min(amount, paid)
+                left[index] = (pieces - fewer, paid - less)
+                quantity, amount = quantity - fewer, amount - less  # noqa: PLW2901 - the SKU's next line has the rest
+    return left
+
+
 def lines_mask(indexes: Sequence[int], *, with_rest: bool) -> str:
     """What a piece notes of the lines that bring it, counted from 0, and whether what no line names does, too."""
     return format(sum(2 << index for index in indexes) + with_rest, "x")
@@ -194,17 +223,11 @@ def _whole_steps(steps: Fraction, share: Fraction) -> Fraction:
 
 
 def _parts(sale: Sale) -> _Parts:
-    lines, back = sale.order.lines, sale.returned.lines
-    amounts = [sale.order.total - sum(line.amount for line in lines), *(line.amount for line in lines)]
-    items = [0, *(line.quantity for line in lines)]
-    amounts_left, items_left = list(amounts), list(items)
-    for sku, (quantity, amount) in back.items():
-        for number, line in enumerate(lines, start=1):
-            if line.sku == sku:
-                fewer, less = min(quantity, items_left[number]), min(amount, amounts_left[number])
-                items_left[number] -= fewer
-                amounts_left[number] -= less
-                quantity, amount = quantity - fewer, amount - less  # noqa: PLW2901 - the next line of the SKU has the rest
+    lines = sale.order.lines
+    rest = sale.order.total - sum(line.amount for line in lines)
+    amounts, items = [rest, *(line.amount for line in lines)], [0, *(line.quantity for line in lines)]
+    of_lines = lines_left(lines, sale.returned.lines)
+    items_left, amounts_left = [0, *(pieces for pieces, _ in of_lines)], [rest, *(paid for _, paid in of_lines)]
     left = sum(amounts_left)
     share = Fraction(sale.amount_kept, left) if left else Fraction(1)
     return _Parts(

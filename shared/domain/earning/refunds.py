@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.domain.account import Account
-from shared.domain.earning.kept_orders import Kept, Returned, Sale, kept, together, uses_kept
+from shared.domain.earning.kept_orders import Kept, Returned, Sale, kept, line_names, lines_left, together, uses_kept
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderError
 from shared.domain.facets import Activity, Use
@@ -18,7 +18,11 @@ from shared.domain.program.program import Program
 
 
 class ReturnedLine(Record):
-    """A line of an order that came back: so many pieces, for so many minor units."""
+    """A line of an order that came back: so many pieces, for so many minor units.
+
+    Of an SKU that has several lines in its order it is the one that it fits: the one of which that is all that is left,
+    else one of that price, else the first that has as much, else what the first ones have.
+    """
 
     sku: Reference
     quantity: Amount
@@ -100,7 +104,7 @@ def part_by_amount(sale: Sale, amount: int) -> Returned:
 
 
 def part_by_lines(sale: Sale, lines: Sequence[ReturnedLine]) -> Returned:
-    """Some lines of an order.
+    """Some lines of an order. One of an SKU that has several there is of the one that it fits.
 
     Raises InvalidRequestError for a line that the order does not have, and RefundExceedsOrderError if more of a line
     would be returned than was bought, or more of the order than was paid.
@@ -112,14 +116,37 @@ def part_by_lines(sale: Sale, lines: Sequence[ReturnedLine]) -> Returned:
             known = ", ".join(sorted({one.sku for one in sale.order.lines}))
             detail = f"the order has the lines {known}" if known else "the order was booked without lines: send amount"
             raise InvalidRequestError(Fault(f"/lines/{number}/sku", detail))
-        part = together(part, Returned(0, {line.sku: (line.quantity, line.amount)}))
-        quantity, amount = together(sale.returned, part).lines.get(line.sku, (0, 0))
-        pieces, paid = sum(one.quantity for one in bought), sum(one.amount for one in bought)
-        if quantity > pieces or amount > paid:
+        left = lines_left(sale.order.lines, together(sale.returned, part).lines)
+        names = line_names(sale.order.lines)
+        places = [(names[index], *left[index]) for index, one in enumerate(sale.order.lines) if one.sku == line.sku]
+        if line.quantity > sum(pieces for _, pieces, _ in places) or line.amount > sum(paid for *_, paid in places):
+            pieces, paid = sum(one.quantity for one in bought), sum(one.amount for one in bought)
+            quantity = pieces - sum(pieces for _, pieces, _ in places) + line.quantity
+            amount = paid - sum(paid for *_, paid in places) + line.amount
             raise RefundExceedsOrderError(
                 f"of {line.sku}, {pieces} pieces for {paid} were bought; {quantity} for {amount} would have come back"
             )
+        part = together(part, Returned(0, _taken_from(places, line)))
     return part
+
+
+def _taken_from(places: Sequence[tuple[str, int, int]], line: ReturnedLine) -> dict[str, tuple[int, int]]:
+    """From which of an SKU's lines a part comes, by name; `places` are those with the pieces and units left of each.
+
+    It is the one of which that is all that is left, else one of that price, else one that has as much, else the first
+    ones.
+    """
+    quantity, amount = line.quantity, line.amount
+    holding = [one for one in places if quantity <= one[1] and amount <= one[2]]
+    all_left = [one for one in holding if (quantity, amount) == one[1:]]
+    of_price = [one for one in holding if amount * one[1] == quantity * one[2]]
+    for name, *_ in (*all_left, *of_price, *holding):
+        return {name: (quantity, amount)}
+    taken = {}
+    for name, pieces, paid in places:
+        taken[name] = (min(quantity, pieces), min(amount, paid))
+        quantity, amount = quantity - taken[name][0], amount - taken[name][1]
+    return taken
 
 
 def noted_return(back: Returned, part: Returned) -> dict[str, Any]:
