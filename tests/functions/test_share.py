@@ -145,7 +145,8 @@ class TestPools:
         eve = shop.enroll("eve")
         assert shop.merge(ada, eve).status == 200
         assert shop.balance(bob) == 300
-        assert shop.merge(eve := shop.enroll("eva"), bob).status == 200
+        eve = shop.enroll("eva")
+        assert shop.merge(eve, bob).status == 200
         assert (shop.balance(eve), shop.balance(ada)) == (200, 200)
         shop.join_pool(pool_id, eve)
         assert shop.erase(ada).status == 200
@@ -317,7 +318,8 @@ class TestRemoval:
         with pytest.raises(AssertionError):
             shop.invite(pool_id, **of(bob))
         assert_refused(join(shop, pool_id, bob, before[0]), 409, "code_expired")
-        assert join(shop, pool_id, eve := shop.enroll("eve"), before[0]).status == 201
+        eve = shop.enroll("eve")
+        assert join(shop, pool_id, eve, before[0]).status == 201
         assert leave(shop, pool_id, eve, **of(eve)).status == 200
         assert_refused(join(shop, pool_id, eve, before[1]), 409, "code_expired")
         assert join(shop, pool_id, bob, shop.invite(pool_id, "since", **of(ada))).status == 201

@@ -1,7 +1,7 @@
 """Points that a household shares, and gifts."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -16,7 +16,7 @@ from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import erase_whole, merge_whole
 from shared.domain.points import freezing
 from shared.domain.spending import redemptions, transfers
-from shared.domain.spending.pools import bring, pools_of
+from shared.domain.spending.pools import CONTRIBUTED, SPENT, bring, pools_of
 from shared.domain.spending.prices import MoneyRequest
 from tests.model.shop import Shop, a_program, at
 
@@ -171,19 +171,89 @@ def test_what_is_owed_is_settled_from_the_pool_first() -> None:
     assert (shop.look("ada").debt, shop.look("ada").balance, shop.pool("p").balance) == (0, 0, 4)
 
 
+def test_who_leaves_takes_their_own_part_each_lot_with_its_day_and_the_soonest_first() -> None:
+    shop = a_household("ada", "bob", "cy")
+    earn(shop, "ada", "A-1", 10)
+    shop.now += timedelta(days=5)
+    earn(shop, "bob", "B-1", 20)
+    spend(shop, "bob", "R-1", 4)
+    assert shop.pool("p").lots == {"2026-12-20": 6, "2026-12-25": 20}
+    shop.leave_pool("bob")
+    assert (shop.look("bob").lots, shop.pool("p").lots) == ({"2026-12-20": 6, "2026-12-25": 10}, {"2026-12-25": 10})
+    assert put_in(shop) == {"contributed:ada": 10, "contributed:bob": 4, "spent:bob": 4}
+    shop.leave_pool("cy")
+    assert (shop.look("cy").lots, shop.pool("p").balance) == ({}, 10)
+    shop.leave_pool("ada")
+    assert (shop.look("ada").lots, shop.pool("p").lots) == ({"2026-12-25": 10}, {})
+
+
+def test_who_leaves_takes_no_more_than_is_there_and_the_last_what_is_nobodys_which_counts_as_spent() -> None:
+    shop = a_household("ada", "bob")
+    earn(shop, "ada", "A-1", 10)
+    spend(shop, "bob", "R-1", 7)
+    shop.leave_pool("ada")
+    assert (shop.look("ada").balance, shop.pool("p").balance) == (3, 0)
+    earn(shop, "bob", "B-1", 5)
+    assert (shop.look("ada").balance, shop.pool("p").balance) == (3, 5)
+    shop.leave_pool("bob")
+    assert (shop.look("bob").balance, shop.pool("p").balance) == (5, 0)
+    assert put_in(shop) == {"contributed:ada": 7, "contributed:bob": 5, "spent:bob": 12}
+
+
+def test_what_a_member_owes_who_leaves_is_paid_from_their_own_part_alone() -> None:
+    shop = a_household("ada", "bob")
+    shop.buy("ada", "A-1", 1000)
+    spend(shop, "ada", "R-1", 8)
+    shop.refund("ada", "A-1", 500)
+    earn(shop, "bob", "B-1", 20)
+    assert (shop.look("ada").debt, shop.look("ada").balance, shop.pool("p").balance) == (5, 0, 22)
+    shop.leave_pool("ada")
+    assert (shop.look("ada").debt, shop.look("ada").balance, shop.pool("p").balance) == (3, 0, 20)
+
+
+def test_a_move_into_a_pool_gives_no_grace_to_a_lot_whose_day_the_pool_has_booked_as_expired() -> None:
+    shop = a_household("ada", redeeming={"returned_points_grace_days": 30}, time_zone="Pacific/Kiritimati")
+    earn(shop, "ada", "A-1", 10)
+    shop.adjust("eve", 7)
+    [day] = shop.pool("p").lots
+    shop.now = at(f"{day} 12:00")  # there it is the next day
+    assert shop.pool("p").lots == {}
+    shop.program = shop.program.model_copy(update={"time_zone": "UTC"})
+    assert shop.look("eve").lots == {day: 7}
+    shop.join_pool("eve", "p")
+    assert shop.pool("p").lots == {(date.fromisoformat(day) + timedelta(days=1)).isoformat(): 7}
+
+
 def test_a_pool_is_left_before_a_member_goes_and_the_survivor_shares_on() -> None:
     shop = a_household("ada", "bob")
     earn(shop, "ada", "A-1", 10)
+    earn(shop, "bob", "B-1", 5)
     shop.adjust("eve", 7)
     pool = shop.pool("p")
     named: dict[str, Any] = {"now": shop.now, "actor": "olga"}
     wallets = shop.wallet("eve"), shop.wallet("ada")
     shop.book(merge_whole(shop.look("eve"), shop.look("ada"), wallets, [pool], shop.program, **named))
-    assert shop.pool("p").balance == 17
+    assert shop.pool("p").balance == 22
     shop.book(erase_whole(shop.look("ada"), shop.wallet("ada"), [shop.pool("p")], shop.program, **named))
-    assert (shop.pool("p").balance, shop.pool("p").pool_members) == (17, ("bob",))
+    assert (shop.pool("p").balance, shop.pool("p").pool_members) == (5, ("bob",))
+    assert shop.look("ada").totals.forfeited == 17
     shop.book(erase_whole(shop.look("bob"), shop.wallet("bob"), [shop.pool("p")], shop.program, **named))
-    assert (shop.pool("p").balance, shop.look("bob").totals.forfeited) == (0, 17)
+    assert (shop.pool("p").balance, shop.look("bob").totals.forfeited) == (0, 5)
+
+
+def test_who_is_merged_takes_their_part_of_a_pool_along_to_who_goes_on_for_them() -> None:
+    shop = a_household("ada", "bob")
+    earn(shop, "ada", "A-1", 10)
+    earn(shop, "bob", "B-1", 5)
+    wallets, pool = (shop.wallet("ada"), shop.wallet("eve")), shop.pool("p")
+    named: dict[str, Any] = {"now": shop.now, "actor": "olga"}
+    shop.book(merge_whole(shop.look("ada"), shop.look("eve"), wallets, [pool], shop.program, **named))
+    assert (shop.look("eve").lots, shop.pool("p").lots) == ({"2026-12-20": 10}, {"2026-12-20": 5})
+    shop.join_pool("eve", "p")
+    wallets = shop.wallet("bob"), shop.wallet("eve")
+    shop.book(merge_whole(shop.look("bob"), shop.look("eve"), wallets, [shop.pool("p")], shop.program, **named))
+    assert (shop.pool("p").balance, shop.pool("p").pool_members) == (15, ("eve",))
+    assert put_in(shop) == {"contributed:eve": 15}
 
 
 def freeze(shop: Shop, member: str, step: Literal["freeze", "unfreeze"] = "freeze") -> list[Entry]:
@@ -298,6 +368,11 @@ def test_no_point_is_made_or_lost_by_sharing(
     between = {"pool_in", "pool_out", "transfer_in", "transfer_out", "gift_in", "gift_out"}
     entries = [entry for ledger in shop.ledgers.values() for entry in ledger]
     assert sum(entry.net_effect for entry in entries if entry.type in between) == 0
+    moves = {(entry.source["move_id"], entry.type): entry for entry in entries if "move_id" in entry.source}
+    for (move_id, kind), entry in moves.items():
+        if kind == "pool_in":  # each lot keeps its last day; what is missing has settled what was owed
+            given = moves[move_id, "pool_out"].lots
+            assert all(points <= -given.get(day, 0) for day, points in entry.lots.items())
     keys = [(entry.member_id, entry.source["move_id"]) for entry in entries if "move_id" in entry.source]
     assert len(keys) == len(set(keys))
 
@@ -317,11 +392,24 @@ def _do(
     elif deed == "accept" and gifts:
         shop.accept_gift(*gifts.pop())
     elif deed == "leave" and shop.look(name).pool_id:
-        shop.leave_pool(name)
+        _leave(shop, name)
     elif deed == "join":
         shop.join_pool(name, "p")
     elif deed == "wait":
         shop.now += timedelta(days=amount)
+
+
+def _leave(shop: Shop, name: str) -> None:
+    """Who leaves gets what they have put in and not spent, as far as it is there; the last gets all."""
+    pool, member = shop.pool("p"), shop.look(name)
+    put, spent = (
+        pool.uses[key].points if (key := f"{what}:{name}") in pool.uses else 0 for what in (CONTRIBUTED, SPENT)
+    )
+    own = pool.balance if pool.pool_members == (name,) else max(0, min(put - spent, pool.balance))
+    shop.leave_pool(name)
+    after = shop.look(name)
+    assert after.balance - after.debt == member.balance - member.debt + own
+    assert shop.pool("p").balance == pool.balance - own
 
 
 def test_points_that_come_back_from_before_are_put_in_and_not_a_negative_spending() -> None:
