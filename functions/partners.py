@@ -12,6 +12,7 @@ from shared.api import auth, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.money import Money
 from shared.caller import OPERATOR, PARTNER
+from shared.domain import order_ids
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, foreign_cursor
 from shared.domain.fields import Record
@@ -233,7 +234,7 @@ def _entry(entry: Entry, partner: Partner) -> PartnerEntryAnswer:
         type=entry.type,
         member_id=entry.member_id,
         points=points_for_partner(entry),
-        order_id=order_id.removeprefix(f"{partner.partner_id}/") if order_id else None,
+        order_id=order_ids.as_its_partner_knows_it(order_id, partner.partner_id) if order_id else None,
         refund_id=entry.source.get("refund_id"),
         redemption_id=entry.source.get("redemption_id"),
         reward_id=entry.source.get("reward_id"),

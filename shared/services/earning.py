@@ -1,11 +1,12 @@
 """Crediting orders and actions, and what an order would earn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, TypeVar
 
 from shared import request_ids
 from shared.caller import Caller
+from shared.domain import order_ids
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.actions import Occasion, earn_action
@@ -61,19 +62,45 @@ def quote(order: Order, member_id: str | None, *, caller: Caller, now: datetime)
         account = up_to_date(account, program, now)
     partner = partner_access.calling(caller)
     _require_sale(partner, order)
-    earned = order_earnings(account, program, _own_order(partner, order), now)
+    earned = order_earnings(account, program, _named(partner, order), now)
     began_on = local_day(min(order.placed_at, now), program.time_zone)
     return Quotation(earned, program, account, began_on, local_day(now, program.time_zone))
 
 
 def earn_order(member_id: str, order: Order, *, caller: Caller, now: datetime) -> operation.Outcome:
     """Credit an order with all that it brings; a partner credits its own. Raises what the rules refuse."""
-    program, partner = programs.load_program(), partner_access.calling(caller)
-    order = _own_order(partner, order)
-    fingerprint = request_ids.fingerprint(order)
+    member, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
+    if partner is None:
+        return _booked(member, order, caller, now)
+    ids = (order_ids.of_partner, order_ids.of_partner_at_first)
+    order, at_first = (_own_order(partner, order, id_of) for id_of in ids)
+    try:
+        outcome = _booked(member, order, caller, now, partner, at_first.order_id)
+    except _BookedAtFirstError:
+        outcome = _booked(member, at_first, caller, now)
+    return partner_access.shown(partner, outcome)
+
+
+class _BookedAtFirstError(Exception):
+    """A partner booked the order before its orders were told from a shop's. It stays where it is."""
+
+
+def _booked(
+    member: str,
+    order: Order,
+    caller: Caller,
+    now: datetime,
+    partner: Partner | None = None,
+    at_first: str | None = None,
+) -> operation.Outcome:
+    """Credit an order under its id. Raises _BookedAtFirstError if the partner who sends it booked it as `at_first`."""
+    program, fingerprint = programs.load_program(), request_ids.fingerprint(order)
+    first_key = keys.of("earn", order_id=at_first) if at_first else None
 
     def decide(situation: Situation) -> Decision:
         _require_sale(partner, order)
+        if partner and first_key and partner_access.has_sent(partner, situation.entry(first_key)):
+            raise _BookedAtFirstError
         entries = credited(
             situation.account,
             situation.program,
@@ -86,7 +113,6 @@ def earn_order(member_id: str, order: Order, *, caller: Caller, now: datetime) -
         )
         return Decision(entries, _review_writes(entries))
 
-    member = caller.authorized_member_id(member_id)
     try:
         outcome = operation.run(
             [member, wallet_of(member)] if gives_credit(program, order) else [member],
@@ -95,12 +121,13 @@ def earn_order(member_id: str, order: Order, *, caller: Caller, now: datetime) -
             fingerprint=fingerprint,
             now=now,
             program=program,
+            reads=[first_key] if first_key else (),
         )
     except OrderBelongsToAnotherMemberError:
         outcome = _claimed(member, order.order_id, fingerprint, program, now)
     if outcome.replayed:
         outcome = _as_it_stands(outcome, order.order_id)
-    return partner_access.shown(partner, outcome)
+    return outcome
 
 
 def _claimed(member_id: str, order_id: str, fingerprint: str, program: Program, now: datetime) -> operation.Outcome:
@@ -154,13 +181,17 @@ def earn_for_action(member_id: str, occasion: Occasion, *, caller: Caller, now: 
     )
 
 
-def _own_order(partner: Partner | None, order: _Placed) -> _Placed:
-    """The order as it is booked: a partner's bears its name, whatever the request says."""
+def _own_order(partner: Partner, order: _Placed, id_of: Callable[[str, str], str]) -> _Placed:
+    """A partner's order as it is booked, under the id that `id_of` makes of its name and its own id for it."""
+    return _named(partner, order).model_copy(update={"order_id": id_of(partner.partner_id, order.order_id)})
+
+
+def _named(partner: Partner | None, order: _Placed) -> _Placed:
+    """The order with the partner that it is of: one that a partner sends bears its name, whatever the request says."""
     if partner is None:
         return order
     partner_access.require_own_name(partner, order.partner_id)
-    names = {"partner_id": partner.partner_id, "order_id": partner_access.own_id(partner, order.order_id)}
-    return order.model_copy(update=names)
+    return order.model_copy(update={"partner_id": partner.partner_id})
 
 
 def _require_sale(partner: Partner | None, order: Order) -> None:

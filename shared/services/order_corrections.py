@@ -8,6 +8,7 @@ from pydantic import Field
 
 from shared import request_ids
 from shared.caller import OPERATOR, Caller
+from shared.domain import order_ids
 from shared.domain.earning.moments import moment
 from shared.domain.earning.orders import LINES_MAX, Line
 from shared.domain.entry import Entry
@@ -23,7 +24,7 @@ from shared.domain.fields import Amount, Instant, Record, Reference, Text, is_re
 from shared.domain.lifecycle import corrections
 from shared.domain.lifecycle.corrections import Cause
 from shared.domain.subaccounts import wallet_of
-from shared.services.orders import OrderReader, for_owner, require_order_id
+from shared.services.orders import OrderReader, for_owner, kept_as, require_order_id
 from shared.tables import accounts, keys, ledger, operation, orders
 from shared.tables.client import Key
 from shared.tables.operation import Decision, Outcome, Situation
@@ -65,14 +66,14 @@ def reverse_refund(member_id: str, refund_id: str, request: RefundOfOrder, *, ca
     member = caller.authorized_member_id(member_id)
     if not is_reference(refund_id):
         raise RefundNotFoundError("the member has no such refund")
-    order_id = request.order_id or _order_of(member, refund_id)
+    order_id = kept_as(request.order_id) if request.order_id else _order_of(member, refund_id)
     refund_key = keys.of("refund", order_id=order_id, refund_id=refund_id)
     credit_key = keys.of("refund", order_id=order_id, refund_id=refund_id, member_id=wallet_of(member))
 
     def correct(situation: Situation, reader: OrderReader) -> Sequence[Entry]:
         refund = situation.entry(refund_key)
         if refund is None:
-            raise RefundNotFoundError(f"order {order_id!r} has no refund {refund_id!r}")
+            raise RefundNotFoundError(f"order {order_ids.shown(order_id)!r} has no refund {refund_id!r}")
         order = reader.find(situation)
         return corrections.refund_reversed(
             situation.accounts,
@@ -192,7 +193,7 @@ def _owner(order_id: str) -> str:
     claimed = orders.load_state(order_id).claim
     entry = ledger.load_entry(claimed or keys.of("earn", order_id=order_id))
     if entry is None:
-        raise OrderNotFoundError(f"no order {order_id!r} has earned points")
+        raise OrderNotFoundError(f"no order {order_ids.shown(order_id)!r} has earned points")
     return accounts.load_survivor(entry.member_id).member_id
 
 
@@ -212,7 +213,7 @@ def _order_of(member_id: str, refund_id: str) -> str:
     if not found:
         raise RefundNotFoundError(f"the member has no refund {refund_id!r}")
     if len(found) > 1:
-        names = ", ".join(sorted(found))
+        names = ", ".join(sorted(map(order_ids.shown, found)))
         raise InvalidRequestError(Fault("/order_id", f"say of which order: there are refunds {refund_id!r} of {names}"))
     return found.pop()
 

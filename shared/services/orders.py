@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared.caller import Caller
+from shared.domain import order_ids
 from shared.domain.account import Account
 from shared.domain.earning.kept_orders import Sale
 from shared.domain.entry import Entry
@@ -133,6 +134,15 @@ def require_order_id(order_id: str) -> None:
         raise OrderNotFoundError("no such order has earned points")
 
 
+def kept_as(order_id: str) -> str:
+    """The id that an order is kept under which the shop names as answers show it: its own, or else a partner's."""
+    of_partner = order_ids.perhaps_of_partner(order_id)
+    if of_partner is None:
+        return order_id
+    own, theirs = ledger.load_entries([keys.of("earn", order_id=one) for one in (order_id, of_partner)])
+    return of_partner if theirs and not own else order_id
+
+
 def read_order(member_id: str, order_id: str, *, caller: Caller) -> OrderView:
     """A member's order as it stands. Raises OrderNotFoundError, OrderBelongsToAnotherMemberError, MemberMergedError."""
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
@@ -206,5 +216,5 @@ def _own(earned: Entry | None, account: Account, partner: Partner | None, order_
     if earned is not None and earned.member_id not in account.ids:
         raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
     if earned is None or not partner_access.may_see(partner, earned.partner):
-        raise OrderNotFoundError(f"no order {order_id!r} has earned points")
+        raise OrderNotFoundError(f"no order {order_ids.shown(order_id)!r} has earned points")
     return earned

@@ -1,6 +1,7 @@
 """What a partner may do with its token: credit, refund and redeem its own orders and rewards, and see no others."""
 
-from shared.caller import Caller
+from shared.caller import PARTNER, Caller
+from shared.domain import order_ids
 from shared.domain.entry import Entry
 from shared.domain.errors import (
     Fault,
@@ -14,10 +15,12 @@ from shared.domain.lots import PartnerShare
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program
 from shared.domain.spending.prices import CreditRequest, MoneyRequest, Request
-from shared.tables import operation, programs
+from shared.tables import keys, ledger, operation, programs
 
 LOOKED_UP_BY = frozenset({"card_number", "external_id", "code"})
 """What partners know members by; the other identifiers are personal."""
+_PARTNERS = f"{PARTNER.removeprefix('loyalty/')}:"
+"""Begins the names of partners where entries say who acted."""
 
 
 def calling(caller: Caller) -> Partner | None:
@@ -32,8 +35,20 @@ def calling(caller: Caller) -> Partner | None:
 
 
 def own_id(partner: Partner | None, order_id: str) -> str:
-    """The id that a caller's order is kept under. A partner's gets a prefix: other shops may use the same numbers."""
-    return order_id if partner is None else f"{partner.partner_id}/{order_id}"
+    """The id that a caller's order is kept under: a partner's is never another's, whatever numbers others use.
+
+    What a partner booked before its orders were told from a shop's stays where it is.
+    """
+    if partner is None:
+        return order_id
+    at_first = order_ids.of_partner_at_first(partner.partner_id, order_id)
+    is_at_first = has_sent(partner, ledger.load_entry(keys.of("earn", order_id=at_first)))
+    return at_first if is_at_first else order_ids.of_partner(partner.partner_id, order_id)
+
+
+def has_sent(partner: Partner, earned: Entry | None) -> bool:
+    """Whether an order's entry, if it exists, was booked by the partner itself, not by the shop in its name."""
+    return earned is not None and earned.actor.startswith(_PARTNERS) and may_see(partner, earned.partner)
 
 
 def require_own_name(partner: Partner, partner_id: str | None) -> None:
@@ -74,6 +89,7 @@ def shown(partner: Partner | None, outcome: operation.Outcome) -> operation.Outc
     order_id = outcome.entry.source.get("order_id")
     if partner is None or order_id is None:
         return outcome
-    source = {**outcome.entry.source, "order_id": order_id.removeprefix(own_id(partner, ""))}
+    known_as = order_ids.as_its_partner_knows_it(order_id, partner.partner_id)
+    source = {**outcome.entry.source, "order_id": known_as}
     entry: Entry = outcome.entry.model_copy(update={"source": source})
     return outcome._replace(entry=entry)

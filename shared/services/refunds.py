@@ -23,7 +23,7 @@ from shared.domain.lifecycle.closed_accounts import refunded_of_gone
 from shared.domain.spending.spent_on_orders import given_back
 from shared.domain.subaccounts import is_wallet, wallet_of
 from shared.services import partner_access
-from shared.services.orders import OrderReader, for_owner, former_owners
+from shared.services.orders import OrderReader, for_owner, former_owners, kept_as
 from shared.tables import keys, operation
 from shared.tables.operation import Decision, Situation
 
@@ -53,7 +53,8 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
     """
     _require_one_amount(request)
     partner = partner_access.calling(caller)
-    request = request.model_copy(update={"order_id": partner_access.own_id(partner, request.order_id)})
+    order_id = partner_access.own_id(partner, request.order_id) if partner else kept_as(request.order_id)
+    request = request.model_copy(update={"order_id": order_id})
     fingerprint = request_ids.fingerprint(request)
     member = caller.authorized_member_id(member_id)
     reader = OrderReader(request.order_id, partner)

@@ -1,7 +1,13 @@
-"""The keys of accounts, entries and other items. An entry's key is its cause, so nothing can be booked twice."""
+"""The keys of accounts, entries and other items. An entry's key is its cause, so nothing can be booked twice.
+
+A `#` parts the parts of a key. All but the last are escaped, so that no two causes have one key, whatever their texts.
+"""
 
 from collections.abc import Mapping
+from functools import cache
+from string import Formatter
 
+from shared import request_ids
 from shared.domain import entry_types
 from shared.domain.entry import Entry
 from shared.domain.subaccounts import is_pool, is_wallet
@@ -30,7 +36,22 @@ def _filled(type_: str, names: Mapping[str, str]) -> Key:
     row = entry_types.of(type_)
     places = (is_wallet(names.get("member_id", "")) and row.wallet_places) or row.places
     place = next((one for one in places if one.names <= names.keys()), places[-1])
-    return Key(place.pk.format_map(names), place.sk.format_map(names))
+    return Key(_text(place.pk, names), _text(place.sk, names))
+
+
+def _text(template: str, names: Mapping[str, str]) -> str:
+    inner = _inner(template)
+    return template.format_map({**names, **{name: _part(names[name]) for name in inner}} if inner else names)
+
+
+@cache
+def _inner(template: str) -> tuple[str, ...]:
+    """The names in a template that others follow."""
+    return tuple(name for _, name, _, _ in Formatter().parse(template) if name)[:-1]
+
+
+def _part(text: str) -> str:
+    return request_ids.part(text, "#")
 
 
 def refunded_key(order_id: str) -> Key:
@@ -55,12 +76,12 @@ def budget_key(name: str) -> Key:
 
 def budget_slice_key(name: str, number: int) -> Key:
     """The key of one slice of a budget, with the points that it has leased."""
-    return Key(f"BUDGET#{name}#{number}", "SLICE")
+    return Key(f"BUDGET#{_part(name)}#{number}", "SLICE")
 
 
 def partner_month(partner_id: str, month: str) -> str:
     """The partition of a partner's entries of a month in the index `partner`."""
-    return f"PARTNER#{partner_id}#{month}"
+    return f"PARTNER#{_part(partner_id)}#{month}"
 
 
 def deposit_key(partner_id: str, reference: str) -> Key:

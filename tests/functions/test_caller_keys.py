@@ -1,4 +1,4 @@
-"""An idempotency key belongs to whoever calls: two callers may choose the same, and neither meets what is the other's."""
+"""An idempotency key belongs to whoever calls: two callers may choose the same and never meet."""
 
 from collections.abc import Callable
 
@@ -109,7 +109,7 @@ def test_who_was_enrolled_by_a_caller_with_a_bar_in_its_name_before_is_found_by_
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as before:
-        before.setattr(request_ids, "part", lambda text, mark: text)
+        before.setattr(request_ids, "part", lambda text, _: text)
         first = shop.post("/v1/members", {"external_id": "A"}, key="k", caller="auth0|55")
         assert first.body["member_id"] == members.new_member_id("auth0|55|k")
     again = shop.post("/v1/members", {"external_id": "A"}, key="k", caller="auth0|55")

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from shared import runtime
-from shared.domain.telling.events import Event, PartnerEvent
+from shared.domain import order_ids
+from shared.domain.telling.events import Event, PartnerEvent, event_of
 from shared.domain.telling.notifications import Message
 from shared.services import announcements, partner_deposits
-from shared.tables import ledger, programs
+from shared.tables import keys, ledger, programs
 from tests.functions.shop import OPERATOR, PARTNER, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire
 
@@ -203,7 +204,7 @@ def test_a_partners_order_takes_no_more_requests_than_another(coalition: Shop, w
     earn(coalition, ada, "1", by="hotel")
     del wire.requests[:]
     earn(coalition, ada, "2", by="hotel")
-    assert wire.requests == ["GetItem", "TransactWriteItems"]
+    assert wire.requests == ["TransactGetItems", "TransactWriteItems"]
 
 
 def test_a_partners_month_adds_up_to_the_entries_of_its_members(coalition: Shop) -> None:
@@ -265,3 +266,78 @@ def test_a_month_is_a_month(coalition: Shop, month: str) -> None:
     assert_refused(coalition.get(f"/v1/partners/cafe/settlements/{month}", scope=OPERATOR), 422, "invalid_request")
     query = {"month": month}
     assert_refused(coalition.get("/v1/partners/cafe/entries", query=query, scope=OPERATOR), 422, "invalid_request")
+
+
+# Whose order it is ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["shop", "partner"])
+def test_a_shops_order_is_no_partners_whatever_its_id(coalition: Shop, first: str) -> None:
+    ada = coalition.enroll("ada")
+    before = coalition.balance(ada)
+    book = {
+        "shop": lambda: coalition.order(ada, "cafe/1", total=4000),
+        "partner": lambda: earn(coalition, ada, "1", total=5000),
+    }
+    booked = {name: book[name]() for name in sorted(book, reverse=first == "shop")}
+    assert {name: (reply.status, reply.replayed) for name, reply in booked.items()} == {
+        "shop": (201, False),
+        "partner": (201, False),
+    }
+    assert coalition.balance(ada) == before + 90
+    assert [book[name]().replayed for name in book] == [True, True]
+    assert_refused(refund(coalition, ada, 4500, "cafe/1"), 409, "refund_exceeds_order")
+    assert refund(coalition, ada, 5000, "1", partner_id="cafe").status == 201
+    assert coalition.balance(ada) == before + 40
+    assert refund(coalition, ada, 4000, "cafe/1").status == 201
+    assert coalition.balance(ada) == before
+
+
+def test_what_redemptions_pay_of_a_partners_order_counts_for_no_shops(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    coalition.adjust(ada, 2000)
+    path = f"/v1/members/{ada}/redemptions"
+    whole = {"points": 1000, "order_total": 1000, "currency": "USD"}
+    assert coalition.post(path, {**whole, "order_id": "1"}, key="a", partner_id="cafe").status == 201
+    assert_refused(coalition.post(path, {**whole, "order_id": "1"}, key="b", partner_id="cafe"), 409, "order_paid")
+    assert coalition.post(path, {**whole, "order_id": "cafe/1"}, key="c").status == 201
+
+
+def test_a_partners_order_is_shown_and_found_under_one_name(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    earned = earn(coalition, ada, "1").body["entry"]
+    assert earned["source"]["order_id"] == "1"
+    assert coalition.entries(ada)[0]["source"]["order_id"] == "cafe/1"
+    [*_, event] = [event_of(entry) for entry in ledger.load_whole_history(ada)[::-1]]
+    assert event.source["order_id"] == "cafe/1"
+    month = coalition.now.strftime("%Y-%m")
+    listed = coalition.get("/v1/partners/cafe/entries", query={"month": month}, scope=OPERATOR).body["items"]
+    assert [one["order_id"] for one in listed] == ["1"]
+    assert refund(coalition, ada, 5000, "cafe/1").status == 201
+    undo = f"/v1/members/{ada}/refunds/r/reverse"
+    assert coalition.post(undo, {"order_id": "cafe/1"}).status == 201
+    assert coalition.order(ada, "cafe/1", total=100).status == 201
+    assert_refused(refund(coalition, ada, 5000, "cafe/1"), 409, "refund_exceeds_order")
+
+
+def test_what_a_partner_booked_before_its_orders_were_told_from_a_shops_is_replayed_and_refunded(
+    coalition: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = coalition.enroll("ada")
+    before = coalition.balance(ada)
+    with monkeypatch.context() as then:
+        then.setattr(order_ids, "of_partner", order_ids.of_partner_at_first)
+        assert earn(coalition, ada, "1").status == 201
+    assert ledger.load_entry(keys.of("earn", order_id="cafe/1"))
+    again = earn(coalition, ada, "1")
+    assert (again.status, again.replayed, again.body["entry"]["source"]["order_id"]) == (200, True, "1")
+    assert_refused(earn(coalition, ada, "1", total=5001), 422, "idempotency_mismatch")
+    assert refund(coalition, ada, 5000, "1", partner_id="cafe").status == 201
+    assert coalition.balance(ada) == before
+    assert earn(coalition, ada, "1").body["entry"]["order"] == {"total": 5000, "refunded": 5000, "points_kept": 0}
+
+
+def test_an_order_that_the_shop_books_in_a_partners_name_is_not_one_that_the_partner_sends(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    assert coalition.order(ada, "cafe/1", partner_id="cafe").status == 201
+    assert earn(coalition, ada, "1").status == 201

@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from shared.api.schemas.accounts import AccountAnswer, ExpiringPoints, points_by_day
 from shared.api.schemas.money import Money, money_of
+from shared.domain import order_ids
 from shared.domain.earning.kept_orders import Sale, kept
 from shared.domain.entry import Entry, Piece, Undone
 from shared.domain.fields import Record
@@ -126,7 +127,7 @@ def entry_answer(entry: Entry, sale: Sale | None = None) -> EntryAnswer:
         expires_on=entry.expires_on,
         occurred_at=entry.occurred_at,
         recorded_at=entry.recorded_at,
-        source=dict(entry.source),
+        source={name: order_ids.shown(text) if name == "order_id" else text for name, text in entry.source.items()},
         sequence=entry.sequence,
         balance_after=entry.balance_after,
         effects=Effects(

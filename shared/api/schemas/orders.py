@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from shared.api.schemas.entries import BreakdownLine, breakdown_lines
+from shared.domain import order_ids
 from shared.domain.account import Account
 from shared.domain.earning.earnings import Earned
 from shared.domain.earning.kept_orders import kept, lines_left
@@ -105,7 +106,7 @@ def order_answer(view: OrderView) -> OrderAnswer:
     sale, credit = view.order
     order, source = sale.order, sale.entry.source
     return OrderAnswer(
-        order_id=source["order_id"],
+        order_id=order_ids.shown(source["order_id"]),
         member_id=view.member_id,
         entry_id=sale.entry.entry_id,
         placed_at=sale.entry.occurred_at,

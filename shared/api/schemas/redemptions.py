@@ -4,6 +4,7 @@ from datetime import datetime
 
 from shared.api.schemas.accounts import AccountAnswer
 from shared.api.schemas.money import Money, money_of
+from shared.domain import order_ids
 from shared.domain.entry import Entry
 from shared.domain.entry_types import RedemptionState
 from shared.domain.fields import Record
@@ -60,7 +61,7 @@ def partner_redemption(
 ) -> PartnerRedemptionAnswer:
     """As `redemption_answer`, for a partner."""
     [(redemption_id, hold)] = {**entry.opened, **entry.closed, **entry.reversed}.items()
-    points, value = hold.points, hold.value
+    points, value, order_id = hold.points, hold.value, entry.source.get("order_id")
     if entry.returned is not None:
         points, value = entry.returned.of_points, entry.returned.of_value
     return PartnerRedemptionAnswer(
@@ -73,5 +74,5 @@ def partner_redemption(
         returned=returned,
         hold_expires_at=hold.expires_at,
         reward_id=hold.reward_id,
-        order_id=entry.source.get("order_id"),
+        order_id=order_ids.shown(order_id) if order_id else None,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from shared.domain import entry_types
+from shared.domain import entry_types, order_ids
 from shared.domain.entry import Entry
 from shared.domain.entry_types import ENTRY_TYPES
 from shared.domain.fields import Record, Stored
@@ -81,7 +81,8 @@ def event_of(entry: Entry) -> Event:
 def _source_of(entry: Entry) -> dict[str, str]:
     if gift_id := lapsed_gift(entry):
         return {"gift_id": gift_id}
-    return {name: value for name, value in entry.source.items() if name not in _UNTOLD}
+    told = {name: value for name, value in entry.source.items() if name not in _UNTOLD}
+    return {name: order_ids.shown(value) if name == "order_id" else value for name, value in told.items()}
 
 
 def _type_of(entry: Entry) -> str:
