@@ -13,10 +13,12 @@ from shared.api.schemas.exports import WholeExport, export_answer
 from shared.api.schemas.members import (
     CodeAnswer,
     ErasedAnswer,
+    ErasureAwaited,
     MemberAnswer,
     MemberFound,
     MemberPage,
     TraitsAnswer,
+    awaited_answer,
     erased_answer,
     member_answer,
     traits_answer,
@@ -132,12 +134,14 @@ def tag_member(member_id: str, request: Annotated[Tagging, Body()], key: idempot
 @app.delete(
     "/v1/members/<member_id>",
     security=routes.open_to(OPERATOR, MEMBER),
-    responses=routes.json_responses({200: ErasedAnswer}, 404, 409),
-    summary="Erase personal data; the pseudonymous ledger stays",
+    responses=routes.json_responses({200: ErasedAnswer, 202: ErasureAwaited}, 404, 409),
+    summary="Erase personal data; the pseudonymous ledger stays. An operator decides on who is frozen or owes something",
     tags=["Members"],
 )
 def erase_member(member_id: str) -> Answer:
     erased = erasure.erase_member(member_id, caller=auth.caller(app), now=clock.now())
+    if isinstance(erased, erasure.Awaited):
+        return json_answer(awaited_answer(erased), HTTPStatus.ACCEPTED, replayed=erased.replayed)
     return json_answer(erased_answer(erased), replayed=erased.replayed)
 
 

@@ -1,10 +1,12 @@
 """What operators do by hand: adjust points, freeze and unfreeze members, decide reviews, read the audit trail."""
 
-from datetime import datetime
+from datetime import date, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+
+from pydantic import Field
 
 from shared import clock
 from shared.api import auth, ledger_answers, paging, resolver, routes
@@ -41,6 +43,8 @@ class ReviewAnswer(Record):
     decided_by: str | None
     decided_at: datetime | None
     reason: str | None
+    due_on: Annotated[date | None, Field(exclude_if=lambda day: day is None)] = None
+    is_overdue: Annotated[bool, Field(exclude_if=lambda overdue: not overdue)] = False
 
 
 class ReviewPage(Record):
@@ -238,7 +242,9 @@ def _decided(done: Done) -> Answer:
 
 
 def _shown(review: Review) -> ReviewAnswer:
-    return ReviewAnswer.model_validate({name: getattr(review, name) for name in ReviewAnswer.model_fields})
+    names = ReviewAnswer.model_fields.keys() - {"is_overdue"}
+    overdue = review.is_overdue(clock.now().date())
+    return ReviewAnswer.model_validate({**{name: getattr(review, name) for name in names}, "is_overdue": overdue})
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

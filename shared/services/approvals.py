@@ -22,6 +22,7 @@ from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Review, ReviewKind, Ruling, Verdict, decided
 from shared.domain.program.program import Program
 from shared.domain.spending.adjustments import adjust
+from shared.services import erasure
 from shared.tables import accounts, audit, client, keys, operation, reviews
 from shared.tables.client import CancelledError, Key, Write
 from shared.tables.operation import Decision, Situation
@@ -117,13 +118,12 @@ def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
     if not is_valid_id(review_id):
         raise ReviewNotFoundError(f"there is no review {review_id}")
     review = reviews.load(review_id)
+    also = _closing(review, verdict, caller)
+    if review.kind == "erasure":
+        return _decide_erasure(review, verdict, also)
     decider = DECIDERS[review.kind]
     if decider.needs_another and verdict.decision == "approved" and review.requested_by == verdict.actor:
         raise ForbiddenError("the operator who asked for it cannot approve it; another operator has to")
-    also = [
-        *reviews.close(review, verdict),
-        *audit.trail(caller, f"review.{verdict.decision}", verdict.at, review.member_id, review_id=review_id),
-    ]
     members = list(decider.members(review))
     try:
         return _booked(review, decider, verdict, members, also)
@@ -135,6 +135,24 @@ def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
         if len(left) == len(members) or verdict.decision == "approved":
             raise
         return _closed(review, verdict, also)
+
+
+def _closing(review: Review, verdict: Verdict, caller: Caller) -> list[Write]:
+    """What closes a review, and leaves a trace of who did."""
+    what, review_id = f"review.{verdict.decision}", review.review_id
+    trail = audit.trail(caller, what, verdict.at, review.member_id, review_id=review_id)
+    return [*reviews.close(review, verdict), *trail]
+
+
+def _decide_erasure(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
+    """Erase the member, or let what is kept of them be used again."""
+    if review.state != "open":
+        return _closed(review, verdict, also)
+    if verdict.decision == "rejected":
+        erasure.refuse(review.member_id, actor=verdict.actor, now=verdict.at, also=also)
+        return Done(decided(review, verdict), None, replayed=False)
+    outcome = erasure.erase_reviewed(review.member_id, actor=verdict.actor, now=verdict.at, also=also)
+    return Done(decided(review, verdict), outcome, outcome.replayed)
 
 
 def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[str], also: Sequence[Write]) -> Done:

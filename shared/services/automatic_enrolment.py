@@ -48,6 +48,8 @@ def earn_by_identifier(identifier: OneIdentifier, order: Order, *, caller: Calle
             # Their time to consent is over, and nothing has been done about it yet.
             _let_lapse(str(member_id), now)
         except CancelledError:
+            if members.is_locked(identity):
+                raise MemberNotActiveError("the member with this identifier is to be erased") from None
             continue  # somebody else has just opened the same one
         except OrderBelongsToAnotherMemberError:
             if members.find(identity) == member_id:

@@ -16,6 +16,7 @@ from shared.domain.members.members import (
     consenting,
     new_referral_code,
     require_active,
+    require_staying,
 )
 from shared.domain.points.eligibility import require_age
 from shared.services import enrolment, profiles
@@ -41,6 +42,7 @@ def agree(member_id: str, agreement: Agreement, *, caller: Caller, now: datetime
     before = members.load_member(caller.authorized_member_id(member_id))
     given = Consent(terms_version=agreement.terms_version, marketing=agreement.marketing)
     after = consenting(before.member, given, now=now, channel=agreement.channel)
+    require_staying(before.member)
     if before.member.status == "provisional":
         return _join(before, after, agreement, caller, now)
     require_active(before.member)

@@ -6,7 +6,7 @@ from datetime import datetime
 from shared.caller import Caller
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.lifecycle.closing import merge_whole
-from shared.domain.members.members import united
+from shared.domain.members.members import require_staying, united
 from shared.domain.subaccounts import wallet_of
 from shared.tables import audit, keys, members, operation
 from shared.tables.client import Write
@@ -24,6 +24,8 @@ def merge_members(member_id: str, from_member_id: str, *, caller: Caller, now: d
         raise InvalidRequestError(Fault("/from_member_id", "must be another member"))
     into = members.load_member(caller.authorized_member_id(member_id))
     gone = members.load_member(from_member_id)
+    for one in (into, gone):
+        require_staying(one.member)
     into_id, gone_id = into.member.member_id, gone.member.member_id
     trail = audit.trail(caller, "members.merged", now, into_id, from_member_id=gone_id)
 

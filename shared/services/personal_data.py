@@ -154,6 +154,9 @@ def _reviews(account: Account) -> list[Any]:
         if entry.type in {"earn", "approve", "reject"} and "action" in names:
             ids += [reviews.id_of("action", names["action"], names["reference"])]
     for member_id in account.ids:
+        request = members.load_member(member_id).member.erasure
+        ids += [request.review_id] if request else []
+        ids += [trace.details["review_id"] for trace in audit.of_member(member_id) if "review_id" in trace.details]
         traces = (trace for trace in audit.of_member(member_id) if "reference" in trace.details)
         ids += [reviews.id_of("adjustment", member_id, trace.details["reference"]) for trace in traces]
     return [one.model_dump(mode="json") for one in map(_review, dict.fromkeys(ids)) if one is not None]

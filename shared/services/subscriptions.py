@@ -49,7 +49,7 @@ def _unsubscribe(link: Link, now: datetime) -> None:
     before = members.load_member(link.member_id)
     if before.member.merged_into:
         before = members.load_member(accounts.load_survivor(before.member.merged_into).member_id)
-    if before.member.status != "active":
+    if before.member.status != "active" or before.member.erasure is not None:
         return
     after = unsubscribed(before.member, link.category, now)
     if after != before.member:

@@ -80,6 +80,8 @@ def place_of(member_id: str) -> str:
 
 
 def _listed(member: Member, keyed_hash: Hash) -> dict[Key, dict[str, Any]]:
+    if member.erasure is not None:
+        return {}
     place = place_of(member.member_id)
     words = words_of(member.name)[:NAME_WORDS_MAX] if member.name else ()
     lists: dict[Key, dict[str, Any]] = {Key(_word_pk(word, keyed_hash), place): {} for word in words}

@@ -16,6 +16,7 @@ from shared.tables import client, member_search, records
 from shared.tables.client import CancelledError, Item, Key, Write
 
 _ID_LENGTH = 20
+_LOCKED = "locked"
 _FINGERPRINT_LENGTH = 32
 """128 bits, as hexadecimal digits."""
 
@@ -90,9 +91,15 @@ def search(words: Sequence[str], limit: int, after: str | None) -> tuple[list[Me
 
 
 def find(identity: Identity) -> str | None:
-    """The id of the member found by an identifier, if there is one."""
+    """The id of the member found by an identifier, if there is one who is not about to be erased."""
     item = client.get(settings.people_table(), _identity_key(identity))
-    return item["member_id"]["S"] if item else None
+    return item["member_id"]["S"] if item and _LOCKED not in item else None
+
+
+def is_locked(identity: Identity) -> bool:
+    """Whether an identifier is that of a member who is about to be erased: nobody is found by it, nor may have it."""
+    item = client.get(settings.people_table(), _identity_key(identity))
+    return item is not None and _LOCKED in item
 
 
 def find_all(identities: Sequence[Identity]) -> list[str | None]:
@@ -119,6 +126,7 @@ def writes(before: StoredMember | None, after: Member) -> list[Write]:
         client.put_over(settings.people_table(), member_key(after.member_id), revision, **records.attributes(after)),
         *(_take(identity, after.member_id) for identity in _sorted(new - old)),
         *(_free(identity, after.member_id) for identity in _sorted(old - new)),
+        *_locks(before.member if before else after, after, old & new),
         *member_search.changes(before.member if before else None, after, keyed_hash),
         *(_forget(mark) for mark in (before.member.fingerprints if before else ()) if mark not in after.fingerprints),
     ]
@@ -207,6 +215,26 @@ def _take(identity: Identity, member_id: str) -> Write:
     return client.put_new(
         settings.people_table(), _identity_key(identity), member_id={"S": member_id}, kind={"S": identity.kind}
     )
+
+
+def _locks(before: Member, after: Member, identities: set[Identity]) -> list[Write]:
+    """What makes that nobody is found by some identifiers while an erasure waits, and found again after it."""
+    if (before.erasure is None) == (after.erasure is None):
+        return []
+    change = f"REMOVE {_LOCKED}" if after.erasure is None else f"SET {_LOCKED} = member_id"
+    return [
+        {
+            "Update": {
+                "TableName": settings.people_table(),
+                "Key": client.key_of(_identity_key(identity)),
+                "UpdateExpression": change,
+                "ConditionExpression": "member_id = :member",
+                "ExpressionAttributeValues": {":member": {"S": after.member_id}},
+            }
+        }
+        for identity in _sorted(identities)
+        if identity.kind != "referral_code"
+    ]
 
 
 def _free(identity: Identity, member_id: str) -> Write:

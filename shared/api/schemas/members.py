@@ -1,6 +1,6 @@
 """Members as callers name and see them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -9,7 +9,11 @@ from shared.api.schemas.money import Money, money_of
 from shared.domain.facets import Traits
 from shared.domain.fields import Record
 from shared.domain.members.members import Consent, Member, Preferences
-from shared.services.erasure import Erased
+from shared.services.erasure import Awaited, Erased
+
+
+ERASURE_REQUESTED = "erasure_requested"
+"""How answers call the status of a member whose erasure waits."""
 
 
 class MemberAnswer(Record):
@@ -70,6 +74,21 @@ class ErasedAnswer(MemberAnswer):
     lapsed_credit: Money | None
 
 
+class ErasureAwaited(Record):
+    """An erasure that waits for an operator, who is to decide by `due_on`. What is kept is not used meanwhile."""
+
+    member_id: str
+    status: str
+    review_id: str
+    requested_at: datetime
+    due_on: date
+
+
+def awaited_answer(awaited: Awaited) -> ErasureAwaited:
+    """An erasure that waits, as callers see it."""
+    return ErasureAwaited(member_id=awaited.member_id, status=ERASURE_REQUESTED, **awaited.request.model_dump())
+
+
 def erased_answer(erased: Erased) -> ErasedAnswer:
     """An erased member, and what they have lost, as callers see them."""
     credit = None if erased.lapsed_credit is None else money_of(erased.lapsed_credit, erased.program)
@@ -79,9 +98,13 @@ def erased_answer(erased: Erased) -> ErasedAnswer:
 
 
 def member_answer(member: Member) -> MemberAnswer:
-    """A member as callers see them."""
+    """A member as callers see them; while their erasure waits, nothing that is personal."""
     names = set(MemberAnswer.model_fields)
-    return MemberAnswer.model_validate({name: getattr(member, name) for name in names})
+    if member.erasure is None:
+        return MemberAnswer.model_validate({name: getattr(member, name) for name in names})
+    hidden = Member(member_id=member.member_id, enrolled_at=member.enrolled_at)
+    shown = {name: getattr(hidden, name) for name in names}
+    return MemberAnswer.model_validate({**shown, "status": ERASURE_REQUESTED})
 
 
 def traits_answer(member_id: str, traits: Traits) -> TraitsAnswer:

@@ -32,6 +32,16 @@ def erase_whole(
     ]
 
 
+def why_reviewed(member: Account, wallet: Account) -> str | None:
+    """Why an operator decides on erasing a member; None: nobody need."""
+    reasons = [
+        "is frozen" if member.frozen else "",
+        f"owes {member.debt} points" if member.debt else "",
+        f"owes {wallet.debt} minor units of store credit" if wallet.debt else "",
+    ]
+    return " and ".join(filter(None, reasons)) or None
+
+
 def merge_whole(
     gone: Account,
     into: Account,

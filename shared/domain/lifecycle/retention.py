@@ -12,12 +12,13 @@ from shared.domain.subaccounts import member_of
 def erased_on(account: Account, program: Program) -> date | None:
     """The day on which a member is erased if nothing happens; None: they are not, whatever happens.
 
-    Members who are frozen, share a pool or have paid for a membership are kept, and so are pools and wallets.
+    Members who are frozen, owe points, share a pool or have paid for a membership are kept, and so are pools and
+    wallets.
     """
     terms, last = program.privacy, account.idle_since or account.booked_at
-    if terms is None or last is None or account.status != "active" or account.frozen or current(account):
+    if terms is None or last is None or account.status != "active" or current(account):
         return None
-    if account.pool_id or member_of(account.member_id) != account.member_id:
+    if account.frozen or account.debt or account.pool_id or member_of(account.member_id) != account.member_id:
         return None
     idle_until = add_months(local_day(last, program.time_zone), terms.inactive_months)
     return max(idle_until, terms.starts_on + timedelta(days=terms.warning_days))

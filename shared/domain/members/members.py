@@ -151,6 +151,14 @@ class Identity(Stored):
     value: str
 
 
+class ErasureRequest(Stored):
+    """A wish to be erased that an operator decides on, at the latest on `due_on`."""
+
+    review_id: str
+    requested_at: datetime
+    due_on: date
+
+
 class Member(Identifiers, Stored):
     """A member's personal data, as kept."""
 
@@ -182,6 +190,8 @@ class Member(Identifiers, Stored):
     """Identifiers of merged members, where this member has another one of the same kind."""
     unconfirmed: tuple[Identity, ...] = ()
     """Addresses that the member has entered themself, and nobody has confirmed."""
+    erasure: ErasureRequest | None = None
+    """While it waits, what is kept of the member is not used."""
 
     def identities(self) -> set[Identity]:
         """Every identifier of the member, as kept."""
@@ -274,13 +284,28 @@ def addressed(before: Member, after: Member, *, by_member: bool) -> Member:
 
 
 def require_active(member: Member) -> None:
-    """Raises MemberMergedError, MemberNotActiveError for who was erased, ConsentRequiredError for the provisional."""
+    """Raises MemberMergedError, MemberNotActiveError for who is not there or leaves, ConsentRequiredError."""
+    require_staying(member)
     if member.status == "provisional":
         raise ConsentRequiredError(f"the member {member.member_id} has not agreed to the terms yet")
     if member.merged_into:
         raise MemberMergedError(member.member_id, member.merged_into)
     if member.status != "active":
         raise MemberNotActiveError(f"the member {member.member_id} was {member.status}")
+
+
+def require_staying(member: Member) -> None:
+    """Raises MemberNotActiveError for a member whose erasure waits for an operator."""
+    if member.erasure is not None:
+        raise MemberNotActiveError(
+            f"the member {member.member_id} is to be erased; an operator decides by {member.erasure.due_on}"
+        )
+
+
+def leaving(member: Member, request: ErasureRequest, *, now: datetime) -> Member:
+    """The member while their erasure waits: they are told of no offers any more, whatever is decided."""
+    consent = Consent(terms_version=member.consent.terms_version)
+    return consenting(member, consent, now=now, channel=None).model_copy(update={"erasure": request})
 
 
 def erased(member: Member) -> Member:

@@ -1,12 +1,12 @@
 """What waits for an operator's approval: who asked for what, and what became of it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 from shared.domain.fields import Stored
 
-ReviewKind = Literal["action", "referral", "adjustment"]
+ReviewKind = Literal["action", "referral", "adjustment", "erasure"]
 Ruling = Literal["approved", "rejected"]
 
 
@@ -30,6 +30,12 @@ class Review(Stored):
     decided_at: datetime | None = None
     reason: str | None = None
     """Why it was rejected."""
+    due_on: date | None = None
+    """The day by which it is to be decided, where a law says so."""
+
+    def is_overdue(self, today: date) -> bool:
+        """Whether it should have been decided before today."""
+        return self.state == "open" and self.due_on is not None and self.due_on < today
 
 
 class Verdict(NamedTuple):

@@ -117,7 +117,7 @@ def way_to(member: Member, program: Program, kind: Kind) -> Way | None:
     category = KINDS[kind].category
     preferred = member.message_preferences.channel
     is_reachable = member.status == "active" or (member.status == "provisional" and kind in _FOR_PROSPECTS)
-    if not is_reachable or preferred == "none":
+    if not is_reachable or member.erasure is not None or preferred == "none":
         return None
     if category == "service" and program.messages.service == "never":
         return None
