@@ -60,6 +60,10 @@ _POOL_MOVES = "POOL_MOVE#*"
 """What a member of a pool takes is drawn from there, and what comes goes there, whichever function books it."""
 
 
+_REMEMBERED = "REMEMBERED#*"
+"""What waits for whoever comes again, under keyed hashes."""
+
+
 _READ_STREAM = (
     # Lambda reads the stream, and drops what keeps failing, in the function's name.
     Grant(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), STREAM),
@@ -132,8 +136,9 @@ NEEDS: Mapping[str, Needs] = {
                 LOYALTY,
                 ("MEMBER#*", "ORDER#*", "REFERRAL#*", "BUDGET#*", _POOL_MOVES, "REDEMPTION#*", "REWARD#*"),
             ),
-            _get(PEOPLE, "MEMBER#*", "IDENTITY#*"),
-            Grant(("dynamodb:PutItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*")),
+            _get(PEOPLE, "MEMBER#*", "IDENTITY#*", _REMEMBERED),
+            Grant(("dynamodb:PutItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*", _REMEMBERED)),
+            Grant(("dynamodb:Query",), PEOPLE, (_REMEMBERED,)),
             _use_key(),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
@@ -147,11 +152,11 @@ NEEDS: Mapping[str, Needs] = {
             _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", _READ_PROGRAM),
             Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REFERRAL#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
             _query(HISTORY),
-            _get(PEOPLE, "MEMBER#*"),
+            _get(PEOPLE, "MEMBER#*", _REMEMBERED),
             Grant(
                 ("dynamodb:PutItem", "dynamodb:DeleteItem"),
                 PEOPLE,
-                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*"),
+                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*", _REMEMBERED),
             ),
             Grant(("dynamodb:Query",), PEOPLE, ("MEMBER#*",)),
             _use_key(),
@@ -211,13 +216,13 @@ NEEDS: Mapping[str, Needs] = {
             ),
             _query(HISTORY),
             Grant(("dynamodb:Query",), LOYALTY, ("MEMBER#*", "REFERRALS#*", "WAITING#*")),
-            _get(PEOPLE, "MEMBER#*", "IDENTITY#*", "SOURCE#*"),
+            _get(PEOPLE, "MEMBER#*", "IDENTITY#*", "SOURCE#*", _REMEMBERED),
             Grant(
                 ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
                 PEOPLE,
-                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*"),
+                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*", _REMEMBERED),
             ),
-            Grant(("dynamodb:Query",), PEOPLE, ("NAME#*", "MEMBER#*")),
+            Grant(("dynamodb:Query",), PEOPLE, ("NAME#*", "MEMBER#*", _REMEMBERED)),
             _use_key(),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
@@ -325,7 +330,7 @@ NEEDS: Mapping[str, Needs] = {
         seconds_max=WORKER_SECONDS_MAX,
     ),
     "operators": Needs(
-        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", "ACTION#*", "REVIEW#*", "REFERRAL#*", _READ_PROGRAM),
             Grant(
@@ -343,9 +348,20 @@ NEEDS: Mapping[str, Needs] = {
                     "REWARD#*",
                     "BUDGET#*",
                     _POOL_MOVES,
+                    "POOL_CHANGE#*",
                 ),
             ),
             Grant(("dynamodb:Query",), LOYALTY, ("REVIEWS", "AUDIT#*")),
+            _query(HISTORY),
+            _get(PEOPLE, "MEMBER#*", _REMEMBERED),
+            Grant(
+                ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+                PEOPLE,
+                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*", _REMEMBERED),
+            ),
+            Grant(("dynamodb:Query",), PEOPLE, ("MEMBER#*",)),
+            _use_key(),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,

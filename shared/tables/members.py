@@ -221,7 +221,7 @@ def _locks(before: Member, after: Member, identities: set[Identity]) -> list[Wri
     """What makes that nobody is found by some identifiers while an erasure waits, and found again after it."""
     if (before.erasure is None) == (after.erasure is None):
         return []
-    change = f"REMOVE {_LOCKED}" if after.erasure is None else f"SET {_LOCKED} = member_id"
+    change = f"REMOVE {_LOCKED}" if after.erasure is None else f"SET {_LOCKED} = :member"
     return [
         {
             "Update": {

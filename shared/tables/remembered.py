@@ -41,17 +41,9 @@ def opened(member_id: str, addresses: Sequence[Identity], what: Remembered, now:
         return []
     table, case = settings.people_table(), case_of(member_id)
     forget_at = now + timedelta(days=days)
-    pointers: list[Write] = [
-        {
-            "Update": {
-                "TableName": table,
-                "Key": client.key_of(_address_key(address)),
-                "UpdateExpression": "SET forget_at = :end ADD cases :case",
-                "ExpressionAttributeValues": {":end": _seconds(forget_at), ":case": {"SS": [case]}},
-            }
-        }
-        for address in addresses[:ADDRESSES_MAX]
-    ]
+    led = {"forget_at": _seconds(forget_at), "case": {"S": case}}
+    places = [client.key_of(Key(_address_pk(one), f"{forget_at.isoformat()}#{case}")) for one in addresses]
+    pointers: list[Write] = [{"Put": {"TableName": table, "Item": {**place, **led}}} for place in places[:ADDRESSES_MAX]]
     return [_put(Case(case, what, 0, forget_at, None)), *pointers]
 
 
@@ -63,11 +55,7 @@ def load(member_id: str, now: datetime) -> Case | None:
 
 def waiting(addresses: Iterable[Identity], now: datetime) -> list[Case]:
     """What waits for whoever has some confirmed addresses, and has met nobody yet."""
-    keys = [_address_key(address) for address in addresses]
-    if not keys:
-        return []
-    pointers = client.get_together(settings.people_table(), keys)
-    names = {name for item in pointers if item for name in item["cases"]["SS"][:CASES_MAX]}
+    names = {name for address in addresses for name in _led_to(address)}
     return [case for case in _cases(sorted(names), now) if case.met_by is None]
 
 
@@ -79,6 +67,21 @@ def met(case: Case, member_id: str) -> Write:
 def changed(case: Case, what: Remembered) -> Write:
     """The write that makes something else wait under a case."""
     return _put(case._replace(what=what))
+
+
+def _led_to(address: Identity) -> list[str]:
+    """The newest cases of an address, by name."""
+    answer = client.ask(
+        lambda: client.client().query(
+            TableName=settings.people_table(),
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": _address_pk(address)}},
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            Limit=CASES_MAX,
+        )
+    )
+    return [item["case"]["S"] for item in answer["Items"]]
 
 
 def _put(case: Case) -> Write:
@@ -116,7 +119,5 @@ def _case_key(name: str) -> Key:
     return Key(f"REMEMBERED#{name}", "CASE")
 
 
-def _address_key(address: Identity) -> Key:
-    return Key(
-        f"REMEMBERED#{address.kind}#{members.keyed_hash(f'remembered:{address.kind}:{address.value}')}", "ADDRESS"
-    )
+def _address_pk(address: Identity) -> str:
+    return f"REMEMBERED#{address.kind}#{members.keyed_hash(f'remembered:{address.kind}:{address.value}')}"

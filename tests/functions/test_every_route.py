@@ -60,6 +60,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "POST /v1/members/{member_id}/redemptions/{redemption_id}/reverse": {"reversal_id": "V", "points": 1},
     "POST /v1/members/{member_id}/refunds": {"order_id": "A-1", "refund_id": "R", "amount": 1, "refunded_at": TIME},
     "POST /v1/members/{member_id}/refunds/{refund_id}/reverse": {},
+    "POST /v1/members/{member_id}/remembered/lift": {"reason": "r"},
     "POST /v1/members/{member_id}/tags": {"add": ["vip"]},
     "POST /v1/members/{member_id}/transfers": {"to_member_id": "nobody", "points": 1},
     "POST /v1/members/{member_id}/unfreeze": CAUSE,

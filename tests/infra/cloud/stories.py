@@ -245,6 +245,10 @@ def consent(world: World) -> None:
     ok(world, "POST", f"/v1/members/{member_id}/consent", {"terms_version": "1"})
     for known in (brought(world), pooled(world), world.member_with_lapsed_hold()):
         bought(world, {"external_id": ok(world, "GET", f"/v1/members/{known}")["external_id"]})
+    email = {"email": f"{uuid4().hex}@example.com"}
+    ok(world, "DELETE", f"/v1/members/{enrolled(world, **email)}", scope=OPERATOR)
+    again = bought(world, email)["account"]["member_id"]
+    ok(world, "POST", f"/v1/members/{again}/consent", {"terms_version": "1"})
     member_id = bought(world, card := {"card_number": uuid4().hex})["account"]["member_id"]
     world.pass_days_for(member_id, CONSENT_DAYS + 1)
     bought(world, card)
@@ -298,11 +302,25 @@ def consequences(world: World) -> None:
     first = dict(world.item(f"MEMBER#{member_id}", "PROVISIONAL"))
     first["body"] = {"S": json.dumps({**json.loads(first["body"]["S"]), "type": "unclaimed"})}
     _follow(world, first)
-    ada_id = enrolled(world, name="Ada", birthday="12-10", fingerprints=["card"])
+    _owe(world)
+    email = f"{uuid4().hex}@example.com"
+    ada_id = enrolled(world, email=email, name="Ada", birthday="12-10", fingerprints=["card"])
     erased = dict(world.item(f"MEMBER#{ada_id}", "ENROLL"))
     erased["body"] = {"S": json.dumps({**json.loads(erased["body"]["S"]), "type": "erase"})}
     erased["follow"] = {"S": "erase"}
     _follow(world, erased)
+
+
+def _owe(world: World) -> None:
+    """Somebody spends what an order brings, is erased, and returns the goods."""
+    member_id = enrolled(world, email=f"{uuid4().hex}@example.com")
+    order_id = ordered(world, member_id)
+    spent = {"points": -150, "reason": "sorry", "reference": uuid4().hex}
+    ok(world, "POST", f"/v1/members/{member_id}/adjustments", spent, scope=OPERATOR)
+    ok(world, "DELETE", f"/v1/members/{member_id}", scope=OPERATOR)
+    refund = {"order_id": order_id, "refund_id": "r", "amount": 5000, "refunded_at": world.now().isoformat()}
+    ok(world, "POST", f"/v1/members/{member_id}/refunds", refund)
+    _follow(world, world.item(f"ORDER#{order_id}", "REFUND#r"))
 
 
 def campaigns(world: World) -> None:
@@ -421,8 +439,30 @@ def operators(world: World) -> None:
         ok(world, "POST", f"{path}/adjustments", adjustment, scope=OPERATOR)
     ok(world, "POST", f"{path}/freeze", cause, scope=OPERATOR)
     ok(world, "POST", f"{path}/unfreeze", cause, scope=OPERATOR)
+    _decide_erasures(world)
     assert ok(world, "GET", "/v1/audit", scope=OPERATOR)["items"]
     ok(world, "POST", f"/v1/members/{world.member_with_lapsed_hold()}/freeze", cause, scope=OPERATOR)
+
+
+def _decide_erasures(world: World) -> None:
+    """Two members who are frozen, in a pool, and ask to be erased: one is, the other is not."""
+    for step in ("approve", "reject"):
+        details = {"email": f"{uuid4().hex}@example.com", "name": "Ada", "birthday": "12-10", "fingerprints": ["card"]}
+        member_id = enrolled(world, **details)
+        ok(world, "POST", "/v1/pools", {"member_id": member_id}, headers=keyed())
+        gift = {"to_member_id": member_id, "points": 5, "message": "For the tea"}
+        ok(world, "POST", f"/v1/members/{enrolled(world)}/gifts", gift, headers=keyed())
+        cause = {"reason": "a doubt", "reference": uuid4().hex}
+        ok(world, "POST", f"/v1/members/{member_id}/freeze", cause, scope=OPERATOR)
+        review_id = ok(world, "DELETE", f"/v1/members/{member_id}", status=202, scope=OPERATOR)["review_id"]
+        body = {"reason": "open"} if step == "reject" else None
+        ok(world, "POST", f"/v1/reviews/{review_id}/{step}", body, scope=OPERATOR)
+        if step == "approve":
+            path = f"/v1/members/{member_id}/remembered"
+            assert ok(world, "GET", path, scope=OPERATOR)["frozen_under"] == cause["reference"]
+            again = enrolled(world, email=details["email"])
+            path = f"/v1/members/{again}/remembered"
+            ok(world, "POST", f"{path}/lift", {"reason": "settled"}, scope=OPERATOR)
 
 
 def birthdays(world: World) -> None:
