@@ -110,9 +110,7 @@ def _erase(
     known = before.member if before.member.status in {"active", "provisional"} else None
     profile = members.writes(before, erased(known)) if known else []
     also = [*profile, *also]
-    outcome = _close(
-        before.member.member_id, actor=actor, now=now, is_reviewed=is_reviewed, also=also, known=known
-    )
+    outcome = _close(before.member.member_id, actor=actor, now=now, is_reviewed=is_reviewed, also=also, known=known)
     personal_data.forget(outcome.accounts[0].ids)
     return outcome
 

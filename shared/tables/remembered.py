@@ -43,7 +43,9 @@ def opened(member_id: str, addresses: Sequence[Identity], what: Remembered, now:
     forget_at = now + timedelta(days=days)
     led = {"forget_at": _seconds(forget_at), "case": {"S": case}}
     places = [client.key_of(Key(_address_pk(one), f"{forget_at.isoformat()}#{case}")) for one in addresses]
-    pointers: list[Write] = [{"Put": {"TableName": table, "Item": {**place, **led}}} for place in places[:ADDRESSES_MAX]]
+    pointers: list[Write] = [
+        {"Put": {"TableName": table, "Item": {**place, **led}}} for place in places[:ADDRESSES_MAX]
+    ]
     return [_put(Case(case, what, 0, forget_at, None)), *pointers]
 
 

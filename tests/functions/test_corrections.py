@@ -251,9 +251,7 @@ def test_a_line_of_nothing_earns_nothing_and_comes_back(shop: Shop, ada: str) ->
 
 def boxes_back(shop: Shop, member: str, quantity: int, amount: int, refund_id: str) -> Reply:
     line = {"sku": "BOX", "quantity": quantity, "amount": amount}
-    return shop.post(
-        f"/v1/members/{member}/refunds", {"order_id": "A-1", "refund_id": refund_id, "lines": [line]}
-    )
+    return shop.post(f"/v1/members/{member}/refunds", {"order_id": "A-1", "refund_id": refund_id, "lines": [line]})
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ def erase_self(shop: Shop, member_id: str) -> Reply:
     return shop.call("DELETE", f"/v1/members/{member_id}", scope=MEMBER, member_id=member_id)
 
 
-
 def decide(shop: Shop, reply: Reply, step: str = "approve") -> Reply:
     body = {"reason": "a claim is open"} if step == "reject" else None
     return shop.post(f"/v1/reviews/{reply.body['review_id']}/{step}", body, scope=OPERATOR)

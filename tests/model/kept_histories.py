@@ -357,7 +357,9 @@ class Player:
     def _buy(self, step: Step) -> None:
         self.orders += 1
         name, order_id = MEMBERS[step.member], f"o-{self.orders}"
-        total = sum(line.amount for line in step.lines) + (step.numbers[0] if step.numbers[1] % 2 or not step.lines else 0)
+        total = sum(line.amount for line in step.lines) + (
+            step.numbers[0] if step.numbers[1] % 2 or not step.lines else 0
+        )
         total = max(1, total)
         placed_at = self.machine.now - timedelta(days=(0, 0, 0, 1, 5)[step.numbers[2] % 5])
         order = Order(
@@ -495,7 +497,9 @@ class Player:
         for campaign in self.program.campaigns:
             left = budgets.load(f"campaign:{campaign.campaign_id}").left
             said[f"left of {campaign.campaign_id}"] = (left, self.clerk.left_of(campaign))
-        found = [f"{what}: the shop says {shop}, the clerk {clerk}" for what, (shop, clerk) in said.items() if shop != clerk]
+        found = [
+            f"{what}: the shop says {shop}, the clerk {clerk}" for what, (shop, clerk) in said.items() if shop != clerk
+        ]
         return found
 
     def _of_member(self, name: str) -> dict[str, tuple[object, object]]:
@@ -505,8 +509,14 @@ class Player:
         wallet = self.ledgers.get(wallet_of(name), ())
         said: dict[str, tuple[object, object]] = {
             "owns": (account.balance + account.pending_points + account.held_points - account.debt, clerk.owns(name)),
-            "points of orders": (_by_order(entries), {one.order_id: clerk.points(one) for one in sales if clerk.points(one)}),
-            "credit of orders": (_by_order(wallet), {one.order_id: clerk.credit(one) for one in sales if clerk.credit(one)}),
+            "points of orders": (
+                _by_order(entries),
+                {one.order_id: clerk.points(one) for one in sales if clerk.points(one)},
+            ),
+            "credit of orders": (
+                _by_order(wallet),
+                {one.order_id: clerk.credit(one) for one in sales if clerk.credit(one)},
+            ),
             "rewards": (_sum(entries, "referral", "referral_reversal"), clerk.rewards(name)),
             "badge points": (_sum(entries, "badge", "badge_lost"), clerk.badge_points(name)),
             "counted": ({month: one for month, one in account.qualifying.items() if one}, clerk.counted(name)),

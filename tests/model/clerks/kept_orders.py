@@ -422,7 +422,11 @@ class Clerk:
     def _used(self, name: str, bonus: Rule | Campaign, day: date) -> tuple[int, int]:
         if bonus.limit is None:
             return 0, 0
-        same = [one for one in self.sales(name) if period_of(one.booked_on, bonus.limit.per) == period_of(day, bonus.limit.per)]
+        same = [
+            one
+            for one in self.sales(name)
+            if period_of(one.booked_on, bonus.limit.per) == period_of(day, bonus.limit.per)
+        ]
         had = [points for sale in same if (points := self._pieces(sale).get(name_of(bonus), 0))]
         return len(had), sum(had)
 

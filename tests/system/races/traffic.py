@@ -167,7 +167,9 @@ class Traffic:
             return _Asked(call, "orders", f"{path}/orders/{order_id}/claim", body, scope=OPERATOR)
         total = random.choice((1_200, 4_444, 8_000))
         body = {"amendment_id": name, "amended_at": order["placed_at"], "total": total}
-        return _Asked(Call("amend", member, order_id, total, part=name), "orders", f"{path}/orders/{order_id}/amend", body)
+        return _Asked(
+            Call("amend", member, order_id, total, part=name), "orders", f"{path}/orders/{order_id}/amend", body
+        )
 
     def _reverse_part(self, pair: int, random: Random) -> _Asked:
         member, name, redemption_id = random.choice(self._redemptions[pair][-REMEMBERED:])
