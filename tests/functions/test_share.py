@@ -12,6 +12,7 @@ from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Reply, Shop, asse
 from tests.shared.wire import Wire
 
 POOLS = {"members_max": 2}
+PARTNERS = [{"partner_id": "cafe", "name": "Cafe", "point_cost": {"points": 100, "amount": 100}}]
 GIFTS = {"accept_days": 7, "points_max": 100, "limit": {"times": 2, "per": "month"}}
 
 
@@ -263,6 +264,17 @@ class TestInvitations:
         assert_refused(join(shop, pool_id, bob, good), 429, "too_many_requests")
         shop.pass_time(hours=1)
         assert join(shop, pool_id, bob, good).status == 201
+
+
+def test_the_entry_that_a_partner_gets_says_nothing_of_a_pool(shop: Shop, family: tuple[str, str, str]) -> None:
+    ada, _, pool_id = family
+    shop.change_program(partners=PARTNERS)
+    order = {"type": "order", "order_id": "P-1", "placed_at": shop.now.isoformat(), "currency": "USD", "total": 5000}
+    earned = shop.post(f"/v1/members/{ada}/earn", order, partner_id="cafe")
+    assert earned.status == 201, earned.body
+    assert "pool" not in str(earned.body["entry"])
+    assert_refused(shop.get(f"/v1/pools/{pool_id}", partner_id="cafe"), 403, "forbidden")
+    assert_refused(shop.post(f"/v1/pools/{pool_id}/invitations", key="k", partner_id="cafe"), 403, "forbidden")
 
 
 class TestRemoval:
