@@ -135,7 +135,7 @@ def tag_member(member_id: str, request: Annotated[Tagging, Body()], key: idempot
     "/v1/members/<member_id>",
     security=routes.open_to(OPERATOR, MEMBER),
     responses=routes.json_responses({200: ErasedAnswer, 202: ErasureAwaited}, 404, 409),
-    summary="Erase personal data; the pseudonymous ledger stays. An operator decides on who is frozen or owes something",
+    summary="Erase personal data; the pseudonymous ledger stays. An operator decides on whoever is frozen or owes",
     tags=["Members"],
 )
 def erase_member(member_id: str) -> Answer:

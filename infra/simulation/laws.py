@@ -128,7 +128,7 @@ def _changes_order(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) ->
         books.sales[order_id, is_wallet] = after
     if raw.get("unbooked"):  # the member is gone, and their account stays as it was closed
         if raw["points"] or tally.status not in {"erased", "lapsed"}:
-            yield f"{raw['points']} points are booked, and {raw['unbooked']} are not, while the member is {tally.status}"
+            yield f"{raw['points']} points are booked and {raw['unbooked']} not, to an account that is {tally.status}"
         return
     lapsed, forgiven = sum(raw.get("lapsed", {}).values()), raw.get("forgiven", 0)
     change = (_earns(after) if after else 0) - before

@@ -1,6 +1,7 @@
 """A member's profile: read, and changed together with the traits that segments look at, or not at all."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from shared.caller import Caller
@@ -94,10 +95,8 @@ def _save_and_meet(
         account = book_all(own, entries[:1])
         if _changes_traits(before.member, after, situation.program):
             reference = f"profile-{before.revision + 1}"
-            try:
+            with suppress(NothingChangesError):
                 entries.append(_traits(situation._replace(accounts=[account]), after, reference, actor))
-            except NothingChangesError:
-                pass
         return Decision(entries, [*writes, *also, *waiting.writes(member_id)])
 
     operation.run(

@@ -165,7 +165,8 @@ def run(
     """Settle the members' accounts, decide, and write once; or answer from the entry that exists already at `key`.
 
     `program` is the version that the request has read, if it has. `reads` are further items that the decision needs,
-    from the same instant as the accounts. If `may_be_closed`, members who are gone are decided on, too. The members' pools are read too: if `shares`, what the decision takes is
+    from the same instant as the accounts. If `may_be_closed`, it is decided on members who are gone, too. The members'
+    pools are read too: if `shares`, what the decision takes is
     drawn from there and what comes goes there, and it sees none of that; if not, it gets the pools themselves, last.
     `asks` says what more the decision must know, which is then read. `refused` says what it means to the caller if
     conditions of the decision's writes did not hold. `actor` is who calls, where `key` follows from one that callers

@@ -11,7 +11,6 @@ from shared.domain.fields import Record
 from shared.domain.members.members import Consent, Member, Preferences
 from shared.services.erasure import Awaited, Erased
 
-
 ERASURE_REQUESTED = "erasure_requested"
 """How answers call the status of a member whose erasure waits."""
 

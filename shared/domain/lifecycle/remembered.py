@@ -68,7 +68,7 @@ def together(found: Sequence[Remembered]) -> Remembered:
 
 
 def met(account: Account, program: Program, what: Remembered, *, reference: str, now: datetime, actor: str) -> Entry:
-    """Book on a member's account what has waited for them: what they owe is taken of what they have, the rest is debt."""
+    """Book on a member's account what has waited for them: what they have pays what they owe, the rest is debt."""
     rest = {
         "frozen": what.frozen if what.frozen and not account.frozen else None,
         "uses": _later(account.uses, what.uses),
