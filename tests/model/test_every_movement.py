@@ -1065,4 +1065,5 @@ def test_every_movement_for_long() -> None:
         print(f"{played} operations", flush=True)
         run_state_machine_as_test(Movements, settings=lives)
     print(f"{played} operations; {dict(Movements.played.most_common())}")
-    assert set(Movements.played) == set(ENTRY_TYPES)
+    # What is met by joining again needs profiles, which the clerks do not keep: `functions/test_remembered.py` has it.
+    assert set(Movements.played) == set(ENTRY_TYPES) - {"remembered", "remembered_lift"}

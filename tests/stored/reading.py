@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shared.domain.lifecycle import remembered
 from shared.domain.program import program
 from shared.domain.telling import notifications, webhooks
 from shared.tables import accounts, audit, ledger, members, partner_funds, reviews
@@ -28,6 +29,7 @@ READERS: Mapping[str, Callable[[Item], BaseModel]] = {
     "WEBHOOKS|WEBHOOK": _body(webhooks.Webhook),
     "WEBHOOK|": _body(webhooks.Delivery),
     "WAITING|": _body(notifications.Note),
+    "REMEMBERED|CASE": _body(remembered.Remembered),
     "PARTNER|DEPOSIT": _body(partner_funds.Deposit),
     "MEMBER|PROFILE": lambda item: members.member_of(item, "").member,
 }
@@ -52,7 +54,8 @@ PLAIN: Mapping[str, frozenset[str]] = {
     "GUESSES|": frozenset({"forget_at", "guesses"}),
     "REFERRALS|FRIEND": frozenset({"friend"}),
     "MEMBER|GIFT": frozenset({"other", "words"}),
-    "IDENTITY|IDENTITY": frozenset({"kind", "member_id"}),
+    "IDENTITY|IDENTITY": frozenset({"kind", "locked", "member_id"}),
+    "REMEMBERED|": frozenset({"case", "forget_at"}),
     "NAME|MEMBER": frozenset(),
     "BIRTHDAY|MEMBER": frozenset({"since"}),
     "SOURCE|SOURCE": frozenset({"friends", "week"}),

@@ -50,6 +50,7 @@ class Story(shop.Shop):
         self._stay_unknown()
         self._move_in()
         self._watch_over()
+        self._come_again()
         self._a_year_goes_by()
         self._leave_things_open()
 
@@ -331,6 +332,22 @@ class Story(shop.Shop):
         self.order(ada, "A-6", 8_000, lines=[{"sku": "T-1", "category": "tea", "amount": 8_000}])
         self.refund(ada, 2_000, "A-6", "R-3")
         self.order(ben, "B-2", 9_000, lines=[{"sku": "T-2", "category": "tea", "amount": 9_000}])
+        self.tell()
+
+    def _come_again(self) -> None:
+        """Somebody who owes points is erased and comes again, and an operator lifts the debt; another one only waits."""
+        self.on("2027-02-20")
+        for who in ("uma", "vic"):
+            member = self.join(who, email=f"{who}@example.org")
+            self.order(member, f"{who}-1", 20_000)
+            self.adjust(member, -self.balance(member), f"case-{who}")
+            self.refund(member, 20_000, f"{who}-1", f"R-{who}")
+            self.call("DELETE", f"/v1/members/{member}", scope=OPERATOR, caller="olga")
+        for review in self.reviews("erasure"):
+            self.decide(review)
+        again = self.join("uma again", email="uma@example.org")
+        reason = {"reason": "the parcel was lost"}
+        self.post(f"/v1/members/{again}/remembered/lift", reason, scope=OPERATOR, caller="olga")
         self.tell()
 
     def _a_year_goes_by(self) -> None:
