@@ -50,11 +50,13 @@ class Found(NamedTuple):
         if not self.cases:
             return []
         account, *wallets = found
-        how = {"reference": self.cases[0].name, "now": now, "actor": actor}
-        entries = [met(account, program, self.what, **how)]
+        reference = self.cases[0].name
+        entries = [met(account, program, self.what, reference=reference, now=now, actor=actor)]
         for wallet in wallets if self.what.credit_debt else ():
             opening = open_side(wallet, program, now=now, actor=actor)
-            entries += [*opening, met_in_wallet(book_all(wallet, opening), program, self.what, **how)]
+            opened = book_all(wallet, opening)
+            in_wallet = met_in_wallet(opened, program, self.what, reference=reference, now=now, actor=actor)
+            entries += [*opening, in_wallet]
         return entries
 
     def writes(self, member_id: str) -> list[Write]:
@@ -192,18 +194,19 @@ def _as_met(entry: Entry) -> Remembered:
 
 
 def _book_debt(member_id: str, what: Remembered, reference: str, now: datetime) -> None:
-    owner = wallet_of(member_id) if what.credit_debt else member_id
+    names = [member_id, *([wallet_of(member_id)] if what.credit_debt else [])]
 
     def decide(situation: Situation) -> Decision:
-        account = situation.accounts[-1]
-        how = {"reference": reference, "now": situation.now, "actor": "stream"}
+        found, program, moment = situation.accounts[: len(names)], situation.program, situation.now
         if not what.credit_debt:
-            return Decision([met(account, situation.program, what, **how)])
-        opening = open_side(account, situation.program, now=situation.now, actor="stream")
-        return Decision([*opening, met_in_wallet(book_all(account, opening), situation.program, what, **how)])
+            return Decision([met(found[0], program, what, reference=reference, now=moment, actor="stream")])
+        opening = open_side(found[-1], program, now=moment, actor="stream")
+        wallet = book_all(found[-1], opening)
+        booked = met_in_wallet(wallet, program, what, reference=reference, now=moment, actor="stream")
+        return Decision([*opening, booked])
 
-    key = keys.of("remembered", member_id=owner, reference=reference)
-    operation.run(list(dict.fromkeys([member_id, owner])), decide, key=key, fingerprint="", now=now, shares=False)
+    key = keys.of("remembered", member_id=names[-1], reference=reference)
+    operation.run(names, decide, key=key, fingerprint="", now=now, shares=False)
 
 
 def _write(changes: Sequence[Write]) -> None:

@@ -51,8 +51,7 @@ def opened(member_id: str, addresses: Sequence[Identity], what: Remembered, now:
 
 def load(member_id: str, now: datetime) -> Case | None:
     """What waits for a member whose account has ended; None if nothing does any more."""
-    [case] = _cases([case_of(member_id)], now) or [None]
-    return case
+    return next(iter(_cases([case_of(member_id)], now)), None)
 
 
 def waiting(addresses: Iterable[Identity], now: datetime) -> list[Case]:

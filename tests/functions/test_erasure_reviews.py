@@ -8,7 +8,8 @@ from functions import notify
 from shared.tables import accounts, members
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
 from tests.functions.test_privacy import ADA, Mailbox, assert_forgotten, live, mailbox, queue
-from tests.functions.test_remembered import join, see, stream
+from tests.functions.test_referrals import stream
+from tests.functions.test_remembered import join, see
 
 __all__ = ["mailbox", "queue"]
 

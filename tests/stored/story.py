@@ -335,7 +335,7 @@ class Story(shop.Shop):
         self.tell()
 
     def _come_again(self) -> None:
-        """Somebody who owes points is erased and comes again, and an operator lifts the debt; another one only waits."""
+        """Somebody who owes points is erased and comes again, and an operator lifts it; what another owes waits."""
         self.on("2027-02-20")
         for who in ("uma", "vic"):
             member = self.join(who, email=f"{who}@example.org")
