@@ -81,7 +81,9 @@ class Sale:
     @property
     def is_gone(self) -> bool:
         """Whether nothing is kept: then it is no order."""
-        return self.refunded > 0 and self.refunded == self.total
+        if self.total:
+            return self.refunded == self.total
+        return 0 < sum(line.pieces for line in self.lines) <= sum(line.pieces for line in self.back)
 
     def kept(self) -> Kept:
         """Lines come back, each from the line that it fits; then a cent of anything has lost the same share."""

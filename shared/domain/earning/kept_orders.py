@@ -84,8 +84,11 @@ class Sale(NamedTuple):
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing is kept of it: then it is no order. One of what is given away is kept."""
-        return not self.amount_kept and bool(self.returned.amount)
+        """Whether nothing is kept of it: then it is no order. One of what is given away goes with the last piece."""
+        if self.amount_kept or self.returned.amount:
+            return not self.amount_kept
+        pieces = sum(line.quantity for line in self.order.lines)
+        return 0 < pieces <= sum(quantity for quantity, _ in self.returned.lines.values())
 
 
 class Kept(NamedTuple):

@@ -70,7 +70,7 @@ def capped(
     points = sum(piece.points for piece in pieces)
     most: int | None = None
     lines: list[Piece] = []
-    for cap in (*_caps(account, program, today, is_order=is_order), *also):
+    for cap in (*_of_entry(program, points), *_caps(account, program, today, is_order=is_order), *also):
         most = cap.points if most is None else min(most, cap.points)
         if points > most:
             lines.append(Piece(rule_id=cap.rule_id, points=most - points, description=cap.text, exact="0"))
@@ -116,6 +116,13 @@ def never_expires(account: Account | None, program: Program) -> bool:
     if rules is None or place is None:
         return False
     return any(place == one or place.startswith(f"{one}-") for one in rules.no_expiry_in)
+
+
+def _of_entry(program: Program, points: int) -> list[Cap]:
+    """The bound of every entry, where so many points reach beyond it. Elsewhere an order need not note it: no part of
+    one earns more than the whole."""
+    most = program.earning.entry_max
+    return [Cap("cap:entry", most, f"One order or action earns at most {most} points")] if points > most else []
 
 
 def _caps(account: Account | None, program: Program, today: date, *, is_order: bool) -> list[Cap]:

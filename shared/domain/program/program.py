@@ -77,6 +77,8 @@ class Earning(Stored):
 
     With `whole_steps` only full `per_amount` count: 5 points for each full 2.50 are 5 for 3.00.
 
+    One order or action brings at most `entry_max`, whatever its amount and pieces, and whatever the rules make of them.
+
     What happened longer than `late_days` ago is not taken any more, unless it is imported.
     """
 
@@ -91,6 +93,7 @@ class Earning(Stored):
     excluded_skus: Filter = ()
     pending_days: Days = 0
     late_days: Days = 30
+    entry_max: PositivePoints = 1_000_000
     welcome_points: Points = 0
     rules: Annotated[tuple[Rule, ...], Field(max_length=RULES_MAX)] = ()
     actions: Annotated[tuple[Action, ...], Field(max_length=ACTIONS_MAX)] = ()
