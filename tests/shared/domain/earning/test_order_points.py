@@ -344,7 +344,9 @@ def test_an_order_is_rounded_once_however_many_rules_apply(
     total: int, points: int, per_amount: int, percents: list[int], rounding: str
 ) -> None:
     effects = [{"effect": {"kind": "multiply", "percent": percent}} for percent in percents]
-    shop = a_shop(earning=earning_with(*effects, points=points, per_amount=per_amount, rounding=rounding))
+    shop = a_shop(
+        earning=earning_with(*effects, points=points, per_amount=per_amount, rounding=rounding, entry_max=10**9)
+    )
     exact = Fraction(total * points, per_amount) * (100 + sum(percent - 100 for percent in percents)) / 100
     expected = {"down": floor(exact), "up": ceil(exact), "nearest": floor(exact + Fraction(1, 2))}[rounding]
     assert shop.quote("ada", total) == expected
