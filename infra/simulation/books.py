@@ -42,6 +42,8 @@ class Tally:
     booked_at: str = ""
     lapsed: int = 0
     """Points that have expired unspent, and have not been counted as taken back since."""
+    forgiven: dict[str, int] = field(default_factory=dict)
+    """Points that were forgiven when their order came back, and may come back with what they were spent on, by lot."""
     balances: list[int] = field(default_factory=lambda: [0])
     """The balance after each entry, by its sequence."""
     entries: list[Booked] = field(default_factory=list)
@@ -62,6 +64,7 @@ class Tally:
         self.sequence = raw["sequence"]
         self.lots = added(self.lots, raw.get("lots", {}))
         self.pending = added(self.pending, raw.get("pending", {}))
+        self.forgiven = added(self.forgiven, raw.get("forgiven_lots", {}))
         self.debt += raw.get("debt", 0)
         for name in raw.get("closed", {}):
             self.holds.pop(name, None)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from infra.simulation.books import Booked, Books, Raw, Sale, Tally, added, name_of
 from shared.domain.entry_types import of
 from shared.domain.program.program import Program
+from shared.domain.subaccounts import pool_account_of
 
 NEVER = "never"
 
@@ -67,7 +68,7 @@ def _against_its_row(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
         yield "the account is frozen"
     if row.effect == "net" and net(raw) != raw["points"]:
         yield f"says {raw['points']} points and moves {net(raw)}"
-    if row.effect == "inside" and net(raw):
+    if row.effect == "inside" and net(raw) != sum(raw.get("forgiven_lots", {}).values()):
         yield f"makes {net(raw)} points"
     if row.gives_back:
         yield from _gives_back(books, raw, tally)
@@ -88,11 +89,19 @@ def _afterwards(booked: Booked, tally: Tally) -> Iterable[str]:
 
 
 def _gives_back(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
-    """Points go back to their own lots, past ones to the grace days', and settle what is owed first."""
+    """Points go back to their own lots, past ones to the grace days', and settle what is owed first.
+
+    Not those that were forgiven when their order came back.
+    """
     [hold] = {**raw.get("closed", {}), **raw.get("reversed", {})}.values()
     opened = next((tally.holds[name] for name in raw.get("closed", {}) if name in tally.holds), hold)
-    today = books.today(raw, "occurred_at")
-    lots, debt = settled(tally.debt, moved(books, raw, tally, opened["lots"], today))
+    today, gone = books.today(raw, "occurred_at"), raw.get("forgiven_lots", {})
+    if any(not 0 <= -points <= tally.forgiven.get(day, 0) for day, points in gone.items()):
+        yield f"keeps {gone} back, forgiven are {tally.forgiven}"
+    back = added(opened["lots"], gone)
+    if any(points < 0 for points in back.values()):  # activity had prolonged them: all are in one lot
+        back, _ = settled(-sum(gone.values()), opened["lots"])
+    lots, debt = settled(tally.debt, moved(books, raw, tally, back, today))
     if (raw.get("lots", {}), raw.get("debt", 0)) != (lots, debt):
         yield f"gave back {raw.get('lots', {})} and debt {raw.get('debt', 0)}, not {lots} and {debt}"
 
@@ -145,8 +154,10 @@ def _earns(sale: Sale) -> int:
 
 def _untaken(books: Books, raw: Raw, tally: Tally, lapsed: int, forgiven: int) -> Iterable[str]:
     """What is not taken back has expired, or is forgiven by a program that forgives."""
-    if not 0 <= lapsed <= tally.lapsed:
-        yield f"{lapsed} points count as expired, {tally.lapsed} have"
+    pools = {booked.raw["source"]["pool_id"] for booked in tally.entries if booked.raw["type"] == "pool_join"}
+    expired = tally.lapsed + sum(books.tally(pool_account_of(pool)).lapsed for pool in pools)
+    if not 0 <= lapsed <= expired:
+        yield f"{lapsed} points count as expired, {expired} have"
     if forgiven < 0 or (forgiven and books.program_of(raw).refund_debt == "allowed"):
         yield f"{forgiven} points are forgiven"
 

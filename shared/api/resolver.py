@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from shared.api.auth import authorize
 from shared.api.bodies import json_object, with_form_as_json, with_readable_body
 from shared.api.merges import follow_merges
+from shared.api.paths import with_whole_ids
 from shared.api.problems import problem
 from shared.api.validation import invalid_request, require_described
 from shared.domain.errors import LoyaltyError, RouteNotFoundError
@@ -70,7 +71,7 @@ def resolver(forms: str | None = None) -> Resolver:
     Paths that begin with `forms` also take HTML forms, whose fields become those of a JSON object.
     """
     app = Resolver(forms)
-    app.use([authorize, require_described, follow_merges])
+    app.use([authorize, require_described, with_whole_ids, follow_merges])
     app.exception_handler(LoyaltyError)(problem)
     app.exception_handler(RequestValidationError)(lambda error: problem(invalid_request(error, app.current_event)))
     app.not_found(lambda _: problem(RouteNotFoundError("there is no such path, or not with this method")))

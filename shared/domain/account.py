@@ -64,6 +64,9 @@ class Account(Stored):
     pool_members: tuple[str, ...] = ()
     """Of a pool's own account: who shares it."""
     provisional_until: date | None = None
+    forgiven: Lots = {}
+    """Points that were spent, or are held, when what had brought them was returned, and that were forgiven; by the lot
+    that they were in. They do not come back with what they were spent on."""
 
     def as_known(self) -> "Account":
         """The account without what a newer release keeps in it, in fields that this one does not know."""

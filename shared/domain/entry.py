@@ -143,6 +143,8 @@ class Entry(Stored):
     """For a refund of a member who is gone: points that it would have taken, had the account still been open."""
     owed: int = 0
     """For such a refund: points that had been spent, of which the person may be reminded."""
+    forgiven_lots: Lots = {}
+    """Signed change of the forgiven points that may still come back with what they were spent on, by their own lot."""
     undone: Undone | None = None
     """For a refund."""
     stock: Mapping[str, int] = {}

@@ -22,7 +22,7 @@ Effect = Literal["net", "inside", "with_holds"]
 """What an entry's `points` are beside its effects.
 
 `net`: what the account has more or less after it, debt counting against it; `inside`: points only move between the
-account's own buckets; `with_holds`: part of what moves leaves, or comes as, open holds.
+account's own buckets, but for forgiven ones, which leave; `with_holds`: part of what moves leaves, or comes as, open holds.
 """
 Earned = Literal["all", "some", "none"]
 """Which of an entry's points count as earned."""
@@ -378,6 +378,7 @@ _SHARING = (
         _at("GIFT#{gift_id}", "RETURN"),
         "gift.returned",
         effect="inside",
+        leaves_as="taken_back",
         source=("from", "to"),
         gives_back=True,
         message="gift_returned",
@@ -468,6 +469,7 @@ _SPENDING = (
         "redemption.cancelled",
         made_by="anything",
         effect="inside",
+        leaves_as="taken_back",
         gives_back=True,
         redemption_state="cancelled",
     ),
@@ -477,6 +479,7 @@ _SPENDING = (
         "redemption.lapsed",
         made_by="time",
         effect="inside",
+        leaves_as="taken_back",
         gives_back=True,
         redemption_state="lapsed",
     ),

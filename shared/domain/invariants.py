@@ -85,12 +85,14 @@ def _replay(account: Account, entries: Sequence[Entry]) -> Iterator[Breach]:
 def _whereabouts(account: Account, entries: Sequence[Entry]) -> Iterator[Breach]:
     granted = sum(max(0, entry.net_effect) for entry in entries if entry.type != "reverse")
     left = sum(max(0, -entry.net_effect) for entry in entries)
-    returned = sum(entry.net_effect for entry in entries if entry.type == "reverse")
+    reversals = [entry for entry in entries if entry.type == "reverse"]
+    returned = sum(entry.net_effect for entry in reversals)
+    forgiven = -sum(sum(entry.forgiven_lots.values()) for entry in reversals)
     totals = account.totals
     ways = (totals.captured, totals.expired, totals.taken_back, totals.transferred_out, totals.forfeited)
     # What another account captured before it was merged into this one counts as granted when it is reversed here.
     regranted = totals.granted - granted
-    if not 0 <= regranted <= returned or sum(ways) != left - returned + regranted:
+    if not 0 <= regranted <= returned + forgiven or sum(ways) != left - returned + regranted:
         detail = (
             f"totals say {totals.granted} granted and {sum(ways)} gone; entries say {granted} and {left - returned}"
         )

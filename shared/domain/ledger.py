@@ -69,6 +69,7 @@ def book(account: Account, entry: Entry) -> Account:
             "pending": added(account.pending, entry.pending),
             "holds": dict(sorted(holds.items())),
             "debt": account.debt + entry.debt,
+            "forgiven": added(account.forgiven, entry.forgiven_lots),
             "earned": account.earned + entry.earned,
             "totals": _totals_after(account.totals, entry, row),
             **{name: value for name in _REPLACED if (value := getattr(entry, name)) is not None},
@@ -165,11 +166,14 @@ def _row_of(entry: Entry) -> EntryType:
 
 def _totals_after(totals: Totals, entry: Entry, row: EntryType) -> Totals:
     net = entry.net_effect
+    if entry.type == "reverse":  # what another account captured before it was merged into this one is new here
+        forgiven = -sum(entry.forgiven_lots.values())
+        came = net + forgiven
+        back = min(came, totals.captured)
+        update = {"captured": totals.captured - back, "granted": totals.granted + came - back}
+        return totals.model_copy(update={**update, "taken_back": totals.taken_back + forgiven})
     if net == 0:
         return totals
-    if entry.type == "reverse":  # what another account captured before it was merged into this one is new here
-        back = min(net, totals.captured)
-        return totals.model_copy(update={"captured": totals.captured - back, "granted": totals.granted + net - back})
     name = "granted" if net > 0 else row.leaves_as
     if name is None:
         raise BrokenLedgerError(f"entry {entry.entry_id} of type {entry.type} loses {-net} points")

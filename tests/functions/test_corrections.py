@@ -1,6 +1,7 @@
 """Orders put right late: after their points have expired, moved or come back, after a merge, a claim, a new program."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -289,13 +290,12 @@ def test_a_refund_of_an_articles_second_line_is_taken_back_there(shop: Shop, ada
     assert boxes_back(shop, ada, 1, 5_000, "R-2").body["entry"]["points"] == 0
 
 
-@pytest.mark.parametrize("order_id", ["web/2026/1", "50%", "a b", "a?b#c", "ä+ö"])
+@pytest.mark.parametrize("order_id", ["web/2026/1", "50%", "a%2Fb", "a b", "a?b#c", "ä+ö", "%41"])
 def test_an_id_with_reserved_characters_works_in_a_path(shop: Shop, ada: str, order_id: str) -> None:
-    from urllib.parse import quote
-
+    """Encoded twice, API Gateway hands them on encoded once."""
     grace = shop.enroll("grace")
     shop.order(ada, order_id, 10_000)
-    name = quote(order_id, safe="")
+    name = "".join(quote(letter, safe="") if letter in "/?#%" else letter for letter in order_id)
     assert shop.get(f"/v1/members/{ada}/orders/{name}").body["order_id"] == order_id
     assert amended(shop, ada, 8_000, order_id=name).status == 201
     shop.refund(ada, 1_000, order_id, order_id)

@@ -4,6 +4,7 @@ It takes the same decisions as a clerk with a box of index cards would, one card
 the local clock, a deadline by turning the calendar's pages.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -77,6 +78,8 @@ class Sale:
     """What has come back by name; of what came back otherwise, each cent is a bit of everything."""
     cups_most: int = 0
     """The most points that its cups may bring."""
+    agreed_until: date | None = None
+    """The last day of its points, if they waited for consent and got it."""
 
     @property
     def is_gone(self) -> bool:
@@ -114,6 +117,7 @@ class Grant:
     booked_on: date
     available_on: date
     last_day: date | None
+    agreed_until: date | None = field(default=None, kw_only=True)
 
 
 @dataclass
@@ -169,6 +173,10 @@ class Member:
     """The tier that somebody came with."""
     diary: list[Page] = field(default_factory=list)
     debt: int = 0
+    forgiven: Counter[date | None] = field(default_factory=Counter)
+    """Points that were gone when their order came back, by last day: they do not come back."""
+    late: Counter[tuple[date | None, date | None]] = field(default_factory=Counter)
+    """Points that came back after their last day, by that and by the one they got."""
     earned: int = 0
     status: Literal["active", "provisional", "merged", "erased", "lapsed"] = "active"
 
@@ -288,6 +296,8 @@ class Clerk:
             if card.owner == gone:
                 card.owner = into
         stays.debt += away.debt
+        stays.forgiven += away.forgiven
+        stays.late += away.late
         stays.earned += away.earned
         away.debt = away.earned = 0
         away.status = "merged"
@@ -447,13 +457,13 @@ class Clerk:
 
     def _arrive(self, name: str, points: Iterable[Point]) -> None:
         """Points that can be spent from now on, unless they are owed."""
-        points = list(points)
-        for point in points:
-            point.last_day = self._still_good(point.last_day)
         member = self.members[name]
-        for point in sorted(points, key=_end):
+        for point in sorted(points, key=lambda point: _end(replace(point, last_day=self._still_good(point.last_day)))):
+            was, point.last_day = point.last_day, self._still_good(point.last_day)
             point.redemption = None
             point.state = "settled" if member.debt else "available"
+            if was != point.last_day and not member.debt:
+                member.late[was, point.last_day] += 1
             member.debt -= 1 if member.debt else 0
 
     def _still_good(self, last_day: date | None) -> date | None:
@@ -552,6 +562,8 @@ class Clerk:
         owed = short if self.program.refund_debt == "allowed" else 0
         taken = owed + sum(card.state == "taken_back" for card in cards)
         member.debt += owed
+        if grant.last_day != date.min:
+            member.forgiven[grant.last_day] += short - owed
         member.earned -= taken
         return taken
 
@@ -562,12 +574,22 @@ class Clerk:
         """
         if grant.last_day is None:
             return []
-        expired = [point for point in self._of(name, "expired") if not point.written_off]
+        expired = [point for point in self._expired(name) if not point.written_off]
         if isinstance(self.program.expiry, Inactivity):
             expired = [point for point in expired if point.expired_on and point.expired_on > grant.booked_on]
-        else:
-            expired = [point for point in expired if point.last_day == grant.last_day]
-        return sorted(expired, key=_end)
+            return sorted(expired, key=_end)
+        found = [point for point in expired if point.last_day == grant.last_day]
+        late = {grant.last_day: len(self.points)}
+        for (was, last_day), points in self.members[name].late.items():
+            if was in late:
+                late[last_day] = late.get(last_day, 0) + min(points, late[was])
+        for day, points in late.items():
+            if day != grant.last_day:
+                found += [point for point in expired if point.last_day == day][:points]
+        return sorted(found, key=_end)
+
+    def _expired(self, name: str) -> list[Point]:
+        return self._of(name, "expired")
 
     def _bonus_applies(self, name: str, sale: Sale) -> bool:
         """At most twice a month."""
@@ -613,7 +635,15 @@ class Clerk:
     def _give_back(self, redemption: str, state: State, ends_as: Literal["cancelled", "lapsed", "reversed"]) -> None:
         one = self.redemptions[redemption]
         one.state = ends_as
-        self._arrive(one.owner, self._in(redemption, state))
+        cards, forgiven = sorted(self._in(redemption, state), key=_end), self.members[one.owner].forgiven
+        for card in cards:
+            day = card.last_day
+            if isinstance(self.program.expiry, Inactivity):
+                day = min((day for day, points in forgiven.items() if points), key=_day, default=None)
+            if forgiven[day]:
+                forgiven[day] -= 1
+                card.state = "taken_back"
+        self._arrive(one.owner, [card for card in cards if card.state == state])
         self.uses = [use for use in self.uses if use.redemption != redemption]
 
     def _lapsing_today(self, until: datetime) -> list[str]:
@@ -725,7 +755,11 @@ def all_of(sku: str, lines: Iterable[Line]) -> Line:
 
 
 def _end(point: Point) -> date:
-    return point.last_day or date.max
+    return _day(point.last_day)
+
+
+def _day(day: date | None) -> date:
+    return day or date.max
 
 
 def _name(last_day: date | None) -> str:

@@ -486,9 +486,10 @@ class Members(RuleBasedStateMachine):
 
 
 def _left(way: str, entries: list[Entry]) -> int:
-    """Points that left by a way, less those that came back."""
-    signs = {"captured": {"capture": -1, "reverse": -1}, "expired": {"expiry": -1}}[way]
-    return sum(signs.get(entry.type, 0) * entry.net_effect for entry in entries)
+    """Points that left by a way, less those that came back, be it only to be taken since they had been forgiven."""
+    types = {"captured": {"capture", "reverse"}, "expired": {"expiry"}}[way]
+    mine = [entry for entry in entries if entry.type in types]
+    return sum(sum(entry.forgiven_lots.values()) - entry.net_effect for entry in mine)
 
 
 waits = st.sampled_from([1, 28, 60, 89, 91, 200, 366]) | st.just("review")

@@ -38,10 +38,14 @@ _CHANGES_ORDER = frozenset({"refund", "refund_reversal", "amend", "claim_out"})
 
 
 class Untaken(NamedTuple):
-    """What of an order should have been taken from an account and could not: points that lapsed, and forgiven ones."""
+    """What of an order should have been taken from an account and could not: points that lapsed, and forgiven ones.
+
+    `forgiven_lots` are those of the forgiven ones that have not come back with what they were spent on.
+    """
 
     lapsed: Lots = NO_LOTS
     forgiven: int = 0
+    forgiven_lots: Lots = NO_LOTS
 
 
 class Cause(NamedTuple):
@@ -289,7 +293,9 @@ def _points(
     points = more - forgiven - sum(gone.values())
     today = local_day(cause.now, program.time_zone)
     effects = given_again(account, program, sale.entry, points, today, taken)
-    return {"points": points, "earned": points, **effects, "lapsed": negative(gone), "forgiven": -forgiven}
+    of_lots = take(untaken.forgiven_lots, min(forgiven, sum(untaken.forgiven_lots.values())))
+    noted = {"lapsed": negative(gone), "forgiven": -forgiven, "forgiven_lots": negative(of_lots)}
+    return {"points": points, "earned": points, **effects, **noted}
 
 
 def _untaken(account: Account, sale: Sale, background: Background) -> Untaken:
@@ -298,7 +304,10 @@ def _untaken(account: Account, sale: Sale, background: Background) -> Untaken:
     entries = [one for name in account.ids for one in background.histories.get(name, ())]
     ours = [one for one in entries if one.source.get("order_id") == order_id and one.type in _CHANGES_ORDER]
     lapsed = {day: points for day, points in combined(*(one.lapsed for one in ours)).items() if points > 0}
-    return Untaken(lapsed, max(0, sum(one.forgiven for one in ours)))
+    by_lot = combined(*(one.forgiven_lots for one in ours))
+    still = {day: min(points, account.forgiven.get(day, 0)) for day, points in by_lot.items()}
+    forgiven = sum(one.forgiven for one in ours) - sum(by_lot.values()) + sum(still.values())
+    return Untaken(lapsed, max(0, forgiven), still)
 
 
 def _own(refund: Entry, account: Account) -> Entry | None:

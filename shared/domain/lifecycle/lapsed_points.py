@@ -68,7 +68,8 @@ def _lots_of(granted: Entry, own: LotDay, entries: Sequence[Entry]) -> dict[LotD
     lots = {own: 0}
     for entry in entries:
         held = [hold.lots for hold in (*entry.closed.values(), *entry.reversed.values())]
-        came = sum(points for each in held for day, points in each.items() if day in lots)
+        of_lots = [(day, points) for each in held for day, points in each.items() if day in lots]
+        came = sum(points if day == own else min(points, lots[day]) for day, points in of_lots)
         if entry is not granted and entry.source.get("order_id", "") == granted.source.get("order_id"):
             came += max(0, entry.available_effect)
         for day, points in entry.lots.items():
@@ -93,7 +94,7 @@ def _left_of_pool(account: Account, granted: Entry, lots: Lots | None, histories
     pool = histories.get(name, ())
     joined = max((one.recorded_at for one in pool if _is_join(one, account)), default=granted.recorded_at)
     since = max(joined, granted.recorded_at)
-    left = _left((one for one in pool if one.recorded_at >= since), granted, lots)
+    left = _left((one for one in pool if one.occurred_at > since), granted, lots)
     if not left:
         return NO_LOTS
     others = [(one,) for one in histories if one not in account.ids and one != name]

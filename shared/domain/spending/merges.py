@@ -56,6 +56,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         debt=-gone.debt,
         closed=dict(gone.holds),
         earned=-gone.earned,
+        forgiven_lots=negative(gone.forgiven),
         source=source,
     )
     today = local_day(now, program.time_zone)
@@ -69,6 +70,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         pending=_pending_in(gone, into),
         opened=dict(gone.holds),
         earned=gone.earned,
+        forgiven_lots=dict(gone.forgiven),
         qualifying=dict(gone.qualifying),
         qualifying_before=max(0, gone.qualifying_ever - sum(gone.qualifying.values())),
         uses=_uses_that_count(gone, into),

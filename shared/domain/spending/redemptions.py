@@ -21,10 +21,10 @@ from shared.domain.facets import Use
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.ledger import combined, draft, give, negative, take
 from shared.domain.lots import Hold, Lots, PartnerShare
-from shared.domain.points.expiry import live_day, prolonged
+from shared.domain.points.expiry import live_day, policy_of, prolonged
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.partner_funding import Taking, share_of, taking
-from shared.domain.program.expiry import Expiry
+from shared.domain.program.expiry import Expiry, Inactivity
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program, Reward
 from shared.domain.spending.order_payments import NOTHING_PAID, Payments
@@ -179,14 +179,16 @@ def release(
     now: datetime,
     actor: str,
 ) -> Entry:
-    """Give held points back to the lots they came from; those whose date has passed get the program's grace days."""
+    """Give held points back to the lots they came from; those whose date has passed get the program's grace days.
+
+    Of those that were forgiven meanwhile, since their order came back, nothing comes.
+    """
     hold = account.holds[redemption_id]
     return draft(
         account,
         type_,
         occurred_at=occurred_at,
         recorded_at=now,
-        points=hold.points,
         program_version=program.version,
         actor=actor,
         **_given_back(account, program, hold.lots, local_day(occurred_at, program.time_zone)),
@@ -229,7 +231,6 @@ def reverse(
         "reverse",
         occurred_at=now,
         recorded_at=now,
-        points=points,
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
@@ -347,9 +348,19 @@ def _part_of(hold: Hold, before: int, back: int) -> Hold:
 
 
 def _given_back(account: Account, program: Program, lots: Lots, today: date) -> dict[str, Any]:
-    """Lots that come back, with the grace that those past their date get, and the debt that they settle."""
-    usable = combined(*({live_day(account, program, day, today): points} for day, points in lots.items()))
-    return give(account, usable)
+    """Lots that come back, with the grace that those past their date get, and the debt that they settle.
+
+    What of them was forgiven when the order that had brought it was returned is not given back.
+    """
+    if isinstance(policy_of(account, program), Inactivity):  # all points are in one lot, whatever its day was
+        points = min(sum(lots.values()), sum(account.forgiven.values()))
+        gone, forgiven = take(lots, points), take(account.forgiven, points)
+    else:
+        gone = forgiven = {day: min(points, account.forgiven.get(day, 0)) for day, points in lots.items()}
+    back = combined(lots, negative(gone))
+    effects = give(account, combined(*({live_day(account, program, day, today): n} for day, n in back.items())))
+    points = sum(effects["lots"].values()) - effects["debt"]
+    return {"points": points, **effects, "forgiven_lots": combined(negative(forgiven))}
 
 
 def _uses_given_back(hold: Hold) -> dict[str, Use]:

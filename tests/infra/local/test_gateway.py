@@ -85,6 +85,12 @@ def test_path_parameters_arrive_decoded(shop: str, function: Function) -> None:
     assert event["rawPath"] == "/v1/members/a bé"
 
 
+def test_what_is_encoded_twice_arrives_encoded_once(shop: str, function: Function) -> None:
+    assert httpx.get(f"{shop}/v1/members/web%252F1").status_code == 200
+    [event] = function.events
+    assert event["rawPath"] == "/v1/members/web%2F1"
+
+
 @pytest.mark.parametrize(
     ("content", "content_type"),
     [(b"\xff\xfe", "application/json"), (b"a=1", "application/x-www-form-urlencoded"), (b"{}", None)],

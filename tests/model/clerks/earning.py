@@ -348,11 +348,10 @@ class EarningClerk(SharingClerk):
         return waiting or ([] if sale.pooled else super()._still_to_come(order))
 
     def _expired_of(self, name: str, grant: Sale | Grant) -> list[Point]:
-        """What waited for consent went among all other points: what has become of it nobody knows.
-
-        Nor does a return count what has expired in a household's box: whose it was is told by its other members, too.
-        """
-        return [] if grant.last_day == date.min else super()._expired_of(name, grant)
+        """What waited for consent has the last day that it got then."""
+        if grant.last_day == date.min:
+            return super()._expired_of(name, replace(grant, last_day=grant.agreed_until)) if grant.agreed_until else []
+        return super()._expired_of(name, grant)
 
     def _whole(self, order: str) -> WholeSale:
         return self._whole_of(self.sales[order])

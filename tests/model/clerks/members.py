@@ -81,7 +81,10 @@ class WholeClerk(EarningClerk):
             waited = self._of(name, "waiting")
             self.points = [point for point in self.points if point not in waited]
             welcome = 0 if self.is_staff(name) else self.program.earning.welcome_points
-            self._hand_out(name, len(waited) + welcome, self.today)
+            last_day = self._hand_out(name, len(waited) + welcome, self.today)
+            for grant in (*self.sales.values(), *self.badges):
+                if (grant.owner, grant.last_day) == (name, date.min):
+                    grant.agreed_until = last_day
             self.members[name].earned += welcome
 
     def bring_member(self, name: str, joined: date) -> None:
@@ -386,10 +389,6 @@ class WholeClerk(EarningClerk):
         self.members[name].earned += FRIEND_POINTS
         reward = Grant(name, FRIEND_POINTS, self.today, began + pending_days * DAY, last_day)
         self.rewards[friend.name, "FRIEND", friend.times] = reward
-
-    def _expired_of(self, name: str, grant: Sale | Grant) -> list[Point]:
-        """A reward that has expired is owed all the same."""
-        return super()._expired_of(name, grant) if isinstance(grant, Sale | Badge) else []
 
     def _unite_stamps(self, gone: str, into: str) -> None:
         self.deeds.setdefault(into, []).append(gone)

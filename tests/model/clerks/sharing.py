@@ -19,6 +19,7 @@ class Person:
 
     joined: date
     box: str | None = None
+    shares_since: date = date.min
     frozen: bool = False
     tags: set[str] = field(default_factory=set)
     place: str | None = None
@@ -47,7 +48,7 @@ class SharingClerk(Clerk):
         others = [one for one in self.people.values() if one.box == box]
         if person.box or self.members[name].debt or len(others) >= POOL_MEMBERS_MAX:
             raise RefusedError("invalid_state")
-        person.box = box
+        person.box, person.shares_since = box, self.today
         self._put_in(name)
 
     def leave_box(self, name: str) -> None:
@@ -170,6 +171,13 @@ class SharingClerk(Clerk):
         own = super()._available(name)
         box = self._at_hand.get(name)
         return sorted([*own, *super()._available(box)], key=_end) if box else own
+
+    def _expired(self, name: str) -> list[Point]:
+        """Their own, and those of the box since they have shared it."""
+        person = self.people[name]
+        of_box = super()._expired(person.box) if person.box else []
+        since = person.shares_since
+        return [*super()._expired(name), *(card for card in of_box if card.expired_on and card.expired_on > since)]
 
     def _waiting_gift(self, gift: str) -> Redemption:
         offered = self.redemptions[f"gift:{gift}"]
