@@ -173,6 +173,12 @@ class Shop:
         body = {"points": points, "order_total": order_total, "currency": "USD", **more}
         return self.post(f"/v1/members/{member_id}/redemptions", body, key=key)
 
+    def code(self, member_id: str, **options: Any) -> str:
+        """A code that the member shows at a till."""
+        reply = self.post(f"/v1/members/{member_id}/codes", **options)
+        assert reply.status == 201, reply.body
+        return str(reply.body["code"])
+
     def move(self, member_id: str, redemption_id: str, step: str) -> Reply:
         """Capture, cancel or reverse a redemption."""
         return self.post(f"/v1/members/{member_id}/redemptions/{redemption_id}/{step}")

@@ -166,9 +166,11 @@ def test_a_partners_order_is_another_than_the_shops(shop: Shop, ada: str) -> Non
     shop.change_program(partners=[CAFE])
     assert pay(shop, ada, 600, "k1").status == 201
     body = {"points": 500, "order_total": 500, "currency": "USD", "order_id": "X"}
-    made = shop.post(f"/v1/members/{ada}/redemptions", body, key="k1", partner_id="cafe")
+    code = {"code": shop.code(ada)}
+    made = shop.post(f"/v1/members/{ada}/redemptions", {**body, **code}, key="k1", partner_id="cafe")
     assert (made.status, made.body["order_id"]) == (201, "X")
-    again = shop.post(f"/v1/members/{ada}/redemptions", body, key="k2", partner_id="cafe")
+    code = {"code": shop.code(ada)}
+    again = shop.post(f"/v1/members/{ada}/redemptions", {**body, **code}, key="k2", partner_id="cafe")
     assert_refused(again, 409, "order_paid")
     captured = f"/v1/members/{ada}/redemptions/{made.body['redemption_id']}/capture"
     assert shop.post(captured, partner_id="cafe").body["order_id"] == "X"

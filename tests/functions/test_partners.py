@@ -1,17 +1,33 @@
 """Partners over HTTP: what their tokens open, whose things they see, and a ledger that agrees with the members'."""
 
+import json
+import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from shared import runtime
+from infra import openapi
+from infra.tools.verify import check
+from shared import runtime, settings
 from shared.domain import order_ids
+from shared.domain.facets import Badge
 from shared.domain.telling.events import Event, PartnerEvent, event_of
 from shared.domain.telling.notifications import Message
 from shared.services import announcements, partner_deposits
-from shared.tables import keys, ledger, programs
-from tests.functions.shop import OPERATOR, PARTNER, Reply, Shop, assert_refused, stored
+from shared.tables import accounts, budgets, client, keys, ledger, programs
+from tests.functions.shop import (
+    MEMBER,
+    OPERATOR,
+    PARTNER,
+    STOREFRONT,
+    Reply,
+    Shop,
+    assert_refused,
+    check_every_account,
+    stored,
+)
 from tests.shared.wire import Wire
 
 CAFE = {
@@ -72,6 +88,16 @@ def refund(shop: Shop, member: str, amount: int, order_id: str = "1", **options:
     return shop.post(f"/v1/members/{member}/refunds", body, **options)
 
 
+def redeem(shop: Shop, member: str, what: Any, key: str, by: str = "cafe") -> Reply:
+    """A partner's redemption, with a new code of the member's."""
+    body = {**what, "code": shop.code(member)}
+    return shop.post(f"/v1/members/{member}/redemptions", body, key=key, partner_id=by)
+
+
+def limits(shop: Shop, **most: int) -> None:
+    shop.change_program(partners=[{**CAFE, "limits": most}, HOTEL])
+
+
 def test_a_partners_token_opens_its_paths_and_no_other(coalition: Shop) -> None:
     ada = coalition.enroll("ada", email="ada@example.org")
     coalition.adjust(ada, 500)
@@ -124,7 +150,7 @@ def test_a_partner_takes_points_for_its_own_rewards_and_sees_no_other_redemption
     ):
         assert_refused(coalition.post(path, {"reward_id": reward}, key="k", partner_id=by), status, code)
     assert_refused(coalition.post(path, MONEY, key="k", partner_id="hotel"), 409, "reward_unavailable")
-    spent = coalition.post(path, {**MONEY, "capture": True}, key="k", partner_id="cafe").body
+    spent = redeem(coalition, ada, {**MONEY, "capture": True}, "k").body
     theirs = coalition.redeem(ada, "tea", key="k").body
     assert spent["redemption_id"] != theirs["redemption_id"]
     for redemption, by in ((spent, "hotel"), (theirs, "cafe")):
@@ -215,7 +241,7 @@ def test_a_partners_month_adds_up_to_the_entries_of_its_members(coalition: Shop)
             earn(coalition, member, f"{number}", 3000 + number, by)
         refund(coalition, member, 1500, f"{number}", partner_id="cafe")
         path = f"/v1/members/{member}/redemptions"
-        cake = coalition.post(path, {"reward_id": "cake", "capture": True}, key="k", partner_id="cafe").body
+        cake = redeem(coalition, member, {"reward_id": "cake", "capture": True}, "k").body
         if number:
             coalition.post(f"{path}/{cake['redemption_id']}/reverse", partner_id="cafe")
     coalition.merge(members[0], members[2])
@@ -298,8 +324,12 @@ def test_what_redemptions_pay_of_a_partners_order_counts_for_no_shops(coalition:
     coalition.adjust(ada, 2000)
     path = f"/v1/members/{ada}/redemptions"
     whole = {"points": 1000, "order_total": 1000, "currency": "USD"}
-    assert coalition.post(path, {**whole, "order_id": "1"}, key="a", partner_id="cafe").status == 201
-    assert_refused(coalition.post(path, {**whole, "order_id": "1"}, key="b", partner_id="cafe"), 409, "order_paid")
+
+    def at_cafe(key: str) -> Reply:
+        return coalition.post(path, {**whole, "order_id": "1", "code": coalition.code(ada)}, key=key, partner_id="cafe")
+
+    assert at_cafe("a").status == 201
+    assert_refused(at_cafe("b"), 409, "order_paid")
     assert coalition.post(path, {**whole, "order_id": "cafe/1"}, key="c").status == 201
 
 
@@ -341,3 +371,382 @@ def test_an_order_that_the_shop_books_in_a_partners_name_is_not_one_that_the_par
     ada = coalition.enroll("ada")
     assert coalition.order(ada, "cafe/1", partner_id="cafe").status == 201
     assert earn(coalition, ada, "1").status == 201
+
+
+# What a partner sees -------------------------------------------------------------------------------------------------
+
+OF_ACCOUNT = frozenset(
+    """account badges badges_lost balance balance_after breakdown debt effects expiring held lifetime_earned lots
+    next_reward pending pool pool_id progress sequence tier tier_lost""".split()
+)
+"""The names under which answers tell of an account: no answer to a partner has any."""
+
+
+def names_in(value: Any) -> Iterator[str]:
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from names_in(one)
+    yield from value if isinstance(value, dict) else ()
+
+
+def asked_by_partners(shop: Shop, member: str) -> Iterator[tuple[str, Reply]]:
+    """A good request to each route that a partner's token opens, by the route's name, and the answer."""
+    own, path = {"partner_id": "cafe"}, f"/v1/members/{member}"
+    order = {"type": "order", "order_id": "1", "currency": "USD", "total": 5000}
+    quoted = {"currency": "USD", "total": 5000, "member_id": member}
+    yield "POST /v1/earn/quote", shop.post("/v1/earn/quote", quoted, **own)
+    yield "POST /v1/members/lookup", shop.post("/v1/members/lookup", {"code": shop.code(member)}, **own)
+    for _ in range(2):
+        yield "POST /v1/members/{member_id}/earn", shop.post(f"{path}/earn", order, **own)
+    for amount in (5000, 5000):
+        body = {"order_id": "1", "refund_id": "r", "amount": amount}
+        yield "POST /v1/members/{member_id}/refunds", shop.post(f"{path}/refunds", body, **own)
+    for step in ("capture", "cancel", "reverse"):
+        body = {"reward_id": "cake", "capture": step == "reverse", "code": shop.code(member)}
+        for _ in range(2):
+            made = shop.post(f"{path}/redemptions", body, key=step, **own)
+            yield "POST /v1/members/{member_id}/redemptions", made
+        of_step = f"{path}/redemptions/{made.body['redemption_id']}/{step}"
+        for _ in range(2):
+            yield f"POST /v1/members/{{member_id}}/redemptions/{{redemption_id}}/{step}", shop.post(of_step, **own)
+    for part in ("", "/entries", "/settlements/2026-11"):
+        name = part.replace("2026-11", "{month}")
+        yield f"GET /v1/partners/{{partner_id}}{name}", shop.get(f"/v1/partners/me{part}", **own)
+
+
+def test_no_answer_to_a_partner_tells_of_the_account(coalition: Shop) -> None:
+    challenge = {"challenge_id": "one", "name": "One order", "goal": {"kind": "count", "of": "orders", "target": 1}}
+    terms = {**CAFE, "counts_toward": ["tiers", "challenges", "campaigns"]}
+    coalition.change_program(challenges=[challenge], pools={"members_max": 3}, partners=[terms, HOTEL])
+    ada = coalition.enroll("ada")
+    coalition.order(ada, "A-1", 100_000)
+    pool = coalition.post("/v1/pools", {"member_id": ada}, key="k").body["pool_id"]
+    account = coalition.account(ada)
+    assert account["tier"]["tier_id"] != "member", "there is a tier to be told of"
+    asked = set()
+    for name, reply in asked_by_partners(coalition, ada):
+        asked.add(name)
+        assert reply.status in {200, 201}, (name, reply.body)
+        assert not OF_ACCOUNT & set(names_in(reply.body)), name
+        text = json.dumps(reply.body)
+        assert pool not in text, name
+        assert f'"{account["tier"]["tier_id"]}"' not in text, name
+    assert asked == {f"{one.method} {one.path}" for one in openapi.routes() if PARTNER in one.scopes}
+
+
+def test_a_refusal_does_not_tell_a_partner_how_many_points_there_are(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    coalition.adjust(ada, 7 - coalition.balance(ada))
+    reply = redeem(coalition, ada, {"reward_id": "cake"}, "k")
+    assert_refused(reply, 409, "insufficient_points")
+    assert not any(letter.isdigit() for letter in reply.body["detail"])
+    assert "7 are there" in coalition.redeem(ada, "tea").body["detail"], "the shop is told"
+
+
+def test_a_partner_claims_amends_and_lists_nothing(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    earn(coalition, ada)
+    own = {"partner_id": "cafe"}
+    path = f"/v1/members/{ada}"
+    amendment = {"amendment_id": "e", "total": 100}
+    with coalition.writing_nothing():
+        for reply in (
+            coalition.post(f"{path}/orders/1/amend", amendment, **own),
+            coalition.post(f"{path}/orders/1/claim", {"claim_id": "c", "reason": "r"}, **own),
+            coalition.post(f"{path}/refunds/r/reverse", {}, **own),
+            coalition.post(f"{path}/codes", **own),
+            coalition.get(f"{path}/orders/1", **own),
+            coalition.get(f"{path}/redemptions", **own),
+            coalition.get(f"{path}/redemptions/x", **own),
+        ):
+            assert_refused(reply, 403, "forbidden")
+
+
+def test_a_partners_order_of_nothing_is_refused_and_the_shops_is_not(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    with coalition.writing_nothing():
+        for reply in (
+            earn(coalition, ada, total=0),
+            coalition.post("/v1/earn/quote", {"currency": "USD", "total": 0, "member_id": ada}, partner_id="cafe"),
+        ):
+            assert_refused(reply, 422, "invalid_request")
+            assert reply.pointers == ["/total"]
+    assert coalition.order(ada, "A-1", 0).status == 201
+
+
+# What a partner's orders count toward --------------------------------------------------------------------------------
+
+BADGE = {
+    "challenge_id": "one",
+    "name": "One",
+    "goal": {"kind": "count", "of": "orders", "target": 1},
+    "points": 100,
+    "repeatable": True,
+}
+CAMPAIGN = {
+    "campaign_id": "five",
+    "description": "Five more",
+    "effect": {"kind": "add", "points": 5},
+    "budget": {"points": 100},
+}
+REFERRALS = {"advocate_points": 10, "friend_points": 20, "minimum_spend": 1000}
+
+
+def full_program(shop: Shop, *counts_toward: str) -> None:
+    """Everything that an order can count toward, and what the cafe's do."""
+    shop.change_program(
+        partners=[{**CAFE, "counts_toward": counts_toward}, HOTEL],
+        challenges=[BADGE],
+        campaigns=[CAMPAIGN],
+        referrals=REFERRALS,
+        segments={"scoring": {}},
+        earning={"welcome_points": 0},
+    )
+
+
+def friend(shop: Shop) -> str:
+    code = shop.get(f"/v1/members/{shop.enroll('advocate')}").body["referral_code"]
+    return shop.enroll("friend", referral_code=code)
+
+
+def counted(shop: Shop, member: str) -> set[str]:
+    """What some order of the member has counted toward, by the account."""
+    account = accounts.load_account(member).account
+    found = {
+        "tiers": sum(account.qualifying.values()) > 0,
+        "challenges": account.badges.get("one", Badge(on=shop.now.date(), times=0)).times > 0,
+        "referrals": account.referred is not None and account.referred.state == "rewarded",
+        "campaigns": budgets.load("campaign:five").spent > 0,
+        "segments": any(one.orders for one in account.activity.values()),
+    }
+    return {name for name, is_so in found.items() if is_so}
+
+
+ALL = ("tiers", "challenges", "referrals", "campaigns", "segments")
+
+
+@pytest.mark.parametrize("named", [(), *((one,) for one in ALL), ALL], ids=str)
+def test_a_partners_order_counts_toward_what_its_terms_name_and_a_refund_undoes_that(
+    coalition: Shop, named: tuple[str, ...]
+) -> None:
+    full_program(coalition, *named)
+    ada = friend(coalition)
+    points = earn(coalition, ada).body["entry"]["points"]
+    assert points == 50 + 5 * ("campaigns" in named)
+    badge, reward = 100 * ("challenges" in named), 20 * ("referrals" in named)
+    assert coalition.balance(ada) == points + badge + reward
+    # A badge's points never count toward tiers by themselves, whoever's order brought it.
+    assert counted(coalition, ada) == set(named)
+    assert refund(coalition, ada, 5000, partner_id="cafe").status == 201
+    assert counted(coalition, ada) <= {"referrals"}, "the referral's own points come back by the stream"
+    assert coalition.balance(ada) == reward
+    check_every_account()
+
+
+def test_orders_of_long_ago_that_come_back_bring_a_member_nothing(coalition: Shop) -> None:
+    full_program(coalition)
+    ada = coalition.enroll("ada")
+    for number in range(3):
+        assert earn(coalition, ada, str(number), 2000).status == 201
+        assert refund(coalition, ada, 2000, str(number), partner_id="cafe").status == 201
+    account = coalition.account(ada)
+    assert (account["balance"], account["badges"], account["lifetime_earned"]) == (0, [], 0)
+    assert budgets.load("campaign:five").left == 100
+
+
+def test_an_order_of_any_size_at_a_partner_lifts_nobody_to_a_tier_by_spend(coalition: Shop) -> None:
+    coalition.change_program(tiers={"measure": "spend"})
+    ada, grace = coalition.enroll("ada"), coalition.enroll("grace")
+    before = coalition.account(ada)["tier"]
+    earn(coalition, ada, total=10**9)
+    assert coalition.account(ada)["tier"] == before
+    coalition.order(grace, "A-1", 10**9)
+    assert coalition.account(grace)["tier"]["tier_id"] != before["tier_id"], "the shop's own does"
+
+
+def test_the_shops_own_orders_count_toward_everything(coalition: Shop) -> None:
+    full_program(coalition)
+    ada = friend(coalition)
+    coalition.order(ada, "A-1", 5000)
+    assert counted(coalition, ada) == set(ALL)
+    assert coalition.refund(ada, 5000, "A-1").status == 201
+    assert budgets.load("campaign:five").left == 100, "a refund gives the budget back"
+
+
+def test_a_refund_goes_by_what_counted_when_the_order_was_credited(coalition: Shop) -> None:
+    """Terms that change, or an entry of before there were any, change nothing of an order that is booked."""
+    full_program(coalition, *ALL)
+    ada = coalition.enroll("ada")
+    earn(coalition, ada)
+    assert (coalition.balance(ada), budgets.load("campaign:five").spent) == (155, 5)
+    full_program(coalition)
+    forget_what_counts(ada, "cafe/1")
+    assert refund(coalition, ada, 5000, partner_id="cafe").status == 201
+    assert counted(coalition, ada) == set()
+    assert (coalition.balance(ada), budgets.load("campaign:five").spent) == (0, 0)
+    check_every_account()
+
+
+def forget_what_counts(member: str, order_id: str) -> None:
+    """Leave the order's entry as releases wrote it that did not note what it counts toward."""
+    key = keys.of("earn", order_id=order_id, member_id=member)
+    item = client.get(settings.loyalty_table(), key)
+    assert item is not None
+    body = json.loads(item["body"]["S"])
+    assert body["order"].pop("counts_toward") == list(ALL)
+    client.client().put_item(TableName=settings.loyalty_table(), Item={**item, "body": {"S": json.dumps(body)}})
+
+
+# A member's code -----------------------------------------------------------------------------------------------------
+
+
+def test_a_code_names_its_member_for_five_minutes_and_looking_up_does_not_use_it_up(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    issued = coalition.post("/v1/members/me/codes", scope=MEMBER, member_id=ada)
+    assert issued.status == 201
+    code, text = issued.body["code"], issued.body["text"]
+    assert re.fullmatch("[2-9A-HJKMNP-Z]{8}", code)
+    assert datetime.fromisoformat(issued.body["expires_at"]) == coalition.now + timedelta(minutes=5)
+    for shown in (code, text, code.lower(), f" {code[:4]}-{code[4:]} "):
+        found = coalition.post("/v1/members/lookup", {"code": shown}, partner_id="cafe")
+        assert (found.status, found.body) == (200, {"member_id": ada}), shown
+    assert coalition.post("/v1/members/lookup", {"code": code}).body["external_id"] == "ada", "the shop sees more"
+    assert code not in str(stored("loyalty")), "a code is kept under a keyed hash alone"
+    coalition.pass_time(minutes=5)
+    assert_refused(coalition.post("/v1/members/lookup", {"code": code}), 404, "member_not_found")
+    both = {"code": code, "external_id": "ada"}
+    assert_refused(coalition.post("/v1/members/lookup", both), 422, "invalid_request")
+
+
+def test_a_partner_redeems_with_the_members_code_once_and_a_replay_needs_none(coalition: Shop) -> None:
+    ada, grace = coalition.enroll("ada"), coalition.enroll("grace")
+    coalition.adjust(ada, 500)
+    path, own = f"/v1/members/{ada}/redemptions", {"partner_id": "cafe"}
+    code, foreign, late = coalition.code(ada), coalition.code(grace), coalition.code(ada)
+    with coalition.writing_nothing():
+        missing = coalition.post(path, {"reward_id": "cake"}, key="k", **own)
+        assert_refused(missing, 422, "invalid_request")
+        assert missing.pointers == ["/code"]
+    made = coalition.post(path, {"reward_id": "cake", "code": code}, key="k", **own)
+    assert made.status == 201
+    for again in ({"reward_id": "cake"}, {"reward_id": "cake", "code": code}, {"reward_id": "cake", "code": late}):
+        replay = coalition.post(path, again, key="k", **own)
+        assert (replay.status, replay.replayed, replay.body) == (200, True, made.body)
+    for wrong in (code, foreign, "AAAAAAAA", "x"):
+        refused = coalition.post(path, {"reward_id": "cake", "code": wrong}, key="k2", **own)
+        assert_refused(refused, 409, "code_expired")
+    assert coalition.post("/v1/members/lookup", {"code": code}).status == 404, "a used code names nobody"
+    coalition.pass_time(minutes=5)
+    assert_refused(coalition.post(path, {"reward_id": "cake", "code": late}, key="k2", **own), 409, "code_expired")
+    assert coalition.balance(ada) == 570
+
+
+def test_a_refused_redemption_leaves_the_code_as_it_is(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    coalition.adjust(ada, -coalition.balance(ada))
+    path, body = f"/v1/members/{ada}/redemptions", {"reward_id": "cake", "code": coalition.code(ada)}
+    assert_refused(coalition.post(path, body, key="k", partner_id="cafe"), 409, "insufficient_points")
+    coalition.adjust(ada, 30, "case-2")
+    assert coalition.post(path, body, key="k", partner_id="cafe").status == 201
+
+
+def test_only_a_partners_redemption_takes_a_code(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    coalition.adjust(ada, 500)
+    body = {"reward_id": "tea", "code": coalition.code(ada)}
+    for scope in (STOREFRONT, MEMBER):
+        reply = coalition.post(f"/v1/members/{ada}/redemptions", body, key="k", scope=scope, member_id=ada)
+        assert_refused(reply, 422, "invalid_request")
+        assert reply.pointers == ["/code"]
+    assert coalition.redeem(ada, "tea").status == 201, "the shop and the member need none"
+
+
+def test_a_code_goes_on_with_who_the_member_has_become(coalition: Shop) -> None:
+    ada, gone = coalition.enroll("ada"), coalition.enroll("gone")
+    coalition.adjust(ada, 500)
+    code = coalition.code(gone)
+    coalition.merge(ada, gone)
+    assert coalition.post("/v1/members/lookup", {"code": code}, partner_id="cafe").body == {"member_id": ada}
+    body = {"reward_id": "cake", "code": code}
+    made = coalition.post(f"/v1/members/{gone}/redemptions", body, key="k", partner_id="cafe")
+    assert (made.status, made.body["member_id"]) == (201, ada)
+    other = coalition.code(ada)
+    coalition.erase(ada)
+    assert_refused(coalition.post("/v1/members/lookup", {"code": other}), 404, "member_not_found")
+    assert_refused(coalition.post(f"/v1/members/{ada}/codes"), 409, "member_not_active")
+
+
+def test_of_two_redemptions_with_one_code_at_once_one_is_made(coalition: Shop, wire: Wire) -> None:
+    ada = coalition.enroll("ada")
+    coalition.adjust(ada, 500)
+    path, body = f"/v1/members/{ada}/redemptions", {"reward_id": "cake", "code": coalition.code(ada)}
+    others: list[Reply] = []
+    wire.before("TransactWriteItems", lambda: others.append(coalition.post(path, body, key="k2", partner_id="cafe")))
+    first = coalition.post(path, body, key="k1", partner_id="cafe")
+    assert [one.status for one in others] == [201]
+    assert_refused(first, 409, "code_expired")
+    assert coalition.balance(ada) == 570
+
+
+# Limits of what a partner redeems ------------------------------------------------------------------------------------
+
+
+def test_a_partner_redeems_no_more_of_a_member_in_a_day_than_its_terms_say(coalition: Shop) -> None:
+    limits(coalition, redeemed_points_per_member_day=50)
+    ada, grace = coalition.enroll("ada"), coalition.enroll("grace")
+    for member in (ada, grace):
+        coalition.adjust(member, 500, f"c-{member}")
+    held = redeem(coalition, ada, {"reward_id": "cake"}, "k1").body
+    path = f"/v1/members/{ada}/redemptions"
+    body = {"reward_id": "cake", "code": coalition.code(ada)}
+    with coalition.writing_nothing():
+        refused = coalition.post(path, body, key="k2", partner_id="cafe")
+    assert_refused(refused, 409, "partner_limit_reached")
+    assert "20 are left" in refused.body["detail"]
+    assert redeem(coalition, grace, {"reward_id": "cake"}, "k1").status == 201, "the limit is each member's"
+    assert coalition.redeem(ada, "tea").status == 201, "what the member asks for is not the partner's doing"
+    coalition.post(f"{path}/{held['redemption_id']}/cancel", partner_id="cafe")
+    assert coalition.post(path, body, key="k2", partner_id="cafe").status == 201
+    coalition.pass_time(days=1)
+    assert redeem(coalition, ada, {"reward_id": "cake"}, "k3").status == 201
+
+
+@pytest.mark.parametrize("end", ["cancel", "lapse", "reverse", "part"])
+def test_a_partners_day_is_counted_over_all_members_and_given_back(coalition: Shop, end: str) -> None:
+    limits(coalition, redeemed_points_per_day=60)
+    members = [coalition.enroll(name) for name in ("ada", "grace", "hedy")]
+    for member in members:
+        coalition.adjust(member, 500, f"c-{member}")
+    cake: dict[str, Any] = {"reward_id": "cake", "capture": end in {"reverse", "part"}}
+    made = [redeem(coalition, member, cake, "k") for member in members]
+    assert [one.status for one in made] == [201, 201, 409]
+    assert_refused(made[2], 409, "partner_limit_reached")
+    name = "partner:cafe:redeemed:2026-11-20"
+    assert budgets.load(name).left == 0
+    first, second = (
+        f"/v1/members/{member}/redemptions/{one.body['redemption_id']}"
+        for member, one in zip(members[:2], made, strict=False)
+    )
+    coalition.post(f"{second}/capture", partner_id="cafe")
+    if end == "lapse":
+        coalition.pass_time(minutes=31)
+        coalition.order(members[0], "A-1", 100)
+    elif end == "part":
+        for number, points in enumerate((10, 20)):
+            part = {"reversal_id": f"v{number}", "points": points}
+            assert coalition.post(f"{first}/reverse", part, partner_id="cafe").status == 200
+            assert budgets.load(name).left == (10, 30)[number]
+    else:
+        assert coalition.post(f"{first}/{end}", partner_id="cafe").status == 200
+    assert budgets.load(name).left == 30
+    assert redeem(coalition, members[2], cake, "again").status == 201
+    assert redeem(coalition, members[1], cake, "more").code == "partner_limit_reached"
+    assert not check(client.client(), settings.loyalty_table()).violations
+    check_every_account()
+
+
+def test_terms_without_limits_set_none(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    coalition.adjust(ada, 500)
+    for number in range(4):
+        assert redeem(coalition, ada, {"reward_id": "cake", "capture": True}, str(number)).status == 201
+    assert not [item for item in stored("loyalty") if ":redeemed:" in item["pk"]["S"]]

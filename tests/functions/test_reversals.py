@@ -205,7 +205,7 @@ def test_a_partner_is_paid_back_for_the_part(shop: Shop, ada: str) -> None:
     cost = {"points": 100, "amount": 100}
     cafe = {"partner_id": "cafe", "name": "Cafe", "point_cost": cost, "takes_points_as_money": True}
     shop.change_program(partners=[cafe])
-    body = {"points": 100, "order_total": 500, "currency": "USD", "capture": True}
+    body = {"points": 100, "order_total": 500, "currency": "USD", "capture": True, "code": shop.code(ada)}
     made = shop.post(f"/v1/members/{ada}/redemptions", body, key="k", partner_id="cafe").body["redemption_id"]
     assert reverse(shop, ada, made, part(30), scope=PARTNER, partner_id="cafe").status == 200
     month = shop.now.strftime("%Y-%m")

@@ -52,6 +52,7 @@ PLAIN: Mapping[str, frozenset[str]] = {
     ),
     "POOL|LEFT": frozenset({"pool_sequence", "forget_at"}),
     "GUESSES|": frozenset({"forget_at", "guesses"}),
+    "CODE|CODE": frozenset({"expires_at", "forget_at", "member_id", "used_for"}),
     "REFERRALS|FRIEND": frozenset({"friend"}),
     "MEMBER|GIFT": frozenset({"other", "words"}),
     "IDENTITY|IDENTITY": frozenset({"kind", "locked", "member_id"}),

@@ -6,12 +6,14 @@ from typing import Any
 from tests.functions import shop
 
 OPTIONS = ("scope", "member_id", "partner_id", "caller", "headers", "query")
-NO_REPLAY = ("/consent", "/lookup", "/search", "/quote", "/replay", "/preview", "/preferences", "/v1/ucp/loyalty")
+NO_REPLAY = ("/codes", "/consent", "/lookup", "/search", "/quote", "/replay", "/preview", "/preferences", "/v1/ucp/loyalty")
 """How the paths of POST requests end whose answers carry no mark of a replay, by contract."""
 OF_NOW = frozenset(
     {"account", "as_of", "balance", "credit", "expiring", "failing_since", "former", "funds", "members", "secret"}
 )
 """What an answer says of the moment, not of what was done. A secret is not written down."""
+OF_ACCOUNT = frozenset({"actor", "balance_after", "breakdown", "effects", "lots", "sequence"})
+"""What an entry tells of its account: partners are not told it any more."""
 MAY_CHANGE = frozenset({"decided_at", "decided_by", "message", "reason", "state"})
 """What becomes of a gift or of a review after it was offered or asked for; words go when either person is erased."""
 
@@ -40,8 +42,14 @@ def lasting(first: Mapping[str, Any], again: Mapping[str, Any]) -> dict[str, Any
     return kept
 
 
-def in_this_edition(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A recorded answer as this edition of the contract has it: a voucher is there while it is captured alone."""
+def in_this_edition(recorded: Mapping[str, Any], *, is_partners: bool) -> Mapping[str, Any]:
+    """A recorded answer as this edition of the contract has it.
+
+    A voucher is there while it is captured alone. A partner gets the entry, without what it tells of the account.
+    """
+    if is_partners and "entry" in recorded:
+        entry = {name: value for name, value in recorded["entry"].items() if name not in OF_ACCOUNT}
+        return {"entry": entry}
     shows_too_much = "voucher_code" in recorded and recorded["state"] != "captured"
     return {**recorded, "voucher_code": None} if shows_too_much else recorded
 

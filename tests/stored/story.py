@@ -243,8 +243,8 @@ class Story(shop.Shop):
         self.partner_order("hill-hotel", ben, "hotel-1", 90_000)
         body = {"order_id": "cafe-1", "refund_id": "R-1", "amount": 5_000, "refunded_at": self.now.isoformat()}
         self.post(f"/v1/members/{ada}/refunds", body, partner_id="corner-cafe")
-        body = {"reward_id": "cafe-breakfast", "capture": True}
         self.adjust(ben, 900, "case-3")
+        body = {"reward_id": "cafe-breakfast", "capture": True, "code": self.code(ben)}
         self.post(f"/v1/members/{ben}/redemptions", body, key="breakfast", partner_id="corner-cafe")
         self.pay_membership(ben, "plus-1")
         body = {"reference": "plus-end"}

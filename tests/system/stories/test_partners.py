@@ -53,7 +53,11 @@ def test_a_partner_gives_points_takes_points_and_settles(server: Server) -> None
     assert operator(server, "GET", "/v1/partners/cafe")["funds"]["left"] == 55
 
     path = f"/v1/members/{member}/redemptions"
-    cake = server.post(path, {"reward_id": "cake"}, key="cake", scope="cafe").json()
+    alone = server.post(path, {"reward_id": "cake"}, key="cake", scope="cafe")
+    assert (alone.status_code, alone.json()["errors"][0]["pointer"]) == (422, "/code"), "the member is not there"
+    shown = server.post(f"/v1/members/{member}/codes").json()
+    assert server.post("/v1/members/lookup", {"code": shown["text"]}, scope="cafe").json() == {"member_id": member}
+    cake = server.post(path, {"reward_id": "cake", "code": shown["code"]}, key="cake", scope="cafe").json()
     step = f"{path}/{cake['redemption_id']}"
     assert server.post(f"{step}/capture", scope="hotel").json()["code"] == "redemption_not_found"
     assert server.post(f"{step}/capture", scope="cafe").json()["state"] == "captured"
