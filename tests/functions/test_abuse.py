@@ -198,6 +198,33 @@ class TestGuessing:
             )
         assert shop.post("/v1/members/lookup", {"card_number": "C-1"}, partner_id="cinema").status == 200
 
+    def test_a_partner_tries_so_many_codes_an_hour_and_no_more(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(guess_limits, "PARTNER_GUESSES_MAX", 4)
+        shop.change_program(partners=[{**one, "takes_points_as_money": True} for one in PARTNERS])
+        ada = shop.enroll("ada")
+        path, money = f"/v1/members/{ada}/redemptions", {"points": 100, "order_total": 1000, "currency": "USD"}
+        for number in range(2):
+            wrong = {**money, "code": f"AAAAAAA{number}"}
+            assert_refused(shop.post(path, wrong, key="k", partner_id="cafe"), 409, "code_expired")
+            looked_up = shop.post("/v1/members/lookup", {"code": "AAAAAAAA"}, partner_id="cafe")
+            assert_refused(looked_up, 404, "member_not_found")
+        code = shop.code(ada)
+        with shop.writing_nothing():
+            right = {**money, "code": code}
+            assert_refused(shop.post(path, right, key="k", partner_id="cafe"), 429, "too_many_requests")
+            looked_up = shop.post("/v1/members/lookup", {"code": code}, partner_id="cafe")
+            assert_refused(looked_up, 429, "too_many_requests")
+        assert shop.post(path, {**money, "code": code}, key="k", partner_id="cinema").status == 201
+
+    def test_codes_are_drawn_from_more_than_can_be_tried_while_they_last(self, shop: Shop) -> None:
+        ada = shop.enroll("ada")
+        codes = {shop.code(ada) for _ in range(20)}
+        assert len(codes) == 20
+        assert {len(code) for code in codes} == {8}
+        assert len({code[at] for code in codes for at in range(8)}) > 15
+
     def test_the_shop_itself_is_not_held_up(self, shop: Shop, wire: Wire) -> None:
         shop.enroll("ada", card_number="C-1")
         wire.requests.clear()

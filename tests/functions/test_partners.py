@@ -376,8 +376,28 @@ def test_an_order_that_the_shop_books_in_a_partners_name_is_not_one_that_the_par
 # What a partner sees -------------------------------------------------------------------------------------------------
 
 OF_ACCOUNT = frozenset(
-    """account badges badges_lost balance balance_after breakdown debt effects expiring held lifetime_earned lots
-    next_reward pending pool pool_id progress sequence tier tier_lost""".split()
+    {
+        "account",
+        "badges",
+        "badges_lost",
+        "balance",
+        "balance_after",
+        "breakdown",
+        "debt",
+        "effects",
+        "expiring",
+        "held",
+        "lifetime_earned",
+        "lots",
+        "next_reward",
+        "pending",
+        "pool",
+        "pool_id",
+        "progress",
+        "sequence",
+        "tier",
+        "tier_lost",
+    }
 )
 """The names under which answers tell of an account: no answer to a partner has any."""
 

@@ -8,7 +8,7 @@ short as it can be.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pprint import pformat
 from random import Random
@@ -466,7 +466,7 @@ class Player:
         self.clerk.today = self.today
         self.done += 1
 
-    def _pick(self, step: Step, fits: Callable[[Any], bool]) -> Any:  # noqa: ANN401
+    def _pick(self, step: Step, fits: Callable[[Any], bool]) -> Any:
         fitting = [sale for name in MEMBERS for sale in self.clerk.sales(name) if fits(sale)]
         fitting.sort(key=lambda sale: int(sale.order_id[2:]))
         return fitting[step.which % len(fitting)] if fitting else None

@@ -745,7 +745,7 @@ def fitting(lines: list[Line], gone: Line) -> list[Line]:
             return 0
         return 1 if gone.amount * line.pieces == gone.pieces * line.amount else 2
 
-    return lines if all(misfit(line) == 3 for line in lines) else sorted(lines, key=misfit)  # noqa: PLR2004
+    return lines if all(misfit(line) == 3 for line in lines) else sorted(lines, key=misfit)
 
 
 def all_of(sku: str, lines: Iterable[Line]) -> Line:

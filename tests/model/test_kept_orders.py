@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.earning.kept_orders import Returned, Sale
 from shared.services import refunds
-from tests.model.kept_histories import History, Machine, Player, Step, drawn, failure, in_memory, played, shortest
+from tests.model.kept_histories import Machine, Player, drawn, failure, in_memory, played, shortest
 
 SEED, HISTORIES = 1, 150
 

@@ -6,7 +6,17 @@ from typing import Any
 from tests.functions import shop
 
 OPTIONS = ("scope", "member_id", "partner_id", "caller", "headers", "query")
-NO_REPLAY = ("/codes", "/consent", "/lookup", "/search", "/quote", "/replay", "/preview", "/preferences", "/v1/ucp/loyalty")
+NO_REPLAY = (
+    "/codes",
+    "/consent",
+    "/lookup",
+    "/search",
+    "/quote",
+    "/replay",
+    "/preview",
+    "/preferences",
+    "/v1/ucp/loyalty",
+)
 """How the paths of POST requests end whose answers carry no mark of a replay, by contract."""
 OF_NOW = frozenset(
     {"account", "as_of", "balance", "credit", "expiring", "failing_since", "former", "funds", "members", "secret"}

@@ -49,6 +49,7 @@ def advice(program: Program, today: date) -> list[Advice]:
         *_on_cashback(program),
         *_on_plans(program),
         *_on_privacy(program),
+        *_on_partners(program),
     ]
 
 
@@ -110,6 +111,14 @@ def _on_campaign(campaign: Campaign, at: str, name: str) -> Iterator[Advice]:
         )
     if isinstance(campaign.effect, Multiply) and campaign.effect.percent > MULTIPLY_PERCENT_WISE_MAX:
         yield Advice(f"{at}/effect", f"{name} pays {campaign.effect.percent} % of the base: 200 doubles it")
+
+
+def _on_partners(program: Program) -> Iterator[Advice]:
+    for number, partner in enumerate(program.partners):
+        takes, limits = partner.may_redeem or partner.takes_points_as_money, partner.limits
+        if takes and limits.redeemed_points_per_member_day is None and limits.redeemed_points_per_day is None:
+            text = f"nothing bounds what {partner.name} redeems in a day: set redeemed_points_per_member_day"
+            yield Advice(f"/partners/{number}/limits", text)
 
 
 def _on_tiers(program: Program) -> Iterator[Advice]:

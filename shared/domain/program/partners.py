@@ -43,7 +43,7 @@ class Partner(Stored):
     """Whether it takes points for its own rewards."""
     takes_points_as_money: Flag = False
     counts_toward: Annotated[tuple[Counted, ...], Field(max_length=len(get_args(Counted)))] = ()
-    """What its orders count toward beside their points. The shop pays for what that brings, so it is nothing unless named."""
+    """What its orders count toward beside points; nothing unless named, for the shop pays for what that brings."""
     funding: Literal["prepaid", "postpaid"] = "postpaid"
     point_cost: PointCost
     limits: PartnerLimits = PartnerLimits.model_construct()

@@ -7,7 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tests.model.clerks.cashier import Cashier
-from tests.model.clerks.earning import Badge, EarningClerk, Stamps
+from tests.model.clerks.earning import EarningClerk, Stamps
 from tests.model.points_one_by_one import (
     DAY,
     Grant,
@@ -15,7 +15,6 @@ from tests.model.points_one_by_one import (
     Member,
     Point,
     RefusedError,
-    Sale,
     Standing,
     Use,
     months_later,

@@ -21,6 +21,10 @@ def rule(**when: Any) -> dict[str, Any]:
     return {"earning": {"rules": [{"rule_id": "r", "description": "R", "when": when, "effect": DOUBLE}]}}
 
 
+CAFE = {"partner_id": "cafe", "name": "Cafe", "point_cost": {"points": 1, "amount": 1}}
+REDEEMED = {"redeemed_points_per_member_day": 500}
+
+
 def campaign(**changes: Any) -> dict[str, Any]:
     plain = {"campaign_id": "c", "description": "C", "effect": DOUBLE, "budget": {"points": 1000}}
     return {"campaigns": [{**plain, **changes}]}
@@ -102,6 +106,13 @@ def test_the_default_program_needs_no_advice() -> None:
         (campaign(when={"ends_on": "2026-11-01"}), "/campaigns/0/when", "never applies"),
         (campaign(hold_out_percent=80), "/campaigns/0/hold_out_percent", "80 % of members out"),
         (campaign(effect={"kind": "multiply", "percent": 5000}), "/campaigns/0/effect", "5000 %"),
+        (
+            {**campaign(when={"partner_ids": ["cafe"]}), "partners": [CAFE]},
+            "/campaigns/0/when/partner_ids",
+            "passes over orders at Cafe",
+        ),
+        ({"partners": [{**CAFE, "may_redeem": True}]}, "/partners/0/limits", "nothing bounds what Cafe redeems"),
+        ({"partners": [{**CAFE, "takes_points_as_money": True}]}, "/partners/0/limits", "nothing bounds"),
         (levels(percent=105), "/tiers/levels/1/percent", "out of order"),
         (levels(percent=110), "/tiers/levels/1", "gives nothing"),
         (
@@ -250,6 +261,11 @@ def test_what_is_unwise_is_named_with_its_place(changes: dict[str, Any], pointer
         rule(tiers=["gold"]),
         {**rule(segments=["s"]), "segments": {"named": [segment(all=[{"tiers": ["silver"]}])]}},
         {**rule(tiers=["silver"], segments=["s"]), "segments": {"named": [segment(all=[{"tiers": ["silver"]}])]}},
+        {
+            **campaign(when={"partner_ids": ["cafe"]}),
+            "partners": [{**CAFE, "counts_toward": ["campaigns"], "may_redeem": True, "limits": REDEEMED}],
+        },
+        {"partners": [CAFE]},
         campaign(hold_out_percent=50),
         campaign(effect={"kind": "multiply", "percent": 1000}),
         levels(percent=110, benefits=["A cake"]),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.errors import (
     ForbiddenError,
@@ -16,16 +17,21 @@ from shared.domain.errors import (
     PartnerFundingExhaustedError,
     PartnerLimitReachedError,
 )
+from shared.domain.ledger import book, book_all
 from shared.domain.points.partner_funding import (
     deposit_points,
     funding_name,
     month_name,
     points_for_partner,
+    redeemed_name,
     require_partner,
     settle_up,
     settlement_month,
 )
 from shared.domain.program.partners import Partner
+from shared.domain.program.program import Program
+from shared.domain.spending.prices import Price
+from shared.domain.spending.redemptions import Part, capture, lock, release, reverse
 from tests.model.shop import Shop, a_program, at
 
 CAFE: dict[str, Any] = {"partner_id": "cafe", "name": "Cafe", "point_cost": {"points": 3, "amount": 2}}
@@ -248,3 +254,61 @@ def check_settlements(shop: Shop, partner_id: str, entries: list[Entry]) -> None
         name = funding_name("hotel")
         left = shop.deposits.get(name, 0) - moved["issued"] + moved["taken_back"]
         assert left == shop.budgets.get(name, 0) >= 0
+
+
+NAMES = ("ada", "grace")
+MEMBER_DAY, PARTNER_DAY = 40, 60
+STEPS = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.integers(1, 50), st.sampled_from(["keep", "cancel", "reverse", "parts"])),
+    min_size=1,
+    max_size=10,
+)
+
+
+@given(STEPS)
+def test_what_a_partner_redeems_in_a_day_is_what_its_redemptions_still_hold(
+    steps: list[tuple[str, int, str]],
+) -> None:
+    terms = {"redeemed_points_per_member_day": MEMBER_DAY, "redeemed_points_per_day": PARTNER_DAY}
+    shop = a_shop({**CAFE, "takes_points_as_money": True, "limits": terms})
+    program, today = shop.program, shop.now.date()
+    partner = require_partner(program, "cafe")
+    name, by = redeemed_name("cafe", today), {"now": shop.now, "actor": "partner:cafe"}
+    accounts = {one: Account(member_id=one, lots={"never": 10**6}, booked_at=shop.now) for one in NAMES}
+    taken = dict.fromkeys(NAMES, 0)
+    for number, (whose, points, end) in enumerate(steps):
+        account, left = accounts[whose], {name: PARTNER_DAY - sum(taken.values())}
+        has_room = points <= min(MEMBER_DAY - taken[whose], left[name])
+        cost, redemption_id = Price(points, None, None), str(number)
+        more: dict[str, Any] = {"order_id": None, "fingerprint": "", "at": partner, "caps": left, **by}
+        if not has_room:
+            with pytest.raises(PartnerLimitReachedError, match="frees on"):
+                lock(account, program, cost, program.expiry, redemption_id=redemption_id, **more)
+            continue
+        entries = [lock(account, program, cost, program.expiry, redemption_id=redemption_id, **more)]
+        entries += ended(book_all(account, entries), program, redemption_id, end, points, by)
+        accounts[whose] = book_all(account, entries)
+        drawn = sum(entry.budgets.get(name, 0) for entry in entries)
+        assert drawn == (points if end == "keep" else 0)
+        taken[whose] += drawn
+        use = accounts[whose].uses["partner_redeemed:cafe"]
+        assert use.points == taken[whose] <= MEMBER_DAY
+    assert sum(taken.values()) <= PARTNER_DAY
+
+
+def ended(
+    account: Account, program: Program, redemption_id: str, end: str, points: int, by: dict[str, Any]
+) -> list[Entry]:
+    """What a redemption ends with: nothing, a cancellation, or a reversal of all at once or in two parts."""
+    if end == "keep":
+        return []
+    if end == "cancel":
+        return [release(account, program, redemption_id, "cancel", occurred_at=by["now"], **by)]
+    captured = capture(account, program, redemption_id, **by)
+    after = book(account, captured)
+    if end == "reverse" or points == 1:
+        return [captured, reverse(after, program, captured, redemption_id, **by)]
+    first = Part(reversal_id="a", points=points // 2)
+    one = reverse(after, program, captured, redemption_id, part=first, **by)
+    rest = reverse(book(after, one), program, captured, redemption_id, returned_before=points // 2, **by)
+    return [captured, one, rest]
