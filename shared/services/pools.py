@@ -22,7 +22,7 @@ from shared.domain.points.freezing import require_not_frozen
 from shared.domain.spending import pool_invitations, pools
 from shared.domain.spending.pool_invitations import Invitation
 from shared.domain.subaccounts import pool_account_of
-from shared.services import guess_limits
+from shared.services import caller_keys, guess_limits
 from shared.tables import accounts, keys, ledger, members, operation, programs
 from shared.tables import pool_invitations as stored_invitations
 from shared.tables.client import Key, Write
@@ -50,13 +50,17 @@ def open_pool(member_id: str, *, key: str, caller: Caller, now: datetime) -> ope
     member_id, terms = caller.authorized_member_id(member_id), programs.load_program().pools
     if terms and terms.created_by == "storefront" and STOREFRONT not in caller.scopes:
         raise ForbiddenError("in this program only the storefront opens pools")
-    pool_id = members.keyed_hash(f"pool:{request_ids.derived_id(member_id, key)}")[:_POOL_ID_LENGTH]
 
-    def decide(situation: Situation) -> Decision:
-        return Decision(_joined(situation, pool_id, caller, is_new=True))
+    def attempt(derived_id: str) -> operation.Outcome:
+        pool_id = members.keyed_hash(f"pool:{derived_id}")[:_POOL_ID_LENGTH]
 
-    ids, entry_key = _changed(pool_id, member_id, "pool_join", pool_id)
-    return operation.run(ids, decide, key=entry_key, fingerprint="", now=now, shares=False)
+        def decide(situation: Situation) -> Decision:
+            return Decision(_joined(situation, pool_id, caller, is_new=True))
+
+        ids, entry_key = _changed(pool_id, member_id, "pool_join", pool_id)
+        return operation.run(ids, decide, key=entry_key, fingerprint="", now=now, shares=False, actor=caller.actor)
+
+    return caller_keys.under(caller, (member_id, key), attempt)
 
 
 def invite(pool_id: str, *, key: str, caller: Caller, now: datetime) -> Invited:
@@ -92,7 +96,6 @@ def join_pool(
     """
     _require_valid(pool_id)
     member_id = caller.authorized_member_id(member_id)
-    change_id = request_ids.derived_id("join", pool_id, member_id, key)
     left_key = stored_invitations.left_key(pool_id, member_id)
     invitation_key = stored_invitations.key_of(code or "")
 
@@ -103,7 +106,7 @@ def join_pool(
         inviter = keys.account_key(invitation.invited_by)
         return NOTHING_MORE if inviter in situation.items else Needs(items=[inviter])
 
-    def decide(situation: Situation) -> Decision:
+    def decide(situation: Situation, change_id: str) -> Decision:
         if code is None:
             raise InvalidRequestError(Fault("/invitation", "is required: the code of an invitation to this pool"))
         invitation = stored_invitations.invitation_of(situation.items.get(invitation_key))
@@ -113,11 +116,23 @@ def join_pool(
         entries = _joined(situation, change_id, caller, is_new=False)
         return Decision(entries, [stored_invitations.use(code, member_id)])
 
+    def attempt(change_id: str) -> operation.Outcome:
+        ids, entry_key = _changed(pool_id, member_id, "pool_join", change_id)
+        return operation.run(
+            ids,
+            lambda situation: decide(situation, change_id),
+            key=entry_key,
+            fingerprint="",
+            now=now,
+            shares=False,
+            reads=[invitation_key, left_key],
+            asks=asks,
+            actor=caller.actor,
+        )
+
     guess_limits.require_may_guess(caller, now)
-    ids, entry_key = _changed(pool_id, member_id, "pool_join", change_id)
-    reads = [invitation_key, left_key]
     try:
-        return operation.run(ids, decide, key=entry_key, fingerprint="", now=now, shares=False, reads=reads, asks=asks)
+        return caller_keys.under(caller, ("join", pool_id, member_id, key), attempt)
     except CodeExpiredError:
         guess_limits.count(caller, now)
         raise
@@ -134,9 +149,8 @@ def leave_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: d
     removes_another = not is_own and _has_opened(caller, pool_id)
     if not removes_another:
         member_id = caller.authorized_member_id(member_id)
-    change_id = request_ids.derived_id("leave", pool_id, member_id, key)
 
-    def decide(situation: Situation) -> Decision:
+    def decide(situation: Situation, change_id: str) -> Decision:
         member, pool = situation.accounts[:2]
         if member.pool_id != pool_id and removes_another:
             raise MemberNotFoundError(f"there is no member {member_id}")
@@ -147,8 +161,19 @@ def leave_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: d
         )
         return Decision(entries, [_left(pool_id, member_id, entries, situation.now)])
 
-    ids, entry_key = _changed(pool_id, member_id, "pool_leave", change_id)
-    return operation.run(ids, decide, key=entry_key, fingerprint="", now=now, shares=False)
+    def attempt(change_id: str) -> operation.Outcome:
+        ids, entry_key = _changed(pool_id, member_id, "pool_leave", change_id)
+        return operation.run(
+            ids,
+            lambda situation: decide(situation, change_id),
+            key=entry_key,
+            fingerprint="",
+            now=now,
+            shares=False,
+            actor=caller.actor,
+        )
+
+    return caller_keys.under(caller, ("leave", pool_id, member_id, key), attempt)
 
 
 def read_pool(pool_id: str, *, caller: Caller) -> Account:

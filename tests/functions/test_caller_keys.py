@@ -114,3 +114,16 @@ def test_who_was_enrolled_by_a_caller_with_a_bar_in_its_name_before_is_found_by_
         assert first.body["member_id"] == members.new_member_id("auth0|55|k")
     again = shop.post("/v1/members", {"external_id": "A"}, key="k", caller="auth0|55")
     assert (again.replayed, again.body["member_id"]) == (True, first.body["member_id"])
+
+
+def test_a_member_who_left_joins_again_under_a_key_that_another_caller_used(shop: Shop) -> None:
+    shop.change_program(pools={"members_max": 3})
+    ada, bob = shop.enroll("ada"), shop.enroll("bob")
+    pool_id = shop.post("/v1/pools", {"member_id": ada}, key="open").body["pool_id"]
+    path, own = f"/v1/pools/{pool_id}/members", {"scope": MEMBER, "member_id": bob, "caller": "bob"}
+    assert shop.post(path, {"member_id": bob}, key="one").status == 201
+    leave = shop.call("DELETE", f"{path}/{bob}", headers={"Idempotency-Key": "one"})
+    assert (leave.status, leave.replayed) == (200, False)
+    again = shop.post(path, {"member_id": bob}, key="one", **own)
+    assert (again.status, again.replayed) == (201, False)
+    assert shop.post(path, {"member_id": bob}, key="one", **own).replayed
