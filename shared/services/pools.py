@@ -14,6 +14,8 @@ from shared.domain.errors import (
     ForbiddenError,
     InvalidRequestError,
     InvalidStateError,
+    MemberMergedError,
+    MemberNotActiveError,
     MemberNotFoundError,
     PoolNotFoundError,
     TryAgainError,
@@ -152,8 +154,6 @@ def leave_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: d
 
     def decide(situation: Situation, change_id: str) -> Decision:
         member, pool = situation.accounts[:2]
-        if member.pool_id != pool_id and removes_another:
-            raise MemberNotFoundError(f"there is no member {member_id}")
         if member.pool_id != pool_id:
             raise InvalidStateError("the member does not share this pool")
         entries = pools.leave(
@@ -173,7 +173,12 @@ def leave_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: d
             actor=caller.actor,
         )
 
-    return caller_keys.under(caller, ("leave", pool_id, member_id, key), attempt)
+    try:
+        return caller_keys.under(caller, ("leave", pool_id, member_id, key), attempt)
+    except (InvalidStateError, MemberMergedError, MemberNotActiveError) as error:
+        if removes_another:  # of who does not share the pool, its members learn nothing
+            raise MemberNotFoundError(f"there is no member {member_id}") from error
+        raise
 
 
 def read_pool(pool_id: str, *, caller: Caller) -> Account:

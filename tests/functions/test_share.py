@@ -283,10 +283,13 @@ class TestRemoval:
     ) -> None:
         ada, bob, pool_id = family
         eve = shop.enroll("eve")
+        merged, erased = shop.enroll("merged"), shop.enroll("erased")
+        shop.merge(eve, merged)
+        shop.erase(erased)
         with shop.writing_nothing():
             for named in (ada, eve, "unknown"):
                 assert_refused(leave(shop, pool_id, named, **of(bob)), 404, "member_not_found")
-            for named in (eve, "unknown", "x" * 200):
+            for named in (eve, merged, erased, "unknown", "x" * 200):
                 assert_refused(leave(shop, pool_id, named, **of(ada)), 404, "member_not_found")
             assert_refused(leave(shop, pool_id, bob, **of(eve)), 404, "member_not_found")
         removed = leave(shop, pool_id, bob, **of(ada))
