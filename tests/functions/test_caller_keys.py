@@ -14,7 +14,7 @@ Send = Callable[..., Reply]
 
 @pytest.fixture
 def pair(shop: Shop) -> tuple[str, str]:
-    shop.change_program(gifts={})
+    shop.change_program(gifts={}, transfers={})
     ada, bob = shop.enroll("ada"), shop.enroll("bob")
     shop.adjust(ada, 900)
     return ada, bob
@@ -121,9 +121,9 @@ def test_a_member_who_left_joins_again_under_a_key_that_another_caller_used(shop
     ada, bob = shop.enroll("ada"), shop.enroll("bob")
     pool_id = shop.post("/v1/pools", {"member_id": ada}, key="open").body["pool_id"]
     path, own = f"/v1/pools/{pool_id}/members", {"scope": MEMBER, "member_id": bob, "caller": "bob"}
-    assert shop.post(path, {"member_id": bob}, key="one").status == 201
+    assert shop.post(path, {"member_id": bob, "invitation": shop.invite(pool_id)}, key="one").status == 201
     leave = shop.call("DELETE", f"{path}/{bob}", headers={"Idempotency-Key": "one"})
     assert (leave.status, leave.replayed) == (200, False)
-    again = shop.post(path, {"member_id": bob}, key="one", **own)
+    again = shop.post(path, {"member_id": bob, "invitation": shop.invite(pool_id, "anew")}, key="one", **own)
     assert (again.status, again.replayed) == (201, False)
     assert shop.post(path, {"member_id": bob}, key="one", **own).replayed

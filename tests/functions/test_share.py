@@ -21,7 +21,7 @@ def family(shop: Shop) -> tuple[str, str, str]:
     """Ada and Bob, who share a pool, and its id; each has brought the 100 welcome points."""
     shop.change_program(pools=POOLS, gifts=GIFTS)
     ada, bob = shop.enroll("ada"), shop.enroll("bob")
-    opened = shop.post("/v1/pools", {"member_id": ada}, key="pool")
+    opened = shop.post("/v1/pools", {"member_id": ada}, key="pool", **of(ada))
     assert opened.status == 201, opened.body
     pool_id = str(opened.body["pool_id"])
     assert shop.join_pool(pool_id, bob).status == 201
