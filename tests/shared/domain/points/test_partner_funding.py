@@ -258,14 +258,14 @@ def check_settlements(shop: Shop, partner_id: str, entries: list[Entry]) -> None
 
 NAMES = ("ada", "grace")
 MEMBER_DAY, PARTNER_DAY = 40, 60
-STEPS = st.lists(
+REDEEMED = st.lists(
     st.tuples(st.sampled_from(NAMES), st.integers(1, 50), st.sampled_from(["keep", "cancel", "reverse", "parts"])),
     min_size=1,
     max_size=10,
 )
 
 
-@given(STEPS)
+@given(REDEEMED)
 def test_what_a_partner_redeems_in_a_day_is_what_its_redemptions_still_hold(
     steps: list[tuple[str, int, str]],
 ) -> None:
