@@ -22,7 +22,8 @@ Effect = Literal["net", "inside", "with_holds"]
 """What an entry's `points` are beside its effects.
 
 `net`: what the account has more or less after it, debt counting against it; `inside`: points only move between the
-account's own buckets, but for forgiven ones, which leave; `with_holds`: part of what moves leaves, or comes as, open holds.
+account's own buckets, but for forgiven ones, which leave; `with_holds`: part of what moves leaves, or comes as, open
+holds.
 """
 Earned = Literal["all", "some", "none"]
 """Which of an entry's points count as earned."""
