@@ -1038,7 +1038,7 @@ def _left(entries: list[Entry]) -> Counter[str]:
     ways: Counter[str] = Counter()
     for entry in entries:
         if entry.type in {"capture", "reverse", "payout"}:
-            ways["captured"] -= entry.net_effect
+            ways["captured"] -= entry.net_effect - sum(entry.forgiven_lots.values())
         elif entry.type == "expiry":
             ways["expired"] -= entry.net_effect
     return ways
