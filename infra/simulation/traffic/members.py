@@ -12,7 +12,7 @@ from shared.services import accounts, automatic_enrolment, consent, enrolment, e
 from shared.services.accounts import AccountView
 from shared.services.consent import Agreement
 from shared.services.enrolment import Enrolled
-from shared.services.erasure import Erased
+from shared.services.erasure import Awaited, Erased
 from shared.services.paid_plans import Cancellation
 from shared.tables.operation import Outcome
 
@@ -111,14 +111,14 @@ class Members:
 
         return Request("merge", call, (f"MERGE#{gone}#{into}", "OUT"), learn)
 
-    def erase(self) -> Request[Erased]:
+    def erase(self) -> Request[Erased | Awaited]:
         """Forget a member."""
         member_id = self._known.member()
 
-        def call(now: datetime) -> Erased:
+        def call(now: datetime) -> Erased | Awaited:
             return erasure.erase_member(member_id, caller=OLGA, now=now)
 
-        def learn(_: Erased) -> None:
+        def learn(_: Erased | Awaited) -> None:
             self._known.forget(member_id)
 
         return Request("erase", call, learn=learn)

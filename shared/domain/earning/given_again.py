@@ -46,7 +46,8 @@ def own_day(account: Account, program: Program, granted: Entry) -> LotDay:
     if UNTIL_APPROVED in granted.pending:
         day = lot_day(ends_on(account, program, policy, local_day(granted.recorded_at, program.time_zone)))
     prolonged = (lot for lot in account.lots if lot != NEVER) if isinstance(policy, Inactivity) else ()
-    return max([day, *prolonged])
+    days: list[LotDay] = [day, *prolonged]
+    return max(days)
 
 
 def _places(taken: Entry | None) -> list[tuple[str, int]]:
