@@ -10,7 +10,7 @@ from typing import Literal
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_of
-from shared.domain.earning.kept_orders import Sale
+from shared.domain.earning.kept_orders import Sale, returned_of
 from shared.domain.earning.refunds import taken_back
 from shared.domain.entry import Entry, Piece
 from shared.domain.errors import InvalidStateError
@@ -73,13 +73,13 @@ def rested_anew(
 
     `sales` are the member's orders as they stand, in the order in which they were booked. It rests on one that is kept.
     When that comes back the next one that is kept and qualifies takes its place; without one, what both got is to be
-    taken back, until another order qualifies.
+    taken back, until another order qualifies: one that is booked, or one that qualifies by what it was changed to.
     """
-    referred = account.referred
-    if referred is None or referred.state == "refused":
+    terms, referred = program.referrals, account.referred
+    if terms is None or referred is None or referred.state == "refused":
         return None
-    least = referred.minimum_spend
-    if referred.state == "reversed":
+    least = referred.minimum_spend if referred.order_id else terms.minimum_spend
+    if referred.state == "reversed" or referred.order_id is None:
         did, does = (one is not None and _qualifies(account, program, one, least) for one in (before, after))
         return _resting_on(referred, after.entry.source["order_id"], least) if after and does and not did else None
     if before is None or before.entry.source["order_id"] != referred.order_id or (after and _is_enough(after, least)):
@@ -197,7 +197,7 @@ def _pays_off(account: Account, program: Program, terms: Referrals, referred: Re
     is_waiting = referred.state in {"open", "in_review"} and referred.order_id is None
     if not is_waiting and referred.state != "reversed":
         return False
-    return _qualifies(account, program, Sale(earn), terms.minimum_spend)
+    return _qualifies(account, program, Sale(earn, returned_of(earn)), terms.minimum_spend)
 
 
 def _qualifies(account: Account, program: Program, sale: Sale, minimum_spend: int) -> bool:

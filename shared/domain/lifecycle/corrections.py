@@ -239,7 +239,7 @@ def _claimed_sale(
         qualifying={order.month: counts} if counts and sale.counts_toward("tiers") and not sale.is_excluded else {},
         activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
-        uses=uses_kept(sale, earned),
+        uses=_of_now(account, uses_kept(sale, earned)),
         budgets=_drawn(sale, earned, points, cause.caps),
         source={**granted.source, **source},
         breakdown=sale.breakdown,
@@ -267,7 +267,14 @@ def _change(
     points = _points(account, before, kept_after.points - kept_before.points, background, cause, taken)
     drawn = drawn_by(account, before, background)
     budgets = budgets_change(before, after, kept_before, kept_after, -points["points"], cause.caps, drawn)
-    return {**points, **counted_change(before, after, kept_before, kept_after), "budgets": budgets}
+    counted = counted_change(before, after, kept_before, kept_after)
+    return {**points, **counted, "uses": _of_now(account, counted["uses"]), "budgets": budgets}
+
+
+def _of_now(account: Account, uses: Mapping[str, Use]) -> dict[str, Use]:
+    """What a limit has counted by now stays, whatever the order counts for in a period that is over."""
+    over = {name for name, use in uses.items() if name in account.uses and account.uses[name].period > use.period}
+    return {name: Use(period=use.period) if name in over else use for name, use in uses.items()}
 
 
 def _more(before: Sale, after: Sale) -> int:

@@ -110,7 +110,7 @@ def _after(state: Account, program: Program, entry: Entry, histories: Histories,
         return _merged(state, program, facets(entry.source["from"], program, histories, sales), day)
     if entry.order is not None:
         sale = sales.get(entry.source["order_id"])
-        is_counted = sale is not None and entry.type in CREDITS_ORDER and entry.member_id == sale.entry.member_id
+        is_counted = sale is not None and entry.entry_id == sale.entry.entry_id
         return _bought(state, program, sale, day) if sale and is_counted else state
     if entry.type in {"earn", "approve"}:
         state = _counted(state, program, entry.qualifying, 0, day)

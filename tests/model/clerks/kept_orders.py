@@ -81,7 +81,7 @@ class Sale:
     placed_on: date
     booked_on: date
     terms: Terms
-    credit_owner: str = ""
+    claimed_on: date | None = None
     back: dict[str, Return] = field(default_factory=dict)
     """What came back of it, by the refund's id."""
 
@@ -191,16 +191,20 @@ class Clerk:
         self.file.append(Act(name, action, on, self.today, points))
 
     def amend(self, order_id: str, total: int, lines: Sequence[Line]) -> None:
-        """An order is as though it had been so from the start: in its tier, within what all others leave."""
+        """An order is as though it had been so from the start: in its tier, within what all others leave.
+
+        One that was claimed counts toward limits as of its claim from then on.
+        """
         sale = self.sale(order_id)
         sale.total, sale.lines = total, lines
+        sale.booked_on = sale.claimed_on or sale.booked_on
         self._set_terms(sale)
 
     def claim(self, order_id: str, name: str) -> None:
         """An order moves to who made it, and is booked there now."""
         sale = self.sale(order_id)
         self.file.remove(sale)
-        sale.owner = name
+        sale.owner, sale.claimed_on = name, self.today
         self.file.append(sale)
 
     # What anybody may ask ---------------------------------------------------------------------------------------------
