@@ -579,7 +579,7 @@ class Clerk:
             expired = [point for point in expired if point.expired_on and point.expired_on > grant.booked_on]
             return sorted(expired, key=_end)
         found = [point for point in expired if point.last_day == grant.last_day]
-        late = {grant.last_day: len(self.points)}
+        late: dict[date | None, int] = {grant.last_day: len(self.points)}
         for (was, last_day), points in self.members[name].late.items():
             if was in late:
                 late[last_day] = late.get(last_day, 0) + min(points, late[was])

@@ -15,6 +15,7 @@ from tests.model.points_one_by_one import (
     Member,
     Point,
     RefusedError,
+    Sale,
     Standing,
     Use,
     months_later,
@@ -81,7 +82,8 @@ class WholeClerk(EarningClerk):
             self.points = [point for point in self.points if point not in waited]
             welcome = 0 if self.is_staff(name) else self.program.earning.welcome_points
             last_day = self._hand_out(name, len(waited) + welcome, self.today)
-            for grant in (*self.sales.values(), *self.badges):
+            grants: list[Sale | Grant] = [*self.sales.values(), *self.badges]
+            for grant in grants:
                 if (grant.owner, grant.last_day) == (name, date.min):
                     grant.agreed_until = last_day
             self.members[name].earned += welcome
