@@ -156,9 +156,7 @@ def test_a_claim_leaves_what_limits_have_counted_in_the_present_month(shop: Shop
     assert shop.order(grace, "A-3", 1_000).body["entry"]["points"] == 10
 
 
-def test_a_refund_that_is_taken_back_leaves_what_limits_have_counted_in_the_present_month(
-    shop: Shop, ada: str
-) -> None:
+def test_a_refund_that_is_taken_back_leaves_what_limits_have_counted_in_the_present_month(shop: Shop, ada: str) -> None:
     ten_a_month(shop)
     shop.order(ada, total=1_000)
     shop.refund(ada, 1_000)

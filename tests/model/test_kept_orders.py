@@ -31,7 +31,7 @@ def test_a_history_is_the_same_for_the_same_seed() -> None:
 
 
 def test_a_wrong_return_is_found_and_told_as_a_short_history(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def one_cent_less(sale: Sale, amount: int) -> Returned:
+    def one_cent_less(_: Sale, amount: int) -> Returned:
         return Returned(amount - 1 if amount > 1 else amount)
 
     monkeypatch.setattr(refunds, "part_by_amount", one_cent_less)

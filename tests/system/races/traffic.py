@@ -122,12 +122,8 @@ class Traffic:
             return self._earn(pair, member, random)
         if kind in {"refund", "unrefund", "amend", "claim"} and self._orders[pair]:
             return self._change(pair, kind, random)
-        if kind in {"capture", "cancel", "reverse"} and self._redemptions[pair]:
-            member, name, redemption_id = random.choice(self._redemptions[pair][-REMEMBERED:])
-            path = f"{self._path(pair, member)}/redemptions/{redemption_id}/{kind}"
-            return _Asked(Call(kind, member, name), "redeem", path)
-        if kind == "reverse_part" and self._redemptions[pair]:
-            return self._reverse_part(pair, random)
+        if kind in {"capture", "cancel", "reverse", "reverse_part"} and self._redemptions[pair]:
+            return self._end(pair, kind, random)
         if kind == "undo" and self._adjustments[pair]:
             member, name, entry_id = random.choice(self._adjustments[pair][-REMEMBERED:])
             path = f"{self._path(pair, member)}/entries/{entry_id}/undo"
@@ -171,8 +167,11 @@ class Traffic:
             Call("amend", member, order_id, total, part=name), "orders", f"{path}/orders/{order_id}/amend", body
         )
 
-    def _reverse_part(self, pair: int, random: Random) -> _Asked:
+    def _end(self, pair: int, kind: str, random: Random) -> _Asked:
         member, name, redemption_id = random.choice(self._redemptions[pair][-REMEMBERED:])
+        if kind != "reverse_part":
+            path = f"{self._path(pair, member)}/redemptions/{redemption_id}/{kind}"
+            return _Asked(Call(kind, member, name), "redeem", path)
         points = random.choice((2, 5, 12))
         part = f"v{points}"
         path = f"{self._path(pair, member)}/redemptions/{redemption_id}/reverse"
