@@ -1,4 +1,4 @@
-"""Read and replace the program."""
+"""The whole program, for operators: read and replace it."""
 
 from typing import Annotated, Any
 
@@ -6,31 +6,17 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 
 from shared import clock
 from shared.api import auth, resolver, routes
-from shared.api.answers import Answer, json_answer
+from shared.api.answers import Answer
+from shared.api.schemas.programs import program_answer
 from shared.caller import OPERATOR
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Requested
 from shared.domain.program.program import Program
 from shared.services import program as program_service
 
-SHOP_ONLY = frozenset(
-    {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}
-)
-"""Sections that only the shop may read: they name costs, groups of members, and the texts of messages."""
-
 VERSION_DIGITS_MAX = 9
 
 app = resolver.resolver()
-
-
-@app.get(
-    "/v1/program",
-    responses=routes.json_responses({200: Program}),
-    summary="The program as members may see it",
-    tags=["Program"],
-)
-def read_program() -> Answer:
-    return _shown(program_service.read_program(), without=SHOP_ONLY)
 
 
 @app.get(
@@ -41,7 +27,7 @@ def read_program() -> Answer:
     tags=["Program"],
 )
 def read_whole_program() -> Answer:
-    return _shown(program_service.read_program())
+    return program_answer(program_service.read_program())
 
 
 @app.put(
@@ -56,7 +42,7 @@ def replace_program(
     if_match: Annotated[str | None, Header(alias="If-Match", max_length=40)] = None,
 ) -> Answer:
     stored = program_service.replace_program(program, _version(if_match), caller=auth.caller(app), now=clock.now())
-    return _shown(stored)
+    return program_answer(stored)
 
 
 def _version(if_match: str | None) -> int:
@@ -65,10 +51,6 @@ def _version(if_match: str | None) -> int:
         detail = 'send the version that you read, which is the ETag of GET /v1/program, such as "3"'
         raise InvalidRequestError(Fault("header:If-Match", detail))
     return int(digits)
-
-
-def _shown(program: Program, *, without: frozenset[str] = frozenset()) -> Answer:
-    return json_answer(program, headers={"ETag": f'"{program.version}"'}, without=without)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

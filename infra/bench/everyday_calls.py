@@ -170,6 +170,7 @@ def _work(day: Everyday, function: str, **record: Any) -> None:
 EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
     "account": _get("account", "{member}/account"),
     "agents": _fill_cart,
+    "anybody": _get("anybody", "/v1/program"),
     "birthdays": lambda day: day.world.invoke("birthdays", {"time": clock.now().isoformat()}),
     "campaigns": _get("campaigns", "/v1/campaigns", scope=OPERATOR),
     "consent": _buy_unknown,
@@ -186,7 +187,7 @@ EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
     "partners": _get("partners", "/v1/partners/cafe", scope=OPERATOR),
     "pools": _open_pool,
     "preferences": _get("preferences", "{member}/preferences", scope=OPERATOR),
-    "program": _get("program", "/v1/program"),
+    "program": _get("program", "/v1/program/whole", scope=OPERATOR),
     "redeem": _redeem,
     "referrals": _get("referrals", "{member}/referrals"),
     "transfers": _transfer,

@@ -12,19 +12,18 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra import openapi
-from infra.cloud.functions import LOG_RETENTION, Function
+from infra.cloud.functions import ANYBODY, LOG_RETENTION, Function
 from infra.cloud.identity import Identity
 from infra.cloud.options import Options
 
-STAGE_REQUESTS_PER_SECOND, STAGE_BURST = 500, 1000
 ROUTE_REQUESTS_PER_SECOND, ROUTE_BURST = 200, 400
 """One path under load leaves room for the others. The account's own limit is ten thousand a second for everything."""
 SELDOM_REQUESTS_PER_SECOND, SELDOM_BURST = 5, 10
 SELDOM_ROUTES = frozenset({"PUT /v1/program", "GET /v1/members/{member_id}/export"})
 """Heavy, and called by hand."""
+ANYBODYS_REQUESTS_PER_SECOND, ANYBODYS_BURST = 50, 100
+"""Of each route that asks for no token, and of all that no route takes."""
 PREFLIGHT_HOURS = 1
-NOT_FOUND_FUNCTION = "program"
-"""Answers what no route takes, by the resolver that all functions share."""
 _ACCESS_LOG = {
     # Neither addresses nor query strings: they are personal, or may be.
     "requestId": "$context.requestId",
@@ -84,7 +83,7 @@ def add_routes(
         scope,
         "NotFound",
         http_api=api,
-        integration=entrances[NOT_FOUND_FUNCTION],
+        integration=entrances[ANYBODY],
         route_key=apigateway.HttpRouteKey.DEFAULT,
     )
     _add_stage(scope, api, routes, options)
@@ -100,7 +99,8 @@ def _add_stage(
         auto_deploy=True,
         # Metrics of each route are billed like our own: six for each of over thirty. The access log has them all.
         detailed_metrics_enabled=False,
-        throttle=apigateway.ThrottleSettings(rate_limit=STAGE_REQUESTS_PER_SECOND, burst_limit=STAGE_BURST),
+        # For what has no limits of its own, and that is what no route takes.
+        throttle=apigateway.ThrottleSettings(rate_limit=ANYBODYS_REQUESTS_PER_SECOND, burst_limit=ANYBODYS_BURST),
     )
     log = logs.LogGroup(
         scope,
@@ -116,18 +116,19 @@ def _add_stage(
     )
     limits = {}
     for route in routes:
-        key = cast("apigateway.CfnRoute", route.node.default_child).route_key
-        limits[key] = _limits(key)
+        resource_of_route = cast("apigateway.CfnRoute", route.node.default_child)
+        key = resource_of_route.route_key
+        limits[key] = _limits(key, asks_token=resource_of_route.authorizer_id is not None)
         stage.node.add_dependency(route)
     resource.route_settings = limits
 
 
-def _limits(route_key: str) -> dict[str, int]:
-    rate, burst = (
-        (SELDOM_REQUESTS_PER_SECOND, SELDOM_BURST)
-        if route_key in SELDOM_ROUTES
-        else (ROUTE_REQUESTS_PER_SECOND, ROUTE_BURST)
-    )
+def _limits(route_key: str, *, asks_token: bool) -> dict[str, int]:
+    rate, burst = ROUTE_REQUESTS_PER_SECOND, ROUTE_BURST
+    if not asks_token:
+        rate, burst = ANYBODYS_REQUESTS_PER_SECOND, ANYBODYS_BURST
+    elif route_key in SELDOM_ROUTES:
+        rate, burst = SELDOM_REQUESTS_PER_SECOND, SELDOM_BURST
     return {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
 
 

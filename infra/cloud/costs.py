@@ -145,7 +145,7 @@ REMINDER_QUERIES = 33 * 4
 KEY_REQUESTS = 12 * _HOURS * 4
 """DynamoDB asks for the table's key again after five minutes, here for four connections."""
 
-ALARMS = 61
+ALARMS = 63
 METRICS = 18
 """Names that functions count under, and those that `loyalty verify --publish` adds; one dimension each."""
 TOKENS = _HOURS

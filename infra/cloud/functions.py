@@ -19,6 +19,12 @@ from infra.cloud.permissions import EVERYTHING, NEEDS, Grant, Needs
 
 LOG_RETENTION = {"dev": logs.RetentionDays.ONE_WEEK, "prod": logs.RetentionDays.THREE_MONTHS}
 SMALL_MEMORY_MB, SMALL_SECONDS_MAX = 128, 5
+ANYBODY = "anybody"
+"""Answers every route that asks for no token, and what no route takes."""
+RESERVED_AT_ONCE = {ANYBODY: 20, "document": 5}
+"""Calls at once of what anybody may call, in production: no more, so that no flood takes what tills need of the
+account's concurrency, and no less. The rest of the account must be left a hundred; a new one has ten in all.
+"""
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,7 @@ class Builder:
             architecture=lambda_.Architecture.ARM_64,
             handler=handler or f"{name}.handler",
             role=role,
+            reserved_concurrent_executions=RESERVED_AT_ONCE.get(name) if self._options.is_kept else None,
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
             # Lambda's own lines about calls that went well say what the metrics say, and cost more than the function.

@@ -108,6 +108,20 @@ NEEDS: Mapping[str, Needs] = {
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
+    "anybody": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+        grants=(
+            _get(LOYALTY, "MEMBER#*", _READ_PROGRAM),
+            # Whoever unsubscribes leaves segments, and what time has done to their account is booked before.
+            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES)),
+            _get(PEOPLE, "MEMBER#*"),
+            Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
+            _use_key(),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
+        ),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
+    ),
     "birthdays": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "DUE_SHARDS"),
         grants=(
@@ -426,7 +440,7 @@ NEEDS: Mapping[str, Needs] = {
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "preferences": Needs(
-        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", _READ_PROGRAM),
             Grant(
@@ -437,7 +451,6 @@ NEEDS: Mapping[str, Needs] = {
             _get(PEOPLE, "MEMBER#*"),
             Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
             _use_key(),
-            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,

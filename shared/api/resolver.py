@@ -1,8 +1,8 @@
 """How HTTP requests are read and answered: one resolver for all functions."""
 
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
@@ -16,13 +16,23 @@ from shared.api.validation import invalid_request, require_described
 from shared.domain.errors import LoyaltyError, RouteNotFoundError
 
 
+class Forms(NamedTuple):
+    """Paths that also take HTML forms: a prefix, and a token after it.
+
+    `require` is asked about the token before anything of the form is read. It raises a LoyaltyError.
+    """
+
+    prefix: str
+    require: Callable[[str], object]
+
+
 class Resolver(APIGatewayHttpResolver):
     """Powertools' resolver, with what a request brings kept apart for each thread.
 
     In the cloud an execution environment has one request at a time; a local server runs them side by side.
     """
 
-    def __init__(self, forms: str | None = None) -> None:
+    def __init__(self, forms: Forms | None = None) -> None:
         self._here = threading.local()
         self._forms = forms
         super().__init__(enable_validation=True, json_body_deserializer=json_object)
@@ -55,20 +65,25 @@ class Resolver(APIGatewayHttpResolver):
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
         """The answer to an event, refusals included."""
         try:
-            event = with_readable_body(with_form_as_json(event) if self._takes_form(event) else event)
+            event = with_readable_body(self._with_form(event))
         except LoyaltyError as error:
             answer = problem(error)
             return {"statusCode": answer.status_code, "headers": answer.headers, "body": answer.body}
         return super().resolve(event, context)
 
-    def _takes_form(self, event: Mapping[str, Any]) -> bool:
-        return self._forms is not None and str(event.get("rawPath", "")).startswith(self._forms)
+    def _with_form(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        path = str(event.get("rawPath", ""))
+        if self._forms is None or not path.startswith(self._forms.prefix):
+            return event
+        if event.get("body"):
+            self._forms.require(path.removeprefix(self._forms.prefix))
+        return with_form_as_json(event)
 
 
-def resolver(forms: str | None = None) -> Resolver:
+def resolver(forms: Forms | None = None) -> Resolver:
     """A function's resolver: routes are added to it, refusals become problem details.
 
-    Paths that begin with `forms` also take HTML forms, whose fields become those of a JSON object.
+    The paths of `forms` also take HTML forms, whose fields become those of a JSON object.
     """
     app = Resolver(forms)
     app.use([authorize, require_described, with_whole_ids, follow_merges])

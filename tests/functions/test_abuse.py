@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger
 
-from functions import notify, preferences
+from functions import anybody, notify
 from infra import openapi
 from infra.openapi import Route
 from shared import runtime, telemetry
@@ -334,7 +334,7 @@ def _of_kind(outbox: Outbox, kind: str) -> Message:
 def _page(token: str, form: Mapping[str, str]) -> str:
     """What a browser shows: no JSON, which `shop.call` reads."""
     path = f"/v1/unsubscribe/{token}"
-    answer = preferences.handler(
+    answer = anybody.handler(
         {
             "version": "2.0",
             "rawPath": path,

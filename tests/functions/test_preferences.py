@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from functions import mail_feedback, notify, preferences
+from functions import anybody, mail_feedback, notify
 from shared import runtime
 from shared.messaging import unsubscribe
 from shared.messaging.unsubscribe import Link
@@ -223,7 +223,7 @@ def _page(
         "body": text,
         "isBase64Encoded": in_base64,
     }
-    answer = preferences.handler(event, None)
+    answer = anybody.handler(event, None)
     found = dict(answer.get("headers", {}))
     found |= {name: values[0] for name, values in answer.get("multiValueHeaders", {}).items()}
     return {**answer, "headers": found}

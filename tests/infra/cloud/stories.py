@@ -3,6 +3,8 @@
 A story ends in an AssertionError when the function is refused anything, and may be told again after it has.
 """
 
+import hashlib
+import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
@@ -102,7 +104,10 @@ class World(Protocol):
     def item(self, pk: str, sk: str) -> Item:
         """What stands in the ledger's table."""
 
-    def member_with_lapsed_hold(self) -> str:
+    def identity_key(self) -> bytes:
+        """The secret under which links are signed."""
+
+    def member_with_lapsed_hold(self, **details: Any) -> str:
         """A new member in a pool, whose hold on the limited reward has run out without anybody having booked it."""
 
     def await_mail(self, address: str) -> None:
@@ -169,9 +174,9 @@ def prepare(world: World) -> None:
     ok(world, "PUT", "/v1/program", program, scope=OPERATOR, headers={"If-Match": etag})
 
 
-def pooled(world: World) -> str:
+def pooled(world: World, **details: Any) -> str:
     """A new member who shares a pool, alone so far."""
-    member_id = enrolled(world)
+    member_id = enrolled(world, **details)
     ok(world, "POST", "/v1/pools", {"member_id": member_id}, headers=keyed())
     return member_id
 
@@ -527,8 +532,17 @@ def preferences(world: World) -> None:
     late = f"/v1/members/{world.member_with_lapsed_hold()}/preferences"
     ok(world, "PATCH", late, {"categories": {"marketing": {"email": True}}})
     ok(world, "POST", "/v1/messages/preview", {"kind": "welcome", "member_id": member_id}, scope=OPERATOR)
-    forged = urlsafe_b64encode(b"marketing:somebody:signature").decode().rstrip("=")
-    ok(world, "POST", f"/v1/unsubscribe/{forged}", {"List-Unsubscribe": "One-Click"}, 404, scope=None)
+
+
+def anybody(world: World) -> None:
+    ok(world, "GET", "/v1/program", scope=None)
+    consent = {"terms_version": "1", "marketing": {"email": True}}
+    late = world.member_with_lapsed_hold(email=f"{uuid4().hex}@example.com", consent=consent)
+    content = f"marketing:{late}"
+    signature = hmac.new(world.identity_key(), f"unsubscribe:{content}".encode(), hashlib.sha256).hexdigest()[:32]
+    for said, status in (("signature", 404), (signature, OK)):
+        link = urlsafe_b64encode(f"{content}:{said}".encode()).decode().rstrip("=")
+        ok(world, "POST", f"/v1/unsubscribe/{link}", {"List-Unsubscribe": "One-Click"}, status, scope=None)
 
 
 def webhooks(world: World) -> None:
@@ -563,6 +577,7 @@ def webhook_deliveries(world: World) -> None:
 STORIES: Mapping[str, Callable[[World], None]] = {
     "account": account,
     "agents": agents,
+    "anybody": anybody,
     "birthdays": birthdays,
     "campaigns": campaigns,
     "consent": consent,

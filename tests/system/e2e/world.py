@@ -67,7 +67,9 @@ class Deployed:
         if token or scope:
             given["Authorization"] = f"Bearer {token or self._issuer.token(scope or '', **of_member)}"
         answer = self._http.request(method, path, json=body, headers=given)
-        return Reply(answer.status_code, answer.headers, answer.json() if answer.content else None)
+        is_page = answer.headers.get("content-type", "").startswith("text/html")
+        body = answer.text if is_page else answer.json() if answer.content else None
+        return Reply(answer.status_code, answer.headers, body)
 
     def preflight(self, path: str, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The headers of the answer to a browser that asks whether it may call."""
@@ -110,8 +112,12 @@ class Deployed:
         for run in (EXPIRY_RUN, REMINDER_RUN, BIRTHDAY_RUN):
             self.put_item({"pk": {"S": "SCHEDULE"}, "sk": {"S": run}, "on": {"S": on}})
 
-    def member_with_lapsed_hold(self) -> str:
-        member_id = pooled(self)
+    def identity_key(self) -> bytes:
+        secret = self.deployment.client("secretsmanager").get_secret_value(SecretId=self.resource("IdentityKey"))
+        return bytes.fromhex(secret["SecretString"])
+
+    def member_with_lapsed_hold(self, **details: Any) -> str:
+        member_id = pooled(self, **details)
         hold(self, member_id)
         self.pass_days_for(member_id, 1)
         return member_id

@@ -1,0 +1,94 @@
+"""What anybody may call without a token: the program as members may see it, and the links in messages.
+
+They are kept in a function of their own, whose concurrency is reserved: however often they are called, tills find
+theirs free, and what a stranger reaches has the rights that these routes need.
+"""
+
+from html import escape
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import Field
+
+from shared import clock
+from shared.api import resolver, routes
+from shared.api.answers import Answer
+from shared.api.schemas.programs import program_answer
+from shared.domain.fields import Record
+from shared.domain.program.program import Program
+from shared.messaging import unsubscribe as links
+from shared.services import program as program_service
+from shared.services import subscriptions
+
+SHOP_ONLY = frozenset(
+    {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}
+)
+"""Sections that only the shop may read: they name costs, groups of members, and the texts of messages."""
+
+app = resolver.resolver(forms=resolver.Forms(links.PATH, links.link_of))
+
+
+class OneClick(Record, extra="ignore"):
+    """What RFC 8058 has a mail program post; fields that one adds are passed over."""
+
+    list_unsubscribe: Annotated[Literal["One-Click"], Field(alias="List-Unsubscribe")]
+
+
+@app.get(
+    "/v1/program",
+    responses=routes.json_responses({200: Program}),
+    summary="The program as members may see it",
+    tags=["Program"],
+)
+def read_program() -> Answer:
+    return program_answer(program_service.read_program(), without=SHOP_ONLY)
+
+
+@app.get(
+    "/v1/unsubscribe/<token>",
+    responses=routes.html_responses(404),
+    summary="A page that asks whether to unsubscribe; looking at it changes nothing",
+    tags=["Messages"],
+)
+def ask_to_unsubscribe(token: str) -> Answer:
+    category, program_name = subscriptions.read_subscription(token)
+    what = "statements" if category == "digest" else "offers"
+    form = (
+        '<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">'
+        "<button>Unsubscribe</button></form>"
+    )
+    return _page(program_name, f"<p>No more e-mail with {what} from {escape(program_name)}?</p>{form}")
+
+
+@app.post(
+    "/v1/unsubscribe/<token>",
+    responses=routes.html_responses(404),
+    summary="Unsubscribe with one click (RFC 8058): no more e-mail of the link's category, at once",
+    tags=["Messages"],
+)
+def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> Answer:  # noqa: ARG001 - the resolver checks it
+    subscription = subscriptions.end_subscription(token, now=clock.now())
+    return _page(subscription.program_name, "<p>You are unsubscribed.</p>")
+
+
+def _page(title: str, content: str) -> Answer:
+    """A page that loads nothing and links nowhere, so that no other site learns its address from a browser."""
+    body = (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="robots" content="noindex"></head>\n<body><h1>{escape(title)}</h1>\n{content}</body></html>\n'
+    )
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Answer(
+        status_code=int(HTTPStatus.OK), content_type=f"{routes.HTML_TYPE}; charset=utf-8", headers=headers, body=body
+    )
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Answer one HTTP request."""
+    return app.resolve(event, context)
