@@ -218,12 +218,13 @@ def measure() -> dict[str, Measured]:
         sys.exit(f"Python {RUNTIME} is needed: what another one takes says nothing about Lambda")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        emulator = stack.enter_context(engine.running("ministack", folder, keep=False))
+        emulator = stack.enter_context(engine.running("ministack", folder, keep=False, services=None))
         stack.enter_context(environment.restored())
         environment.forget_the_shell()
         os.environ.update(environment.variables(emulator.endpoint, folder))
         engine.create_missing_tables(emulator.endpoint)
-        settings = {"AWS_ENDPOINT_URL": emulator.endpoint, **make_resources()}
+        key = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        settings = {"AWS_ENDPOINT_URL": emulator.endpoint, **key, **make_resources()}
         os.environ.update(settings)
         runtime.reset()
         note_runs(datetime.now(UTC))

@@ -6,7 +6,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from infra.emulator import stream_readers
 from infra.emulator.gaps import bridged
 from infra.emulator.stream_readers import StreamReader
 from infra.errors import LocalError, UsageError
-from infra.machine import engine
+from infra.machine import engine, engine_keys
 from infra.machine.environment import REGION
 
 ACCOUNT = "000000000000"
@@ -31,6 +31,11 @@ ENGINE_SETTINGS: Mapping[str, str] = {
     # Without the trigger's answer there is no token, as in the cloud.
     "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
 }
+_API = "/_aws/execute-api/"
+_SIGN_IN = ("/oauth2/", "/login", "/logout", "/.well-known/", f"/{REGION}_")
+"""Where people sign in, and the keys of pools: those are found under the pools' ids, which begin with the region."""
+_SESSIONS = "ASIA"
+"""Functions sign with keys that the emulator has made for their roles."""
 DEPLOY_SECONDS_MAX = 60
 _POLL_SECONDS = 0.2
 _BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
@@ -65,7 +70,8 @@ def deploy_local(context: Mapping[str, str]) -> int:
         print(f"the stack answers at {deployment.url}")
         for name, value in deployment.outputs.items():
             print(f"  {name}: {value}")
-        print(f"AWS services of this machine: {deployment.endpoint}\nCtrl-C stops it")
+        print(f"AWS services of this machine: {deployment.endpoint}, with the key {engine_keys.key_of(deployment.endpoint)}")
+        print(f"  and the secret {engine_keys.SECRET}\nCtrl-C stops it")
         try:
             while True:
                 time.sleep(1)
@@ -83,11 +89,24 @@ def deployed(context: Mapping[str, str]) -> Iterator[Deployment]:
             stack = synthesize(folder / "cdk.out", **context, **_WHERE_THEY_LIE)
         except OptionError as error:
             raise UsageError(str(error)) from error
-        with engine.running("ministack", folder, keep=False, settings=ENGINE_SETTINGS) as started:
+        with _engine(folder) as started:
             _upload(started.endpoint, folder / "cdk.out", stack)
             deployment = _deploy(started.endpoint, stack)
             with stream_readers.reading(deployment.client) as readers:
                 yield replace(deployment, stream_readers=readers)
+
+
+def _engine(folder: Path) -> AbstractContextManager[engine.Engine]:
+    return engine.running(
+        "ministack",
+        folder,
+        keep=False,
+        settings=ENGINE_SETTINGS,
+        services=None,
+        published=_SIGN_IN,
+        pages=(_API,),
+        sessions=_SESSIONS,
+    )
 
 
 def _upload(endpoint: str, assembly: Path, stack: str) -> None:
@@ -148,7 +167,5 @@ def _client(endpoint: str, service: str) -> Any:  # noqa: ANN401
         service,
         endpoint_url=endpoint,
         config=_CLIENT,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - an emulator takes any
+        **engine.credentials(endpoint),
     )

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.local import payload
+from infra.local.gateway import LOOPBACK, hostname
 from infra.local.invoke import Context, Handler
 from infra.local.journal import Journal
 from infra.local.mailbox import Mailbox, feedback_event
@@ -24,8 +25,6 @@ from shared.domain.fields import Instant, Record
 
 PATH = "/_local"
 CATCH_UP_SECONDS_MAX = 5
-
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _Asked = TypeVar("_Asked", bound=Record)
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -155,7 +154,7 @@ def _require_this_machine(request: Request) -> None:
     """
     host = request.headers.get("host", "")
     origin = request.headers.get("origin")
-    if urlsplit(f"//{host}").hostname not in _LOOPBACK:
+    if hostname(f"//{host}") not in LOOPBACK:
         raise ForbiddenError(f"{PATH} answers to loopback addresses only")
     if origin is not None and urlsplit(origin).netloc != host:
         raise ForbiddenError(f"{PATH} does not answer to pages of other sites")

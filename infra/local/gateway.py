@@ -6,23 +6,28 @@ and makes a response of its answer.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from infra.local import payload
 from infra.local.invoke import Context, Handler
 from infra.local.tokens import Issuer, require_scope
 from infra.openapi import Route
 from shared.api.problems import problem
-from shared.domain.errors import LoyaltyError, RouteNotFoundError, TooManyRequestsError
+from shared.domain.errors import ForbiddenError, LoyaltyError, RouteNotFoundError, TooManyRequestsError
+from shared.messaging.unsubscribe import PATH as LINKS
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 HANDLERS_AT_ONCE_MAX = 16
 HANDLERS_WAITING_MAX = 256
 
@@ -48,6 +53,7 @@ class Gateway:
                 Exception: _internal_server_error,
             },
             lifespan=lifespan,
+            middleware=[Middleware(_OnThisMachine)],
         )
         # A path that ends in a slash is another path.
         application.router.redirect_slashes = False
@@ -86,6 +92,42 @@ class Gateway:
         finally:
             self._in_hand -= 1
         return answer
+
+
+class _OnThisMachine:
+    """Lets through what is asked on this machine: by a program, or by a page that was served here, on whatever port.
+
+    Pages of the web reach the server through their visitor's browser, under their own name for this address or from
+    their own origin. A link in a mail opens a page that hides where it came from, and the link is all that it needs.
+    """
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (why := _foreign(Headers(scope=scope), scope["path"])):
+            await _problem(Request(scope), ForbiddenError(why))(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
+
+
+def _foreign(headers: Headers, path: str) -> str | None:
+    """Why a request is not of this machine; None if it is."""
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or hostname(f"//{hosts[0]}") not in LOOPBACK:
+        return "the local server answers to loopback addresses only"
+    own = {"null"} if path.startswith(LINKS) else set()
+    if any(origin not in own and hostname(origin) not in LOOPBACK for origin in headers.getlist("origin")):
+        return "the local server does not answer to pages of other sites"
+    return None
+
+
+def hostname(address: str) -> str | None:
+    """Whose address it is; None for what is none."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def _literal_first(route: Route) -> list[bool]:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -19,8 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import tables
 from infra.errors import LocalError
-from infra.machine import folders, supervised_process
+from infra.machine import engine_keys, folders, supervised_process
 from infra.machine.environment import REGION
+from infra.machine.guard import TABLES_ONLY, Guard
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,8 +38,6 @@ _BEGAN = "began"
 """The file that is as old as the newest start of an engine."""
 _CLIENT = Config(connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 2})
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
-# A local engine accepts any credentials, but requires some.
-_CREDENTIALS: Any = {"region_name": REGION, "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,17 @@ class Engine:
 
 
 @contextmanager
-def running(kind: Kind, folder: Path, *, keep: bool, settings: Mapping[str, str] = _NO_SETTINGS) -> Iterator[Engine]:
-    """An engine for as long as the block lasts, with `settings` of its own.
+def running(
+    kind: Kind,
+    folder: Path,
+    *,
+    keep: bool,
+    settings: Mapping[str, str] = _NO_SETTINGS,
+    services: tuple[str, ...] | None = TABLES_ONLY,
+    **opened: Any,  # noqa: ANN401 - what a Guard may be told
+) -> Iterator[Engine]:
+    """An engine for as long as the block lasts, with `settings` of its own, behind a guard that lets through what is
+    signed for `services`, or for any, and what is `opened`.
 
     It logs to `folder`, and with `keep` finds there what it held when it last ended. It saves that whenever it is asked
     to end, and whenever its parent is gone. Raises LocalError when it does not start, or could not save what it held.
@@ -68,31 +76,39 @@ def running(kind: Kind, folder: Path, *, keep: bool, settings: Mapping[str, str]
     if state:
         _begin(state)
     port = _free_port()
-    log = folder / "engine.log"
-    with log.open("ab") as output:
-        process = supervised_process.start(
-            f"infra.machine.{kind}_process",
-            {"host": LOOPBACK, "port": port, "state": str(state) if state else None},
-            environment={**_environment(port, state), **settings},
-            output=output,
-        )
-    try:
-        _await_port(port, process, log)
-        yield Engine(f"http://{LOOPBACK}:{port}", process)
-    finally:
-        supervised_process.stop(process, supervised_process.SAVE_SECONDS_MAX)
+    endpoint, log = f"http://{LOOPBACK}:{port}", folder / "engine.log"
+    with engine_keys.made_for(endpoint) as key:
+        guard = asdict(Guard(key, port, services, **opened))
+        with log.open("ab") as output:
+            process = supervised_process.start(
+                f"infra.machine.{kind}_process",
+                {"host": LOOPBACK, "guard": guard, "state": str(state) if state else None},
+                environment={**_environment(port, key, state, services), **settings},
+                output=output,
+            )
+        try:
+            _await_port(port, process, log)
+            yield Engine(endpoint, process)
+        finally:
+            supervised_process.stop(process, supervised_process.SAVE_SECONDS_MAX)
     if state and not _is_saved(state):
         raise LocalError(f"the engine could not save what it held; the end of its log:\n{_tail(log)}")
 
 
 def client(endpoint: str) -> "DynamoDBClient":
     """A client that needs no settings of the shell, and gives up soon where nothing answers."""
-    return boto3.client("dynamodb", endpoint_url=endpoint, config=_CLIENT, **_CREDENTIALS)
+    return boto3.client("dynamodb", endpoint_url=endpoint, config=_CLIENT, **credentials(endpoint))
 
 
 def streams_client(endpoint: str) -> "DynamoDBStreamsClient":
     """Likewise for the streams of the same database."""
-    return boto3.client("dynamodbstreams", endpoint_url=endpoint, config=_CLIENT, **_CREDENTIALS)
+    return boto3.client("dynamodbstreams", endpoint_url=endpoint, config=_CLIENT, **credentials(endpoint))
+
+
+def credentials(endpoint: str) -> Any:  # noqa: ANN401 - arguments of boto3
+    """What clients of an endpoint are made with."""
+    key = engine_keys.key_of(endpoint)
+    return {"region_name": REGION, "aws_access_key_id": key, "aws_secret_access_key": engine_keys.SECRET}
 
 
 def stream_arn(endpoint: str) -> str:
@@ -158,12 +174,15 @@ def _key_schema(hash_key: tables.Attribute, range_key: tables.Attribute) -> list
     ]
 
 
-def _environment(port: int, state: Path | None) -> dict[str, str]:
+def _environment(port: int, key: str, state: Path | None, services: tuple[str, ...] | None) -> dict[str, str]:
     kept = {"PERSIST_STATE": "1", "STATE_DIR": str(state)} if state else {"PERSIST_STATE": "0"}
     return {
         **os.environ,
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": engine_keys.SECRET,
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
+        "SERVICES": "" if services is None else ",".join((*services, "dynamodbstreams")),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         # Tables need no containers, and a MiniStack that sees Docker clears away those of any other.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.machine import folders
+from infra.machine import engine_keys, folders
 from infra.tables import LOYALTY, PEOPLE
 
 REGION = "us-east-1"
@@ -58,8 +58,8 @@ def variables(endpoint: str, folder: Path) -> dict[str, str]:
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ACCESS_KEY_ID": engine_keys.key_of(endpoint),
+        "AWS_SECRET_ACCESS_KEY": engine_keys.SECRET,
         "POWERTOOLS_SERVICE_NAME": "loyalty",
         "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
         "POWERTOOLS_METRICS_DISABLED": "true",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import LocalError
-from infra.machine import engine, environment
+from infra.machine import engine, engine_keys, environment
 from infra.tables import LOYALTY, PEOPLE
 from shared import runtime
 
@@ -36,6 +36,7 @@ def on_copy(endpoint: str) -> Iterator[str]:
         for table in (LOYALTY.name, PEOPLE.name):
             _copy(engine.client(endpoint), engine.client(copy.endpoint), table)
         os.environ["AWS_ENDPOINT_URL"] = copy.endpoint
+        os.environ["AWS_ACCESS_KEY_ID"] = engine_keys.key_of(copy.endpoint)
         runtime.forget()
         try:
             yield copy.endpoint

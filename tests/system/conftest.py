@@ -11,12 +11,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import httpx
 import pytest
 
 from tests.system.contract import assert_documented
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 START_SECONDS_MAX = 40
 STOP_SECONDS_MAX = 20
@@ -87,10 +91,17 @@ class Server:
         report = self.http.get("/_local/verify").json()
         return bool(report["accounts"]) and not report["violations"]
 
-    def engine_endpoint(self) -> str:
-        """The address of the database behind it, as the server has noted it for other commands."""
-        note = self.home / "loyalty-functions" / "servers" / f"{self.process.pid}.json"
-        return str(json.loads(note.read_text())["endpoint"])
+    def database(self) -> "DynamoDBClient":
+        """A client of the database behind it, by what the server has noted for other commands."""
+        note = json.loads((self.home / "loyalty-functions" / "servers" / f"{self.process.pid}.json").read_text())
+        given = note["environment"]
+        return boto3.client(
+            "dynamodb",
+            endpoint_url=note["endpoint"],
+            region_name=given["AWS_REGION"],
+            aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
+        )
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another `loyalty` command of the same user."""

@@ -6,7 +6,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import boto3
 import pytest
 
 from tests.system.conftest import LOYALTY, Server, run_loyalty, serving
@@ -118,13 +117,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: str | None, 
 
 def test_a_point_that_came_from_nowhere_is_found_and_its_member_named(server: Server) -> None:
     member = server.enroll("conjurer")
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=server.engine_endpoint(),
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
+    client = server.database()
     key = {"pk": {"S": f"MEMBER#{member}"}, "sk": {"S": "ACCOUNT"}}
     stored = client.get_item(TableName="loyalty", Key=key)["Item"]["state"]["S"]
 

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -114,10 +113,7 @@ def _assert_problem(answer: httpx.Response, status: int, code: str) -> None:
 
 
 def _tables(server: Server) -> list[Any]:
-    endpoint = server.engine_endpoint()
-    client = boto3.client(
-        "dynamodb", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
-    )
+    client = server.database()
     pages = [client.get_paginator("scan").paginate(TableName=name) for name in ("loyalty", "people")]
     items = (item for table in pages for page in table for item in page["Items"])
     # A message about an earlier request may still be on its way.

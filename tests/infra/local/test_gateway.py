@@ -216,3 +216,35 @@ def test_the_keys_that_check_tokens_are_public(shop: str) -> None:
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:80"},
+        {"Host": "[::1"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "https://localhost.evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://[::1"},
+    ],
+)
+def test_a_page_of_the_web_reaches_no_function(shop: str, function: Function, headers: dict[str, str]) -> None:
+    for path in ("/v1/echo", "/v1/nothing", "/.well-known/jwks.json"):
+        refused = httpx.post(f"{shop}{path}", content="{}", headers={"Content-Type": "text/plain", **headers})
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert function.events == []
+
+
+def test_pages_and_programs_of_this_machine_reach_the_functions(shop: str, function: Function) -> None:
+    for headers in ({}, {"Origin": shop}, {"Origin": "http://localhost:3000"}, {"Host": "localhost"}):
+        assert httpx.post(f"{shop}/v1/echo", json={}, headers=headers).status_code == 200
+    assert len(function.events) == 4
+
+
+def test_a_page_that_hides_where_it_came_from_may_follow_a_link_of_a_mail(function: Function, serve: Serve, issuer: Issuer) -> None:
+    link = Route("POST", "/v1/unsubscribe/{token}", "link", frozenset())
+    shop = serve(Gateway([link], {"link": function}, issuer).application([]))
+    assert httpx.post(f"{shop}/v1/unsubscribe/x", headers={"Origin": "null"}).status_code == 200
+    assert httpx.post(f"{shop}/v1/unsubscribe/x", headers={"Origin": "http://evil.example"}).status_code == 403

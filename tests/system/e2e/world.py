@@ -13,6 +13,7 @@ import httpx
 
 from infra.cloud import permissions
 from infra.emulator.deploy import ACCOUNT, Deployment
+from infra.machine.engine_keys import key_of
 from infra.machine.environment import REGION
 from shared.services.birthdays import RUN as BIRTHDAY_RUN
 from shared.tables.due_index import EXPIRY_RUN, REMINDER_RUN
@@ -135,7 +136,11 @@ class Deployed:
 
     def mails(self) -> list[Any]:
         """Every e-mail that was sent."""
-        answer = httpx.get(f"{self.deployment.endpoint}/_ministack/ses/messages", timeout=ANSWER_SECONDS_MAX)
+        endpoint = self.deployment.endpoint
+        signed = f"AWS4-HMAC-SHA256 Credential={key_of(endpoint)}/20261120/{REGION}/ses/aws4_request"
+        answer = httpx.get(
+            f"{endpoint}/_ministack/ses/messages", headers={"Authorization": signed}, timeout=ANSWER_SECONDS_MAX
+        )
         return [mail for mails in answer.json()["messages"].values() for mail in mails]
 
     @contextmanager

@@ -90,7 +90,7 @@ class Crashing:
 
     def wrong(self) -> list[str]:
         """What is missing, booked twice, or unsound; nothing if all is well."""
-        client = engine.client(self.server.engine_endpoint())
+        client = self.server.database()
         pages = client.get_paginator("scan").paginate(TableName=LOYALTY.name)
         items: list[Any] = [item for page in pages for item in page["Items"]]
         booked = Counter(
@@ -236,7 +236,7 @@ class Crashing:
             return False
 
     def _is_booked(self, order_id: str) -> bool:
-        client = engine.client(self.server.engine_endpoint())
+        client = self.server.database()
         key: Any = {"pk": {"S": f"ORDER#{order_id}"}, "sk": {"S": "EARN"}}
         return "Item" in client.get_item(TableName=LOYALTY.name, Key=key)
 
