@@ -9,7 +9,7 @@ import secrets
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from itertools import repeat
 from multiprocessing import get_context
 
 from tests.model.kept_histories import played
@@ -29,8 +29,9 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     began, done = time.monotonic(), 0
     starts = range(0, arguments.histories, CHUNK)
+    ends = [min(start + CHUNK, arguments.histories) for start in starts]
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
-        for found in pool.map(partial(_chunk, seed, arguments.histories), starts):
+        for found in pool.map(played, repeat(seed), starts, ends):
             if found is not None:
                 pool.shutdown(cancel_futures=True)
                 print(found)
@@ -40,10 +41,6 @@ def main() -> int:
             print(f"{done:,} histories, {seconds:.0f} s", file=sys.stderr, flush=True)
     print(f"{done:,} histories of seed {seed} in {time.monotonic() - began:.0f} s: shop and clerk agree on every facet")
     return 0
-
-
-def _chunk(seed: int, histories: int, start: int) -> str | None:
-    return played(seed, start, min(start + CHUNK, histories))
 
 
 if __name__ == "__main__":

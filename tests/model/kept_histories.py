@@ -497,10 +497,9 @@ class Player:
         for campaign in self.program.campaigns:
             left = budgets.load(f"campaign:{campaign.campaign_id}").left
             said[f"left of {campaign.campaign_id}"] = (left, self.clerk.left_of(campaign))
-        found = [
+        return [
             f"{what}: the shop says {shop}, the clerk {clerk}" for what, (shop, clerk) in said.items() if shop != clerk
         ]
-        return found
 
     def _of_member(self, name: str) -> dict[str, tuple[object, object]]:
         account, clerk, program = self.accounts[name], self.clerk, self.program

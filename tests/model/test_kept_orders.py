@@ -1,4 +1,4 @@
-"""What is returned was never bought: after each step of random histories, every facet is what a clerk makes of the rest.
+"""What is returned was never bought: after each step of a history, every facet is what a clerk makes of the rest.
 
 `python -m tests.model` plays as many histories as one likes.
 """
@@ -11,7 +11,7 @@ from shared.domain.earning.kept_orders import Returned, Sale
 from shared.services import refunds
 from tests.model.kept_histories import Machine, Player, drawn, failure, in_memory, played, shortest
 
-SEED, HISTORIES = 1, 150
+SEED, HISTORIES = 1, 60
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,8 @@ class Sale:
         lines = [[line, line.pieces, line.amount] for line in self.lines]
         rest = self.total - sum(line.amount for line in self.lines)
         for one in self.back.values():
-            for sku, (pieces, amount) in one.lines.items():
+            for sku, came_back in one.lines.items():
+                pieces, amount = came_back
                 for line in lines:
                     if line[0].sku == sku:
                         gone, paid = min(pieces, line[1]), min(amount, line[2])
