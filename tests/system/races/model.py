@@ -73,6 +73,8 @@ def step(pair: Pair, call: Call) -> Pair | None:
     """Both members after a call; None if its answer cannot be."""
     one, other = pair[call.member], pair[1 - call.member]
     after: Any
+    if call.kind == "claim" and call.refused == "order_belongs_to_another_member":  # another claim came first
+        return pair
     if call.deed in one.done:
         after = one, other
     elif call.order_id and call.deed in other.done:
