@@ -82,7 +82,9 @@ class Guard:
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
             why = None
             if scope["type"] != "lifespan":
-                headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+                headers = [
+                    (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
+                ]
                 why = self.refusal(scope["path"], scope["query_string"].decode("latin-1"), headers)
             if why is None:
                 await application(scope, receive, send)

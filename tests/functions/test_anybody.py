@@ -28,9 +28,7 @@ SECONDS_MAX = 0.25
 
 def _nested(depth: int) -> str:
     """Parts within parts: each says that it holds others."""
-    opening = "".join(
-        f'--{n}\r\nContent-Type: multipart/mixed; boundary="{n + 1}"\r\n\r\n' for n in range(depth)
-    )
+    opening = "".join(f'--{n}\r\nContent-Type: multipart/mixed; boundary="{n + 1}"\r\n\r\n' for n in range(depth))
     return opening + "".join(f"--{n}--\r\n" for n in reversed(range(depth)))
 
 

@@ -38,7 +38,7 @@ def pool_of(shop: Shop, *members: str) -> str:
     opener, *others = members
     pool = str(shop.post("/v1/pools", {"member_id": opener}, key=f"pool-{opener}").body["pool_id"])
     for member in others:
-        shop.post(f"/v1/pools/{pool}/members", {"member_id": member}, key=f"join-{member}")
+        assert shop.join_pool(pool, member).status == 201
     return pool
 
 

@@ -599,7 +599,7 @@ def test_a_refund_goes_by_what_counted_when_the_order_was_credited(coalition: Sh
     earn(coalition, ada)
     assert (coalition.balance(ada), budgets.load("campaign:five").spent) == (155, 5)
     full_program(coalition)
-    forget_what_counts(ada, "cafe/1")
+    forget_what_counts(ada, order_ids.of_partner("cafe", "1"))
     assert refund(coalition, ada, 5000, partner_id="cafe").status == 201
     assert counted(coalition, ada) == set()
     assert (coalition.balance(ada), budgets.load("campaign:five").spent) == (0, 0)

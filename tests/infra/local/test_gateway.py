@@ -243,7 +243,9 @@ def test_pages_and_programs_of_this_machine_reach_the_functions(shop: str, funct
     assert len(function.events) == 4
 
 
-def test_a_page_that_hides_where_it_came_from_may_follow_a_link_of_a_mail(function: Function, serve: Serve, issuer: Issuer) -> None:
+def test_a_page_that_hides_where_it_came_from_may_follow_a_link_of_a_mail(
+    function: Function, serve: Serve, issuer: Issuer
+) -> None:
     link = Route("POST", "/v1/unsubscribe/{token}", "link", frozenset())
     shop = serve(Gateway([link], {"link": function}, issuer).application([]))
     assert httpx.post(f"{shop}/v1/unsubscribe/x", headers={"Origin": "null"}).status_code == 200

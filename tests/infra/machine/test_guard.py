@@ -23,7 +23,9 @@ SECRET_ITEM: Any = {"pk": {"S": "MEMBER#ada"}, "sk": {"S": "PROFILE"}}
 
 
 def signed(key: str = KEY, service: str = "dynamodb") -> str:
-    return f"AWS4-HMAC-SHA256 Credential={key}/20261120/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    return (
+        f"AWS4-HMAC-SHA256 Credential={key}/20261120/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
 
 
 def _refused(guard: Guard, path: str = "/", query: str = "", **headers: str) -> bool:
@@ -78,7 +80,8 @@ def test_two_credentials_are_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/_ministack/reset", "/_ministack/config", "/_localstack/state/reset", "/moto-api/reset", "/moto-api/data.json"]
+    "path",
+    ["/_ministack/reset", "/_ministack/config", "/_localstack/state/reset", "/moto-api/reset", "/moto-api/data.json"],
 )
 def test_nobody_empties_an_engine(path: str) -> None:
     assert _refused(Guard(KEY, PORT, None), path=path)
@@ -176,7 +179,8 @@ def test_an_engine_has_tables_and_no_other_service(running: Running) -> None:
 
 
 def test_each_start_has_a_key_of_its_own_which_its_user_alone_can_read(
-    tmp_path: Path, home: Path  # noqa: ARG001 - set for the process
+    tmp_path: Path,
+    home: Path,  # noqa: ARG001 - set for the process
 ) -> None:
     endpoint, keys = "http://127.0.0.1:9", set()
     for _ in range(2):

@@ -105,7 +105,6 @@ def test_a_replay_takes_two_requests(shop: Shop, wire: Wire, ada: str, grace: st
     shop.change_program(transfers={})
     hold = reserved(shop, ada)
     operations: list[Act] = [
-        lambda: shop.refund(ada, 500),
         lambda: shop.adjust(ada, -1),
         lambda: shop.transfer(ada, grace, 1),
         lambda: shop.redeem(ada),
@@ -120,6 +119,8 @@ def test_a_replay_takes_two_requests(shop: Shop, wire: Wire, ada: str, grace: st
 def test_the_replay_of_an_order_looks_how_it_stands_by_now(shop: Shop, wire: Wire, ada: str) -> None:
     shop.order(ada, "A-2")
     assert requests_of(wire, lambda: shop.order(ada, "A-2"), 200) == [READ, WRITE, READ]
+    shop.refund(ada, 500)
+    assert requests_of(wire, lambda: shop.refund(ada, 500), 200) == [READ_TOGETHER, WRITE, READ]
 
 
 def test_a_replay_takes_two_requests_when_the_points_are_gone(shop: Shop, wire: Wire, ada: str, grace: str) -> None:

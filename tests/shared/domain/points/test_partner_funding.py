@@ -304,7 +304,7 @@ def ended(
         return []
     if end == "cancel":
         return [release(account, program, redemption_id, "cancel", occurred_at=by["now"], **by)]
-    captured = capture(account, program, redemption_id, **by)
+    captured = capture(account, program, redemption_id, voucher_code="V-1", **by)
     after = book(account, captured)
     if end == "reverse" or points == 1:
         return [captured, reverse(after, program, captured, redemption_id, **by)]
