@@ -72,6 +72,9 @@ class Tally:
         self.status = _STATUS.get(raw["type"], self.status)
         if "frozen" in raw and raw["frozen"] is not None:
             self.frozen = bool(raw["frozen"])
+        for day, points in raw.get("expired", {}).items():
+            self.expired_through = max(self.expired_through, day.removesuffix("+"))
+            self.lapsed += points
         if raw["type"] == "expiry":
             self.expired_through = max(self.expired_through, raw["expires_on"])
             self.lapsed -= raw["points"]

@@ -26,7 +26,7 @@ def check(books: Books, entries: Sequence[Booked]) -> None:
         books.add(booked)
         for breach in _afterwards(booked, tally):
             books.breach(f"{name_of(booked)}, {booked.raw['type']}: {breach}")
-    crossing = sum(net(booked.raw) for booked in entries if of(booked.raw["type"]).pair)
+    crossing = sum(net(booked.raw) + expired(booked.raw) for booked in entries if of(booked.raw["type"]).pair)
     if crossing:
         books.breach(f"{crossing} points came from nowhere: {[name_of(booked) for booked in entries]}")
     if any(of(booked.raw["type"]).made_by != "time" for booked in entries):
@@ -41,6 +41,11 @@ def net(raw: Raw) -> int:
     closed: int = sum(hold["points"] for hold in raw.get("closed", {}).values())
     debt: int = raw.get("debt", 0)
     return buckets + opened - closed - debt
+
+
+def expired(raw: Raw) -> int:
+    """How many points have expired with the entry."""
+    return sum(raw.get("expired", {}).values())
 
 
 def _breaches(books: Books, booked: Booked, tally: Tally, together: Sequence[Booked]) -> Iterable[str]:
@@ -68,8 +73,9 @@ def _against_its_row(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
         yield "the account is frozen"
     if row.effect == "net" and net(raw) != raw["points"]:
         yield f"says {raw['points']} points and moves {net(raw)}"
-    if row.effect == "inside" and net(raw) != sum(raw.get("forgiven_lots", {}).values()):
-        yield f"makes {net(raw)} points"
+    kept_back = -sum(raw.get("forgiven_lots", {}).values())
+    if row.effect == "inside" and net(raw) != -expired(raw) - kept_back:
+        yield f"makes {net(raw)} points, of which {expired(raw)} have expired and {kept_back} were forgiven"
     if row.gives_back:
         yield from _gives_back(books, raw, tally)
 
@@ -89,21 +95,24 @@ def _afterwards(booked: Booked, tally: Tally) -> Iterable[str]:
 
 
 def _gives_back(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
-    """Points go back to their own lots, past ones to the grace days', and settle what is owed first.
+    """Points go back to their own lots and settle what is owed first, but those that were forgiven with their order.
 
-    Not those that were forgiven when their order came back.
+    Of those past their day, the shop gives back what has had no grace and whose grace is not over.
     """
     [hold] = {**raw.get("closed", {}), **raw.get("reversed", {})}.values()
     opened = next((tally.holds[name] for name in raw.get("closed", {}) if name in tally.holds), hold)
-    today, gone = books.today(raw, "occurred_at"), raw.get("forgiven_lots", {})
-    if any(not 0 <= -points <= tally.forgiven.get(day, 0) for day, points in gone.items()):
-        yield f"keeps {gone} back, forgiven are {tally.forgiven}"
-    back = added(opened["lots"], gone)
+    today, forgiven = books.today(raw, "occurred_at"), raw.get("forgiven_lots", {})
+    if any(not 0 <= -points <= tally.forgiven.get(day, 0) for day, points in forgiven.items()):
+        yield f"keeps {forgiven} back, forgiven are {tally.forgiven}"
+    back = added(opened["lots"], forgiven)
     if any(points < 0 for points in back.values()):  # activity had prolonged them: all are in one lot
-        back, _ = settled(-sum(gone.values()), opened["lots"])
-    lots, debt = settled(tally.debt, moved(books, raw, tally, back, today))
-    if (raw.get("lots", {}), raw.get("debt", 0)) != (lots, debt):
-        yield f"gave back {raw.get('lots', {})} and debt {raw.get('debt', 0)}, not {lots} and {debt}"
+        back, _ = settled(-sum(forgiven.values()), opened["lots"])
+    is_shop = raw.get("actor", "").partition(":")[0] in {"storefront", "operator"}
+    living, gone = returned(books, raw, tally, back, today, is_shop=is_shop)
+    lots, debt = settled(tally.debt, living)
+    if (raw.get("lots", {}), raw.get("debt", 0), raw.get("expired", {})) != (lots, debt, gone):
+        found = f"{raw.get('lots', {})}, debt {raw.get('debt', 0)} and {raw.get('expired', {})} expired"
+        yield f"gave back {found}, not {lots}, {debt} and {gone}"
 
 
 def _hands_over(books: Books, raw: Raw, tally: Tally, together: Sequence[Booked]) -> Iterable[str]:
@@ -112,8 +121,10 @@ def _hands_over(books: Books, raw: Raw, tally: Tally, together: Sequence[Booked]
     [out] = [booked.raw for booked in together if booked.raw["type"] == other] or [{}]
     lots = {day: -points for day, points in out.get("lots", {}).items()}
     for hold in out.get("closed", {}).values():
-        lots = hold["lots"]
-    lots, debt = settled(tally.debt, moved(books, raw, tally, lots, books.today(raw)))
+        lots, gone = returned(books, out, books.tally(out["member_id"]), hold["lots"], books.today(out), is_shop=False)
+        if gone != out.get("expired", {}):
+            yield f"{out.get('expired', {})} expired on the way, not {gone}"
+    lots, debt = settled(tally.debt, moved(tally, lots, books.today(raw)))
     if (raw.get("lots", {}), raw.get("debt", 0)) != (lots, debt):
         yield f"brought {raw.get('lots', {})} and debt {raw.get('debt', 0)}, not {lots} and {debt}"
 
@@ -141,7 +152,7 @@ def _changes_order(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) ->
         return
     lapsed, forgiven = sum(raw.get("lapsed", {}).values()), raw.get("forgiven", 0)
     change = (_earns(after) if after else 0) - before
-    expected = change + lapsed + forgiven
+    expected = change + lapsed + forgiven - expired(raw)
     if raw["points"] != (max(0, expected) if change > 0 else expected):
         yield f"changes {raw['points']} points, the order earns {change} more; {lapsed} lapsed, {forgiven} forgiven"
     if change < 0:
@@ -169,7 +180,7 @@ def _matures(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Itera
         yield f"matured {raw.get('pending', {})} of {tally.pending}"
     incoming: dict[str, int] = {}
     for key, points in waiting.items():
-        incoming = added(incoming, moved(books, raw, tally, {key.split("/")[1]: points}, day))
+        incoming = added(incoming, arriving(books, raw, tally, {key.split("/")[1]: points}, day))
     lots, debt = settled(tally.debt, incoming)
     if (raw.get("lots", {}), raw.get("debt", 0)) != (lots, debt):
         yield f"matured into {raw.get('lots', {})} and debt {raw.get('debt', 0)}, not {lots} and {debt}"
@@ -179,7 +190,8 @@ def _expires(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) -> Itera
     day = raw["expires_on"]
     if not day < books.today(raw):
         yield f"expired on {books.today(raw)}, its last day is {day}"
-    if raw.get("lots", {}) != {day: -tally.lots.get(day, 0)}:
+    ending = {lot: -points for lot, points in tally.lots.items() if lot.removesuffix("+") == day}
+    if not ending or raw.get("lots", {}) != ending:
         yield f"expired {raw.get('lots', {})} of {tally.lots}"
 
 
@@ -244,17 +256,49 @@ def zone_of(program: Program) -> ZoneInfo:
     return ZoneInfo(program.time_zone)
 
 
-def moved(books: Books, raw: Raw, tally: Tally, lots: Mapping[str, int], today: str) -> dict[str, int]:
-    """Lots that come to an account on a day: those whose own day has passed get the grace days."""
-    grace = books.program_of(raw).redeeming.returned_points_grace_days
-    earliest = today
-    if tally.expired_through:
-        earliest = max(earliest, str(date.fromisoformat(tally.expired_through) + timedelta(days=1)))
-    late = max(earliest, str(date.fromisoformat(today) + timedelta(days=grace)))
+def arriving(books: Books, raw: Raw, tally: Tally, lots: Mapping[str, int], today: str) -> dict[str, int]:
+    """Lots that somebody first gets on a day: those whose own day has passed get the grace days."""
+    opens = opens_on(tally, today)
+    late = max(opens, later(today, books.program_of(raw).redeeming.returned_points_grace_days))
     into: dict[str, int] = {}
     for day, points in lots.items():
-        into = added(into, {day if day == NEVER or day >= earliest else late: points})
+        into = added(into, {day if day >= opens else late: points})
     return into
+
+
+def moved(tally: Tally, lots: Mapping[str, int], today: str) -> dict[str, int]:
+    """Lots that come from another account on a day, and keep theirs."""
+    opens, into = opens_on(tally, today), dict[str, int]()
+    for day, points in lots.items():
+        into = added(into, {day if day >= opens else f"{opens}+": points})
+    return into
+
+
+def returned(
+    books: Books, raw: Raw, tally: Tally, lots: Mapping[str, int], today: str, *, is_shop: bool
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Lots that come back on a day, and those that have expired; a lot ending in + has had its grace."""
+    opens, into, gone = opens_on(tally, today), dict[str, int](), dict[str, int]()
+    for day, points in lots.items():
+        if day >= opens:
+            into = added(into, {day: points})
+            continue
+        late = later(day.removesuffix("+"), books.program_of(raw).redeeming.returned_points_grace_days)
+        if is_shop and not day.endswith("+") and late >= opens:
+            into = added(into, {f"{late}+": points})
+        else:
+            gone[day] = points
+    return into, gone
+
+
+def opens_on(tally: Tally, today: str) -> str:
+    """The first day on which an account may have points: never one that it has booked as expired."""
+    return max(today, later(tally.expired_through, 1)) if tally.expired_through else today
+
+
+def later(day: str, days: int) -> str:
+    """So many days after a day."""
+    return str(date.fromisoformat(day) + timedelta(days=days))
 
 
 def settled(debt: int, lots: Mapping[str, int]) -> tuple[dict[str, int], int]:

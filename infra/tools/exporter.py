@@ -258,9 +258,14 @@ def _earned(newest_first: Sequence[Entry], key: str, points: int, used: Counter[
 
 
 def _moves_earlier_points(entry: Entry) -> bool:
-    """Whether an entry gives points back to their lots, or moves them between buckets: they were earned before it."""
+    """Whether an entry spends points, gives them back or moves them between buckets: they were earned before it."""
     row = entry_types.of(entry.type)
-    return row.gives_back or (row.effect == "inside" and row.earned == "none")
+    return (
+        row.gives_back
+        or row.spends
+        or row.redemption_state is not None
+        or (row.effect == "inside" and row.earned == "none")
+    )
 
 
 def _came(entry: Entry, key: str) -> int:

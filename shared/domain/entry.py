@@ -137,6 +137,8 @@ class Entry(Stored):
     """How often the returns of its order have changed, this entry included. The entry with the most says what is so."""
     lapsed: Lots = {}
     """Points that would have been taken back and had expired unspent, by the lot that they expired in."""
+    expired: Lots = {}
+    """Points that would have come back, or arrived, and whose last day had passed, by the lot that they expired in."""
     forgiven: int = 0
     """Points that would have been taken back and were spent, where the program forgives that."""
     unbooked: int = 0
@@ -186,6 +188,11 @@ class Entry(Stored):
     def held_effect(self) -> int:
         """Signed change of the held points."""
         return sum(hold.points for hold in self.opened.values()) - sum(hold.points for hold in self.closed.values())
+
+    @property
+    def expired_points(self) -> int:
+        """Points that have expired with the entry, instead of coming back or arriving."""
+        return sum(self.expired.values())
 
     @property
     def net_effect(self) -> int:

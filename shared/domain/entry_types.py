@@ -372,6 +372,7 @@ _SHARING = (
         source=("from", "to"),
         pair="gift_out",
         message="gift_received",
+        message_needs_points=True,
         may_reach_reward=True,
     ),
     EntryType(

@@ -83,11 +83,12 @@ def _replay(account: Account, entries: Sequence[Entry]) -> Iterator[Breach]:
 
 
 def _whereabouts(account: Account, entries: Sequence[Entry]) -> Iterator[Breach]:
-    granted = sum(max(0, entry.net_effect) for entry in entries if entry.type != "reverse")
-    left = sum(max(0, -entry.net_effect) for entry in entries)
-    reversals = [entry for entry in entries if entry.type == "reverse"]
-    returned = sum(entry.net_effect for entry in reversals)
-    forgiven = -sum(sum(entry.forgiven_lots.values()) for entry in reversals)
+    expired = sum(entry.expired_points for entry in entries)
+    moved = [(entry.type, entry.net_effect + entry.expired_points) for entry in entries]
+    granted = sum(max(0, points) for type_, points in moved if type_ != "reverse")
+    left = expired + sum(max(0, -points) for _, points in moved)
+    returned = sum(points for type_, points in moved if type_ == "reverse")
+    forgiven = -sum(sum(entry.forgiven_lots.values()) for entry in entries if entry.type == "reverse")
     totals = account.totals
     ways = (totals.captured, totals.expired, totals.taken_back, totals.transferred_out, totals.forfeited)
     # What another account captured before it was merged into this one counts as granted when it is reversed here.

@@ -10,7 +10,7 @@ from shared.domain.calendar import add_months, month_of
 from shared.domain.entry import Entry
 from shared.domain.entry_types import EntryType
 from shared.domain.facets import NO_DAY, Activity, Use
-from shared.domain.lots import LotDay, Lots
+from shared.domain.lots import GRACED, LotDay, Lots
 
 QUALIFYING_MONTHS_KEPT = 17
 """Thirteen months of a rolling year, and the four that the longest grace reaches into."""
@@ -85,7 +85,7 @@ def book(account: Account, entry: Entry) -> Account:
             "matured_through": _latest(
                 account.matured_through, entry.available_on if entry.type == "maturity" else None
             ),
-            "expired_through": _latest(account.expired_through, entry.expires_on if entry.type == "expiry" else None),
+            "expired_through": _latest(account.expired_through, _expired_on(entry)),
             "merged_from": account.merged_from + entry.merged_from,
             "merged_into": entry.source["into"] if entry.type == "merge_out" else account.merged_into,
             "enrolled_at": account.enrolled_at or entry.occurred_at,
@@ -165,7 +165,9 @@ def _row_of(entry: Entry) -> EntryType:
 
 
 def _totals_after(totals: Totals, entry: Entry, row: EntryType) -> Totals:
-    net = entry.net_effect
+    if entry.expired:
+        totals = totals.model_copy(update={"expired": totals.expired + entry.expired_points})
+    net = entry.net_effect + entry.expired_points
     if entry.type == "reverse":  # what another account captured before it was merged into this one is new here
         forgiven = -sum(entry.forgiven_lots.values())
         came = net + forgiven
@@ -229,6 +231,12 @@ def _last_order_after(before: date | None, change: date | None, row: EntryType) 
     if row.counts_anew and change is not None:
         return None if change == NO_DAY else change
     return _latest(before, change)
+
+
+def _expired_on(entry: Entry) -> date | None:
+    """The last day of points that an entry books as expired; None: it books none."""
+    days = (date.fromisoformat(day.removesuffix(GRACED)) for day in entry.expired)
+    return _latest(*days, entry.expires_on if entry.type == "expiry" else None)
 
 
 def _latest(*days: date | None) -> date | None:

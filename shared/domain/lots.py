@@ -13,8 +13,14 @@ NEVER = "never"
 UNTIL_APPROVED = f"{NEVER}/{NEVER}"
 """The pending lot of points that wait for somebody's approval, not for a day."""
 
+GRACED = "+"
+"""Ends the key of a lot that lives on by the program's grace days: it has had them, and gets no more."""
+
 LotDay = str
-"""A lot's key: the last day on which its points can be spent, as 2027-11-30, or `NEVER`. Sorts as time does."""
+"""A lot's key: the last day on which its points can be spent, as 2027-11-30, or `NEVER`. Sorts as time does.
+
+Days of grace that have been given are among them; the key then ends in `GRACED`.
+"""
 
 Lots = Mapping[LotDay, int]
 """Points by the day they expire."""

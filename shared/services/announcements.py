@@ -40,6 +40,8 @@ def amounts(entry: Entry) -> dict[str, int]:
     if is_wallet(entry.member_id):
         return {"OtherEntries": 1}
     change = {"PointsChange": entry.available_effect + entry.pending_effect + entry.held_effect}
+    if entry.expired:
+        change["PointsExpired"] = entry.expired_points
     metric = entry_types.of(entry.type).metric
     if metric == "OtherEntries":
         return {**change, metric: 1}

@@ -20,6 +20,8 @@ DAY = timedelta(days=1)
 CUPS_A_MONTH = 5
 
 State = Literal["pending", "waiting", "available", "held", "captured", "expired", "taken_back", "settled", "forfeited"]
+Lot = tuple[date, bool]
+"""The last day of points, and whether it is one of grace."""
 """`waiting` is for an approval, `pending` for a day."""
 
 
@@ -37,6 +39,10 @@ class Point:
     cause: str | None = None
     """What they are waiting for."""
     expired_on: date | None = None
+    graced: bool = False
+    """Whether its last day is one of grace: there is no more of that."""
+    ended_in_hold: bool = False
+    """Whether its day passed while it was locked, and it expired when it was let go."""
     written_off: bool = False
     """Whether it expired, and some return has counted it as taken back."""
 
@@ -173,10 +179,10 @@ class Member:
     """The tier that somebody came with."""
     diary: list[Page] = field(default_factory=list)
     debt: int = 0
-    forgiven: Counter[date | None] = field(default_factory=Counter)
-    """Points that were gone when their order came back, by last day: they do not come back."""
-    late: Counter[tuple[date | None, date | None]] = field(default_factory=Counter)
-    """Points that came back after their last day, by that and by the one they got."""
+    forgiven: Counter[Lot] = field(default_factory=Counter)
+    """Points that were gone when their order came back, by lot: they do not come back."""
+    late: Counter[tuple[Lot, Lot]] = field(default_factory=Counter)
+    """Points that came back after their last day, by the lot that they were in and by the one they got."""
     earned: int = 0
     status: Literal["active", "provisional", "merged", "erased", "lapsed"] = "active"
 
@@ -273,12 +279,20 @@ class Clerk:
         self.uses.append(Use(name, reward, self.today, redemption=redemption))
 
     def capture(self, redemption: str) -> None:
-        self.redemptions[redemption].state = "captured"
+        """The till does, and that is activity."""
+        one = self.redemptions[redemption]
+        one.state = "captured"
+        self._prolong([*self._available(one.owner), *self._in(redemption, "held")], self.today)
         for point in self._in(redemption, "held"):
             point.state = "captured"
 
     def cancel(self, redemption: str) -> None:
+        """The till or an operator does."""
         self._give_back(redemption, "held", "cancelled")
+
+    def give_up(self, redemption: str) -> None:
+        """The member does."""
+        self._give_back(redemption, "held", "cancelled", by_shop=False)
 
     def reverse(self, redemption: str) -> None:
         self._give_back(redemption, "captured", "reversed")
@@ -331,7 +345,7 @@ class Clerk:
         last = self._local_day(instant)
         while True:
             for redemption in self._lapsing_today(instant):
-                self._give_back(redemption, "held", "lapsed")
+                self._give_back(redemption, "held", "lapsed", by_shop=False)
             if self.today == last:
                 break
             self.today += DAY
@@ -387,12 +401,12 @@ class Clerk:
             "held": len(self._of(name, "held")),
             "debt": member.debt,
             "earned": member.earned,
-            "lots": _tally(_name(point.last_day) for point in mine if point.state == "available"),
+            "lots": _tally(_lot(point) for point in mine if point.state == "available"),
             "pending_lots": _tally(
                 f"{point.available_on}/{_name(point.last_day)}" for point in mine if point.state == "pending"
             ),
             "holds": {
-                redemption: _tally(_name(point.last_day) for point in self._in(redemption, "held"))
+                redemption: _tally(_lot(point) for point in self._in(redemption, "held"))
                 for redemption in self.reserved(name)
             },
             "tier": (member.tier.rank, member.tier.since, member.tier.review_on, member.tier.grace),
@@ -457,14 +471,27 @@ class Clerk:
 
     def _arrive(self, name: str, points: Iterable[Point]) -> None:
         """Points that can be spent from now on, unless they are owed."""
+        points = list(points)
+        for point in points:
+            point.last_day = self._still_good(point.last_day)
         member = self.members[name]
-        for point in sorted(points, key=lambda point: _end(replace(point, last_day=self._still_good(point.last_day)))):
-            was, point.last_day = point.last_day, self._still_good(point.last_day)
+        for point in sorted(points, key=_end):
             point.redemption = None
             point.state = "settled" if member.debt else "available"
-            if was != point.last_day and not member.debt:
-                member.late[was, point.last_day] += 1
             member.debt -= 1 if member.debt else 0
+
+    def _keep_living(self, points: Iterable[Point], *, by_shop: bool) -> list[Point]:
+        """Those of points let go that live on; the shop gives grace once, from their own day on. The others expire."""
+        grace, living = self.program.redeeming.returned_points_grace_days * DAY, []
+        for point in points:
+            if point.last_day is None or point.last_day >= self.today:
+                living.append(point)
+            elif by_shop and not point.graced and point.last_day + grace >= self.today:
+                point.last_day, point.graced = point.last_day + grace, True
+                living.append(point)
+            else:
+                point.state, point.expired_on, point.ended_in_hold = "expired", self.today, True
+        return living
 
     def _still_good(self, last_day: date | None) -> date | None:
         if last_day is None or last_day >= self.today:
@@ -495,11 +522,14 @@ class Clerk:
         return None
 
     def _stay_active(self, name: str, day: date) -> None:
+        self._prolong(self._available(name), day)
+
+    def _prolong(self, points: Iterable[Point], day: date) -> None:
         if isinstance(self.program.expiry, Inactivity):
             deadline = months_later(day, self.program.expiry.months)
-            for point in self._available(name):
+            for point in points:
                 if point.last_day is not None and point.last_day < deadline:
-                    point.last_day = deadline
+                    point.last_day, point.graced = deadline, False
 
     def _worth(self, sale: Sale) -> int:
         """What an order over what is kept of it would have earned."""
@@ -550,8 +580,8 @@ class Clerk:
 
         How many are gone, those owed included.
         """
-        own = [point for point in self._available(name) if point.last_day == grant.last_day]
-        others = [point for point in self._available(name) if point.last_day != grant.last_day]
+        own = [point for point in self._available(name) if (point.last_day, point.graced) == (grant.last_day, False)]
+        others = [point for point in self._available(name) if point not in own]
         cards = [*pending, *own, *self._expired_of(name, grant), *others][:points]
         for card in cards:
             if card.state == "expired":
@@ -563,7 +593,7 @@ class Clerk:
         taken = owed + sum(card.state == "taken_back" for card in cards)
         member.debt += owed
         if grant.last_day != date.min:
-            member.forgiven[grant.last_day] += short - owed
+            member.forgiven[grant.last_day or date.max, False] += short - owed
         member.earned -= taken
         return taken
 
@@ -576,16 +606,16 @@ class Clerk:
             return []
         expired = [point for point in self._expired(name) if not point.written_off]
         if isinstance(self.program.expiry, Inactivity):
-            expired = [point for point in expired if point.expired_on and point.expired_on > grant.booked_on]
-            return sorted(expired, key=_end)
-        found = [point for point in expired if point.last_day == grant.last_day]
-        late: dict[date | None, int] = {grant.last_day: len(self.points)}
-        for (was, last_day), points in self.members[name].late.items():
+            return sorted((point for point in expired if _was_among(point, grant.last_day, grant.booked_on)), key=_end)
+        own = (grant.last_day, False)
+        found = [point for point in expired if _end(point) == own]
+        late = {own: len(self.points)}
+        for (was, lot), points in self.members[name].late.items():
             if was in late:
-                late[last_day] = late.get(last_day, 0) + min(points, late[was])
-        for day, points in late.items():
-            if day != grant.last_day:
-                found += [point for point in expired if point.last_day == day][:points]
+                late[lot] = late.get(lot, 0) + min(points, late[was])
+        for lot, points in late.items():
+            if lot != own:
+                found += [point for point in expired if _end(point) == lot][:points]
         return sorted(found, key=_end)
 
     def _expired(self, name: str) -> list[Point]:
@@ -625,25 +655,35 @@ class Clerk:
     def _reserve(self, name: str, redemption: str, points: int) -> None:
         if points > len(self._available(name)):
             raise RefusedError("insufficient_points")
-        self._stay_active(name, self.today)
         for point in self._soonest(name, points):
             point.state = "held"
             point.redemption = redemption
         lapses_at = self.now + timedelta(minutes=self.program.redeeming.hold_minutes)
         self.redemptions[redemption] = Redemption(name, "reserved", lapses_at)
 
-    def _give_back(self, redemption: str, state: State, ends_as: Literal["cancelled", "lapsed", "reversed"]) -> None:
+    def _give_back(
+        self,
+        redemption: str,
+        state: State,
+        ends_as: Literal["cancelled", "lapsed", "reversed"],
+        *,
+        by_shop: bool = True,
+    ) -> None:
         one = self.redemptions[redemption]
         one.state = ends_as
-        cards, forgiven = sorted(self._in(redemption, state), key=_end), self.members[one.owner].forgiven
+        cards, member = sorted(self._in(redemption, state), key=_end), self.members[one.owner]
         for card in cards:
-            day = card.last_day
+            lot: Lot | None = _end(card)
             if isinstance(self.program.expiry, Inactivity):
-                day = min((day for day, points in forgiven.items() if points), key=_day, default=None)
-            if forgiven[day]:
-                forgiven[day] -= 1
+                lot = min((lot for lot, points in member.forgiven.items() if points), default=None)
+            if lot and member.forgiven[lot]:
+                member.forgiven[lot] -= 1
                 card.state = "taken_back"
-        self._arrive(one.owner, [card for card in cards if card.state == state])
+        lots = [(card, _end(card)) for card in cards if card.state == state]
+        self._arrive(one.owner, self._keep_living([card for card, _ in lots], by_shop=by_shop))
+        for card, lot in lots:
+            if card.state == "available" and _end(card) != lot:
+                member.late[lot, _end(card)] += 1
         self.uses = [use for use in self.uses if use.redemption != redemption]
 
     def _lapsing_today(self, until: datetime) -> list[str]:
@@ -754,12 +794,20 @@ def all_of(sku: str, lines: Iterable[Line]) -> Line:
     return Line(sku, None, sum(line.pieces for line in mine), sum(line.amount for line in mine))
 
 
-def _end(point: Point) -> date:
-    return _day(point.last_day)
+def _end(point: Point) -> Lot:
+    return point.last_day or date.max, point.graced
 
 
-def _day(day: date | None) -> date:
-    return day or date.max
+def _was_among(expired: Point, last_day: date, booked_on: date) -> bool:
+    """Whether an expired point may be of those booked on a day with a last day, where all share one deadline."""
+    if expired.ended_in_hold:
+        return _end(expired)[0] >= last_day
+    return expired.expired_on is not None and expired.expired_on > booked_on
+
+
+def _lot(point: Point) -> str:
+    """A lot that has had its grace is another one than those that end on the same day."""
+    return f"{_name(point.last_day)}{'+' if point.graced else ''}"
 
 
 def _name(last_day: date | None) -> str:

@@ -156,15 +156,17 @@ class Shop:
     def enroll(self, member: str) -> Entry:
         self._accounts[member] = Account(member_id=member)
         self.ledgers[member] = []
-        return self._booked(enroll(member, self.program, now=self.now, actor="till", fingerprint=PRINT))
+        return self._booked(enroll(member, self.program, now=self.now, actor="storefront:till", fingerprint=PRINT))
 
     def bring(self, advocate: str, friend: str, state: Literal["open", "in_review"] = "open") -> Entry:
         """Enroll a friend with an advocate's code."""
         referred = Referred(advocate=advocate, state=state)
-        entry = enroll(friend, self.program, now=self.now, actor="till", fingerprint=PRINT, referred=referred)
+        entry = enroll(
+            friend, self.program, now=self.now, actor="storefront:till", fingerprint=PRINT, referred=referred
+        )
         self._accounts[friend], self.ledgers[friend] = Account(member_id=friend), []
         self._booked(entry)
-        self.book(referrals.on_joining(self._accounts[friend], self.program, now=self.now, actor="till"))
+        self.book(referrals.on_joining(self._accounts[friend], self.program, now=self.now, actor="storefront:till"))
         return entry
 
     def follow_friend(self, advocate: str, friend: str) -> list[Entry]:
@@ -186,21 +188,25 @@ class Shop:
 
     def review_friend(self, friend: str, *, is_approved: bool) -> list[Entry]:
         entries = referrals.reviewed(
-            self.look(friend), self.program, is_approved=is_approved, now=self.now, actor="olga"
+            self.look(friend), self.program, is_approved=is_approved, now=self.now, actor="operator:olga"
         )
         self.book(entries)
         return entries
 
     def open_provisional(self, member: str) -> Entry:
         """Somebody known by an identifier alone."""
-        entry = provisional.open_provisional(member, self.program, now=self.now, actor="till", fingerprint=PRINT)
+        entry = provisional.open_provisional(
+            member, self.program, now=self.now, actor="storefront:till", fingerprint=PRINT
+        )
         self._accounts[member], self.ledgers[member] = Account(member_id=member), []
         return self._booked(entry)
 
     def consent(self, member: str, traits: Traits | None = None) -> Entry:
         account = self.look(member)
         return self._booked(
-            provisional.confirm(account, self.program, now=self.now, actor="app", fingerprint=PRINT, traits=traits)
+            provisional.confirm(
+                account, self.program, now=self.now, actor="member:app", fingerprint=PRINT, traits=traits
+            )
         )
 
     def _rewards(self, member: str, friend: str, type_: str) -> list[Entry]:
@@ -221,7 +227,9 @@ class Shop:
         order = self.order(order_id, total, placed_at, **details)
         account = self.look(member)
         caps = self._left_of_budgets()
-        entries = credited(account, self.program, order, now=self.now, actor="till", fingerprint=PRINT, caps=caps)
+        entries = credited(
+            account, self.program, order, now=self.now, actor="storefront:till", fingerprint=PRINT, caps=caps
+        )
         entry = entries[0]
         self.budgets |= {name: left - entry.budgets.get(name, 0) for name, left in caps.items()}
         self._earned[order_id] = entry
@@ -231,7 +239,7 @@ class Shop:
     def act(self, member: str, action: str, occurred_at: datetime | None = None) -> Entry:
         account = self.look(member)
         occasion = Occasion(action=action, reference="r", occurred_at=occurred_at or self.now)
-        entry = earn_action(account, self.program, occasion, now=self.now, actor="till", fingerprint=PRINT)
+        entry = earn_action(account, self.program, occasion, now=self.now, actor="storefront:till", fingerprint=PRINT)
         self.book(with_challenges(account, self.program, entry, action_deed(self.program, entry)))
         return entry
 
@@ -247,7 +255,7 @@ class Shop:
             refund_id=f"{order_id}-{order.sale.returned.changes}",
             refunded_at=self.now,
             now=self.now,
-            actor="till",
+            actor="storefront:till",
             fingerprint=PRINT,
         )
         self.returned[order_id] = returned_of(entries[0])
@@ -300,32 +308,29 @@ class Shop:
             request,
             redemption_id=redemption_id,
             now=self.now,
-            actor="till",
+            actor="storefront:till",
             fingerprint=PRINT,
         )
         return self._booked(entry)
 
-    def capture(self, member: str, redemption_id: str) -> Entry:
+    def capture(self, member: str, redemption_id: str, by: str = "storefront:till") -> Entry:
         account = self.look(member)
         code = f"CODE-{redemption_id}"
-        entry = redemptions.capture(account, self.program, redemption_id, voucher_code=code, now=self.now, actor="till")
+        entry = redemptions.capture(account, self.program, redemption_id, voucher_code=code, now=self.now, actor=by)
         self._captured[redemption_id] = entry
         return self._booked(entry)
 
-    def cancel(self, member: str, redemption_id: str) -> Entry:
-        account = self.look(member)
-        type_: Literal["cancel"] = "cancel"
+    def cancel(self, member: str, redemption_id: str, by: str = "storefront:till") -> Entry:
+        account, at = self.look(member), self.now
         return self._booked(
-            redemptions.release(
-                account, self.program, redemption_id, type_, occurred_at=self.now, now=self.now, actor="till"
-            )
+            redemptions.release(account, self.program, redemption_id, "cancel", occurred_at=at, now=at, actor=by)
         )
 
     def reverse(self, member: str, redemption_id: str) -> Entry:
         account = self.look(member)
         captured = self._captured[redemption_id]
         return self._booked(
-            redemptions.reverse(account, self.program, captured, redemption_id, now=self.now, actor="till")
+            redemptions.reverse(account, self.program, captured, redemption_id, now=self.now, actor="storefront:till")
         )
 
     def transfer(self, giver: str, receiver: str, points: int) -> transfers.Moved:
@@ -336,14 +341,14 @@ class Shop:
             points,
             transfer_id="t",
             now=self.now,
-            actor="till",
+            actor="storefront:till",
             fingerprint=PRINT,
         )
         self.book(moved)
         return moved
 
     def merge(self, gone: str, into: str) -> transfers.Moved:
-        moved = merges.merge(self.look(gone), self.look(into), self.program, now=self.now, actor="till")
+        moved = merges.merge(self.look(gone), self.look(into), self.program, now=self.now, actor="storefront:till")
         self.book(moved)
         return moved
 
@@ -357,7 +362,7 @@ class Shop:
                 reason="to set it right",
                 reference="a",
                 now=self.now,
-                actor="olga",
+                actor="operator:olga",
                 fingerprint=PRINT,
             )
         )
@@ -366,25 +371,29 @@ class Shop:
         payment = paid_plans.Payment(plan_id=plan_id, reference="paid", amount=amount, currency="USD", paid_at=self.now)
         account = self.look(member)
         return self._booked(
-            paid_plans.pay(account, self.program, payment, now=self.now, actor="till", fingerprint=PRINT)
+            paid_plans.pay(account, self.program, payment, now=self.now, actor="storefront:till", fingerprint=PRINT)
         )
 
     def cancel_membership(self, member: str) -> Entry:
         account = self.look(member)
         return self._booked(
-            paid_plans.cancel(account, self.program, "cancelled", now=self.now, actor="till", fingerprint=PRINT)
+            paid_plans.cancel(
+                account, self.program, "cancelled", now=self.now, actor="storefront:till", fingerprint=PRINT
+            )
         )
 
     def decide(self, member: str, earned: Entry, decision: Ruling) -> Entry:
         """Approve or reject an action whose points wait."""
         step = approvals.approve_action if decision == "approved" else approvals.reject_action
-        return self._booked(step(self.look(member), self.program, earned, Verdict(decision, "olga", self.now)))
+        return self._booked(step(self.look(member), self.program, earned, Verdict(decision, "operator:olga", self.now)))
 
     def freeze(self, member: str, step: Literal["freeze", "unfreeze"] = "freeze") -> Entry:
         turn = freezing.freeze if step == "freeze" else freezing.unfreeze
         account = self.look(member)
         cause = {"reason": "a doubt", "reference": f"case-{account.sequence}"}
-        return self._booked(turn(account, self.program, **cause, now=self.now, actor="olga", fingerprint=PRINT))
+        return self._booked(
+            turn(account, self.program, **cause, now=self.now, actor="operator:olga", fingerprint=PRINT)
+        )
 
     def birthday(self, member: str, known_since: datetime, day: date | None = None) -> Entry | None:
         """Celebrate a birthday, today's if no other; None: it does not pay."""
@@ -398,7 +407,7 @@ class Shop:
         account = self.look(member)
         reference = f"note-{account.sequence}"
         return self._booked(
-            change_traits(account, self.program, traits, reference=reference, now=self.now, actor="till")
+            change_traits(account, self.program, traits, reference=reference, now=self.now, actor="storefront:till")
         )
 
     def _left_of_budgets(self) -> dict[str, int]:
@@ -421,7 +430,7 @@ class Shop:
             self.program,
             self.order(order_id, total),
             now=self.now,
-            actor="till",
+            actor="storefront:till",
         )
         self.book(entries)
         if entries:
@@ -438,7 +447,7 @@ class Shop:
                 payout,
                 payout_id="p",
                 now=self.now,
-                actor="till",
+                actor="storefront:till",
                 fingerprint=PRINT,
             )
         )
@@ -453,15 +462,13 @@ class Shop:
             request,
             redemption_id=redemption_id,
             now=self.now,
-            actor="till",
+            actor="storefront:till",
             fingerprint=PRINT,
         )
         self._booked(reserved)
         wallet = self.wallet(member)
-        code = f"CODE-{redemption_id}"
-        self._booked(
-            redemptions.capture(wallet, self.program, redemption_id, voucher_code=code, now=self.now, actor="till")
-        )
+        code, by = f"CODE-{redemption_id}", "storefront:till"
+        self._booked(redemptions.capture(wallet, self.program, redemption_id, voucher_code=code, now=self.now, actor=by))
 
     def pool(self, pool_id: str) -> Account:
         """A pool as of now; what time has done is booked."""
@@ -476,7 +483,7 @@ class Shop:
                 change_id="c",
                 is_new=True,
                 now=self.now,
-                actor="till",
+                actor="storefront:till",
                 fingerprint=PRINT,
             )
         )
@@ -484,7 +491,7 @@ class Shop:
     def leave_pool(self, member: str) -> None:
         account = self.look(member)
         pool = self.pool(account.pool_id or "")
-        self.book(pooling.leave(account, pool, self.program, change_id="c", now=self.now, actor="till"))
+        self.book(pooling.leave(account, pool, self.program, change_id="c", now=self.now, actor="storefront:till"))
 
     def in_pools(self, decide: Callable[[Sequence[Account]], Sequence[Entry]], *members: str) -> list[Entry]:
         """Book what is decided about members, with what it takes from their pools and what they put in."""
@@ -503,23 +510,25 @@ class Shop:
                 to=receiver,
                 gift_id=gift_id,
                 now=self.now,
-                actor="app",
+                actor="member:app",
                 fingerprint=PRINT,
             )
         )
 
     def accept_gift(self, giver: str, receiver: str, gift_id: str) -> transfers.Moved:
-        moved = gifts.accept(self.look(receiver), self.look(giver), self.program, gift_id, now=self.now, actor="app")
+        moved = gifts.accept(
+            self.look(receiver), self.look(giver), self.program, gift_id, now=self.now, actor="member:app"
+        )
         self.book(moved)
         return moved
 
-    def return_gift(self, giver: str, receiver: str, gift_id: str) -> Entry:
+    def return_gift(self, giver: str, receiver: str, gift_id: str, by: str = "member:app") -> Entry:
         return self._booked(
-            gifts.give_back(self.look(giver), self.program, gift_id, to=receiver, now=self.now, actor="app")
+            gifts.give_back(self.look(giver), self.program, gift_id, to=receiver, now=self.now, actor=by)
         )
 
     def erase(self, member: str) -> list[Entry]:
-        entries = closing.erase(self.look(member), self.program, now=self.now, actor="olga")
+        entries = closing.erase(self.look(member), self.program, now=self.now, actor="operator:olga")
         self.book(entries)
         return entries
 

@@ -591,8 +591,8 @@ class Movements(RuleBasedStateMachine):
             self._end(redemption, "capture")
 
     @precondition(some(reserved))
-    @rule(redemption=one_of(reserved), how=st.sampled_from(["capture", "cancel"]))
-    def end_a_redemption(self, redemption: str, how: Literal["capture", "cancel"]) -> None:
+    @rule(redemption=one_of(reserved), how=st.sampled_from(["capture", "cancel", "give_up"]))
+    def end_a_redemption(self, redemption: str, how: Literal["capture", "cancel", "give_up"]) -> None:
         self._end(redemption, how)
 
     @precondition(some(active))
@@ -909,7 +909,7 @@ class Movements(RuleBasedStateMachine):
         reach = self.clerk.within_reach(name)
         return reach + 1 if points == AMOUNT_MAX else min(points, reach or 1)
 
-    def _end(self, redemption: str, how: Literal["capture", "cancel", "reverse"]) -> None:
+    def _end(self, redemption: str, how: Literal["capture", "cancel", "give_up", "reverse"]) -> None:
         owner = self.clerk.redemptions[redemption].owner
         self.clerk.end(redemption, how)
         self.shop.end(owner, redemption, how)
@@ -1034,11 +1034,13 @@ def _day(day: date | None) -> str:
 
 
 def _left(entries: list[Entry]) -> Counter[str]:
-    """Points that left by a way, less those that came back."""
+    """Points that left by a way, less those that came back, be it to expire."""
     ways: Counter[str] = Counter()
     for entry in entries:
+        ways["expired"] += entry.expired_points
         if entry.type in {"capture", "reverse", "payout"}:
-            ways["captured"] -= entry.net_effect - sum(entry.forgiven_lots.values())
+            kept_back = sum(entry.forgiven_lots.values())
+            ways["captured"] -= entry.net_effect + entry.expired_points - kept_back
         elif entry.type == "expiry":
             ways["expired"] -= entry.net_effect
     return ways

@@ -393,10 +393,15 @@ class Members(RuleBasedStateMachine):
         self.shop.capture(self.clerk.redemptions[redemption].owner, redemption)
 
     @precondition(some(reserved))
-    @rule(redemption=one_of(reserved))
-    def cancel(self, redemption: str) -> None:
-        self.clerk.cancel(redemption)
-        self.shop.cancel(self.clerk.redemptions[redemption].owner, redemption)
+    @rule(redemption=one_of(reserved), by_shop=st.booleans())
+    def cancel(self, redemption: str, by_shop: bool) -> None:
+        owner = self.clerk.redemptions[redemption].owner
+        if by_shop:
+            self.clerk.cancel(redemption)
+            self.shop.cancel(owner, redemption)
+        else:
+            self.clerk.give_up(redemption)
+            self.shop.cancel(owner, redemption, by="member:app")
 
     @precondition(some(captured))
     @rule(redemption=one_of(captured))
@@ -486,10 +491,11 @@ class Members(RuleBasedStateMachine):
 
 
 def _left(way: str, entries: list[Entry]) -> int:
-    """Points that left by a way, less those that came back, be it only to be taken since they had been forgiven."""
-    types = {"captured": {"capture", "reverse"}, "expired": {"expiry"}}[way]
-    mine = [entry for entry in entries if entry.type in types]
-    return sum(sum(entry.forgiven_lots.values()) - entry.net_effect for entry in mine)
+    """Points that left by a way, less those that came back, be it to expire or to be taken since they were forgiven."""
+    if way == "captured":
+        mine = (entry for entry in entries if entry.type in {"capture", "reverse"})
+        return sum(sum(entry.forgiven_lots.values()) - entry.net_effect - entry.expired_points for entry in mine)
+    return sum(entry.expired_points - (entry.net_effect if entry.type == "expiry" else 0) for entry in entries)
 
 
 waits = st.sampled_from([1, 28, 60, 89, 91, 200, 366]) | st.just("review")

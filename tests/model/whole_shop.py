@@ -94,7 +94,7 @@ class WholeShop(Shop):
             for name, points in entry.budgets.items():
                 self.budgets[name] -= points
             if entry_types.of(entry.type).pair:
-                self.between[is_wallet(entry.member_id)] += entry.net_effect
+                self.between[is_wallet(entry.member_id)] += entry.net_effect + entry.expired_points
             if entry.referred is not None and entry.referred.state in {"rewarded", "reversed"}:
                 self.stream.append(entry)
         super().book(entries)
@@ -120,23 +120,25 @@ class WholeShop(Shop):
 
     def enroll_friend(self, member: str, advocate: str, *, in_review: bool) -> None:
         referred = Referred(advocate=advocate, state="in_review" if in_review else "open")
-        first = enroll(member, self.program, **self._by("till"), fingerprint="request", referred=referred)
+        first = enroll(member, self.program, **self._by("storefront:till"), fingerprint="request", referred=referred)
         self._open(member, first)
-        self.book(on_joining(self.stored(member), self.program, **self._by("till")))
+        self.book(on_joining(self.stored(member), self.program, **self._by("storefront:till")))
 
     def open_unknown(self, member: str) -> None:
-        self._open(member, open_provisional(member, self.program, **self._by("till"), fingerprint="request"))
+        self._open(member, open_provisional(member, self.program, **self._by("storefront:till"), fingerprint="request"))
 
     def agree(self, member: str) -> None:
         self.operate(lambda own: [confirm(own[0], self.program, **self._by("web"), fingerprint="request")], member)
 
     def bring_member(self, member: str, joined_at: datetime) -> None:
-        self._open(member, imports.join(member, self.program, joined_at, **self._by("olga"), fingerprint="request"))
+        self._open(
+            member, imports.join(member, self.program, joined_at, **self._by("operator:olga"), fingerprint="request")
+        )
 
     def bring_points(self, member: str, brought: imports.BroughtPoints) -> None:
         self.operate(
             lambda own: [
-                imports.bring_points(own[0], self.program, brought, **self._by("olga"), fingerprint="request")
+                imports.bring_points(own[0], self.program, brought, **self._by("operator:olga"), fingerprint="request")
             ],
             member,
         )
@@ -144,14 +146,14 @@ class WholeShop(Shop):
     def merge_all(self, gone: str, into: str) -> None:
         def unite(accounts: Sequence[Account]) -> list[Entry]:
             stays, goes, wallet, gone_wallet, *beside = accounts
-            return merge_whole(goes, stays, (gone_wallet, wallet), beside, self.program, **self._by("olga"))
+            return merge_whole(goes, stays, (gone_wallet, wallet), beside, self.program, **self._by("operator:olga"))
 
         self.operate(unite, into, gone, wallet_of(into), wallet_of(gone), shares=False)
 
     def erase_all(self, member: str) -> None:
         def close(accounts: Sequence[Account]) -> list[Entry]:
             own, wallet, *beside = accounts
-            return erase_whole(own, wallet, beside, self.program, **self._by("olga"))
+            return erase_whole(own, wallet, beside, self.program, **self._by("operator:olga"))
 
         self.operate(close, member, wallet_of(member), shares=False)
 
@@ -174,7 +176,9 @@ class WholeShop(Shop):
 
         def credit_it(accounts: Sequence[Account]) -> list[Entry]:
             named: dict[str, Any] = {"caps": dict(self.budgets), "wallets": accounts[1:]}
-            return credited(accounts[0], self.program, order, **self._by("till"), fingerprint="request", **named)
+            return credited(
+                accounts[0], self.program, order, **self._by("storefront:till"), fingerprint="request", **named
+            )
 
         wallets = [wallet_of(member)] if cashback.gives_credit(self.program, order) else []
         entries = [one for one in self.operate(credit_it, member, *wallets) if one.type == "earn"]
@@ -197,7 +201,7 @@ class WholeShop(Shop):
                 self.background(accounts, order),
                 refund_id=f"{order_id}-{before.changes}",
                 refunded_at=self.now,
-                **self._by("till"),
+                **self._by("storefront:till"),
                 fingerprint="request",
             )
 
@@ -208,7 +212,7 @@ class WholeShop(Shop):
         occasion = Occasion(action=action, reference=reference, occurred_at=occurred_at)
 
         def credit_it(own: Sequence[Account]) -> list[Entry]:
-            entry = earn_action(own[0], self.program, occasion, **self._by("till"), fingerprint="request")
+            entry = earn_action(own[0], self.program, occasion, **self._by("storefront:till"), fingerprint="request")
             return with_challenges(own[0], self.program, entry, action_deed(self.program, entry))
 
         [entry] = [one for one in self.operate(credit_it, member) if one.type == "earn"]
@@ -220,7 +224,9 @@ class WholeShop(Shop):
         step = approve_action if approved else reject_action
         earned = self.opened[reference]
         verdict: Ruling = "approved" if approved else "rejected"
-        self.operate(lambda own: [step(own[0], self.program, earned, Verdict(verdict, "olga", self.now))], member)
+        self.operate(
+            lambda own: [step(own[0], self.program, earned, Verdict(verdict, "operator:olga", self.now))], member
+        )
 
     # Spending and giving ------------------------------------------------------------------------------------------
 
@@ -232,19 +238,22 @@ class WholeShop(Shop):
         )
         named: dict[str, Any] = {"redemption_id": redemption, "fingerprint": "request"}
         self.operate(
-            lambda own: [redemptions.reserve(own[0], self.program, request, **named, **self._by("till"))], member
+            lambda own: [redemptions.reserve(own[0], self.program, request, **named, **self._by("storefront:till"))],
+            member,
         )
 
-    def end(self, member: str, redemption: str, how: Literal["capture", "cancel", "reverse"]) -> None:
+    def end(self, member: str, redemption: str, how: Literal["capture", "cancel", "give_up", "reverse"]) -> None:
         def step(own: Sequence[Account]) -> list[Entry]:
             if how == "reverse":
                 captured = self._captured[redemption]
-                return [redemptions.reverse(own[0], self.program, captured, redemption, **self._by("till"))]
+                return [redemptions.reverse(own[0], self.program, captured, redemption, **self._by("storefront:till"))]
             if redemption not in own[0].holds:
                 raise InvalidStateError("only a reserved redemption can be ended")
             if how == "capture":
-                return [redemptions.capture(own[0], self.program, redemption, voucher_code="CODE", **self._by("till"))]
-            named: dict[str, Any] = {"occurred_at": self.now, **self._by("till")}
+                named = {"voucher_code": "CODE", **self._by("storefront:till")}
+                return [redemptions.capture(own[0], self.program, redemption, **named)]
+            by = "member:app" if how == "give_up" else "storefront:till"
+            named = {"occurred_at": self.now, **self._by(by)}
             return [redemptions.release(own[0], self.program, redemption, "cancel", **named)]
 
         for entry in self.operate(step, member):
@@ -254,7 +263,7 @@ class WholeShop(Shop):
     def send(self, giver: str, receiver: str, points: int, transfer: str) -> None:
         named: dict[str, Any] = {"transfer_id": transfer, "fingerprint": "request"}
         self.operate(
-            lambda own: transfers.transfer(own[0], own[1], self.program, points, **named, **self._by("app")),
+            lambda own: transfers.transfer(own[0], own[1], self.program, points, **named, **self._by("member:app")),
             giver,
             receiver,
         )
@@ -262,24 +271,26 @@ class WholeShop(Shop):
     def set_right(self, member: str, points: int, reference: str) -> None:
         named: dict[str, Any] = {"reason": "to set it right", "reference": reference, "fingerprint": "request"}
         self.operate(
-            lambda own: [adjustments.adjust(own[0], self.program, points, **named, **self._by("olga"))], member
+            lambda own: [adjustments.adjust(own[0], self.program, points, **named, **self._by("operator:olga"))], member
         )
 
     def offer(self, giver: str, receiver: str, points: int, gift: str) -> None:
         named: dict[str, Any] = {"to": receiver, "gift_id": gift, "fingerprint": "request"}
-        self.operate(lambda own: [gifts.offer(own[0], self.program, points, **named, **self._by("app"))], giver)
+        self.operate(lambda own: [gifts.offer(own[0], self.program, points, **named, **self._by("member:app"))], giver)
 
     def accept(self, giver: str, receiver: str, gift: str) -> None:
-        self.operate(lambda own: gifts.accept(own[0], own[1], self.program, gift, **self._by("app")), receiver, giver)
+        self.operate(
+            lambda own: gifts.accept(own[0], own[1], self.program, gift, **self._by("member:app")), receiver, giver
+        )
 
     def decline(self, giver: str, receiver: str, gift: str) -> None:
-        named: dict[str, Any] = {"to": receiver, **self._by("app")}
+        named: dict[str, Any] = {"to": receiver, **self._by("member:app")}
         self.operate(lambda own: [gifts.give_back(own[0], self.program, gift, **named)], giver)
 
     def share(self, member: str, pool: str, change: str, *, is_new: bool) -> None:
         named: dict[str, Any] = {"change_id": change, "is_new": is_new, "fingerprint": "request"}
         self.operate(
-            lambda own: pooling.join(own[0], own[1], self.program, **named, **self._by("app")),
+            lambda own: pooling.join(own[0], own[1], self.program, **named, **self._by("member:app")),
             member,
             pool_account_of(pool),
             shares=False,
@@ -289,7 +300,7 @@ class WholeShop(Shop):
         def leave(own: Sequence[Account]) -> list[Entry]:
             if own[0].pool_id != pool:
                 raise InvalidStateError("the member does not share this pool")
-            return pooling.leave(own[0], own[1], self.program, change_id=change, **self._by("app"))
+            return pooling.leave(own[0], own[1], self.program, change_id=change, **self._by("member:app"))
 
         self.operate(leave, member, pool_account_of(pool), shares=False)
 
@@ -298,7 +309,7 @@ class WholeShop(Shop):
 
         def pay(own: Sequence[Account]) -> list[Entry]:
             named: dict[str, Any] = {"payout_id": payout, "fingerprint": "request"}
-            return [store_credit.pay_out(own[0], own[1], self.program, request, **named, **self._by("till"))]
+            return [store_credit.pay_out(own[0], own[1], self.program, request, **named, **self._by("storefront:till"))]
 
         self.operate(pay, member, wallet_of(member))
 
@@ -306,7 +317,7 @@ class WholeShop(Shop):
         request = prices.CreditRequest(credit=amount, order_total=1_000_000, currency="USD")
 
         def spend(own: Sequence[Account]) -> list[Entry]:
-            named: dict[str, Any] = {"redemption_id": redemption, **self._by("till")}
+            named: dict[str, Any] = {"redemption_id": redemption, **self._by("storefront:till")}
             reserved = store_credit.reserve_credit(
                 own[0], own[1], self.program, request, fingerprint="request", **named
             )
@@ -319,13 +330,17 @@ class WholeShop(Shop):
     def pay_for(self, member: str, plan: str, reference: str) -> None:
         payment = paid_plans.Payment(plan_id=plan, reference=reference, amount=1200, currency="USD", paid_at=self.now)
         self.operate(
-            lambda own: [paid_plans.pay(own[0], self.program, payment, **self._by("till"), fingerprint="request")],
+            lambda own: [
+                paid_plans.pay(own[0], self.program, payment, **self._by("storefront:till"), fingerprint="request")
+            ],
             member,
         )
 
     def stop_paying(self, member: str, reference: str) -> None:
         self.operate(
-            lambda own: [paid_plans.cancel(own[0], self.program, reference, **self._by("till"), fingerprint="request")],
+            lambda own: [
+                paid_plans.cancel(own[0], self.program, reference, **self._by("storefront:till"), fingerprint="request")
+            ],
             member,
         )
 
@@ -346,16 +361,19 @@ class WholeShop(Shop):
     def turn(self, member: str, reference: str, *, frozen: bool) -> None:
         step = freezing.freeze if frozen else freezing.unfreeze
         named: dict[str, Any] = {"reason": "a doubt", "reference": reference, "fingerprint": "request"}
-        self.operate(lambda own: [step(own[0], self.program, **named, **self._by("olga"))], member)
+        self.operate(lambda own: [step(own[0], self.program, **named, **self._by("operator:olga"))], member)
 
     def describe(self, member: str, tags: set[str], place: str | None, reference: str) -> None:
         traits = Traits(tags=tuple(sorted(tags)), place=place)
         self.operate(
-            lambda own: [change_traits(own[0], self.program, traits, reference=reference, **self._by("olga"))], member
+            lambda own: [change_traits(own[0], self.program, traits, reference=reference, **self._by("operator:olga"))],
+            member,
         )
 
     def judge_friend(self, member: str, *, approved: bool) -> None:
-        self.operate(lambda own: reviewed(own[0], self.program, is_approved=approved, **self._by("olga")), member)
+        self.operate(
+            lambda own: reviewed(own[0], self.program, is_approved=approved, **self._by("operator:olga")), member
+        )
 
     # What one member's entry means for others -----------------------------------------------------------------------
 

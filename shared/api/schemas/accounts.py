@@ -9,7 +9,7 @@ from shared.domain.earning.challenges import Course, courses, is_held
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.lots import Lots
-from shared.domain.points.expiry import date_of
+from shared.domain.points.expiry import date_of, lot_day
 from shared.domain.points.paid_plans import current
 from shared.domain.points.tiers import held_tier, qualifying
 from shared.domain.program.program import Program
@@ -143,7 +143,9 @@ def account_answer(account: Account, program: Program, now: datetime, others: Se
 
 def points_by_day(lots: Lots) -> tuple[ExpiringPoints, ...]:
     """Lots as callers see them, the soonest to expire first."""
-    return tuple(ExpiringPoints(on=date_of(day), points=points) for day, points in sorted(lots.items()))
+    days = {date_of(day) for day in lots}
+    by_day = {on: sum(points for day, points in lots.items() if date_of(day) == on) for on in days}
+    return tuple(ExpiringPoints(on=on, points=by_day[on]) for on in sorted(by_day, key=lot_day))
 
 
 def _tier_answer(account: Account, program: Program, today: date) -> TierAnswer:

@@ -2,11 +2,11 @@
 
 from datetime import date, datetime
 
+from shared.api.schemas.accounts import points_by_day
 from shared.api.schemas.money import Money
 from shared.domain.account import Account
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import up_to_date
-from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import member_of
 
@@ -45,6 +45,6 @@ def credit_answer(wallet: Account, program: Program, now: datetime) -> CreditAns
         held=money(wallet.held_points),
         debt=money(wallet.debt),
         lifetime_earned=money(wallet.earned),
-        expiring=tuple(ExpiringCredit(on=date_of(day), amount=lot) for day, lot in sorted(wallet.lots.items())),
+        expiring=tuple(ExpiringCredit(on=lot.on, amount=lot.points) for lot in points_by_day(wallet.lots)),
         as_of=now,
     )

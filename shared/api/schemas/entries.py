@@ -37,7 +37,10 @@ class OrderFigures(Record):
 
 
 class EntryAnswer(Record):
-    """One line of the ledger. `lots` says which expiry dates it touched, and `order` the order that it credits."""
+    """One line of the ledger. `lots` says which expiry dates it touched, and `order` the order that it credits.
+
+    `expired` are points that would have come back or arrived by it, had their last day not passed.
+    """
 
     entry_id: str
     type: str
@@ -55,6 +58,7 @@ class EntryAnswer(Record):
     actor: str
     program_version: int
     order: OrderFigures | None = None
+    expired: tuple[ExpiringPoints, ...] = ()
 
 
 class BookedAnswer(Record):
@@ -138,6 +142,7 @@ def entry_answer(entry: Entry, sale: Sale | None = None) -> EntryAnswer:
         actor=entry.actor,
         program_version=entry.program_version,
         order=_figures(sale) if sale else None,
+        expired=points_by_day(entry.expired),
     )
 
 

@@ -131,7 +131,7 @@ def earn_entry(
     available_on = began_on + timedelta(days=terms.pending_days)
     last_day = ends_on(member, program, terms.expiry, available_on)
     effects = granted_until(account, program, earned.points, available_on, last_day, today)
-    effects["lots"] = combined(effects["lots"], prolonged(account, terms.expiry, began_on))
+    effects["lots"] = combined(effects["lots"], prolonged(account.lots, terms.expiry, began_on))
     return draft(
         account,
         "earn",

@@ -9,7 +9,7 @@ from shared.domain.calendar import local_day
 from shared.domain.entry import Entry
 from shared.domain.ledger import combined, give, negative
 from shared.domain.lots import NEVER, UNTIL_APPROVED, LotDay
-from shared.domain.points.expiry import ends_on, live_day, lot_day, policy_of
+from shared.domain.points.expiry import ends_on, lot_day, policy_of, returned_lots
 from shared.domain.program.expiry import Inactivity
 from shared.domain.program.program import Program
 
@@ -17,10 +17,11 @@ from shared.domain.program.program import Program
 def given_again(
     account: Account, program: Program, granted: Entry, points: int, today: date, taken: Entry | None = None
 ) -> dict[str, Any]:
-    """The effects of `points` that `granted` has brought, given once more; what is owed is settled first.
+    """The effects of `points` that `granted` has brought, given once more by the shop; what is owed is settled first.
 
     They go to where `taken` took them from, as far as that goes, and else to the lot of `granted`. They wait if they
-    would still be waiting there; those whose day has passed get the grace days.
+    would still be waiting there; those whose day has passed get its grace days, and have expired if those have, too.
+    `points` among the effects are those that have not.
     """
     own = own_day(account, program, granted)
     waiting_key = UNTIL_APPROVED if UNTIL_APPROVED in granted.pending else f"{granted.available_on}/{own}"
@@ -30,11 +31,12 @@ def given_again(
         part = min(part, points)  # noqa: PLW2901 - no more than is left to give
         points -= part
         if not _waits(account, key, today):
-            day = own if key == UNTIL_APPROVED else key.rpartition("/")[2]
-            lots = combined(lots, {live_day(account, program, day, today): part})
+            lots = combined(lots, {own if key == UNTIL_APPROVED else key.rpartition("/")[2]: part})
         elif part:
             pending[key] = pending.get(key, 0) + part
-    return {**give(account, lots), "pending": pending}
+    living, expired = returned_lots(account, program, lots, today, has_grace=True)
+    came = sum(living.values()) + sum(pending.values())
+    return {"points": came, **give(account, living), "pending": pending, "expired": expired}
 
 
 def own_day(account: Account, program: Program, granted: Entry) -> LotDay:

@@ -17,7 +17,7 @@ from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Badge, TierStatus, Traits
 from shared.domain.fields import Record, Requested
 from shared.domain.ledger import book_all, draft, give
-from shared.domain.points.expiry import live_day, lot_day, maturing_day
+from shared.domain.points.expiry import lot_day, maturing_day, moved_lots
 from shared.domain.points.tiers import entered
 from shared.domain.program.program import Program
 
@@ -92,7 +92,7 @@ def bring_points(
     if brought.available_on is not None and brought.available_on > today:
         starts = maturing_day(account, brought.available_on)
         effects = {"lots": {}, "pending": {f"{starts}/{last_day}": brought.points}, "available_on": starts}
-    elif live_day(account, program, last_day, today) != last_day:
+    elif moved_lots(account, {last_day: brought.points}, today) != {last_day: brought.points}:
         raise InvalidRequestError(Fault("/expires_on", f"points of {last_day} have been expired here already"))
     else:
         effects = give(account, {last_day: brought.points})

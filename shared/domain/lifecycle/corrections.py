@@ -226,21 +226,20 @@ def _claimed_sale(
     )
     own = own_day(account, program, granted)
     has_lapsed = own < today.isoformat()
-    points = 0 if has_lapsed else earned.points
+    effects = given_again(account, program, granted, 0 if has_lapsed else earned.points, today)
     counts = earned.points if order.measure == "points" else sale.amount_kept
     return draft(
         account,
         "claim_in",
         **_by(background, cause._replace(occurred_at=granted.occurred_at)),
-        points=points,
-        **given_again(account, program, granted, points, today),
+        **effects,
         lapsed={own: -earned.points} if has_lapsed and earned.points else {},
-        earned=points,
+        earned=effects["points"],
         qualifying={order.month: counts} if counts and sale.counts_toward("tiers") and not sale.is_excluded else {},
         activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
         uses=_of_now(account, uses_kept(sale, earned)),
-        budgets=_drawn(sale, earned, points, cause.caps),
+        budgets=_drawn(sale, earned, effects["points"], cause.caps),
         source={**granted.source, **source},
         breakdown=sale.breakdown,
         order=order.model_copy(update={"program": sale.program_version}),
@@ -302,7 +301,7 @@ def _points(
     effects = given_again(account, program, sale.entry, points, today, taken)
     of_lots = take(untaken.forgiven_lots, min(forgiven, sum(untaken.forgiven_lots.values())))
     noted = {"lapsed": negative(gone), "forgiven": -forgiven, "forgiven_lots": negative(of_lots)}
-    return {"points": points, "earned": points, **effects, **noted}
+    return {**effects, "earned": effects["points"], **noted}
 
 
 def _untaken(account: Account, sale: Sale, background: Background) -> Untaken:

@@ -1,6 +1,7 @@
 """Points that have expired unspent: they count as taken back when what brought them goes."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from shared.domain.account import Account
 from shared.domain.entry import Entry
@@ -11,6 +12,17 @@ from shared.domain.points.expiry import lot_day
 from shared.domain.program.expiry import Expiry, Inactivity
 from shared.domain.spending.pools import members_ever, pool_among
 from shared.domain.subaccounts import pool_account_of
+
+
+class _Grant(NamedTuple):
+    """The entry that brought points, their own lot, and the lots that they can have been in, with how many.
+
+    Where activity prolongs all lots, `lots` is None: they can have been in any.
+    """
+
+    entry: Entry
+    own: LotDay
+    lots: Lots | None
 
 
 def ledgers_of_lapsed(accounts: Sequence[Account], policy: Expiry, granted: Entry) -> list[str]:
@@ -37,7 +49,8 @@ def lapsed_unspent(account: Account, policy: Expiry, granted: Entry, histories: 
         return NO_LOTS
     ours = _entries(histories, account.ids)
     lots = None if isinstance(policy, Inactivity) else _lots_of(granted, own, ours)
-    left = combined(_positive(_left(ours, granted, lots)), _left_of_pool(account, granted, lots, histories))
+    grant = _Grant(granted, own, lots)
+    left = combined(_positive(_left(ours, grant)), _left_of_pool(account, grant, histories))
     return {day: points if not lots or day == own else min(points, lots[day]) for day, points in left.items()}
 
 
@@ -78,28 +91,33 @@ def _lots_of(granted: Entry, own: LotDay, entries: Sequence[Entry]) -> dict[LotD
     return {day: points for day, points in lots.items() if points or day == own}
 
 
-def _left(entries: Iterable[Entry], granted: Entry, lots: Lots | None) -> Lots:
-    """What has expired in some lots, less what was counted as taken back: below 0 if more was counted than expired."""
-    change: list[Lots] = []
-    for entry in entries:
-        change.append(negative(entry.lapsed))
-        if entry.type == "expiry" and (lots is not None or entry.occurred_at > granted.recorded_at):
-            change.append(negative(entry.lots))
-    return {day: points for day, points in combined(*change).items() if lots is None or day in lots}
+def _left(entries: Iterable[Entry], grant: _Grant) -> Lots:
+    """What has expired of a grant's lots, less what was counted as taken back: below 0 if more was than has expired."""
+    left = combined(*(change for entry in entries for change in (_gone(entry, grant), negative(entry.lapsed))))
+    return {day: points for day, points in left.items() if grant.lots is None or day in grant.lots}
 
 
-def _left_of_pool(account: Account, granted: Entry, lots: Lots | None, histories: Histories) -> Lots:
+def _gone(entry: Entry, grant: _Grant) -> Lots:
+    """What an entry books as expired, by lots; what had been held is in the lot that it was taken from."""
+    if grant.lots is not None:
+        return negative(entry.lots) if entry.type == "expiry" else entry.expired
+    if entry.type == "expiry":
+        return negative(entry.lots) if entry.occurred_at > grant.entry.recorded_at else NO_LOTS
+    return {day: points for day, points in entry.expired.items() if day >= grant.own}
+
+
+def _left_of_pool(account: Account, grant: _Grant, histories: Histories) -> Lots:
     """What has expired in the member's pool since they have shared it, less what was counted for any of its members."""
     name = pool_account_of(account.pool_id) if account.pool_id else ""
     pool = histories.get(name, ())
-    joined = max((one.recorded_at for one in pool if _is_join(one, account)), default=granted.recorded_at)
-    since = max(joined, granted.recorded_at)
-    left = _left((one for one in pool if one.occurred_at > since), granted, lots)
+    joined = max((one.recorded_at for one in pool if _is_join(one, account)), default=grant.entry.recorded_at)
+    since = max(joined, grant.entry.recorded_at)
+    left = _left((one for one in pool if one.occurred_at > since), grant)
     if not left:
         return NO_LOTS
     others = [(one,) for one in histories if one not in account.ids and one != name]
     for ids in (account.ids, *others):
-        more = {day: min(0, points) for day, points in _left(_entries(histories, ids), granted, lots).items()}
+        more = {day: min(0, points) for day, points in _left(_entries(histories, ids), grant).items()}
         left = combined(left, more)
     return _positive(left)
 

@@ -9,14 +9,15 @@ from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from shared.domain.account import Account
+from shared.domain.actors import CLOCK
 from shared.domain.calendar import local_day, start_of_day
 from shared.domain.earning.anniversaries import celebrate_anniversary, next_anniversary
 from shared.domain.earning.provisional import lapses_at, unclaimed
 from shared.domain.entry import Entry
-from shared.domain.ledger import book, combined, draft, give
+from shared.domain.ledger import book, combined, draft, give, negative
 from shared.domain.lifecycle.retention import erased_on, warned_on
 from shared.domain.lots import NEVER, UNTIL_APPROVED
-from shared.domain.points.expiry import date_of, live_day
+from shared.domain.points.expiry import arriving_day, date_of
 from shared.domain.points.paid_plans import current as current_membership
 from shared.domain.points.paid_plans import end as end_membership
 from shared.domain.points.paid_plans import ends_at as membership_ends_at
@@ -153,10 +154,10 @@ def _next_change(account: Account, program: Program) -> _Change | None:
         redemption_id, hold = min(account.holds.items(), key=lambda item: (item[1].expires_at, item[0]))
         lapse = _lapse_of(account, program, redemption_id, hold.expires_at)
         changes.append(_Change(hold.expires_at, 1, lapse))
-    first_lot = min(account.lots, default=NEVER)
-    if first_lot != NEVER:
-        ends_at = start_of_day(date.fromisoformat(first_lot) + timedelta(days=1), zone)
-        changes.append(_Change(ends_at, 2, lambda now: _expire(account, program, first_lot, ends_at, now)))
+    last_day = date_of(min(account.lots, default=NEVER))
+    if last_day is not None:
+        ends_at = start_of_day(last_day + timedelta(days=1), zone)
+        changes.append(_Change(ends_at, 2, lambda now: _expire(account, program, last_day, ends_at, now)))
     review_on = account.tier.review_on if account.tier else None
     if review_on is not None:
         starts_at = start_of_day(review_on, zone)
@@ -177,7 +178,9 @@ def _next_change(account: Account, program: Program) -> _Change | None:
 
 def _mature(account: Account, program: Program, day: date, now: datetime) -> Entry:
     matured = {key: points for key, points in account.pending.items() if key.startswith(f"{day}/")}
-    lots = combined(*({live_day(account, program, key.split("/")[1], day): points} for key, points in matured.items()))
+    lots = combined(
+        *({arriving_day(account, program, key.split("/")[1], day): points} for key, points in matured.items())
+    )
     return draft(
         account,
         "maturity",
@@ -195,21 +198,21 @@ def _mature(account: Account, program: Program, day: date, now: datetime) -> Ent
 def _lapse_of(
     account: Account, program: Program, redemption_id: str, expires_at: datetime
 ) -> Callable[[datetime], Entry]:
-    return lambda now: release(account, program, redemption_id, "lapse", occurred_at=expires_at, now=now, actor="clock")
+    return lambda now: release(account, program, redemption_id, "lapse", occurred_at=expires_at, now=now, actor=CLOCK)
 
 
-def _expire(account: Account, program: Program, lot: str, ends_at: datetime, now: datetime) -> Entry:
-    points = account.lots[lot]
+def _expire(account: Account, program: Program, last_day: date, ends_at: datetime, now: datetime) -> Entry:
+    lots = {lot: points for lot, points in account.lots.items() if date_of(lot) == last_day}
     return draft(
         account,
         "expiry",
         occurred_at=ends_at,
         recorded_at=now,
-        points=-points,
+        points=-sum(lots.values()),
         program_version=program.version,
-        lots={lot: -points},
-        expires_on=date.fromisoformat(lot),
-        source={"on": lot},
+        lots=negative(lots),
+        expires_on=last_day,
+        source={"on": last_day.isoformat()},
     )
 
 

@@ -61,7 +61,7 @@ def approve_action(account: Account, program: Program, earned: Entry, verdict: V
     today = local_day(verdict.at, program.time_zone)
     effects = granted(account, program, points, today, today)
     effects["pending"] = combined(effects.get("pending", {}), {UNTIL_APPROVED: -points})
-    effects["lots"] = combined(effects["lots"], prolonged(account, program.expiry, today))
+    effects["lots"] = combined(effects["lots"], prolonged(account.lots, program.expiry, today))
     counts = points if program.tiers.measure == "points" else 0
     entry = _decision(
         account,

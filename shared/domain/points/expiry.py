@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 from shared.domain.account import Account
 from shared.domain.calendar import add_months, end_of, next_occurrence
-from shared.domain.ledger import negative
-from shared.domain.lots import NEVER, LotDay
+from shared.domain.ledger import combined, negative
+from shared.domain.lots import GRACED, NEVER, LotDay, Lots
 from shared.domain.points.eligibility import never_expires
 from shared.domain.program.expiry import CalendarDate, Expiry, Inactivity, Term
 from shared.domain.program.program import Program
@@ -42,20 +42,53 @@ def lot_day(day: date | None) -> LotDay:
 
 def date_of(day: LotDay) -> date | None:
     """The last day of a lot; None: never."""
-    return None if day == NEVER else date.fromisoformat(day)
+    return None if day == NEVER else date.fromisoformat(day.removesuffix(GRACED))
 
 
-def live_day(account: Account, program: Program, day: LotDay, today: date) -> LotDay:
-    """The lot that points belong in if they come (back) today: their own, or if that has passed, the grace days'.
-
-    A lot that was already booked as expired never opens again, even if the program's time zone has moved since.
-    """
-    earliest = today
-    if account.expired_through is not None:
-        earliest = max(earliest, account.expired_through + timedelta(days=1))
-    if day == NEVER or day >= earliest.isoformat():
+def arriving_day(account: Account, program: Program, day: LotDay, today: date) -> LotDay:
+    """The lot of points that a member gets only today: their own, or if that day has passed, the grace days'."""
+    opens = _first_open_day(account, today)
+    if day >= opens.isoformat():
         return day
-    return lot_day(max(earliest, today + timedelta(days=program.redeeming.returned_points_grace_days)))
+    return lot_day(max(opens, today + timedelta(days=program.redeeming.returned_points_grace_days)))
+
+
+def moved_lots(account: Account, lots: Lots, today: date) -> dict[LotDay, int]:
+    """Lots that come from another account, where their day has not passed: they keep it.
+
+    Those of a day that this account has booked as expired, because the program's time zone has moved since, live on
+    through the next one, and have had their grace by that.
+    """
+    opens = lot_day(_first_open_day(account, today))
+    return combined(*({day if day >= opens else f"{opens}{GRACED}": points} for day, points in lots.items()))
+
+
+def returned_lots(
+    account: Account, program: Program, lots: Lots, today: date, *, has_grace: bool
+) -> tuple[dict[LotDay, int], dict[LotDay, int]]:
+    """Points that come back today, by the lot that they live on in; and those that have expired, by their own lot.
+
+    A lot keeps its own last day. With `has_grace`, those that have passed it live on through the program's grace days,
+    counted from that day. A lot that has had its grace gets no more.
+    """
+    opens, grace = _first_open_day(account, today), timedelta(days=program.redeeming.returned_points_grace_days)
+    living: dict[LotDay, int] = {}
+    expired: dict[LotDay, int] = {}
+    for day, points in lots.items():
+        last_day = date_of(day)
+        if last_day is None or last_day >= opens:
+            living = combined(living, {day: points})
+        elif has_grace and not day.endswith(GRACED) and last_day + grace >= opens:
+            living = combined(living, {f"{last_day + grace}{GRACED}": points})
+        else:
+            expired[day] = points
+    return living, expired
+
+
+def _first_open_day(account: Account, today: date) -> date:
+    """A lot that was booked as expired never opens again, even if the program's time zone has moved since."""
+    through = account.expired_through
+    return today if through is None else max(today, through + timedelta(days=1))
 
 
 def maturing_day(account: Account, day: date) -> date:
@@ -66,10 +99,10 @@ def maturing_day(account: Account, day: date) -> date:
     return day if through is None or day > through else through + timedelta(days=1)
 
 
-def prolonged(account: Account, policy: Expiry, active_on: date) -> dict[LotDay, int]:
+def prolonged(lots: Lots, policy: Expiry, active_on: date) -> dict[LotDay, int]:
     """The change of lots that activity brings about: where inactivity ends points, all get the new deadline."""
     if not isinstance(policy, Inactivity):
         return {}
     deadline = lot_day(expires_on(policy, active_on))
-    early = {day: points for day, points in account.lots.items() if day < deadline}
+    early = {day: points for day, points in lots.items() if day < deadline}
     return {**negative(early), deadline: sum(early.values())} if early else {}

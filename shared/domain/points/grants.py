@@ -7,7 +7,7 @@ from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.ledger import book, give
 from shared.domain.lots import UNTIL_APPROVED
-from shared.domain.points.expiry import date_of, ends_on, live_day, lot_day, maturing_day
+from shared.domain.points.expiry import arriving_day, date_of, ends_on, lot_day, maturing_day
 from shared.domain.points.tiers import raised
 from shared.domain.program.program import Program
 
@@ -37,7 +37,7 @@ def granted_until(
         available_on = maturing_day(account, available_on)
         effects: dict[str, Any] = {"lots": {}, "pending": {f"{available_on}/{last_day}": points} if points else {}}
         return {**effects, "available_on": available_on, "expires_on": date_of(last_day)}
-    last_day = live_day(account, program, last_day, today)
+    last_day = arriving_day(account, program, last_day, today)
     return {**give(account, {last_day: points}), "expires_on": date_of(last_day)}
 
 

@@ -34,8 +34,8 @@ def undo(
         taken = taken_back(account, program, adjustment, adjustment.points, lapsed)
         fields = taken.fields
     else:
-        points, today = -adjustment.points, local_day(now, program.time_zone)
-        fields = {"points": points, **given_again(account, program, adjustment, points, today, adjustment)}
+        today = local_day(now, program.time_zone)
+        fields = given_again(account, program, adjustment, -adjustment.points, today, adjustment)
     return draft(
         account,
         "adjust_undo",

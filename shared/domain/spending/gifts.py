@@ -11,9 +11,9 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError, NotOfferedError
-from shared.domain.ledger import combined, draft, give, negative, take
+from shared.domain.ledger import draft, give, negative, take
 from shared.domain.lots import Hold
-from shared.domain.points.expiry import live_day
+from shared.domain.points.expiry import moved_lots, returned_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import OPEN_HOLDS_MAX, release, require_points
@@ -87,12 +87,15 @@ def offer(
 def accept(receiver: Account, giver: Account, program: Program, gift_id: str, *, now: datetime, actor: str) -> Moved:
     """Hand a gift over; each lot keeps its date, and the receiver's debt is settled from it first.
 
+    What of it has ended while it waited has expired.
+
     Raises MemberFrozenError if the giver has been frozen meanwhile, InvalidStateError if the gift waits no longer.
     """
     hold = _open(giver, gift_id)
     require_not_frozen(giver)
     today = local_day(now, program.time_zone)
-    incoming = combined(*({live_day(receiver, program, day, today): points} for day, points in hold.lots.items()))
+    lots, expired = returned_lots(giver, program, hold.lots, today, has_grace=False)
+    incoming = moved_lots(receiver, lots, today)
     source = {"gift_id": gift_id, "from": giver.member_id, "to": receiver.member_id}
     shared = {"occurred_at": now, "recorded_at": now}
     version = program.version
@@ -105,13 +108,14 @@ def accept(receiver: Account, giver: Account, program: Program, gift_id: str, *,
             program_version=version,
             actor=actor,
             closed={hold_of(gift_id): hold},
+            expired=expired,
             source=source,
         ),
         draft(
             receiver,
             "gift_in",
             **shared,
-            points=hold.points,
+            points=sum(incoming.values()),
             program_version=version,
             actor=actor,
             **give(receiver, incoming),

@@ -12,7 +12,7 @@ from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Membership, TierStatus, Traits, Use
 from shared.domain.ledger import combined, draft, negative, take
 from shared.domain.lots import UNTIL_APPROVED
-from shared.domain.points.expiry import live_day, maturing_day
+from shared.domain.points.expiry import maturing_day, moved_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.grants import with_tier_raised
 from shared.domain.points.paid_plans import current
@@ -60,7 +60,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         source=source,
     )
     today = local_day(now, program.time_zone)
-    incoming = combined(*({live_day(into, program, day, today): points} for day, points in gone.lots.items()))
+    incoming = moved_lots(into, gone.lots, today)
     received = draft(
         into,
         "merge_in",

@@ -9,11 +9,12 @@ account, where nobody spends it, what they earn stays there, and the others go o
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from shared.domain import entry_types
 from shared.domain.account import Account
+from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
@@ -21,6 +22,7 @@ from shared.domain.errors import InvalidStateError, PoolNotFoundError
 from shared.domain.facets import Use
 from shared.domain.ledger import book, combined, draft, give, negative, take
 from shared.domain.lots import Lots
+from shared.domain.points.expiry import moved_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import is_pool, owner_of, pool_account_of
@@ -293,12 +295,8 @@ class _Books:
         return {"lots": self._live(member, lots), "debt": -sum(owed.values())}
 
     def _live(self, account: Account, lots: Lots) -> dict[str, int]:
-        """The lots as the account takes them in: each keeps its last day, for a move within a pool prolongs nothing.
-
-        A day that the account has booked as expired never opens again, even if the program's time zone has moved since.
-        """
-        earliest = date.min if account.expired_through is None else account.expired_through + timedelta(days=1)
-        return combined(*({max(day, earliest.isoformat()): points} for day, points in lots.items()))
+        today = local_day(self._now, self._program.time_zone)
+        return moved_lots(account, lots, today)
 
     def _source(self, member: Account, pool: Account) -> dict[str, str]:
         move_id = f"{member.member_id}-{member.sequence + 1}"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from shared.domain import entry_types
 from shared.domain.account import Account
+from shared.domain.actors import is_shop
 from shared.domain.calendar import local_day, period_of
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry, GivenBack
@@ -20,11 +21,11 @@ from shared.domain.errors import Fault, InsufficientPointsError, InvalidRequestE
 from shared.domain.facets import Use
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.ledger import combined, draft, give, negative, take
-from shared.domain.lots import Hold, Lots, PartnerShare
-from shared.domain.points.expiry import live_day, policy_of, prolonged
+from shared.domain.lots import NO_LOTS, Hold, Lots, PartnerShare
+from shared.domain.points.expiry import policy_of, prolonged, returned_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.partner_funding import Taking, share_of, taking
-from shared.domain.program.expiry import Expiry, Inactivity
+from shared.domain.program.expiry import Inactivity
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program, Reward
 from shared.domain.spending.order_payments import NOTHING_PAID, Payments
@@ -75,7 +76,6 @@ def reserve(
         account,
         program,
         cost,
-        program.expiry,
         redemption_id=redemption_id,
         order_id=request.order_id,
         now=now,
@@ -90,7 +90,6 @@ def lock(
     account: Account,
     program: Program,
     cost: Price,
-    expiry: Expiry,
     *,
     redemption_id: str,
     order_id: str | None,
@@ -100,7 +99,7 @@ def lock(
     at: Partner | None = None,
     caps: Mapping[str, int] = NOTHING_USED_UP,
 ) -> Entry:
-    """Lock what a redemption takes, points or credit; what is left lives on as `expiry` says.
+    """Lock what a redemption takes, points or credit, those first that expire soonest.
 
     Raises InsufficientPointsError if the balance does not cover it, InvalidStateError if too many redemptions are open,
     PartnerLimitReachedError if there is no room for it in the limits of the partner that asks for it.
@@ -113,8 +112,7 @@ def lock(
         )
     today = local_day(now, program.time_zone)
     taken = taking(account, at, cost.points, today, caps) if at else Taking()
-    moved = prolonged(account, expiry, today)
-    lots = take(combined(account.lots, moved), cost.points)
+    lots = take(account.lots, cost.points)
     limit = cost.reward.limit if cost.reward else None
     held = Hold(
         points=cost.points,
@@ -140,7 +138,7 @@ def lock(
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
-        lots=combined(moved, negative(lots)),
+        lots=negative(lots),
         opened={redemption_id: held},
         uses={**of_reward, **taken.uses},
         budgets=taken.budgets,
@@ -153,8 +151,15 @@ def lock(
 def capture(
     account: Account, program: Program, redemption_id: str, *, voucher_code: str, now: datetime, actor: str
 ) -> Entry:
-    """Make a reserved redemption final: from now on it has a code. The caller has checked that its hold is open."""
-    hold = account.holds[redemption_id].model_copy(update={"voucher_code": voucher_code})
+    """Make a reserved redemption final: from now on it has a code. The caller has checked that its hold is open.
+
+    Where inactivity ends points, this prolongs all of them if the shop does it, those that it takes among them.
+    """
+    hold, lots = account.holds[redemption_id].model_copy(update={"voucher_code": voucher_code}), NO_LOTS
+    if is_shop(actor):
+        policy, today = policy_of(account, program), local_day(now, program.time_zone)
+        lots = prolonged(account.lots, policy, today)
+        hold = hold.model_copy(update={"lots": combined(hold.lots, prolonged(hold.lots, policy, today))})
     return draft(
         account,
         "capture",
@@ -163,6 +168,7 @@ def capture(
         points=0,
         program_version=program.version,
         actor=actor,
+        lots=lots,
         closed={redemption_id: hold},
         source=_source(redemption_id, hold),
         partner=hold.partner,
@@ -179,9 +185,10 @@ def release(
     now: datetime,
     actor: str,
 ) -> Entry:
-    """Give held points back to the lots they came from; those whose date has passed get the program's grace days.
+    """Give held points back to the lots they came from.
 
-    Of those that were forgiven meanwhile, since their order came back, nothing comes.
+    Those whose date has passed get the program's grace days if the shop gives them back, and else have expired. Of
+    those that were forgiven meanwhile, since their order came back, nothing comes.
     """
     hold = account.holds[redemption_id]
     return draft(
@@ -191,7 +198,7 @@ def release(
         recorded_at=now,
         program_version=program.version,
         actor=actor,
-        **_given_back(account, program, hold.lots, local_day(occurred_at, program.time_zone)),
+        **_given_back(account, program, hold.lots, local_day(occurred_at, program.time_zone), actor),
         closed={redemption_id: hold},
         uses=_uses_given_back(hold),
         budgets=_budgets_given_back(hold),
@@ -234,7 +241,7 @@ def reverse(
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
-        **_given_back(account, program, gone.lots, local_day(now, program.time_zone)),
+        **_given_back(account, program, gone.lots, local_day(now, program.time_zone), actor),
         uses=_uses_given_back(gone),
         budgets=_budgets_given_back(gone),
         stock={gone.reward_id: 1} if gone.reward_id and gone.stocked else {},
@@ -347,8 +354,8 @@ def _part_of(hold: Hold, before: int, back: int) -> Hold:
     return hold.model_copy(update={**part, **rest})
 
 
-def _given_back(account: Account, program: Program, lots: Lots, today: date) -> dict[str, Any]:
-    """Lots that come back, with the grace that those past their date get, and the debt that they settle.
+def _given_back(account: Account, program: Program, lots: Lots, today: date, actor: str) -> dict[str, Any]:
+    """Lots that come back, with the grace that those past their date may get, and the debt that they settle.
 
     What of them was forgiven when the order that had brought it was returned is not given back.
     """
@@ -358,9 +365,9 @@ def _given_back(account: Account, program: Program, lots: Lots, today: date) -> 
     else:
         gone = forgiven = {day: min(points, account.forgiven.get(day, 0)) for day, points in lots.items()}
     back = combined(lots, negative(gone))
-    effects = give(account, combined(*({live_day(account, program, day, today): n} for day, n in back.items())))
-    points = sum(effects["lots"].values()) - effects["debt"]
-    return {"points": points, **effects, "forgiven_lots": combined(negative(forgiven))}
+    living, expired = returned_lots(account, program, back, today, has_grace=is_shop(actor))
+    effects = {"points": sum(living.values()), **give(account, living), "expired": expired}
+    return {**effects, "forgiven_lots": combined(negative(forgiven))}
 
 
 def _uses_given_back(hold: Hold) -> dict[str, Use]:

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Literal
 
 from shared.domain.account import Account
+from shared.domain.actors import is_shop
 from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import required_cashback
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take
+from shared.domain.lots import NO_LOTS
 from shared.domain.points.expiry import prolonged
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.cashback import Cashback
@@ -55,7 +57,6 @@ def reserve_credit(
         wallet,
         program,
         Price(request.credit, request.credit, None, named_total(request)),
-        cashback.expiry,
         redemption_id=redemption_id,
         order_id=request.order_id,
         now=now,
@@ -84,7 +85,8 @@ def pay_out(
     cashback = required_cashback(program)
     _require_payable(cashback, program, payout)
     require_points(wallet, payout.amount)
-    moved = prolonged(wallet, cashback.expiry, local_day(now, program.time_zone))
+    today = local_day(now, program.time_zone)
+    moved = prolonged(wallet.lots, cashback.expiry, today) if is_shop(actor) else NO_LOTS
     lots = take(combined(wallet.lots, moved), payout.amount)
     return draft(
         wallet,

@@ -8,8 +8,8 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError, NotOfferedError
-from shared.domain.ledger import combined, draft, give, negative, take
-from shared.domain.points.expiry import live_day
+from shared.domain.ledger import draft, give, negative, take
+from shared.domain.points.expiry import moved_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.program.sharing import Transfers
@@ -52,7 +52,7 @@ def transfer(
     uses = counted(giver, program, "transfer", program.transfers, points, today)
     require_points(giver, points)
     lots = take(giver.lots, points)
-    incoming = combined(*({live_day(receiver, program, day, today): points} for day, points in lots.items()))
+    incoming = moved_lots(receiver, lots, today)
     shared: dict[str, Any] = {
         "occurred_at": now,
         "recorded_at": now,

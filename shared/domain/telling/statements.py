@@ -28,7 +28,7 @@ def statement(account: Account, entries: Iterable[Entry], program: Program, mont
     earned = spent = expired = 0
     for entry in entries:
         earned += entry.earned
-        expired -= entry.points if entry.type == "expiry" else 0
+        expired += entry.expired_points - (entry.points if entry.type == "expiry" else 0)
         spent += sum(hold.points for hold in entry.closed.values()) if entry.type == "capture" else 0
         spent -= sum(hold.points for hold in entry.reversed.values())
     ends = min((day for lot in account.lots if (day := date_of(lot)) is not None), default=None)
@@ -38,7 +38,7 @@ def statement(account: Account, entries: Iterable[Entry], program: Program, mont
         "earned": max(0, earned),
         "spent": max(0, spent),
         "expired": expired,
-        "expiring": account.lots[ends.isoformat()] if ends else 0,
+        "expiring": sum(points for lot, points in account.lots.items() if date_of(lot) == ends) if ends else 0,
         "expiring_on": ends.isoformat() if ends else None,
         "tier_name": held_tier(account, program.tiers, today).name,
     }

@@ -97,16 +97,12 @@ def _kept_whole(_: Account, lots: Lots) -> dict[str, Any]:
     return {"lots": dict(lots), "debt": 0}
 
 
-def _to_another_lot(account: Account, _: Any, lots: Lots, __: Any) -> dict[str, Any]:
-    return give(account, {"never": sum(lots.values())})
+def _to_another_lot(account: Account, _: Any, lots: Lots, *__: Any) -> dict[str, Any]:
+    return {"points": sum(lots.values()), **give(account, {"never": sum(lots.values())})}
 
 
-def _no_grace(_: Account, __: Any, day: str, today: Any) -> str:
-    return max(day, str(today))
-
-
-def _never_ends(*_: Any) -> str:
-    return "never"
+def _never_ends(_: Account, lots: Lots, __: Any) -> dict[str, int]:
+    return {"never": sum(lots.values())}
 
 
 def _nothing(*_: Any, **__: Any) -> tuple[()]:
@@ -131,7 +127,8 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "a key is taken for the same with any payload": [(operation, "_same", _without_looking)],
     "a replay is answered to whoever asks": [(operation, "_same", _for_whoever_asks)],
     "each refund is rounded by itself": [(changed_order, "refund_order", _refund_by_itself)],
-    "points that come back late get no grace": [(redemptions, "live_day", _no_grace)],
+    "points that come back late get no grace": [(redemptions, "is_shop", lambda _: False)],
+    "points that a member gives back late get grace": [(redemptions, "is_shop", lambda _: True)],
     "the newest points are taken first": [(redemptions, "take", _newest_first), (transfers, "take", _newest_first)],
     "a cancelled redemption fills another lot": [(redemptions, "_given_back", _to_another_lot)],
     "points mature twice": [(passing_of_time, "_mature", _mature_twice)],
@@ -139,7 +136,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
         (passing_of_time, "give", _kept_whole),
         (grants, "give", _kept_whole),
     ],
-    "a transfer loses the dates": [(transfers, "live_day", _never_ends)],
+    "a transfer loses the dates": [(transfers, "moved_lots", _never_ends)],
     "a piece is not put back": [(redeeming, "release", _no_stock_back)],
     "a lost answer is taken for success": [(client, "transact", _lost_is_done)],
     "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],

@@ -19,13 +19,13 @@ class Cashier(Clerk):
         known, points, sales, merits = name in self.members, len(self.points), dict(self.sales), len(self.merits)
         if not known:
             self.enroll(name)
-        last_days = [point.last_day for point in self.points]
+        last_days = [(point.last_day, point.graced) for point in self.points]
         earned = super().buy(name, order, total, placed_at, lines)
         if not earned:
             self.sales, self.points, self.merits = sales, self.points[:points], self.merits[:merits]
             self.members[name].diary.pop()
-            for point, last_day in zip(self.points, last_days, strict=True):
-                point.last_day = last_day
+            for point, (last_day, graced) in zip(self.points, last_days, strict=True):
+                point.last_day, point.graced = last_day, graced
             if not known:
                 del self.members[name]
         return earned

@@ -300,7 +300,7 @@ class WholeClerk(EarningClerk):
         with self.household(name):
             super().reserve_reward(name, redemption, reward)
 
-    def end(self, redemption: str, how: Literal["capture", "cancel", "reverse"]) -> None:
+    def end(self, redemption: str, how: Literal["capture", "cancel", "give_up", "reverse"]) -> None:
         with self.household(self.redemptions[redemption].owner):
             getattr(self, how)(redemption)
 
@@ -343,7 +343,7 @@ class WholeClerk(EarningClerk):
         super()._a_day_begins()
         midnight = datetime.combine(self.today, time.min, ZoneInfo(self.program.time_zone)).astimezone(UTC)
         for redemption in self._lapsing_today(midnight):
-            self._give_back(redemption, "held", "lapsed")
+            self._give_back(redemption, "held", "lapsed", by_shop=False)
         for name in [name for name, through in self.paid_through.items() if through < self.today]:
             del self.paid_through[name]
         for name in self.active():

@@ -93,7 +93,7 @@ class SharingClerk(Clerk):
         self.require_not_frozen(offered.owner)
         with self.household(receiver, offered.owner):
             offered.state = "captured"
-            cards = self._in(f"gift:{gift}", "held")
+            cards = self._keep_living(self._in(f"gift:{gift}", "held"), by_shop=False)
             for card in cards:
                 card.owner = receiver
             self._arrive(receiver, cards)
@@ -101,7 +101,7 @@ class SharingClerk(Clerk):
     def give_back(self, gift: str) -> None:
         offered = self._waiting_gift(gift)
         with self.household(offered.owner):
-            self._give_back(f"gift:{gift}", "held", "cancelled")
+            self._give_back(f"gift:{gift}", "held", "cancelled", by_shop=False)
 
     def offered(self) -> list[str]:
         """Gifts that wait."""
@@ -186,5 +186,5 @@ class SharingClerk(Clerk):
         return offered
 
 
-def _end(point: Point) -> date:
-    return point.last_day or date.max
+def _end(point: Point) -> tuple[date, bool]:
+    return point.last_day or date.max, point.graced

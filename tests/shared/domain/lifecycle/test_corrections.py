@@ -10,7 +10,7 @@ def claim(shop: Shop, order_id: str, loser: str, winner: str) -> None:
     losing, gaining = ([shop.look(one), shop.wallet(one)] for one in (loser, winner))
     order = shop.order_of(order_id)
     source = {"order_id": order_id, "claim_id": "c", "reason": "the wrong card", "from": loser, "to": winner}
-    cause = Cause(shop.now, shop.now, "olga", "a request")
+    cause = Cause(shop.now, shop.now, "operator:olga", "a request")
     shop.book(claimed(losing, gaining, order, shop.background(losing, order), source, cause))
 
 

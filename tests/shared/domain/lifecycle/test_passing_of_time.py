@@ -75,8 +75,7 @@ def test_years_of_neglect_are_booked_in_the_order_in_which_they_happened() -> No
         ("maturity", "2026-12-04"),
         ("expiry", "2026-12-21"),  # five points that were not held
         ("expiry", "2027-01-05"),
-        ("lapse", "2027-02-18"),
-        ("expiry", "2027-02-22"),  # the fifteen, three days of grace later
+        ("lapse", "2027-02-18"),  # the fifteen, whose day has passed: nobody gives grace
         ("tier_review", "2027-11-20"),  # the November that is a year old still counts
         ("tier_review", "2028-11-20"),
     ]
@@ -268,7 +267,8 @@ def test_time_neither_makes_points_nor_loses_them_but_by_expiry(
 ) -> None:
     settled = settle(account, program, looks[-1])
     after = settled.account
-    expired = -sum(entry.points for entry in settled.entries if entry.type == "expiry")
+    expired = sum(entry.expired_points for entry in settled.entries)
+    expired -= sum(entry.points for entry in settled.entries if entry.type == "expiry")
     before = account.balance + account.pending_points + account.held_points - account.debt
     assert after.balance + after.pending_points + after.held_points - after.debt + expired == before
     assert after.totals.expired == expired

@@ -152,7 +152,7 @@ def test_each_lot_ends_on_its_own_day_and_has_its_own_entry() -> None:
 
 
 class TestInactivity:
-    """All points live so many months from the last order, action or redemption."""
+    """All points live so many months from the last order or action, or redemption that the shop captured."""
 
     def shop(self) -> Shop:
         review = {"action_id": "review", "description": "A review", "points": 1}
@@ -187,13 +187,33 @@ class TestInactivity:
         shop.act("ada", "review")
         assert shop.look("ada").lots == {"2026-09-10": 11}
 
-    def test_a_redemption_prolongs_what_is_left_and_what_it_holds(self) -> None:
+    def test_a_redemption_that_the_shop_captures_prolongs_what_is_left_and_what_it_took(self) -> None:
         shop = self.shop()
         shop.now = at("2026-03-10 12:00")
         shop.reserve("ada", "R-1", 4)
+        assert shop.look("ada").lots == {"2026-07-31": 6}
+        shop.capture("ada", "R-1")
         assert shop.look("ada").lots == {"2026-09-10": 6}
-        shop.cancel("ada", "R-1")
+        shop.reverse("ada", "R-1")
         assert shop.look("ada").lots == {"2026-09-10": 10}
+
+    def test_reserving_and_letting_go_prolongs_nothing(self) -> None:
+        shop = self.shop()
+        shop.now = at("2026-03-10 12:00")
+        for by in ("member:app", "storefront:till"):
+            shop.reserve("ada", by, 4)
+            shop.cancel("ada", by, by)
+        assert shop.look("ada").lots == {"2026-07-31": 10}
+
+    @pytest.mark.parametrize("actor", ["member:app", "partner:cafe"])
+    def test_what_a_member_or_a_partner_captures_prolongs_nothing(self, actor: str) -> None:
+        shop = self.shop()
+        shop.now = at("2026-03-10 12:00")
+        shop.reserve("ada", "R-1", 4)
+        shop.capture("ada", "R-1", actor)
+        assert shop.look("ada").lots == {"2026-07-31": 6}
+        shop.reverse("ada", "R-1")
+        assert shop.look("ada").lots == {"2026-07-31": 10}
 
     def test_an_order_reported_late_prolongs_from_the_day_it_was_placed(self) -> None:
         shop = self.shop()
@@ -247,7 +267,7 @@ def test_a_lot_that_has_ended_never_opens_again_even_if_the_shop_moves_west() ->
     shop.adjust("bob", 7)
     shop.transfer("bob", "ada", 2)
     shop.merge("bob", "ada")
-    assert shop.look("ada").lots == {"2026-11-22": 12}
+    assert shop.look("ada").lots == {"2026-11-22": 5, "2026-11-22+": 7}
     shop.now = at("2026-12-22 12:00")
     shop.look("ada")
     assert by_time(shop.ledgers["ada"]) == [("expiry", "2026-11-21"), ("expiry", "2026-11-22")]

@@ -283,9 +283,9 @@ def test_what_a_partner_redeems_in_a_day_is_what_its_redemptions_still_hold(
         more: dict[str, Any] = {"order_id": None, "fingerprint": "", "at": partner, "caps": left, **by}
         if not has_room:
             with pytest.raises(PartnerLimitReachedError, match="frees on"):
-                lock(account, program, cost, program.expiry, redemption_id=redemption_id, **more)
+                lock(account, program, cost, redemption_id=redemption_id, **more)
             continue
-        entries = [lock(account, program, cost, program.expiry, redemption_id=redemption_id, **more)]
+        entries = [lock(account, program, cost, redemption_id=redemption_id, **more)]
         entries += ended(book_all(account, entries), program, redemption_id, end, points, by)
         accounts[whose] = book_all(account, entries)
         drawn = sum(entry.budgets.get(name, 0) for entry in entries)

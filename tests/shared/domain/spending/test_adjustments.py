@@ -11,7 +11,7 @@ from tests.shared.domain.spending.test_transfers import DAYS_30, a_shop, owing
 def test_points_added_by_hand_live_as_long_as_earned_ones_and_are_there_at_once() -> None:
     shop = a_shop(expiry=DAYS_30, earning={"pending_days": 14})
     entry = shop.adjust("ada", 10)
-    assert (entry.points, entry.expires_on, entry.actor) == (10, date(2026, 12, 20), "olga")
+    assert (entry.points, entry.expires_on, entry.actor) == (10, date(2026, 12, 20), "operator:olga")
     assert entry.source == {"reference": "a", "reason": "to set it right"}
     account = shop.look("ada")
     assert (account.balance, account.earned, account.qualifying_ever) == (10, 0, 0)

@@ -36,14 +36,17 @@ def a_household(*members: str, **changes: Any) -> Shop:
 def earn(shop: Shop, member: str, order_id: str, points: int) -> list[Entry]:
     order = shop.order(order_id, points * 100)
     return shop.in_pools(
-        lambda own: [earn_order(own[0], shop.program, order, now=shop.now, actor="till", fingerprint="request")], member
+        lambda own: [
+            earn_order(own[0], shop.program, order, now=shop.now, actor="storefront:till", fingerprint="request")
+        ],
+        member,
     )
 
 
 def spend(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entry]:
     def decide(own: Sequence[Account]) -> list[Entry]:
         request = MoneyRequest(points=points, order_total=1_000_000, currency="USD")
-        named: dict[str, Any] = {"redemption_id": redemption_id, "now": shop.now, "actor": "till"}
+        named: dict[str, Any] = {"redemption_id": redemption_id, "now": shop.now, "actor": "storefront:till"}
         reserved = redemptions.reserve(own[0], shop.program, request, fingerprint="request", **named)
         return [
             reserved,
@@ -54,7 +57,7 @@ def spend(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entr
 
 
 def send(shop: Shop, giver: str, receiver: str, points: int) -> list[Entry]:
-    named: dict[str, Any] = {"transfer_id": "t", "now": shop.now, "actor": "app", "fingerprint": "request"}
+    named: dict[str, Any] = {"transfer_id": "t", "now": shop.now, "actor": "member:app", "fingerprint": "request"}
     return shop.in_pools(lambda own: transfers.transfer(own[0], own[1], shop.program, points, **named), giver, receiver)
 
 
@@ -120,7 +123,7 @@ def test_two_things_decided_at_once_draw_together_what_they_need() -> None:
     earn(shop, "ada", "A-1", 20)
 
     def decide(own: Sequence[Account]) -> list[Entry]:
-        by: dict[str, Any] = {"now": shop.now, "actor": "till", "fingerprint": "request"}
+        by: dict[str, Any] = {"now": shop.now, "actor": "storefront:till", "fingerprint": "request"}
         request = MoneyRequest(points=6, order_total=1_000_000, currency="USD")
         first = redemptions.reserve(own[0], shop.program, request, redemption_id="R-1", **by)
         return [
@@ -221,7 +224,7 @@ def test_a_move_into_a_pool_gives_no_grace_to_a_lot_whose_day_the_pool_has_booke
     shop.program = shop.program.model_copy(update={"time_zone": "UTC"})
     assert shop.look("eve").lots == {day: 7}
     shop.join_pool("eve", "p")
-    assert shop.pool("p").lots == {(date.fromisoformat(day) + timedelta(days=1)).isoformat(): 7}
+    assert shop.pool("p").lots == {f"{date.fromisoformat(day) + timedelta(days=1)}+": 7}
 
 
 def test_a_pool_is_left_before_a_member_goes_and_the_survivor_shares_on() -> None:
@@ -230,7 +233,7 @@ def test_a_pool_is_left_before_a_member_goes_and_the_survivor_shares_on() -> Non
     earn(shop, "bob", "B-1", 5)
     shop.adjust("eve", 7)
     pool = shop.pool("p")
-    named: dict[str, Any] = {"now": shop.now, "actor": "olga"}
+    named: dict[str, Any] = {"now": shop.now, "actor": "operator:olga"}
     wallets = shop.wallet("eve"), shop.wallet("ada")
     shop.book(merge_whole(shop.look("eve"), shop.look("ada"), wallets, [pool], shop.program, **named))
     assert shop.pool("p").balance == 22
@@ -259,7 +262,7 @@ def test_who_is_merged_takes_their_part_of_a_pool_along_to_who_goes_on_for_them(
 def freeze(shop: Shop, member: str, step: Literal["freeze", "unfreeze"] = "freeze") -> list[Entry]:
     turn = freezing.freeze if step == "freeze" else freezing.unfreeze
     cause: dict[str, Any] = {"reason": "a doubt", "reference": f"case-{shop.look(member).sequence}"}
-    named: dict[str, Any] = {**cause, "now": shop.now, "actor": "olga", "fingerprint": "request"}
+    named: dict[str, Any] = {**cause, "now": shop.now, "actor": "operator:olga", "fingerprint": "request"}
     return shop.in_pools(lambda own: [turn(own[0], shop.program, **named)], member)
 
 
@@ -321,19 +324,24 @@ def test_nobody_shares_two_pools_and_no_pool_has_too_many() -> None:
         shop.join_pool("ada", "q")
 
 
-def test_a_gift_keeps_its_dates_and_one_returned_late_gets_the_grace() -> None:
+def test_a_gift_keeps_its_dates_and_has_expired_after_them_unless_the_shop_returns_it() -> None:
     shop = a_household(gifts={"accept_days": 40})
     shop.enroll("ada")
     shop.adjust("eve", 10)
-    shop.offer_gift("eve", "ada", 4, "g1")
-    shop.offer_gift("eve", "ada", 3, "g2")
-    shop.accept_gift("eve", "ada", "g1")
+    for number, points in enumerate((4, 3, 2, 1)):
+        shop.offer_gift("eve", "ada", points, f"g{number}")
+    shop.accept_gift("eve", "ada", "g0")
     assert shop.look("ada").lots == {"2026-12-20": 4}
     shop.now += timedelta(days=35)
-    shop.return_gift("eve", "ada", "g2")
-    assert shop.look("eve").lots == {"2027-01-08": 3}
+    taken = shop.accept_gift("eve", "ada", "g1")
+    assert (taken.out.expired, taken.into.points) == ({"2026-12-20": 3}, 0)
+    assert shop.return_gift("eve", "ada", "g2").expired == {"2026-12-20": 2}
+    assert (shop.look("ada").lots, shop.look("eve").lots) == ({}, {})
+    shop.return_gift("eve", "ada", "g3", "operator:olga")
+    assert shop.look("eve").lots == {"2027-01-03+": 1}
+    assert (shop.look("eve").totals.transferred_out, shop.look("eve").totals.expired) == (4, 5)
     with pytest.raises(InvalidStateError):
-        shop.accept_gift("eve", "ada", "g2")
+        shop.accept_gift("eve", "ada", "g3")
 
 
 names = st.sampled_from(["ada", "bob", "cy", "eve"])
@@ -418,6 +426,6 @@ def test_points_that_come_back_from_before_are_put_in_and_not_a_negative_spendin
     shop.adjust("ada", 10)
     shop.reserve("ada", "R-1", 6)
     shop.join_pool("ada", "p")
-    named: dict[str, Any] = {"occurred_at": shop.now, "now": shop.now, "actor": "till"}
+    named: dict[str, Any] = {"occurred_at": shop.now, "now": shop.now, "actor": "storefront:till"}
     shop.in_pools(lambda own: [redemptions.release(own[0], shop.program, "R-1", "cancel", **named)], "ada")
     assert {name: use.points for name, use in shop.pool("p").uses.items()} == {"contributed:ada": 10}

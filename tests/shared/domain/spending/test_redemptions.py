@@ -1,6 +1,6 @@
 """Spending points: which are taken, how a hold ends, and where points go that come back."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from random import SystemRandom
 from typing import Any
 
@@ -18,6 +18,7 @@ from shared.domain.spending.prices import RewardRequest, price
 from shared.domain.spending.redemptions import Part, new_voucher_code, state_of, voucher_code_of
 from tests.model.shop import SECOND, Shop, a_program, at
 
+GRACED = {"2026-12-14+": 10}
 TEA = {"reward_id": "tea", "name": "Tea", "kind": "product", "sku": "T", "points": 10}
 
 
@@ -142,35 +143,70 @@ def test_a_reversed_redemption_gives_points_back_to_the_lots_they_came_from() ->
     assert shop.look("ada").totals.captured == 0
 
 
-@pytest.mark.parametrize(("days_later", "last_day"), [(10, "2026-11-30"), (11, "2026-12-15"), (40, "2027-01-13")])
-def test_points_that_come_back_after_their_day_live_for_the_grace_days(days_later: int, last_day: str) -> None:
+@pytest.mark.parametrize(("days_later", "lots"), [(10, {"2026-11-30": 10}), (11, GRACED), (24, GRACED), (25, {})])
+def test_points_that_the_shop_gives_back_after_their_day_live_for_the_grace_days(
+    days_later: int, lots: dict[str, int]
+) -> None:
     shop = with_lots(10, redeeming={"returned_points_grace_days": 14})
     shop.reserve("ada", "R-1", 10)
     shop.capture("ada", "R-1")
     shop.now += timedelta(days=days_later)
-    shop.reverse("ada", "R-1")
-    assert shop.look("ada").lots == {last_day: 10}
+    entry = shop.reverse("ada", "R-1")
+    assert shop.look("ada").lots == lots
+    assert (entry.points, entry.expired) == (sum(lots.values()), {} if lots else {"2026-11-30": 10})
+    assert shop.look("ada").totals.expired == 10 - sum(lots.values())
 
 
-def test_without_grace_days_points_that_come_back_late_live_to_the_end_of_that_day() -> None:
+def test_the_days_of_grace_are_given_once() -> None:
+    shop = with_lots(10, redeeming={"returned_points_grace_days": 14, "hold_minutes": 60 * 24 * 20})
+    for number, lots in ((1, GRACED), (2, {})):
+        shop.reserve("ada", f"R-{number}", 10)
+        shop.now += timedelta(days=15)
+        shop.cancel("ada", f"R-{number}")
+        assert shop.look("ada").lots == lots
+    assert shop.ledgers["ada"][-1].expired == {"2026-12-14+": 10}
+
+
+@pytest.mark.parametrize("by", ["member:app", "partner:cafe"])
+def test_points_that_the_shop_does_not_give_back_have_expired_after_their_day(by: str) -> None:
+    shop = with_lots(10, 30, redeeming={"hold_minutes": 60 * 24 * 20, "returned_points_grace_days": 14})
+    shop.reserve("ada", "R-1", 15)
+    shop.now = at("2026-12-01 00:00")
+    entry = shop.cancel("ada", "R-1", by)
+    assert (entry.points, entry.expired, entry.balance_after) == (5, {"2026-11-30": 10}, 10)
+    assert shop.look("ada").lots == {"2026-12-20": 10}
+    assert shop.look("ada").totals.expired == 10
+
+
+def test_without_grace_days_nothing_comes_back_after_its_day() -> None:
     shop = with_lots(10, redeeming={"returned_points_grace_days": 0})
     shop.reserve("ada", "R-1", 10)
     shop.capture("ada", "R-1")
-    shop.now = at("2026-12-24 09:00")
-    shop.reverse("ada", "R-1")
-    shop.now = at("2026-12-24 23:59:59")
-    assert shop.look("ada").balance == 10
-    shop.now += SECOND
+    shop.now = at("2026-12-01 00:00")
+    assert shop.reverse("ada", "R-1").expired == {"2026-11-30": 10}
     assert shop.look("ada").balance == 0
 
 
-def test_the_grace_of_a_hold_that_lapsed_unseen_runs_from_when_it_lapsed() -> None:
+def test_a_hold_that_lapses_after_the_day_of_its_points_gives_nothing_back() -> None:
     shop = with_lots(10, redeeming={"hold_minutes": 60 * 24 * 20, "returned_points_grace_days": 14})
     shop.reserve("ada", "R-1", 10)
     shop.now = at("2026-12-20 12:00")
-    assert shop.look("ada").lots == {"2026-12-24": 10}
-    shop.now = at("2026-12-25 00:00")
-    assert shop.look("ada").balance == 0
+    assert shop.look("ada").lots == {}
+    assert shop.ledgers["ada"][-1].expired == {"2026-11-30": 10}
+
+
+def test_points_that_expired_while_they_were_held_are_not_owed_when_their_order_comes_back() -> None:
+    shop = Shop(
+        a_program(expiry={"kind": "term", "days": 10}, redeeming={"hold_minutes": 60 * 24 * 20}),
+        at("2026-11-20 12:00"),
+    )
+    shop.enroll("ada")
+    shop.buy("ada", "A-1", 1000)
+    shop.reserve("ada", "R-1", 10)
+    shop.now = at("2026-12-01 12:00")
+    shop.cancel("ada", "R-1", "member:app")
+    entry = shop.refund("ada", "A-1", 1000)
+    assert (entry.points, entry.lapsed, shop.look("ada").debt) == (0, {"2026-11-30": 10}, 0)
 
 
 def test_points_that_are_held_past_their_day_do_not_expire_while_they_are_held() -> None:
@@ -267,18 +303,18 @@ def test_what_was_captured_before_codes_were_stored_shows_the_one_that_it_was_gi
 def test_undoing_a_redemption_makes_the_balance_what_it_would_have_been(
     days: list[int], spent: int, later: int
 ) -> None:
-    """Apart from points whose day passed while they were away: those get their grace."""
+    """Apart from points whose day passed while they were away: those get what is left of their grace."""
     shop = with_lots(*days, redeeming={"returned_points_grace_days": 3})
     untouched = with_lots(*days, redeeming={"returned_points_grace_days": 3})
     if spent > shop.look("ada").balance:
         return
     shop.reserve("ada", "R-1", spent)
-    shop.capture("ada", "R-1")
+    [taken] = shop.capture("ada", "R-1").closed.values()
     shop.now = untouched.now = shop.now + timedelta(days=later)
     shop.reverse("ada", "R-1")
-    ended = untouched.look("ada").totals.expired - shop.look("ada").totals.expired
-    grace = str(shop.today + timedelta(days=3))
     expected = dict(untouched.look("ada").lots)
-    if ended:
-        expected[grace] = expected.get(grace, 0) + ended
+    for day, points in taken.lots.items():
+        if day < str(shop.today):
+            grace = date.fromisoformat(day) + timedelta(days=3)
+            expected |= {f"{grace}+": points} if grace >= shop.today else {}
     assert shop.look("ada").lots == expected

@@ -36,7 +36,7 @@ def buy(shop: Shop, member: str, order_id: str, total: int) -> None:
 def test_credit_pays_no_more_than_its_share_of_an_order_in_whole_minor_units() -> None:
     shop = a_shop(cashback={**CASHBACK, "order_share_percent": 50})
     buy(shop, "ada", "A-1", 1500)
-    by: dict[str, Any] = {"redemption_id": "R-1", "now": shop.now, "actor": "till", "fingerprint": "f"}
+    by: dict[str, Any] = {"redemption_id": "R-1", "now": shop.now, "actor": "storefront:till", "fingerprint": "f"}
     requests = [CreditRequest(credit=credit, order_total=79, currency="USD") for credit in (39, 40)]
     accounts = shop.look("ada"), shop.wallet("ada")
     assert reserve_credit(*accounts, shop.program, requests[0], **by).points == -39
@@ -69,7 +69,7 @@ def test_payouts_that_the_program_does_not_make_are_refused(
     shop = a_shop(cashback={**CASHBACK, "cash_payouts": cash_payouts})
     buy(shop, "ada", "A-1", 1500)
     payout = Payout.model_validate({"amount": 1, "currency": "USD", "reference": "p", **changes})
-    by: dict[str, Any] = {"payout_id": "p", "now": shop.now, "actor": "till", "fingerprint": "f"}
+    by: dict[str, Any] = {"payout_id": "p", "now": shop.now, "actor": "storefront:till", "fingerprint": "f"}
     with pytest.raises(InvalidRequestError, match=words):
         pay_out(shop.look("ada"), shop.wallet("ada"), shop.program, payout, **by)
 
@@ -78,7 +78,7 @@ def test_credit_is_paid_out_as_cash_where_the_program_allows_it() -> None:
     shop = a_shop(cashback={**CASHBACK, "cash_payouts": True})
     buy(shop, "ada", "A-1", 1500)
     payout = Payout(amount=150, currency="USD", reference="p", to="cash")
-    by: dict[str, Any] = {"payout_id": "p", "now": shop.now, "actor": "till", "fingerprint": "f"}
+    by: dict[str, Any] = {"payout_id": "p", "now": shop.now, "actor": "storefront:till", "fingerprint": "f"}
     entry = pay_out(shop.look("ada"), shop.wallet("ada"), shop.program, payout, **by)
     assert (entry.points, entry.source) == (-150, {"payout_id": "p", "reference": "p", "to": "cash"})
 
