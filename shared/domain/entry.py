@@ -56,6 +56,8 @@ class OrderEarned(Stored):
     """The paid plan that it was credited under."""
     program: int | None = None
     """The version of the program that it was credited by, if that is not its entry's: it was claimed since."""
+    booked_on: date | None = None
+    """The local day on which it was credited first, if that is not its entry's: it was claimed since."""
     lines: tuple[OrderLine, ...] = ()
     counts_toward: tuple[str, ...] | None = None
     """What a partner's order counts toward beside points; None: everything, as the shop's own orders do."""

@@ -17,18 +17,22 @@ from shared.domain.errors import (
     ForbiddenError,
     InvalidRequestError,
     InvalidStateError,
+    OrderBelongsToAnotherMemberError,
     OrderNotFoundError,
     RefundNotFoundError,
+    TryAgainError,
 )
 from shared.domain.fields import Amount, Instant, Record, Reference, Text, is_reference
 from shared.domain.lifecycle import corrections
 from shared.domain.lifecycle.corrections import Cause
 from shared.domain.subaccounts import wallet_of
 from shared.services.orders import OrderReader, for_owner, kept_as, require_order_id
-from shared.tables import accounts, keys, ledger, operation, orders
+from shared.tables import accounts, client, keys, ledger, operation, orders
 from shared.tables.client import Key
 from shared.tables.operation import Decision, Outcome, Situation
 
+OWNERS_MAX = 5
+"""So many times a claim looks for whose the order is, while others claim it at the same time."""
 CLAIM_HOURS = 24
 """For so long after booking a storefront may claim an order; an operator may at any time."""
 
@@ -116,12 +120,22 @@ def amend(member_id: str, order_id: str, amendment: Amendment, *, caller: Caller
 def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now: datetime) -> Outcome:
     """Move an order that was credited to somebody else by mistake, and all that came of it, to this member.
 
-    Raises OrderNotFoundError, InvalidStateError if the order is this member's, and ForbiddenError for a storefront
-    that comes too late.
+    Raises OrderNotFoundError, InvalidStateError if the order is this member's, ForbiddenError for a storefront that
+    comes too late, and TryAgainError while others keep claiming it.
     """
     require_order_id(order_id)
-    fingerprint = request_ids.fingerprint(request)
     member = caller.authorized_member_id(member_id)
+    for attempt in range(OWNERS_MAX):
+        try:
+            return _claim(member, order_id, request, caller, now)
+        except OrderBelongsToAnotherMemberError:
+            client.back_off(attempt)
+    raise TryAgainError("the order is being claimed by others; the same request may be sent again")
+
+
+def _claim(member: str, order_id: str, request: Claim, caller: Caller, now: datetime) -> Outcome:
+    """Claim the order from whose it is now. Raises OrderBelongsToAnotherMemberError if it is another's meanwhile."""
+    fingerprint = request_ids.fingerprint(request)
     key = keys.of("claim_in", order_id=order_id, claim_id=request.claim_id)
     booked = ledger.load_entry(key)
     owner = booked.source["from"] if booked else _owner(order_id)

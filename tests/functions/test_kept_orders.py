@@ -2,6 +2,8 @@
 
 import pytest
 
+from shared.services import order_corrections
+from shared.tables import budgets
 from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
 from tests.functions.test_referrals import brought, stream
 
@@ -109,6 +111,98 @@ def test_an_order_claimed_away_and_back_is_one_order_of_a_challenge(shop: Shop, 
     assert [one["done"] for one in shop.account(ada)["challenges"]] == [1]
 
 
+def test_an_order_that_is_claimed_draws_what_it_drew_of_a_campaigns_budget(shop: Shop, ada: str) -> None:
+    shop.change_program(campaigns=[{**TEN, "budget": {"points": 12}}])
+    grace = shop.enroll("grace")
+    shop.order(ada, total=1_000)
+    assert left() == 2
+    claimed(shop, grace)
+    assert (shop.balance(grace), left()) == (20, 2)
+
+
+def test_a_refund_that_is_taken_back_leaves_no_budget_that_is_not_there(shop: Shop, ada: str) -> None:
+    """Of 25 points two orders have 10 each; a third gets the 5 that are left once one of them comes back and is kept."""
+    shop.change_program(campaigns=[TEN])
+    for order_id in ("A-1", "A-2"):
+        shop.order(ada, order_id, 1_000)
+    shop.refund(ada, 1_000, "A-1")
+    assert left() == 15
+    assert shop.order(ada, "A-3", 1_000).body["entry"]["points"] == 20
+    kept_after_all(shop, ada)
+    assert left() == 0
+    shop.refund(ada, 1_000, "A-3", refund_id="R-2")
+    assert left() == 5
+    assert shop.order(ada, "A-4", 1_000).body["entry"]["points"] == 15
+
+
+def in_three_slices(shop: Shop) -> tuple[str, str, str]:
+    """Three members whose parts of a budget are leased apart."""
+    members: dict[int, str] = {}
+    for name in (f"member-{number}" for number in range(20)):
+        member = shop.enroll(name)
+        members.setdefault(budgets._slice_of(member), member)  # noqa: SLF001 - where a member draws from
+    first, second, third, *_ = members.values()
+    return first, second, third
+
+
+def overdrawn(shop: Shop, grace: str, bob: str, ada: str) -> None:
+    """Of 20 points each has 10: Ada's order came back, Bob's got its points, and Ada has kept hers after all."""
+    shop.change_program(campaigns=[{**TEN, "budget": {"points": 20}}])
+    shop.order(grace, "A-2", 1_000)
+    shop.order(ada, "A-1", 1_000)
+    shop.refund(ada, 1_000, "A-1")
+    shop.order(bob, "A-3", 1_000)
+    kept_after_all(shop, ada)
+
+
+def test_what_comes_back_to_a_budget_is_spent_on_nothing_before_it_has_paid_for_all_that_is_kept(shop: Shop) -> None:
+    shop.change_program(earning={"rules": [], "welcome_points": 0})
+    grace, bob, ada = in_three_slices(shop)
+    overdrawn(shop, grace, bob, ada)
+    assert shop.balance(ada) == 20
+    answer = shop.get("/v1/campaigns/ten", scope=OPERATOR).body
+    assert (answer["state"], answer["budget"]) == (
+        "used_up",
+        {"total": 20, "spent": 30, "left": 0, "amount_left": None},
+    )
+    shop.refund(grace, 1_000, "A-2", refund_id="R-2")
+    budgets.forget()
+    assert left() == 0
+    assert shop.order(grace, "A-4", 1_000).body["entry"]["points"] == 10
+    shop.refund(bob, 400, "A-3", refund_id="R-3")
+    shop.refund(bob, 600, "A-3", refund_id="R-4")
+    budgets.forget()
+    assert left() == 10
+    assert shop.order(grace, "A-5", 1_000).body["entry"]["points"] == 20
+    budgets.forget()
+    assert shop.order(bob, "A-6", 1_000).body["entry"]["points"] == 10
+    assert (left(), budgets.load("campaign:ten").spent) == (0, 20)
+
+
+def test_a_budget_that_is_overdrawn_stays_so_with_a_new_program_until_it_is_raised(shop: Shop) -> None:
+    shop.change_program(earning={"rules": [], "welcome_points": 0})
+    grace, bob, ada = in_three_slices(shop)
+    overdrawn(shop, grace, bob, ada)
+    for points, total, there in ((20, 20, 0), (5, 20, 0), (25, 25, 0), (36, 36, 6)):
+        shop.change_program(campaigns=[{**TEN, "budget": {"points": points}}])
+        assert (budgets.load("campaign:ten").total, left()) == (total, there)
+    assert shop.order(grace, "A-4", 1_000).body["entry"]["points"] == 16
+    assert (left(), budgets.load("campaign:ten").spent) == (0, 36)
+
+
+def test_whoever_keeps_an_order_after_all_while_others_hold_the_rest_of_its_budget_draws_that_first(shop: Shop) -> None:
+    shop.change_program(earning={"rules": [], "welcome_points": 0}, campaigns=[{**TEN, "budget": {"points": 100}}])
+    grace, bob, ada = in_three_slices(shop)
+    shop.order(ada, "A-1", 1_000)
+    shop.order(grace, "A-2", 1_000)
+    shop.refund(ada, 1_000, "A-1")
+    for number in range(3, 9):
+        shop.order(bob, f"A-{number}", 1_000)
+    kept_after_all(shop, ada)
+    assert (left(), budgets.load("campaign:ten").spent) == (20, 80)
+    assert not budgets._load("campaign:ten").is_marked  # noqa: SLF001 - it owes nothing
+
+
 def test_a_claim_leaves_what_limits_have_counted_in_the_present_month(shop: Shop, ada: str) -> None:
     ten_a_month(shop)
     grace = shop.enroll("grace")
@@ -137,6 +231,49 @@ def test_a_claimed_order_counts_toward_limits_in_the_month_in_which_it_was_credi
     claimed(shop, grace)
     assert amended(shop, grace, 2_000).body["entry"]["points"] == 10
     assert shop.order(grace, "A-2", 1_000).body["entry"]["points"] == 20
+
+
+def test_a_claimed_order_counts_toward_the_cap_of_the_day_on_which_it_was_credited_first(shop: Shop, ada: str) -> None:
+    shop.change_program(standing_rules={"caps": {"points_per_day": 30}})
+    grace, bob = shop.enroll("grace"), shop.enroll("bob")
+    shop.order(ada, total=500)
+    shop.pass_time(days=3)
+    claimed(shop, grace)
+    shop.pass_time(days=3)
+    claimed(shop, bob, claim_id="C-2")
+    assert amended(shop, bob, 2_500).body["entry"]["points"] == 20
+    assert shop.order(bob, "A-2", 4_000).body["entry"]["points"] == 30
+
+
+def test_a_claim_that_loses_a_race_is_decided_for_whose_the_order_is_by_then(
+    shop: Shop, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grace, bob = shop.enroll("grace"), shop.enroll("bob")
+    shop.order(ada, total=1_000)
+    owner_of = order_corrections._owner  # noqa: SLF001 - where the race is lost
+
+    def owner_before(order_id: str) -> str:
+        """Between the look and the booking another claims the order."""
+        found = owner_of(order_id)
+        monkeypatch.setattr(order_corrections, "_owner", owner_of)
+        claimed(shop, bob)
+        return found
+
+    monkeypatch.setattr(order_corrections, "_owner", owner_before)
+    claimed(shop, grace, claim_id="C-2")
+    assert (shop.balance(ada), shop.balance(bob), shop.balance(grace)) == (0, 0, 10)
+
+
+def test_a_claim_that_keeps_losing_races_may_be_sent_again(
+    shop: Shop, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grace, bob = shop.enroll("grace"), shop.enroll("bob")
+    shop.order(ada, total=1_000)
+    claimed(shop, bob)
+    monkeypatch.setattr(order_corrections, "_owner", lambda _: ada)
+    body = {"claim_id": "C-2", "reason": "the wrong card"}
+    with shop.writing_nothing():
+        assert_refused(shop.post(f"/v1/members/{grace}/orders/A-1/claim", body, scope=OPERATOR), 503, "try_again")
 
 
 def test_an_order_that_came_back_and_is_claimed_makes_no_referral_pay_off(shop: Shop, ada: str) -> None:

@@ -6,11 +6,13 @@ depends on what has come back in all, not on the order of the returns.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from fractions import Fraction
 from math import floor
 from typing import NamedTuple
 
 from shared.domain.account import Account
+from shared.domain.calendar import local_day
 from shared.domain.earning.earnings import rounded
 from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
 from shared.domain.facets import Use
@@ -52,6 +54,10 @@ class Sale(NamedTuple):
     def program_version(self) -> int:
         """The version of the program that it was credited by."""
         return self.order.program or self.entry.program_version
+
+    def booked_on(self, time_zone: str) -> date:
+        """The local day on which it was credited first: the one that limits count it on."""
+        return self.order.booked_on or local_day(self.entry.recorded_at, time_zone)
 
     @property
     def is_excluded(self) -> bool:

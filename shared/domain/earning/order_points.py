@@ -124,7 +124,7 @@ def amended_order(
         rank = program.tiers.rank(bought.tier) if bought.tier else None
         tier = program.tiers.levels[rank or 0]
         plan = program.plan(bought.plan) if bought.plan else None
-        day = local_day(sale.entry.recorded_at, program.time_zone)
+        day = sale.booked_on(program.time_zone)
         counted = kept(sale)
         left = {name: points + counted.by_budget.get(name, 0) for name, points in caps.items()}
         cart = Cart(order, earned, without_uses(account, sale, counted), tier, plan, day, bought.counts_toward)

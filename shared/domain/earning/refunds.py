@@ -61,14 +61,12 @@ def refund_order(
     actor: str,
     fingerprint: str,
     lapsed: Lots = NO_LOTS,
-    drawn: Mapping[str, int] | None = None,
 ) -> Entry:
     """Take back what an order's returned part has earned.
 
     The member keeps what the order would have earned on what is kept of it, rounded once over all refunds. Points come
     from the order's own lot, then from those that expire soonest; what is not there becomes debt, or is forgiven.
-    `lapsed` are those of its lot that have expired unspent: they count as taken back. `drawn` is what the order has
-    drawn from budgets, if that may be less than what they pay for.
+    `lapsed` are those of its lot that have expired unspent: they count as taken back.
     """
     back = together(sale.returned, part)
     earn, after = sale.entry, sale._replace(returned=back)
@@ -88,7 +86,7 @@ def refund_order(
         **counted_change(sale, after, kept_before, keeps),
         source={"order_id": earn.source["order_id"], "refund_id": refund_id, **of_partner},
         partner=earn.partner,
-        budgets=budgets_change(sale, after, kept_before, keeps, taken.points, {}, drawn),
+        budgets=budgets_change(sale, after, kept_before, keeps, taken.points, {}),
         **noted_return(back, part),
     )
 
@@ -210,19 +208,17 @@ def budgets_change(
     kept_after: Kept,
     taken: int,
     caps: Mapping[str, int],
-    drawn: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """What a change of an order draws from budgets: campaigns' by what is kept, the partner's by what is `taken` back.
 
-    A negative number gives back. `caps` says what is left of budgets that are nearly used up. So an order may have
-    `drawn` less than budgets should pay for (None: it has not): then it gives back no more than that.
+    A negative number gives back. So what an order has drawn from a campaign's budget is always what that pays for of
+    what is kept, whatever is left of it. `caps` says what is left of budgets that are nearly used up: a partner's pays
+    no more than that.
     """
-    change = {name: -taken for name in before.budgets if is_of_partner(name)}
+    change = {name: min(-taken, caps.get(name, -taken)) for name in before.budgets if is_of_partner(name)}
     for name in {*before.budgets, *after.budgets} - change.keys():
-        was, is_now = kept_before.by_budget.get(name, 0), kept_after.by_budget.get(name, 0)
-        has = was if drawn is None else drawn.get(name, 0)
-        change[name] = max(0, is_now - has) if is_now > was else min(0, is_now - has)
-    return {name: min(points, caps.get(name, points)) for name, points in sorted(change.items()) if points}
+        change[name] = kept_after.by_budget.get(name, 0) - kept_before.by_budget.get(name, 0)
+    return {name: points for name, points in sorted(change.items()) if points}
 
 
 def _uses_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kept) -> dict[str, Use]:

@@ -1,6 +1,5 @@
 """A change of an order with all that hangs on it: badges, tier, challenges, the referral, and points that lapsed."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -20,7 +19,6 @@ from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lap
 from shared.domain.lots import Lots
 from shared.domain.points.expiry import policy_of
 from shared.domain.points.grants import with_tier_raised
-from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 
 
@@ -73,7 +71,6 @@ def refunded(
         actor=actor,
         fingerprint=fingerprint,
         lapsed=lapsed_of(account, order.sale, background),
-        drawn=drawn_by(account, order.sale, background),
     )
     after = order.sale._replace(returned=returned_of(entry))
     entries = with_all_that_follows(account, entry, order.sale, after, background)
@@ -102,8 +99,6 @@ def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
     entry, order_id = sale.entry, sale.entry.source["order_id"]
     if account.referred is not None and order_id == account.referred.order_id:
         return True
-    if sale.returned.changes and any(not is_of_partner(name) for name in sale.budgets):
-        return True  # the order may have drawn less from a campaign's budget than that should pay for
     deed = order_deed(program, sale, entry.points)
     nobody = Account(member_id=account.member_id)
     is_deed = sale.counts_toward("challenges")
@@ -161,18 +156,6 @@ def _of(account: Account, background: Background) -> dict[str, Sequence[Entry]]:
 def lapsed_of(account: Account, sale: Sale, background: Background) -> Lots:
     """Points of the order, or credit, that have expired unspent and were not counted as taken back yet."""
     return lapsed_unspent(account, policy_of(account, background.in_force), sale.entry, background.histories)
-
-
-def drawn_by(account: Account, sale: Sale, background: Background) -> dict[str, int] | None:
-    """What an order has drawn from budgets as its member's, less what it has given back; None: what they pay for."""
-    histories, order_id = _of(account, background), sale.entry.source["order_id"]
-    if not histories:
-        return None
-    entries = (one for each in histories.values() for one in each if one.source.get("order_id") == order_id)
-    drawn = Counter[str]()
-    for entry in entries:
-        drawn.update(entry.budgets)
-    return dict(drawn)
 
 
 def _named(sale: Sale | None) -> dict[str, Sale]:

@@ -11,7 +11,6 @@ from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.given_again import given_again, own_day
 from shared.domain.earning.kept_orders import (
     NOTHING_RETURNED,
-    Kept,
     Returned,
     Sale,
     kept,
@@ -27,7 +26,7 @@ from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Activity, Use
 from shared.domain.ledger import book_all, combined, draft, negative, take
-from shared.domain.lifecycle.changed_order import Background, Order, drawn_by, lapsed_of, with_all_that_follows
+from shared.domain.lifecycle.changed_order import Background, Order, lapsed_of, with_all_that_follows
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.eligibility import is_excluded
 from shared.domain.points.freezing import require_not_frozen
@@ -169,7 +168,8 @@ def claimed(
     )
     leaving = with_all_that_follows(losing[0], out, sale, None, background)
     returns = noted_return(sale.returned._replace(changes=sale.returned.changes + 1), NOTHING_RETURNED)
-    entry = _claimed_sale(gaining[0], sale, background, source, cause).model_copy(update=returns)
+    entry = _claimed_sale(gaining[0], sale, background, source, cause)
+    entry = entry.model_copy(update={**returns, "budgets": _drawn(entry, out, sale, cause.caps)})
     entry = marked(gaining[0], program, entry)
     arriving = with_all_that_follows(gaining[0], entry, None, Sale(entry, returned_of(entry)), background)
     entries = [*arriving, *leaving]
@@ -239,23 +239,25 @@ def _claimed_sale(
         activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
         uses=_of_now(account, uses_kept(sale, earned)),
-        budgets=_drawn(sale, earned, effects["points"], cause.caps),
         source={**granted.source, **source},
         breakdown=sale.breakdown,
-        order=order.model_copy(update={"program": sale.program_version}),
+        order=order.model_copy(
+            update={"program": sale.program_version, "booked_on": sale.booked_on(background.credited_by.time_zone)}
+        ),
         partner=granted.partner,
         available_on=granted.available_on,
         expires_on=granted.expires_on,
     )
 
 
-def _drawn(sale: Sale, earned: Kept, points: int, caps: Mapping[str, int]) -> dict[str, int]:
-    """What the order draws from budgets in another ledger: what it does in its own, as far as they have it left.
+def _drawn(entry: Entry, out: Entry, sale: Sale, caps: Mapping[str, int]) -> dict[str, int]:
+    """What the order draws from budgets in another ledger: what it gives back in the one that it leaves by `out`.
 
-    A partner pays for the `points` that come there.
+    A partner pays for the points that come there, as far as its budget has them left with what it gets back.
     """
-    drawn = {name: points if is_of_partner(name) else earned.by_budget.get(name, 0) for name in sale.budgets}
-    return {name: min(points, caps.get(name, points)) for name, points in drawn.items()}
+    back = {name: -out.budgets.get(name, 0) for name in sale.budgets}
+    paid = {name: min(entry.points, caps.get(name, entry.points) + back[name]) for name in back if is_of_partner(name)}
+    return back | paid
 
 
 def _change(
@@ -264,8 +266,7 @@ def _change(
     """The effects of a change of an order: its points, what it counts for, and budgets."""
     kept_before, kept_after = kept(before), kept(after)
     points = _points(account, before, kept_after.points - kept_before.points, background, cause, taken)
-    drawn = drawn_by(account, before, background)
-    budgets = budgets_change(before, after, kept_before, kept_after, -points["points"], cause.caps, drawn)
+    budgets = budgets_change(before, after, kept_before, kept_after, -points["points"], cause.caps)
     counted = counted_change(before, after, kept_before, kept_after)
     return {**points, **counted, "uses": _of_now(account, counted["uses"]), "budgets": budgets}
 

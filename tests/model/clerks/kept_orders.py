@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil, floor
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from shared.domain.program.campaigns import Campaign
@@ -81,7 +82,6 @@ class Sale:
     placed_on: date
     booked_on: date
     terms: Terms
-    claimed_on: date | None = None
     back: dict[str, Return] = field(default_factory=dict)
     """What came back of it, by the refund's id."""
 
@@ -194,18 +194,18 @@ class Clerk:
     def amend(self, order_id: str, total: int, lines: Sequence[Line]) -> None:
         """An order is as though it had been so from the start: in its tier, within what all others leave.
 
-        One that was claimed counts toward limits as of its claim from then on.
+        It may keep what it has of budgets, although others have used them up since.
         """
         sale = self.sale(order_id)
+        drawn = self.drawn(sale)
         sale.total, sale.lines = total, lines
-        sale.booked_on = sale.claimed_on or sale.booked_on
-        self._set_terms(sale)
+        self._set_terms(sale, drawn)
 
     def claim(self, order_id: str, name: str) -> None:
         """An order moves to who made it, and is booked there now."""
         sale = self.sale(order_id)
         self.file.remove(sale)
-        sale.owner, sale.claimed_on = name, self.today
+        sale.owner = name
         self.file.append(sale)
 
     # What anybody may ask ---------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class Clerk:
         name = name_of(campaign)
         sales = [one for one in self.file if isinstance(one, Sale)]
         total = campaign.budget.total if campaign.budget else 0
-        return total - sum(self.drawn(sale).get(name, 0) for sale in sales)
+        return max(0, total - sum(self.drawn(sale).get(name, 0) for sale in sales))
 
     def used(self, name: str, bonus: Rule | Campaign) -> tuple[int, int]:
         """How often somebody has had a bonus in its present period, and how many points."""
@@ -380,7 +380,7 @@ class Clerk:
         steps = amount / self.program.earning.per_amount
         return Fraction(floor(steps)) if self.program.earning.whole_steps else steps
 
-    def _set_terms(self, sale: Sale) -> None:
+    def _set_terms(self, sale: Sale, has: Mapping[str, int] = MappingProxyType({})) -> None:
         """Which bonuses apply to an order, and what limits, budgets and caps leave for it beside all others."""
         self._notes.clear()
         on_file = self.file
@@ -393,7 +393,8 @@ class Clerk:
         rules = self.program.standing_rules
         most = [rules.caps.points_per_order] if rules and rules.caps.points_per_order else []
         day = self._day_room(sale.owner, sale.booked_on)
-        left = {name_of(campaign): self.left_of(campaign) for campaign in self.program.campaigns if campaign.budget}
+        budgets = {name_of(campaign): campaign for campaign in self.program.campaigns if campaign.budget}
+        left = {name: max(self.left_of(campaign), has.get(name, 0)) for name, campaign in budgets.items()}
         self.file = on_file
         sale.terms = Terms(sale.terms.rank, room, min([*most, *([] if day is None else [day])], default=None))
         self._notes.clear()
