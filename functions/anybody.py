@@ -13,18 +13,20 @@ from pydantic import Field
 
 from shared import clock
 from shared.api import resolver, routes
-from shared.api.answers import Answer
+from shared.api.answers import Answer, json_answer
 from shared.api.schemas.programs import program_answer
-from shared.domain.fields import Record
+from shared.domain.fields import Record, Reference
 from shared.domain.program.program import Program
 from shared.messaging import unsubscribe as links
 from shared.services import program as program_service
-from shared.services import subscriptions
+from shared.services import address_changes, subscriptions
 
 SHOP_ONLY = frozenset(
     {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}
 )
 """Sections that only the shop may read: they name costs, groups of members, and the texts of messages."""
+
+_UNDONE = "Your old address is back. If somebody else has changed it, change your password, too."
 
 app = resolver.resolver(forms=resolver.Forms(links.PATH, links.link_of))
 
@@ -33,6 +35,18 @@ class OneClick(Record, extra="ignore"):
     """What RFC 8058 has a mail program post; fields that one adds are passed over."""
 
     list_unsubscribe: Annotated[Literal["One-Click"], Field(alias="List-Unsubscribe")]
+
+
+class Undo(Record):
+    """The token of a link that was sent to an address."""
+
+    token: Reference
+
+
+class Undone(Record):
+    """What was done; of whom, whoever has the link is not told."""
+
+    detail: str
 
 
 @app.get(
@@ -70,6 +84,38 @@ def ask_to_unsubscribe(token: str) -> Answer:
 def unsubscribe(token: str, form: Annotated[OneClick, Body()]) -> Answer:  # noqa: ARG001 - the resolver checks it
     subscription = subscriptions.end_subscription(token, now=clock.now())
     return _page(subscription.program_name, "<p>You are unsubscribed.</p>")
+
+
+@app.get(
+    "/v1/changes/undo/<token>",
+    responses=routes.html_responses(404),
+    summary="A page that asks whether to put an address back; looking at it changes nothing",
+    tags=["Members"],
+)
+def ask_to_undo(token: str) -> Answer:
+    form = '<form method="post"><button>Put it back</button></form>'
+    return _page(address_changes.read_link(token), f"<p>Put your old e-mail address or phone number back?</p>{form}")
+
+
+@app.post(
+    "/v1/changes/undo/<token>",
+    responses=routes.html_responses(404, 409),
+    summary="Put an address back, by the page that its link leads to",
+    tags=["Members"],
+)
+def undo_by_page(token: str) -> Answer:
+    return _page(address_changes.undo(token, now=clock.now()), f"<p>{_UNDONE}</p>")
+
+
+@app.post(
+    "/v1/changes/undo",
+    responses=routes.json_responses({200: Undone}, 404, 409),
+    summary="Put an address back, by the token of the link that was sent to it",
+    tags=["Members"],
+)
+def undo(request: Annotated[Undo, Body()]) -> Answer:
+    address_changes.undo(request.token, now=clock.now())
+    return json_answer(Undone(detail=_UNDONE))
 
 
 def _page(title: str, content: str) -> Answer:

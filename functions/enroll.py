@@ -26,7 +26,16 @@ from shared.api.schemas.members import (
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.fields import Record, Reference
 from shared.domain.members.members import Change, Enrollment
-from shared.services import enrolment, erasure, member_codes, member_search, merges, personal_data, profiles, tags
+from shared.services import (
+    address_changes,
+    enrolment,
+    erasure,
+    member_codes,
+    member_search,
+    merges,
+    personal_data,
+    tags,
+)
 from shared.services.member_search import LookUp, Search
 from shared.services.tags import Tagging
 
@@ -37,6 +46,12 @@ class Merge(Record):
     """Which member to take in."""
 
     from_member_id: Reference
+
+
+class Confirmation(Record):
+    """The code that was sent to a new address."""
+
+    code: Reference
 
 
 @app.post(
@@ -91,19 +106,32 @@ def search_members(
     tags=["Members"],
 )
 def read_member(member_id: str) -> Answer:
-    return json_answer(member_answer(profiles.read_member(member_id, caller=auth.caller(app), now=clock.now())))
+    profile = address_changes.read_member(member_id, caller=auth.caller(app), now=clock.now())
+    return json_answer(member_answer(profile.member, profile.waiting))
 
 
 @app.patch(
     "/v1/members/<member_id>",
     security=routes.MEMBER_OR_SHOP,
     responses=routes.json_responses({200: MemberAnswer}, 404, 409),
-    summary="Change profile, identifiers, consent, message preferences",
+    summary="Change profile, identifiers, consent, message preferences; a member's new address waits for its code",
     tags=["Members"],
 )
 def change_member(member_id: str, change: Annotated[Change, Body()]) -> Answer:
-    member = profiles.change_member(member_id, change, caller=auth.caller(app), now=clock.now())
-    return json_answer(member_answer(member))
+    profile = address_changes.change_member(member_id, change, caller=auth.caller(app), now=clock.now())
+    return json_answer(member_answer(profile.member, profile.waiting))
+
+
+@app.post(
+    "/v1/members/<member_id>/confirmations",
+    security=routes.open_to(MEMBER),
+    responses=routes.json_responses({200: MemberAnswer}, 404, 409),
+    summary="Confirm a new e-mail address or phone number by the code that was sent there",
+    tags=["Members"],
+)
+def confirm_address(member_id: str, request: Annotated[Confirmation, Body()]) -> Answer:
+    profile = address_changes.confirm(member_id, request.code, caller=auth.caller(app), now=clock.now())
+    return json_answer(member_answer(profile.member, profile.waiting))
 
 
 @app.post(

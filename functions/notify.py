@@ -1,7 +1,7 @@
 """Ledger stream and schedule in, events and messages out.
 
-The stream delivers each entry at least once; events carry the entry's id and messages a marker, so a repeated delivery
-does no harm.
+The stream delivers each entry, and each note of what is to be said, at least once; events carry the entry's id and
+messages a marker, so a repeated delivery does no harm.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Any
 from shared import batches, clock
 from shared.batches import Record
 from shared.services import announcements, deferred_messages, partner_deposits, reminders, statements
-from shared.tables import ledger, programs
+from shared.tables import ledger, notes, programs
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
@@ -21,7 +21,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 
 def _announce(record: Record) -> None:
-    if (entry := ledger.booked(record, "type")) is not None:
+    if (note := notes.written(record)) is not None:
+        announcements.tell(note, clock.now())
+    elif (entry := ledger.booked(record, "type")) is not None:
         announcements.announce(entry, clock.now())
 
 

@@ -114,8 +114,10 @@ NEEDS: Mapping[str, Needs] = {
             _get(LOYALTY, "MEMBER#*", _READ_PROGRAM),
             # Whoever unsubscribes leaves segments, and what time has done to their account is booked before.
             Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES)),
-            _get(PEOPLE, "MEMBER#*"),
-            Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
+            # Whoever puts an address back has it again, with what has waited for them there.
+            _get(PEOPLE, "MEMBER#*", _REMEMBERED),
+            Grant(("dynamodb:PutItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*", _REMEMBERED)),
+            Grant(("dynamodb:Query",), PEOPLE, ("MEMBER#*", _REMEMBERED)),
             _use_key(),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
@@ -215,6 +217,7 @@ NEEDS: Mapping[str, Needs] = {
                 (
                     "GUESSES#*",
                     "CODE#*",
+                    "NOTE#*",
                     "MEMBER#*",
                     "MERGE#*",
                     "ORDER#*",

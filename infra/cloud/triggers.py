@@ -130,21 +130,26 @@ def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: 
 
 
 def add_stream_readers(scope: Construct, functions: dict[str, Function], data: Data, queues: Queues) -> None:
-    """Who tells of new ledger entries hears of all, told from other items by their `type`; who draws consequences for
-    others hears of the few that have any.
+    """Who tells of new ledger entries hears of all, told from other items by their `type`, and of messages that are to
+    go out at once; who draws consequences for others hears of the few entries that have any.
     """
-    _add_stream_reader(scope, "StreamReader", functions["notify"], "type", data, queues)
-    _add_stream_reader(scope, "StreamFollower", functions["consequences"], "follow", data, queues)
+    _add_stream_reader(scope, "StreamReader", functions["notify"], ("type", "note"), data, queues)
+    _add_stream_reader(scope, "StreamFollower", functions["consequences"], ("follow",), data, queues)
 
 
 def _add_stream_reader(
-    scope: Construct, id_: str, reader: Function, attribute: str, data: Data, queues: Queues
+    scope: Construct, id_: str, reader: Function, attributes: tuple[str, ...], data: Data, queues: Queues
 ) -> None:
-    """New items that have an attribute. A bad one is cut out of its batch and set aside."""
-    entry = {
-        "eventName": lambda_.FilterRule.is_equal("INSERT"),
-        "dynamodb": {"NewImage": {attribute: {"S": lambda_.FilterRule.exists()}}},
-    }
+    """New items that have one of some attributes. A bad one is cut out of its batch and set aside."""
+    filters = [
+        lambda_.FilterCriteria.filter(
+            {
+                "eventName": lambda_.FilterRule.is_equal("INSERT"),
+                "dynamodb": {"NewImage": {attribute: {"S": lambda_.FilterRule.exists()}}},
+            }
+        )
+        for attribute in attributes
+    ]
     mapping = lambda_.EventSourceMapping(
         scope,
         id_,
@@ -152,7 +157,7 @@ def _add_stream_reader(
         batch_size=STREAM_BATCH,
         bisect_batch_on_error=True,
         event_source_arn=data.loyalty.table_stream_arn,
-        filters=[lambda_.FilterCriteria.filter(entry)],
+        filters=filters,
         max_record_age=Duration.hours(STREAM_HOURS_MAX),
         parallelization_factor=STREAM_WORKERS,
         report_batch_item_failures=True,

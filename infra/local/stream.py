@@ -96,10 +96,10 @@ class Stream:
             self._iterators[shard] = self._iterator(shard)
             return True
         records = [as_lambda_has_it(record) for record in page["Records"]]
-        entries = [record for record in records if is_entry(record)]
-        if entries:
+        wanted = [record for record in records if is_wanted(record)]
+        if wanted:
             for delivery in self._deliveries:
-                delivery.deliver(entries)
+                delivery.deliver(wanted)
         if records:
             self._remember(shard, sequence_number(records[-1]))
         following = page.get("NextShardIterator")
@@ -146,9 +146,9 @@ class Stream:
         folders.replace(self._checkpoint, json.dumps({"stream": self._arn, "delivered": self._delivered}))
 
 
-def is_entry(record: Record) -> bool:
-    """The mapping's filter: a ledger entry that was written, told from other items by its `type`."""
-    return record["eventName"] == "INSERT" and "type" in record["dynamodb"].get("NewImage", {})
+def is_wanted(record: Record) -> bool:
+    """The mapping's filter: a ledger entry that was written, told from other items by its `type`, or a note."""
+    return record["eventName"] == "INSERT" and not {"type", "note"}.isdisjoint(record["dynamodb"].get("NewImage", {}))
 
 
 def sequence_number(record: Record) -> str:

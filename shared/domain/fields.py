@@ -28,6 +28,7 @@ YEAR_MIN, YEAR_MAX = 1970, 2199
 
 _REFERENCE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,128}")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_SCRIPT_LETTERS = 4
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -56,6 +57,13 @@ def _within_years(value: object, native: type[date]) -> object:
 def _utc(instant: datetime) -> datetime:
     # However its offset was written, one instant is one value.
     return instant.astimezone(UTC)
+
+
+def _as_bcp_47(locale: str) -> str:
+    """A locale in BCP 47's recommended case (RFC 5646, 2.1.1): zh-Hant-TW."""
+    language, *rest = locale.replace("_", "-").split("-")
+    more = (part.title() if len(part) == _SCRIPT_LETTERS else part.upper() for part in rest)
+    return "-".join([language.lower(), *more])
 
 
 def _known_zone(name: str) -> str:
@@ -93,7 +101,12 @@ Text = Annotated[
 ]
 
 
-Locale = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
+Locale = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"),
+    AfterValidator(_as_bcp_47),
+]
+"""A language, perhaps a script, perhaps a region, taken in any case, with `-` or `_`; kept as BCP 47 writes it."""
 TimeZone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64), AfterValidator(_known_zone)]
 
 

@@ -32,6 +32,8 @@ Kind = Literal[
     "credit_paid_out",
     "consent_requested",
     "erasure_warning",
+    "address_code",
+    "address_changed",
     "statement",
 ]
 CHANNELS: tuple[Channel, ...] = ("email", "sms")
@@ -138,6 +140,27 @@ KINDS: Mapping[Kind, About] = {
         "service", (_POINTS, Variable("until", "the last day to join; show it with the filter day", "2026-12-20", True))
     ),
     "erasure_warning": About("service", (_LAST_DAY, _DAYS)),
+    "address_code": About(
+        "service",
+        (
+            Variable("code", "what the member enters to confirm the address", "7Q2K9XW3"),
+            Variable("hours", "for how many hours it is valid", 24),
+        ),
+        is_urgent=True,
+    ),
+    "address_changed": About(
+        "service",
+        (
+            Variable("about", "email or phone", "email"),
+            Variable(
+                "undo_url",
+                "page that puts the old address back, for a week; empty where the shop has changed it",
+                "https://api.example.com/v1/changes/undo/xka2c4f6h2j4l6n2p4r6.7Q2K9XW37Q2K9XW3.0123456789abcdef01234567",
+                may_be_empty=True,
+            ),
+        ),
+        is_urgent=True,
+    ),
     "statement": About(
         "digest",
         (

@@ -18,7 +18,7 @@ from shared.domain.program.program import Program
 from shared.domain.telling import templates
 from shared.domain.telling.notifications import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
 from shared.domain.telling.templates import RenderingError, Words
-from shared.messaging import channels, unsubscribe
+from shared.messaging import address_notices, channels, unsubscribe
 from shared.messaging.unsubscribe import Link
 from shared.tables import accounts, deferred_messages, members, sent_messages
 
@@ -36,6 +36,9 @@ def send(note: Note, program: Program, now: datetime, account: Account | None = 
     if not is_wanted(note, account, program, today):
         return
     member = members.load_member(note.member_id).member
+    if note.kind in address_notices.KINDS:
+        _send_notice(note, member, account, program, now)
+        return
     way = way_to(member, program, note.kind)
     if way is None:
         return
@@ -44,6 +47,17 @@ def send(note: Note, program: Program, now: datetime, account: Account | None = 
         deferred_messages.put(note, until)
         return
     message = _worded(note, member, account, program, way, today)
+    if message is not None and sent_messages.claim(note.message_id, now):
+        _hand_over(message, program, now)
+
+
+def _send_notice(note: Note, member: Member, account: Account, program: Program, now: datetime) -> None:
+    """Tell a changed address, whatever the member likes to be told, and by what channel: it guards their account."""
+    told = address_notices.told(note, now)
+    if told is None or member.status != "active" or member.erasure is not None:
+        return
+    note = note.model_copy(update={"values": told.values})
+    message = _worded(note, member, account, program, told.way, local_day(now, program.time_zone))
     if message is not None and sent_messages.claim(note.message_id, now):
         _hand_over(message, program, now)
 

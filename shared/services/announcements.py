@@ -11,7 +11,7 @@ from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.spending.pools import pool_among, united
 from shared.domain.subaccounts import is_wallet, member_of
 from shared.domain.telling.events import event_of
-from shared.domain.telling.notifications import notes_on
+from shared.domain.telling.notifications import Note, notes_on
 from shared.messaging import channels, sender, webhook_queue
 from shared.services import partner_deposits
 from shared.tables import accounts, programs, statements, webhooks
@@ -33,6 +33,11 @@ def announce(entry: Entry, now: datetime) -> None:
     partner_deposits.watch(entry, program, now)
     if program.messages.sends("statement") and (member_id := member_of(entry.member_id)) is not None:
         statements.note(member_id, month_of(local_day(entry.recorded_at, program.time_zone)), now)
+
+
+def tell(note: Note, now: datetime) -> None:
+    """Send a message that was written down to go out at once."""
+    sender.send(note, programs.load_program(), now)
 
 
 def amounts(entry: Entry) -> dict[str, int]:

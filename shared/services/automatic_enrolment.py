@@ -64,13 +64,15 @@ def _opened(
     """A new provisional member with the order's points, or the entry that exists if this was done before.
 
     `gone` members were opened for this very order, and lapsed or were erased before it was credited. Raises
-    MemberNotFoundError if the program opens none by this identifier, CancelledError if others opened the same one.
+    MemberNotFoundError if the program opens none by this identifier, InvalidRequestError if nobody could be written to
+    by it, CancelledError if others opened the same one.
     """
     terms = program.automatic_enrolment
     if terms is None or identity.kind not in terms.identifiers:
         raise MemberNotFoundError(
             f"no member has this {identity.kind}, and the program enrolls nobody automatically by it"
         )
+    identities(OneIdentifier.model_validate({identity.kind: identity.value}), program.country, is_new=True)
     # The order is part of the id: whoever comes again after having lapsed is somebody new.
     whose, order_id = (request_ids.part(text, "|") for text in (identity.value, order.order_id))
     cause = f"provisional:{identity.kind}:{whose}|{order_id}"

@@ -10,6 +10,7 @@ from shared import telemetry
 from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError
 from shared.domain.members.contact_preferences import SUPPRESSIONS, suppressed
+from shared.domain.members.members import mail_address
 from shared.tables import members as people
 from shared.tables import programs
 
@@ -17,13 +18,13 @@ from shared.tables import programs
 def suppress(member_id: str, kind: str, addresses: Collection[str], now: datetime) -> bool:
     """Switch e-mail off, for a kind of SUPPRESSIONS, if one of the addresses is the member's of today; whether it is.
 
-    Addresses are in lower case. Raises TryAgainError if the profile was being changed.
+    Addresses are in lower case, as the mail service has them. Raises TryAgainError if the profile was being changed.
     """
     try:
         before = people.load_member(member_id)
     except MemberNotFoundError:
         return False
-    if (before.member.email or "").lower() not in addresses:
+    if (mail_address(before.member.email or "") or "").lower() not in addresses:
         return False
     today = local_day(now, programs.load_program().time_zone)
     after = suppressed(before.member, "email", SUPPRESSIONS[kind], today)

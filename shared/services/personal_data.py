@@ -21,6 +21,7 @@ from shared.domain.spending.redemptions import state_left_by
 from shared.domain.subaccounts import pool_account_of, wallet_of
 from shared.tables import (
     accounts,
+    address_changes,
     audit,
     client,
     deferred_messages,
@@ -45,6 +46,7 @@ BOOKKEEPING: Mapping[str, str] = {
     "SOURCE#": "how many friends came from one place in a week",
     "MESSAGE#": "that a message went out, so that it goes once; how many in a week",
     "STATEMENT#": "that a month's statement is still to be sent",
+    "NOTE#": "that a message about an address is to be sent, without the address",
     "REVIEWS": "the queue of open reviews, each of which is also kept by its own id",
     "WEBHOOK#": "deliveries of events, which say what the entries say",
 }
@@ -175,6 +177,12 @@ def _waiting(account: Account) -> list[Any]:
     return [note.model_dump(mode="json") for note in notes if note.member_id in account.ids]
 
 
+def _address_changes(account: Account) -> list[Any]:
+    """Addresses that wait to be confirmed, and those before them that a link puts back."""
+    changes = (change for member_id in account.ids for change in address_changes.of_member(member_id))
+    return [change.model_dump(mode="json") for change in changes]
+
+
 def _words(account: Account) -> dict[str, str]:
     return gift_messages.all_words(account.ids)
 
@@ -195,6 +203,7 @@ SOURCES: Mapping[str, Callable[[Account], Any]] = {
     "reviews": _reviews,
     "messages_waiting": _waiting,
     "gift_messages": _words,
+    "address_changes": _address_changes,
     "accesses": _accesses,
 }
 """What is held, and where it is found. A profile has preferences and the history of consent; an account has tags,

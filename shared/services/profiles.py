@@ -1,4 +1,7 @@
-"""A member's profile: read, and changed together with the traits that segments look at, or not at all."""
+"""A member's profile: read, and changed together with the traits that segments look at, or not at all.
+
+An e-mail address or phone number that a member enters waits until they have confirmed it: see `address_changes`.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -6,13 +9,13 @@ from datetime import datetime
 
 from shared.caller import Caller
 from shared.domain.entry import Entry
-from shared.domain.errors import IdentifierTakenError, NothingChangesError
+from shared.domain.errors import NothingChangesError
 from shared.domain.ledger import book_all
-from shared.domain.members.members import Change, Member, addressed, attributed, changed, require_active
+from shared.domain.members.members import Member, attributed
 from shared.domain.points.eligibility import is_excluded_address
 from shared.domain.points.segments import change_traits, profiled
 from shared.domain.program.program import Program
-from shared.services import guess_limits, remembered
+from shared.services import remembered
 from shared.tables import audit, keys, members, operation, programs
 from shared.tables.client import Write
 from shared.tables.operation import Decision, Situation
@@ -23,30 +26,6 @@ def read_member(member_id: str, *, caller: Caller, now: datetime) -> Member:
     member = members.load_member(caller.authorized_member_id(member_id)).member
     audit.record(caller, "member.read", now, member.member_id)
     return member
-
-
-def change_member(member_id: str, change: Change, *, caller: Caller, now: datetime) -> Member:
-    """Change a member's profile, identifiers and consent.
-
-    Raises MemberNotFoundError, MemberNotActiveError, ConsentRequiredError, InvalidRequestError, IdentifierTakenError,
-    TooManyRequestsError for a member who has too often tried identifiers of others, and TryAgainError if the profile
-    was changed meanwhile.
-    """
-    before = members.load_member(caller.authorized_member_id(member_id))
-    require_active(before.member)
-    after = changed(before.member, change, programs.load_program().country, now)
-    after = addressed(before.member, after, by_member=caller.is_member)
-    if after == before.member:
-        return after
-    trail = audit.trail(caller, "member.changed", now, after.member_id)
-    if after.identities() - before.member.identities():
-        guess_limits.require_may_guess(caller, now)
-    try:
-        save(before, after, actor=caller.actor, now=now, also=trail)
-    except IdentifierTakenError:
-        guess_limits.count(caller, now)
-        raise
-    return after
 
 
 def save(before: members.StoredMember, after: Member, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> None:
@@ -68,7 +47,7 @@ def save(before: members.StoredMember, after: Member, *, actor: str, now: dateti
     writes = members.writes(before, after)
 
     def note(situation: Situation) -> Decision:
-        return Decision([_traits(situation, after, reference, actor)], [*writes, *also])
+        return Decision([_traits(situation, before.member, after, reference, actor)], [*writes, *also])
 
     key = keys.of("traits", member_id=member_id, reference=reference)
     try:
@@ -96,7 +75,7 @@ def _save_and_meet(
         if _changes_traits(before.member, after, situation.program):
             reference = f"profile-{before.revision + 1}"
             with suppress(NothingChangesError):
-                entries.append(_traits(situation._replace(accounts=[account]), after, reference, actor))
+                entries.append(_traits(situation._replace(accounts=[account]), before.member, after, reference, actor))
         return Decision(entries, [*writes, *also, *waiting.writes(member_id)])
 
     operation.run(
@@ -110,10 +89,10 @@ def _save_and_meet(
     )
 
 
-def _traits(situation: Situation, after: Member, reference: str, actor: str) -> Entry:
+def _traits(situation: Situation, before: Member, after: Member, reference: str, actor: str) -> Entry:
     """The entry of the traits that a profile gives. Raises NothingChangesError if they are as they were."""
-    channels = after.consent.marketing.channels
-    traits = profiled(situation.account.traits, situation.program, after.place, channels, after.email)
+    channels, new_email = after.consent.marketing.channels, after.email if after.email != before.email else None
+    traits = profiled(situation.account.traits, situation.program, after.place, channels, new_email)
     return change_traits(
         situation.account, situation.program, traits, reference=reference, now=situation.now, actor=actor
     )
@@ -123,6 +102,6 @@ def _changes_traits(before: Member, after: Member, program: Program) -> bool:
     """Whether traits change with the profile: the place, an excluded address, opt-ins where there are segments."""
     if before.place != after.place:
         return True
-    if is_excluded_address(program, before.email) != is_excluded_address(program, after.email):
+    if before.email != after.email and is_excluded_address(program, after.email):
         return True
     return program.segments is not None and before.consent.marketing != after.consent.marketing

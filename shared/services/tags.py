@@ -9,7 +9,7 @@ from shared import request_ids
 from shared.caller import Caller
 from shared.domain.errors import NothingChangesError
 from shared.domain.facets import Traits
-from shared.domain.fields import Record
+from shared.domain.fields import Flag, Record
 from shared.domain.points.segments import TAGS_MAX, change_traits, retagged
 from shared.domain.program.segments import Tag
 from shared.services import caller_keys
@@ -24,6 +24,8 @@ class Tagging(Record):
 
     add: Tags = ()
     remove: Tags = ()
+    excluded: Flag | None = None
+    """False: the member earns again, whom an address has excluded. Their next address is compared anew."""
 
 
 class Tagged(NamedTuple):
@@ -35,7 +37,7 @@ class Tagged(NamedTuple):
 
 
 def change_tags(member_id: str, request: Tagging, *, key: str, caller: Caller, now: datetime) -> Tagged:
-    """Add and remove tags; `key` tells the request from others of the caller for the member.
+    """Add and remove tags, and lift an exclusion; `key` tells the request from others of the caller for the member.
 
     A request that changes nothing books nothing. Raises MemberNotFoundError, MemberNotActiveError, and
     InvalidRequestError for too many tags.
@@ -53,7 +55,7 @@ def _tagged(member_id: str, request: Tagging, reference: str, caller: Caller, no
         entry = change_traits(
             situation.account,
             situation.program,
-            retagged(situation.account.traits, request.add, request.remove),
+            retagged(situation.account.traits, request.add, request.remove, request.excluded),
             reference=reference,
             now=situation.now,
             actor=caller.actor,

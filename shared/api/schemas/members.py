@@ -1,5 +1,6 @@
 """Members as callers name and see them."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated
 
@@ -8,11 +9,20 @@ from pydantic import Field
 from shared.api.schemas.money import Money, money_of
 from shared.domain.facets import Traits
 from shared.domain.fields import Record
+from shared.domain.members.address_changes import AddressChange
 from shared.domain.members.members import Consent, Member, Preferences
 from shared.services.erasure import Awaited, Erased
 
 ERASURE_REQUESTED = "erasure_requested"
 """How answers call the status of a member whose erasure waits."""
+
+
+class AwaitedAddress(Record):
+    """An address that counts once the member enters the code that was sent there, until `expires_at`."""
+
+    kind: str
+    value: str
+    expires_at: datetime
 
 
 class MemberAnswer(Record):
@@ -34,6 +44,8 @@ class MemberAnswer(Record):
     channel: str | None
     enrolled_at: datetime
     merged_into: str | None
+    awaiting_confirmation: Annotated[tuple[AwaitedAddress, ...], Field(exclude_if=lambda waiting: not waiting)] = ()
+    """Addresses that the member has entered, and is still to confirm. They alone see them."""
 
 
 class TraitsAnswer(Record):
@@ -96,11 +108,13 @@ def erased_answer(erased: Erased) -> ErasedAnswer:
     )
 
 
-def member_answer(member: Member) -> MemberAnswer:
-    """A member as callers see them; while their erasure waits, nothing that is personal."""
-    names = set(MemberAnswer.model_fields)
+def member_answer(member: Member, waiting: Iterable[AddressChange] = ()) -> MemberAnswer:
+    """A member as callers see them, with addresses that wait; while their erasure waits, nothing that is personal."""
+    names = set(MemberAnswer.model_fields) - {"awaiting_confirmation"}
     if member.erasure is None:
-        return MemberAnswer.model_validate({name: getattr(member, name) for name in names})
+        awaited = [AwaitedAddress(kind=one.kind, value=one.value, expires_at=one.ends_at) for one in waiting if one.value]
+        shown = {name: getattr(member, name) for name in names}
+        return MemberAnswer.model_validate({**shown, "awaiting_confirmation": awaited})
     hidden = Member(member_id=member.member_id, enrolled_at=member.enrolled_at)
     shown = {name: getattr(hidden, name) for name in names}
     return MemberAnswer.model_validate({**shown, "status": ERASURE_REQUESTED})

@@ -33,6 +33,12 @@ from shared.domain.program.segments import Place
 IdentifierKind = Literal["external_id", "email", "phone", "card_number"]
 IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("external_id", "email", "phone", "card_number")
 
+AddressKind = Literal["email", "phone"]
+ADDRESS_KINDS: tuple[AddressKind, ...] = ("email", "phone")
+"""Identifiers that somebody can be written to, and can prove to be theirs."""
+ONLY_SHOPS: tuple[IdentifierKind, ...] = ("external_id", "card_number")
+"""Identifiers that the shop gives, and the shop alone changes: a till finds a member by them without any proof."""
+
 IDENTITIES_MAX = 40
 """How many identifiers one member may have, those of merged members included: one transaction frees them all."""
 
@@ -188,8 +194,6 @@ class Member(Identifiers, Stored):
     merged_into: str | None = None
     also_known_as: tuple[Identity, ...] = ()
     """Identifiers of merged members, where this member has another one of the same kind."""
-    unconfirmed: tuple[Identity, ...] = ()
-    """Addresses that the member has entered themself, and nobody has confirmed."""
     erasure: ErasureRequest | None = None
     """While it waits, what is kept of the member is not used."""
 
@@ -201,8 +205,11 @@ class Member(Identifiers, Stored):
         return own | set(self.also_known_as)
 
     def confirmed_addresses(self) -> list[Identity]:
-        """The e-mail addresses and phone numbers that are known to be the member's own, their present ones first."""
-        kept = [one for one in self.identities() if one.kind in {"email", "phone"} and one not in self.unconfirmed]
+        """The e-mail addresses and phone numbers that are known to be the member's own, their present ones first.
+
+        What the member enters is none of them until they have confirmed it: see `address_changes`.
+        """
+        kept = [one for one in self.identities() if one.kind in ADDRESS_KINDS]
         return sorted(kept, key=lambda one: (one in self.also_known_as, one.kind, one.value))
 
 
@@ -218,7 +225,7 @@ def joined(request: Enrollment, *, member_id: str, referral_code: str, country: 
     member = Member.model_validate(
         {
             **details,
-            **normalised(given, country),
+            **normalised(given, country, is_new=True),
             "member_id": member_id,
             "referral_code": referral_code,
             "referred_by_code": request.referral_code,
@@ -267,7 +274,7 @@ def changed(member: Member, change: Change, country: str, now: datetime) -> Memb
         if name in given and given[name] is None:
             given[name] = {}
     kept = _patched(member.model_dump(), given)
-    after = Member.model_validate({**kept, **normalised(_given_identifiers(change), country)})
+    after = Member.model_validate({**kept, **normalised(_given_identifiers(change), country, is_new=True)})
     after = _reachable_again(member, after)
     if not _given_identifiers(after):
         raise InvalidRequestError(Fault("", f"a member keeps at least one of {', '.join(IDENTIFIER_KINDS)}"))
@@ -276,11 +283,28 @@ def changed(member: Member, change: Change, country: str, now: datetime) -> Memb
     return consenting(after.model_copy(update={"consent": member.consent}), after.consent, now=now, channel=None)
 
 
-def addressed(before: Member, after: Member, *, by_member: bool) -> Member:
-    """The member after a change, with a note of the addresses that only they themself have given."""
-    new = {one for one in after.identities() - before.identities() if one.kind in {"email", "phone"}}
-    unconfirmed = {*before.unconfirmed, *(new if by_member else ())} & after.identities()
-    return after.model_copy(update={"unconfirmed": tuple(sorted(unconfirmed, key=lambda one: (one.kind, one.value)))})
+def addressed(member: Member, kind: AddressKind, value: str | None) -> Member:
+    """The member with another e-mail address or phone number, by which they can be reached again."""
+    return _reachable_again(member, member.model_copy(update={kind: value}))
+
+
+def require_theirs_to_change(change: Change, *, is_place_shops: bool) -> None:
+    """Raises InvalidRequestError for what a member may not change of themself, whatever it is changed to."""
+    names = [*ONLY_SHOPS, *(["place"] if is_place_shops else [])]
+    faults = [Fault(f"/{name}", "only the shop changes it") for name in names if name in change.model_fields_set]
+    if faults:
+        raise InvalidRequestError(*faults)
+
+
+def asked_for(change: Change, country: str) -> tuple[Change, dict[AddressKind, str]]:
+    """A member's change without the addresses that they have to confirm first, and those, as they are kept.
+
+    Raises InvalidRequestError if one is not valid.
+    """
+    given = {kind: value for kind in ADDRESS_KINDS if (value := getattr(change, kind)) is not None}
+    rest = change.model_dump(exclude_unset=True, exclude=set(given))
+    kept = normalised(given, country, is_new=True)
+    return Change.model_validate(rest), {kind: kept[kind] for kind in given}
 
 
 def require_active(member: Member) -> None:
@@ -337,7 +361,6 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
     survivor = survivor.model_copy(
         update={
             "also_known_as": (*survivor.also_known_as, *others),
-            "unconfirmed": (*survivor.unconfirmed, *(one for one in gone.unconfirmed if one in gone.identities())),
             "consent_history": tuple(history[-CONSENT_HISTORY_MAX:]),
             "fingerprints": tuple(dict.fromkeys((*survivor.fingerprints, *gone.fingerprints)))[:FINGERPRINTS_MAX],
         }
@@ -349,24 +372,25 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
     return rest, survivor
 
 
-def identities(of: Identifiers, country: str) -> list[Identity]:
-    """The identifiers given, as they are kept. Raises InvalidRequestError naming each that is not valid."""
+def identities(of: Identifiers, country: str, *, is_new: bool = False) -> list[Identity]:
+    """The identifiers given, as they are kept; `is_new`: those of somebody new. Raises InvalidRequestError naming each that is not valid."""
     return [
         Identity.model_validate({"kind": kind, "value": value})
-        for kind, value in normalised(_given_identifiers(of), country).items()
+        for kind, value in normalised(_given_identifiers(of), country, is_new=is_new).items()
     ]
 
 
-def normalised(identifiers: Mapping[IdentifierKind, str], country: str) -> dict[str, str]:
+def normalised(identifiers: Mapping[IdentifierKind, str], country: str, *, is_new: bool) -> dict[str, str]:
     """Identifiers as kept and compared: e-mail in lower case, phone as E.164, the rest exactly as given.
 
-    Raises InvalidRequestError naming each that is not valid.
+    What `is_new` has to be one that a message can be sent to; what is looked for may have been kept before that was
+    asked. Raises InvalidRequestError naming each that is not valid.
     """
     kept: dict[str, str] = {}
     faults = []
     for kind, value in identifiers.items():
         try:
-            kept[kind] = _normalised(kind, value, country)
+            kept[kind] = _normalised(kind, value, country, is_new=is_new)
         except ValueError as error:
             faults.append(Fault(f"/{kind}", str(error)))
     if faults:
@@ -408,22 +432,37 @@ def _patched(kept: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, An
     return {**kept, **change, **nested}
 
 
-def _normalised(kind: IdentifierKind, value: str, country: str) -> str:
+def mail_address(address: str) -> str | None:
+    """An address as the mail service takes it: its domain in ASCII (IDNA); None if the rest has other letters."""
+    if address.isascii():
+        return address
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - few addresses need it
+
+    try:
+        return validate_email(address, check_deliverability=False).ascii_email
+    except EmailNotValidError:
+        return None
+
+
+def _normalised(kind: IdentifierKind, value: str, country: str, *, is_new: bool) -> str:
     if kind == "email":
-        return _email(value)
-    return _phone(value, country) if kind == "phone" else value
+        return _email(value, is_new=is_new)
+    return _phone(value, country, is_new=is_new) if kind == "phone" else value
 
 
-def _email(address: str) -> str:
+def _email(address: str, *, is_new: bool) -> str:
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - only who writes members needs it
 
     try:
-        return validate_email(address, check_deliverability=False).normalized.lower()
+        known = validate_email(address, check_deliverability=False)
     except EmailNotValidError as error:
         raise ValueError(f"is not an e-mail address: {error}") from error
+    if is_new and known.ascii_email is None:
+        raise ValueError("has letters before the @ that mail cannot be sent to: use a to z, digits and . _ % + -")
+    return known.normalized.lower()
 
 
-def _phone(number: str, country: str) -> str:
+def _phone(number: str, country: str, *, is_new: bool) -> str:
     import phonenumbers  # noqa: PLC0415 - only who writes members needs it
 
     try:
@@ -432,6 +471,9 @@ def _phone(number: str, country: str) -> str:
         raise ValueError("is not a phone number, such as +44 20 7946 0958") from error
     if not phonenumbers.is_possible_number(parsed):
         raise ValueError("is not a possible phone number, such as +44 20 7946 0958")
+    is_local = phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE
+    if is_new and (is_local or parsed.extension):
+        raise ValueError("must be a whole phone number, with its area code and without an extension")
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
 
 

@@ -69,26 +69,28 @@ def bought(month: str, amount: int) -> dict[str, Activity]:
     return {month: Activity(orders=1, amount=amount)}
 
 
-def retagged(traits: Traits, add: Iterable[str], remove: Iterable[str]) -> Traits:
-    """The traits with tags added, then others removed.
+def retagged(traits: Traits, add: Iterable[str], remove: Iterable[str], excluded: bool | None = None) -> Traits:
+    """The traits with tags added, then others removed; `excluded` says anew whether their address earns them nothing.
 
     Raises InvalidRequestError if there would be more than a member can have.
     """
     tags = (set(traits.tags) | set(add)) - set(remove)
     if len(tags) > TAGS_MAX:
         raise InvalidRequestError(Fault("/add", f"a member has at most {TAGS_MAX} tags, these would be {len(tags)}"))
-    return traits.model_copy(update={"tags": tuple(sorted(tags))})
+    is_excluded = traits.excluded if excluded is None else excluded
+    return traits.model_copy(update={"tags": tuple(sorted(tags)), "excluded": is_excluded})
 
 
 def profiled(
-    traits: Traits, program: Program, place: str | None, opt_ins: tuple[str, ...], email: str | None = None
+    traits: Traits, program: Program, place: str | None, opt_ins: tuple[str, ...], new_email: str | None = None
 ) -> Traits:
     """The traits with what a member's profile says now; opt-ins only where the program has segments.
 
-    Of the address nothing is kept but whether its owner earns nothing.
+    Of a new address nothing is kept but whether its owner earns nothing. Another address does not end that: the shop
+    does.
     """
     known = {"place": place} if program.segments is None else {"place": place, "opt_ins": opt_ins}
-    return traits.model_copy(update={**known, "excluded": is_excluded_address(program, email)})
+    return traits.model_copy(update={**known, "excluded": traits.excluded or is_excluded_address(program, new_email)})
 
 
 def first_traits(

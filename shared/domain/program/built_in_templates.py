@@ -169,6 +169,21 @@ _EN: Mapping[Kind, tuple[str, str]] = {
             " To keep it, use it before then."
         ),
     ),
+    "address_code": (
+        "{{ code }} is your code for {{ program_name }}",
+        (
+            "{{ code }} is the code that confirms this address in {{ program_name }}. It is valid for {{ hours }} hours."
+            " If you did not ask for it, do nothing: nothing changes without it."
+        ),
+    ),
+    "address_changed": (
+        "Your {% if about == 'phone' %}phone number{% else %}e-mail address{% endif %} in {{ program_name }} has changed",
+        (
+            "Your {% if about == 'phone' %}phone number{% else %}e-mail address{% endif %} in {{ program_name }} is no"
+            " longer this one. If that was not you,"
+            " {% if undo_url %}put it back within a week: {{ undo_url }}{% else %}tell us.{% endif %}"
+        ),
+    ),
     "statement": (
         "Your points in {{ month }}",
         (
@@ -340,6 +355,25 @@ _DE: Mapping[Kind, tuple[str, str]] = {
             " {{ program_name }} und was wir von Ihnen wissen"
             "{% if balance %}, auch {{ balance | counted('Punkt', 'Punkte') }}{% endif %}."
             " Um es zu behalten, nutzen Sie es vorher."
+        ),
+    ),
+    "address_code": (
+        "{{ code }} ist Ihr Code für {{ program_name }}",
+        (
+            "{{ code }} ist der Code, der diese Adresse bei {{ program_name }} bestätigt. Er gilt {{ hours }} Stunden."
+            " Haben Sie ihn nicht angefordert, tun Sie nichts: ohne ihn ändert sich nichts."
+        ),
+    ),
+    "address_changed": (
+        (
+            "Ihre {% if about == 'phone' %}Telefonnummer{% else %}E-Mail-Adresse{% endif %} bei {{ program_name }} wurde"
+            " geändert"
+        ),
+        (
+            "Ihre {% if about == 'phone' %}Telefonnummer{% else %}E-Mail-Adresse{% endif %} bei {{ program_name }} ist"
+            " nicht mehr diese. Waren Sie das nicht,"
+            " {% if undo_url %}machen Sie es binnen einer Woche rückgängig: {{ undo_url }}"
+            "{% else %}sagen Sie es uns.{% endif %}"
         ),
     ),
     "statement": (

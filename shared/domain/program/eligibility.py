@@ -15,7 +15,8 @@ class Excluded(Stored):
 
     tags: Filter = ()
     email_domains: Annotated[tuple[EmailDomain, ...], Field(max_length=FILTERS_MAX)] = ()
-    """Compared with the address when it is given or changed; subdomains are meant too."""
+    """Compared with the address when it is given or changed; subdomains are meant too. Whoever has had such an address
+    stays excluded until the shop says otherwise, with the member's tags."""
 
 
 class Caps(Stored):

@@ -12,7 +12,7 @@ from shared.domain.entry import Entry
 from shared.domain.fields import Record, Stored
 from shared.domain.lifecycle.passing_of_time import Reminder
 from shared.domain.members.contact_preferences import allows
-from shared.domain.members.members import Member
+from shared.domain.members.members import Member, mail_address
 from shared.domain.message_types import CHANNELS, KINDS, Category, Channel, Kind, Value
 from shared.domain.points.segments import in_any
 from shared.domain.points.tiers import held_tier
@@ -122,7 +122,10 @@ def way_to(member: Member, program: Program, kind: Kind) -> Way | None:
     if category == "service" and program.messages.service == "never":
         return None
     needs_consent = category == "service" and program.messages.service == "with_consent"
-    addresses: Mapping[Channel, str | None] = {"email": member.email, "sms": member.phone}
+    addresses: Mapping[Channel, str | None] = {
+        "email": mail_address(member.email) if member.email else None,
+        "sms": member.phone,
+    }
     for channel in CHANNELS:
         address = addresses[channel]
         if (
