@@ -55,6 +55,8 @@ class TraitsAnswer(Record):
     tags: tuple[str, ...]
     place: str | None
     opt_ins: tuple[str, ...]
+    excluded: bool
+    """Whether an address of theirs has excluded the member from earning."""
 
 
 class MemberPage(Record):
@@ -122,4 +124,10 @@ def member_answer(member: Member, waiting: Iterable[AddressChange] = ()) -> Memb
 
 def traits_answer(member_id: str, traits: Traits) -> TraitsAnswer:
     """A member's traits."""
-    return TraitsAnswer(member_id=member_id, tags=traits.tags, place=traits.place, opt_ins=traits.opt_ins)
+    return TraitsAnswer(
+        member_id=member_id,
+        tags=traits.tags,
+        place=traits.place,
+        opt_ins=traits.opt_ins,
+        excluded=traits.excluded,
+    )

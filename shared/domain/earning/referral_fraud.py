@@ -1,10 +1,13 @@
 """Whether somebody who joins by a referral is a friend at all: what refuses it, and what an operator should look at."""
 
+import unicodedata
 from collections.abc import Sequence
 
 from shared.domain.members.members import Member
 from shared.domain.program.referrals import Referrals
 
+NAME_WORDS_MIN = 2
+"""Of a name that tells somebody from others: many share a first name."""
 _DOTS_DO_NOT_COUNT = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
 
 
@@ -15,6 +18,20 @@ def alike(address: str) -> str:
     if domain in _DOTS_DO_NOT_COUNT:
         return f"{local.replace('.', '')}@{_DOTS_DO_NOT_COUNT[domain]}"
     return f"{local}@{domain}"
+
+
+def similar(address: str) -> str:
+    """What e-mail addresses that differ in dots and tags alone have in common, whatever their provider makes of them."""
+    local, _, domain = alike(address).rpartition("@")
+    return f"{local.replace('.', '')}@{domain}"
+
+
+def plain_name(name: str | None) -> tuple[str, ...]:
+    """The words of a name, without case, accents, order and signs; none if it tells nobody from others."""
+    letters = unicodedata.normalize("NFKD", (name or "").casefold())
+    kept = (letter for letter in letters if not unicodedata.combining(letter))
+    words = "".join(letter if letter.isalnum() else " " for letter in kept).split()
+    return tuple(sorted(words)) if len(words) >= NAME_WORDS_MIN else ()
 
 
 def why_refused(friend: Member, advocate: Member, above: Sequence[Member]) -> str | None:
@@ -30,6 +47,10 @@ def why_suspicious(friend: Member, advocate: Member, already: Sequence[int], ter
     """Why an operator should look at a referral; `already` says how many came this week from each of its sources."""
     if set(friend.fingerprints) & set(advocate.fingerprints):
         return "the same card or address as the advocate's"
+    if _similar(friend) & _similar(advocate):
+        return "an e-mail address like the advocate's"
+    if plain_name(friend.name) and plain_name(friend.name) == plain_name(advocate.name):
+        return "the same name as the advocate's"
     if any(count >= terms.friends_per_week for count in already):
         return f"more than {terms.friends_per_week} friends in a week from one source"
     return None
@@ -43,6 +64,10 @@ def _are_one(one: Member, other: Member) -> bool:
 
 def _plain(member: Member) -> set[tuple[str, str]]:
     return {(one.kind, one.value) for one in member.identities() if one.kind not in {"referral_code", "email"}}
+
+
+def _similar(member: Member) -> set[str]:
+    return {similar(one.value) for one in member.identities() if one.kind == "email"}
 
 
 def _addresses(member: Member) -> set[str]:
