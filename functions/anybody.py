@@ -18,8 +18,8 @@ from shared.api.schemas.programs import program_answer
 from shared.domain.fields import Record, Reference
 from shared.domain.program.program import Program
 from shared.messaging import unsubscribe as links
-from shared.services import program as program_service
 from shared.services import address_changes, subscriptions
+from shared.services import program as program_service
 
 SHOP_ONLY = frozenset(
     {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}

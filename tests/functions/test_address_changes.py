@@ -17,7 +17,10 @@ from tests.functions.mailbox import Mailbox
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Reply, Shop, assert_refused, stored
 from tests.shared.wire import Wire
 
-OLD, NEW = {"email": "ada@example.org", "phone": "+442079460958"}, {"email": "ada@example.net", "phone": "+442079460959"}
+OLD, NEW = (
+    {"email": "ada@example.org", "phone": "+442079460958"},
+    {"email": "ada@example.net", "phone": "+442079460959"},
+)
 KINDS = ("email", "phone")
 
 

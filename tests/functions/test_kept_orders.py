@@ -30,6 +30,18 @@ def kept_after_all(shop: Shop, member: str, order_id: str = "A-1") -> None:
     assert shop.post(f"/v1/members/{member}/refunds/R-1/reverse", {"order_id": order_id}).status == 201
 
 
+TEN = {
+    "campaign_id": "ten",
+    "description": "Ten more",
+    "effect": {"kind": "add", "points": 10},
+    "budget": {"points": 25},
+}
+
+
+def left() -> int:
+    return budgets.load("campaign:ten").left
+
+
 def tier(shop: Shop, member: str) -> str:
     return str(shop.account(member)["tier"]["tier_id"])
 

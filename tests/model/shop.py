@@ -468,7 +468,9 @@ class Shop:
         self._booked(reserved)
         wallet = self.wallet(member)
         code, by = f"CODE-{redemption_id}", "storefront:till"
-        self._booked(redemptions.capture(wallet, self.program, redemption_id, voucher_code=code, now=self.now, actor=by))
+        self._booked(
+            redemptions.capture(wallet, self.program, redemption_id, voucher_code=code, now=self.now, actor=by)
+        )
 
     def pool(self, pool_id: str) -> Account:
         """A pool as of now; what time has done is booked."""

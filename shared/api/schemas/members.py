@@ -114,7 +114,9 @@ def member_answer(member: Member, waiting: Iterable[AddressChange] = ()) -> Memb
     """A member as callers see them, with addresses that wait; while their erasure waits, nothing that is personal."""
     names = set(MemberAnswer.model_fields) - {"awaiting_confirmation"}
     if member.erasure is None:
-        awaited = [AwaitedAddress(kind=one.kind, value=one.value, expires_at=one.ends_at) for one in waiting if one.value]
+        awaited = [
+            AwaitedAddress(kind=one.kind, value=one.value, expires_at=one.ends_at) for one in waiting if one.value
+        ]
         shown = {name: getattr(member, name) for name in names}
         return MemberAnswer.model_validate({**shown, "awaiting_confirmation": awaited})
     hidden = Member(member_id=member.member_id, enrolled_at=member.enrolled_at)
