@@ -1,4 +1,4 @@
-"""Giving or taking points by hand. Above the program's limit, a second operator has to approve first."""
+"""Giving or taking points by hand. What is above the program's limit for one operator, member and day takes another."""
 
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from shared.domain.errors import (
 )
 from shared.domain.fields import Record, Reference, SignedPoints, Text
 from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lapsed
+from shared.domain.points.operator_limits import TooMuchForOneError
 from shared.domain.points.reviews import Review, Verdict
 from shared.domain.program.program import Program
 from shared.domain.spending.adjustments import adjust, undo
@@ -35,7 +36,7 @@ class Adjustment(Record):
 def adjust_points(
     member_id: str, adjustment: Adjustment, *, caller: Caller, now: datetime
 ) -> operation.Outcome | Asked:
-    """Book an adjustment; or, above the program's limit, open the review that it waits for and book nothing yet.
+    """Book an adjustment; or open the review that it waits for, if it is more than is left of the operator's day.
 
     Raises InvalidRequestError for 0 points, InsufficientPointsError, MemberNotActiveError, IdempotencyMismatchError,
     and InvalidStateError if the adjustment was reviewed under an earlier program and rejected.
@@ -43,10 +44,10 @@ def adjust_points(
     member_id, program = caller.authorized_member_id(member_id), programs.load_program()
     if adjustment.points == 0:
         raise InvalidRequestError(Fault("/points", "must not be 0"))
-    key = keys.of("adjust", member_id=member_id, reference=adjustment.reference)
-    if approvals.exceeds_one_operator(program, adjustment.points) and ledger.load_entry(key) is None:
+    try:
+        return _book(member_id, adjustment, program, caller, now)
+    except TooMuchForOneError:
         return _ask(member_id, adjustment, caller, now)
-    return _book(member_id, adjustment, program, caller, now)
 
 
 class Undo(Record):
@@ -135,8 +136,6 @@ def _require_open(review: Review, fingerprint: str) -> None:
 
 
 def _ask(member_id: str, adjustment: Adjustment, caller: Caller, now: datetime) -> Asked:
-    account = accounts.load_account(member_id).account
-    accounts.require_open(account)
     reference, points, reason = adjustment.reference, adjustment.points, adjustment.reason
     review = Review(
         review_id=reviews.id_of("adjustment", member_id, reference),

@@ -20,7 +20,6 @@ from shared.domain.errors import (
 from shared.domain.fields import Record, Text
 from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Review, ReviewKind, Ruling, Verdict, decided
-from shared.domain.program.program import Program
 from shared.domain.spending.adjustments import adjust
 from shared.services import erasure
 from shared.tables import accounts, audit, client, keys, operation, reviews
@@ -62,12 +61,6 @@ class Done(NamedTuple):
     review: Review
     outcome: operation.Outcome | None
     replayed: bool
-
-
-def exceeds_one_operator(program: Program, points: int) -> bool:
-    """Whether one operator alone may not move so many points, given or taken: by adjustments and by transfers."""
-    limit = program.operators.adjustment_limit_points if program.operators else None
-    return limit is not None and abs(points) > limit
 
 
 def ask(review: Review, also: Sequence[Write]) -> Asked:

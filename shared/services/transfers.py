@@ -4,11 +4,10 @@ from datetime import datetime
 
 from shared import request_ids
 from shared.caller import OPERATOR, Caller, is_valid_id
-from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError, MemberNotFoundError
+from shared.domain.errors import Fault, InvalidRequestError, MemberNotFoundError
 from shared.domain.fields import PositivePoints, Record, Reference
-from shared.domain.program.program import Program
 from shared.domain.spending.transfers import transfer
-from shared.services import approvals, caller_keys
+from shared.services import caller_keys
 from shared.tables import audit, keys, operation
 from shared.tables.operation import Decision, Situation
 
@@ -40,7 +39,6 @@ def _transferred(giver: str, request: Transfer, transfer_id: str, caller: Caller
     fingerprint = request_ids.fingerprint(request)
 
     def decide(situation: Situation) -> Decision:
-        _require_within_operators_limit(situation.program, request.points, caller)
         moved = transfer(
             situation.accounts[0],
             situation.accounts[1],
@@ -50,6 +48,7 @@ def _transferred(giver: str, request: Transfer, transfer_id: str, caller: Caller
             now=situation.now,
             actor=caller.actor,
             fingerprint=fingerprint,
+            by_operator=OPERATOR in caller.scopes,
         )
         return Decision(moved, audit.trail(caller, "points.transferred", now, giver, to_member_id=receiver))
 
@@ -61,9 +60,3 @@ def _transferred(giver: str, request: Transfer, transfer_id: str, caller: Caller
         now=now,
         actor=caller.actor,
     )
-
-
-def _require_within_operators_limit(program: Program, points: int, caller: Caller) -> None:
-    """No second operator can approve a transfer: what is too much for one is for the member to transfer."""
-    if OPERATOR in caller.scopes and approvals.exceeds_one_operator(program, points):
-        raise InvalidStateError("one operator may not move so many points; the member can transfer them")

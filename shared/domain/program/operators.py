@@ -4,9 +4,10 @@ from shared.domain.fields import PositivePoints, Stored
 
 
 class Operators(Stored):
-    """Adjustments of more points than the limit, given or taken, need the approval of a second operator.
+    """What is more needs a second operator.
 
-    An operator transfers no more than that of a member's points.
+    `adjustment_limit_points` is how many points of one member one operator moves in a day, given and taken, by
+    adjustments and transfers together. An adjustment beyond that waits for another operator; a transfer is refused.
     """
 
     adjustment_limit_points: PositivePoints | None = None

@@ -10,6 +10,7 @@ from shared.domain.entry import Entry
 from shared.domain.ledger import draft, negative, take
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.grants import granted_now
+from shared.domain.points.operator_limits import counted_for, freed_by_undoing
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import require_points
 
@@ -45,6 +46,7 @@ def undo(
         actor=actor,
         fingerprint=fingerprint,
         **fields,
+        uses=freed_by_undoing(adjustment.uses, fields["points"]),
         source={"of": adjustment.member_id, "reference": adjustment.source["reference"], "reason": reason},
     )
 
@@ -63,9 +65,11 @@ def adjust(
 ) -> Entry:
     """Add or take points by hand. With `requested_by`, that operator asked for it and `actor` approved it.
 
-    Raises InsufficientPointsError if it takes more points than the balance has.
+    Raises TooMuchForOneError if nobody approved it and it is more than is left of the operator's day, and
+    InsufficientPointsError if it takes more points than the balance has.
     """
     today = local_day(now, program.time_zone)
+    uses = {} if requested_by else counted_for(account, program, actor, points, today)
     if points < 0:
         require_points(account, -points)
     return draft(
@@ -82,6 +86,7 @@ def adjust(
             if points > 0
             else {"lots": negative(take(account.lots, -points))}
         ),
+        uses=uses,
         source={
             "reference": reference,
             "reason": reason,

@@ -11,6 +11,7 @@ from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError, 
 from shared.domain.ledger import draft, give, negative, take
 from shared.domain.points.expiry import moved_lots
 from shared.domain.points.freezing import require_not_frozen
+from shared.domain.points.operator_limits import counted_for
 from shared.domain.program.program import Program
 from shared.domain.program.sharing import Transfers
 from shared.domain.spending.redemptions import require_points
@@ -34,12 +35,17 @@ def transfer(
     now: datetime,
     actor: str,
     fingerprint: str,
+    by_operator: bool = False,
 ) -> Moved:
     """Move points; each lot keeps its expiry date, and the receiver's debt is settled from them first.
 
+    `by_operator`: it counts toward what one operator may move of either member. No second operator can approve it:
+    what is too much for one is for the giver to transfer.
+
     Raises NotOfferedError if the program has no transfers, InsufficientPointsError if the giver has too few,
     MemberFrozenError if they may not give, InvalidRequestError if both are the same member or it is larger than a
-    transfer may be, InvalidStateError if a period's limit is reached or the giver joined too lately.
+    transfer may be, InvalidStateError if a period's limit is reached or the giver joined too lately,
+    TooMuchForOneError.
     """
     if program.transfers is None:
         raise NotOfferedError("the program has no transfers")
@@ -50,6 +56,9 @@ def transfer(
     today = local_day(now, program.time_zone)
     _require_membership(giver, program, program.transfers, today)
     uses = counted(giver, program, "transfer", program.transfers, points, today)
+    moved, brought = (
+        counted_for(one, program, actor, points, today) if by_operator else {} for one in (giver, receiver)
+    )
     require_points(giver, points)
     lots = take(giver.lots, points)
     incoming = moved_lots(receiver, lots, today)
@@ -67,11 +76,11 @@ def transfer(
             **shared,
             points=-points,
             lots=negative(lots),
-            uses=uses,
+            uses={**uses, **moved},
             source=source,
             fingerprint=fingerprint,
         ),
-        draft(receiver, "transfer_in", **shared, points=points, **give(receiver, incoming), source=source),
+        draft(receiver, "transfer_in", **shared, points=points, **give(receiver, incoming), uses=brought, source=source),
     )
 
 
