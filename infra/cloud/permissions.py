@@ -301,6 +301,7 @@ NEEDS: Mapping[str, Needs] = {
                 LOYALTY,
                 ("MEMBER#*", "MEMBERSHIP#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES),
             ),
+            _query(HISTORY),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,

@@ -367,18 +367,24 @@ class Shop:
             )
         )
 
-    def pay_membership(self, member: str, plan_id: str, amount: int = 1200) -> Entry:
+    def pay_membership(self, member: str, plan_id: str, amount: int | None = None) -> Entry:
         payment = paid_plans.Payment(plan_id=plan_id, reference="paid", amount=amount, currency="USD", paid_at=self.now)
         account = self.look(member)
         return self._booked(
             paid_plans.pay(account, self.program, payment, now=self.now, actor="storefront:till", fingerprint=PRINT)
         )
 
-    def cancel_membership(self, member: str) -> Entry:
+    def cancel_membership(self, member: str, brought: int = 0) -> Entry:
         account = self.look(member)
         return self._booked(
             paid_plans.cancel(
-                account, self.program, "cancelled", now=self.now, actor="storefront:till", fingerprint=PRINT
+                account,
+                self.program,
+                "cancelled",
+                points_brought=brought,
+                now=self.now,
+                actor="storefront:till",
+                fingerprint=PRINT,
             )
         )
 

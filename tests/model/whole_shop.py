@@ -339,7 +339,9 @@ class WholeShop(Shop):
     def stop_paying(self, member: str, reference: str) -> None:
         self.operate(
             lambda own: [
-                paid_plans.cancel(own[0], self.program, reference, **self._by("storefront:till"), fingerprint="request")
+                paid_plans.cancel(
+                    own[0], self.program, reference, points_brought=0, **self._by("storefront:till"), fingerprint="request"
+                )
             ],
             member,
         )

@@ -6,19 +6,23 @@ from shared.domain.account import Account
 from shared.domain.calendar import add_months, local_day, start_of_day
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
-from shared.domain.facets import Membership
+from shared.domain.facets import Membership, Use
 from shared.domain.fields import Currency, Instant, PositiveAmount, Record, Reference, Slug
 from shared.domain.ledger import draft
 from shared.domain.program.paid_plans import Plan
 from shared.domain.program.program import Program
 
+_WITHDRAWN = "membership:withdrawn"
+"""Notes the day on which a whole price was last given back, where a share would have been less."""
+_WITHDRAWAL_MONTHS = 12
+
 
 class Payment(Record):
-    """A membership that was paid for, first or again; `amount` in minor units."""
+    """A membership that was paid for, first or again; `amount`, in minor units, can only be the plan's price."""
 
     plan_id: Slug
     reference: Reference
-    amount: PositiveAmount
+    amount: PositiveAmount | None = None
     currency: Currency
     paid_at: Instant
 
@@ -38,14 +42,16 @@ def current_plan(account: Account, program: Program) -> Plan | None:
 def pay(account: Account, program: Program, payment: Payment, *, now: datetime, actor: str, fingerprint: str) -> Entry:
     """Begin a membership, or prolong the one that runs by another term from the day after its last.
 
-    Raises InvalidRequestError if the plan or currency is not the program's, InvalidStateError if another plan runs or
-    it is too early to renew.
+    Raises InvalidRequestError if the plan, its price or the currency is not the program's, InvalidStateError if another
+    plan runs or it is too early to renew.
     """
     plan = program.plan(payment.plan_id)
     faults = []
     if plan is None:
         known = ", ".join(one.plan_id for one in program.memberships) or "none"
         faults.append(Fault("/plan_id", f"{payment.plan_id!r} is not a plan of the program: {known}"))
+    elif payment.amount not in {None, plan.price}:
+        faults.append(Fault("/amount", f"must be {plan.price}, the price of the plan {plan.plan_id!r}, or left out"))
     if payment.currency != program.currency:
         faults.append(Fault("/currency", f"must be {program.currency}, the program's currency"))
     if faults or plan is None:
@@ -63,7 +69,7 @@ def pay(account: Account, program: Program, payment: Payment, *, now: datetime, 
         tier_id=plan.tier_id,
         term_began_on=begins_on,
         paid_on=today,
-        amount=payment.amount,
+        amount=plan.price,
     )
     return draft(
         account,
@@ -79,16 +85,35 @@ def pay(account: Account, program: Program, payment: Payment, *, now: datetime, 
     )
 
 
-def cancel(account: Account, program: Program, reference: str, *, now: datetime, actor: str, fingerprint: str) -> Entry:
+def cancel(
+    account: Account,
+    program: Program,
+    reference: str,
+    *,
+    points_brought: int,
+    now: datetime,
+    actor: str,
+    fingerprint: str,
+) -> Entry:
     """End the running membership today; the entry's source says what is to be paid back, in minor units.
 
-    Raises InvalidStateError if none runs.
+    `points_brought` are those that the plan has brought in the term: the source says them, and what is taken off for
+    them if the plan takes anything off. Raises InvalidStateError if none runs.
     """
     running = current(account)
     if running is None:
         raise InvalidStateError("no membership is paid")
-    today = local_day(now, program.time_zone)
-    amount = refundable(running, program.plan(running.plan_id), today)
+    today, plan = local_day(now, program.time_zone), program.plan(running.plan_id)
+    may_withdraw = not _has_withdrawn(account, today)
+    amount = refundable(running, plan, today, may_withdraw=may_withdraw)
+    is_withdrawal = amount > refundable(running, plan, today, may_withdraw=False)
+    deducted = min(amount, _worth(points_brought, program)) if plan is not None and plan.deducts_used else None
+    source = {
+        "reference": reference,
+        "plan_id": running.plan_id,
+        "refund_amount": str(amount - (deducted or 0)),
+        "points_brought": str(points_brought),
+    }
     return draft(
         account,
         "membership_cancel",
@@ -99,19 +124,20 @@ def cancel(account: Account, program: Program, reference: str, *, now: datetime,
         actor=actor,
         fingerprint=fingerprint,
         membership=running.model_copy(update={"state": "ended", "paid_through": today}),
-        source={"reference": reference, "plan_id": running.plan_id, "refund_amount": str(amount)},
+        uses={_WITHDRAWN: Use(period=today.isoformat(), times=1)} if is_withdrawal else {},
+        source=source if deducted is None else {**source, "deducted_amount": str(deducted)},
     )
 
 
-def refundable(membership: Membership, plan: Plan | None, today: date) -> int:
+def refundable(membership: Membership, plan: Plan | None, today: date, *, may_withdraw: bool = True) -> int:
     """What cancelling today gives back of the term last paid: all of it, a share for the days left, or nothing.
 
-    The share is rounded down to the minor unit. A plan that the program has no more is refunded by the day.
+    Who may not withdraw gets no more than the share. It is rounded down to the minor unit. A plan that the program has
+    no more is refunded by the day.
     """
-    if plan is not None and today <= membership.paid_on + timedelta(days=plan.refund_days):
-        return membership.amount
     how = plan.refund if plan else "prorated"
-    if how == "full":
+    is_early = plan is not None and today <= membership.paid_on + timedelta(days=plan.refund_days)
+    if may_withdraw and (is_early or how == "full"):
         return membership.amount
     if how == "none":
         return 0
@@ -140,6 +166,18 @@ def end(account: Account, program: Program, now: datetime) -> Entry:
 def ends_at(membership: Membership, program: Program) -> datetime:
     """The first instant after the last day that is paid."""
     return start_of_day(membership.paid_through + timedelta(days=1), program.time_zone)
+
+
+def _has_withdrawn(account: Account, today: date) -> bool:
+    """Whether a whole price was given back within the last year: to the person, also on an account that has ended."""
+    use = account.uses.get(_WITHDRAWN)
+    return use is not None and today < add_months(date.fromisoformat(use.period), _WITHDRAWAL_MONTHS)
+
+
+def _worth(points: int, program: Program) -> int:
+    """What points are worth as money, in minor units, rounded down."""
+    rate = program.redeeming.points_as_money
+    return points * rate.amount // rate.points if rate else 0
 
 
 def _require_renewable(running: Membership, plan: Plan, today: date) -> None:

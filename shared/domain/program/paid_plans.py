@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.domain.fields import Days, PositiveAmount, Slug, Stored, Text
+from shared.domain.fields import Days, Flag, PositiveAmount, Slug, Stored, Text
 from shared.domain.program.common import Months
 
 PLANS_MAX = 10
@@ -27,4 +27,9 @@ class Plan(Stored):
     renew_within_days: Annotated[Days, Field(ge=1, le=366)] = 30
     refund: Literal["none", "full", "prorated"] = "prorated"
     refund_days: Days = 14
-    """Until so many days after it was paid, cancelling gives the whole price back, whatever `refund` says."""
+    """Until so many days after it was paid, cancelling gives the whole price back, whatever `refund` says.
+
+    That is so once in a year; from then on `full` is by the day as well.
+    """
+    deducts_used: Flag = False
+    """Whether what the plan has brought meanwhile is taken off what is given back, as points are worth as money."""

@@ -250,6 +250,9 @@ class Program(Stored):
         require_unique("plan_id", (plan.plan_id for plan in self.memberships))
         for plan in self.memberships:
             self._require_tiers((plan.tier_id,) if plan.tier_id else (), f"plan {plan.plan_id!r}")
+            if plan.deducts_used and self.redeeming.points_as_money is None:
+                worth = "which has to say in points_as_money what they are worth"
+                raise ValueError(f"plan {plan.plan_id!r} deducts the points it brought in a program {worth}")
         for rule in self.earning.rules:
             self._require_tiers(rule.when.tiers, f"rule {rule.rule_id!r}")
         for reward in self.redeeming.rewards:

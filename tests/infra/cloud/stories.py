@@ -25,7 +25,7 @@ LIMITED_REWARD = {
     "points": 10,
     "stock": 1000,
 }
-PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12}
+PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12, "percent": 150}
 CHECKED_ACTION = {"action_id": "survey", "description": "Survey", "points": 5, "approval": True}
 ADJUSTMENT_LIMIT = 1000
 CAMPAIGN: Mapping[str, Any] = {

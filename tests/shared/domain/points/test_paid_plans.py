@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from shared.domain.errors import InvalidRequestError, InvalidStateError
 from shared.domain.points.paid_plans import refundable
@@ -102,7 +103,7 @@ def test_what_cancelling_gives_back(how: str, refund_days: int, days_later: int,
 def test_never_more_than_was_paid_comes_back_and_never_more_the_later(
     how: str, refund_days: int, amount: int, day: int
 ) -> None:
-    shop = shop_with(refund=how, refund_days=refund_days)
+    shop = shop_with(refund=how, refund_days=refund_days, price=amount)
     shop.pay_membership("ada", "plus", amount)
     membership, plan = shop.look("ada").membership, shop.program.plan("plus")
     assert membership
@@ -133,3 +134,54 @@ def test_a_cancelled_membership_says_on_which_day_it_ended() -> None:
     membership = shop.look("ada").membership
     assert membership is not None
     assert (membership.state, membership.paid_through) == ("ended", date(2026, 2, 10))
+
+
+def test_the_price_is_the_plans() -> None:
+    shop = shop_with()
+    with pytest.raises(InvalidRequestError, match=r"^/amount: must be 1200, the price of the plan 'plus', or left out$"):
+        shop.pay_membership("ada", "plus", 1)
+    shop.pay_membership("ada", "plus", 1200)
+    membership = shop.look("ada").membership
+    assert membership is not None
+    assert membership.amount == 1200
+
+
+@pytest.mark.parametrize(
+    ("how", "second"),
+    [("prorated", 1200 * 26 // 28), ("full", 1200 * 26 // 28), ("none", 0)],
+)
+def test_a_whole_price_comes_back_once_in_a_year(how: str, second: int) -> None:
+    shop = shop_with(refund=how, refund_days=14)
+    backs = []
+    for begins in ("2026-02-01 12:00", "2026-02-03 12:00", "2027-02-01 12:00", "2027-02-03 12:00"):
+        shop.now = at(begins)
+        shop.pay_membership("ada", "plus")
+        shop.now += timedelta(days=1)
+        backs.append(int(shop.cancel_membership("ada").source["refund_amount"]))
+    assert backs == [1200, second, backs[2], second]
+
+
+def test_a_share_of_the_days_left_is_no_withdrawal() -> None:
+    shop = shop_with(refund_days=2)
+    shop.pay_membership("ada", "plus")
+    shop.now += timedelta(days=3)
+    assert int(shop.cancel_membership("ada").source["refund_amount"]) < 1200
+    shop.pay_membership("ada", "plus")
+    assert shop.cancel_membership("ada").source["refund_amount"] == "1200"
+
+
+@pytest.mark.parametrize(("deducts", "back", "taken"), [(False, "1200", None), (True, "1130", "70"), (True, "0", "1200")])
+def test_what_the_plan_brought_is_said_and_taken_off_where_the_plan_says_so(
+    deducts: bool, back: str, taken: str | None
+) -> None:
+    shop = shop_with(deducts_used=deducts)
+    shop.pay_membership("ada", "plus")
+    brought = 70 if back != "0" else 99_999
+    source = shop.cancel_membership("ada", brought).source
+    assert (source["points_brought"], source["refund_amount"]) == (str(brought), back)
+    assert source.get("deducted_amount") == taken
+
+
+def test_what_is_deducted_needs_a_worth() -> None:
+    with pytest.raises(ValidationError, match="points_as_money"):
+        a_program(memberships=[{**PLUS, "deducts_used": True}], redeeming={"points_as_money": None})
