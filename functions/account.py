@@ -38,8 +38,9 @@ def read_entries(
     member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
 ) -> Answer:
     place = paging.decode_place(cursor, int)
-    page = accounts.read_history(member_id, limit, place, caller=auth.caller(app))
-    return json_answer(ledger_answers.entry_page(page))
+    caller = auth.caller(app)
+    page = accounts.read_history(member_id, limit, place, caller=caller)
+    return json_answer(ledger_answers.entry_page(page, caller))
 
 
 @app.get(

@@ -35,7 +35,7 @@ def earn_by_identifier(request: Annotated[Arrival, Body()]) -> Answer:
     order = OrderEarn.model_validate(request.model_dump(exclude={"identifier"}))
     caller, now = auth.caller(app), clock.now()
     outcome = automatic_enrolment.earn_by_identifier(request.identifier, order, caller=caller, now=now)
-    return ledger_answers.booked(outcome)
+    return ledger_answers.booked(outcome, caller)
 
 
 @app.post(

@@ -66,7 +66,7 @@ def earn(
     caller, now = auth.caller(app), clock.now()
     if isinstance(request, OrderEarn):
         return ledger_answers.booked_for(caller, earning.earn_order(member_id, request, caller=caller, now=now))
-    return ledger_answers.booked(earning.earn_for_action(member_id, request, caller=caller, now=now))
+    return ledger_answers.booked(earning.earn_for_action(member_id, request, caller=caller, now=now), caller)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

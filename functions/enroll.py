@@ -182,7 +182,7 @@ def erase_member(member_id: str) -> Answer:
 )
 def export_member(member_id: str) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    return json_answer(export_answer(personal_data.export_member(member_id, caller=caller, now=now), now))
+    return json_answer(export_answer(personal_data.export_member(member_id, caller=caller, now=now), caller, now))
 
 
 @app.post(
@@ -195,7 +195,7 @@ def export_member(member_id: str) -> Answer:
 def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> Answer:
     caller, now = auth.caller(app), clock.now()
     outcome = merges.merge_members(member_id, request.from_member_id, caller=caller, now=now)
-    return ledger_answers.booked(outcome, HTTPStatus.OK)
+    return ledger_answers.booked(outcome, caller, HTTPStatus.OK)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

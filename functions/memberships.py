@@ -25,8 +25,9 @@ app = resolver.resolver()
     tags=["Memberships"],
 )
 def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> Answer:
-    outcome = paid_plans.pay_membership(member_id, payment, caller=auth.caller(app), now=clock.now())
-    return ledger_answers.booked(outcome)
+    caller = auth.caller(app)
+    outcome = paid_plans.pay_membership(member_id, payment, caller=caller, now=clock.now())
+    return ledger_answers.booked(outcome, caller)
 
 
 @app.post(
@@ -37,8 +38,9 @@ def pay_membership(member_id: str, payment: Annotated[Payment, Body()]) -> Answe
     tags=["Memberships"],
 )
 def cancel_membership(member_id: str, request: Annotated[Cancellation, Body()]) -> Answer:
-    outcome = paid_plans.cancel_membership(member_id, request, caller=auth.caller(app), now=clock.now())
-    return ledger_answers.booked(outcome, HTTPStatus.OK)
+    caller = auth.caller(app)
+    outcome = paid_plans.cancel_membership(member_id, request, caller=caller, now=clock.now())
+    return ledger_answers.booked(outcome, caller, HTTPStatus.OK)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

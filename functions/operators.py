@@ -12,7 +12,7 @@ from shared.api import auth, ledger_answers, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
-from shared.caller import OPERATOR
+from shared.caller import OPERATOR, Caller
 from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.reviews import Review, ReviewKind
@@ -42,6 +42,7 @@ class ReviewAnswer(Record):
     decided_by: str | None
     decided_at: datetime | None
     reason: str | None
+    note: Annotated[str | None, Field(exclude_if=lambda note: note is None)] = None
     due_on: Annotated[date | None, Field(exclude_if=lambda day: day is None)] = None
     is_overdue: Annotated[bool, Field(exclude_if=lambda overdue: not overdue)] = False
 
@@ -92,8 +93,9 @@ class AuditPage(Record):
     tags=["Operators"],
 )
 def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Answer:
-    done = adjustments.adjust_points(member_id, request, caller=auth.caller(app), now=clock.now())
-    return _asked(done) if isinstance(done, Asked) else ledger_answers.booked(done)
+    caller = auth.caller(app)
+    done = adjustments.adjust_points(member_id, request, caller=caller, now=clock.now())
+    return _asked(done) if isinstance(done, Asked) else ledger_answers.booked(done, caller)
 
 
 @app.post(
@@ -105,7 +107,8 @@ def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Ans
 )
 def undo_adjustment(member_id: str, entry_id: str, request: Annotated[Undo, Body()]) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    return ledger_answers.booked(adjustments.undo_adjustment(member_id, entry_id, request, caller=caller, now=now))
+    outcome = adjustments.undo_adjustment(member_id, entry_id, request, caller=caller, now=now)
+    return ledger_answers.booked(outcome, caller)
 
 
 @app.post(
@@ -117,7 +120,8 @@ def undo_adjustment(member_id: str, entry_id: str, request: Annotated[Undo, Body
     tags=["Operators"],
 )
 def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
-    return ledger_answers.booked(freezes.freeze_member(member_id, cause, caller=auth.caller(app), now=clock.now()))
+    caller = auth.caller(app)
+    return ledger_answers.booked(freezes.freeze_member(member_id, cause, caller=caller, now=clock.now()), caller)
 
 
 @app.post(
@@ -128,7 +132,8 @@ def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
     tags=["Operators"],
 )
 def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
-    return ledger_answers.booked(freezes.unfreeze_member(member_id, cause, caller=auth.caller(app), now=clock.now()))
+    caller = auth.caller(app)
+    return ledger_answers.booked(freezes.unfreeze_member(member_id, cause, caller=caller, now=clock.now()), caller)
 
 
 @app.get(
@@ -182,7 +187,8 @@ def read_reviews(
     tags=["Operators"],
 )
 def approve(review_id: str) -> Answer:
-    return _decided(approvals.approve(review_id, caller=auth.caller(app), now=clock.now()))
+    caller = auth.caller(app)
+    return _decided(approvals.approve(review_id, caller=caller, now=clock.now()), caller)
 
 
 @app.post(
@@ -193,7 +199,8 @@ def approve(review_id: str) -> Answer:
     tags=["Operators"],
 )
 def reject(review_id: str, request: Annotated[Rejection, Body()]) -> Answer:
-    return _decided(approvals.reject(review_id, request, caller=auth.caller(app), now=clock.now()))
+    caller = auth.caller(app)
+    return _decided(approvals.reject(review_id, request, caller=caller, now=clock.now()), caller)
 
 
 @app.get(
@@ -232,10 +239,10 @@ def _remembered(kept: Kept) -> Answer:
     return json_answer(answer)
 
 
-def _decided(done: Done) -> Answer:
+def _decided(done: Done, caller: Caller) -> Answer:
     entry = account = None
     if done.outcome is not None:
-        entry = entry_answer(done.outcome.entry)
+        entry = entry_answer(done.outcome.entry, caller)
         account = account_answer(done.outcome.accounts[0], done.outcome.program, done.outcome.now)
     return json_answer(DecisionAnswer(review=_shown(done.review), entry=entry, account=account), replayed=done.replayed)
 

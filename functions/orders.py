@@ -49,7 +49,9 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> Answer:
         return ledger_answers.booked_for(caller, outcome)
     account = account_answer(outcome.accounts[0], outcome.program, outcome.now, outcome.accounts[1:])
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
-    return json_answer(refund_answer(outcome.entry, account, outcome.program), status, replayed=outcome.replayed)
+    return json_answer(
+        refund_answer(outcome.entry, account, outcome.program, caller), status, replayed=outcome.replayed
+    )
 
 
 @app.post(
@@ -61,9 +63,8 @@ def refund(member_id: str, request: Annotated[Refund, Body()]) -> Answer:
 )
 def reverse_refund(member_id: str, refund_id: str, request: Annotated[RefundOfOrder | None, Body()] = None) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    return ledger_answers.booked(
-        order_corrections.reverse_refund(member_id, refund_id, request or RefundOfOrder(), caller=caller, now=now)
-    )
+    outcome = order_corrections.reverse_refund(member_id, refund_id, request or RefundOfOrder(), caller=caller, now=now)
+    return ledger_answers.booked(outcome, caller)
 
 
 @app.post(
@@ -75,7 +76,8 @@ def reverse_refund(member_id: str, refund_id: str, request: Annotated[RefundOfOr
 )
 def amend_order(member_id: str, order_id: str, request: Annotated[Amendment, Body()]) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    return ledger_answers.booked(order_corrections.amend(member_id, order_id, request, caller=caller, now=now))
+    outcome = order_corrections.amend(member_id, order_id, request, caller=caller, now=now)
+    return ledger_answers.booked(outcome, caller)
 
 
 @app.post(
@@ -87,7 +89,8 @@ def amend_order(member_id: str, order_id: str, request: Annotated[Amendment, Bod
 )
 def claim_order(member_id: str, order_id: str, request: Annotated[Claim, Body()]) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    return ledger_answers.booked(order_corrections.claim(member_id, order_id, request, caller=caller, now=now))
+    outcome = order_corrections.claim(member_id, order_id, request, caller=caller, now=now)
+    return ledger_answers.booked(outcome, caller)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

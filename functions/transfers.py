@@ -26,7 +26,9 @@ def transfer_points(
     member_id: str, request: Annotated[Transfer, Body()], key: idempotency.IdempotencyKey = None
 ) -> Answer:
     caller, now, name = auth.caller(app), clock.now(), idempotency.required_key(key)
-    return ledger_answers.booked(transfers.transfer_points(member_id, request, key=name, caller=caller, now=now))
+    return ledger_answers.booked(
+        transfers.transfer_points(member_id, request, key=name, caller=caller, now=now), caller
+    )
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

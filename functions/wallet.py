@@ -47,9 +47,9 @@ def read_credit(member_id: str) -> Answer:
 def read_credit_entries(
     member_id: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
 ) -> Answer:
-    place = paging.decode_place(cursor, int)
-    page = store_credit.read_credit_history(member_id, limit, place, caller=auth.caller(app))
-    return json_answer(ledger_answers.entry_page(page))
+    caller, place = auth.caller(app), paging.decode_place(cursor, int)
+    page = store_credit.read_credit_history(member_id, limit, place, caller=caller)
+    return json_answer(ledger_answers.entry_page(page, caller))
 
 
 @app.post(
@@ -60,10 +60,11 @@ def read_credit_entries(
     tags=["Credit"],
 )
 def pay_out_credit(member_id: str, request: Annotated[Payout, Body()]) -> Answer:
-    outcome = store_credit.pay_out_credit(member_id, request, caller=auth.caller(app), now=clock.now())
+    caller = auth.caller(app)
+    outcome = store_credit.pay_out_credit(member_id, request, caller=caller, now=clock.now())
     body = PayoutAnswer(
         payout_id=outcome.entry.source["payout_id"],
-        entry=entry_answer(outcome.entry),
+        entry=entry_answer(outcome.entry, caller),
         credit=credit_answer(outcome.accounts[1], outcome.program, outcome.now),
     )
     return json_answer(body, HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED, replayed=outcome.replayed)

@@ -15,12 +15,12 @@ from shared.services.histories import Page
 from shared.tables import operation
 
 
-def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) -> Answer:
+def booked(outcome: operation.Outcome, caller: Caller, status: HTTPStatus = HTTPStatus.CREATED) -> Answer:
     """The entry and the first account beside it: `status` if it was booked now; 200 for a replay."""
     account, *others = outcome.accounts
     return json_answer(
         BookedAnswer(
-            entry=entry_answer(outcome.entry, _sale(outcome)),
+            entry=entry_answer(outcome.entry, caller, _sale(outcome)),
             account=account_answer(account, outcome.program, outcome.now, others),
         ),
         HTTPStatus.OK if outcome.replayed else status,
@@ -31,16 +31,16 @@ def booked(outcome: operation.Outcome, status: HTTPStatus = HTTPStatus.CREATED) 
 def booked_for(caller: Caller, outcome: operation.Outcome) -> Answer:
     """As `booked`; a partner gets its entry alone."""
     if caller.partner_id is None:
-        return booked(outcome)
+        return booked(outcome, caller)
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
     answer = PartnerBookedAnswer(entry=partner_entry(outcome.entry, _sale(outcome)))
     return json_answer(answer, status, replayed=outcome.replayed)
 
 
-def entry_page(page: Page[Entry, int]) -> EntryPage:
+def entry_page(page: Page[Entry, int], caller: Caller) -> EntryPage:
     """A page of an account's entries, with how the orders stand that those of a member credit."""
     sales = orders.sales_of([entry for entry in page.items if not is_wallet(entry.member_id)])
-    items = tuple(entry_answer(entry, sales.get(entry.entry_id)) for entry in page.items)
+    items = tuple(entry_answer(entry, caller, sales.get(entry.entry_id)) for entry in page.items)
     return EntryPage(items=items, next_cursor=paging.encode_place(page.next_place))
 
 

@@ -26,10 +26,11 @@ from shared.tables.operation import NOTHING_MORE, Decision, Needs, Situation
 
 
 class Adjustment(Record):
-    """Points given (positive) or taken (negative) by hand."""
+    """Points given (positive) or taken (negative) by hand. The member reads `reason`, and only operators `note`."""
 
     points: SignedPoints
     reason: Text
+    note: Text | None = None
     reference: Reference
 
 
@@ -51,9 +52,10 @@ def adjust_points(
 
 
 class Undo(Record):
-    """Why an adjustment is taken back."""
+    """Why an adjustment is taken back. The member reads `reason`, and only operators `note`."""
 
     reason: Text
+    note: Text | None = None
 
 
 def undo_adjustment(
@@ -78,6 +80,7 @@ def undo_adjustment(
             situation.program,
             adjustment,
             reason=request.reason,
+            note=request.note,
             now=situation.now,
             actor=caller.actor,
             fingerprint=fingerprint,
@@ -110,6 +113,7 @@ def _book(member_id: str, adjustment: Adjustment, program: Program, caller: Call
             situation.program,
             adjustment.points,
             reason=adjustment.reason,
+            note=adjustment.note,
             reference=reference,
             now=situation.now,
             actor=caller.actor,
@@ -144,7 +148,11 @@ def _ask(member_id: str, adjustment: Adjustment, caller: Caller, now: datetime) 
         requested_by=caller.actor,
         requested_at=now,
         what=f"Adjust by {points} points: {reason}",
-        details={"points": str(points), "reason": reason, "reference": reference},
+        details={"points": str(points), "reason": reason, "reference": reference, **_noted(adjustment.note)},
         fingerprint=request_ids.fingerprint(adjustment),
     )
     return approvals.ask(review, audit.trail(caller, "adjustment.requested", now, member_id, reference=reference))
+
+
+def _noted(note: str | None) -> dict[str, str]:
+    return {"note": note} if note else {}

@@ -31,9 +31,10 @@ Book = Callable[[Situation, Review, Verdict], Sequence[Entry]]
 
 
 class Rejection(Record):
-    """Why a review is rejected."""
+    """Why a review is rejected. The member reads `reason`, and only operators `note`."""
 
     reason: Text
+    note: Text | None = None
 
 
 class Decider(NamedTuple):
@@ -102,7 +103,9 @@ def reject(review_id: str, rejection: Rejection, *, caller: Caller, now: datetim
     Raises ReviewNotFoundError, InvalidStateError if it was approved, IdempotencyMismatchError if it was rejected for
     another reason, and whatever the booking raises.
     """
-    verdict = Verdict("rejected", caller.actor, now, rejection.reason, request_ids.fingerprint(rejection))
+    verdict = Verdict(
+        "rejected", caller.actor, now, rejection.reason, request_ids.fingerprint(rejection), rejection.note
+    )
     return _decide(review_id, verdict, caller)
 
 
@@ -186,7 +189,7 @@ def _closed(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
             return Done(decided(review, verdict), None, replayed=False)
     if review.state != verdict.decision:
         _require_open(review)
-    if review.reason != verdict.reason:
+    if (review.reason, review.note) != (verdict.reason, verdict.note):
         raise IdempotencyMismatchError("the review was rejected before for another reason")
     return Done(review, None, replayed=True)
 
@@ -213,6 +216,7 @@ def _adjust(situation: Situation, review: Review, verdict: Verdict) -> Sequence[
         situation.program,
         int(review.details["points"]),
         reason=review.details["reason"],
+        note=review.details.get("note"),
         reference=review.details["reference"],
         now=verdict.at,
         actor=verdict.actor,

@@ -13,9 +13,10 @@ from shared.tables.operation import Decision, Situation
 
 
 class Cause(Record):
-    """Why a member is frozen or unfrozen, and the reference of the case."""
+    """Why a member is frozen or unfrozen, and the reference of the case. The member reads `reason`, not `note`."""
 
     reason: Text
+    note: Text | None = None
     reference: Reference
 
 
@@ -41,6 +42,7 @@ def _book(
             situation.account,
             situation.program,
             reason=cause.reason,
+            note=cause.note,
             reference=cause.reference,
             now=situation.now,
             actor=caller.actor,

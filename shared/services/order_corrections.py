@@ -22,6 +22,7 @@ from shared.domain.errors import (
     RefundNotFoundError,
     TryAgainError,
 )
+from shared.domain.explanations import explained
 from shared.domain.fields import Amount, Instant, Record, Reference, Text, is_reference
 from shared.domain.lifecycle import corrections
 from shared.domain.lifecycle.corrections import Cause
@@ -50,10 +51,14 @@ class Amendment(Record):
 
 
 class Claim(Record):
-    """Why an order is another member's than the one it was credited to."""
+    """Why an order is another member's than the one it was credited to.
+
+    Both read `reason`, and only operators `note`.
+    """
 
     claim_id: Reference
     reason: Text
+    note: Text | None = None
 
 
 class RefundOfOrder(Record):
@@ -152,7 +157,7 @@ def _claim(member: str, order_id: str, request: Claim, caller: Caller, now: date
         source = {
             "order_id": order_id,
             "claim_id": request.claim_id,
-            "reason": request.reason,
+            **explained(request.reason, request.note),
             "from": losing[0].member_id,
             "to": gaining[0].member_id,
         }

@@ -22,7 +22,10 @@ class Cancellation(Record):
 
 
 def pay_membership(member_id: str, payment: Payment, *, caller: Caller, now: datetime) -> operation.Outcome:
-    """Begin or renew a membership. Raises InvalidRequestError for another plan, price or currency, InvalidStateError."""
+    """Begin or renew a membership.
+
+    Raises InvalidRequestError for another plan, price or currency, InvalidStateError.
+    """
     fingerprint = request_ids.fingerprint(payment)
 
     def decide(situation: Situation) -> Decision:

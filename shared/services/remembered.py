@@ -30,9 +30,10 @@ CHAIN_MAX = 10
 
 
 class Lift(Record):
-    """Why what is remembered is lifted."""
+    """Why what is remembered is lifted. The member reads `reason`, and only operators `note`."""
 
     reason: Text
+    note: Text | None = None
 
 
 class Found(NamedTuple):
@@ -129,7 +130,7 @@ def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kep
     """
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
     accounts.require_not_merged(account)
-    trail = audit.trail(caller, "remembered.lifted", now, account.member_id, reason=request.reason)
+    trail = audit.trail(caller, "remembered.lifted", now, account.member_id, reason=request.reason, note=request.note)
     if not account.is_open:
         case = _waiting_case(account.member_id, now)
         _write([cases.changed(case, Remembered(counted=case.what.counted)), *trail])
@@ -161,6 +162,7 @@ def _lifts(situation: Situation, entries: Sequence[Entry], request: Lift, caller
             situation.program,
             entry,
             reason=request.reason,
+            note=request.note,
             now=situation.now,
             actor=caller.actor,
             fingerprint=request_ids.fingerprint(request),

@@ -1,12 +1,17 @@
 """The lines of the ledger as callers see them."""
 
 from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from shared.api.schemas.accounts import AccountAnswer, ExpiringPoints, points_by_day
 from shared.api.schemas.money import Money, money_of
+from shared.caller import OPERATOR, Caller
 from shared.domain import order_ids
 from shared.domain.earning.kept_orders import Sale, kept
 from shared.domain.entry import Entry, Piece, Undone
+from shared.domain.explanations import role_of, source_told
 from shared.domain.fields import Record
 from shared.domain.program.program import Program
 
@@ -40,6 +45,7 @@ class EntryAnswer(Record):
     """One line of the ledger. `lots` says which expiry dates it touched, and `order` the order that it credits.
 
     `expired` are points that would have come back or arrived by it, had their last day not passed.
+    Who acted is named to operators and to themselves; others see the role. Only operators see a `note`.
     """
 
     entry_id: str
@@ -59,6 +65,7 @@ class EntryAnswer(Record):
     program_version: int
     order: OrderFigures | None = None
     expired: tuple[ExpiringPoints, ...] = ()
+    note: Annotated[str | None, Field(exclude_if=lambda note: note is None)] = None
 
 
 class BookedAnswer(Record):
@@ -121,8 +128,11 @@ class EntryPage(Record):
     next_cursor: str | None
 
 
-def entry_answer(entry: Entry, sale: Sale | None = None) -> EntryAnswer:
-    """An entry as callers see it; `sale` is the order that it credits, as it stands."""
+def entry_answer(entry: Entry, caller: Caller, sale: Sale | None = None) -> EntryAnswer:
+    """An entry as the caller sees it; `sale` is the order that it credits, as it stands."""
+    is_operator = OPERATOR in caller.scopes
+    source = dict(entry.source) if is_operator else source_told(entry.type, entry.source)
+    note = source.pop("note", None) or None
     return EntryAnswer(
         entry_id=entry.entry_id,
         type=entry.type,
@@ -131,7 +141,7 @@ def entry_answer(entry: Entry, sale: Sale | None = None) -> EntryAnswer:
         expires_on=entry.expires_on,
         occurred_at=entry.occurred_at,
         recorded_at=entry.recorded_at,
-        source={name: order_ids.shown(text) if name == "order_id" else text for name, text in entry.source.items()},
+        source={name: order_ids.shown(text) if name == "order_id" else text for name, text in source.items()},
         sequence=entry.sequence,
         balance_after=entry.balance_after,
         effects=Effects(
@@ -139,10 +149,11 @@ def entry_answer(entry: Entry, sale: Sale | None = None) -> EntryAnswer:
         ),
         lots=points_by_day(entry.lots),
         breakdown=breakdown_lines(entry.breakdown),
-        actor=entry.actor,
+        actor=entry.actor if is_operator or caller.actor == entry.actor else role_of(entry.actor),
         program_version=entry.program_version,
         order=_figures(sale) if sale else None,
         expired=points_by_day(entry.expired),
+        note=note,
     )
 
 
@@ -164,12 +175,12 @@ def partner_entry(entry: Entry, sale: Sale | None = None) -> PartnerEntry:
     )
 
 
-def refund_answer(entry: Entry, account: AccountAnswer, program: Program) -> RefundAnswer:
-    """A refund as callers see it."""
+def refund_answer(entry: Entry, account: AccountAnswer, program: Program, caller: Caller) -> RefundAnswer:
+    """A refund as the caller sees it."""
     undone = entry.undone or Undone()
     tier = TierLost(before=undone.tier_before, after=entry.tier.tier_id) if undone.tier_before and entry.tier else None
     return RefundAnswer(
-        entry=entry_answer(entry),
+        entry=entry_answer(entry, caller),
         account=account,
         points=-entry.points,
         credit=money_of(undone.credit, program),

@@ -10,6 +10,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import is_held
 from shared.domain.entry import Entry
+from shared.domain.explanations import explained
 from shared.domain.facets import Badge, Use
 from shared.domain.fields import Stored
 from shared.domain.ledger import draft, negative, take
@@ -90,6 +91,7 @@ def lifted(
     entry: Entry,
     *,
     reason: str,
+    note: str | None = None,
     now: datetime,
     actor: str,
     fingerprint: str,
@@ -112,7 +114,7 @@ def lifted(
         frozen="" if entry.frozen and account.frozen == entry.frozen else None,
         uses=freed,
         badges={name: badge.model_copy(update={"times": 0}) for name, badge in held.items()},
-        source={"reference": entry.source["reference"], "reason": reason},
+        source={"reference": entry.source["reference"], **explained(reason, note)},
     )
 
 

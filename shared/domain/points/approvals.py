@@ -6,6 +6,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
+from shared.domain.explanations import explained
 from shared.domain.facets import Use
 from shared.domain.ledger import combined, draft
 from shared.domain.lots import UNTIL_APPROVED
@@ -113,6 +114,6 @@ def _decision(
         program_version=program.version,
         actor=verdict.actor,
         fingerprint=verdict.fingerprint,
-        source={**source, **({"reason": verdict.reason} if verdict.reason else {})},
+        source={**source, **(explained(verdict.reason, verdict.note) if verdict.reason else {})},
         **effects,
     )

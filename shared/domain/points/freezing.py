@@ -8,6 +8,7 @@ from datetime import datetime
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError, MemberFrozenError
+from shared.domain.explanations import explained
 from shared.domain.ledger import draft
 from shared.domain.program.program import Program
 
@@ -17,6 +18,7 @@ def freeze(
     program: Program,
     *,
     reason: str,
+    note: str | None = None,
     reference: str,
     now: datetime,
     actor: str,
@@ -35,7 +37,7 @@ def freeze(
         actor=actor,
         fingerprint=fingerprint,
         frozen=reference,
-        source={"reference": reference, "reason": reason},
+        source={"reference": reference, **explained(reason, note)},
     )
 
 
@@ -44,6 +46,7 @@ def unfreeze(
     program: Program,
     *,
     reason: str,
+    note: str | None = None,
     reference: str,
     now: datetime,
     actor: str,
@@ -62,7 +65,7 @@ def unfreeze(
         actor=actor,
         fingerprint=fingerprint,
         frozen="",
-        source={"reference": reference, "reason": reason, "frozen_under": account.frozen},
+        source={"reference": reference, **explained(reason, note), "frozen_under": account.frozen},
     )
 
 

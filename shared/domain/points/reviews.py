@@ -29,7 +29,9 @@ class Review(Stored):
     decided_by: str | None = None
     decided_at: datetime | None = None
     reason: str | None = None
-    """Why it was rejected."""
+    """Why it was rejected, in words for the member."""
+    note: str | None = None
+    """What only operators read of it."""
     due_on: date | None = None
     """The day by which it is to be decided, where a law says so."""
 
@@ -46,6 +48,7 @@ class Verdict(NamedTuple):
     at: datetime
     reason: str | None = None
     fingerprint: str = ""
+    note: str | None = None
 
 
 def decided(review: Review, verdict: Verdict) -> Review:
@@ -55,5 +58,6 @@ def decided(review: Review, verdict: Verdict) -> Review:
         "decided_by": verdict.actor,
         "decided_at": verdict.at,
         "reason": verdict.reason,
+        "note": verdict.note,
     }
     return review.model_copy(update=update)

@@ -7,6 +7,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.given_again import given_again
 from shared.domain.earning.refunds import taken_back
 from shared.domain.entry import Entry
+from shared.domain.explanations import explained
 from shared.domain.ledger import draft, negative, take
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.grants import granted_now
@@ -21,6 +22,7 @@ def undo(
     adjustment: Entry,
     *,
     reason: str,
+    note: str | None = None,
     now: datetime,
     actor: str,
     fingerprint: str,
@@ -47,7 +49,7 @@ def undo(
         fingerprint=fingerprint,
         **fields,
         uses=freed_by_undoing(adjustment.uses, fields["points"]),
-        source={"of": adjustment.member_id, "reference": adjustment.source["reference"], "reason": reason},
+        source={"of": adjustment.member_id, "reference": adjustment.source["reference"], **explained(reason, note)},
     )
 
 
@@ -57,6 +59,7 @@ def adjust(
     points: int,
     *,
     reason: str,
+    note: str | None = None,
     reference: str,
     now: datetime,
     actor: str,
@@ -89,7 +92,7 @@ def adjust(
         uses=uses,
         source={
             "reference": reference,
-            "reason": reason,
+            **explained(reason, note),
             **({"requested_by": requested_by, "approved_by": actor} if requested_by else {}),
         },
     )

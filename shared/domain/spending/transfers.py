@@ -80,7 +80,9 @@ def transfer(
             source=source,
             fingerprint=fingerprint,
         ),
-        draft(receiver, "transfer_in", **shared, points=points, **give(receiver, incoming), uses=brought, source=source),
+        draft(
+            receiver, "transfer_in", **shared, points=points, **give(receiver, incoming), uses=brought, source=source
+        ),
     )
 
 

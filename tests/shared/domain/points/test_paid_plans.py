@@ -138,7 +138,9 @@ def test_a_cancelled_membership_says_on_which_day_it_ended() -> None:
 
 def test_the_price_is_the_plans() -> None:
     shop = shop_with()
-    with pytest.raises(InvalidRequestError, match=r"^/amount: must be 1200, the price of the plan 'plus', or left out$"):
+    with pytest.raises(
+        InvalidRequestError, match=r"^/amount: must be 1200, the price of the plan 'plus', or left out$"
+    ):
         shop.pay_membership("ada", "plus", 1)
     shop.pay_membership("ada", "plus", 1200)
     membership = shop.look("ada").membership
@@ -170,7 +172,9 @@ def test_a_share_of_the_days_left_is_no_withdrawal() -> None:
     assert shop.cancel_membership("ada").source["refund_amount"] == "1200"
 
 
-@pytest.mark.parametrize(("deducts", "back", "taken"), [(False, "1200", None), (True, "1130", "70"), (True, "0", "1200")])
+@pytest.mark.parametrize(
+    ("deducts", "back", "taken"), [(False, "1200", None), (True, "1130", "70"), (True, "0", "1200")]
+)
 def test_what_the_plan_brought_is_said_and_taken_off_where_the_plan_says_so(
     deducts: bool, back: str, taken: str | None
 ) -> None:

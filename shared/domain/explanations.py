@@ -1,0 +1,55 @@
+"""Why something was done by hand, and by whom: what its member may read of it, and what only operators may.
+
+A reason is for the member. A note is for operators: it is kept in an entry's source, and never shown to anybody else.
+Who acts is shown to others by their role alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_NOTE = "note"
+_NAMES = frozenset({"actor", "requested_by", "approved_by", "decided_by", "by"})
+"""Under which names records say who acted."""
+_EXPLAINED_TO_OPERATORS = frozenset({"freeze", "unfreeze"})
+"""The types of entries whose reasons only operators read before notes were kept apart."""
+
+
+def explained(reason: str, note: str | None) -> dict[str, str]:
+    """What an entry's source says of why it was booked. It has a note even if that is empty: then the reason is one."""
+    return {"reason": reason, _NOTE: note or ""}
+
+
+def note_of(source: Mapping[str, str]) -> str | None:
+    """The note that an entry's source has; None if there is none."""
+    return source.get(_NOTE) or None
+
+
+def source_told(type_: str, source: Mapping[str, str]) -> dict[str, str]:
+    """What anybody but an operator reads of an entry's source."""
+    hidden = {_NOTE}
+    if type_ in _EXPLAINED_TO_OPERATORS and _NOTE not in source:
+        hidden.add("reason")
+    told = {name: text for name, text in source.items() if name not in hidden}
+    return {name: role_of(text) if name in _NAMES else text for name, text in told.items()}
+
+
+def role_of(actor: str) -> str:
+    """Whoever acts, by their role alone: `operator` for `operator:olga`."""
+    return actor.partition(":")[0]
+
+
+def record_told(record: Any) -> Any:  # noqa: ANN401 - whatever JSON has
+    """What a member reads of a record that is kept about them: no notes of operators, and nobody's name."""
+    if isinstance(record, Mapping):
+        return {name: _part_told(name, part, record) for name, part in record.items() if name != _NOTE}
+    return [record_told(one) for one in record] if isinstance(record, list | tuple) else record
+
+
+def _part_told(name: str, part: Any, record: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    if name in _NAMES and isinstance(part, str):
+        return role_of(part)
+    if name == "source" and isinstance(part, Mapping):
+        return source_told(str(record.get("type")), part)
+    if name == "uses" and isinstance(part, Mapping):
+        return {role_of(one) if one.startswith("operator:") else one: record_told(use) for one, use in part.items()}
+    return record_told(part)
