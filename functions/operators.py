@@ -1,17 +1,16 @@
 """What operators do by hand: adjust points, freeze and unfreeze members, decide reviews, read the audit trail."""
 
-from datetime import date, datetime
-from http import HTTPStatus
+from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
-from pydantic import Field
 
 from shared import clock
 from shared.api import auth, ledger_answers, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
+from shared.api.schemas.reviews import ReviewAnswer, asked, review_answer
 from shared.caller import OPERATOR, Caller
 from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
@@ -26,25 +25,6 @@ from shared.tables.audit import Trace
 app = resolver.resolver()
 
 Month = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="2026-11; the current one")]
-
-
-class ReviewAnswer(Record):
-    """What waits for an operator's approval, or has been decided."""
-
-    review_id: str
-    kind: str
-    member_id: str
-    requested_by: str
-    requested_at: datetime
-    what: str
-    details: dict[str, str]
-    state: str
-    decided_by: str | None
-    decided_at: datetime | None
-    reason: str | None
-    note: Annotated[str | None, Field(exclude_if=lambda note: note is None)] = None
-    due_on: Annotated[date | None, Field(exclude_if=lambda day: day is None)] = None
-    is_overdue: Annotated[bool, Field(exclude_if=lambda overdue: not overdue)] = False
 
 
 class ReviewPage(Record):
@@ -95,7 +75,7 @@ class AuditPage(Record):
 def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Answer:
     caller = auth.caller(app)
     done = adjustments.adjust_points(member_id, request, caller=caller, now=clock.now())
-    return _asked(done) if isinstance(done, Asked) else ledger_answers.booked(done, caller)
+    return asked(done, clock.now().date()) if isinstance(done, Asked) else ledger_answers.booked(done, caller)
 
 
 @app.post(
@@ -182,7 +162,7 @@ def read_reviews(
 @app.post(
     "/v1/reviews/<review_id>/approve",
     security=routes.open_to(OPERATOR),
-    responses=routes.json_responses({200: DecisionAnswer}, 404, 409),
+    responses=routes.json_responses({200: DecisionAnswer}, 404, 409, 412),
     summary="Approve what waits, and book what it brings",
     tags=["Operators"],
 )
@@ -218,12 +198,6 @@ def read_audit(
     return json_answer(AuditPage(items=tuple(items), next_cursor=paging.encode_cursor(more) if more else None))
 
 
-def _asked(asked: Asked) -> Answer:
-    """202 while the review waits; 200 once it is decided."""
-    status = HTTPStatus.ACCEPTED if asked.review.state == "open" else HTTPStatus.OK
-    return json_answer(_shown(asked.review), status, replayed=asked.replayed)
-
-
 def _remembered(kept: Kept) -> Answer:
     what = kept.what
     answer = RememberedAnswer(
@@ -248,9 +222,7 @@ def _decided(done: Done, caller: Caller) -> Answer:
 
 
 def _shown(review: Review) -> ReviewAnswer:
-    names = ReviewAnswer.model_fields.keys() - {"is_overdue"}
-    overdue = review.is_overdue(clock.now().date())
-    return ReviewAnswer.model_validate({**{name: getattr(review, name) for name in names}, "is_overdue": overdue})
+    return review_answer(review, clock.now().date())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

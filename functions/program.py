@@ -8,11 +8,13 @@ from shared import clock
 from shared.api import auth, resolver, routes
 from shared.api.answers import Answer
 from shared.api.schemas.programs import program_answer
+from shared.api.schemas.reviews import ReviewAnswer, asked
 from shared.caller import OPERATOR
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Requested
 from shared.domain.program.program import Program
 from shared.services import program as program_service
+from shared.services.approvals import Asked
 
 VERSION_DIGITS_MAX = 9
 
@@ -33,8 +35,9 @@ def read_whole_program() -> Answer:
 @app.put(
     "/v1/program",
     security=routes.open_to(OPERATOR),
-    responses=routes.json_responses({200: Program}, 412),
-    summary="Replace the program; If-Match names the version that you read",
+    responses=routes.json_responses({200: Program, 202: ReviewAnswer}, 412),
+    summary="Replace the program; If-Match names the version that you read. One that lets operators do more alone "
+    "waits for another operator",
     tags=["Program"],
 )
 def replace_program(
@@ -42,7 +45,7 @@ def replace_program(
     if_match: Annotated[str | None, Header(alias="If-Match", max_length=40)] = None,
 ) -> Answer:
     stored = program_service.replace_program(program, _version(if_match), caller=auth.caller(app), now=clock.now())
-    return program_answer(stored)
+    return asked(stored, clock.now().date()) if isinstance(stored, Asked) else program_answer(stored)
 
 
 def _version(if_match: str | None) -> int:

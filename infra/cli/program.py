@@ -4,6 +4,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,7 +66,8 @@ def put(file: Annotated[Path, Argument(metavar="FILE", help="The program as PUT 
     request = urllib.request.Request(url, json.dumps(text).encode(), headers, method="PUT")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS_MAX) as answer:  # noqa: S310
-            print(f"{server.url} has version {json.load(answer)['version']} of the program")
+            stored = json.load(answer)
+            print(_answered(server.url, stored, is_waiting=answer.status == HTTPStatus.ACCEPTED))
     except urllib.error.HTTPError as error:
         return _refused(json.load(error))
     except OSError as error:
@@ -82,6 +84,12 @@ def dry_run(
     """Write every message of a program to a file; nobody is sent anything."""
     print(f"{message_preview.write_messages(to, program, locale)} messages written to {to}")
     return 0
+
+
+def _answered(url: str, stored: dict[str, Any], *, is_waiting: bool) -> str:
+    if is_waiting:
+        return f"{url} keeps its program until another operator approves the review {stored['review_id']}"
+    return f"{url} has version {stored['version']} of the program"
 
 
 def _refused(problem: dict[str, Any]) -> int:

@@ -350,7 +350,7 @@ NEEDS: Mapping[str, Needs] = {
     "operators": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ACTION#*", "REVIEW#*", "REFERRAL#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "ACTION#*", "REVIEW#*", "REFERRAL#*", "BUDGET#*", _READ_PROGRAM),
             Grant(
                 (*_BOOK_TIME, "dynamodb:DeleteItem"),
                 LOYALTY,
@@ -367,6 +367,7 @@ NEEDS: Mapping[str, Needs] = {
                     "BUDGET#*",
                     _POOL_MOVES,
                     "POOL_CHANGE#*",
+                    _READ_PROGRAM,
                 ),
             ),
             Grant(("dynamodb:Query",), LOYALTY, ("REVIEWS", "AUDIT#*")),
@@ -463,7 +464,7 @@ NEEDS: Mapping[str, Needs] = {
         settings=("LOYALTY_TABLE",),
         grants=(
             _get(LOYALTY, _READ_PROGRAM, "BUDGET#*"),
-            Grant(("dynamodb:PutItem",), LOYALTY, (_READ_PROGRAM, "AUDIT#*")),
+            Grant(("dynamodb:PutItem",), LOYALTY, (_READ_PROGRAM, "AUDIT#*", "REVIEW#*", "REVIEWS")),
             Grant(("dynamodb:UpdateItem",), LOYALTY, ("BUDGET#*",)),
             Grant(("dynamodb:Scan",), HISTORY, reason="whether there is any entry, of whomever: it reads one at most"),
         ),

@@ -22,7 +22,7 @@ from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Review, ReviewKind, Ruling, Verdict, decided
 from shared.domain.spending.adjustments import adjust
 from shared.services import erasure
-from shared.tables import accounts, audit, client, keys, operation, reviews
+from shared.tables import accounts, audit, client, keys, operation, programs, reviews
 from shared.tables.client import CancelledError, Key, Write
 from shared.tables.operation import Decision, Situation
 
@@ -92,7 +92,7 @@ def approve(review_id: str, *, caller: Caller, now: datetime) -> Done:
     """Approve a review, and book what it brings.
 
     Raises ReviewNotFoundError, ForbiddenError if another operator has to approve it, InvalidStateError if it was
-    rejected, and whatever the booking raises.
+    rejected, ProgramChangedError if a program waits and another has been stored since, and whatever the booking raises.
     """
     return _decide(review_id, Verdict("approved", caller.actor, now), caller)
 
@@ -117,9 +117,11 @@ def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
     also = _closing(review, verdict, caller)
     if review.kind == "erasure":
         return _decide_erasure(review, verdict, also)
+    if review.kind == "program":
+        return _decide_program(review, verdict, also)
     decider = DECIDERS[review.kind]
-    if decider.needs_another and verdict.decision == "approved" and review.requested_by == verdict.actor:
-        raise ForbiddenError("the operator who asked for it cannot approve it; another operator has to")
+    if decider.needs_another:
+        _require_another(review, verdict)
     members = list(decider.members(review))
     try:
         return _booked(review, decider, verdict, members, also)
@@ -136,7 +138,7 @@ def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
 def _closing(review: Review, verdict: Verdict, caller: Caller) -> list[Write]:
     """What closes a review, and leaves a trace of who did."""
     what, review_id = f"review.{verdict.decision}", review.review_id
-    trail = audit.trail(caller, what, verdict.at, review.member_id, review_id=review_id)
+    trail = audit.trail(caller, what, verdict.at, review.member_id or None, review_id=review_id)
     return [*reviews.close(review, verdict), *trail]
 
 
@@ -149,6 +151,21 @@ def _decide_erasure(review: Review, verdict: Verdict, also: Sequence[Write]) -> 
         return Done(decided(review, verdict), None, replayed=False)
     outcome = erasure.erase_reviewed(review.member_id, actor=verdict.actor, now=verdict.at, also=also)
     return Done(decided(review, verdict), outcome, outcome.replayed)
+
+
+def _decide_program(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
+    """Store the program that waits, if the one that it is to replace is still the current one."""
+    _require_another(review, verdict)
+    if review.state == "open" and verdict.decision == "approved":
+        programs.replace_program(programs.load_proposed(review.review_id), int(review.details["version"]), also)
+        return Done(decided(review, verdict), None, replayed=False)
+    return _closed(review, verdict, also)
+
+
+def _require_another(review: Review, verdict: Verdict) -> None:
+    """Raises ForbiddenError if the operator who asked approves it."""
+    if verdict.decision == "approved" and review.requested_by == verdict.actor:
+        raise ForbiddenError("the operator who asked for it cannot approve it; another operator has to")
 
 
 def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[str], also: Sequence[Write]) -> Done:

@@ -1,12 +1,17 @@
-"""Reading the program, and replacing it by its next version."""
+"""Reading the program, and replacing it by its next version: at once, or when a second operator has agreed."""
 
 from datetime import datetime
 
+from shared import request_ids
 from shared.caller import Caller
-from shared.domain.errors import InvalidRequestError, ProgramChangedError
+from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
+from shared.domain.points.reviews import Review
+from shared.domain.program.operators import Operators, loosens
 from shared.domain.program.program import Program
 from shared.domain.telling.templates import template_faults
-from shared.tables import audit, programs
+from shared.services import approvals
+from shared.services.approvals import Asked
+from shared.tables import audit, programs, reviews
 
 
 def read_program() -> Program:
@@ -14,8 +19,10 @@ def read_program() -> Program:
     return programs.load_program()
 
 
-def replace_program(program: Program, version: int, *, caller: Caller, now: datetime) -> Program:
+def replace_program(program: Program, version: int, *, caller: Caller, now: datetime) -> Program | Asked:
     """Store a program as the version after `version`, which the operator has read.
+
+    If it lets operators do more alone, open the review that it waits for, and store nothing yet.
 
     Raises ProgramChangedError if the program names another version, or if `version` is not the current one;
     InvalidRequestError for faulty templates, TryAgainError if another write was in the way.
@@ -26,5 +33,37 @@ def replace_program(program: Program, version: int, *, caller: Caller, now: date
         )
     if faults := template_faults(program.messages):
         raise InvalidRequestError(*faults)
+    programs.load_program.forget()
+    before = programs.load_program()
+    if before.version == version and loosens(before.operators, program.operators):
+        return _ask(before, program, caller, now)
     trail = audit.trail(caller, "program.replaced", now, version=str(version + 1))
     return programs.replace_program(program, version, trail)
+
+
+def _ask(before: Program, program: Program, caller: Caller, now: datetime) -> Asked:
+    """Ask another operator. Raises InvalidRequestError for another currency, which goes by itself."""
+    if program.currency != before.currency:
+        raise InvalidRequestError(Fault("/currency", "cannot change together with what operators may do alone"))
+    fingerprint = request_ids.fingerprint(program)
+    review_id = reviews.id_of("program", str(before.version), fingerprint)
+    review = Review(
+        review_id=review_id,
+        kind="program",
+        member_id="",
+        requested_by=caller.actor,
+        requested_at=now,
+        what=f"Replace version {before.version} of the program by one that lets operators do more alone",
+        details={
+            "version": str(before.version),
+            "operators_before": _shown(before.operators),
+            "operators_after": _shown(program.operators),
+        },
+        fingerprint=fingerprint,
+    )
+    trail = audit.trail(caller, "program.requested", now, version=str(before.version + 1), review_id=review_id)
+    return approvals.ask(review, [programs.propose(review_id, program), *trail])
+
+
+def _shown(terms: Operators | None) -> str:
+    return terms.model_dump_json(exclude_none=True) if terms else "{}"

@@ -7,7 +7,7 @@ from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
 from shared.domain.program.defaults import default_program
 from shared.domain.program.program import Program
 from shared.tables import budgets, client, ledger, records
-from shared.tables.client import CancelledError, Key, Write
+from shared.tables.client import CancelledError, Item, Key, Write
 
 PROGRAM_SECONDS = 30
 """For how long a program is used before it is read again: what a changed one takes to be seen everywhere."""
@@ -28,6 +28,27 @@ def load_version(version: int) -> Program:
     if item is None:
         raise LookupError(f"version {version} of the program is not stored")
     return Program.model_validate_json(item["body"]["S"])
+
+
+def propose(review_id: str, program: Program) -> Write:
+    """What keeps a program beside the review that it waits for."""
+    return {"Put": {"TableName": settings.loyalty_table(), "Item": _proposal(review_id, program)}}
+
+
+def load_proposed(review_id: str) -> Program:
+    """The program that waits for a review, as it was sent."""
+    item = client.get(settings.loyalty_table(), _proposal_key(review_id))
+    if item is None:
+        raise AssertionError(f"the review {review_id} has no program")
+    return records.read(Program, item)
+
+
+def _proposal(review_id: str, program: Program) -> Item:
+    return {**client.key_of(_proposal_key(review_id)), **records.attributes(program)}
+
+
+def _proposal_key(review_id: str) -> Key:
+    return Key(_PROGRAM_KEY.pk, f"PROPOSED#{review_id}")
 
 
 def replace_program(program: Program, version: int, also: Sequence[Write] = ()) -> Program:

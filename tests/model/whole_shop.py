@@ -340,7 +340,12 @@ class WholeShop(Shop):
         self.operate(
             lambda own: [
                 paid_plans.cancel(
-                    own[0], self.program, reference, points_brought=0, **self._by("storefront:till"), fingerprint="request"
+                    own[0],
+                    self.program,
+                    reference,
+                    points_brought=0,
+                    **self._by("storefront:till"),
+                    fingerprint="request",
                 )
             ],
             member,

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from shared.domain.fields import Stored
 
-ReviewKind = Literal["action", "referral", "adjustment", "erasure"]
+ReviewKind = Literal["action", "referral", "adjustment", "erasure", "program"]
 Ruling = Literal["approved", "rejected"]
 
 
@@ -14,6 +14,7 @@ class Review(Stored):
     """A question to operators. Its id comes from its cause, so that one cause asks once.
 
     `what` says in plain text what is asked; `details` hold what booking the decision needs. No personal data.
+    `member_id` is empty if it is about no single member.
     """
 
     review_id: str
