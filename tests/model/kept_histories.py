@@ -40,7 +40,7 @@ from shared.domain.spending.prices import MoneyRequest
 from shared.domain.subaccounts import wallet_of
 from shared.services import consequences, earning, order_corrections, redemptions, refunds
 from shared.tables import accounts, budgets, ledger, operation, programs
-from tests.model.clerks.kept_orders import Clerk, Line, Return, name_of, period_of
+from tests.model.clerks.kept_orders import Clerk, Line, Return, bonuses_of, name_of, period_of
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MEMBERS = ("ada", "bob", "cyd")
@@ -534,10 +534,10 @@ class Player:
             activity = {month: (one.orders, one.amount) for month, one in account.activity.items()}
             activity = {month: one for month, one in activity.items() if one != (0, 0)}
             said["activity"] = (activity, clerk.activity(name))
-        for bonus in (*program.earning.rules, *program.campaigns):
+        for bonus in bonuses_of(program):
             if bonus.limit:
-                use = _use(account, bonus, self.today)
-                said[f"uses of {bonus.description}"] = (use, clerk.used(name, bonus))
+                used = _use(account, bonus, self.today)
+                said[f"uses of {bonus.description}"] = (used, clerk.used(name, bonus))
         if program.standing_rules:
             use = account.uses.get("standing:day")
             had = use.points if use and use.period == str(self.today) else 0
@@ -626,9 +626,9 @@ def _smaller(history: History) -> Iterator[History]:
         yield history._replace(brought=(0, 0))
     for number, step in enumerate(history.steps):
         for place, value in enumerate(step.numbers):
-            for less in {0, value % 6} - {value}:
-                simpler = step._replace(numbers=(*step.numbers[:place], less, *step.numbers[place + 1 :]))
-                if less < value:
+            for lower in {0, value % 6} - {value}:
+                simpler = step._replace(numbers=(*step.numbers[:place], lower, *step.numbers[place + 1 :]))
+                if lower < value:
                     yield history._replace(steps=(*history.steps[:number], simpler, *history.steps[number + 1 :]))
 
 

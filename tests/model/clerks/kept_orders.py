@@ -72,6 +72,15 @@ class Kept(NamedTuple):
 
 
 @dataclass
+class _Left:
+    """What is left of a line after some of its pieces came back."""
+
+    line: Line
+    pieces: int
+    amount: int
+
+
+@dataclass
 class Sale:
     """An order as it is on file."""
 
@@ -97,19 +106,21 @@ class Sale:
 
     def kept(self) -> Kept:
         """Lines of an article come back one after another; what came back otherwise took the same share of all."""
-        lines = [[line, line.pieces, line.amount] for line in self.lines]
+        lines = [_Left(line, line.pieces, line.amount) for line in self.lines]
         rest = self.total - sum(line.amount for line in self.lines)
         for one in self.back.values():
             for sku, came_back in one.lines.items():
                 pieces, amount = came_back
-                for line in lines:
-                    if line[0].sku == sku:
-                        gone, paid = min(pieces, line[1]), min(amount, line[2])
-                        line[1], line[2] = line[1] - gone, line[2] - paid
+                for left in lines:
+                    if left.line.sku == sku:
+                        gone, paid = min(pieces, left.pieces), min(amount, left.amount)
+                        left.pieces, left.amount = left.pieces - gone, left.amount - paid
                         pieces, amount = pieces - gone, amount - paid
-        there = rest + sum(line[2] for line in lines)
+        there = rest + sum(left.amount for left in lines)
         share = Fraction(self.amount_kept, there) if there else Fraction(1)
-        return Kept(self.amount_kept, share * rest, [(line[0], share * line[1], share * line[2]) for line in lines])
+        return Kept(
+            self.amount_kept, share * rest, [(left.line, share * left.pieces, share * left.amount) for left in lines]
+        )
 
 
 class Deed(NamedTuple):
@@ -361,7 +372,7 @@ class Clerk:
         base = self._steps(kept.amount(None, earning)) * earning.points
         yield "base", _at_most(base, earning.base_max)
         yield "tier", base * (self.program.tiers.levels[sale.terms.rank].percent - 100) / 100
-        for bonus in (*earning.rules, *self.program.campaigns):
+        for bonus in bonuses_of(self.program):
             name = name_of(bonus)
             if name in sale.terms.room and kept.total >= bonus.when.minimum_spend:
                 yield name, _at_most(self._worth(bonus, kept), sale.terms.room[name])
@@ -386,9 +397,7 @@ class Clerk:
         on_file = self.file
         self.file = [one for one in on_file if one is not sale]
         room = {
-            name_of(bonus): self._room(sale, bonus)
-            for bonus in (*self.program.earning.rules, *self.program.campaigns)
-            if self._applies(sale, bonus)
+            name_of(bonus): self._room(sale, bonus) for bonus in bonuses_of(self.program) if self._applies(sale, bonus)
         }
         rules = self.program.standing_rules
         most = [rules.caps.points_per_order] if rules and rules.caps.points_per_order else []
@@ -540,6 +549,11 @@ class _Sheet:
             reached = self.count >= goal.target
             self.count = self.count % goal.target if reached else self.count
         self.times += reached
+
+
+def bonuses_of(program: Program) -> list[Rule | Campaign]:
+    """What may add to the base points of an order."""
+    return [*program.earning.rules, *program.campaigns]
 
 
 def name_of(bonus: Rule | Campaign) -> str:
