@@ -209,6 +209,52 @@ def test_points_that_expired_while_they_were_held_are_not_owed_when_their_order_
     assert (entry.points, entry.lapsed, shop.look("ada").debt) == (0, {"2026-11-30": 10}, 0)
 
 
+def test_points_that_expired_in_their_days_of_grace_are_not_owed_when_their_order_comes_back() -> None:
+    shop = Shop(
+        a_program(
+            expiry={"kind": "term", "days": 10},
+            redeeming={"hold_minutes": 60 * 24 * 20, "returned_points_grace_days": 14},
+        ),
+        at("2026-11-20 12:00"),
+    )
+    shop.enroll("ada")
+    shop.buy("ada", "A-1", 1000)
+    shop.reserve("ada", "R-1", 10)
+    shop.now = at("2026-12-01 12:00")
+    shop.cancel("ada", "R-1")
+    shop.reserve("ada", "R-2", 4)
+    shop.now = at("2026-12-15 12:00")
+    shop.cancel("ada", "R-2", "member:app")
+    entry = shop.refund("ada", "A-1", 1000)
+    assert (entry.points, entry.lapsed, shop.look("ada").debt) == (0, {"2026-12-14+": 10}, 0)
+
+
+@pytest.mark.parametrize(
+    ("by", "lots", "expired"),
+    [("storefront:till", {"2026-12-14+": 6}, {}), ("member:app", {}, {"2026-11-30": 6})],
+)
+def test_what_was_forgiven_neither_comes_back_nor_expires_and_the_rest_does_as_ever(
+    by: str, lots: dict[str, int], expired: dict[str, int]
+) -> None:
+    shop = Shop(
+        a_program(
+            refund_debt="forgiven",
+            expiry={"kind": "term", "days": 10},
+            redeeming={"hold_minutes": 60 * 24 * 20, "returned_points_grace_days": 14},
+        ),
+        at("2026-11-20 12:00"),
+    )
+    shop.enroll("ada")
+    shop.buy("ada", "A-1", 1000)
+    shop.reserve("ada", "R-1", 10)
+    assert shop.refund("ada", "A-1", 400).forgiven == 4
+    shop.now = at("2026-12-01 12:00")
+    entry = shop.cancel("ada", "R-1", by)
+    assert (entry.points, entry.expired, entry.forgiven_lots) == (sum(lots.values()), expired, {"2026-11-30": -4})
+    totals = shop.look("ada").totals
+    assert (shop.look("ada").lots, totals.expired, totals.taken_back) == (lots, sum(expired.values()), 4)
+
+
 def test_points_that_are_held_past_their_day_do_not_expire_while_they_are_held() -> None:
     shop = with_lots(10, redeeming={"hold_minutes": 60 * 24 * 20})
     shop.reserve("ada", "R-1", 10)
