@@ -1,10 +1,11 @@
 """Templates into words: Jinja in a sandbox, without whatever could loop, grow or call.
 
+What a template makes is counted, letter by letter, and has a bound: no template takes memory or time without end.
 Templates are checked when a program is stored and tried on examples, so that what fails, fails before anybody is to
 be told anything.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,14 +16,22 @@ from shared.domain.program.messages import Messages, Template
 
 if TYPE_CHECKING:
     from jinja2 import Template as Compiled
+    from jinja2.nodes import Node
     from jinja2.nodes import Template as TemplateTree
+    from jinja2.runtime import Context
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 FILTERS = ("capitalize", "default", "e", "escape", "first", "join", "last", "length", "lower", "title", "trim", "upper")
 _REFUSED = (
-    "Assign", "AssignBlock", "Block", "Call", "CallBlock", "Concat", "Extends", "FromImport", "Import", "Include",
-    "Macro", "Mod", "Mul", "Pow",
+    "Assign", "AssignBlock", "Block", "Call", "CallBlock", "Concat", "Extends", "FilterBlock", "FromImport", "Import",
+    "Include", "Macro", "Mod", "Mul", "Pow", "With",
 )  # fmt: skip
+LETTERS_MAX = 250_000
+"""Of all that one rendering makes, on its way too: five times what the longest template may have of its own."""
+_TOO_DEEP = (RecursionError, SyntaxError, MemoryError)
+"""What parsers, Jinja's and Python's, raise where a template nests too deeply for them."""
+_LETTERS = " letters"
+"""No name that a template can say."""
 # GSM 03.38: what a text message holds 160 of; those of the extension count twice.
 _GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
@@ -34,6 +43,19 @@ _GSM_WHOLE, _GSM_PART, _UNICODE_WHOLE, _UNICODE_PART = 160, 153, 70, 67
 
 class RenderingError(Exception):
     """A template could not be rendered on these values."""
+
+
+class _Letters:
+    """How many letters a rendering may still make."""
+
+    def __init__(self) -> None:
+        self._left = LETTERS_MAX
+
+    def take(self, count: int) -> None:
+        """Raises RenderingError for more than is left."""
+        self._left -= count
+        if self._left < 0:
+            raise RenderingError(f"cannot be rendered: it makes more than {LETTERS_MAX} letters")
 
 
 class Words(NamedTuple):
@@ -134,6 +156,12 @@ def _flaws(source: str, known: set[str]) -> Iterator[str]:
     except TemplateError as error:
         yield str(error)
         return
+    except _TOO_DEEP:
+        yield "it nests too deeply"
+        return
+    except ValueError as error:
+        yield str(error)
+        return
     lines = {node.name: node.lineno for node in reversed(list(tree.find_all(nodes.Name)))}
     for unknown in sorted(meta.find_undeclared_variables(tree) - known):
         yield f"line {lines.get(unknown, 1)}: there is no variable {unknown!r}; there are {', '.join(sorted(known))}"
@@ -148,19 +176,33 @@ def _refused(tree: "TemplateTree") -> Iterator[str]:
             yield f"line {node.lineno}: {_refusal(name)}"
         if isinstance(node, nodes.For) and any(inner is not node for inner in node.find_all(nodes.For)):
             yield f"line {node.lineno}: a loop inside a loop is not allowed"
+        if isinstance(node, nodes.For) and not _is_of_variable(node.iter):
+            yield f"line {node.lineno}: a loop goes over a variable, or a part of one"
+
+
+def _is_of_variable(node: "Node") -> bool:
+    from jinja2 import nodes  # noqa: PLC0415
+
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        node = node.node
+    return isinstance(node, nodes.Name)
 
 
 def _refusal(node: str) -> str:
     what = {"Call": "calls", "Mul": "*", "Pow": "**", "Mod": "%", "Concat": "~", "Assign": "set", "AssignBlock": "set"}
-    return f"{what.get(node, node.lower())} may not be used in a template"
+    return f"{what.get(node, node.lower().removesuffix('block'))} may not be used in a template"
 
 
 def _text(source: str, values: Mapping[str, Value], *, as_html: bool = False) -> str:
     from jinja2 import TemplateError  # noqa: PLC0415
 
+    letters, parts = _Letters(), []
     try:
-        return _compiled(source, as_html).render(values)
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        for part in _compiled(source, as_html).generate({**values, _LETTERS: letters}):
+            letters.take(len(part))
+            parts.append(part)
+        return "".join(parts)
+    except (TemplateError, *_TOO_DEEP, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise RenderingError(f"cannot be rendered: {error}") from error
 
 
@@ -172,11 +214,27 @@ def _compiled(source: str, as_html: bool) -> "Compiled":
 @cache
 def _environment(*, as_html: bool) -> "ImmutableSandboxedEnvironment":
     from jinja2 import StrictUndefined, pass_context  # noqa: PLC0415
+    from jinja2.filters import do_join  # noqa: PLC0415
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
 
-    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=as_html)
+    class Sandbox(ImmutableSandboxedEnvironment):
+        intercepted_binops = frozenset({"+"})
+
+        def call_binop(self, context: "Context", operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - Jinja's
+            if isinstance(left, Sized) and isinstance(right, Sized):
+                context[_LETTERS].take(len(left) + len(right))
+            return super().call_binop(context, operator, left, right)
+
+    @pass_context
+    def joined(context: "Context", values: Any, separator: str = "", attribute: str | None = None) -> Any:  # noqa: ANN401
+        items = list(values)
+        context[_LETTERS].take(sum(len(str(item)) for item in items) + len(str(separator)) * max(0, len(items) - 1))
+        return do_join(context.eval_ctx, items, separator, attribute)
+
+    made = Sandbox(undefined=StrictUndefined, autoescape=as_html)
     made.globals.clear()
     made.filters = {name: made.filters[name] for name in FILTERS}
+    made.filters["join"] = joined
     made.filters["counted"] = _counted
     made.filters["day"] = pass_context(lambda context, value: _day(value, context["locale"]))
     made.filters["money"] = pass_context(lambda context, value: _money(value, context["currency"], context["locale"]))

@@ -1,10 +1,13 @@
 """Which words a member gets, in which language, when, and by which channel."""
 
+import time
+import tracemalloc
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -23,7 +26,14 @@ from shared.domain.program.built_in_templates import default_template
 from shared.domain.program.defaults import default_program
 from shared.domain.program.messages import Messages, QuietHours, Template
 from shared.domain.telling.notifications import quiet_until, way_to
-from shared.domain.telling.templates import faults_of, rendered, sms_parts, template_for
+from shared.domain.telling.templates import (
+    LETTERS_MAX,
+    RenderingError,
+    faults_of,
+    rendered,
+    sms_parts,
+    template_for,
+)
 
 NOW = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
 PROGRAM = default_program()
@@ -82,6 +92,15 @@ def test_english_is_always_there() -> None:
         ("x" * 500, "sms_parts_max is 3"),
         ("ж" * 202, "sms_parts_max is 3"),
         ("{{ points | join }}", "cannot be rendered"),
+        ("{{ 5 | day }}", "cannot be rendered"),
+        ("{% filter upper %}x{% endfilter %}", "line 1: filter may not"),
+        ("{% with a = 'x' %}{{ a }}{% endwith %}", "line 1: with may not"),
+        ("{% for a in 'xyz' %}x{% endfor %}", "a loop goes over a variable"),
+        ("{% for a in program_name | join('x') %}x{% endfor %}", "a loop goes over a variable"),
+        ("{% for a in (program_name + 'x')[1:] %}x{% endfor %}", "a loop goes over a variable"),
+        ("{{ %s1%s }}" % ("(" * 4000, ")" * 4000), "nests too deeply"),
+        ("{% if points %}" * 150 + "{% endif %}" * 150, "nests too deeply"),
+        ("{{ " + "9" * 5000 + " }}", "digits"),
     ],
 )
 def test_a_fault_is_named_with_its_place(text: str, says: str) -> None:
@@ -106,6 +125,66 @@ def test_money_is_shown_with_as_many_digits_as_its_currency_has(currency: str, l
 
 def test_a_sandbox_hides_what_lies_behind_a_value() -> None:
     assert faults_of(template("{{ program_name.__class__.__mro__ }}"), "", 3)
+
+
+HUNGRY = (
+    "{{ '" + "x" * 900 + "' | join('" + "y" * 900 + "') | join('" + "z" * 900 + "') | length }}",
+    "{{ 'xx'" + " | join('yyyyyyyy')" * 150 + " }}",
+    "{{ ('xx'" + " | join('yyyyyyyy')" * 150 + ") | first }}",
+    "{% if ('xx'" + " | join('yyyyyyyy')" * 9 + ") | length > 5 %}x{% endif %}" * 40,
+    "{% for a in program_name %}" + "{{ ('x' | join('y')) | join('" + "z" * 4000 + "') }}" * 2 + "{% endfor %}",
+    "{{ " + " + ".join(["('" + "x" * 60 + "' | join('" + "y" * 60 + "'))"] * 30) + " }}",
+    "{{ " + "+".join(["program_name"] * 200) + " }}",
+    "{{ [[['x']]] | join('" + "y" * 900 + "') | join('" + "z" * 900 + "') | join('" + "z" * 900 + "') }}",
+    "{{ '&&&&' | e" + " | join('') | e" * 150 + " }}",
+)
+MEGABYTES_MAX = 24
+SECONDS_MAX = 5
+
+
+@pytest.mark.parametrize("text", HUNGRY)
+def test_no_template_takes_memory_or_time_without_end(text: str) -> None:
+    _check_hungry(text)
+
+
+_TERM = st.recursive(
+    st.sampled_from(["program_name", "points", "['x', 'yy']", "'" + "x" * 50 + "'"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda two: f"({two[0]} | join({two[1]}))"),
+        st.tuples(inner, inner).map(lambda two: f"({two[0]} + {two[1]})"),
+        st.tuples(inner, st.sampled_from(["e", "upper", "title", "first", "trim"])).map(lambda two: f"({two[0]} | {two[1]})"),
+    ),
+    max_leaves=40,
+)
+
+
+@given(st.lists(_TERM, min_size=1, max_size=6).filter(lambda terms: len("".join(terms)) < 9_000), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_whatever_joins_and_sums_are_made_of_has_a_bound(terms: list[str], loops: bool) -> None:
+    text = "".join(f"{{{{ {term} }}}}" for term in terms)
+    _check_hungry(f"{{% for a in program_name %}}{text}{{% endfor %}}" if loops else text)
+
+
+def _check_hungry(text: str) -> None:
+    words = template(text)
+    started = time.process_time()
+    tracemalloc.start()
+    try:
+        faults_of(words, "", 10)
+        with suppress(RenderingError):
+            rendered(words, examples_of("points_earned") | {"program_name": "Tea Club " * 20})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MEGABYTES_MAX * 1024 * 1024
+    assert time.process_time() - started < SECONDS_MAX
+
+
+def test_what_a_template_makes_may_be_five_times_its_longest_text() -> None:
+    words = template("{{ program_name }}")
+    assert len(rendered(words, {"program_name": "x" * LETTERS_MAX}).text) == LETTERS_MAX
+    with pytest.raises(RenderingError, match="more than 250000 letters"):
+        rendered(words, {"program_name": "x" * (LETTERS_MAX + 1)})
 
 
 def test_what_a_member_is_called_is_text_and_never_markup() -> None:
