@@ -133,7 +133,7 @@ def test_an_order_that_is_claimed_draws_what_it_drew_of_a_campaigns_budget(shop:
 
 
 def test_a_refund_that_is_taken_back_leaves_no_budget_that_is_not_there(shop: Shop, ada: str) -> None:
-    """Of 25 points two orders have 10 each; a third gets the 5 that are left once one of them comes back and is kept."""
+    """Of 25 points two orders have 10 each, and a third what was left while one of them had come back."""
     shop.change_program(campaigns=[TEN])
     for order_id in ("A-1", "A-2"):
         shop.order(ada, order_id, 1_000)

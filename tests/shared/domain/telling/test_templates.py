@@ -152,7 +152,9 @@ _TERM = st.recursive(
     lambda inner: st.one_of(
         st.tuples(inner, inner).map(lambda two: f"({two[0]} | join({two[1]}))"),
         st.tuples(inner, inner).map(lambda two: f"({two[0]} + {two[1]})"),
-        st.tuples(inner, st.sampled_from(["e", "upper", "title", "first", "trim"])).map(lambda two: f"({two[0]} | {two[1]})"),
+        st.tuples(inner, st.sampled_from(["e", "upper", "title", "first", "trim"])).map(
+            lambda two: f"({two[0]} | {two[1]})"
+        ),
     ),
     max_leaves=40,
 )
