@@ -14,6 +14,7 @@ from pydantic import Field
 from shared import clock
 from shared.api import resolver, routes
 from shared.api.answers import Answer, json_answer
+from shared.api.bodies import FORM_BYTES_MAX
 from shared.api.schemas.programs import program_answer
 from shared.domain.fields import Record, Reference
 from shared.domain.program.program import Program
@@ -28,7 +29,7 @@ SHOP_ONLY = frozenset(
 
 _UNDONE = "Your old address is back. If somebody else has changed it, change your password, too."
 
-app = resolver.resolver(forms=resolver.Forms(links.PATH, links.link_of))
+app = resolver.resolver(forms=resolver.Forms(links.PATH, links.link_of), bytes_max=FORM_BYTES_MAX)
 
 
 class OneClick(Record, extra="ignore"):

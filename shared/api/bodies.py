@@ -18,7 +18,8 @@ from shared.domain.errors import (
 
 BODY_BYTES_MAX = 256 * 1024
 FORM_BYTES_MAX = 4 * 1024
-"""A form is a field and what a mail program adds: whoever sends one needs no token, so little of it is read."""
+"""A form is a field and what a mail program adds: whoever sends one needs no token, so little of it is read. As little
+is read of anything else that comes without a token."""
 PARTS_MAX = 16
 MULTIPART_TYPE = "multipart/form-data"
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", MULTIPART_TYPE})
@@ -27,9 +28,9 @@ _BOUNDARY = re.compile(r'boundary="?([^";,\s]{1,70})', re.IGNORECASE)
 _NAME = re.compile(r'\bname="?([^";\n]{1,100})', re.IGNORECASE)
 
 
-def with_readable_body(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_readable_body(event: Mapping[str, Any], bytes_max: int = BODY_BYTES_MAX) -> Mapping[str, Any]:
     """An event whose body is text. Raises a refusal of a body that is too long, no UTF-8 or not declared as JSON."""
-    text = _text(event)
+    text = _text(event, bytes_max)
     if text and _media_type(event) != JSON_TYPE:
         raise UnsupportedMediaTypeError(f"send the body as Content-Type: {JSON_TYPE}")
     return _as_json(event, text)

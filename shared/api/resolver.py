@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from shared.api.auth import authorize
-from shared.api.bodies import json_object, with_form_as_json, with_readable_body
+from shared.api.bodies import BODY_BYTES_MAX, json_object, with_form_as_json, with_readable_body
 from shared.api.merges import follow_merges
 from shared.api.paths import with_whole_ids
 from shared.api.problems import problem
@@ -32,9 +32,10 @@ class Resolver(APIGatewayHttpResolver):
     In the cloud an execution environment has one request at a time; a local server runs them side by side.
     """
 
-    def __init__(self, forms: Forms | None = None) -> None:
+    def __init__(self, forms: Forms | None = None, bytes_max: int = BODY_BYTES_MAX) -> None:
         self._here = threading.local()
         self._forms = forms
+        self._bytes_max = bytes_max
         super().__init__(enable_validation=True, json_body_deserializer=json_object)
 
     @property
@@ -65,7 +66,7 @@ class Resolver(APIGatewayHttpResolver):
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
         """The answer to an event, refusals included."""
         try:
-            event = with_readable_body(self._with_form(event))
+            event = with_readable_body(self._with_form(event), self._bytes_max)
         except LoyaltyError as error:
             answer = problem(error)
             return {"statusCode": answer.status_code, "headers": answer.headers, "body": answer.body}
@@ -80,12 +81,13 @@ class Resolver(APIGatewayHttpResolver):
         return with_form_as_json(event)
 
 
-def resolver(forms: Forms | None = None) -> Resolver:
+def resolver(forms: Forms | None = None, bytes_max: int = BODY_BYTES_MAX) -> Resolver:
     """A function's resolver: routes are added to it, refusals become problem details.
 
-    The paths of `forms` also take HTML forms, whose fields become those of a JSON object.
+    The paths of `forms` also take HTML forms, whose fields become those of a JSON object. Of a body at most `bytes_max`
+    are read.
     """
-    app = Resolver(forms)
+    app = Resolver(forms, bytes_max)
     app.use([authorize, require_described, with_whole_ids, follow_merges])
     app.exception_handler(LoyaltyError)(problem)
     app.exception_handler(RequestValidationError)(lambda error: problem(invalid_request(error, app.current_event)))

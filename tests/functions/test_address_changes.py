@@ -213,7 +213,8 @@ def test_the_old_address_puts_itself_back(shop: Shop, mailbox: Mailbox, ada: str
 def page(method: str, token: str, status: int = 200) -> str:
     path = f"/v1/changes/undo/{token}"
     context = {"http": {"method": method, "path": path}, "stage": "$default"}
-    event = {"version": "2.0", "rawPath": path, "rawQueryString": "", "headers": {}, "requestContext": context}
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    event = {"version": "2.0", "rawPath": path, "rawQueryString": "", "headers": headers, "requestContext": context}
     answer = anybody.handler(event, None)
     assert answer["statusCode"] == status, answer
     return str(answer["body"])

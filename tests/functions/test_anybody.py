@@ -14,7 +14,7 @@ from infra.cloud.functions import ANYBODY
 from infra.openapi import Route
 from shared import runtime
 from shared.api import bodies
-from shared.messaging import unsubscribe
+from shared.messaging import address_notices, unsubscribe
 from shared.messaging.unsubscribe import Link
 from tests.functions.shop import Shop
 from tests.shared.wire import Wire
@@ -75,7 +75,8 @@ def _paths(route: Route) -> Iterator[str]:
         yield route.path
         return
     good = unsubscribe.token_for(Link("nobody", "marketing"))
-    for token in (*TOKENS, good):
+    undoes = address_notices.token_for(address_notices.Link("nobody", "X"))
+    for token in (*TOKENS, good, undoes):
         yield route.path.partition("{")[0] + token
 
 

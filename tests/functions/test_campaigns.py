@@ -221,7 +221,7 @@ def test_tags_bring_a_member_into_a_segment(shop: Shop) -> None:
     reply = tag(shop, ada, {"add": ["vip", "tea"]})
     assert (reply.status, reply.body) == (
         200,
-        {"member_id": ada, "tags": ["tea", "vip"], "place": None, "opt_ins": []},
+        {"member_id": ada, "tags": ["tea", "vip"], "place": None, "opt_ins": [], "excluded": False},
     )
     assert points(shop, ada, "b") == 20
     assert [entry["type"] for entry in shop.entries(ada)] == ["earn", "traits", "earn", "enroll"]

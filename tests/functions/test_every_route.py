@@ -39,11 +39,13 @@ PARTNERS = [
 BODIES: Mapping[str, dict[str, Any]] = {
     "POST /v1/earn": {"type": "order", **ORDER, "identifier": {"external_id": "somebody"}},
     "POST /v1/earn/quote": {"currency": "USD", "total": 1000},
+    "POST /v1/changes/undo": {"token": "x"},
     "POST /v1/members": {"external_id": "new"},
     "POST /v1/members/lookup": {"external_id": "ada"},
     "POST /v1/members/search": {"name": "Ada"},
     "PATCH /v1/members/{member_id}": {"name": "Mallory"},
     "POST /v1/members/{member_id}/adjustments": {"points": 5, **CAUSE},
+    "POST /v1/members/{member_id}/confirmations": {"code": "AAAAAAAA"},
     "POST /v1/members/{member_id}/consent": {"terms_version": "2"},
     "POST /v1/members/{member_id}/credit/payouts": {"amount": 1, "currency": "USD", "reference": "p"},
     "POST /v1/members/{member_id}/earn": {"type": "order", **ORDER},
@@ -81,8 +83,8 @@ GIVEN_TO = {"to_member_id"}
 """Where a request names another member on purpose: whom points are given to."""
 SCOPES = (STOREFRONT, MEMBER, OPERATOR, PARTNER)
 ROUTES = openapi.routes()
-PAGES = [route for route in ROUTES if not route.scopes and "unsubscribe" in route.path]
-"""They answer with HTML; `test_preferences.py` looks at them."""
+PAGES = [route for route in ROUTES if not route.scopes and "{token}" in route.path]
+"""They answer with HTML; `test_preferences.py` and `test_address_changes.py` look at them."""
 OF_MEMBERS = [route for route in ROUTES if MEMBER in route.scopes]
 OF_PARTNERS = [route for route in ROUTES if PARTNER in route.scopes]
 

@@ -30,8 +30,9 @@ def test_every_operation_is_one_route_of_one_function() -> None:
 
 def test_only_the_program_and_links_in_messages_are_open_to_everybody() -> None:
     public = {(route.method, route.path) for route in openapi.routes() if not route.scopes}
-    link = "/v1/unsubscribe/{token}"
-    assert public == {("GET", "/v1/program"), ("GET", link), ("POST", link)}
+    links = ("/v1/unsubscribe/{token}", "/v1/changes/undo/{token}")
+    of_links = {(method, link) for method in ("GET", "POST") for link in links}
+    assert public == {("GET", "/v1/program"), ("POST", "/v1/changes/undo"), *of_links}
 
 
 def test_routes_ask_for_the_contracts_scopes() -> None:

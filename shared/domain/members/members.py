@@ -225,7 +225,7 @@ def joined(request: Enrollment, *, member_id: str, referral_code: str, country: 
     member = Member.model_validate(
         {
             **details,
-            **normalised(given, country, is_new=True),
+            **normalised(given, country),
             "member_id": member_id,
             "referral_code": referral_code,
             "referred_by_code": request.referral_code,
@@ -274,7 +274,7 @@ def changed(member: Member, change: Change, country: str, now: datetime) -> Memb
         if name in given and given[name] is None:
             given[name] = {}
     kept = _patched(member.model_dump(), given)
-    after = Member.model_validate({**kept, **normalised(_given_identifiers(change), country, is_new=True)})
+    after = Member.model_validate({**kept, **normalised(_given_identifiers(change), country)})
     after = _reachable_again(member, after)
     if not _given_identifiers(after):
         raise InvalidRequestError(Fault("", f"a member keeps at least one of {', '.join(IDENTIFIER_KINDS)}"))
@@ -303,7 +303,7 @@ def asked_for(change: Change, country: str) -> tuple[Change, dict[AddressKind, s
     """
     given = {kind: value for kind in ADDRESS_KINDS if (value := getattr(change, kind)) is not None}
     rest = change.model_dump(exclude_unset=True, exclude=set(given))
-    kept = normalised(given, country, is_new=True)
+    kept = normalised(given, country)
     return Change.model_validate(rest), {kind: kept[kind] for kind in given}
 
 
@@ -380,7 +380,7 @@ def identities(of: Identifiers, country: str, *, is_new: bool = False) -> list[I
     ]
 
 
-def normalised(identifiers: Mapping[IdentifierKind, str], country: str, *, is_new: bool) -> dict[str, str]:
+def normalised(identifiers: Mapping[IdentifierKind, str], country: str, *, is_new: bool = True) -> dict[str, str]:
     """Identifiers as kept and compared: e-mail in lower case, phone as E.164, the rest exactly as given.
 
     What `is_new` has to be one that a message can be sent to; what is looked for may have been kept before that was

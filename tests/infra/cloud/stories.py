@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from shared.domain.calendar import local_day
+from shared.domain.members.address_changes import code_of
 
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
 PARTNERS = "loyalty/partner"
@@ -228,6 +229,24 @@ def enroll(world: World) -> None:
     ok(world, "GET", f"/v1/members/{member_id}/export", scope=OPERATOR)
     ok(world, "DELETE", f"/v1/members/{member_id}", scope=OPERATOR)
     ok(world, "DELETE", f"/v1/members/{world.member_with_lapsed_hold()}", scope=OPERATOR)
+    _changed_address(world, f"{uuid4().hex}@example.com")
+
+
+def _changed_address(world: World, email: str) -> str:
+    """The token of the link that undoes what a new member has just changed and confirmed: their address was another."""
+    member_id, own = enrolled(world, email=email), {"scope": MEMBER}
+    ok(world, "PATCH", "/v1/members/me", {"email": f"{uuid4().hex}@example.com"}, member_id=member_id, **own)
+    assert ok(world, "GET", "/v1/members/me", member_id=member_id, **own)["awaiting_confirmation"]
+    export = ok(world, "GET", "/v1/members/me/export", member_id=member_id, **own)
+    [change] = export["held"]["address_changes"]
+    code = code_of(_keyed(world, f"address-code:{change['change_id']}"))
+    ok(world, "POST", "/v1/members/me/confirmations", {"code": code}, member_id=member_id, **own)
+    content = f"{member_id}.{change['change_id']}"
+    return f"{content}.{_keyed(world, f'undo:{content}')[:24]}"
+
+
+def _keyed(world: World, text: str) -> str:
+    return hmac.new(world.identity_key(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def brought(world: World, **details: Any) -> str:
@@ -539,10 +558,15 @@ def anybody(world: World) -> None:
     consent = {"terms_version": "1", "marketing": {"email": True}}
     late = world.member_with_lapsed_hold(email=f"{uuid4().hex}@example.com", consent=consent)
     content = f"marketing:{late}"
-    signature = hmac.new(world.identity_key(), f"unsubscribe:{content}".encode(), hashlib.sha256).hexdigest()[:32]
+    signature = _keyed(world, f"unsubscribe:{content}")[:32]
     for said, status in (("signature", 404), (signature, OK)):
         link = urlsafe_b64encode(f"{content}:{said}".encode()).decode().rstrip("=")
         ok(world, "POST", f"/v1/unsubscribe/{link}", {"List-Unsubscribe": "One-Click"}, status, scope=None)
+    email = f"{uuid4().hex}@example.com"
+    token = _changed_address(world, email)
+    # Whoever had the address meanwhile has left something there for whom it comes back to.
+    ok(world, "DELETE", f"/v1/members/{enrolled(world, email=email)}", scope=OPERATOR)
+    ok(world, "POST", "/v1/changes/undo", {"token": token}, scope=None)
 
 
 def webhooks(world: World) -> None:

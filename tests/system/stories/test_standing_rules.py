@@ -41,7 +41,9 @@ def test_the_rules_hold_whatever_else_the_program_says(server: Server) -> None:
     [line] = server.order(sam, "sam-1", 20_000).json()["entry"]["breakdown"]
     assert (line["rule_id"], line["points"]) == ("excluded", 0)
     assert server.call("PATCH", f"/v1/members/{sam}", {"email": "sam@example.org"}).status_code == 200
-    assert server.order(sam, "sam-2", 5_000).json()["entry"]["points"] == 50
+    assert server.order(sam, "sam-2", 5_000).json()["entry"]["points"] == 0
+    assert server.post(f"/v1/members/{sam}/tags", {"excluded": False}, key="lift-sam").json()["excluded"] is False
+    assert server.order(sam, "sam-4", 5_000).json()["entry"]["points"] == 50
     tagged = server.post(f"/v1/members/{sam}/tags", {"add": ["staff"]}, key="tag-sam")
     assert tagged.status_code in {200, 201}, tagged.text
     assert server.order(sam, "sam-3", 5_000).json()["entry"]["points"] == 0

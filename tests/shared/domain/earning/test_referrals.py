@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.earning.referral_fraud import alike, why_refused
+from shared.domain.earning.referral_fraud import alike, why_refused, why_suspicious
 from shared.domain.errors import InvalidStateError
 from shared.domain.members.members import Enrollment, Member, joined
 from shared.domain.program.program import Program
@@ -139,6 +139,28 @@ def test_the_first_referrer_keeps_a_friend_through_a_merge() -> None:
 )
 def test_addresses_that_reach_one_person_are_alike(one: str, other: str, are_alike: bool) -> None:
     assert (alike(one) == alike(other)) == are_alike
+
+
+@pytest.mark.parametrize(
+    ("friend", "advocate", "looks"),
+    [
+        ({"email": "a.da@example.com"}, {"email": "ada@example.com"}, True),
+        ({"email": "ada@example.com"}, {"email": "ada@example.org"}, False),
+        ({"email": "ada.b@example.com"}, {"email": "ada@example.com"}, False),
+        ({"name": "Lovelace,  ADA"}, {"name": "Ada Lovelace"}, True),
+        ({"name": "Áda Lovelace"}, {"name": "ada lovelace"}, True),
+        ({"name": "Ada"}, {"name": "Ada"}, False),
+        ({"name": "Ada Byron"}, {"name": "Ada Lovelace"}, False),
+        ({}, {}, False),
+    ],
+)
+def test_an_operator_looks_at_friends_of_a_like_name_or_address(
+    friend: dict[str, str], advocate: dict[str, str], looks: bool
+) -> None:
+    ada, again = a_member("ada", external_id="1", **advocate), a_member("again", external_id="2", **friend)
+    terms = Referrals.model_validate(TERMS)
+    assert why_refused(again, ada, []) is None
+    assert (why_suspicious(again, ada, [], terms) is not None) == looks
 
 
 def test_nobody_is_brought_by_their_own_phone_however_it_is_written() -> None:
