@@ -9,7 +9,7 @@ from typing import Any
 
 from shared import batches, clock
 from shared.batches import Record
-from shared.services import announcements, deferred_messages, partner_deposits, reminders, statements
+from shared.services import announcements, deferred_messages, partner_deposits, rates, reminders, statements
 from shared.tables import ledger, notes, programs
 
 
@@ -24,6 +24,7 @@ def _announce(record: Record) -> None:
     if (note := notes.written(record)) is not None:
         announcements.tell(note, clock.now())
     elif (entry := ledger.booked(record, "type")) is not None:
+        rates.watch(entry, clock.now())
         announcements.announce(entry, clock.now())
 
 

@@ -319,17 +319,29 @@ NEEDS: Mapping[str, Needs] = {
             "WEBHOOK_QUEUE_URL",
         ),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "SCHEDULE", "BUDGET#*", "PARTNER#*", _READ_PROGRAM),
+            _get(
+                LOYALTY, "MEMBER#*", "ORDER#*", "SCHEDULE", "BUDGET#*", "PARTNER#*", "RATE#*", "REVIEW#*", _READ_PROGRAM
+            ),
             Grant(
                 ("dynamodb:PutItem",),
                 LOYALTY,
-                ("SCHEDULE", "MEMBER#*", "MESSAGE#*", "WAITING#*", "STATEMENT#*", "PARTNER#*"),
+                (
+                    "SCHEDULE",
+                    "MEMBER#*",
+                    "MESSAGE#*",
+                    "WAITING#*",
+                    "STATEMENT#*",
+                    "PARTNER#*",
+                    "RATE#*",
+                    "REVIEW#*",
+                    "REVIEWS",
+                ),
             ),
-            Grant(("dynamodb:UpdateItem",), LOYALTY, ("MESSAGE#*",)),
+            Grant(("dynamodb:UpdateItem",), LOYALTY, ("MESSAGE#*", "RATE#*")),
             Grant(("dynamodb:DeleteItem",), LOYALTY, ("MESSAGE#*", "WAITING#*", "STATEMENT#*")),
             _query(DUE),
             _query(HISTORY),
-            Grant(("dynamodb:Query",), LOYALTY, ("WEBHOOKS", "WAITING#*", "STATEMENT#*")),
+            Grant(("dynamodb:Query",), LOYALTY, ("WEBHOOKS", "WAITING#*", "STATEMENT#*", "RATE#*")),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
             Grant(("sqs:SendMessage",), WEBHOOK_QUEUE),
             _get(PEOPLE, "MEMBER#*"),

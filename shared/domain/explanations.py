@@ -7,7 +7,7 @@ Who acts is shown to others by their role alone.
 from collections.abc import Mapping
 from typing import Any
 
-_NOTE = "note"
+_NOTE, _REASON_FOR, _MEMBER = "note", "reason_for", "member"
 _NAMES = frozenset({"actor", "requested_by", "approved_by", "decided_by", "by"})
 """Under which names records say who acted."""
 _EXPLAINED_TO_OPERATORS = frozenset({"freeze", "unfreeze"})
@@ -15,22 +15,31 @@ _EXPLAINED_TO_OPERATORS = frozenset({"freeze", "unfreeze"})
 
 
 def explained(reason: str, note: str | None) -> dict[str, str]:
-    """What an entry's source says of why it was booked. It has a note even if that is empty: then the reason is one."""
-    return {"reason": reason, _NOTE: note or ""}
+    """What an entry's source says of why it was booked."""
+    return {"reason": reason, **({_NOTE: note} if note else {})}
+
+
+def explained_to_member(reason: str, note: str | None) -> dict[str, str]:
+    """As `explained`, for a type of entries whose reasons were once for operators alone: this one is not."""
+    return {**explained(reason, note), _REASON_FOR: _MEMBER}
 
 
 def note_of(source: Mapping[str, str]) -> str | None:
     """The note that an entry's source has; None if there is none."""
-    return source.get(_NOTE) or None
+    return source.get(_NOTE)
+
+
+def source_shown(source: Mapping[str, str]) -> dict[str, str]:
+    """What operators read of an entry's source beside its note."""
+    return {name: text for name, text in source.items() if name not in {_NOTE, _REASON_FOR}}
 
 
 def source_told(type_: str, source: Mapping[str, str]) -> dict[str, str]:
     """What anybody but an operator reads of an entry's source."""
-    hidden = {_NOTE}
-    if type_ in _EXPLAINED_TO_OPERATORS and _NOTE not in source:
-        hidden.add("reason")
-    told = {name: text for name, text in source.items() if name not in hidden}
-    return {name: role_of(text) if name in _NAMES else text for name, text in told.items()}
+    told = {name: role_of(text) if name in _NAMES else text for name, text in source_shown(source).items()}
+    if type_ in _EXPLAINED_TO_OPERATORS and source.get(_REASON_FOR) != _MEMBER:
+        told.pop("reason", None)
+    return told
 
 
 def role_of(actor: str) -> str:

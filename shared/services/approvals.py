@@ -119,6 +119,8 @@ def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
         return _decide_erasure(review, verdict, also)
     if review.kind == "program":
         return _decide_program(review, verdict, also)
+    if review.kind == "rate":
+        return _closed(review, verdict, also)
     decider = DECIDERS[review.kind]
     if decider.needs_another:
         _require_another(review, verdict)

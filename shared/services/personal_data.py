@@ -15,6 +15,7 @@ from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.errors import ReviewNotFoundError
 from shared.domain.members.members import Member
+from shared.domain.points.rates import cause_of, counted
 from shared.domain.points.reviews import Review
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import state_left_by
@@ -47,6 +48,7 @@ BOOKKEEPING: Mapping[str, str] = {
     "MESSAGE#": "that a message went out, so that it goes once; how many in a week",
     "STATEMENT#": "that a month's statement is still to be sent",
     "NOTE#": "that a message about an address is to be sent, without the address",
+    "RATE#": "how often something was done in an hour or a day, for a time",
     "REVIEWS": "the queue of open reviews, each of which is also kept by its own id",
     "WEBHOOK#": "deliveries of events, which say what the entries say",
 }
@@ -155,6 +157,8 @@ def _reviews(account: Account) -> list[Any]:
         names = entry.source
         if entry.type in {"earn", "approve", "reject"} and "action" in names:
             ids += [reviews.id_of("action", names["action"], names["reference"])]
+        watched = counted(entry, programs.load_program(), None)
+        ids += [reviews.id_of("rate", *cause_of(one)) for one in watched if one.by == "member"]
     for member_id in account.ids:
         request = members.load_member(member_id).member.erasure
         ids += [request.review_id] if request else []

@@ -55,12 +55,18 @@ def among(items: Mapping[Key, Item], review_id: str) -> Review | None:
     return review_of(items[key]) if key in items else None
 
 
+def find(review_id: str) -> Review | None:
+    """A review, if there is one."""
+    item = client.get(settings.loyalty_table(), key_of(review_id))
+    return review_of(item) if item else None
+
+
 def load(review_id: str) -> Review:
     """A review. Raises ReviewNotFoundError."""
-    item = client.get(settings.loyalty_table(), key_of(review_id))
-    if item is None:
+    review = find(review_id)
+    if review is None:
         raise ReviewNotFoundError(f"there is no review {review_id}")
-    return review_of(item)
+    return review
 
 
 def listing(kind: ReviewKind | None, limit: int, after: str | None = None) -> tuple[Sequence[Review], str | None]:

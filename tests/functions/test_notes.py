@@ -86,7 +86,7 @@ def test_everybody_reads_their_own_name(shop: Shop) -> None:
 def test_the_reason_of_a_freeze_from_before_notes_is_a_note(type_: str) -> None:
     before = {"reference": "c", "reason": "suspected fraud"}
     assert source_told(type_, before) == {"reference": "c"}
-    assert source_told(type_, {**before, "note": ""}) == before
+    assert source_told(type_, {**before, "reason_for": "member"}) == before
     assert source_told("adjust", before) == before
     assert record_told([{"type": type_, "source": before, "note": "x"}]) == [
         {"type": type_, "source": {"reference": "c"}}

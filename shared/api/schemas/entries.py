@@ -11,7 +11,7 @@ from shared.caller import OPERATOR, Caller
 from shared.domain import order_ids
 from shared.domain.earning.kept_orders import Sale, kept
 from shared.domain.entry import Entry, Piece, Undone
-from shared.domain.explanations import role_of, source_told
+from shared.domain.explanations import note_of, role_of, source_shown, source_told
 from shared.domain.fields import Record
 from shared.domain.program.program import Program
 
@@ -131,8 +131,7 @@ class EntryPage(Record):
 def entry_answer(entry: Entry, caller: Caller, sale: Sale | None = None) -> EntryAnswer:
     """An entry as the caller sees it; `sale` is the order that it credits, as it stands."""
     is_operator = OPERATOR in caller.scopes
-    source = dict(entry.source) if is_operator else source_told(entry.type, entry.source)
-    note = source.pop("note", None) or None
+    source = source_shown(entry.source) if is_operator else source_told(entry.type, entry.source)
     return EntryAnswer(
         entry_id=entry.entry_id,
         type=entry.type,
@@ -153,7 +152,7 @@ def entry_answer(entry: Entry, caller: Caller, sale: Sale | None = None) -> Entr
         program_version=entry.program_version,
         order=_figures(sale) if sale else None,
         expired=points_by_day(entry.expired),
-        note=note,
+        note=note_of(entry.source) if is_operator else None,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError, MemberFrozenError
-from shared.domain.explanations import explained
+from shared.domain.explanations import explained_to_member
 from shared.domain.ledger import draft
 from shared.domain.program.program import Program
 
@@ -37,7 +37,7 @@ def freeze(
         actor=actor,
         fingerprint=fingerprint,
         frozen=reference,
-        source={"reference": reference, **explained(reason, note)},
+        source={"reference": reference, **explained_to_member(reason, note)},
     )
 
 
@@ -65,7 +65,7 @@ def unfreeze(
         actor=actor,
         fingerprint=fingerprint,
         frozen="",
-        source={"reference": reference, **explained(reason, note), "frozen_under": account.frozen},
+        source={"reference": reference, **explained_to_member(reason, note), "frozen_under": account.frozen},
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from shared.domain.fields import Stored
 
-ReviewKind = Literal["action", "referral", "adjustment", "erasure", "program"]
+ReviewKind = Literal["action", "referral", "adjustment", "erasure", "program", "rate"]
 Ruling = Literal["approved", "rejected"]
 
 

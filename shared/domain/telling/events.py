@@ -10,7 +10,7 @@ from shared.domain.fields import Record, Stored
 from shared.domain.spending.gifts import lapsed_gift
 from shared.domain.subaccounts import is_pool, is_wallet
 
-_UNTOLD = frozenset({"reason", "note", "requested_by", "approved_by"})
+_UNTOLD = frozenset({"reason", "reason_for", "note", "requested_by", "approved_by"})
 """What of an entry's source is the shop's own affair."""
 
 

@@ -29,6 +29,7 @@ LIMITED_REWARD = {
 PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12, "percent": 150}
 CHECKED_ACTION = {"action_id": "survey", "description": "Survey", "points": 5, "approval": True}
 ADJUSTMENT_LIMIT = 1000
+RATES = {name: {"times": 1, "per": "day"} for name in ("new_members", "refunds")}
 CAMPAIGN: Mapping[str, Any] = {
     "campaign_id": "opening",
     "description": "One point more",
@@ -165,7 +166,7 @@ def prepare(world: World) -> None:
     }
     program["earning"]["actions"] = [{"action_id": "review", "description": "Review", "points": 25}, CHECKED_ACTION]
     program["celebrations"] = {"birthday": {"points": 5, "notice_days": 0}}
-    program["operators"] = {"adjustment_limit_points": ADJUSTMENT_LIMIT}
+    program["operators"] = {"adjustment_limit_points": ADJUSTMENT_LIMIT, "rates": RATES}
     program["campaigns"] = [CAMPAIGN, LARGE_ORDERS]
     program["partners"] = [PARTNER]
     program["agents"] = {"claim": "com.example.rewards", "currency_name": "Points", "currency_code": "PTS"}
@@ -464,8 +465,18 @@ def operators(world: World) -> None:
     ok(world, "POST", f"{path}/freeze", cause, scope=OPERATOR)
     ok(world, "POST", f"{path}/unfreeze", cause, scope=OPERATOR)
     _decide_erasures(world)
+    _loosen(world)
     assert ok(world, "GET", "/v1/audit", scope=OPERATOR)["items"]
     ok(world, "POST", f"/v1/members/{world.member_with_lapsed_hold()}/freeze", cause, scope=OPERATOR)
+
+
+def _loosen(world: World) -> None:
+    """Another operator agrees that one may adjust more."""
+    reply = world.call("GET", "/v1/program/whole", scope=OPERATOR)
+    etag = next(value for name, value in reply.headers.items() if name.lower() == "etag")
+    looser = {**reply.body, "operators": {**reply.body["operators"], "adjustment_limit_points": ADJUSTMENT_LIMIT + 1}}
+    asked = ok(world, "PUT", "/v1/program", looser, scope=OPERATOR, headers={"If-Match": etag}, status=202)
+    ok(world, "POST", f"/v1/reviews/{asked['review_id']}/approve", scope=OPERATOR, caller="another")
 
 
 def _decide_erasures(world: World) -> None:
@@ -525,6 +536,10 @@ def notify(world: World) -> None:
     _pay_in(world)
     order_id = ordered(world, enrolled(world), partner_id="cafe")
     _tell(world, _record_of(world.item(f"ORDER#{order_id}", "EARN")))
+    returning, returned = enrolled(world), uuid4().hex
+    refund = {"order_id": ordered(world, returning), "refund_id": returned, "amount": 100}
+    ok(world, "POST", f"/v1/members/{returning}/refunds", refund)
+    _tell(world, _record_of(world.item(f"ORDER#{refund['order_id']}", f"REFUND#{returned}")))
     ok(world, "DELETE", f"/v1/webhooks/{webhook_id}", scope=OPERATOR)
     world.invoke("notify", {"time": world.now().isoformat()})
     if world.moves_time:
