@@ -218,7 +218,7 @@ def _campaign(random: Random) -> Text:
         "description": "Spring",
         "effect": effect,
         "hold_out_percent": random.choice((0, 40)),
-        "budget": {"points": random.choice((500, 1000))},
+        "budget": {"points": random.choice((5, 12, 1000))},
     }
     if random.randrange(2):
         campaign["limit"] = {"points": 8, "per": "month"}

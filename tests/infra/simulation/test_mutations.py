@@ -29,7 +29,7 @@ OPERATIONS_MAX = 20_000
 SEED = 7
 
 _put_over, _entry_put, _transact = client.put_over, ledger.put, client.transact
-_account_put, _add, _refund_order = accounts_table.put, budgets._add, refund_order  # noqa: SLF001
+_account_put, _draw, _refund_order = accounts_table.put, budgets._draw, refund_order  # noqa: SLF001
 _mature, _release, _announce = passing_of_time._mature, redemptions.release, announcements.announce  # noqa: SLF001
 
 
@@ -139,7 +139,7 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "a transfer loses the dates": [(transfers, "moved_lots", _never_ends)],
     "a piece is not put back": [(redeeming, "release", _no_stock_back)],
     "a lost answer is taken for success": [(client, "transact", _lost_is_done)],
-    "a budget is drawn on without looking": [(budgets, "_add", lambda *of: _unconditional(_add(*of)))],
+    "a budget is drawn on without looking": [(budgets, "_draw", lambda *of: _unconditional(_draw(*of)))],
     "refunds are not summed": [(orders, "changes", _nothing)],
     "parts that come back are not summed": [(operation.Situation, "returned", lambda *_: 0)],
     "payments of one order are not summed": [(order_payments, "writes", _nothing)],
