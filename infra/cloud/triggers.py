@@ -29,7 +29,9 @@ WAITING_SCHEDULE = "cron(0 * * * ? *)"
 SCHEDULE_RETRIES = 2
 SCHEDULE_HOURS_MAX = 1
 """After this the next run is due, and does what this one left."""
-QUEUE_BATCH, QUEUE_WORKERS_MAX = 10, 10
+EXPIRY_BATCH, WEBHOOK_BATCH = 10, 1
+"""Deliveries are handed over alone: one endpoint that is slow holds up no delivery to another that came with it."""
+QUEUE_WORKERS_MAX = 10
 STREAM_BATCH, STREAM_WORKERS = 50, 4
 STREAM_HOURS_MAX = 20
 """Below the stream's own 24: what fails goes to the dead letters before it is gone."""
@@ -115,12 +117,13 @@ def add_mail_feedback(scope: Construct, feedback: Function, queues: Queues) -> N
 
 def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: Queues) -> None:
     """Messages in batches; those that fail come back alone."""
-    for name, queue in {"expire": queues.expiry, "webhook_deliveries": queues.webhooks}.items():
+    batches = {"expire": (queues.expiry, EXPIRY_BATCH), "webhook_deliveries": (queues.webhooks, WEBHOOK_BATCH)}
+    for name, (queue, batch) in batches.items():
         mapping = lambda_.EventSourceMapping(
             scope,
             f"{name}-workers",
             target=functions[name].entrance,
-            batch_size=QUEUE_BATCH,
+            batch_size=batch,
             event_source_arn=queue.queue_arn,
             max_concurrency=QUEUE_WORKERS_MAX,
             report_batch_item_failures=True,

@@ -32,7 +32,7 @@ def resolve(url: str) -> Target:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise ForbiddenAddressError(f"the host {host} cannot be looked up") from error
-    addresses = [str(entry[4][0]).split("%")[0] for entry in found]
+    addresses = [str(entry[4][0]) for entry in found]
     if not addresses or not (anywhere or all(is_public(address) for address in addresses)):
         raise ForbiddenAddressError(f"the host {host} is not one of the public internet")
     return Target(addresses[0], port, host, is_tls)

@@ -27,6 +27,24 @@ RETRY_SECONDS = (5, 300, 1800, 7200, 18000, 36000, 36000, 36000, 36000, 36000)
 ATTEMPTS_MAX = len(RETRY_SECONDS) + 1
 JITTER_PERCENT = 20
 _PORT_DEFAULT = {"https": 443, "http": 80}
+_INTERNET_6 = ipaddress.IPv6Network("2000::/3")
+"""All that is given out; site-local addresses (fec0::/10), for one, are not in it."""
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Where networks of IPv6 alone find an address of IPv4, whose own range then counts."""
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            # https://www.iana.org/assignments/iana-ipv4-special-registry
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+            "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16",
+            "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+            # https://www.iana.org/assignments/iana-ipv6-special-registry, of what is in 2000::/3: Teredo, 6to4, ...
+            "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
+        ),
+    )
+)  # fmt: skip
+"""Named here, as Python's own lists differ by its version."""
 
 
 def _address(url: str) -> str:
@@ -151,19 +169,15 @@ def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet, also where it is wrapped in an IPv6 one."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or _nat64(ip)
+        inner = ip.ipv4_mapped or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None)
         if inner is not None:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+        if ip not in _INTERNET_6 or ip.scope_id is not None:
+            return False
+    return not any(ip in network for network in _NOT_PUBLIC)
 
 
 def host_and_port(url: str) -> tuple[str, int]:
     """Where an address leads."""
     parts = urlsplit(url)
     return str(parts.hostname), parts.port or _PORT_DEFAULT[parts.scheme]
-
-
-def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if ip in ipaddress.ip_network("64:ff9b::/96"):
-        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return None

@@ -130,13 +130,34 @@ def test_an_endpoint_that_is_gone_is_disabled_at_once() -> None:
         "::ffff:10.0.0.1",
         "2002:0a00:0001::1",
         "64:ff9b::a00:1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::5db8:d822",
+        "2002:5db8:d822::1",
+        "2001::1",
+        "2001:0:5db8:d822::1",
+        "2001:db8::1",
+        "3fff::1",
+        "fec0::1",
+        "feff::1",
+        "5f00::1",
+        "100::1",
+        "::",
+        "::93.184.216.34",
+        "::ffff:0:93.184.216.34",
+        "::ffff:127.0.0.1",
+        "2606:2800:220:1:248:1893:25c8:1946%eth0",
+        "192.0.0.8",
+        "192.88.99.1",
+        "198.18.0.1",
+        "203.0.113.1",
+        "240.0.0.1",
     ],
 )
 def test_addresses_inside_a_network_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"])
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"])
 def test_addresses_of_the_internet_are_public(address: str) -> None:
     assert is_public(address)
 
