@@ -114,10 +114,12 @@ def metered(world: World) -> Iterator[dict[str, float]]:
     def note(parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
         consumed = parsed.get("ConsumedCapacity", [])
         for table in [consumed] if isinstance(consumed, dict) else consumed:
+            if "Write" not in model.name and "Put" not in model.name:
+                units["read"] = units.get("read", 0) + table["CapacityUnits"]
+                continue
             of_indexes = {name: one["CapacityUnits"] for name, one in table.get("GlobalSecondaryIndexes", {}).items()}
-            is_write = "Write" in model.name or "Put" in model.name
             own = table["CapacityUnits"] - sum(of_indexes.values())
-            for name, number in {"table" if is_write else "read": own, **of_indexes}.items():
+            for name, number in {"table": own, **of_indexes}.items():
                 units[name] = units.get(name, 0) + number
 
     events = world.client.meta.events

@@ -4,8 +4,9 @@ boto3 makes the very same ones, but first imports what is for its resources and 
 7 ms of every cold start.
 """
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from shared import runtime
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -17,7 +18,7 @@ def client(service: str, config: "Config | None" = None) -> Any:  # noqa: ANN401
     return _session().create_client(service, config=config)
 
 
-@cache
+@runtime.remembered()
 def _session() -> "Session":
     from botocore.session import get_session  # noqa: PLC0415 - importing this module does no work
 
