@@ -9,7 +9,7 @@ from shared.domain.earning.challenges import Course, courses, is_held
 from shared.domain.fields import Record
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.lots import Lots
-from shared.domain.points.expiry import date_of, lot_day
+from shared.domain.points.expiry import by_last_day
 from shared.domain.points.paid_plans import current
 from shared.domain.points.tiers import held_tier, qualifying
 from shared.domain.program.program import Program
@@ -143,9 +143,7 @@ def account_answer(account: Account, program: Program, now: datetime, others: Se
 
 def points_by_day(lots: Lots) -> tuple[ExpiringPoints, ...]:
     """Lots as callers see them, the soonest to expire first."""
-    days = {date_of(day) for day in lots}
-    by_day = {on: sum(points for day, points in lots.items() if date_of(day) == on) for on in days}
-    return tuple(ExpiringPoints(on=on, points=by_day[on]) for on in sorted(by_day, key=lot_day))
+    return tuple(ExpiringPoints(on=day, points=points) for day, points in by_last_day(lots).items())
 
 
 def _tier_answer(account: Account, program: Program, today: date) -> TierAnswer:

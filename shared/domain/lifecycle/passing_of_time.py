@@ -17,7 +17,7 @@ from shared.domain.entry import Entry
 from shared.domain.ledger import book, combined, draft, give, negative
 from shared.domain.lifecycle.retention import erased_on, warned_on
 from shared.domain.lots import NEVER, UNTIL_APPROVED
-from shared.domain.points.expiry import arriving_day, date_of
+from shared.domain.points.expiry import arriving_day, by_last_day, date_of
 from shared.domain.points.paid_plans import current as current_membership
 from shared.domain.points.paid_plans import end as end_membership
 from shared.domain.points.paid_plans import ends_at as membership_ends_at
@@ -113,8 +113,8 @@ def reminders(account: Account, program: Program) -> list[Reminder]:
     """Every reminder that the account's lots and its tier call for, past ones included, the earliest first."""
     ending = [
         Reminder(last_day - timedelta(days=ahead), ahead, last_day, points)
-        for lot, points in account.lots.items()
-        if (last_day := date_of(lot)) is not None
+        for last_day, points in by_last_day(account.lots).items()
+        if last_day is not None
         for ahead in program.messages.reminder_days
     ]
     return sorted([*ending, *_tier_warnings(account, program), *_erasure_warnings(account, program)])

@@ -45,6 +45,14 @@ def date_of(day: LotDay) -> date | None:
     return None if day == NEVER else date.fromisoformat(day.removesuffix(GRACED))
 
 
+def by_last_day(lots: Lots) -> dict[date | None, int]:
+    """Points by the last day on which they can be spent, with grace or without; the soonest first, `None` last."""
+    days: dict[date | None, int] = {}
+    for lot, points in sorted(lots.items()):
+        days[date_of(lot)] = days.get(date_of(lot), 0) + points
+    return days
+
+
 def arriving_day(account: Account, program: Program, day: LotDay, today: date) -> LotDay:
     """The lot of points that a member gets only today: their own, or if that day has passed, the grace days'."""
     opens = _first_open_day(account, today)

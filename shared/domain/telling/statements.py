@@ -7,7 +7,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.entry import Entry
 from shared.domain.message_types import Value
-from shared.domain.points.expiry import date_of
+from shared.domain.points.expiry import by_last_day
 from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import Program
 from shared.domain.telling.notifications import Note
@@ -31,14 +31,14 @@ def statement(account: Account, entries: Iterable[Entry], program: Program, mont
         expired += entry.expired_points - (entry.points if entry.type == "expiry" else 0)
         spent += sum(hold.points for hold in entry.closed.values()) if entry.type == "capture" else 0
         spent -= sum(hold.points for hold in entry.reversed.values())
-    ends = min((day for lot in account.lots if (day := date_of(lot)) is not None), default=None)
+    ends, expiring = next(((day, points) for day, points in by_last_day(account.lots).items() if day), (None, 0))
     values: dict[str, Value] = {
         "month": month,
         "balance": account.balance,
         "earned": max(0, earned),
         "spent": max(0, spent),
         "expired": expired,
-        "expiring": sum(points for lot, points in account.lots.items() if date_of(lot) == ends) if ends else 0,
+        "expiring": expiring,
         "expiring_on": ends.isoformat() if ends else None,
         "tier_name": held_tier(account, program.tiers, today).name,
     }

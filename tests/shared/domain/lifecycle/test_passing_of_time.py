@@ -12,6 +12,7 @@ from shared.domain.facets import TierStatus
 from shared.domain.lifecycle.passing_of_time import due_on, reminded_through, reminders, reminders_to_send, settle
 from shared.domain.lots import Hold
 from shared.domain.program.program import Program
+from shared.domain.telling.statements import statement
 from tests.model.shop import SECOND, ZONES, Shop, a_program, at
 
 
@@ -152,6 +153,25 @@ def test_reminders_come_so_many_days_before_the_last_day() -> None:
     ]
     assert due_on(shop.look("ada"), shop.program, date(2026, 11, 29)) == date(2026, 11, 30)
     assert due_on(shop.look("ada"), shop.program, date(2026, 11, 30)) == date(2026, 12, 5)
+
+
+def test_a_reminder_tells_all_points_of_its_day_those_that_have_had_grace_among_them() -> None:
+    shop = a_shop(
+        expiry={"kind": "term", "days": 10},
+        redeeming={"hold_minutes": 60 * 24 * 20, "returned_points_grace_days": 14},
+        messages={"reminder_days": [7]},
+    )
+    shop.buy("ada", "A-1", 1000)
+    shop.reserve("ada", "R-1", 10)
+    shop.now = at("2026-12-04 12:00")
+    shop.cancel("ada", "R-1")
+    shop.buy("ada", "A-2", 500)
+    ada = shop.look("ada")
+    assert ada.lots == {"2026-12-14": 5, "2026-12-14+": 10}
+    [reminder] = reminders_to_send(ada, shop.program, date(2026, 12, 6), date(2026, 12, 7))
+    assert (reminder.last_day, reminder.points) == (date(2026, 12, 14), 15)
+    note = statement(ada, [], shop.program, "2026-11", shop.today)
+    assert (note.values["expiring"], note.values["expiring_on"]) == (15, "2026-12-14")
 
 
 def test_points_that_never_expire_call_for_no_reminder() -> None:
