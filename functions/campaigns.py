@@ -18,7 +18,10 @@ app = resolver.resolver()
 
 
 class BudgetAnswer(Record):
-    """A budget in points; `amount_left` is what the points left cost, rounded up to minor units."""
+    """A budget in points; `amount_left` is what the points left cost, rounded up to minor units.
+
+    More than `total` may be `spent`, by orders that are kept after all: nothing is left until as much has come back.
+    """
 
     total: int
     spent: int

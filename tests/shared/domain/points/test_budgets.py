@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.points.budgets import SLICES, UNLEASED, Budget, lease, resized
+from shared.domain.points.budgets import SLICES, UNLEASED, Budget, lease, repaid, resized
 
 numbers = st.integers(0, SLICES - 1)
 needs = st.lists(st.tuples(numbers, st.integers(1, 400)), max_size=60)
@@ -35,6 +35,29 @@ def test_a_lowered_budget_is_never_less_than_what_is_spent() -> None:
     assert budget.after(resized(budget, 80)) == Budget(80, 0, {1: 20})
     assert budget.after(resized(budget, 1)) == Budget(60, 0, {1: 0})
     assert budget.after(resized(budget, 150)) == Budget(150, 60, {1: 30})
+
+
+def test_what_is_owed_is_paid_back_with_unleased_points_and_then_with_what_the_fullest_slices_hold() -> None:
+    budget = Budget(100, 10, {1: -25, 2: 8, 3: 20, 4: -2})
+    assert (budget.left, budget.spent, budget.owes) == (11, 89, True)
+    after = budget.after(repaid(budget))
+    assert after == Budget(100, 0, {1: 0, 2: 8, 3: 3, 4: 0})
+    assert not after.owes
+
+
+def test_what_is_owed_beyond_all_that_is_held_stays_owed() -> None:
+    budget = Budget(20, 0, {1: -10, 2: 7, 3: -1})
+    after = budget.after(repaid(budget))
+    assert after == Budget(20, 0, {1: -3, 2: 0, 3: -1})
+    assert (after.left, after.spent, after.owes) == (0, 24, True)
+
+
+def test_an_overdrawn_budget_becomes_no_less_and_pays_what_it_owes_when_it_is_raised() -> None:
+    budget = Budget(20, 0, {1: -10, 2: 0})
+    assert budget.after(resized(budget, 5)) == budget
+    raised = budget.after(resized(budget, 36))
+    assert (raised.total, raised.left) == (36, 6)
+    assert raised.after(repaid(raised)) == Budget(36, 6, {1: 0, 2: 0})
 
 
 @given(st.integers(1, 5_000), needs, st.lists(st.integers(1, 5_000), max_size=5))
