@@ -49,7 +49,8 @@ def advice(program: Program, today: date) -> list[Advice]:
         *_on_cashback(program),
         *_on_plans(program),
         *_on_privacy(program),
-        *_on_partners(program),
+        *_on_privacy(program),
+        *_on_farming(program),
     ]
 
 
@@ -261,6 +262,51 @@ def _on_privacy(program: Program) -> Iterator[Advice]:
         return
     if life is not None and terms.inactive_months * DAYS_PER_MONTH_MIN < life:
         yield Advice("/privacy/inactive_months", "members are erased while points that they hold can still be spent")
+
+
+def _on_farming(program: Program) -> Iterator[Advice]:
+    """What lets somebody make points out of nothing, again and again."""
+    earning, moves = program.earning, []
+    if earning.rounding == "up" and not earning.minimum_spend:
+        yield Advice(
+            "/earning/minimum_spend",
+            "rounding up gives a point for the smallest order, and a purchase can be split into many: set minimum_spend,"
+            ' or rounding to "down"',
+        )
+    moves += ["transferred"] if program.transfers else []
+    moves += ["counted toward badges that bring more"] if any(one.points for one in program.challenges) else []
+    if moves and not earning.pending_days:
+        yield Advice(
+            "/earning/pending_days",
+            f"points can be {' and '.join(moves)} before the goods that brought them go back: set pending_days to as many"
+            " days as an order can be returned",
+        )
+    yield from _on_worth_of_others(program)
+
+
+def _on_worth_of_others(program: Program) -> Iterator[Advice]:
+    """What costs somebody less than it is worth as money: a partner's points, a friend's first order."""
+    rate, terms = program.redeeming.points_as_money, program.referrals
+    if rate is None:
+        return
+    for number, partner in enumerate(program.partners):
+        cost = partner.point_cost
+        if partner.may_earn and cost.amount * rate.points < rate.amount * cost.points:
+            least = -(-rate.amount * cost.points // rate.points)
+            yield Advice(
+                f"/partners/{number}/point_cost",
+                f"partner {partner.partner_id!r} pays {cost.amount} for {cost.points} points, which are worth {least} as"
+                f" money: it gains by giving them to itself; set amount to {least} or more",
+            )
+    if terms is None or not terms.minimum_spend:
+        return
+    given = (terms.advocate_points + terms.friend_points) * rate.amount // rate.points
+    if given > terms.minimum_spend:
+        yield Advice(
+            "/referrals/minimum_spend",
+            f"a referral brings both together what is worth {given}, for an order of {terms.minimum_spend}: an invented"
+            f" friend pays for itself; set minimum_spend above {given}, or fewer points",
+        )
 
 
 def _never_applies(program: Program, when: When, today: date) -> str | None:

@@ -310,8 +310,8 @@ def test_what_is_unwise_is_named_with_its_place(changes: dict[str, Any], pointer
     ],
 )
 def test_what_is_only_just_wise_needs_no_advice(changes: dict[str, Any]) -> None:
-    told = {"messages": {"reminder_days": [7]}}
-    assert advice(a_program(**told, **changes), TODAY) == []
+    told = {"messages": {"reminder_days": [7]}, "earning": {"pending_days": 14}}
+    assert advice(a_program(**(told | changes)), TODAY) == []
 
 
 TWENTY_DAYS = {"kind": "term", "days": 20}
@@ -349,3 +349,52 @@ def test_a_reward_may_cost_what_the_best_customer_saves_up_and_no_more(changes: 
 def test_where_nothing_bounds_what_is_saved_up_no_price_is_too_high(changes: dict[str, Any]) -> None:
     program = a_program(**{**changes, **rewards({**COFFEE, "points": 1_000_000})})
     assert not [one for one in advice(program, TODAY) if "saves up" in one.text]
+
+
+POINT_FOR_CENT = {"points_as_money": {"points": 100, "amount": 100}}
+
+
+def partner(amount: int, points: int = 100, **changes: Any) -> dict[str, Any]:
+    cost = {"points": points, "amount": amount}
+    return {"partners": [{"partner_id": "cafe", "name": "Cafe", "point_cost": cost, **changes}]}
+
+
+def _advice_at(pointer: str, **changes: Any) -> list[str]:
+    return [one.text for one in advice(a_program(**changes), TODAY) if one.pointer == pointer]
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "words"),
+    [
+        (partner(99), "/partners/0/point_cost", "set amount to 100 or more"),
+        (partner(1, points=3), "/partners/0/point_cost", "which are worth 3 as money"),
+        ({"earning": {"rounding": "up"}}, "/earning/minimum_spend", "set minimum_spend"),
+        ({"transfers": {}}, "/earning/pending_days", "transferred before the goods"),
+        (challenge(points=5), "/earning/pending_days", "counted toward badges"),
+        ({"transfers": {}, **challenge(points=5)}, "/earning/pending_days", "transferred and counted toward badges"),
+        (referrals(advocate_points=600, friend_points=401), "/referrals/minimum_spend", "set minimum_spend above 1001"),
+    ],
+)
+def test_what_can_be_farmed_is_advised_against(changes: dict[str, Any], pointer: str, words: str) -> None:
+    [text] = _advice_at(pointer, redeeming=POINT_FOR_CENT, **changes)
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        (partner(100), "/partners/0/point_cost"),
+        (partner(1, points=1), "/partners/0/point_cost"),
+        (partner(1, may_earn=False), "/partners/0/point_cost"),
+        ({**partner(1), "redeeming": {}}, "/partners/0/point_cost"),
+        ({"earning": {"rounding": "up", "minimum_spend": 1}}, "/earning/minimum_spend"),
+        ({"earning": {"rounding": "nearest"}}, "/earning/minimum_spend"),
+        ({"transfers": {}, "earning": {"pending_days": 1}}, "/earning/pending_days"),
+        (challenge(points=0), "/earning/pending_days"),
+        ({"gifts": {"points_max": 10}}, "/earning/pending_days"),
+        (referrals(advocate_points=600, friend_points=400), "/referrals/minimum_spend"),
+        ({**referrals(advocate_points=5000), "redeeming": {}}, "/referrals/minimum_spend"),
+    ],
+)
+def test_what_cannot_be_farmed_needs_no_advice(changes: dict[str, Any], pointer: str) -> None:
+    assert _advice_at(pointer, **{"redeeming": POINT_FOR_CENT, **changes}) == []
