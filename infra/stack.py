@@ -6,7 +6,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from infra.cloud import permissions
-from infra.cloud.api import add_routes, make_api
+from infra.cloud.api import add_routes, make_api, public_url
 from infra.cloud.events import add_event_bus
 from infra.cloud.functions import Builder, Resource
 from infra.cloud.identity import add_identity
@@ -37,7 +37,7 @@ class LoyaltyStack(Stack):
             "WEBHOOK_TARGETS": options.webhook_targets,
             "EVENT_BUS": bus.event_bus_name,
             "SENDER_EMAIL": options.sender_email,
-            "PUBLIC_URL": api.api_endpoint,
+            "PUBLIC_URL": public_url(api, options),
             "MESSAGES": options.messages,
         }
         resources = _resources(self, data, queues, bus.event_bus_arn, mail)
@@ -50,7 +50,7 @@ class LoyaltyStack(Stack):
         add_stream_readers(self, functions, data, queues)
         add_mail_feedback(self, functions["mail_feedback"], queues)
         topic = add_operations(self, Watched(functions, api, data, queues), options)
-        outputs = {"Url": api.api_endpoint, "AlarmTopic": topic.topic_arn, **identity.outputs}
+        outputs = {"Url": public_url(api, options), "AlarmTopic": topic.topic_arn, **identity.outputs}
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
         explain(self)

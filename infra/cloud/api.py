@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable
 from typing import cast
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -46,8 +47,14 @@ def make_api(scope: Construct, options: Options) -> apigateway.HttpApi:
         api_name=Stack.of(scope).stack_name,
         cors_preflight=_cors(options) if options.allowed_origins else None,
         create_default_stage=False,
+        disable_execute_api_endpoint=options.domain is not None,
         description="Loyalty Functions",
     )
+
+
+def public_url(api: apigateway.HttpApi, options: Options) -> str:
+    """The address by which callers, and members who follow a link, reach the API."""
+    return f"https://{options.domain}" if options.domain else api.api_endpoint
 
 
 def add_routes(
@@ -121,6 +128,18 @@ def _add_stage(
         limits[key] = _limits(key, asks_token=resource_of_route.authorizer_id is not None)
         stage.node.add_dependency(route)
     resource.route_settings = limits
+    if options.domain and options.certificate_arn:
+        _add_domain(scope, api, stage, options.domain, options.certificate_arn)
+
+
+def _add_domain(
+    scope: Construct, api: apigateway.HttpApi, stage: apigateway.HttpStage, name: str, certificate_arn: str
+) -> None:
+    certificate = acm.Certificate.from_certificate_arn(scope, "Certificate", certificate_arn)
+    domain = apigateway.DomainName(scope, "DomainName", domain_name=name, certificate=certificate)
+    apigateway.ApiMapping(scope, "Mapping", api=api, domain_name=domain, stage=stage)
+    # Where the name is to lead in the DNS.
+    CfnOutput(scope, "DomainTarget", value=domain.regional_domain_name)
 
 
 def _limits(route_key: str, *, asks_token: bool) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """The functions: one for each file, all made in the same way, each allowed what its row in `permissions` says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,12 +79,13 @@ class Builder:
             timeout=Duration.seconds(SMALL_SECONDS_MAX),
         )
 
-    def inline(self, name: str, code: lambda_.Code) -> Function:
-        """A function of a few lines, which are in the template; it needs nothing."""
+    def inline(self, name: str, code: lambda_.Code, environment: Mapping[str, str]) -> Function:
+        """A function of a few lines, which are in the template."""
         return self._made(
             name,
             code=code,
             handler="index.handler",
+            environment=dict(environment),
             memory_size=SMALL_MEMORY_MB,
             timeout=Duration.seconds(SMALL_SECONDS_MAX),
         )
@@ -106,6 +107,10 @@ class Builder:
         )
         for grant in needs.grants:
             made.role.add_to_policy(self._statement(grant))
+            if grant.but:
+                made.role.add_to_policy(
+                    iam.PolicyStatement(effect=iam.Effect.DENY, actions=list(grant.actions), resources=[grant.but])
+                )
             if grant.on == EVERYTHING:
                 acknowledge(made.role, "AwsSolutions-IAM5[Resource::*]", grant.reason)
         return made
@@ -162,10 +167,18 @@ class Builder:
 
     def _statement(self, grant: Grant) -> iam.PolicyStatement:
         resource = Resource("*", {}) if grant.on == EVERYTHING else self._resources[grant.on]
-        keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(grant.keys)}} if grant.keys else {}
+        keys = _only_for(grant.keys) if grant.keys else {}
         return iam.PolicyStatement(
             actions=list(grant.actions), resources=[resource.arn], conditions={**resource.conditions, **keys}
         )
+
+
+def _only_for(keys: Sequence[str]) -> dict[str, Any]:
+    """The condition that a request names partition keys, and only such as these: of none, all would be true."""
+    return {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(keys)},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
 
 
 def _code(folder: Path) -> lambda_.Code:

@@ -4,7 +4,8 @@ A storefront proves itself by its secret, and so does each partner of the option
 `loyalty/partner` and for the one scope that is called as the partner, of which the trigger makes the claim
 `partner_id`. Members and operators are people: they sign in on Cognito's page and come back
 with a code (PKCE). A client only says which scopes may be asked for, so a trigger decides who gets them: it puts the
-member's id into the token and takes the operator's scope from everyone outside the group `operators`.
+member's id into the token and takes the operator's scope from everyone outside the group `operators`, and from whoever
+in it has no second factor.
 """
 
 from collections.abc import Mapping
@@ -13,15 +14,19 @@ from pathlib import Path
 
 from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.cloud.functions import Builder
+from infra.cloud.nag import acknowledge
 from infra.cloud.options import Options
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 
 ACCESS_TOKEN_MINUTES, REFRESH_TOKEN_DAYS = 60, 30
 OPERATORS = "operators"
+SECOND_FACTOR = "SECOND_FACTOR"
+"""The trigger's setting that has it demand one of operators."""
 PASSWORD_LENGTH_MIN = 12
 _TRIGGER = Path(__file__).with_name("token_trigger.py")
 
@@ -53,7 +58,8 @@ def add_identity(scope: Construct, options: Options, builder: Builder) -> Identi
             access_token_validity=Duration.minutes(ACCESS_TOKEN_MINUTES),
         ),
         "Member": _client_of_people(pool, "Member", scopes[MEMBER], options),
-        "Operator": _client_of_people(pool, "Operator", scopes[OPERATOR], options),
+        # By the second scope an operator sets their second factor up, at Cognito itself.
+        "Operator": _client_of_people(pool, "Operator", scopes[OPERATOR], options, cognito.OAuthScope.COGNITO_ADMIN),
     }
     clients |= _clients_of_partners(pool, scopes[PARTNER], options)
     cognito.CfnUserPoolGroup(
@@ -94,7 +100,11 @@ def _pool(scope: Construct, options: Options, builder: Builder) -> cognito.UserP
         sign_in_aliases=cognito.SignInAliases(email=True),
         sign_in_case_sensitive=False,
     )
-    trigger = builder.inline("token", lambda_.Code.from_inline(_TRIGGER.read_text()))
+    trigger = builder.inline("token", lambda_.Code.from_inline(_TRIGGER.read_text()), {SECOND_FACTOR: "required"})
+    # The pool names its trigger, so the trigger's role cannot name the pool.
+    pools = Stack.of(scope).format_arn(service="cognito-idp", resource="userpool", resource_name="*")
+    trigger.role.add_to_policy(iam.PolicyStatement(actions=["cognito-idp:AdminGetUser"], resources=[pools]))
+    acknowledge(trigger.role, "AwsSolutions-IAM5", "the pool names this function, which therefore cannot name the pool")
     pool.add_trigger(
         cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger.function, cognito.LambdaVersion.V3_0
     )
@@ -141,7 +151,7 @@ def _clients_of_partners(
 
 
 def _client_of_people(
-    pool: cognito.UserPool, name: str, scope: cognito.OAuthScope, options: Options
+    pool: cognito.UserPool, name: str, scope: cognito.OAuthScope, options: Options, *others: cognito.OAuthScope
 ) -> cognito.UserPoolClient:
     """A client without a secret: Cognito demands PKCE if a client sends a challenge, and pages and apps always do."""
     return pool.add_client(
@@ -150,7 +160,7 @@ def _client_of_people(
         o_auth=cognito.OAuthSettings(
             callback_urls=list(options.callback_urls),
             flows=cognito.OAuthFlows(authorization_code_grant=True),
-            scopes=[cognito.OAuthScope.OPENID, scope],
+            scopes=[cognito.OAuthScope.OPENID, scope, *others],
         ),
         access_token_validity=Duration.minutes(ACCESS_TOKEN_MINUTES),
         enable_token_revocation=True,

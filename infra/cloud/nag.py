@@ -14,8 +14,11 @@ _EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("Api/GET--v1--openapi.json", "AwsSolutions-APIG4", "the document is for everybody to read"),
     ("Api/GET--v1--unsubscribe--{token}", "AwsSolutions-APIG4", "everybody who has the link may: it came by e-mail"),
     ("Api/POST--v1--unsubscribe--{token}", "AwsSolutions-APIG4", "one click is all that RFC 8058 allows to ask for"),
+    ("Api/GET--v1--changes--undo--{token}", "AwsSolutions-APIG4", "everybody who has the link may: it came by e-mail"),
+    ("Api/POST--v1--changes--undo--{token}", "AwsSolutions-APIG4", "everybody who has the link may: it came by e-mail"),
+    ("Api/POST--v1--changes--undo", "AwsSolutions-APIG4", "everybody who has the link's token may"),
     ("NotFound", "AwsSolutions-APIG4", "answers 404 and nothing else"),
-    ("Users", "AwsSolutions-COG2", "members choose; demand it of operators where they sign in with your own provider"),
+    ("Users", "AwsSolutions-COG2", "members choose; the trigger gives operators nothing without a second factor"),
     ("Users", "AwsSolutions-COG8", "the plus plan costs two cents for each member and month: a shop's own choice"),
 )
 

@@ -39,6 +39,11 @@ class Options:
 
     partners: tuple[str, ...] = ()
     """Ids of the program's partners that get a client of their own in the user pool."""
+    domain: str | None = None
+    """A name of the shop's own for the API, such as loyalty.shop.example; the address that AWS gives it is closed then,
+    so that nobody walks round what stands before the name, such as a firewall."""
+    certificate_arn: str | None = None
+    """The certificate for `domain`, in ACM in the stack's region."""
 
     def __post_init__(self) -> None:
         if self.stage not in get_args(Stage):
@@ -50,6 +55,8 @@ class Options:
             raise OptionError(f"webhook_targets must be {allowed}, not {self.webhook_targets!r}")
         if self.webhook_targets == "anywhere" and self.stage != "dev":
             raise OptionError(f"webhook_targets=anywhere is for stage dev alone: in {self.stage} webhooks stay public")
+        if (self.domain is None) != (self.certificate_arn is None):
+            raise OptionError("domain and certificate_arn belong together: give both, or neither for AWS's own address")
         if (self.issuer is None) != (not self.audiences):
             raise OptionError("issuer and audiences belong together: give both, or neither for a Cognito user pool")
 

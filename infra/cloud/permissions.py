@@ -30,6 +30,8 @@ class Grant:
     actions: tuple[str, ...]
     on: str
     keys: tuple[str, ...] = ()
+    but: str = ""
+    """ARNs on which they are refused all the same."""
     reason: str = ""
     """Why it cannot name a resource, or a partition; needed for EVERYTHING, and to scan."""
 
@@ -351,7 +353,10 @@ NEEDS: Mapping[str, Needs] = {
             # SES asks for the sender's configuration set as well.
             Grant(("ses:SendEmail",), MAIL_SETTINGS),
             Grant(
-                ("sns:Publish",), EVERYTHING, reason="a text message goes to a phone number, and that is not a resource"
+                ("sns:Publish",),
+                EVERYTHING,
+                but="arn:aws:sns:*:*:*",
+                reason="a text message goes to a phone number, and that is not a resource; topics are, and are refused",
             ),
             *_READ_STREAM,
             _SET_ASIDE_RUN,

@@ -1,8 +1,11 @@
 """Runs before Cognito issues a token: says whose it is, and keeps operators' scope to operators.
 
 A person is linked to a member by an attribute that no client may write; a machine is a partner's if its client may ask
-for the scope that is called as the partner.
+for the scope that is called as the partner. An operator needs a second factor: Cognito demands it of whoever has one,
+so here it is enough to see that they do. Who has none gets a token to set one up with, and nothing else.
 """
+
+import os
 
 OPERATOR = "loyalty/operator"
 OPERATORS = "operators"
@@ -21,7 +24,15 @@ def handler(event, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
         claims["partner_id"] = of_partners[0][len(PARTNERS) :]
     if claims:
         token["claimsToAddOrOverride"] = claims
-    if OPERATORS not in (request.get("groupConfiguration", {}).get("groupsToOverride") or []):
+    is_operator = OPERATORS in (request.get("groupConfiguration", {}).get("groupsToOverride") or [])
+    if not is_operator or (os.environ.get("SECOND_FACTOR") == "required" and not has_second_factor(event)):
         token["scopesToSuppress"] = [OPERATOR]
     event["response"]["claimsAndScopeOverrideDetails"] = {"accessTokenGeneration": token}
     return event
+
+
+def has_second_factor(event):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    import boto3  # noqa: PLC0415 - for operators alone
+
+    person = boto3.client("cognito-idp").admin_get_user(UserPoolId=event["userPoolId"], Username=event["userName"])
+    return bool(person.get("UserMFASettingList"))

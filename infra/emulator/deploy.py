@@ -70,10 +70,9 @@ def deploy_local(context: Mapping[str, str]) -> int:
         print(f"the stack answers at {deployment.url}")
         for name, value in deployment.outputs.items():
             print(f"  {name}: {value}")
-        print(
-            f"AWS services of this machine: {deployment.endpoint}, with the key {engine_keys.key_of(deployment.endpoint)}"
-        )
-        print(f"  and the secret {engine_keys.SECRET}\nCtrl-C stops it")
+        key = engine_keys.key_of(deployment.endpoint)
+        print(f"AWS services of this machine: {deployment.endpoint}")
+        print(f"  with the access key {key} and the secret {engine_keys.SECRET}\nCtrl-C stops it")
         try:
             while True:
                 time.sleep(1)

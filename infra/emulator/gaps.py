@@ -11,6 +11,8 @@ import copy
 import secrets
 from typing import Any
 
+from infra.cloud.identity import SECOND_FACTOR
+
 Template = dict[str, Any]
 
 _UNKNOWN_TYPES = ("AWS::Events::Archive", "AWS::EventSchemas::Registry", "AWS::EventSchemas::Schema")
@@ -27,6 +29,8 @@ def bridged(template: Template) -> Template:
     _allow_plain_http(made)
     _grant_what_it_asks_for(made)
     _make_the_secret(made)
+    _ask_for_no_partition_keys(made)
+    _ask_for_no_second_factor(made)
     _leave_streams_to_our_readers(made)
     return made
 
@@ -83,6 +87,18 @@ def _make_the_secret(template: Template) -> None:
         for statement in _statements(template):
             if statement["Resource"] == {"Ref": name}:
                 statement["Resource"] = {"Fn::Sub": arn}
+
+
+def _ask_for_no_partition_keys(template: Template) -> None:
+    """It does not say which partition keys a request names: a condition that it names some is never met."""
+    for statement in _statements(template):
+        statement.get("Condition", {}).pop("Null", None)
+
+
+def _ask_for_no_second_factor(template: Template) -> None:
+    """Its sign-in page knows none."""
+    for function in _of_type(template, "AWS::Lambda::Function"):
+        function.get("Environment", {}).get("Variables", {}).pop(SECOND_FACTOR, None)
 
 
 def _leave_streams_to_our_readers(template: Template) -> None:

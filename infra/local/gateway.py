@@ -25,8 +25,9 @@ from infra.local.tokens import Issuer, require_scope
 from infra.openapi import Route
 from shared.api.problems import problem
 from shared.domain.errors import ForbiddenError, LoyaltyError, RouteNotFoundError, TooManyRequestsError
-from shared.messaging.unsubscribe import PATH as LINKS
+from shared.messaging import address_notices, unsubscribe
 
+LINKS = (unsubscribe.PATH, address_notices.PATH)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 HANDLERS_AT_ONCE_MAX = 16
 HANDLERS_WAITING_MAX = 256

@@ -1,10 +1,10 @@
-"""One request to a webhook's endpoint: signed, only to the address that was checked, with one deadline for all of it."""
+"""One request to a webhook's endpoint: signed, only to the address that was checked, with one deadline for all."""
 
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from http.client import HTTPException
 from typing import NamedTuple
@@ -99,8 +99,6 @@ def _cut_at(connected: socket.socket, seconds: float) -> Iterator[None]:
 
 
 def _cut(connected: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         # Beneath TLS, whose own state belongs to the thread that reads.
         socket.socket.shutdown(connected, socket.SHUT_RDWR)
-    except OSError:
-        pass

@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,8 @@ def _endpoint(talk: Callable[[socket.socket], None]) -> Iterator[int]:
                 caller, _ = listener.accept()
             except OSError:
                 return
-            with caller:
-                try:
-                    talk(caller)
-                except OSError:
-                    pass
+            with caller, suppress(OSError):
+                talk(caller)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(30)

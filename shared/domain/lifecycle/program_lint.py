@@ -49,7 +49,7 @@ def advice(program: Program, today: date) -> list[Advice]:
         *_on_cashback(program),
         *_on_plans(program),
         *_on_privacy(program),
-        *_on_privacy(program),
+        *_on_partners(program),
         *_on_farming(program),
     ]
 
@@ -270,16 +270,16 @@ def _on_farming(program: Program) -> Iterator[Advice]:
     if earning.rounding == "up" and not earning.minimum_spend:
         yield Advice(
             "/earning/minimum_spend",
-            "rounding up gives a point for the smallest order, and a purchase can be split into many: set minimum_spend,"
-            ' or rounding to "down"',
+            "rounding up gives a point for the smallest order, and a purchase can be split into many:"
+            ' set minimum_spend, or rounding to "down"',
         )
     moves += ["transferred"] if program.transfers else []
     moves += ["counted toward badges that bring more"] if any(one.points for one in program.challenges) else []
     if moves and not earning.pending_days:
         yield Advice(
             "/earning/pending_days",
-            f"points can be {' and '.join(moves)} before the goods that brought them go back: set pending_days to as many"
-            " days as an order can be returned",
+            f"points can be {' and '.join(moves)} before the goods that brought them go back:"
+            " set pending_days to as many days as an order can be returned",
         )
     yield from _on_worth_of_others(program)
 
@@ -295,8 +295,8 @@ def _on_worth_of_others(program: Program) -> Iterator[Advice]:
             least = -(-rate.amount * cost.points // rate.points)
             yield Advice(
                 f"/partners/{number}/point_cost",
-                f"partner {partner.partner_id!r} pays {cost.amount} for {cost.points} points, which are worth {least} as"
-                f" money: it gains by giving them to itself; set amount to {least} or more",
+                f"partner {partner.partner_id!r} pays {cost.amount} for {cost.points} points, which are worth {least}"
+                f" as money: it gains by giving them to itself; set amount to {least} or more",
             )
     if terms is None or not terms.minimum_spend:
         return
@@ -304,8 +304,8 @@ def _on_worth_of_others(program: Program) -> Iterator[Advice]:
     if given > terms.minimum_spend:
         yield Advice(
             "/referrals/minimum_spend",
-            f"a referral brings both together what is worth {given}, for an order of {terms.minimum_spend}: an invented"
-            f" friend pays for itself; set minimum_spend above {given}, or fewer points",
+            f"a referral brings both together what is worth {given}, for an order of {terms.minimum_spend}:"
+            f" an invented friend pays for itself; set minimum_spend above {given}, or fewer points",
         )
 
 

@@ -37,7 +37,12 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Template:
 @pytest.fixture(scope="session")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Template:
     issuer = {"issuer": "https://login.example", "audiences": "loyalty, till"}
-    return Template(_synthesized_once(tmp_path_factory, stage="dev", allowed_origins="https://shop.example", **issuer))
+    name = {
+        "domain": "loyalty.shop.example",
+        "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
+        "allowed_origins": "https://shop.example",
+    }
+    return Template(_synthesized_once(tmp_path_factory, stage="dev", **name, **issuer))
 
 
 def _synthesized_once(temporary: pytest.TempPathFactory, *, stage: str, **context: str) -> Path:

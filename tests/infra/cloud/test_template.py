@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra import openapi
 from infra.bench.cold_start import EVERYDAY, MACHINE
+from infra.cloud import token_trigger
 from infra.cloud.build.bytecode import runtime_python
 from infra.cloud.build.function_code import function_folder
 from infra.cloud.build.layer import layer_folder
@@ -67,7 +70,7 @@ def test_functions_are_granted_what_is_declared_and_their_own_log(prod: Template
         role = f"{name.replace('_', '')}role"
         [policy] = [one for key, one in prod.resources.items() if key.startswith(f"{role}DefaultPolicy")]
         statements = policy["Properties"]["PolicyDocument"]["Statement"]
-        granted = sorted(action for one in statements for action in _listed(one["Action"]))
+        granted = sorted(action for one in statements if one["Effect"] == "Allow" for action in _listed(one["Action"]))
         declared = [action for grant in needs.grants for action in grant.actions]
         assert granted == sorted([*declared, "logs:CreateLogStream", "logs:PutLogEvents"])
 
@@ -77,6 +80,73 @@ def test_nothing_but_what_says_why_is_granted_on_everything(prod: Template) -> N
     for policy in prod.properties("AWS::IAM::Policy"):
         for statement in policy["PolicyDocument"]["Statement"]:
             assert statement["Resource"] != "*" or set(_listed(statement["Action"])) <= excused
+
+
+def test_partition_keys_are_demanded_wherever_they_are_limited(prod: Template) -> None:
+    limited = [one["Condition"] for one in _allowed(prod) if "ForAllValues:StringLike" in one.get("Condition", {})]
+    assert len(limited) > 50
+    for condition in limited:
+        assert condition["Null"] == {"dynamodb:LeadingKeys": "false"}
+
+
+def test_text_messages_reach_phones_and_no_topic(prod: Template) -> None:
+    publishing = [
+        (one["Effect"], one["Resource"])
+        for policy in prod.properties("AWS::IAM::Policy")
+        for one in policy["PolicyDocument"]["Statement"]
+        if "sns:Publish" in _listed(one["Action"])
+    ]
+    assert sorted(publishing) == [("Allow", "*"), ("Deny", "arn:aws:sns:*:*:*")]
+
+
+def test_what_anybody_may_call_has_limits_below_the_tills_and_concurrency_of_its_own(prod: Template) -> None:
+    [stage] = prod.properties("AWS::ApiGatewayV2::Stage")
+    limits, at_till = stage["RouteSettings"], stage["RouteSettings"]["POST /v1/members/{member_id}/earn"]
+    resources = prod.resources
+    reserved = {
+        one["FunctionName"].rsplit("-", 1)[1]: one["ReservedConcurrentExecutions"]
+        for one in prod.properties("AWS::Lambda::Function")
+        if "ReservedConcurrentExecutions" in one
+    }
+    assert reserved == {"anybody": 20, "document": 5}
+    for route in prod.properties("AWS::ApiGatewayV2::Route"):
+        if route["AuthorizationType"] != "NONE":
+            continue
+        own = limits.get(route["RouteKey"], stage["DefaultRouteSettings"])
+        assert own["ThrottlingRateLimit"] < at_till["ThrottlingRateLimit"]
+        assert own["ThrottlingBurstLimit"] < at_till["ThrottlingBurstLimit"]
+        integration = resources[route["Target"]["Fn::Join"][1][1]["Ref"]]["Properties"]
+        [called, _] = integration["IntegrationUri"]["Fn::GetAtt"]
+        assert resources[called]["Properties"]["FunctionName"].rsplit("-", 1)[1] in reserved
+
+
+def test_an_operator_needs_a_second_factor(prod: Template) -> None:
+    [pool] = prod.properties("AWS::Cognito::UserPool")
+    assert pool["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"]
+    trigger = prod.resources[pool["LambdaConfig"]["PreTokenGenerationConfig"]["LambdaArn"]["Fn::GetAtt"][0]]
+    assert trigger["Properties"]["Environment"]["Variables"] == {"SECOND_FACTOR": "required"}
+    assert trigger["Properties"]["Code"]["ZipFile"] == Path(token_trigger.__file__).read_text()
+
+
+def test_a_name_of_ones_own_closes_the_address_of_aws(prod: Template, dev: Template) -> None:
+    [open_], [closed] = prod.properties("AWS::ApiGatewayV2::Api"), dev.properties("AWS::ApiGatewayV2::Api")
+    assert not open_["DisableExecuteApiEndpoint"]
+    assert closed["DisableExecuteApiEndpoint"]
+    [mapping] = dev.properties("AWS::ApiGatewayV2::ApiMapping")
+    [name] = dev.properties("AWS::ApiGatewayV2::DomainName")
+    assert name["DomainName"] == "loyalty.shop.example"
+    assert name["DomainNameConfigurations"][0]["CertificateArn"].endswith("certificate/1")
+    urls = {
+        one.get("Environment", {}).get("Variables", {}).get("PUBLIC_URL")
+        for one in dev.properties("AWS::Lambda::Function")
+    }
+    assert urls - {None} == {"https://loyalty.shop.example"}
+    assert mapping["DomainName"]
+
+
+def _allowed(template: Template) -> list[Mapping[str, Any]]:
+    policies = template.properties("AWS::IAM::Policy")
+    return [one for policy in policies for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Allow"]
 
 
 def test_whoever_is_waited_for_starts_from_a_snapshot_in_production(prod: Template, dev: Template) -> None:

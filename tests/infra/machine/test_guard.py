@@ -1,7 +1,6 @@
 """No page of the web, and nobody without its key, has an engine of this machine do anything."""
 
 import json
-import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -179,7 +178,6 @@ def test_an_engine_has_tables_and_no_other_service(running: Running) -> None:
 
 
 def test_each_start_has_a_key_of_its_own_which_its_user_alone_can_read(
-    tmp_path: Path,
     home: Path,  # noqa: ARG001 - set for the process
 ) -> None:
     endpoint, keys = "http://127.0.0.1:9", set()
@@ -188,7 +186,7 @@ def test_each_start_has_a_key_of_its_own_which_its_user_alone_can_read(
             keys.add(key)
             [note] = (folders.state_folder() / "engines").iterdir()
             assert note.read_text() == engine_keys.key_of(endpoint) == key
-            assert stat.S_IMODE(os.stat(note).st_mode) & 0o077 == 0
+            assert stat.S_IMODE(note.stat().st_mode) & 0o077 == 0
         assert engine_keys.key_of(endpoint) == engine_keys.NOT_OURS
     assert len(keys) == 2
     assert all(len(key) * 4 >= 128 for key in keys)

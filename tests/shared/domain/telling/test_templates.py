@@ -98,7 +98,7 @@ def test_english_is_always_there() -> None:
         ("{% for a in 'xyz' %}x{% endfor %}", "a loop goes over a variable"),
         ("{% for a in program_name | join('x') %}x{% endfor %}", "a loop goes over a variable"),
         ("{% for a in (program_name + 'x')[1:] %}x{% endfor %}", "a loop goes over a variable"),
-        ("{{ %s1%s }}" % ("(" * 4000, ")" * 4000), "nests too deeply"),
+        ("{{{{ {}1{} }}}}".format("(" * 4000, ")" * 4000), "nests too deeply"),
         ("{% if points %}" * 150 + "{% endif %}" * 150, "nests too deeply"),
         ("{{ " + "9" * 5000 + " }}", "digits"),
     ],

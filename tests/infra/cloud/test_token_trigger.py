@@ -1,0 +1,67 @@
+"""Who gets the operator's scope: members of the group who have a second factor, and nobody else."""
+
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra.cloud import token_trigger
+from infra.cloud.identity import SECOND_FACTOR
+from shared.caller import OPERATOR
+
+
+class Directory:
+    """Knows of one person which second factors they have."""
+
+    def __init__(self, factors: list[str] | None) -> None:
+        self._factors = factors
+        self.asked: list[tuple[str, str]] = []
+
+    def admin_get_user(self, **who: str) -> dict[str, Any]:
+        """As Cognito answers."""
+        self.asked.append((who["UserPoolId"], who["Username"]))
+        return {"Username": who["Username"], **({"UserMFASettingList": self._factors} if self._factors else {})}
+
+
+def _suppressed(*groups: str) -> Any:
+    event = {
+        "userPoolId": "us-east-1_a",
+        "userName": "olga",
+        "request": {"groupConfiguration": {"groupsToOverride": list(groups)}, "userAttributes": {}},
+        "response": {},
+    }
+    answer = token_trigger.handler(event, None)  # type: ignore[no-untyped-call]
+    return answer["response"]["claimsAndScopeOverrideDetails"]["accessTokenGeneration"].get("scopesToSuppress", [])
+
+
+@pytest.mark.parametrize(
+    ("groups", "factors", "expected"),
+    [
+        (["operators"], ["SOFTWARE_TOKEN_MFA"], []),
+        (["operators"], None, [OPERATOR]),
+        ([], ["SOFTWARE_TOKEN_MFA"], [OPERATOR]),
+        (["others"], ["SOFTWARE_TOKEN_MFA"], [OPERATOR]),
+    ],
+)
+def test_an_operator_without_a_second_factor_gets_no_operators_scope(
+    groups: list[str], factors: list[str] | None, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = Directory(factors)
+    monkeypatch.setenv(SECOND_FACTOR, "required")
+    monkeypatch.setattr(boto3, "client", lambda _: directory)
+    assert _suppressed(*groups) == expected
+    assert directory.asked == ([("us-east-1_a", "olga")] if "operators" in groups else [])
+
+
+@mock_aws
+def test_who_cannot_be_found_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SECOND_FACTOR, "required")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with pytest.raises(Exception, match="ResourceNotFoundException"):
+        _suppressed("operators")
+
+
+def test_only_an_emulator_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SECOND_FACTOR, raising=False)
+    assert _suppressed("operators") == []
