@@ -256,7 +256,7 @@ def _member(read: _Cells, program: Program, now: datetime) -> Joining | None:
         return None
     known = given.model_dump(exclude_none=True)
     request = read.model(Enrollment, {**known, **{name: value for name in _DETAILS if (value := read.text(name))}})
-    identity = _identity(read, given, program)
+    identity = _identity(read, given, program, is_new=True)
     if request is None or identity is None or joined_at is None or consent is None:
         return None
     return Joining(identity, request, consent, joined_at, code, tags, others)
@@ -344,10 +344,10 @@ def _tier(read: _Cells, program: Program, now: datetime) -> Bringing | None:
     return Bringing(identity, brought)
 
 
-def _identity(read: _Cells, given: Identifiers, program: Program) -> Identity | None:
-    """The first identifier, which stands for the member; all of them are looked at."""
+def _identity(read: _Cells, given: Identifiers, program: Program, *, is_new: bool = False) -> Identity | None:
+    """The first identifier, which stands for the member; all of them are looked at, those of who is new more closely."""
     found: list[Identity] = []
-    _checked_by(read, lambda: found.extend(identities(given, program.country)))
+    _checked_by(read, lambda: found.extend(identities(given, program.country, is_new=is_new)))
     return found[0] if found else None
 
 

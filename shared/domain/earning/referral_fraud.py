@@ -21,7 +21,7 @@ def alike(address: str) -> str:
 
 
 def similar(address: str) -> str:
-    """What e-mail addresses that differ in dots and tags alone have in common, whatever their provider makes of them."""
+    """What e-mail addresses that differ in dots and tags alone have in common, at whatever provider."""
     local, _, domain = alike(address).rpartition("@")
     return f"{local.replace('.', '')}@{domain}"
 

@@ -373,7 +373,10 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
 
 
 def identities(of: Identifiers, country: str, *, is_new: bool = False) -> list[Identity]:
-    """The identifiers given, as they are kept; `is_new`: those of somebody new. Raises InvalidRequestError naming each that is not valid."""
+    """The identifiers given, as they are kept; `is_new`: those of somebody new.
+
+    Raises InvalidRequestError naming each that is not valid.
+    """
     return [
         Identity.model_validate({"kind": kind, "value": value})
         for kind, value in normalised(_given_identifiers(of), country, is_new=is_new).items()

@@ -172,12 +172,15 @@ _EN: Mapping[Kind, tuple[str, str]] = {
     "address_code": (
         "{{ code }} is your code for {{ program_name }}",
         (
-            "{{ code }} is the code that confirms this address in {{ program_name }}. It is valid for {{ hours }} hours."
+            "{{ code }} is the code that confirms this address in {{ program_name }}, for {{ hours }} hours."
             " If you did not ask for it, do nothing: nothing changes without it."
         ),
     ),
     "address_changed": (
-        "Your {% if about == 'phone' %}phone number{% else %}e-mail address{% endif %} in {{ program_name }} has changed",
+        (
+            "Your {% if about == 'phone' %}phone number{% else %}e-mail address{% endif %} in {{ program_name }}"
+            " has changed"
+        ),
         (
             "Your {% if about == 'phone' %}phone number{% else %}e-mail address{% endif %} in {{ program_name }} is no"
             " longer this one. If that was not you,"
@@ -366,8 +369,8 @@ _DE: Mapping[Kind, tuple[str, str]] = {
     ),
     "address_changed": (
         (
-            "Ihre {% if about == 'phone' %}Telefonnummer{% else %}E-Mail-Adresse{% endif %} bei {{ program_name }} wurde"
-            " geändert"
+            "Ihre {% if about == 'phone' %}Telefonnummer{% else %}E-Mail-Adresse{% endif %} bei {{ program_name }}"
+            " wurde geändert"
         ),
         (
             "Ihre {% if about == 'phone' %}Telefonnummer{% else %}E-Mail-Adresse{% endif %} bei {{ program_name }} ist"
