@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.domain.lifecycle import remembered
+from shared.domain.members import address_changes
 from shared.domain.program import program
 from shared.domain.telling import notifications, webhooks
 from shared.tables import accounts, audit, ledger, members, partner_funds, reviews
@@ -17,6 +18,10 @@ Item = Mapping[str, Any]
 
 def _body(model: type[BaseModel]) -> Callable[[Item], BaseModel]:
     return lambda item: model.model_validate_json(item["body"]["S"])
+
+
+def _note(item: Item) -> BaseModel:
+    return notifications.Note.model_validate_json(item["note"]["S"])
 
 
 READERS: Mapping[str, Callable[[Item], BaseModel]] = {
@@ -32,8 +37,13 @@ READERS: Mapping[str, Callable[[Item], BaseModel]] = {
     "REMEMBERED|CASE": _body(remembered.Remembered),
     "PARTNER|DEPOSIT": _body(partner_funds.Deposit),
     "MEMBER|PROFILE": lambda item: members.member_of(item, "").member,
+    "MEMBER|CHANGE": _body(address_changes.AddressChange),
+    "NOTE|": _note,
 }
 """By the beginnings of the two parts of a key, up to the first `#`, what reads the item's body."""
+
+ATTRIBUTES: Mapping[str, str] = {"MEMBER|ACCOUNT": "state", "NOTE|": "note"}
+"""The attribute that holds it, where that is not `body`."""
 
 PLAIN: Mapping[str, frozenset[str]] = {
     "ORDER|REFUNDED": frozenset({"amount"}),
@@ -77,7 +87,7 @@ def read(item: Item) -> None:
     if "type" in item:
         _require_all(ledger.entry_of(item), item["body"]["S"])
     elif kind in READERS:
-        _require_all(READERS[kind](item), item["state" if kind == "MEMBER|ACCOUNT" else "body"]["S"])
+        _require_all(READERS[kind](item), item[ATTRIBUTES.get(kind, "body")]["S"])
     else:
         assert kind in PLAIN, f"nobody reads {kind}"
         assert set(item) - {"pk", "sk"} <= PLAIN[kind], f"of {kind} something is not known"
