@@ -345,7 +345,7 @@ def _tier(read: _Cells, program: Program, now: datetime) -> Bringing | None:
 
 
 def _identity(read: _Cells, given: Identifiers, program: Program, *, is_new: bool = False) -> Identity | None:
-    """The first identifier, which stands for the member; all of them are looked at, those of who is new more closely."""
+    """The first identifier, which stands for the member; all are looked at, and of who is new more closely."""
     found: list[Identity] = []
     _checked_by(read, lambda: found.extend(identities(given, program.country, is_new=is_new)))
     return found[0] if found else None
