@@ -25,7 +25,7 @@ class Operators:
         body = Adjustment(points=points, reason="to set it right", reference=reference)
         key: Key | None = (f"MEMBER#{member_id}", f"ADJUST#{reference}")
         terms = self._known.program().operators
-        if terms and terms.adjustment_limit_points and abs(points) > terms.adjustment_limit_points:
+        if terms and terms.adjustment_limit_points:  # it may be more than is left of the operator's day
             key = None
 
         def call(now: datetime) -> Outcome | Asked:

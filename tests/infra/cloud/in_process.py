@@ -129,6 +129,9 @@ class InProcess:
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
         return boto3.client("dynamodb").get_item(TableName="loyalty", Key=key)["Item"]
 
+    def put_item(self, item: Item) -> None:
+        boto3.client("dynamodb").put_item(TableName="loyalty", Item=dict(item))
+
     def identity_key(self) -> bytes:
         return bytes.fromhex(boto3.client("secretsmanager").get_secret_value(SecretId="identity")["SecretString"])
 
