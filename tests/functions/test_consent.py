@@ -62,6 +62,29 @@ def test_money_comes_by_either_path_but_not_before_consent(till: Shop) -> None:
     assert money == [42, 0]
 
 
+def test_an_amendment_brings_no_money_before_consent_either(till: Shop) -> None:
+    till.change_program(cashback={"amount": 1, "per_amount": 100})
+    unknown = opened(till)
+    path = f"/v1/members/{unknown}/orders/A-1/amend"
+    assert till.post(path, {"amendment_id": "E-1", "total": 9_900}).status == 201
+    assert till.get(f"/v1/members/{unknown}/credit").body["balance"]["amount"] == 0
+    agree(till, unknown)
+    assert till.post(path, {"amendment_id": "E-2", "total": 5_000}).status == 201
+    assert till.get(f"/v1/members/{unknown}/credit").body["balance"]["amount"] == 50
+
+
+def test_what_somebody_bought_who_never_agreed_comes_back_with_its_money(till: Shop) -> None:
+    till.change_program(cashback={"amount": 1, "per_amount": 100})
+    ada, unknown = till.enroll("ada"), opened(till, order_id="A-0")
+    till.order(ada, total=10_000)
+    path = f"/v1/members/{unknown}/orders/A-1/claim"
+    assert till.post(path, {"claim_id": "C-1", "reason": "the wrong card"}).status == 201
+    till.pass_time(days=31)
+    reply = till.refund(unknown, 4_000)
+    assert (reply.status, reply.body["points"], reply.body["credit"]["amount"]) == (201, 0, 40), reply.body
+    assert till.refund(unknown, 6_000, refund_id="R-2").body["credit"]["amount"] == 60
+
+
 def test_an_unknown_identifier_is_nobody_where_nobody_is_enrolled_automatically(shop: Shop) -> None:
     with shop.writing_nothing():
         assert_refused(buy(shop), 404, "member_not_found")

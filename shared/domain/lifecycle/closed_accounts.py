@@ -2,6 +2,7 @@
 
 Nothing is booked to a closed account. What a refund would have taken is told by the account as it stood before it was
 closed: points that were forfeited unspent count as taken back, and those that had been spent are owed by the person.
+The wallet of a provisional member who has lapsed stays open: what a refund takes from it is booked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,8 @@ def refunded_of_gone(
     of_points = [entry for entry in made if not is_wallet(entry.member_id) and entry.type in _TAKES]
     of_points += _reward_taken_back(book_all(found[0], of_points), background.in_force, of_points[0], background, now)
     of_credit = [entry for entry in made if is_wallet(entry.member_id)]
-    return [_unbooked(entries) for entries in (of_points, of_credit) if entries]
+    of_wallet = of_credit if accounts[1].is_open else [_unbooked(of_credit)] if of_credit else []
+    return [_unbooked(of_points), *of_wallet]
 
 
 def _before_closing(account: Account, histories: Mapping[str, Sequence[Entry]]) -> Account:

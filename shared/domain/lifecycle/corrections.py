@@ -188,7 +188,9 @@ def _amended_credit(
     source: Mapping[str, str],
     cause: Cause,
 ) -> list[Entry]:
-    """What the amendment makes of the money that the order earned."""
+    """What the amendment makes of the money that the order earned; none comes before the member has agreed."""
+    if order.credit is None and account.status != "active":
+        return []
     terms = amended_credit(account, background.credited_by, order.sale, order.credit, total, lines)
     if terms is None:
         return []

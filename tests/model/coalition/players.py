@@ -30,7 +30,9 @@ from shared.domain.spending.prices import CreditRequest, MoneyRequest, RewardReq
 from shared.domain.spending.redemptions import Part
 from shared.domain.spending.store_credit import Payout
 from shared.domain.subaccounts import is_wallet, member_of, owner_of
+from shared.messaging import address_notices
 from shared.services import (
+    address_changes,
     approvals,
     automatic_enrolment,
     birthdays,
@@ -45,7 +47,6 @@ from shared.services import (
     paid_plans,
     partner_deposits,
     pools,
-    profiles,
     redemptions,
     refunds,
     store_credit,
@@ -246,9 +247,20 @@ class Game:
         if handle is None:
             return
         change, now = Change(email=address), self.machine.now
-        if self._ask(step, lambda: profiles.change_member(handle.account, change, caller=TILL, now=now)):
-            handle.addresses += [address] * (address not in handle.addresses)
-            self._shown(handle.account, address)
+        caller = TILL if step.numbers[1] % 2 else _own(handle)
+        profile = self._ask(
+            step, lambda: address_changes.change_member(handle.account, change, caller=caller, now=now)
+        )
+        if profile is None:
+            return
+        if caller != TILL:
+            codes = [address_notices.code_for(one.change_id) for one in profile.waiting]
+            if not codes or not self._ask(
+                step, lambda: address_changes.confirm("me", codes[0], caller=caller, now=now)
+            ):
+                return
+        handle.addresses += [address] * (address not in handle.addresses)
+        self._shown(handle.account, address)
 
     def _change_birthday(self, step: Step) -> None:
         handle = self._handle(step)
@@ -256,7 +268,7 @@ class Game:
             day = (self.today + timedelta(days=step.numbers[0] % 40)).strftime("%m-%d")
             caller, now = _own(handle), self.machine.now
             change = Change(birthday=day)
-            self._ask(step, lambda: profiles.change_member("me", change, caller=caller, now=now))
+            self._ask(step, lambda: address_changes.change_member("me", change, caller=caller, now=now))
 
     def _erase(self, step: Step) -> None:
         handle = self._handle(step)
