@@ -235,8 +235,7 @@ class Facts:
         return [
             one
             for one in self.orders.values()
-            if one.kept > 0
-            and ((partner := program.partner(one.partner_id)) is None or what in partner.counts_toward)
+            if one.kept > 0 and ((partner := program.partner(one.partner_id)) is None or what in partner.counts_toward)
         ]
 
     def _of_referrals(self) -> int:

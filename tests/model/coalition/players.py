@@ -173,9 +173,7 @@ class Game:
             account = self.survivors[account]
         return account
 
-    def _own_order(
-        self, step: Step, fits: Callable[[Bought], bool], partner_id: str | None = None
-    ) -> Bought | None:
+    def _own_order(self, step: Step, fits: Callable[[Bought], bool], partner_id: str | None = None) -> Bought | None:
         """One of the last orders, of the shop's or a partner's, that fit."""
         orders = [one for one in self.facts.orders.values() if one.partner_id == partner_id and fits(one)]
         return orders[-1 - step.which % min(6, len(orders))] if orders else None
@@ -215,9 +213,7 @@ class Game:
         """Buy without being a member, under an address."""
         address, order = self._address(step), self._order(step)
         of, now = OneIdentifier(email=address), self.machine.now
-        outcome = self._ask(
-            step, lambda: automatic_enrolment.earn_by_identifier(of, order, caller=TILL, now=now)
-        )
+        outcome = self._ask(step, lambda: automatic_enrolment.earn_by_identifier(of, order, caller=TILL, now=now))
         if outcome is None:
             return
         account = outcome.accounts[0].member_id
@@ -248,9 +244,7 @@ class Game:
             return
         change, now = Change(email=address), self.machine.now
         caller = TILL if step.numbers[1] % 2 else _own(handle)
-        profile = self._ask(
-            step, lambda: address_changes.change_member(handle.account, change, caller=caller, now=now)
-        )
+        profile = self._ask(step, lambda: address_changes.change_member(handle.account, change, caller=caller, now=now))
         if profile is None:
             return
         if caller != TILL:
@@ -309,9 +303,7 @@ class Game:
 
     def _buy(self, step: Step) -> None:
         handle, order, now = self._handle(step), self._order(step), self.machine.now
-        if handle and self._ask(
-            step, lambda: earning.earn_order(handle.account, order, caller=TILL, now=now)
-        ):
+        if handle and self._ask(step, lambda: earning.earn_order(handle.account, order, caller=TILL, now=now)):
             self._bought(order, handle.account)
 
     def _return(self, step: Step) -> None:
@@ -334,7 +326,7 @@ class Game:
         line = ReturnedLine(sku=sku, quantity=gone, amount=min(order.kept, amount * gone // pieces))
         self._refund(step, order, TILL, lines=(line,), return_spent=bool(step.numbers[1] % 2))
 
-    def _refund(self, step: Step, order: Bought, caller: Caller, **part: Any) -> None:  # noqa: ANN401
+    def _refund(self, step: Step, order: Bought, caller: Caller, **part: Any) -> None:
         refund_id, now = self._new("r"), self.machine.now
         request = refunds.Refund(order_id=order.order_id, refund_id=refund_id, **part)
         owner = self._owner(order.owner)
@@ -357,9 +349,7 @@ class Game:
         refund_id = list(order.back)[step.numbers[0] % len(order.back)]
         request, now = order_corrections.RefundOfOrder(order_id=order.order_id), self.machine.now
         owner = self._owner(order.owner)
-        if self._ask(
-            step, lambda: order_corrections.reverse_refund(owner, refund_id, request, caller=TILL, now=now)
-        ):
+        if self._ask(step, lambda: order_corrections.reverse_refund(owner, refund_id, request, caller=TILL, now=now)):
             del order.back[refund_id]
             order.lines_back.pop(refund_id)
 
@@ -370,9 +360,7 @@ class Game:
         new, now = self._order(step), self.machine.now
         request = order_corrections.Amendment(amendment_id=self._new("e"), total=new.total, lines=new.lines)
         owner = self._owner(order.owner)
-        if self._ask(
-            step, lambda: order_corrections.amend(owner, order.order_id, request, caller=TILL, now=now)
-        ):
+        if self._ask(step, lambda: order_corrections.amend(owner, order.order_id, request, caller=TILL, now=now)):
             order.total, order.lines = new.total, step.lines
             order.days.append(self.today)
 
@@ -397,9 +385,7 @@ class Game:
             return
         action, reference, now = actions[step.numbers[0] % len(actions)], self._new("a"), self.machine.now
         occasion = Occasion(action=action.action_id, reference=reference)
-        if self._ask(
-            step, lambda: earning.earn_for_action(handle.account, occasion, caller=TILL, now=now)
-        ):
+        if self._ask(step, lambda: earning.earn_for_action(handle.account, occasion, caller=TILL, now=now)):
             self.facts.acts.append((action.action_id, self.today))
             self.facts.decided.append(self.today)
             self.facts.active_on = self.today
@@ -468,7 +454,13 @@ class Game:
         return max(1, (pool or account).balance * (1 + step.numbers[0] % 4) // 4)
 
     def _redeem(
-        self, step: Step, account: str, request: Any, points: int, caller: Caller, partner: str | None = None  # noqa: ANN401
+        self,
+        step: Step,
+        account: str,
+        request: Any,
+        points: int,
+        caller: Caller,
+        partner: str | None = None,
     ) -> None:
         key, now = self._new("k"), self.machine.now
         redemption = self._ask(step, lambda: redemptions.redeem(account, request, key=key, caller=caller, now=now))
@@ -487,9 +479,7 @@ class Game:
         if found is not None:
             redemption_id, spent = found
             account, now = self._owner(spent.account), self.machine.now
-            if self._ask(
-                step, lambda: redemptions.capture_redemption(account, redemption_id, caller=TILL, now=now)
-            ):
+            if self._ask(step, lambda: redemptions.capture_redemption(account, redemption_id, caller=TILL, now=now)):
                 spent.is_captured = True
                 self.facts.active_on = self.today
 
@@ -499,9 +489,7 @@ class Game:
             redemption_id, spent = found
             account, now = self._owner(spent.account), self.machine.now
             caller = TILL if step.numbers[0] % 2 else Caller("m", frozenset({MEMBER}), account)
-            if self._ask(
-                step, lambda: redemptions.cancel_redemption(account, redemption_id, caller=caller, now=now)
-            ):
+            if self._ask(step, lambda: redemptions.cancel_redemption(account, redemption_id, caller=caller, now=now)):
                 del self.facts.spent[redemption_id]
 
     def _reverse(self, step: Step) -> None:
@@ -519,9 +507,7 @@ class Game:
         before = self._reversed_by_returns(redemption_id)
         if part is None:
             back -= before
-        if self._ask(
-            step, lambda: redemptions.reverse_redemption(account, redemption_id, part, caller=TILL, now=now)
-        ):
+        if self._ask(step, lambda: redemptions.reverse_redemption(account, redemption_id, part, caller=TILL, now=now)):
             spent.back += back
 
     def _reversed_by_returns(self, redemption_id: str) -> int:
@@ -548,7 +534,11 @@ class Game:
         giver, to = self._handle(step), self._handle(step, 1)
         if giver is None or to is None:
             return
-        gift, key, now = gifts.Gift(to_member_id=to.account, points=self._part(giver, step)), self._new("g"), self.machine.now
+        gift, key, now = (
+            gifts.Gift(to_member_id=to.account, points=self._part(giver, step)),
+            self._new("g"),
+            self.machine.now,
+        )
         offered = self._ask(step, lambda: gifts.offer_gift(giver.account, gift, key=key, caller=_own(giver), now=now))
         if offered is not None:
             self.gifts.append((giver.account, to.account, offered.offer.source["gift_id"]))
@@ -569,9 +559,7 @@ class Game:
             return
         points = min(500, self._part(giver, step))
         request, key, now = transfers.Transfer(to_member_id=to.account, points=points), self._new("t"), self.machine.now
-        self._ask(
-            step, lambda: transfers.transfer_points(giver.account, request, key=key, caller=_own(giver), now=now)
-        )
+        self._ask(step, lambda: transfers.transfer_points(giver.account, request, key=key, caller=_own(giver), now=now))
 
     def _open_pool(self, step: Step) -> None:
         handle, key, now = self._handle(step), self._new("p"), self.machine.now
@@ -589,9 +577,7 @@ class Game:
         invited = self._ask(step, lambda: pools.invite(pool_id, key=key, caller=_own(host), now=now))
         if invited is not None:
             code = invited.code
-            self._ask(
-                step, lambda: pools.join_pool(pool_id, "me", code, key=key, caller=_own(handle), now=now)
-            )
+            self._ask(step, lambda: pools.join_pool(pool_id, "me", code, key=key, caller=_own(handle), now=now))
 
     def _leave_pool(self, step: Step) -> None:
         handle, by = self._handle(step), self._handle(step, step.numbers[1] % 2)
@@ -611,9 +597,7 @@ class Game:
         payment = Payment(
             plan_id=plan.plan_id, reference=self._new("s"), amount=plan.price, currency="USD", paid_at=now
         )
-        if self._ask(
-            step, lambda: paid_plans.pay_membership(handle.account, payment, caller=TILL, now=now)
-        ):
+        if self._ask(step, lambda: paid_plans.pay_membership(handle.account, payment, caller=TILL, now=now)):
             self.facts.plans_paid += plan.price
 
     def _cancel_plan(self, step: Step) -> None:
@@ -621,9 +605,7 @@ class Game:
         if handle is None:
             return
         request, now = paid_plans.Cancellation(reference=self._new("s")), self.machine.now
-        outcome = self._ask(
-            step, lambda: paid_plans.cancel_membership(handle.account, request, caller=TILL, now=now)
-        )
+        outcome = self._ask(step, lambda: paid_plans.cancel_membership(handle.account, request, caller=TILL, now=now))
         if outcome is not None:
             self.facts.plans_refunded += int(outcome.entry.source["refund_amount"])
 
@@ -632,9 +614,7 @@ class Game:
         if handle is None or partner is None:
             return
         order, now = self._order(step), self.machine.now
-        if self._ask(
-            step, lambda: earning.earn_order(handle.account, order, caller=_of(partner), now=now)
-        ):
+        if self._ask(step, lambda: earning.earn_order(handle.account, order, caller=_of(partner), now=now)):
             self._bought(order, handle.account, partner)
 
     def _partner_return(self, step: Step) -> None:
@@ -671,18 +651,12 @@ class Game:
         account, now = self._owner(spent.account), self.machine.now
         caller = _of(spent.partner_id or "")
         if spent.is_captured:
-            if self._ask(
-                step, lambda: redemptions.reverse_redemption(account, redemption_id, caller=caller, now=now)
-            ):
+            if self._ask(step, lambda: redemptions.reverse_redemption(account, redemption_id, caller=caller, now=now)):
                 spent.back = spent.points
         elif step.numbers[0] % 2:
-            if self._ask(
-                step, lambda: redemptions.capture_redemption(account, redemption_id, caller=caller, now=now)
-            ):
+            if self._ask(step, lambda: redemptions.capture_redemption(account, redemption_id, caller=caller, now=now)):
                 spent.is_captured = True
-        elif self._ask(
-            step, lambda: redemptions.cancel_redemption(account, redemption_id, caller=caller, now=now)
-        ):
+        elif self._ask(step, lambda: redemptions.cancel_redemption(account, redemption_id, caller=caller, now=now)):
             del self.facts.spent[redemption_id]
 
     def _wait(self, step: Step) -> None:
