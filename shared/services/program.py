@@ -35,6 +35,8 @@ def replace_program(program: Program, version: int, *, caller: Caller, now: date
         raise InvalidRequestError(*faults)
     programs.load_program.forget()
     before = programs.load_program()
+    if version > before.version:  # nobody has read it: whether it lets operators do more cannot be told
+        raise ProgramChangedError(f"version {version} is not stored; the current one is {before.version}")
     if before.version == version and loosens(before.operators, program.operators):
         return _ask(before, program, caller, now)
     trail = audit.trail(caller, "program.replaced", now, version=str(version + 1))

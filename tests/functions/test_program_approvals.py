@@ -94,6 +94,15 @@ def test_a_limit_set_while_a_program_was_on_its_way_is_not_taken_out_by_it(shop:
     assert whole(shop)["operators"] == {"adjustment_limit_points": 100}
 
 
+def test_a_version_that_is_only_on_its_way_is_not_replaced(guarded: Shop, wire: Wire) -> None:
+    text = whole(guarded)
+    version = text.pop("version")
+    del text["operators"]
+    wire.before("TransactWriteItems", lambda: guarded.change_program(name="Other"))
+    assert_refused(guarded.replace_program(text, version + 1), 412, "program_changed")
+    assert whole(guarded)["operators"]["adjustment_limit_points"] == 100
+
+
 def test_another_currency_goes_by_itself(guarded: Shop) -> None:
     with guarded.writing_nothing():
         assert_refused(put(guarded, operators=None, currency="EUR"), 422, "invalid_request")
