@@ -103,7 +103,10 @@ class Facts:
     """Every address that the coalition has shown, since its first day."""
     welcomed: dict[str, date] = field(default_factory=dict)
     """The addresses by which somebody has joined, and when they did last."""
-    friends: set[str] = field(default_factory=set)
+    returned: int = 0
+    """How often somebody has joined anew after the program had forgotten them: as good as a new person."""
+    friends: int = 0
+    """How many have joined by somebody's code, those who were not forgotten once each."""
     acts: list[tuple[str, date]] = field(default_factory=list)
     decided: list[date] = field(default_factory=list)
     """When an action was booked, or a review decided."""
@@ -116,6 +119,28 @@ class Facts:
     plans_refunded: int = 0
     active_on: date = date.min
     """The last day of an order, an action or a redemption."""
+
+    @property
+    def persons(self) -> int:
+        """As how many persons the coalition can have been seen: one for each address, and for each forgotten one."""
+        return len(self.joined) + self.returned
+
+    def joins(self, account: str, address: str, now: datetime, *, is_friend: bool) -> None:
+        """Somebody has joined by an address, perhaps as a friend."""
+        ends = [one.until for one in self.owed.values() if address in one.addresses]
+        is_forgotten = address in self.welcomed and bool(ends) and max(ends) <= now
+        is_new = address not in self.welcomed or is_forgotten
+        self.returned += is_forgotten
+        self.friends += is_friend and is_new
+        self.welcomed[address] = today_of(self.program, now)
+        self.shown(account, address, now)
+
+    def shown(self, account: str, address: str, now: datetime) -> None:
+        """An address is an account's owner's: what waits for whoever has it is booked there."""
+        self.joined.setdefault(address, today_of(self.program, now))
+        for one in self.owed.values():
+            if one.met_by is None and address in one.addresses and now < one.until:
+                one.met_by = account
 
     # Bounds -----------------------------------------------------------------------------------------------------------
 
@@ -150,7 +175,7 @@ class Facts:
         came, acted = (max(days, default=date.min) for days in (self.welcomed.values(), self.decided))
         yield from self._earned_at_most()
         yield Grant(sum(self._bonuses()) + paid_by_partners, self._last_day(bought))
-        yield Grant(self.program.earning.welcome_points * len(self.welcomed), self._last_day(came))
+        yield Grant(self.program.earning.welcome_points * (len(self.welcomed) + self.returned), self._last_day(came))
         yield Grant(self._of_actions(), self._last_day(acted))
         yield Grant(self._of_badges(), self._last_day(max(bought, acted)))
         waits = self.program.referrals.return_days if self.program.referrals else 0
@@ -214,7 +239,7 @@ class Facts:
 
     def _limited(self, limit: Limit | None, each: Sequence[int]) -> int:
         """What a limit lets through in one period; for each address, as if all of them were persons of their own."""
-        persons, let_through = len(self.joined), sorted(each, reverse=True)
+        persons, let_through = self.persons, sorted(each, reverse=True)
         if limit is not None and limit.times is not None:
             let_through = let_through[: limit.times * persons]
         if limit is not None and limit.points is not None:
@@ -243,8 +268,8 @@ class Facts:
         if terms is None:
             return 0
         qualifying = sum(one.kept >= terms.minimum_spend for one in self._counting("referrals"))
-        paid_off = min(len(self.friends), qualifying)
-        at_once = len(self.friends) if terms.friend_gets_them == "on_joining" else paid_off
+        paid_off = min(self.friends, qualifying)
+        at_once = self.friends if terms.friend_gets_them == "on_joining" else paid_off
         return terms.friend_points * at_once + terms.advocate_points * paid_off
 
     def _of_badges(self) -> int:
@@ -262,7 +287,7 @@ class Facts:
             points = sum(one.points for one in self._earned_at_most()) + sum(self._bonuses())
             of = {"amount": sum(one.kept for one in orders), "points": points + acts, "actions": acts}
             most = of[goal.of] // goal.target
-        return most if challenge.repeatable else min(most, len(self.joined))
+        return most if challenge.repeatable else min(most, self.persons)
 
     def _of_days(self, today: date) -> int:
         """Birthdays and anniversaries: once a year, for each address."""
@@ -271,7 +296,7 @@ class Facts:
             return 0
         birthdays = terms.birthday.points * (years + 1) if terms.birthday else 0
         anniversaries = terms.anniversary.points * years if terms.anniversary else 0
-        return (birthdays + anniversaries) * len(self.joined)
+        return (birthdays + anniversaries) * self.persons
 
     # What becomes of debts ---------------------------------------------------------------------------------------------
 
@@ -279,12 +304,6 @@ class Facts:
         """An account has ended, with what it owed."""
         days = self.program.remembered_days
         self.owed[account] = Owed(frozenset(addresses), now + timedelta(days=days), points, credit)
-
-    def came(self, account: str, address: str, now: datetime) -> None:
-        """Somebody has come by an address, or shown it: what waits for it is booked on their account."""
-        for one in self.owed.values():
-            if one.met_by is None and address in one.addresses and now < one.until:
-                one.met_by = account
 
     def owes_still(self, account: str, survivors: Mapping[str, str], points: int, *, credit: bool) -> None:
         """A refund of an account that has ended has found points spent: they are owed by whoever it was."""

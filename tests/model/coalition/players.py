@@ -204,10 +204,8 @@ class Game:
             self._opened(Handle(account, step.member, [address], joined.member.referral_code))
         else:
             known.code = joined.member.referral_code
-        self.facts.welcomed[address] = self.today
-        if friend and friend.code:
-            self.facts.friends.add(address)
-        self._shown(account, address)
+        is_friend = request.referral_code is not None
+        self.facts.joins(account, address, self.machine.now, is_friend=is_friend)
 
     def _arrive(self, step: Step) -> None:
         """Buy without being a member, under an address."""
@@ -234,10 +232,6 @@ class Game:
         self.handles.append(handle)
         self.known[handle.account] = handle
 
-    def _shown(self, account: str, address: str) -> None:
-        self.facts.joined.setdefault(address, self.today)
-        self.facts.came(account, address, self.machine.now)
-
     def _change_address(self, step: Step) -> None:
         handle, address = self._handle(step), self._address(step)
         if handle is None:
@@ -254,7 +248,7 @@ class Game:
             ):
                 return
         handle.addresses += [address] * (address not in handle.addresses)
-        self._shown(handle.account, address)
+        self.facts.shown(handle.account, address, now)
 
     def _change_birthday(self, step: Step) -> None:
         handle = self._handle(step)

@@ -161,13 +161,18 @@ _EXPIRIES: tuple[Text, ...] = (
 )
 
 
+def example() -> Text:
+    """The program that comes with the product, which has every section."""
+    text: Text = json.loads(_EXAMPLE.read_text())
+    return text
+
+
 def _program(random: Random) -> Text:
-    """The example that comes with the product, or a variant of it on which `loyalty program check` has no advice."""
-    example: Text = json.loads(_EXAMPLE.read_text())
+    """The example, or a variant of it on which `loyalty program check` has no advice."""
     if random.randrange(8) == 0:
-        return example
+        return example()
     while True:
-        variant = _variant(random, example)
+        variant = _variant(random)
         if _is_wise(variant):
             return variant
 
@@ -176,8 +181,8 @@ def _is_wise(text: Text) -> bool:
     return not advice(Program.model_validate(text), START.date())
 
 
-def _variant(random: Random, example: Text) -> Text:
-    text: Text = json.loads(json.dumps(example))
+def _variant(random: Random) -> Text:
+    text = example()
     for name in sorted(_SECTIONS):
         if random.randrange(2) == 0:
             text.pop(name, None)

@@ -1,0 +1,52 @@
+"""Let a coalition try to beat the oracle of value: `python -m tests.model.coalition --steps 100000`.
+
+Without `--seed` one is drawn anew and printed. A plot that succeeds is printed as short as it can be, and can be played
+again as it stands.
+"""
+
+import argparse
+import secrets
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import count
+from multiprocessing import get_context
+
+from tests.model.coalition.players import played
+
+CHUNK = 20
+"""Plots that are played by a worker at one go."""
+
+
+def main() -> int:
+    """0: no coalition had more than it may have."""
+    parser = argparse.ArgumentParser(prog="python -m tests.model.coalition", description=__doc__)
+    parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=None)
+    arguments = parser.parse_args()
+    seed = secrets.randbelow(10**9) if arguments.seed is None else arguments.seed
+    print(f"seed {seed}", flush=True)
+    began, done = time.monotonic(), 0
+    starts = count(step=CHUNK * arguments.workers)
+    with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
+        while done < arguments.steps:
+            first = next(starts)
+            chunks = range(first, first + CHUNK * arguments.workers, CHUNK)
+            for steps, found in pool.map(partial(_chunk, seed), chunks):
+                done += steps
+                if found is not None:
+                    print(found)
+                    return 1
+            print(f"{done:,} steps, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    print(f"{done:,} steps of seed {seed} in {time.monotonic() - began:.0f} s: nobody has what is not theirs")
+    return 0
+
+
+def _chunk(seed: int, start: int) -> tuple[int, str | None]:
+    return played(seed, start, start + CHUNK)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
