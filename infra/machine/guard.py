@@ -48,7 +48,8 @@ class Guard:
     @classmethod
     def of(cls, written: Mapping[str, Any]) -> Self:
         """A guard that was written as JSON, which has lists for tuples."""
-        return cls(**{name: tuple(one) if isinstance(one, list) else one for name, one in written.items()})
+        values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in written.items()}
+        return cls(**values)
 
     def refusal(self, path: str, query: str, headers: Iterable[tuple[str, str]]) -> str | None:
         """Why a request is refused; None if it is not. Names of headers are in small letters."""

@@ -332,8 +332,6 @@ def test_an_address_changes_so_often_a_week_and_no_more(shop: Shop, mailbox: Mai
         assert_refused(own(shop, ada, email=NEW["email"]), 429, "too_many_requests")
         assert_refused(own(shop, ada, email=None), 429, "too_many_requests")
     assert own(shop, ada, phone=NEW["phone"]).status == 200
-    [first] = [one for one in mailbox.messages if one.to == OLD["email"]] or [None]
-    assert first is None
     shop.pass_time(days=7)
     assert own(shop, ada, email=NEW["email"]).status == 200
 

@@ -1,7 +1,6 @@
 """What members read of what operators did: the reason that is for them, and the role; no note and no name."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ def by_hand(shop: Shop, path: str, **body: Any) -> Reply:
 
 
 @pytest.fixture
-def ada(shop: Shop) -> Iterator[str]:
+def ada(shop: Shop) -> str:
     """A member to whom operators have done everything that takes a reason."""
     use_survey(shop)
     shop.change_program(operators={"adjustment_limit_points": 100})

@@ -23,8 +23,16 @@ from shared.tables import webhooks
 NOW = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
 SECONDS, SLACK_SECONDS = 1, 3
 """The deadline in these tests, and what a busy machine may add."""
-EVENT = Event.model_construct(
-    event_id="e", type="points.earned", member_id="m", sequence=1, occurred_at=NOW, recorded_at=NOW, data={}
+EVENT = Event(
+    event_id="e",
+    type="points.earned",
+    member_id="m",
+    sequence=1,
+    occurred_at=NOW,
+    recorded_at=NOW,
+    points=1,
+    balance_after=1,
+    program_version=1,
 )
 
 
@@ -86,7 +94,7 @@ def _repeating(caller: socket.socket) -> None:
 
 def _post(url: str) -> tuple[Any, float]:
     started = time.monotonic()
-    answer = webhook_requests.post(Webhook.model_construct(webhook_id="w", url=url), EVENT, NOW)
+    answer = webhook_requests.post(Webhook(webhook_id="w", url=url, created_at=NOW), EVENT, NOW)
     return answer, time.monotonic() - started
 
 

@@ -301,9 +301,9 @@ def asked_for(change: Change, country: str) -> tuple[Change, dict[AddressKind, s
 
     Raises InvalidRequestError if one is not valid.
     """
-    given = {kind: value for kind in ADDRESS_KINDS if (value := getattr(change, kind)) is not None}
-    rest = change.model_dump(exclude_unset=True, exclude=set(given))
-    kept = normalised(given, country)
+    given = [kind for kind in ADDRESS_KINDS if getattr(change, kind) is not None]
+    rest = change.model_dump(exclude_unset=True, exclude={*map(str, given)})
+    kept = normalised({kind: getattr(change, kind) for kind in given}, country)
     return Change.model_validate(rest), {kind: kept[kind] for kind in given}
 
 

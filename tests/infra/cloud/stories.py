@@ -238,7 +238,8 @@ def enroll(world: World) -> None:
 
 def _changed_address(world: World, email: str) -> str:
     """The token of the link that undoes what a new member has just changed and confirmed: their address was another."""
-    member_id, own = enrolled(world, email=email), {"scope": MEMBER}
+    member_id = enrolled(world, email=email)
+    own: dict[str, Any] = {"scope": MEMBER}
     ok(world, "PATCH", "/v1/members/me", {"email": f"{uuid4().hex}@example.com"}, member_id=member_id, **own)
     assert ok(world, "GET", "/v1/members/me", member_id=member_id, **own)["awaiting_confirmation"]
     export = ok(world, "GET", "/v1/members/me/export", member_id=member_id, **own)

@@ -24,6 +24,7 @@ from shared.messaging import unsubscribe
 from shared.messaging.unsubscribe import Link
 from shared.services import (
     accounts,
+    address_changes,
     automatic_enrolment,
     consent,
     contact_preferences,
@@ -98,7 +99,7 @@ def test_a_member_reaches_nobody_but_themselves(shop: Shop) -> None:
     by: dict[str, Any] = {"caller": STRANGER, "now": START}
     calls: Sequence[Callable[[], object]] = [
         lambda: profiles.read_member(ada, **by),
-        lambda: profiles.change_member(ada, Change(name="Eve"), **by),
+        lambda: address_changes.change_member(ada, Change(name="Eve"), **by),
         lambda: tags.change_tags(ada, Tagging(add=("vip",)), key="1", **by),
         lambda: erasure.erase_member(ada, **by),
         lambda: personal_data.export_member(ada, **by),

@@ -103,7 +103,7 @@ class Lives:
             self.captured.append((name, redemption))
             if self.policy == "inactivity":
                 deadline = add_months(self.shop.today, INACTIVITY_MONTHS)
-                for index, (_, is_prolonged) in enumerate(lives):
+                for index, (_day, is_prolonged) in enumerate(lives):
                     if is_prolonged:
                         self.allowed[index] = max(self.allowed[index], deadline)
                 self.allowed.sort(reverse=True)
