@@ -31,7 +31,7 @@ def handler(event, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
     return event
 
 
-def has_second_factor(event: "Any") -> bool:
+def has_second_factor(event: dict[str, str]) -> bool:
     import boto3  # noqa: PLC0415 - for operators alone
 
     person = boto3.client("cognito-idp").admin_get_user(UserPoolId=event["userPoolId"], Username=event["userName"])
