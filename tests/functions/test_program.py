@@ -336,6 +336,6 @@ def test_members_see_what_concerns_them_and_operators_the_whole(shop: Shop) -> N
         "privacy",
     }
     assert set(whole.body) - set(seen.body) == hidden
-    assert whole.body["operators"] == {"adjustment_limit_points": 500}
+    assert whole.body["operators"] == {"adjustment_limit_points": 500, "rates": None}
     assert seen.headers["ETag"] == whole.headers["ETag"]
     assert_refused(shop.get("/v1/program/whole"), 403, "forbidden")

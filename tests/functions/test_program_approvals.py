@@ -84,14 +84,14 @@ def test_what_waits_for_a_program_that_was_replaced_can_only_be_rejected(guarded
     with guarded.writing_nothing():
         assert_refused(decide(guarded, asked, "approve", "otto"), 412, "program_changed")
     assert decide(guarded, asked, "reject", "otto").status == 200
-    assert whole(guarded)["operators"] == {"adjustment_limit_points": 100}
+    assert whole(guarded)["operators"]["adjustment_limit_points"] == 100
 
 
 def test_a_limit_set_while_a_program_was_on_its_way_is_not_taken_out_by_it(shop: Shop, wire: Wire) -> None:
     text = whole(shop)
     wire.before("TransactWriteItems", lambda: shop.change_program(operators={"adjustment_limit_points": 100}))
     assert_refused(shop.replace_program(text, text["version"]), 412, "program_changed")
-    assert whole(shop)["operators"] == {"adjustment_limit_points": 100}
+    assert whole(shop)["operators"]["adjustment_limit_points"] == 100
 
 
 def test_a_version_that_is_only_on_its_way_is_not_replaced(guarded: Shop, wire: Wire) -> None:
