@@ -55,7 +55,7 @@ def test_points_that_a_return_leaves_are_found(machine: Machine, monkeypatch: py
     goods_back = Plot(example(), 1, (step("join"), step("buy", 0, 4, 0), step("return", 0, 4, 0)))
     assert beaten(machine, goods_back) is None
     part = refunds.part_by_amount
-    monkeypatch.setattr(refunds, "part_by_amount", lambda sale, amount: part(sale, 1))
+    monkeypatch.setattr(refunds, "part_by_amount", lambda sale, _: part(sale, 1))
     error = beaten(machine, goods_back)
     assert error is not None
     assert "299 points held and 0 taken, of 150" in error.found

@@ -34,7 +34,8 @@ def main() -> int:
         while done < arguments.steps:
             first = next(starts)
             chunks = range(first, first + CHUNK * arguments.workers, CHUNK)
-            for steps, found in pool.map(partial(_chunk, seed), chunks):
+            ends = (start + CHUNK for start in chunks)
+            for steps, found in pool.map(partial(played, seed), chunks, ends):
                 done += steps
                 if found is not None:
                     print(found)
@@ -42,10 +43,6 @@ def main() -> int:
             print(f"{done:,} steps, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(f"{done:,} steps of seed {seed} in {time.monotonic() - began:.0f} s: nobody has what is not theirs")
     return 0
-
-
-def _chunk(seed: int, start: int) -> tuple[int, str | None]:
-    return played(seed, start, start + CHUNK)
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ class Facts:
         return max(self._last_day(day) for day in order.days)
 
     def _last_day(self, day: date, waits: int = 0) -> date:
-        """Until when points live at most that were first given on a day, grace included; `waits` days pending or more."""
+        """Until when points live at most that were first given on a day and waited so long, grace included."""
         program = self.program
         if day == date.min:
             return day
@@ -298,7 +298,7 @@ class Facts:
         anniversaries = terms.anniversary.points * years if terms.anniversary else 0
         return (birthdays + anniversaries) * self.persons
 
-    # What becomes of debts ---------------------------------------------------------------------------------------------
+    # What becomes of debts --------------------------------------------------------------------------------------------
 
     def ended(self, account: str, addresses: Iterable[str], now: datetime, *, points: int, credit: int) -> None:
         """An account has ended, with what it owed."""

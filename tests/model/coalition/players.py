@@ -140,7 +140,7 @@ class Game:
                 raise BeatenError(number, "\n  ".join(found))
         return self.done
 
-    # What everybody does -------------------------------------------------------------------------------------------------
+    # What everybody does ----------------------------------------------------------------------------------------------
 
     @property
     def today(self) -> date:
@@ -182,7 +182,7 @@ class Game:
         partners = self.program.partners
         return partners[step.which % len(partners)].partner_id if partners else None
 
-    # Coming and going ------------------------------------------------------------------------------------------------------
+    # Coming and going -------------------------------------------------------------------------------------------------
 
     def _join(self, step: Step) -> None:
         address = self._address(step)
@@ -279,7 +279,7 @@ class Game:
             self.survivors[gone.account] = into.account
             into.addresses += [one for one in gone.addresses if one not in into.addresses]
 
-    # Buying -----------------------------------------------------------------------------------------------------------------
+    # Buying -----------------------------------------------------------------------------------------------------------
 
     def _order(self, step: Step) -> Order:
         total = sum(amount for *_, amount in step.lines)
@@ -396,7 +396,7 @@ class Game:
             self.facts.decided.append(self.today)
             self.facts.active_on = self.today
 
-    # Spending ---------------------------------------------------------------------------------------------------------------
+    # Spending ---------------------------------------------------------------------------------------------------------
 
     def _reserve(self, step: Step) -> None:
         """Spend points on a reward, or as money on some basket."""
@@ -522,7 +522,7 @@ class Game:
         if self._ask(step, lambda: store_credit.pay_out_credit(handle.account, request, caller=TILL, now=now)):
             self.facts.paid_out += amount
 
-    # Sharing ----------------------------------------------------------------------------------------------------------------
+    # Sharing ----------------------------------------------------------------------------------------------------------
 
     def _gift(self, step: Step) -> None:
         giver, to = self._handle(step), self._handle(step, 1)
@@ -581,7 +581,7 @@ class Game:
         caller = TILL if step.numbers[2] % 3 == 0 else _own(by)
         self._ask(step, lambda: pools.leave_pool(pool_id, handle.account, key=key, caller=caller, now=now))
 
-    # Plans and partners ---------------------------------------------------------------------------------------------------
+    # Plans and partners -----------------------------------------------------------------------------------------------
 
     def _pay_plan(self, step: Step) -> None:
         handle, plans = self._handle(step), self.program.memberships
@@ -670,7 +670,7 @@ class Game:
             end = start_of_day(day + timedelta(days=1), self.program.time_zone)
             yield from (end - timedelta(minutes=10), end + timedelta(minutes=10))
 
-    # What comes of it -----------------------------------------------------------------------------------------------------
+    # What comes of it -------------------------------------------------------------------------------------------------
 
     def _follow(self, *, waits: bool) -> None:
         """Read what was written. What it means for others is booked, unless the stream is late and `waits`."""
@@ -715,7 +715,7 @@ class Game:
         """In which way the coalition has more than it may have."""
         if self.undelivered:
             return
-        facts, now = self.facts, self.machine.now
+        facts = self.facts
         settled = settle_up(self.of_partners).movements
         given = settled["issued"].points - settled["taken_back"].points
         at_partners = sum(one.points - one.back for one in facts.spent.values() if one.partner_id and one.is_captured)

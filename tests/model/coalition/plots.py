@@ -208,6 +208,11 @@ def _variant(random: Random) -> Text:
     for partner in text["partners"]:
         counts = ("tiers", "challenges", "referrals", "campaigns", "segments")
         partner["counts_toward"] = [one for one in counts if random.randrange(3) == 0]
+    return _with_other_sections(random, text)
+
+
+def _with_other_sections(random: Random, text: Text) -> Text:
+    """The program with other terms in those of its sections that it has."""
     if "campaigns" in text:
         text["campaigns"] = [_campaign(random)]
     if "referrals" in text:
