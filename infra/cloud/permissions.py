@@ -168,7 +168,11 @@ NEEDS: Mapping[str, Needs] = {
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", _READ_PROGRAM),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REFERRAL#*", "REDEMPTION#*", "REWARD#*", _POOL_MOVES)),
+            Grant(
+                _BOOK_TIME,
+                LOYALTY,
+                ("MEMBER#*", "ORDER#*", "REFERRAL#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES),
+            ),
             _query(HISTORY),
             _get(PEOPLE, "MEMBER#*", _REMEMBERED),
             Grant(

@@ -33,6 +33,7 @@ def test_an_order_is_credited_and_explained(shop: Shop) -> None:
         "actor": "storefront:till-7",
         "program_version": 1,
         "order": {"total": 4250, "refunded": 0, "points_kept": 42},
+        "expired": [],
     }
     assert reply.body["account"] == shop.account(ada)
     assert shop.entries(ada)[0] == reply.body["entry"]

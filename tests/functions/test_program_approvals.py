@@ -62,7 +62,8 @@ def test_what_lets_operators_do_more_alone_waits_for_another(guarded: Shop, sect
 def test_what_is_tighter_or_something_else_is_stored_at_once(guarded: Shop, sections: dict[str, Any]) -> None:
     assert put(guarded, **sections).status == 200
     name, value = next(iter(sections.items()))
-    assert whole(guarded)[name] == value
+    stored = whole(guarded)[name]
+    assert stored == value or value.items() <= stored.items()
 
 
 def test_a_program_that_had_no_limits_takes_any(shop: Shop) -> None:
