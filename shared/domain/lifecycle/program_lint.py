@@ -278,7 +278,7 @@ def _on_farming(program: Program) -> Iterator[Advice]:
     if moves and not earning.pending_days:
         yield Advice(
             "/earning/pending_days",
-            f"points can be {' and '.join(moves)} before the goods that brought them go back:"
+            f"points can be {' and '.join(moves)} while the goods that brought them can go back:"
             " set pending_days to as many days as an order can be returned",
         )
     yield from _on_worth_of_others(program)

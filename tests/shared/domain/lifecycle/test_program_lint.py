@@ -64,7 +64,7 @@ def referrals(**changes: Any) -> dict[str, Any]:
 
 def test_the_default_program_needs_no_advice() -> None:
     assert advice(default_program(), TODAY) == []
-    assert advice(a_program(), TODAY) == []
+    assert advice(a_program(transfers=None), TODAY) == []
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_what_is_unwise_is_named_with_its_place(changes: dict[str, Any], pointer
     ],
 )
 def test_what_is_only_just_wise_needs_no_advice(changes: dict[str, Any]) -> None:
-    told = {"messages": {"reminder_days": [7]}, "earning": {"pending_days": 14}}
+    told = {"messages": {"reminder_days": [7]}, "earning": {"pending_days": 14}, "transfers": None}
     assert advice(a_program(**(told | changes)), TODAY) == []
 
 
@@ -360,7 +360,8 @@ def partner(amount: int, points: int = 100, **changes: Any) -> dict[str, Any]:
 
 
 def _advice_at(pointer: str, **changes: Any) -> list[str]:
-    return [one.text for one in advice(a_program(**changes), TODAY) if one.pointer == pointer]
+    program = a_program(**{"transfers": None, **changes})
+    return [one.text for one in advice(program, TODAY) if one.pointer == pointer]
 
 
 @pytest.mark.parametrize(
@@ -369,7 +370,7 @@ def _advice_at(pointer: str, **changes: Any) -> list[str]:
         (partner(99), "/partners/0/point_cost", "set amount to 100 or more"),
         (partner(1, points=3), "/partners/0/point_cost", "which are worth 3 as money"),
         ({"earning": {"rounding": "up"}}, "/earning/minimum_spend", "set minimum_spend"),
-        ({"transfers": {}}, "/earning/pending_days", "transferred before the goods"),
+        ({"transfers": {}}, "/earning/pending_days", "transferred while the goods"),
         (challenge(points=5), "/earning/pending_days", "counted toward badges"),
         ({"transfers": {}, **challenge(points=5)}, "/earning/pending_days", "transferred and counted toward badges"),
         (referrals(advocate_points=600, friend_points=401), "/referrals/minimum_spend", "set minimum_spend above 1001"),
@@ -386,14 +387,14 @@ def test_what_can_be_farmed_is_advised_against(changes: dict[str, Any], pointer:
         (partner(100), "/partners/0/point_cost"),
         (partner(1, points=1), "/partners/0/point_cost"),
         (partner(1, may_earn=False), "/partners/0/point_cost"),
-        ({**partner(1), "redeeming": {}}, "/partners/0/point_cost"),
+        ({**partner(1), "redeeming": {"points_as_money": None}}, "/partners/0/point_cost"),
         ({"earning": {"rounding": "up", "minimum_spend": 1}}, "/earning/minimum_spend"),
         ({"earning": {"rounding": "nearest"}}, "/earning/minimum_spend"),
         ({"transfers": {}, "earning": {"pending_days": 1}}, "/earning/pending_days"),
         (challenge(points=0), "/earning/pending_days"),
         ({"gifts": {"points_max": 10}}, "/earning/pending_days"),
         (referrals(advocate_points=600, friend_points=400), "/referrals/minimum_spend"),
-        ({**referrals(advocate_points=5000), "redeeming": {}}, "/referrals/minimum_spend"),
+        ({**referrals(advocate_points=5000), "redeeming": {"points_as_money": None}}, "/referrals/minimum_spend"),
     ],
 )
 def test_what_cannot_be_farmed_needs_no_advice(changes: dict[str, Any], pointer: str) -> None:
