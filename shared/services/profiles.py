@@ -11,7 +11,7 @@ from shared.caller import Caller
 from shared.domain.entry import Entry
 from shared.domain.errors import NothingChangesError
 from shared.domain.ledger import book_all
-from shared.domain.members.members import Member, attributed
+from shared.domain.members.members import Member, attributed, with_former
 from shared.domain.points.eligibility import is_excluded_address
 from shared.domain.points.segments import change_traits, profiled
 from shared.domain.program.program import Program
@@ -34,7 +34,8 @@ def save(before: members.StoredMember, after: Member, *, actor: str, now: dateti
     What waits for the owner of an address that is theirs from now on is booked before. Raises IdentifierTakenError, or
     TryAgainError if the profile was changed meanwhile.
     """
-    after, program = attributed(after, actor, before.member), programs.load_program()
+    after = with_former(before.member, attributed(after, actor, before.member), now)
+    program = programs.load_program()
     known = before.member.confirmed_addresses()
     waiting = remembered.find([one for one in after.confirmed_addresses() if one not in known], program, now)
     if waiting.cases:

@@ -5,7 +5,7 @@ time. Operators see what waits or was met, and can lift it.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from shared import request_ids
@@ -81,8 +81,8 @@ def find(addresses: Iterable[Identity], program: Program, now: datetime) -> Foun
 
 def writes(member: Member, account: Account, wallet: Account, program: Program, now: datetime) -> list[Write]:
     """What remembers a member whose accounts end as they are."""
-    what = remembered_of(account, wallet, program)
-    return cases.opened(member.member_id, member.confirmed_addresses(), what, now, program.remembered_days)
+    what, days = remembered_of(account, wallet, program), program.remembered_days
+    return cases.opened(member.member_id, member.addresses_since(now - timedelta(days=days)), what, now, days)
 
 
 def owe(entry: Entry, now: datetime) -> None:

@@ -61,6 +61,16 @@ def test_nobody_is_welcomed_twice(shop: Shop) -> None:
     assert join(shop, "third", email=ADA["email"])[1]["balance"] == 0
 
 
+@pytest.mark.parametrize(("days", "balance"), [(0, 0), (364, 0), (366, WELCOME)])
+def test_an_address_that_was_theirs_lately_is_remembered_too(shop: Shop, days: int, balance: int) -> None:
+    ada = shop.enroll("ada", email=ADA["email"])
+    assert shop.patch(ada, {"email": "new@example.org"}).status == 200
+    shop.pass_time(days=days)
+    shop.erase(ada)
+    assert join(shop, "again", email=ADA["email"])[1]["balance"] == balance
+    assert join(shop, "new", email="new@example.org")[1]["balance"] == 0
+
+
 @pytest.mark.parametrize(
     "details", [{"email": "eve@example.org"}, {"phone": "+44 20 7946 0959"}, {}, {"card_number": "C-1"}]
 )

@@ -44,6 +44,8 @@ IDENTITIES_MAX = 40
 
 CONSENT_HISTORY_MAX = 100
 FINGERPRINTS_MAX = 5
+FORMER_MAX = 10
+"""How many addresses are kept that were a member's own."""
 
 UNAMBIGUOUS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """For codes: no character that is mistaken for another when read aloud or copied by hand."""
@@ -157,6 +159,13 @@ class Identity(Stored):
     value: str
 
 
+class FormerAddress(Stored):
+    """An address that was a member's own until they, or the shop, put another in its place."""
+
+    identity: Identity
+    left_at: datetime
+
+
 class ErasureRequest(Stored):
     """A wish to be erased that an operator decides on, at the latest on `due_on`."""
 
@@ -194,6 +203,8 @@ class Member(Identifiers, Stored):
     merged_into: str | None = None
     also_known_as: tuple[Identity, ...] = ()
     """Identifiers of merged members, where this member has another one of the same kind."""
+    former: tuple[FormerAddress, ...] = ()
+    """Addresses that were theirs, the newest first: whoever changes one and leaves is known by it for a time."""
     erasure: ErasureRequest | None = None
     """While it waits, what is kept of the member is not used."""
 
@@ -211,6 +222,11 @@ class Member(Identifiers, Stored):
         """
         kept = [one for one in self.identities() if one.kind in ADDRESS_KINDS]
         return sorted(kept, key=lambda one: (one in self.also_known_as, one.kind, one.value))
+
+    def addresses_since(self, moment: datetime) -> list[Identity]:
+        """The confirmed addresses, and after them those that were the member's own at some time since a moment."""
+        former = [one.identity for one in self.former if one.left_at > moment]
+        return list(dict.fromkeys((*self.confirmed_addresses(), *former)))
 
 
 def joined(request: Enrollment, *, member_id: str, referral_code: str, country: str, now: datetime) -> Member:
@@ -307,6 +323,16 @@ def asked_for(change: Change, country: str) -> tuple[Change, dict[AddressKind, s
     return Change.model_validate(rest), {kind: kept[kind] for kind in given}
 
 
+def with_former(before: Member, after: Member, now: datetime) -> Member:
+    """The member after a change, with a note of the addresses that were theirs before it."""
+    gone = [one for one in before.confirmed_addresses() if one not in after.identities()]
+    if not gone:
+        return after
+    known = (one for one in after.former if one.identity not in gone)
+    former = (*(FormerAddress(identity=one, left_at=now) for one in gone), *known)
+    return after.model_copy(update={"former": former[:FORMER_MAX]})
+
+
 def require_active(member: Member) -> None:
     """Raises MemberMergedError, MemberNotActiveError for who is not there or leaves, ConsentRequiredError."""
     require_staying(member)
@@ -361,6 +387,9 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
     survivor = survivor.model_copy(
         update={
             "also_known_as": (*survivor.also_known_as, *others),
+            "former": tuple(
+                sorted((*survivor.former, *gone.former), key=lambda one: one.left_at)[: -FORMER_MAX - 1 : -1]
+            ),
             "consent_history": tuple(history[-CONSENT_HISTORY_MAX:]),
             "fingerprints": tuple(dict.fromkeys((*survivor.fingerprints, *gone.fingerprints)))[:FINGERPRINTS_MAX],
         }
