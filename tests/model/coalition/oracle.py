@@ -73,10 +73,9 @@ class Spent:
 
 @dataclass
 class Owed:
-    """What an account owed when it ended: of whom, by their addresses, and until when it waits for them."""
+    """What an account owed when it ended. `addresses` are its owner's, and until when it waits for whoever has one."""
 
-    addresses: frozenset[str]
-    until: datetime
+    addresses: Mapping[str, datetime]
     points: int = 0
     credit: int = 0
     met_by: str | None = None
@@ -127,7 +126,7 @@ class Facts:
 
     def joins(self, account: str, address: str, now: datetime, *, is_friend: bool) -> None:
         """Somebody has joined by an address, perhaps as a friend."""
-        ends = [one.until for one in self.owed.values() if address in one.addresses]
+        ends = [one.addresses[address] for one in self.owed.values() if address in one.addresses]
         is_forgotten = address in self.welcomed and bool(ends) and max(ends) <= now
         is_new = address not in self.welcomed or is_forgotten
         self.returned += is_forgotten
@@ -139,7 +138,7 @@ class Facts:
         """An address is an account's owner's: what waits for whoever has it is booked there."""
         self.joined.setdefault(address, today_of(self.program, now))
         for one in self.owed.values():
-            if one.met_by is None and address in one.addresses and now < one.until:
+            if one.met_by is None and address in one.addresses and now < one.addresses[address]:
                 one.met_by = account
 
     # Bounds -----------------------------------------------------------------------------------------------------------
@@ -300,10 +299,11 @@ class Facts:
 
     # What becomes of debts --------------------------------------------------------------------------------------------
 
-    def ended(self, account: str, addresses: Iterable[str], now: datetime, *, points: int, credit: int) -> None:
-        """An account has ended, with what it owed."""
-        days = self.program.remembered_days
-        self.owed[account] = Owed(frozenset(addresses), now + timedelta(days=days), points, credit)
+    def ended(self, account: str, addresses: Iterable[str], left: Mapping[str, datetime], now: datetime) -> Owed:
+        """An account has ended. Of its owner's addresses some may have `left` it for others before."""
+        days = timedelta(days=self.program.remembered_days)
+        until = {one: now + days if one not in left or left[one] > now - days else now for one in addresses}
+        return self.owed.setdefault(account, Owed(until))
 
     def owes_still(self, account: str, survivors: Mapping[str, str], points: int, *, credit: bool) -> None:
         """A refund of an account that has ended has found points spent: they are owed by whoever it was."""

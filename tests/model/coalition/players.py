@@ -88,7 +88,10 @@ class Handle:
     account: str
     member: int
     addresses: list[str]
+    """The first is the present one of the account itself."""
     code: str | None = None
+    left: dict[str, datetime] = field(default_factory=dict)
+    """Since when another address has been in the place of one."""
 
 
 @dataclass
@@ -247,7 +250,10 @@ class Game:
                 step, lambda: address_changes.confirm("me", codes[0], caller=caller, now=now)
             ):
                 return
-        handle.addresses += [address] * (address not in handle.addresses)
+        if handle.addresses[0] != address:
+            handle.left = {**handle.left, handle.addresses[0]: now}
+            handle.left.pop(address, None)
+        handle.addresses = [address, *(one for one in handle.addresses if one != address)]
         self.facts.shown(handle.account, address, now)
 
     def _change_birthday(self, step: Step) -> None:
@@ -277,6 +283,7 @@ class Game:
         if self._ask(step, lambda: merges.merge_members(into.account, gone.account, caller=TILL, now=now)):
             self.handles.remove(gone)
             self.survivors[gone.account] = into.account
+            into.left |= {one: since for one, since in gone.left.items() if one not in into.addresses}
             into.addresses += [one for one in gone.addresses if one not in into.addresses]
 
     # Buying -----------------------------------------------------------------------------------------------------------
@@ -699,10 +706,7 @@ class Game:
         credit, owner = is_wallet(entry.member_id), member_of(entry.member_id)
         if entry.type == "erase":
             handle = self.known[owner]
-            owed = self.facts.owed.get(owner)
-            if owed is None:
-                self.facts.ended(owner, handle.addresses, self.machine.now, points=0, credit=0)
-                owed = self.facts.owed[owner]
+            owed = self.facts.ended(owner, handle.addresses, handle.left, self.machine.now)
             owed.credit -= entry.debt if credit else 0
             owed.points -= 0 if credit else entry.debt
             self.handles = [one for one in self.handles if one.account != owner]
