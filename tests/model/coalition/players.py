@@ -703,7 +703,7 @@ class Game:
         if entry.partner is not None:
             self.of_partners.append(entry)
         self.facts.debts_made += max(0, entry.debt) + entry.owed
-        credit, owner = is_wallet(entry.member_id), member_of(entry.member_id)
+        credit, owner = is_wallet(entry.member_id), member_of(entry.member_id) or ""
         if entry.type == "erase":
             handle = self.known[owner]
             owed = self.facts.ended(owner, handle.addresses, handle.left, self.machine.now)

@@ -112,7 +112,9 @@ def _plainer(step: Step) -> Iterator[Step]:
         yield step._replace(lines=step.lines[1:])
     for place, value in enumerate(step.numbers):
         for less in sorted({0, value % 6} - {value}):
-            first, second, third, fourth = (*step.numbers[:place], less, *step.numbers[place + 1 :])
+            numbers = list(step.numbers)
+            numbers[place] = less
+            first, second, third, fourth = numbers
             yield step._replace(numbers=(first, second, third, fourth))
 
 
