@@ -6,12 +6,13 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from infra.cloud import permissions
+from infra.cloud.alarms import Watched, add_alarms
 from infra.cloud.api import add_routes, make_api, public_url
 from infra.cloud.events import add_event_bus
 from infra.cloud.functions import Builder, Resource
 from infra.cloud.identity import add_identity
 from infra.cloud.mail import Mail, add_mail
-from infra.cloud.monitoring import Watched, add_operations
+from infra.cloud.monitoring import add_dashboard
 from infra.cloud.nag import explain
 from infra.cloud.options import Options
 from infra.cloud.queues import Queues, add_queues
@@ -49,8 +50,10 @@ class LoyaltyStack(Stack):
         add_queue_workers(self, functions, queues)
         add_stream_readers(self, functions, data, queues)
         add_mail_feedback(self, functions["mail_feedback"], queues)
-        topic = add_operations(self, Watched(functions, api, data, queues), options)
-        outputs = {"Url": public_url(api, options), "AlarmTopic": topic.topic_arn, **identity.outputs}
+        watched = Watched(functions, identity.token_trigger, api, data, queues)
+        topic = add_alarms(self, watched, options)
+        add_dashboard(self, watched)
+        outputs = {"Url": public_url(api, options), "AlarmTopic": topic.topic_arn, **identity.outputs, **mail.outputs}
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
         explain(self)

@@ -9,8 +9,10 @@ from shared.domain.invariants import Breach
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
-NAMESPACE, SERVICE = "Loyalty", "loyalty"
-"""Under which CloudWatch keeps the metrics."""
+NAMESPACE = "Loyalty"
+"""Under which CloudWatch keeps the metrics, by the dimension `service`: the name of the stack, which Powertools reads from
+POWERTOOLS_SERVICE_NAME. Two stacks in one account count apart.
+"""
 
 
 def logger() -> "Logger":
@@ -45,7 +47,7 @@ class _Powertools:
     def count(self, **amounts: int) -> None:
         from aws_lambda_powertools.metrics import EphemeralMetrics  # noqa: PLC0415 - costs a cold start its import
 
-        metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
+        metrics = EphemeralMetrics(namespace=NAMESPACE)
         for name, amount in amounts.items():
             metrics.add_metric(name=name, unit="Count", value=amount)
         metrics.flush_metrics()
@@ -62,4 +64,4 @@ def _current() -> runtime.Telemetry:
 def _logger() -> "Logger":
     from aws_lambda_powertools import Logger  # noqa: PLC0415 - as above
 
-    return Logger(service=SERVICE)
+    return Logger()

@@ -68,16 +68,18 @@ def verify(
     endpoint: Endpoint = None,
     data: Data = None,
     table: Table = None,
-    publish: Annotated[bool, Option("--publish", help="With --table: send the totals to the dashboard.")] = False,
+    publish: Annotated[
+        str | None, Option(metavar="STACK", help="With --table: send the totals to the dashboard of this stack.")
+    ] = None,
 ) -> int:
     """Check every account against its ledger. Exits with 1 if an invariant is broken."""
     if table:
         with on_aws(table, {}, failure=f"{table} cannot be checked") as client:
-            return _verify(client, table, datetime.now(UTC), publishes=publish)
+            return _verify(client, table, datetime.now(UTC), publish_for=publish)
     if publish:
         raise UsageError("totals are published for a table on AWS: add --table NAME")
     with named_tables(Named(endpoint, data), must_exist=True) as tables:
-        return _verify(tables.client, tables.loyalty, tables.now, publishes=False)
+        return _verify(tables.client, tables.loyalty, tables.now, publish_for=None)
 
 
 @app.command()
@@ -120,7 +122,7 @@ def campaign(
     return 0 if groups else 1
 
 
-def _verify(client: "DynamoDBClient", table: str, now: datetime, *, publishes: bool) -> int:
+def _verify(client: "DynamoDBClient", table: str, now: datetime, *, publish_for: str | None) -> int:
     program = programs.load_program()
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("accounts", total=None)
@@ -131,8 +133,8 @@ def _verify(client: "DynamoDBClient", table: str, now: datetime, *, publishes: b
             lambda account: up_to_date(account, program, now),
         )
     print(_verdict(report, program.currency))
-    if publishes:
-        publish_totals(report.outstanding, report.credit, program)
+    if publish_for:
+        publish_totals(publish_for, report.outstanding, report.credit, program)
     return 1 if report.violations else 0
 
 

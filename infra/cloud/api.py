@@ -16,6 +16,7 @@ from infra import openapi
 from infra.cloud.functions import ANYBODY, LOG_RETENTION, Function
 from infra.cloud.identity import Identity
 from infra.cloud.options import Options
+from shared import telemetry
 
 ROUTE_REQUESTS_PER_SECOND, ROUTE_BURST = 200, 400
 """One path under load leaves room for the others. The account's own limit is ten thousand a second for everything."""
@@ -25,11 +26,14 @@ SELDOM_ROUTES = frozenset({"PUT /v1/program", "GET /v1/members/{member_id}/expor
 ANYBODYS_REQUESTS_PER_SECOND, ANYBODYS_BURST = 50, 100
 """Of each route that asks for no token, and of all that no route takes."""
 PREFLIGHT_HOURS = 1
+TOO_MANY_REQUESTS = "TooManyRequests"
+"""Counted from the access log: API Gateway's own metrics do not tell a 429 from any other 4xx."""
 _ACCESS_LOG = {
     # Neither addresses nor query strings: they are personal, or may be.
     "requestId": "$context.requestId",
     "requestTime": "$context.requestTime",
     "routeKey": "$context.routeKey",
+    "clientId": "$context.authorizer.claims.client_id",
     "status": "$context.status",
     "responseLength": "$context.responseLength",
     "responseLatencyMs": "$context.responseLatency",
@@ -119,7 +123,17 @@ def _add_stage(
     )
     resource = cast("apigateway.CfnStage", stage.node.default_child)
     resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
-        destination_arn=log.log_group_arn, format=json.dumps(_ACCESS_LOG)
+        destination_arn=log.log_group_arn, format=json.dumps({"service": Stack.of(scope).stack_name, **_ACCESS_LOG})
+    )
+    logs.MetricFilter(
+        scope,
+        TOO_MANY_REQUESTS,
+        log_group=log,
+        filter_pattern=logs.FilterPattern.string_value("$.status", "=", "429"),
+        metric_namespace=telemetry.NAMESPACE,
+        metric_name=TOO_MANY_REQUESTS,
+        metric_value="1",
+        dimensions={"service": "$.service"},
     )
     limits = {}
     for route in routes:

@@ -55,7 +55,7 @@ PRICES: Mapping[str, Price] = {
     "log": Price(0.50, 1, "GB put into a log", "2026-09"),
     "logged": Price(0.03, 1, "GB-month in a log", "2026-09"),
     "metric": Price(0.30, 1, "metric-month of one's own, by name and dimensions", "2026-02"),
-    "alarm": Price(0.10, 1, "alarm-month", "2026-09"),
+    "alarm": Price(0.10, 1, "alarm-month of one metric", "2026-09"),
     "dashboard": Price(3.00, 1, "dashboard-month", "2026-06"),
     "key": Price(1.00, 1, "key-month; each of the first two rotations adds as much", "2026-03"),
     "key request": Price(0.03, 10_000, "requests", "2026-03"),
@@ -145,9 +145,12 @@ REMINDER_QUERIES = 33 * 4
 KEY_REQUESTS = 12 * _HOURS * 4
 """DynamoDB asks for the table's key again after five minutes, here for four connections."""
 
-ALARMS = 63
-METRICS = 18
-"""Names that functions count under, and those that `loyalty verify --publish` adds; one dimension each."""
+ALARMS = 44
+"""Metrics that alarms look at: each is billed, however many an alarm has."""
+METRICS = 19
+"""Names that functions count under, the one that the access log is counted by, and those that
+`loyalty verify --publish` adds; one dimension each.
+"""
 TOKENS = _HOURS
 """A storefront that keeps its token for the hour that it is good."""
 

@@ -100,6 +100,7 @@ class Builder:
             timeout=Duration.seconds(needs.seconds_max),
             environment={
                 "FUNCTION": name,
+                "POWERTOOLS_SERVICE_NAME": Stack.of(self._scope).stack_name,
                 "PYDANTIC_DISABLE_PLUGINS": "__all__",  # there are none, and looking for them takes 6 ms of every start
                 **{setting: self._settings[setting] for setting in needs.settings},
             },

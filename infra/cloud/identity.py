@@ -39,13 +39,17 @@ class Identity:
     audiences: list[str]
     outputs: Mapping[str, str]
     """What callers have to know to get one."""
+    token_trigger: lambda_.IFunction | None = None
+    """Runs whenever the user pool issues a token."""
 
 
 def add_identity(scope: Construct, options: Options, builder: Builder) -> Identity:
     """The issuer that the options name, or a user pool."""
     if options.issuer:
         return Identity(options.issuer, list(options.audiences), {})
-    pool = _pool(scope, options, builder)
+    pool = _pool(scope, options)
+    trigger = _trigger(scope, builder)
+    pool.add_trigger(cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger, cognito.LambdaVersion.V3_0)
     scopes = _scopes(pool)
     clients = {
         "Storefront": pool.add_client(
@@ -74,11 +78,12 @@ def add_identity(scope: Construct, options: Options, builder: Builder) -> Identi
         issuer=f"https://cognito-idp.{Aws.REGION}.{Aws.URL_SUFFIX}/{pool.user_pool_id}",
         audiences=list(outputs.values()),
         outputs={"UserPoolId": pool.user_pool_id, "SignInUrl": domain.base_url(), **outputs},
+        token_trigger=trigger,
     )
 
 
-def _pool(scope: Construct, options: Options, builder: Builder) -> cognito.UserPool:
-    pool = cognito.UserPool(
+def _pool(scope: Construct, options: Options) -> cognito.UserPool:
+    return cognito.UserPool(
         scope,
         "Users",
         account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
@@ -100,15 +105,15 @@ def _pool(scope: Construct, options: Options, builder: Builder) -> cognito.UserP
         sign_in_aliases=cognito.SignInAliases(email=True),
         sign_in_case_sensitive=False,
     )
+
+
+def _trigger(scope: Construct, builder: Builder) -> lambda_.IFunction:
     trigger = builder.inline("token", lambda_.Code.from_inline(_TRIGGER.read_text()), {SECOND_FACTOR: "required"})
     # The pool names its trigger, so the trigger's role cannot name the pool.
     pools = Stack.of(scope).format_arn(service="cognito-idp", resource="userpool", resource_name="*")
     trigger.role.add_to_policy(iam.PolicyStatement(actions=["cognito-idp:AdminGetUser"], resources=[pools]))
     acknowledge(trigger.role, "AwsSolutions-IAM5", "the pool names this function, which therefore cannot name the pool")
-    pool.add_trigger(
-        cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger.function, cognito.LambdaVersion.V3_0
-    )
-    return pool
+    return trigger.function
 
 
 def _scopes(pool: cognito.UserPool) -> dict[str, cognito.OAuthScope]:

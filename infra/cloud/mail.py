@@ -1,13 +1,17 @@
 """The sender of e-mails, and where it is told what became of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from aws_cdk import Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from infra.cloud.options import Options
+
+
+BOUNCES = "bounce"
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,8 @@ class Mail:
 
     sender_arn: str
     settings_arn: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """DNS records without which SES does not send, or others do not believe that it is us."""
 
 
 def add_mail(scope: Construct, options: Options) -> Mail:
@@ -27,8 +33,37 @@ def add_mail(scope: Construct, options: Options) -> Mail:
         destination=ses.EventDestination.event_bus(events.EventBus.from_event_bus_name(scope, "AwsBus", "default")),
         events=[ses.EmailSendingEvent.BOUNCE, ses.EmailSendingEvent.COMPLAINT],
     )
+    settings_arn = stack.format_arn(service="ses", resource="configuration-set", resource_name=stack.stack_name)
+    if options.sender_identity_arn:
+        return Mail(options.sender_identity_arn, settings_arn)
+    if options.sender_domain:
+        return _of_domain(scope, options.sender_domain, settings, settings_arn)
     sender = ses.EmailIdentity(
         scope, "Sender", identity=ses.Identity.email(options.sender_email), configuration_set=settings
     )
-    settings_arn = stack.format_arn(service="ses", resource="configuration-set", resource_name=stack.stack_name)
     return Mail(sender.email_identity_arn, settings_arn)
+
+
+def _of_domain(scope: Construct, domain: str, settings: ses.ConfigurationSet, settings_arn: str) -> Mail:
+    """The domain signs what it sends (DKIM), and bounces go to a name below it: receivers see one sender throughout."""
+    bounces = f"{BOUNCES}.{domain}"
+    identity = ses.EmailIdentity(
+        scope,
+        "SenderDomain",
+        identity=ses.Identity.domain(domain),
+        configuration_set=settings,
+        mail_from_domain=bounces,
+    )
+    # Others in the account may send from it by now.
+    identity.apply_removal_policy(RemovalPolicy.RETAIN)
+    region = Stack.of(scope).region
+    records = {f"Dkim{number}": f"{one.name} CNAME {one.value}" for number, one in enumerate(identity.dkim_records, 1)}
+    return Mail(
+        identity.email_identity_arn,
+        settings_arn,
+        {
+            **records,
+            "MailFromMx": f"{bounces} MX 10 feedback-smtp.{region}.amazonses.com",
+            "MailFromSpf": f"{bounces} TXT v=spf1 include:amazonses.com ~all",
+        },
+    )

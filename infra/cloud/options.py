@@ -12,6 +12,10 @@ WebhookTargets = Literal["public", "anywhere"]
 Messages = Literal["send", "dry_run"]
 
 
+_SENDER_HERE, _CALLBACK_HERE = "loyalty@shop.example", "http://localhost:3000/callback"
+"""Good for trying things out alone."""
+
+
 class OptionError(Exception):
     """A deployment is described in a way that cannot work; the message says how."""
 
@@ -26,9 +30,13 @@ class Options:
     audiences: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the API from a browser."""
-    callback_urls: tuple[str, ...] = ("http://localhost:3000/callback",)
-    sender_email: str = "loyalty@shop.example"
-    """Address that e-mails come from; to be verified in SES."""
+    callback_urls: tuple[str, ...] = (_CALLBACK_HERE,)
+    sender_email: str = _SENDER_HERE
+    """Address that e-mails come from."""
+    sender_domain: str | None = None
+    """Domain of that address, which the stack makes an identity in SES of. Its DNS records are outputs."""
+    sender_identity_arn: str | None = None
+    """Instead of that, an identity that is verified already. It stays whoever's it is."""
     alarm_email: str | None = None
     time_zone: str = default_program().time_zone
     """The program's zone, in which reminders go out from 9 to 20."""
@@ -59,6 +67,29 @@ class Options:
             raise OptionError("domain and certificate_arn belong together: give both, or neither for AWS's own address")
         if (self.issuer is None) != (not self.audiences):
             raise OptionError("issuer and audiences belong together: give both, or neither for a Cognito user pool")
+        self._require_sender()
+        if self.is_kept and (missing := self._missing()):
+            raise OptionError(f"stage {self.stage} also needs these options:\n  " + "\n  ".join(missing))
+
+    def _require_sender(self) -> None:
+        if self.sender_domain and self.sender_identity_arn:
+            raise OptionError("sender_domain makes an identity, and sender_identity_arn names one: give one of them")
+        host = self.sender_email.rpartition("@")[2]
+        if self.sender_domain and host != self.sender_domain and not host.endswith(f".{self.sender_domain}"):
+            raise OptionError(f"sender_email must be an address of {self.sender_domain}, not {self.sender_email!r}")
+
+    def _missing(self) -> list[str]:
+        """What members or operators would be without, each with why."""
+        needs = {
+            "alarm_email: an alarm that nobody gets is none": self.alarm_email is None,
+            "callback_urls: where Cognito sends people who have signed in": self.issuer is None
+            and self.callback_urls == (_CALLBACK_HERE,),
+            "sender_email: the address that e-mails come from": self.sender_email == _SENDER_HERE,
+            "sender_domain, which the stack makes an identity in SES of, or sender_identity_arn, if there is one": not (
+                self.sender_domain or self.sender_identity_arn
+            ),
+        }
+        return [need for need, is_missing in needs.items() if is_missing]
 
     @property
     def is_kept(self) -> bool:

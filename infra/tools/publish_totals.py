@@ -16,8 +16,8 @@ OUTSTANDING_POINTS, OUTSTANDING_LIABILITY = "OutstandingPoints", "OutstandingLia
 OUTSTANDING_CREDIT = "OutstandingCredit"
 
 
-def publish(outstanding: int, credit: int, program: Program) -> None:
-    """Put the totals of points, and of credit in minor units, into CloudWatch.
+def publish(stack: str, outstanding: int, credit: int, program: Program) -> None:
+    """Put the totals of points, and of credit in minor units, into CloudWatch, for the dashboard of a stack.
 
     Money is shown there in whole units of the program's currency: what points are worth, where they can be paid with,
     and store credit, where the program gives some or there is any.
@@ -30,7 +30,7 @@ def publish(outstanding: int, credit: int, program: Program) -> None:
     if program.cashback or credit:
         totals[OUTSTANDING_CREDIT] = credit / unit
     data: Any = [
-        {"MetricName": name, "Dimensions": [{"Name": "service", "Value": telemetry.SERVICE}], "Value": total}
+        {"MetricName": name, "Dimensions": [{"Name": "service", "Value": stack}], "Value": total}
         for name, total in totals.items()
     ]
     client: Any = boto3.client("cloudwatch")

@@ -37,7 +37,7 @@ def test_the_totals_of_a_table_on_aws_reach_the_dashboards_metrics(capsys: pytes
     held = sum(reply.body[bucket] for bucket in ("balance", "pending", "held"))
     runtime.forget()
 
-    assert main.main(["verify", "--table", "loyalty", "--publish"]) == 0
+    assert main.main(["verify", "--table", "loyalty", "--publish", "cafe-prod"]) == 0
 
     assert f"{held} points outstanding" in capsys.readouterr().out
     assert _newest("OutstandingPoints") == held > 0
@@ -46,7 +46,7 @@ def test_the_totals_of_a_table_on_aws_reach_the_dashboards_metrics(capsys: pytes
 def test_a_liability_is_published_in_whole_units_of_the_currency() -> None:
     rate = default_program().redeeming.points_as_money
     assert rate is not None
-    publish(100 * rate.points, 1_250, default_program())
+    publish("cafe-prod", 100 * rate.points, 1_250, default_program())
     assert _newest("OutstandingLiability") == rate.amount
     assert _newest("OutstandingCredit") == 12.5
 
@@ -57,7 +57,7 @@ def test_a_table_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str
 
 
 def test_totals_of_this_machine_are_not_published(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["verify", "--publish"]) == 2
+    assert main.main(["verify", "--publish", "cafe-prod"]) == 2
     assert "add --table NAME" in capsys.readouterr().err
 
 
@@ -67,7 +67,7 @@ def _newest(name: str) -> float:
     found = client.get_metric_statistics(
         Namespace="Loyalty",
         MetricName=name,
-        Dimensions=[{"Name": "service", "Value": "loyalty"}],
+        Dimensions=[{"Name": "service", "Value": "cafe-prod"}],
         StartTime=now - timedelta(minutes=10),
         EndTime=now + timedelta(minutes=10),
         Period=60,

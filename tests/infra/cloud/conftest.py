@@ -13,6 +13,15 @@ from infra.app import synthesize
 Resources = Mapping[str, Mapping[str, Any]]
 
 
+PROD = {
+    "alarm_email": "ops@shop.example",
+    "callback_urls": "https://shop.example/callback",
+    "sender_email": "club@shop.example",
+    "sender_domain": "shop.example",
+}
+"""What production is not made without."""
+
+
 class Template:
     """A synthesized stack."""
 
@@ -29,9 +38,16 @@ class Template:
         return [resource["Properties"] for resource in self.of(type_)]
 
 
+def metrics_of(alarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What an alarm looks at: one metric, or those that its expressions are made of."""
+    if "MetricName" in alarm:
+        return [alarm]
+    return [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+
+
 @pytest.fixture(scope="session")
 def prod(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template(_synthesized_once(tmp_path_factory, stage="prod"))
+    return Template(_synthesized_once(tmp_path_factory, stage="prod", **PROD))
 
 
 @pytest.fixture(scope="session")

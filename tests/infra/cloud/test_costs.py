@@ -14,11 +14,12 @@ import pytest
 from moto import mock_aws
 
 from infra.cloud import costs
+from infra.cloud.api import TOO_MANY_REQUESTS
 from infra.cloud.build.function_code import FUNCTIONS, SHARED
 from infra.tools.publish_totals import OUTSTANDING_CREDIT, OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
 from shared import runtime
 from shared.domain.entry_types import ENTRY_TYPES
-from tests.infra.cloud.conftest import Template
+from tests.infra.cloud.conftest import Template, metrics_of
 from tests.infra.cloud.in_process import REGION, InProcess, database, make_everything
 from tests.infra.cloud.stories import OPERATOR, PARTNER, enrolled, keyed, ok, ordered
 
@@ -60,6 +61,7 @@ FREE = {
     "Lambda::EventSourceMapping",
     "Lambda::LayerVersion",
     "Lambda::Permission",
+    "Logs::MetricFilter",
     "SES::ConfigurationSet",
     "SES::ConfigurationSetEventDestination",
     "SNS::Subscription",
@@ -136,7 +138,8 @@ def test_an_order_with_a_partner_uses_what_the_bill_says_beside(world: InProcess
 def test_the_bill_counts_what_stands_in_the_stack_and_nothing_in_it_is_unknown(prod: Template) -> None:
     resources = prod.resources.values()
     deployed = Counter(resource["Type"].removeprefix("AWS::") for resource in resources)
-    assert deployed["CloudWatch::Alarm"] == costs.ALARMS
+    alarms = [one["Properties"] for one in resources if one["Type"] == "AWS::CloudWatch::Alarm"]
+    assert sum(len(metrics_of(one)) for one in alarms) == costs.ALARMS
     polled = [one for one in resources if "MaximumConcurrency" in one["Properties"].get("ScalingConfig", {})]
     assert len(polled) == costs.POLLED_QUEUES
     assert all(deployed[one] == 1 for one in ("CloudWatch::Dashboard", "KMS::Key", "SecretsManager::Secret"))
@@ -151,7 +154,7 @@ def test_the_bill_counts_what_stands_in_the_stack_and_nothing_in_it_is_unknown(p
 def test_the_bill_counts_every_metric_that_functions_publish() -> None:
     names = {name for folder in (FUNCTIONS, SHARED) for path in folder.rglob("*.py") for name in _counted_in(path)}
     names |= {row.metric for row in ENTRY_TYPES.values()}
-    assert len(names | {OUTSTANDING_POINTS, OUTSTANDING_LIABILITY, OUTSTANDING_CREDIT}) == costs.METRICS
+    assert len(names | {TOO_MANY_REQUESTS, OUTSTANDING_POINTS, OUTSTANDING_LIABILITY, OUTSTANDING_CREDIT}) == costs.METRICS
 
 
 def test_queues_cost_what_waiting_at_them_costs_even_when_nobody_comes() -> None:

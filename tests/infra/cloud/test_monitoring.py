@@ -11,6 +11,7 @@ from tests.infra.cloud.conftest import Template
 
 pytestmark = pytest.mark.stack
 
+EXPRESSION_CHARACTERS_MAX = 2048
 Widgets = dict[str, str]
 
 
@@ -36,10 +37,22 @@ def test_cost_per_thousand_has_the_units_of_every_index_and_the_calls_of_every_f
     assert "e-0" not in cost
 
 
+def test_no_expression_is_longer_than_cloudwatch_reads(widgets: Widgets) -> None:
+    expressions = [
+        one["expression"]
+        for metrics in widgets.values()
+        for row in json.loads(metrics)
+        for one in row
+        if isinstance(one, dict) and "expression" in one
+    ]
+    assert len(expressions) > len(widgets)
+    assert max(map(len, expressions)) <= EXPRESSION_CHARACTERS_MAX
+
+
 def test_outstanding_points_are_the_published_total_and_what_changed_since(widgets: Widgets) -> None:
     [outstanding] = [metrics for title, metrics in widgets.items() if "outstanding" in title]
     for total in ("OutstandingPoints", "OutstandingLiability", "OutstandingCredit"):
-        assert f'"{total}", "service", "loyalty"' in outstanding
+        assert f'"{total}", "service", "loyalty-prod"' in outstanding
     [expression] = [one["expression"] for [one, *_] in json.loads(outstanding) if one and "REPEAT) +" in str(one)]
     truth = [500, 520, 470, 470, 600]
     change = Series({moment: total - 480 for moment, total in enumerate(truth)})

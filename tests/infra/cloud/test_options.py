@@ -11,6 +11,9 @@ from constructs import Node
 from infra.cloud.options import OptionError, Options
 from infra.emulator.deploy import deployed
 from infra.errors import UsageError
+from tests.infra.cloud.conftest import PROD
+
+IDENTITY = "arn:aws:ses:us-east-1:111122223333:identity/shop.example"
 
 
 def _options(**context: Any) -> Options:
@@ -31,11 +34,33 @@ def test_webhooks_lead_anywhere_in_a_stage_for_trying_things_out_alone() -> None
         ({"webhook_targets": "loopback"}, "webhook_targets must be public or anywhere, not 'loopback'"),
         ({"stage": "test"}, "stage must be one of dev, prod, not 'test'"),
         ({"issuer": "https://login.example"}, "issuer and audiences belong together"),
+        ({"sender_domain": "shop.example", "sender_identity_arn": IDENTITY}, "give one of them"),
+        ({"sender_email": "club@notshop.example", "sender_domain": "shop.example"}, "must be an address of shop.exam"),
     ],
 )
 def test_what_cannot_work_is_refused_in_words(context: dict[str, str], why: str) -> None:
     with pytest.raises(OptionError, match=why):
         _options(**context)
+
+
+@pytest.mark.parametrize("option", PROD)
+def test_production_is_not_made_without_who_gets_alarms_where_people_return_and_who_sends(option: str) -> None:
+    assert _options(stage="prod", **PROD).is_kept
+    lacking = {name: value for name, value in PROD.items() if name != option}
+    with pytest.raises(OptionError, match=rf"(?s)stage prod also needs these options:\n  {option}\b(?!.*\n)"):
+        _options(stage="prod", **lacking)
+
+
+def test_production_says_all_that_is_missing_at_once() -> None:
+    with pytest.raises(OptionError) as refused:
+        _options(stage="prod")
+    assert all(f"\n  {option}" in str(refused.value) for option in PROD)
+
+
+def test_an_identity_that_is_there_and_an_issuer_of_ones_own_stand_in_for_what_the_stack_would_make() -> None:
+    own = {"issuer": "https://login.example", "audiences": "loyalty", "sender_identity_arn": IDENTITY}
+    kept = _options(stage="prod", alarm_email="ops@shop.example", sender_email="club@shop.example", **own)
+    assert kept.sender_identity_arn == IDENTITY
 
 
 def test_the_emulator_and_the_app_say_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,281 @@
+"""Alarms: few, each with a severity, and each with an entry in RUNBOOK.md beside this file.
+
+What fails in an answer is seen by the API, and what fails in the background by what it leaves behind: letters in a dead
+queue, an old message, a run that did not come. So there is no alarm for every function's every error.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra import openapi, tables
+from infra.cloud.api import TOO_MANY_REQUESTS
+from infra.cloud.functions import Function
+from infra.cloud.options import Options
+from infra.cloud.permissions import NEEDS
+from infra.cloud.queues import Queues
+from infra.cloud.tables import Data
+from shared import telemetry
+
+Severity = Literal["page", "ticket"]
+"""`page`: members or tills notice now, somebody gets up. `ticket`: for the next working day."""
+
+PERIOD = Duration.minutes(5)
+PERIODS_LONG = 3
+"""How many periods in a row make a trouble of what a single one may be by chance."""
+SERVER_ERRORS_MAX = 5
+REFUSED_PERCENT_MAX = 1
+REQUESTS_MIN = 100
+"""Below so many requests in a period a share says nothing."""
+TILL_FUNCTIONS = ("earn", "redeem")
+TILL_SECONDS_MAX = 3
+BACKGROUND_ERRORS_MAX = 10
+TABLE_THROTTLES_MAX = 10
+STREAM_AGE_MINUTES_MAX = 15
+QUEUE_AGE_MINUTES_MAX: Mapping[str, int] = {"expiry": 120, "webhook": 60}
+"""Expiry may take its time: balances are right even so. What a webhook has refused three times no longer counts, and
+until then half an hour passes.
+"""
+RUNS: Mapping[str, int] = {"expire": 2, "birthdays": 2}
+"""Functions that a schedule calls every hour, and the hours without one good run that are too many."""
+BOUNCES_MAX, COMPLAINTS_MAX = 0.05, 0.001
+"""Above these shares SES reviews an account, and may stop all of its e-mail."""
+FLAT_HOURS = 24
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Everything that alarms and the dashboard speak of."""
+
+    functions: Mapping[str, Function]
+    token_trigger: lambda_.IFunction | None
+    """Without it nobody gets a token; None where the issuer is somebody else's."""
+    api: apigateway.HttpApi
+    data: Data
+    queues: Queues
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """When an alarm goes off: its metric is above `above` for `periods` in a row."""
+
+    name: str
+    severity: Severity
+    what: str
+    metric: cloudwatch.IMetric
+    above: float = 0
+    periods: int = 1
+    is_missing_bad: bool = False
+
+
+def add_alarms(scope: Construct, watched: Watched, options: Options) -> sns.Topic:
+    """All alarms, and the topic that they tell of trouble and of its end."""
+    topic = _topic(scope, options)
+    stack = Stack.of(scope).stack_name
+    for rule in _rules(scope, watched, options):
+        alarm = cloudwatch.Alarm(
+            scope,
+            rule.name,
+            alarm_name=f"{stack}-{rule.name}",
+            alarm_description=f"[{rule.severity}] {rule.what}. What to do: infra/cloud/RUNBOOK.md#{rule.name}",
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=rule.periods,
+            metric=rule.metric,
+            threshold=rule.above,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING
+            if rule.is_missing_bad
+            else cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(topic))
+        alarm.add_ok_action(actions.SnsAction(topic))
+    return topic
+
+
+def counted(scope: Construct, name: str, statistic: str = "Sum", period: Duration = PERIOD) -> cloudwatch.Metric:
+    """A metric of our own, as this stack's functions count it."""
+    return cloudwatch.Metric(
+        namespace=telemetry.NAMESPACE,
+        metric_name=name,
+        dimensions_map={"service": Stack.of(scope).stack_name},
+        period=period,
+        statistic=statistic,
+    )
+
+
+def _topic(scope: Construct, options: Options) -> sns.Topic:
+    topic = sns.Topic(scope, "Alarms", display_name="Loyalty alarms", enforce_ssl=True)
+    # A policy of its own takes the place of the one that lets everything in the account publish.
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="AlarmsArrive",
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["sns:Publish"],
+            resources=[topic.topic_arn],
+            conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
+        )
+    )
+    if options.alarm_email:
+        topic.add_subscription(subscriptions.EmailSubscription(options.alarm_email))
+    return topic
+
+
+def _rules(scope: Construct, watched: Watched, options: Options) -> Iterable[_Rule]:
+    yield from _of_callers(scope, watched)
+    yield from _of_tables(watched.data)
+    yield from _of_queues(watched)
+    yield from _of_time(watched)
+    yield from _of_books(scope, options)
+    yield from _of_mail()
+
+
+def _of_callers(scope: Construct, watched: Watched) -> Iterable[_Rule]:
+    api = watched.api
+    yield _Rule(
+        "server-errors",
+        "page",
+        "The API answers with 5xx",
+        api.metric_server_error(period=PERIOD),
+        above=SERVER_ERRORS_MAX,
+    )
+    refused = cloudwatch.MathExpression(
+        expression=f"IF(requests >= {REQUESTS_MIN}, 100 * FILL(refused, 0) / requests, 0)",
+        label="percent",
+        period=PERIOD,
+        using_metrics={"requests": api.metric_count(period=PERIOD), "refused": counted(scope, TOO_MANY_REQUESTS)},
+    )
+    yield _Rule(
+        "refused", "page", "Calls are refused with 429", refused, above=REFUSED_PERCENT_MAX, periods=PERIODS_LONG
+    )
+    for name in TILL_FUNCTIONS:
+        yield _Rule(
+            f"{name}-slow",
+            "page",
+            f"One in a hundred calls of {name} takes over {TILL_SECONDS_MAX} seconds",
+            watched.functions[name].function.metric_duration(period=PERIOD, statistic="p99"),
+            above=Duration.seconds(TILL_SECONDS_MAX).to_milliseconds(),
+            periods=PERIODS_LONG,
+        )
+    awaited = [watched.functions[name].function for name, needs in NEEDS.items() if needs.is_snapshot]
+    throttles = _summed({one.node.id: one.metric_throttles(period=PERIOD) for one in awaited})
+    yield _Rule("functions-throttled", "page", "The account has no room for calls that people wait for", throttles)
+    if watched.token_trigger:
+        errors = watched.token_trigger.metric_errors(period=PERIOD)
+        yield _Rule("sign-in-errors", "page", "The user pool issues no tokens", errors)
+
+
+def _of_tables(data: Data) -> Iterable[_Rule]:
+    for table, declared in ((data.loyalty, tables.LOYALTY), (data.people, tables.PEOPLE)):
+        for index in (None, *(one.name for one in declared.indexes)):
+            name = f"{declared.name}-{index}" if index else declared.name
+            throttles = {kind: _throttles(table, kind, index) for kind in ("Read", "Write")}
+            yield _Rule(
+                f"{name}-throttled",
+                "page",
+                f"DynamoDB refuses requests to {name}",
+                _summed({kind.lower(): metric for kind, metric in throttles.items()}),
+                above=TABLE_THROTTLES_MAX,
+            )
+
+
+def _throttles(table: dynamodb.ITable, kind: str, index: str | None) -> cloudwatch.IMetric:
+    where = {"GlobalSecondaryIndexName": index} if index else {}
+    return table.metric(
+        f"{kind}ThrottleEvents",
+        period=PERIOD,
+        statistic="Sum",
+        dimensions_map={"TableName": table.table_name, **where},
+    )
+
+
+def _of_queues(watched: Watched) -> Iterable[_Rule]:
+    working: Mapping[str, sqs.Queue] = {"expiry": watched.queues.expiry, "webhook": watched.queues.webhooks}
+    for name, queue in working.items():
+        minutes = QUEUE_AGE_MINUTES_MAX[name]
+        yield _Rule(
+            f"{name}-waits",
+            "ticket",
+            f"Messages of the {name} queue wait for over {minutes} minutes",
+            queue.metric_approximate_age_of_oldest_message(period=PERIOD, statistic="Maximum"),
+            above=Duration.minutes(minutes).to_seconds(),
+        )
+    for name, queue in watched.queues.dead_letters.items():
+        letters = queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum")
+        yield _Rule(f"{name}-dead-letters", "ticket", f"Work of the kind {name} was given up", letters)
+    for name in ("notify", "consequences"):
+        yield _Rule(
+            f"{name}-behind",
+            "page",
+            f"{name} is over {STREAM_AGE_MINUTES_MAX} minutes behind the ledger",
+            watched.functions[name].function.metric("IteratorAge", period=PERIOD, statistic="Maximum"),
+            above=Duration.minutes(STREAM_AGE_MINUTES_MAX).to_milliseconds(),
+        )
+    background = [one for name, one in watched.functions.items() if name not in openapi.http_functions()]
+    yield _Rule(
+        "background-errors",
+        "ticket",
+        "Functions that nobody waits for keep failing",
+        _summed({one.function.node.id: one.function.metric_errors(period=PERIOD) for one in background}),
+        above=BACKGROUND_ERRORS_MAX,
+        periods=PERIODS_LONG,
+    )
+
+
+def _of_time(watched: Watched) -> Iterable[_Rule]:
+    for name, hours in RUNS.items():
+        period = Duration.hours(hours)
+        function = watched.functions[name].function
+        missing = cloudwatch.MathExpression(
+            expression="IF(FILL(calls, 0) - FILL(failed, 0) < 1, 1, 0)",
+            label="no good run",
+            period=period,
+            using_metrics={
+                "calls": function.metric_invocations(period=period, statistic="Sum"),
+                "failed": function.metric_errors(period=period, statistic="Sum"),
+            },
+        )
+        yield _Rule(
+            f"{name}-late", "ticket", f"No good run of {name} for {hours} hours", missing, is_missing_bad=True
+        )
+
+
+def _of_books(scope: Construct, options: Options) -> Iterable[_Rule]:
+    yield _Rule("invariants", "page", "An account breaks an invariant", counted(scope, "InvariantViolations"))
+    yield _Rule("not-settled", "ticket", "Accounts could not be settled", counted(scope, "AccountsNotSettled"))
+    if options.is_kept:  # nobody is earning where things are tried out
+        flat = cloudwatch.MathExpression(
+            expression="IF(FILL(earned, 0) < 1, 1, 0)",
+            label="nothing earned",
+            period=Duration.hours(FLAT_HOURS),
+            using_metrics={"earned": counted(scope, "PointsEarned", period=Duration.hours(FLAT_HOURS))},
+        )
+        what = f"Nobody has earned a point for {FLAT_HOURS} hours"
+        yield _Rule("points-flat", "page", what, flat, is_missing_bad=True)
+
+
+def _of_mail() -> Iterable[_Rule]:
+    """Of the account as a whole: by these figures SES decides, whoever sent what bounced."""
+    for name, metric, limit in (
+        ("mail-bounces", "Reputation.BounceRate", BOUNCES_MAX),
+        ("mail-complaints", "Reputation.ComplaintRate", COMPLAINTS_MAX),
+    ):
+        rate = cloudwatch.Metric(namespace="AWS/SES", metric_name=metric, period=Duration.hours(1), statistic="Average")
+        yield _Rule(name, "page", f"Over {limit:.1%} of e-mails end so that SES may stop all", rate, above=limit)
+
+
+def _summed(metrics: Mapping[str, cloudwatch.IMetric]) -> cloudwatch.MathExpression:
+    """The sum of several; what has no data, or never had any, is left out of it."""
+    return cloudwatch.MathExpression(
+        expression=f"SUM([{', '.join(metrics)}])", label="sum", period=PERIOD, using_metrics=dict(metrics)
+    )
