@@ -10,18 +10,14 @@ from cdk_nag import AwsSolutionsChecks
 from infra.cloud.options import OptionError, Options
 from infra.stack import LoyaltyStack
 
-NAME = "loyalty"
-
-
 def synthesize(folder: Path, **context: Any) -> str:  # noqa: ANN401 - context is anything
     """Write the app to a folder, with `context` on top of what the CDK's command line hands on; the stack's name."""
     app = App(outdir=str(folder), context=context)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     options = Options.of(app.node)
-    name = f"{NAME}-{options.stage}"
-    LoyaltyStack(app, name, options, description="A loyalty program: points kept like money")
+    LoyaltyStack(app, options.stack, options, description="A loyalty program: points kept like money")
     app.synth()
-    return name
+    return options.stack
 
 
 if __name__ == "__main__":

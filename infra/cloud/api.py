@@ -71,7 +71,9 @@ def add_routes(
 ) -> None:
     """Every route of the document, the document itself, and an answer for whatever is neither."""
     entrances = {
-        name: integrations.HttpLambdaIntegration(f"{name}-integration", one.entrance) for name, one in functions.items()
+        # One permission for all routes of a function: a stack may have five hundred resources, and each route is one.
+        name: integrations.HttpLambdaIntegration(f"{name}-integration", one.entrance, scope_permission_to_route=False)
+        for name, one in functions.items()
     }
     authorizer = authorizers.HttpJwtAuthorizer(
         "Tokens", identity.issuer, jwt_audience=identity.audiences, identity_source=["$request.header.Authorization"]

@@ -1,17 +1,21 @@
 """Deployment to AWS: the pinned CDK command line, after a look at whether everything it needs is there."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import boto3
+from aws_cdk import App
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud.build.asset_folder import ROOT
-from infra.errors import LocalError
+from infra.cloud.options import OptionError, Options
+from infra.errors import LocalError, UsageError
 from infra.machine import environment
 
 CDK = "aws-cdk@2.1148.1"
@@ -19,14 +23,17 @@ CDK = "aws-cdk@2.1148.1"
 NODE_MAJOR_MIN = 20
 _BOOTSTRAP_STACK = "CDKToolkit"
 _PROBE_SECONDS_MAX = 20
+STACK_POLICY = Path(__file__).with_name("stack_policy.json")
 _IS_QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"}
 
 
 def deploy(context: Mapping[str, str]) -> int:
     """Deploy to the account and region that the shell's AWS settings name; the CDK's exit status.
 
-    Raises LocalError, which names everything that is missing.
+    What must never be replaced is protected in production from then on. Raises UsageError for options that cannot
+    work, and LocalError, which names everything that is missing.
     """
+    options = _options(context)
     environment.recall_the_shell()
     missing = [*_missing_programs(), *_missing_account()]
     if missing:
@@ -34,7 +41,23 @@ def deploy(context: Mapping[str, str]) -> int:
     os.chdir(ROOT)
     command = ["npx", "--yes", CDK, "deploy", "--app", f"{sys.executable} -m infra.app"]
     command += [part for name, value in context.items() for part in ("--context", f"{name}={value}")]
-    return subprocess.run(command, env={**os.environ, **_IS_QUIET}, check=False).returncode  # noqa: S603
+    status = subprocess.run(command, env={**os.environ, **_IS_QUIET}, check=False).returncode  # noqa: S603
+    if status == 0 and options.is_kept:
+        protect(options.stack)
+    return status
+
+
+def protect(stack: str) -> None:
+    """Let no update replace or remove tables, key, secret and user pool, whatever a template says."""
+    boto3.client("cloudformation").set_stack_policy(StackName=stack, StackPolicyBody=STACK_POLICY.read_text())
+
+
+def _options(context: Mapping[str, str]) -> Options:
+    stated = json.loads((ROOT / "cdk.json").read_text())["context"]
+    try:
+        return Options.of(App(context={**stated, **context}).node)
+    except OptionError as error:
+        raise UsageError(str(error)) from error
 
 
 def _missing_programs() -> list[str]:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, NestedStack, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_eventschemas as schemas
 from constructs import Construct
@@ -25,7 +25,15 @@ def add_event_bus(scope: Construct, options: Options) -> events.EventBus:
         event_pattern=events.EventPattern(source=[EVENT_SOURCE]),
         retention=Duration.days(ARCHIVE_DAYS[options.stage]),
     )
-    registry = schemas.CfnRegistry(scope, "Schemas", registry_name=name, description="Domain events of the program")
+    _add_schemas(NestedStack(scope, "EventSchemas"), f"{name}-events")
+    return bus
+
+
+def _add_schemas(scope: Construct, registry_name: str) -> None:
+    """A stack of their own: one schema is one resource, and there are as many as events."""
+    registry = schemas.CfnRegistry(
+        scope, "Schemas", registry_name=registry_name, description="Domain events of the program"
+    )
     for event_type in sorted((*ALL_TYPES, LOW_FUNDS)):
         schemas.CfnSchema(
             scope,
@@ -35,7 +43,6 @@ def add_event_bus(scope: Construct, options: Options) -> events.EventBus:
             type="JSONSchemaDraft4",
             content=json.dumps(event_schema(event_type)),
         )
-    return bus
 
 
 def event_schema(event_type: str) -> dict[str, Any]:

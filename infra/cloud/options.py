@@ -1,5 +1,6 @@
 """What a team decides about a deployment, read from the CDK's context: `-c name=value`, or `cdk.json`."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
@@ -12,6 +13,8 @@ WebhookTargets = Literal["public", "anywhere"]
 Messages = Literal["send", "dry_run"]
 
 
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
+"""What is short enough to be the beginning of a function's name or of a sign-in page's."""
 _SENDER_HERE, _CALLBACK_HERE = "loyalty@shop.example", "http://localhost:3000/callback"
 """Good for trying things out alone."""
 
@@ -25,6 +28,8 @@ class Options:
     """One deployment. `dev` may be removed with all that is in it; `prod` keeps its data whatever happens."""
 
     stage: Stage = "dev"
+    name: str = "loyalty"
+    """The shop's: the stack is NAME-STAGE, and everything that has a name is named after it."""
     issuer: str | None = None
     """An OIDC issuer instead of a Cognito user pool of our own."""
     audiences: tuple[str, ...] = ()
@@ -45,6 +50,14 @@ class Options:
     messages: Messages = "send"
     """Whether members are written to; in a dry run the log alone says what would have been sent."""
 
+    loyalty_table_arn: str | None = None
+    """A table that is there, such as a restored one, instead of one of the stack's own; `stream_arn` is its stream."""
+    stream_arn: str | None = None
+    people_table_arn: str | None = None
+    people_key_arn: str | None = None
+    """The key of the table of personal data, if it is not the stack's own."""
+    identity_secret_arn: str | None = None
+    """The secret under which identifiers are hashed, if it is not the stack's own."""
     partners: tuple[str, ...] = ()
     """Ids of the program's partners that get a client of their own in the user pool."""
     domain: str | None = None
@@ -67,6 +80,10 @@ class Options:
             raise OptionError("domain and certificate_arn belong together: give both, or neither for AWS's own address")
         if (self.issuer is None) != (not self.audiences):
             raise OptionError("issuer and audiences belong together: give both, or neither for a Cognito user pool")
+        if not _NAME.fullmatch(self.name):
+            raise OptionError(f"name must look like cafe-luna: {_NAME.pattern}, not {self.name!r}")
+        if (self.loyalty_table_arn is None) != (self.stream_arn is None):
+            raise OptionError("loyalty_table_arn and stream_arn belong together: functions read the table's own stream")
         self._require_sender()
         if self.is_kept and (missing := self._missing()):
             raise OptionError(f"stage {self.stage} also needs these options:\n  " + "\n  ".join(missing))
@@ -90,6 +107,11 @@ class Options:
             ),
         }
         return [need for need, is_missing in needs.items() if is_missing]
+
+    @property
+    def stack(self) -> str:
+        """The stack's name, which no other in the account and region may have."""
+        return f"{self.name}-{self.stage}"
 
     @property
     def is_kept(self) -> bool:

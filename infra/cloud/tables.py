@@ -22,32 +22,63 @@ _NOT_HEXADECIMAL = "ghijklmnopqrstuvwxyz"
 class Data:
     """Everything that must not be lost."""
 
-    loyalty: dynamodb.Table
-    people: dynamodb.Table
-    people_key: kms.Key
-    identity_secret: secretsmanager.Secret
+    loyalty: dynamodb.ITable
+    people: dynamodb.ITable
+    people_key: kms.IKey
+    identity_secret: secretsmanager.ISecret
 
 
 def add_data(scope: Construct, options: Options) -> Data:
-    """The tables as `infra.tables` states them, each with its backups."""
-    removal = RemovalPolicy.RETAIN if options.is_kept else RemovalPolicy.DESTROY
-    people_key = kms.Key(
+    """The tables as `infra.tables` states them, each with its backups; or those that the options name."""
+    key = _people_key(scope, options)
+    return Data(
+        loyalty=_loyalty(scope, options),
+        people=_people(scope, options, key),
+        people_key=key,
+        identity_secret=_identity_secret(scope, options),
+    )
+
+
+def _loyalty(scope: Construct, options: Options) -> dynamodb.ITable:
+    if options.loyalty_table_arn:
+        return dynamodb.Table.from_table_attributes(
+            scope,
+            "Loyalty",
+            table_arn=options.loyalty_table_arn,
+            table_stream_arn=options.stream_arn,
+            global_indexes=[index.name for index in tables.LOYALTY.indexes],
+        )
+    return _table(scope, "Loyalty", tables.LOYALTY, options, None)
+
+
+def _people(scope: Construct, options: Options, key: kms.IKey) -> dynamodb.ITable:
+    if options.people_table_arn:
+        return dynamodb.Table.from_table_attributes(
+            scope, "People", table_arn=options.people_table_arn, encryption_key=key
+        )
+    return _table(scope, "People", tables.PEOPLE, options, key)
+
+
+def _people_key(scope: Construct, options: Options) -> kms.IKey:
+    if options.people_key_arn:
+        return kms.Key.from_key_arn(scope, "PeopleKey", options.people_key_arn)
+    return kms.Key(
         scope,
         "PeopleKey",
         description="Personal data of loyalty members",
         enable_key_rotation=True,
         pending_window=Duration.days(KEY_DELETION_DAYS),
-        removal_policy=removal,
-    )
-    return Data(
-        loyalty=_table(scope, "Loyalty", tables.LOYALTY, options, None),
-        people=_table(scope, "People", tables.PEOPLE, options, people_key),
-        people_key=people_key,
-        identity_secret=_identity_secret(scope, removal),
+        removal_policy=_removal(options),
     )
 
 
-def _table(scope: Construct, id_: str, declared: tables.Table, options: Options, key: kms.Key | None) -> dynamodb.Table:
+def _removal(options: Options) -> RemovalPolicy:
+    return RemovalPolicy.RETAIN if options.is_kept else RemovalPolicy.DESTROY
+
+
+def _table(
+    scope: Construct, id_: str, declared: tables.Table, options: Options, key: kms.IKey | None
+) -> dynamodb.Table:
     table = dynamodb.Table(
         scope,
         id_,
@@ -62,7 +93,7 @@ def _table(scope: Construct, id_: str, declared: tables.Table, options: Options,
         ),
         stream=dynamodb.StreamViewType(declared.stream) if declared.stream else None,
         time_to_live_attribute=declared.forget_at,
-        removal_policy=RemovalPolicy.RETAIN if options.is_kept else RemovalPolicy.DESTROY,
+        removal_policy=_removal(options),
     )
     for index in declared.indexes:
         table.add_global_secondary_index(
@@ -79,8 +110,13 @@ def _attribute(declared: tables.Attribute) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=declared.name, type=letters[declared.type])
 
 
-def _identity_secret(scope: Construct, removal: RemovalPolicy) -> secretsmanager.Secret:
-    """32 random bytes as hexadecimal digits. Without them, no member can be found by an identifier any more."""
+def _identity_secret(scope: Construct, options: Options) -> secretsmanager.ISecret:
+    """32 random bytes as hexadecimal digits. Without them, no member can be found by an identifier any more.
+
+    CloudFormation makes another value upon any change of what is to be generated, so nothing below may ever change.
+    """
+    if options.identity_secret_arn:
+        return secretsmanager.Secret.from_secret_complete_arn(scope, "IdentityKey", options.identity_secret_arn)
     return secretsmanager.Secret(
         scope,
         "IdentityKey",
@@ -92,5 +128,5 @@ def _identity_secret(scope: Construct, removal: RemovalPolicy) -> secretsmanager
             exclude_uppercase=True,
             require_each_included_type=False,
         ),
-        removal_policy=removal,
+        removal_policy=_removal(options),
     )

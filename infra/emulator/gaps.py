@@ -15,7 +15,8 @@ from infra.cloud.identity import SECOND_FACTOR
 
 Template = dict[str, Any]
 
-_UNKNOWN_TYPES = ("AWS::Events::Archive", "AWS::EventSchemas::Registry", "AWS::EventSchemas::Schema")
+_UNKNOWN_TYPES = ("AWS::Events::Archive", "AWS::CloudFormation::Stack")
+"""The nested stack holds schemas of events, which it does not know either."""
 _SECRET_BYTES = 32
 
 

@@ -20,6 +20,8 @@ PROD = {
     "sender_domain": "shop.example",
 }
 """What production is not made without."""
+SHOP = "cafe"
+"""Another shop in the same account."""
 
 
 class Template:
@@ -53,12 +55,14 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Template:
 @pytest.fixture(scope="session")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Template:
     issuer = {"issuer": "https://login.example", "audiences": "loyalty, till"}
-    name = {
+    context = {
+        "name": SHOP,
         "domain": "loyalty.shop.example",
         "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
         "allowed_origins": "https://shop.example",
+        **issuer,
     }
-    return Template(_synthesized_once(tmp_path_factory, stage="dev", **name, **issuer))
+    return Template(_synthesized_once(tmp_path_factory, stage="dev", **context))
 
 
 def _synthesized_once(temporary: pytest.TempPathFactory, *, stage: str, **context: str) -> Path:
@@ -68,11 +72,16 @@ def _synthesized_once(temporary: pytest.TempPathFactory, *, stage: str, **contex
     folder = shared / f"stack-{stage}"
     with (shared / f"stack-{stage}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = list(folder.glob("*.template.json"))
+        found = _templates(folder)
         if not found:
             making = temporary.mktemp("stack")
             synthesize(making, stage=stage, **context)
             making.rename(folder)
-            found = list(folder.glob("*.template.json"))
+            found = _templates(folder)
     [path] = found
     return path
+
+
+def _templates(folder: Path) -> list[Path]:
+    """The stack's own, without those of stacks inside it."""
+    return [path for path in folder.glob("*.template.json") if ".nested." not in path.name]

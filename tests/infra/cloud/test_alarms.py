@@ -17,7 +17,7 @@ pytestmark = pytest.mark.stack
 RUNBOOK = Path(alarms.__file__).with_name("RUNBOOK.md")
 ALARM_METRICS_MAX = 10
 """CloudWatch takes no alarm of more."""
-NAME = re.compile(r"loyalty-(?:dev|prod)-(.+)")
+NAME = re.compile(r"loyalty-prod-(.+)")
 OWN = {"Ref": "AWS::AccountId"}
 
 

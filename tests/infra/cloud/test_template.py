@@ -1,5 +1,6 @@
 """What the template must say, whatever else it says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,14 +17,73 @@ from infra.cloud.build.bytecode import runtime_python
 from infra.cloud.build.function_code import function_folder
 from infra.cloud.build.layer import layer_folder
 from infra.cloud.permissions import NEEDS
-from tests.infra.cloud.conftest import Template
+from tests.infra.cloud.conftest import SHOP, Template
 
 pytestmark = pytest.mark.stack
 
+RESOURCES_QUOTA, RESOURCES_MAX = 500, 350
+PHYSICAL_NAMES = {
+    "AWS::ApiGatewayV2::Api": ("Name",),
+    "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::CloudWatch::Dashboard": ("DashboardName",),
+    "AWS::Cognito::UserPoolDomain": ("Domain",),
+    "AWS::Events::Archive": ("ArchiveName",),
+    "AWS::Events::EventBus": ("Name",),
+    "AWS::Lambda::Function": ("FunctionName",),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+    "AWS::SES::ConfigurationSet": ("Name",),
+}
+"""Names that no other of its kind in the account and region may have."""
+NAMED_WITHIN_SOMETHING = {
+    ("AWS::ApiGatewayV2::Authorizer", "Name"),
+    ("AWS::ApiGatewayV2::Stage", "StageName"),
+    ("AWS::Cognito::UserPoolGroup", "GroupName"),
+    ("AWS::Cognito::UserPoolResourceServer", "Name"),
+    ("AWS::Lambda::Alias", "Name"),
+    ("AWS::SNS::Topic", "DisplayName"),
+}
 LAYER_MB_MAX = 60
 """Unpacked, of the 250 that Lambda allows for it and a function together."""
 SYNTHESIS_SECONDS_MAX = 60
 _STARTED = "import shared.start, sys; print(sys.modules['botocore'].__file__)"
+
+
+def test_there_is_room_for_more_in_the_stack(prod: Template) -> None:
+    print(f"{len(prod.resources)} of {RESOURCES_QUOTA} resources")
+    assert len(prod.resources) < RESOURCES_MAX
+
+
+def test_two_shops_share_an_account_because_everything_is_named_after_its_stack(prod: Template, dev: Template) -> None:
+    for template, stack in ((prod, "loyalty-prod"), (dev, f"{SHOP}-dev")):
+        names = [
+            (resource["Type"], value)
+            for resource in template.resources.values()
+            for name, value in resource["Properties"].items()
+            if name in PHYSICAL_NAMES.get(resource["Type"], ())
+        ]
+        assert {type_ for type_, _ in names} >= {"AWS::Lambda::Function", "AWS::CloudWatch::Alarm"}
+        assert [one for one in names if stack not in json.dumps(one[1])] == []
+    assert "loyalty-dev" not in dev.path.read_text()
+
+
+def test_whoever_has_a_name_has_it_by_a_property_that_is_looked_at(prod: Template) -> None:
+    named = {
+        (resource["Type"], name)
+        for resource in prod.resources.values()
+        for name, value in resource["Properties"].items()
+        if name.endswith("Name") and isinstance(value, str)
+    }
+    known = {(type_, name) for type_, names in PHYSICAL_NAMES.items() for name in names}
+    assert named - known <= NAMED_WITHIN_SOMETHING
+
+
+def test_one_permission_lets_the_api_call_a_function(prod: Template) -> None:
+    callers = [
+        json.dumps(one["FunctionName"])
+        for one in prod.properties("AWS::Lambda::Permission")
+        if one["Principal"] == "apigateway.amazonaws.com"
+    ]
+    assert len(callers) == len(set(callers)) == len({*openapi.http_functions(), "document"})
 
 
 def test_tables_are_backed_up_protected_and_outlive_the_stack(prod: Template) -> None:
