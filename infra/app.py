@@ -10,9 +10,13 @@ from cdk_nag import AwsSolutionsChecks
 from infra.cloud.options import OptionError, Options
 from infra.stack import LoyaltyStack
 
+_AS_NEW = {"@aws-cdk/aws-lambda:recognizeLayerVersion": True}
+"""Without it another layer makes no other version, and whoever is called by a version keeps the packages of old."""
+
+
 def synthesize(folder: Path, **context: Any) -> str:  # noqa: ANN401 - context is anything
     """Write the app to a folder, with `context` on top of what the CDK's command line hands on; the stack's name."""
-    app = App(outdir=str(folder), context=context)
+    app = App(outdir=str(folder), context={**_AS_NEW, **context})
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     options = Options.of(app.node)
     LoyaltyStack(app, options.stack, options, description="A loyalty program: points kept like money")

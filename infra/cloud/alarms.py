@@ -12,6 +12,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -33,6 +34,7 @@ Severity = Literal["page", "ticket"]
 """`page`: members or tills notice now, somebody gets up. `ticket`: for the next working day."""
 
 PERIOD = Duration.minutes(5)
+RELEASE_PERIOD = Duration.minutes(1)
 PERIODS_LONG = 3
 """How many periods in a row make a trouble of what a single one may be by chance."""
 SERVER_ERRORS_MAX = 5
@@ -78,6 +80,8 @@ class _Rule:
     above: float = 0
     periods: int = 1
     is_missing_bad: bool = False
+    stops: codedeploy.LambdaDeploymentGroup | None = None
+    """The release that it takes back."""
 
 
 def add_alarms(scope: Construct, watched: Watched, options: Options) -> sns.Topic:
@@ -100,6 +104,8 @@ def add_alarms(scope: Construct, watched: Watched, options: Options) -> sns.Topi
         )
         alarm.add_alarm_action(actions.SnsAction(topic))
         alarm.add_ok_action(actions.SnsAction(topic))
+        if rule.stops:
+            rule.stops.add_alarm(alarm)
     return topic
 
 
@@ -133,6 +139,7 @@ def _topic(scope: Construct, options: Options) -> sns.Topic:
 
 def _rules(scope: Construct, watched: Watched, options: Options) -> Iterable[_Rule]:
     yield from _of_callers(scope, watched)
+    yield from _of_releases(watched)
     yield from _of_tables(watched.data)
     yield from _of_queues(watched)
     yield from _of_time(watched)
@@ -173,6 +180,26 @@ def _of_callers(scope: Construct, watched: Watched) -> Iterable[_Rule]:
     if watched.token_trigger:
         errors = watched.token_trigger.metric_errors(period=PERIOD)
         yield _Rule("sign-in-errors", "page", "The user pool issues no tokens", errors)
+
+
+def _of_releases(watched: Watched) -> Iterable[_Rule]:
+    """Errors of a version while it shares the calls with the one before; afterwards there are no such figures."""
+    for name, one in watched.functions.items():
+        if one.release is None:
+            continue
+        errors = cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name="Errors",
+            dimensions_map={
+                "FunctionName": one.function.function_name,
+                "Resource": f"{one.function.function_name}:live",
+                "ExecutedVersion": one.release.version.version,
+            },
+            period=RELEASE_PERIOD,
+            statistic="Sum",
+        )
+        what = f"The new version of {name} fails, and is taken back"
+        yield _Rule(f"{name}-release", "ticket", what, errors, stops=one.release.group)
 
 
 def _of_tables(data: Data) -> Iterable[_Rule]:

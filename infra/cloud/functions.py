@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -18,6 +19,13 @@ from infra.cloud.options import OptionError, Options
 from infra.cloud.permissions import EVERYTHING, NEEDS, Grant, Needs
 
 LOG_RETENTION = {"dev": logs.RetentionDays.ONE_WEEK, "prod": logs.RetentionDays.THREE_MONTHS}
+CANARIES = ("earn", "redeem")
+"""Functions in production whose new version gets a tenth of the calls for five minutes, and goes back if it fails: there a
+mistake becomes ledger entries.
+"""
+CODEDEPLOY_POLICY = (
+    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]"
+)
 SMALL_MEMORY_MB, SMALL_SECONDS_MAX = 128, 5
 ANYBODY = "anybody"
 """Answers every route that asks for no token, and what no route takes."""
@@ -36,12 +44,21 @@ class Resource:
 
 
 @dataclass(frozen=True)
+class Release:
+    """How a new version takes over from the one before: a tenth of the calls first, and none if it fails."""
+
+    group: codedeploy.LambdaDeploymentGroup
+    version: lambda_.Version
+
+
+@dataclass(frozen=True)
 class Function:
     """A function, and what callers call: a version with a snapshot where there is one."""
 
     function: lambda_.Function
     entrance: lambda_.IFunction
     role: iam.Role
+    release: Release | None = None
 
 
 class Builder:
@@ -146,13 +163,27 @@ class Builder:
             logging_format=lambda_.LoggingFormat.JSON,
             # Lambda's own lines about calls that went well say what the metrics say, and cost more than the function.
             system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            # What went before stays, so that calls can go back to it.
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if is_snapshot else None,
             **properties,
         )
-        if is_snapshot:
-            live = lambda_.Alias(self._scope, f"{name}-live", alias_name="live", version=function.current_version)
-            return Function(function, live, role)
-        return Function(function, function, role)
+        if not is_snapshot:
+            return Function(function, function, role)
+        version = function.current_version
+        live = lambda_.Alias(self._scope, f"{name}-live", alias_name="live", version=version)
+        release = Release(self._canary(name, live), version) if name in CANARIES else None
+        return Function(function, live, role, release)
+
+    def _canary(self, name: str, live: lambda_.Alias) -> codedeploy.LambdaDeploymentGroup:
+        group = codedeploy.LambdaDeploymentGroup(
+            self._scope,
+            f"{name}-canary",
+            alias=live,
+            deployment_config=codedeploy.LambdaDeploymentConfig.CANARY_10_PERCENT_5_MINUTES,
+        )
+        acknowledge(group, CODEDEPLOY_POLICY, "AWS's own policy of what CodeDeploy needs to shift calls")
+        return group
 
     def _role(self, name: str, group: logs.LogGroup) -> iam.Role:
         role = iam.Role(

@@ -15,7 +15,12 @@ from infra.cloud.identity import SECOND_FACTOR
 
 Template = dict[str, Any]
 
-_UNKNOWN_TYPES = ("AWS::Events::Archive", "AWS::CloudFormation::Stack")
+_UNKNOWN_TYPES = (
+    "AWS::CloudFormation::Stack",
+    "AWS::CodeDeploy::Application",
+    "AWS::CodeDeploy::DeploymentGroup",
+    "AWS::Events::Archive",
+)
 """The nested stack holds schemas of events, which it does not know either."""
 _SECRET_BYTES = 32
 
@@ -41,6 +46,8 @@ def _leave_out_unknown_types(template: Template) -> None:
     resources = template["Resources"]
     for name in [name for name, resource in resources.items() if resource["Type"] in _UNKNOWN_TYPES]:
         del resources[name]
+    for resource in resources.values():
+        resource.pop("UpdatePolicy", None)  # how CodeDeploy shifts an alias's calls
 
 
 def _leave_out_layers(template: Template) -> None:

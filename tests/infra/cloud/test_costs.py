@@ -49,6 +49,8 @@ FREE = {
     "ApiGatewayV2::Stage",
     "CDK::Metadata",
     "CloudFormation::Stack",
+    "CodeDeploy::Application",
+    "CodeDeploy::DeploymentGroup",
     "Cognito::UserPoolClient",
     "Cognito::UserPoolDomain",
     "Cognito::UserPoolGroup",
