@@ -4,7 +4,8 @@ Authentication is the gateway's; it hands on the token's claims. What a caller m
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from shared.domain.errors import ForbiddenError, MemberNotFoundError
 
@@ -54,6 +55,17 @@ class Caller(NamedTuple):
         if meant is None or not is_valid_id(meant) or (self.is_member and meant != self.member_id):
             raise MemberNotFoundError(f"there is no member {member_id}")
         return meant
+
+
+def claimed_scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    """The scopes of verified claims. Issuers call them `scope` or `scp`, and write words or an array; API Gateway takes
+    both names, and hands an array on as the text `[a b]`.
+    """
+    said = claims.get("scope") or claims.get("scp") or ""
+    if isinstance(said, str):
+        is_array = said.startswith("[") and said.endswith("]")
+        return frozenset((said[1:-1] if is_array else said).split())
+    return frozenset(word for word in said if isinstance(word, str)) if isinstance(said, list) else frozenset()
 
 
 def is_valid_id(id_: str) -> bool:

@@ -13,6 +13,10 @@ WebhookTargets = Literal["public", "anywhere"]
 Messages = Literal["send", "dry_run"]
 
 
+AUDIENCES_MAX = 50
+"""API Gateway's quota for an authorizer, which cannot be raised; Cognito names each client as an audience of its own."""
+PARTNERS_MAX = AUDIENCES_MAX - 3
+"""Beside the clients of the storefront, of members and of operators."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 """What is short enough to be the beginning of a function's name or of a sign-in page's."""
 _SENDER_HERE, _CALLBACK_HERE = "loyalty@shop.example", "http://localhost:3000/callback"
@@ -84,6 +88,11 @@ class Options:
             raise OptionError(f"name must look like cafe-luna: {_NAME.pattern}, not {self.name!r}")
         if (self.loyalty_table_arn is None) != (self.stream_arn is None):
             raise OptionError("loyalty_table_arn and stream_arn belong together: functions read the table's own stream")
+        if len(self.partners) > PARTNERS_MAX:
+            raise OptionError(
+                f"partners may name {PARTNERS_MAX}, not {len(self.partners)}: API Gateway accepts the tokens of "
+                f"{AUDIENCES_MAX} clients; for more give an issuer whose tokens share an audience"
+            )
         self._require_sender()
         if self.is_kept and (missing := self._missing()):
             raise OptionError(f"stage {self.stage} also needs these options:\n  " + "\n  ".join(missing))

@@ -24,7 +24,8 @@ def handler(event, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
         claims["partner_id"] = of_partners[0][len(PARTNERS) :]
     if claims:
         token["claimsToAddOrOverride"] = claims
-    is_operator = OPERATORS in (request.get("groupConfiguration", {}).get("groupsToOverride") or [])
+    groups = (request.get("groupConfiguration") or {}).get("groupsToOverride") or []  # a machine is in none
+    is_operator = OPERATORS in groups
     if not is_operator or (os.environ.get("SECOND_FACTOR") == "required" and not has_second_factor(event)):
         token["scopesToSuppress"] = [OPERATOR]
     event["response"]["claimsAndScopeOverrideDetails"] = {"accessTokenGeneration": token}

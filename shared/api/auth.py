@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from shared.api.answers import Answer
 from shared.api.routes import SECURITY_SCHEME
-from shared.caller import Caller
+from shared.caller import Caller, claimed_scopes
 from shared.domain.errors import ForbiddenError, UnauthenticatedError
 
 
@@ -16,7 +16,7 @@ def caller(app: APIGatewayHttpResolver) -> Caller:
     if not claims:
         raise UnauthenticatedError("a bearer token is needed")
     subject = claims.get("sub") or claims.get("client_id") or "unknown"
-    scopes = frozenset(claims.get("scope", "").split()) & wanted_scopes(app)
+    scopes = claimed_scopes(claims) & wanted_scopes(app)
     return Caller(subject, scopes, claims.get("member_id"), claims.get("partner_id"))
 
 

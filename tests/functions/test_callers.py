@@ -79,6 +79,11 @@ def test_nobody_gets_in_without_a_token_or_with_one_for_something_else(shop: Sho
     assert reply.headers["WWW-Authenticate"] == "Bearer"
 
 
+def test_scopes_that_came_as_an_array_count_like_words(shop: Shop) -> None:
+    assert shop.get("/v1/program/whole", scope=f"[openid {OPERATOR}]").status == 200
+    assert_refused(shop.get("/v1/program/whole", scope=f"[openid {MEMBER}]"), 403, "forbidden")
+
+
 @pytest.mark.parametrize("scope", [None, STOREFRONT, MEMBER])
 def test_the_program_is_replaced_by_operators_alone(shop: Shop, scope: str | None) -> None:
     text = shop.get("/v1/program/whole", scope=OPERATOR).body

@@ -65,3 +65,21 @@ def test_who_cannot_be_found_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> N
 def test_only_an_emulator_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SECOND_FACTOR, raising=False)
     assert _suppressed("operators") == []
+
+
+@pytest.mark.parametrize("groups", [{}, {"groupConfiguration": None}, {"groupConfiguration": {}}])
+def test_a_machine_which_is_in_no_group_gets_its_token(groups: dict[str, Any]) -> None:
+    token = _token(scopes=["loyalty/partner", "partner/cafe"], **groups)
+    assert token == {"claimsToAddOrOverride": {"partner_id": "cafe"}, "scopesToSuppress": [OPERATOR]}
+
+
+def test_a_person_is_the_member_that_an_operator_has_linked() -> None:
+    assert _token(userAttributes={"custom:member_id": "m1"})["claimsToAddOrOverride"] == {"member_id": "m1"}
+    assert "claimsToAddOrOverride" not in _token(userAttributes=None)
+
+
+def _token(**request: Any) -> dict[str, Any]:
+    event = {"request": request, "response": {}}
+    answer = token_trigger.handler(event, None)  # type: ignore[no-untyped-call]
+    made: dict[str, Any] = answer["response"]["claimsAndScopeOverrideDetails"]["accessTokenGeneration"]
+    return made
