@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 NAMESPACE = "Loyalty"
-"""Under which CloudWatch keeps the metrics, by the dimension `service`: the name of the stack, which Powertools reads from
-POWERTOOLS_SERVICE_NAME. Two stacks in one account count apart.
+"""Under which CloudWatch keeps the metrics, by the dimension `service`: the name of the stack, which Powertools reads
+from POWERTOOLS_SERVICE_NAME. Two stacks in one account count apart.
 """
 
 

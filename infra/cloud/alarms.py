@@ -272,9 +272,7 @@ def _of_time(watched: Watched) -> Iterable[_Rule]:
                 "failed": function.metric_errors(period=period, statistic="Sum"),
             },
         )
-        yield _Rule(
-            f"{name}-late", "ticket", f"No good run of {name} for {hours} hours", missing, is_missing_bad=True
-        )
+        yield _Rule(f"{name}-late", "ticket", f"No good run of {name} for {hours} hours", missing, is_missing_bad=True)
 
 
 def _of_books(scope: Construct, options: Options) -> Iterable[_Rule]:

@@ -20,8 +20,8 @@ from infra.cloud.permissions import EVERYTHING, NEEDS, Grant, Needs
 
 LOG_RETENTION = {"dev": logs.RetentionDays.ONE_WEEK, "prod": logs.RetentionDays.THREE_MONTHS}
 CANARIES = ("earn", "redeem")
-"""Functions in production whose new version gets a tenth of the calls for five minutes, and goes back if it fails: there a
-mistake becomes ledger entries.
+"""Functions in production whose new version gets a tenth of the calls for five minutes, and goes back if it fails: a
+mistake in them becomes ledger entries.
 """
 CODEDEPLOY_POLICY = (
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]"

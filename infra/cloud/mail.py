@@ -10,7 +10,6 @@ from constructs import Construct
 
 from infra.cloud.options import Options
 
-
 BOUNCES = "bounce"
 
 

@@ -14,7 +14,7 @@ Messages = Literal["send", "dry_run"]
 
 
 AUDIENCES_MAX = 50
-"""API Gateway's quota for an authorizer, which cannot be raised; Cognito names each client as an audience of its own."""
+"""API Gateway's quota for an authorizer, which cannot be raised; each client of Cognito's is an audience."""
 PARTNERS_MAX = AUDIENCES_MAX - 3
 """Beside the clients of the storefront, of members and of operators."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")

@@ -155,7 +155,9 @@ def test_the_bill_counts_what_stands_in_the_stack_and_nothing_in_it_is_unknown(p
 def test_the_bill_counts_every_metric_that_functions_publish() -> None:
     names = {name for folder in (FUNCTIONS, SHARED) for path in folder.rglob("*.py") for name in _counted_in(path)}
     names |= {row.metric for row in ENTRY_TYPES.values()}
-    assert len(names | {TOO_MANY_REQUESTS, OUTSTANDING_POINTS, OUTSTANDING_LIABILITY, OUTSTANDING_CREDIT}) == costs.METRICS
+    assert (
+        len(names | {TOO_MANY_REQUESTS, OUTSTANDING_POINTS, OUTSTANDING_LIABILITY, OUTSTANDING_CREDIT}) == costs.METRICS
+    )
 
 
 def test_queues_cost_what_waiting_at_them_costs_even_when_nobody_comes() -> None:

@@ -49,7 +49,7 @@ KEPT: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Properties that replace a resource when they change, or that destroy what is in it; None: it has no such property."""
-SECRET = "IdentityKeyF50EF652"  # noqa: S105 - a logical id
+SECRET = "IdentityKeyF50EF652"
 
 
 @pytest.mark.stack
