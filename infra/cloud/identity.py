@@ -28,6 +28,7 @@ OPERATORS = "operators"
 SECOND_FACTOR = "SECOND_FACTOR"
 """The trigger's setting that has it demand one of operators."""
 PASSWORD_LENGTH_MIN = 12
+_ANY_POOL = "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:cognito-idp:<AWS::Region>:<AWS::AccountId>:userpool/*]"
 _TRIGGER = Path(__file__).with_name("token_trigger.py")
 
 
@@ -112,7 +113,7 @@ def _trigger(scope: Construct, builder: Builder) -> lambda_.IFunction:
     # The pool names its trigger, so the trigger's role cannot name the pool.
     pools = Stack.of(scope).format_arn(service="cognito-idp", resource="userpool", resource_name="*")
     trigger.role.add_to_policy(iam.PolicyStatement(actions=["cognito-idp:AdminGetUser"], resources=[pools]))
-    acknowledge(trigger.role, "AwsSolutions-IAM5", "the pool names this function, which therefore cannot name the pool")
+    acknowledge(trigger.role, _ANY_POOL, "the pool names this function, which therefore cannot name the pool")
     return trigger.function
 
 
