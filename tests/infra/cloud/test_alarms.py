@@ -118,7 +118,7 @@ def test_own_metrics_are_those_of_the_stack_alone(template: Template) -> None:
     services = {json.loads(stage["AccessLogSettings"]["Format"])["service"]}
     for function in template.properties("AWS::Lambda::Function"):
         variables = function.get("Environment", {}).get("Variables", {})
-        if variables:
+        if "FUNCTION" in variables:
             services.add(variables["POWERTOOLS_SERVICE_NAME"])
     for alarm in template.properties("AWS::CloudWatch::Alarm"):
         for metric in metrics_of(alarm):
