@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from infra.cloud.costs import run_cost
+from infra.cloud.costs import MONTHS_KEPT, run_cost
 from infra.errors import UsageError
 
 app = typer.Typer()
@@ -34,9 +34,10 @@ def cost(
     members: Annotated[int, Option(metavar="N", min=0)],
     orders_per_month: Annotated[int, Option(metavar="M", min=0, help="Of all members together.")],
     sign_ins: Annotated[int, Option(metavar="P", min=0, help="People who sign in with Cognito in a month.")] = 0,
+    months: Annotated[int, Option(metavar="K", min=1, help="How long the ledger has been growing so.")] = MONTHS_KEPT,
 ) -> int:
     """Print what a month on AWS costs."""
-    return run_cost(members, orders_per_month, sign_ins)
+    return run_cost(members, orders_per_month, sign_ins, months)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -62,6 +62,7 @@ PRICES: Mapping[str, Price] = {
     "secret": Price(0.40, 1, "secret-month", "2026-09"),
     "secret request": Price(0.05, 10_000, "requests", "2026-09"),
     "token": Price(2.25, 1000, "tokens for a machine", "2025-04"),
+    "app client": Price(6.00, 1, "client-month of a machine", "2025-04"),
     "person": Price(0.015, 1, "person who signs in in a month, Essentials", "2026-09"),
 }
 NOT_INCLUDED = (
@@ -116,6 +117,13 @@ ENTRIES_OF_TIME = 0.1
 """Entries of maturity, expiry and tier reviews in a month, for each member."""
 TELL = Operation("notify", read_units=3, write_units=2, processor_ms=6, requests=6)
 """Each entry, by the stream: the account, the member, the marker of a message before and after."""
+REMIND = Operation("notify", read_units=2, write_units=6, processor_ms=8, requests=5, mails=1)
+"""Each reminder: the account and the member; the message's marker before and after, and the account, which moves in its
+index."""
+STATE = Operation("notify", read_units=3, write_units=3, processor_ms=10, requests=6, mails=1)
+"""Each statement: the account, the member and a page of the ledger; the marker before and after, and that it is done."""
+REMINDED_SHARE = 0.05
+"""Members who are reminded in a month that points expire, of all."""
 WEBHOOK_DELIVERY = Operation("webhook_deliveries", read_units=1, write_units=1, processor_ms=3, requests=32)
 """Each event, to one webhook: its endpoint's answer is waited for as long as for thirty requests."""
 SETTLE = Operation("expire", read_units=3, write_units=7, processor_ms=5, requests=4)
@@ -129,11 +137,12 @@ ITEM_BYTES, PERSON_BYTES, EVENT_BYTES = 1_500, 1_000, 900
 ENTRY_COPIES = 2
 """In the table and in the index `history`."""
 MONTHS_KEPT = 12
-"""How long entries, and events in the archive, have been piling up."""
+"""How long entries, and events in the archive, have been piling up, unless it is said."""
 LOG_MONTHS = 3
 ACCESS_LOG_BYTES, METRICS_LOG_BYTES = 330, 230
 """API Gateway's line for each request; a function's own with metrics."""
 
+_QUEUE_REQUESTS_PER_ENTRY = 2
 POLLED_QUEUES = 2
 POLLERS, POLL_SECONDS = 5, 20
 """Lambda keeps so many requests waiting at each queue, messages or none."""
@@ -153,6 +162,8 @@ METRICS = 19
 """
 TOKENS = _HOURS
 """A storefront that keeps its token for the hour that it is good."""
+APP_CLIENTS = 1
+"""Of machines: the storefront's. Each partner that is given one adds another."""
 
 
 def milliseconds(processor_ms: float, requests: float, memory_mb: int) -> float:
@@ -179,6 +190,8 @@ class Month:
     orders: int
     people: int = 0
     """Members and operators who sign in."""
+    months: int = MONTHS_KEPT
+    """How many have been like it, this one included: nothing is deleted from the ledger."""
 
     @property
     def asked(self) -> list[tuple[float, Operation]]:
@@ -206,10 +219,15 @@ class Month:
         return sum(number * operation.entries for number, operation in self.asked) + self.entries_of_time
 
     @property
+    def told(self) -> list[tuple[float, Operation]]:
+        """Reminders, and the statements of those who bought something, and how many of each."""
+        return [(self.members * REMINDED_SHARE, REMIND), (min(self.members, self.orders), STATE)]
+
+    @property
     def work(self) -> list[tuple[float, Operation]]:
         """Everything that functions do."""
         later = [(self.entries, TELL), (self.entries, WEBHOOK_DELIVERY), (self.entries_of_time, SETTLE)]
-        return [*self.asked, *later]
+        return [*self.asked, *self.told, *later]
 
     @property
     def calls(self) -> float:
@@ -218,10 +236,13 @@ class Month:
         return self.requests + 2 * self.entries + runs
 
 
-def monthly(members: int, orders: int, people: int = 0) -> dict[str, float]:
-    """Dollars by part, for so many members, who place so many orders in all; `people` of them sign in themselves."""
-    month = Month(members, orders, people)
-    mails = sum(number * operation.mails for number, operation in month.asked)
+def monthly(members: int, orders: int, people: int = 0, months: int = MONTHS_KEPT) -> dict[str, float]:
+    """Dollars by part, for so many members, who place so many orders in all; `people` of them sign in themselves.
+
+    It is the last of so many `months`.
+    """
+    month = Month(members, orders, people, months)
+    mails = sum(number * operation.mails for number, operation in (*month.asked, *month.told))
     events_gb = month.entries * EVENT_BYTES / _BYTES_PER_GB
     return {
         "API Gateway": month.requests * PRICES["api"].each,
@@ -230,7 +251,7 @@ def monthly(members: int, orders: int, people: int = 0) -> dict[str, float]:
         **_tables(month),
         "queues": _queue_requests(month) * PRICES["queue"].each,
         "event bus": month.entries * PRICES["event"].each,
-        "event archive": events_gb * (PRICES["archive"].each + MONTHS_KEPT * PRICES["archived"].each),
+        "event archive": events_gb * (PRICES["archive"].each + months * PRICES["archived"].each),
         "schedules": (EXPIRY_RUNS + REMINDER_RUNS + BIRTHDAY_RUNS) * PRICES["schedule"].each,
         "e-mail": mails * PRICES["mail"].each,
         "logs": _logs_gb(month) * (PRICES["log"].each + LOG_MONTHS * PRICES["logged"].each),
@@ -239,8 +260,25 @@ def monthly(members: int, orders: int, people: int = 0) -> dict[str, float]:
         "dashboard": PRICES["dashboard"].each,
         "key": PRICES["key"].each + KEY_REQUESTS * PRICES["key request"].each,
         "secret": PRICES["secret"].each + month.calls * COLD_SHARE * PRICES["secret request"].each,
-        "Cognito": TOKENS * PRICES["token"].each + month.people * PRICES["person"].each,
+        "Cognito": TOKENS * PRICES["token"].each
+        + APP_CLIENTS * PRICES["app client"].each
+        + month.people * PRICES["person"].each,
     }
+
+
+def of_the_stream() -> dict[str, float]:
+    """Dollars by part that the stream adds to a million entries: telling others of them, and one webhook."""
+    dollars = {
+        "event bus": PRICES["event"].each,
+        "reads": (TELL.read_units + WEBHOOK_DELIVERY.read_units) * PRICES["read"].each,
+        "markers": (TELL.write_units + WEBHOOK_DELIVERY.write_units) * PRICES["write"].each,
+        "queue": _QUEUE_REQUESTS_PER_ENTRY * PRICES["queue"].each,
+        "Lambda": sum(
+            one.seconds * memory_gb(one.function) * PRICES["lambda"].each + PRICES["lambda call"].each
+            for one in (TELL, WEBHOOK_DELIVERY)
+        ),
+    }
+    return {part: _MILLION * each for part, each in dollars.items()}
 
 
 def _compute(month: Month) -> float:
@@ -272,7 +310,7 @@ def _tables(month: Month) -> dict[str, float]:
     looks = EXPIRY_RUNS * EXPIRY_MESSAGES + REMINDER_RUNS * REMINDER_QUERIES
     reads = sum(number * operation.read_units for number, operation in month.work) + looks / 2
     writes = sum(number * operation.write_units for number, operation in month.work)
-    kept = month.members * (ITEM_BYTES + PERSON_BYTES) + month.entries * MONTHS_KEPT * ENTRY_COPIES * ITEM_BYTES
+    kept = month.members * (ITEM_BYTES + PERSON_BYTES) + month.entries * month.months * ENTRY_COPIES * ITEM_BYTES
     return {
         "DynamoDB requests": reads * PRICES["read"].each + writes * PRICES["write"].each,
         "DynamoDB storage": kept / _BYTES_PER_GB * PRICES["table"].each,
@@ -283,7 +321,7 @@ def _tables(month: Month) -> dict[str, float]:
 def _queue_requests(month: Month) -> float:
     """Waiting at both queues; then sending and deleting. A message that arrives ends a wait without another request."""
     waits = POLLED_QUEUES * POLLERS * _SECONDS / POLL_SECONDS
-    return waits + EXPIRY_RUNS * (1 + EXPIRY_MESSAGES) + month.entries * 2
+    return waits + EXPIRY_RUNS * (1 + EXPIRY_MESSAGES) + month.entries * _QUEUE_REQUESTS_PER_ENTRY
 
 
 def _logs_gb(month: Month) -> float:
@@ -291,15 +329,20 @@ def _logs_gb(month: Month) -> float:
     return written / _BYTES_PER_GB
 
 
-def run_cost(members: int, orders: int, people: int) -> int:
+def run_cost(members: int, orders: int, people: int, months: int = MONTHS_KEPT) -> int:
     """Print the bill."""
-    bill = monthly(members, orders, people)
+    bill = monthly(members, orders, people, months)
     width = max(map(len, bill))
     for part, dollars in bill.items():
         print(f"{part:<{width}} {dollars:>10,.2f}")
     print(f"{'dollars a month':<{width}} {sum(bill.values()):>10,.2f}")
+    a_year_on = sum(monthly(members, orders, people, months + 12).values()) - sum(bill.values())
+    print(f"{'after another year':<{width}} {a_year_on:>+10,.2f}")
+    added = ", ".join(f"{part} {dollars:.2f}" for part, dollars in of_the_stream().items())
+    print(f"of it, for a million entries, what the stream adds to them: {added}")
     oldest, newest = (end(price.published for price in PRICES.values()) for end in (min, max))
     print(f"{REGION}, list prices looked up on {LOOKED_UP_ON} as published {oldest} to {newest}")
-    print(f"taken for granted: one webhook, told of everything; one storefront; {people} people who sign in themselves")
+    print(f"taken for granted: one webhook, told of everything; one storefront; {people} people who sign in themselves;")
+    print(f"  {months} months like this one; reminders for {REMINDED_SHARE:.0%} of members, a statement for who bought")
     print(f"not included: {', '.join(NOT_INCLUDED)}")
     return 0

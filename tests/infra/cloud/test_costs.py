@@ -181,6 +181,71 @@ def test_the_bill_says_what_it_leaves_out(capsys: pytest.CaptureFixture[str]) ->
     assert all(part in printed for part in ("taxes", "free tiers", "data to the internet", "us-east-1"))
 
 
+@pytest.mark.parametrize(
+    ("members", "orders", "months"), [(1_000, 2_000, 12), (100_000, 300_000, 24), (10_000_000, 37_000_000, 36)]
+)
+def test_a_bill_is_what_an_addition_by_hand_comes_to(members: int, orders: int, months: int) -> None:
+    """Each number below is a price, a count or a size as a person would write it down; none is taken from the code."""
+    gigabyte = 1024**3
+    redeemed, joined, buyers = 0.1 * orders, 0.02 * members, min(members, orders)
+    of_time, reminded = 0.1 * members, 0.05 * members
+    entries = orders + 2 * redeemed + joined + of_time
+    reads = orders + 2 * orders + 2 * redeemed + (3 + 1) * entries + 3 * of_time + 2 * reminded + 3 * buyers
+    writes = 7 * orders + 14 * redeemed + 15 * joined + (2 + 1) * entries + 7 * of_time + 6 * reminded + 3 * buyers
+    requests = orders + 2 * orders + 2 * redeemed + joined
+    kept = (2_500 * members + entries * months * 2 * 1_500) / gigabyte
+    # A quarter of a gigabyte has 0.1447 of a processor, which is slower by half; each request is waited for 10 ms.
+    worked = 1.5 / 0.1447 * (5 * orders + 2 * 2 * orders + 8 * redeemed + 9 * entries + 5 * of_time) / 1000
+    worked += 1.5 / 0.1447 * (8 * reminded + 10 * buyers) / 1000 + 1.5 / 0.2894 * 4 * joined / 1000 * 2
+    waited = 0.01 * (2 * orders + 2 * orders + 4 * redeemed + 2 * joined + 38 * entries + 4 * of_time)
+    waited += 0.01 * (5 * reminded + 6 * buyers + 730 * 8 + 365 * 132)
+    started = 0.01 * 0.6 * (2 * entries + of_time + reminded + buyers)
+    by_hand = {
+        "requests": 1.00e-6 * requests,
+        "Lambda": 0.0000133334 * 0.25 * (worked + waited + started) + 0.20e-6 * (requests + 2 * entries),
+        "five snapshots": 1.5 * 2_628_000 * 0.0000015046 + 0.01 * 0.00014 * (0.25 * 3.1 * orders + 0.5 * joined),
+        "DynamoDB": 0.125e-6 * (reads + 27_000) + 0.625e-6 * writes + 0.45 * kept,
+        "queues": 0.40e-6 * (2 * 5 * 131_400 + 9 * 730 + 2 * entries),
+        "events": 1.00e-6 * entries + entries * 900 / gigabyte * (0.10 + 0.023 * months),
+        "e-mail": 0.0001 * (0.5 * orders + redeemed + joined + reminded + buyers),
+        "logs": 0.59 * (330 * requests + 2 * 230 * entries) / gigabyte,
+        "what there is once": 0.30 * 18 + 0.10 * costs.ALARMS + 3 + 1 + 0.105 + 0.40,
+        "secret, read at one call in a hundred": 0.01 * 5e-6 * (requests + 2 * entries),
+        "tokens": 6 + 730 * 0.00225,
+    }
+    assert sum(costs.monthly(members, orders, months=months).values()) == pytest.approx(sum(by_hand.values()), rel=0.05)
+
+
+def test_the_ledger_grows_and_costs_more_each_year() -> None:
+    first, third = (costs.monthly(100_000, 300_000, months=months) for months in (12, 36))
+    grown = {part for part in first if third[part] != first[part]}
+    assert grown == {"DynamoDB storage", "DynamoDB backup", "event archive"}
+    assert 2.5 < third["DynamoDB storage"] / first["DynamoDB storage"] < 3
+
+
+def test_whoever_is_told_something_is_on_the_bill() -> None:
+    # A member who buys nothing: a reminder for one in twenty, and joining for one in fifty.
+    assert costs.monthly(1000, 0)["e-mail"] == pytest.approx((50 + 20) * 0.0001)
+    assert costs.monthly(1000, 10)["e-mail"] == pytest.approx((50 + 20 + 5 + 1 + 10) * 0.0001)
+
+
+def test_what_the_stream_adds_is_said_by_part(capsys: pytest.CaptureFixture[str]) -> None:
+    added = costs.of_the_stream()
+    assert added["event bus"] == pytest.approx(1)
+    assert added["reads"] == pytest.approx(0.5)
+    assert added["markers"] == pytest.approx(1.875)
+    costs.run_cost(1000, 2000, 0)
+    printed = capsys.readouterr().out
+    assert "event bus 1.00" in printed
+    assert "after another year" in printed
+
+
+@pytest.mark.stack
+def test_the_bill_counts_every_client_of_a_machine(prod: Template) -> None:
+    clients = [one["AllowedOAuthFlows"] for one in prod.properties("AWS::Cognito::UserPoolClient")]
+    assert clients.count(["client_credentials"]) == costs.APP_CLIENTS
+
+
 def test_a_bill_grows_with_the_orders_and_has_no_part_below_nothing() -> None:
     small, large = costs.monthly(1000, 2000), costs.monthly(1000, 20_000)
     assert all(dollars >= 0 for dollars in small.values())
