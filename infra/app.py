@@ -1,5 +1,9 @@
-"""The CDK app: `python -m infra.app` writes the template and all assets to `cdk.out`, without Docker or credentials."""
+"""The CDK app: `python -m infra.app` writes the template and all assets, without Docker or credentials.
 
+They go to `cdk.out`, or where the CDK's command line says by `CDK_OUTDIR`.
+"""
+
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,6 +11,7 @@ from typing import Any
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from infra.cloud.build.bytecode import RUNTIME, runtime_python
 from infra.cloud.options import OptionError, Options
 from infra.stack import LoyaltyStack
 
@@ -24,8 +29,20 @@ def synthesize(folder: Path, **context: Any) -> str:  # noqa: ANN401 - context i
     return options.stack
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write what goes to AWS. Exits with what is wrong with the options, or with this machine."""
     try:
-        synthesize(Path("cdk.out"))
+        require_bytecode(Options.of(App().node))
+        synthesize(Path(os.environ.get("CDK_OUTDIR") or "cdk.out"))
     except OptionError as error:
         sys.exit(f"loyalty: {error}")
+
+
+def require_bytecode(options: Options) -> None:
+    """Raises OptionError where functions of a stack that is kept would start slowly: nobody compiles them later."""
+    if options.is_kept and runtime_python() is None:
+        raise OptionError(f"stage {options.stage} needs Python {RUNTIME} on this machine, as Lambda has, for bytecode")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from infra.bench import cold_start, counts, expiry, replaying, warm, writers
 from infra.bench.world import World, open_world
 from infra.cloud import costs
+from infra.cloud.build.bytecode import RUNTIME, runtime_python
 from infra.cloud.permissions import NEEDS
 
 MILLION_EARNS_DOLLARS_MAX = 4.50
@@ -86,8 +87,12 @@ def _lines(world: Callable[[], World], _: Options) -> Iterator[Figure]:
 
 
 def _cold(_: Callable[[], World], __: Options) -> Iterator[Figure]:
-    took = cold_start.measure()
     goals = {"bare": f"at most {cold_start.RATIO_MAX}", "client": ""}
+    if runtime_python() is None:
+        missing = f"not measured: there is no Python {RUNTIME} on this machine"
+        yield Figure("cold start over a boto3 client and a resolver", goals["bare"], missing, None)
+        return
+    took = cold_start.measure()
     for bare, what in (("bare", "a boto3 client and a resolver"), ("client", "a boto3 client alone")):
         ratios = {name: took[name] / took[bare] for name in cold_start.EVERYDAY}
         figure = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())

@@ -20,7 +20,8 @@ from infra.machine import environment
 
 CDK = "aws-cdk@2.1148.1"
 """The command line. Version 3 cannot read what this version of the library writes."""
-NODE_MAJOR_MIN = 20
+NODE_MAJOR_MIN = 22
+"""Version 20 gets no corrections since April 2026."""
 _BOOTSTRAP_STACK = "CDKToolkit"
 _PROBE_SECONDS_MAX = 20
 STACK_POLICY = Path(__file__).with_name("stack_policy.json")
@@ -60,17 +61,28 @@ def _options(context: Mapping[str, str]) -> Options:
         raise UsageError(str(error)) from error
 
 
-def _missing_programs() -> list[str]:
+def node_version() -> str | None:
+    """The version of Node.js on this machine, such as v22.11.0; None without it, or without npx."""
     node = shutil.which("node")
     if node is None or shutil.which("npx") is None:
-        return [f"Node.js {NODE_MAJOR_MIN} or later, with npx: https://nodejs.org"]
+        return None
     probe = subprocess.run(  # noqa: S603
         [node, "--version"], capture_output=True, text=True, check=False, timeout=_PROBE_SECONDS_MAX
     )
-    found = re.match(r"v(\d+)", probe.stdout)
-    if found is None or int(found[1]) < NODE_MAJOR_MIN:
-        return [f"Node.js {NODE_MAJOR_MIN} or later, not {probe.stdout.strip()}"]
-    return []
+    return probe.stdout.strip()
+
+
+def is_current(node: str) -> bool:
+    """Whether a version of Node.js is one that deploys."""
+    found = re.match(r"v(\d+)", node)
+    return found is not None and int(found[1]) >= NODE_MAJOR_MIN
+
+
+def _missing_programs() -> list[str]:
+    node = node_version()
+    if node is None:
+        return [f"Node.js {NODE_MAJOR_MIN} or later, with npx: https://nodejs.org"]
+    return [] if is_current(node) else [f"Node.js {NODE_MAJOR_MIN} or later, not {node}: https://nodejs.org"]
 
 
 def _missing_account() -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import tempfile
 import time
 import zipfile
@@ -15,6 +16,7 @@ import boto3
 from botocore.config import Config
 
 from infra.app import synthesize
+from infra.cloud.deploy import NODE_MAJOR_MIN, is_current, node_version
 from infra.cloud.options import OptionError
 from infra.emulator import stream_readers
 from infra.emulator.gaps import bridged
@@ -66,6 +68,9 @@ class Deployment:
 
 def deploy_local(context: Mapping[str, str]) -> int:
     """Deploy, say where, and keep it up until Ctrl-C."""
+    node = node_version()
+    if node and not is_current(node):
+        print(f"Node.js {node} will do here; to deploy to AWS takes {NODE_MAJOR_MIN} or later", file=sys.stderr)
     with deployed(context) as deployment:
         print(f"the stack answers at {deployment.url}")
         for name, value in deployment.outputs.items():

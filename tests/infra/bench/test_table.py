@@ -40,3 +40,14 @@ def test_a_million_earns_cost_what_their_parts_do_before_any_time_is_spent() -> 
     bill = table.million_earns(1, WRITE_UNITS_MAX, processor_ms=0)
     assert sum(dollars for part, dollars in bill.items() if part in table.UNAVOIDABLE) == pytest.approx(4.45)
     assert bill["Lambda time"] < table.million_earns(1, WRITE_UNITS_MAX, processor_ms=5)["Lambda time"]
+
+
+def test_without_lambdas_python_cold_starts_are_not_measured_and_the_rest_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(table, "runtime_python", lambda: None)
+    monkeypatch.setattr(table, "ROWS", {"cold": table.ROWS["cold"], "good": _row(met=True)})
+    assert main.main(["bench"]) == 0
+    cold, good = capsys.readouterr().out.splitlines()[2:]
+    assert "not measured: there is no Python 3.13 on this machine" in cold
+    assert good.endswith("| met |")
