@@ -5,11 +5,13 @@ simulation everything. Each part is read by the module that knows what it is in 
 client of the tables, the channels, the queues.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
-from random import Random, SystemRandom
+from random import Random, SystemRandom, seed
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ replaced: Parts = {}
 _replaced = cast("dict[str, object]", replaced)
 _forgetting: list[Callable[[], None]] = []
 _system_random = SystemRandom()
+_ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
 
 
 def use(**parts: Unpack[Parts]) -> ExitStack:
@@ -143,6 +146,26 @@ def random() -> Random:
 def monotonic() -> float:
     """Seconds that run forward only, from an unknown beginning."""
     return replaced.get("monotonic", time.monotonic)()
+
+
+def reseed() -> None:
+    """Have libraries draw other numbers than whatever was started from the same snapshot: they wait by chance."""
+    seed()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """What is done in this block has so many seconds: then Lambda ends it, and whoever called is told nothing."""
+    before = _ends_at.set(monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(before)
+
+
+def seconds_left() -> float:
+    """How long the call in hand may still take; without end where nobody ends it."""
+    return _ends_at.get() - monotonic()
 
 
 def _put_back(before: Mapping[str, object]) -> None:

@@ -4,10 +4,9 @@ import os
 from typing import Any
 
 from shared import runtime
-from shared.aws import session
+from shared.aws import answers, session
 
 SECRET_SECONDS = 2
-SECRET_ATTEMPTS = 3
 
 
 class MissingSettingError(RuntimeError):
@@ -24,9 +23,9 @@ def _required(name: str) -> str:
 def _secret(secret_id: str) -> str:
     from botocore.config import Config  # noqa: PLC0415 - only this setting needs it
 
-    retries: Any = {"mode": "standard", "total_max_attempts": SECRET_ATTEMPTS}
-    config = Config(connect_timeout=SECRET_SECONDS, read_timeout=SECRET_SECONDS, retries=retries)
-    secret: str = session.client("secretsmanager", config).get_secret_value(SecretId=secret_id)["SecretString"]
+    secrets = session.client("secretsmanager", Config(connect_timeout=SECRET_SECONDS, read_timeout=SECRET_SECONDS))
+    answer: Any = answers.ask(lambda: secrets.get_secret_value(SecretId=secret_id))
+    secret: str = answer["SecretString"]
     return secret
 
 

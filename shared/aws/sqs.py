@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared import runtime
-from shared.aws import session
+from shared.aws import answers, session
 from shared.domain.errors import TryAgainError
 
 if TYPE_CHECKING:
@@ -14,16 +14,19 @@ BATCH = 10
 
 
 def send(url: str, bodies: Sequence[str]) -> None:
-    """Put messages on a queue, at most BATCH. Raises TryAgainError if it does not take them all."""
+    """Put messages on a queue, at most BATCH. Raises TryAgainError if it does not take them all, or answer."""
     entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-    answer = _client().send_message_batch(QueueUrl=url, Entries=entries)
+    answer = answers.ask(lambda: _client().send_message_batch(QueueUrl=url, Entries=entries))
     if answer.get("Failed"):
         raise TryAgainError(f"the queue refused {len(answer['Failed'])} of {len(bodies)} messages")
 
 
 def postpone(url: str, record: Mapping[str, Any], seconds: int) -> None:
-    """Have a message that was received delivered again after so long."""
-    _client().change_message_visibility(QueueUrl=url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=seconds)
+    """Have a message that was received delivered again after so long. Raises TryAgainError if the queue is silent."""
+    receipt = record["receiptHandle"]
+    answers.ask(
+        lambda: _client().change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
+    )
 
 
 @runtime.remembered()

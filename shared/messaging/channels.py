@@ -27,7 +27,10 @@ def current() -> runtime.Channels:
 
 
 class _Aws:
-    """SES, SNS and EventBridge. In a dry run messages are counted in the log, and go no further."""
+    """SES, SNS and EventBridge. In a dry run messages are counted in the log, and go no further.
+
+    A message is sent once by each call: its marker and the stream are what tries again, and a lost answer is no reason.
+    """
 
     def send(self, message: Message) -> None:
         if settings.messages() == DRY_RUN:
@@ -75,13 +78,13 @@ def _event_entry(event: Event | PartnerEvent) -> dict[str, Any]:
 
 @runtime.remembered()
 def _ses() -> "SESV2Client":
-    made: SESV2Client = session.client("sesv2")
+    made: SESV2Client = session.client("sesv2", attempts_max=1)
     return made
 
 
 @runtime.remembered()
 def _sns() -> "SNSClient":
-    made: SNSClient = session.client("sns")
+    made: SNSClient = session.client("sns", attempts_max=1)
     return made
 
 

@@ -1,19 +1,19 @@
-"""Requests to DynamoDB and what their failures mean. Nothing else in the product knows botocore's errors."""
+"""Requests to DynamoDB, and what its refusals mean. What any service's failures mean is in `shared.aws.answers`."""
 
+import json
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared import runtime
-from shared.aws import session
+from shared.aws import answers, session
 from shared.domain.errors import TryAgainError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-CONNECT_SECONDS = 2
-READ_SECONDS = 5
-SDK_ATTEMPTS = 3
 CONNECTIONS_MAX = 32
 READS_TOGETHER_ATTEMPTS = 6
 READS_TOGETHER_MAX = 25
@@ -22,19 +22,6 @@ WRITES_TOGETHER_MAX = 100
 """Items of one transaction."""
 BACKOFF_SECONDS = 0.1
 BACKOFF_SECONDS_MAX = 2.0
-
-_WAIT_CODES = frozenset(
-    {
-        "InternalServerError",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    }
-)
-_WAIT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 Item = Mapping[str, Any]
 Write = Mapping[str, Any]
@@ -69,19 +56,34 @@ def client() -> "DynamoDBClient":
 def _made() -> "DynamoDBClient":
     from botocore.config import Config  # noqa: PLC0415 - importing this module does no work
 
-    retries: Any = {"mode": "standard", "total_max_attempts": SDK_ATTEMPTS}
     config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
         max_pool_connections=CONNECTIONS_MAX,
         # Every request is made here, and the tests hold it to the limits; to check it again costs a twentieth of it.
         parameter_validation=False,
         # To put botocore's own together again costs a quarter of what it does before a request is sent.
         user_agent="loyalty",
-        retries=retries,
     )
     made: DynamoDBClient = session.client("dynamodb", config)
+    made.meta.events.register("before-parse.dynamodb", _require_whole)
     return made
+
+
+def _require_whole(response_dict: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401
+    """Raises ResponseParserError for a success that is not all that DynamoDB said: it would be read as "not there"."""
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    if response_dict["status_code"] != HTTPStatus.OK:
+        return
+    body, checksum = response_dict["body"], response_dict["headers"].get("x-amz-crc32")
+    if not (_is_object(body) if checksum is None else zlib.crc32(body) == int(checksum)):
+        raise ResponseParserError("the answer is not what DynamoDB sent")
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
 
 
 def get(table: str, key: Key) -> Item | None:
@@ -123,7 +125,7 @@ def transact(writes: Sequence[Write]) -> None:
     """Write all or nothing.
 
     Raises CancelledError if a condition failed or another transaction was in the way; TryAgainError if the database
-    does not answer, in which case the write may have happened.
+    does not answer, in which case the write may have happened, or does not say why it refused.
     """
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
@@ -132,19 +134,23 @@ def transact(writes: Sequence[Write]) -> None:
         client().transact_write_items(TransactItems=items)
     except ClientError as error:
         if error.response["Error"]["Code"] != "TransactionCanceledException":
-            _refuse(error)
+            answers.refuse(error)
         reasons: Any = error.response.get("CancellationReasons", [])
         failed = {
             index: reason.get("Item")
             for index, reason in enumerate(reasons)
             if reason.get("Code") == "ConditionalCheckFailed"
         }
-        if not failed and not any(reason.get("Code") in _WAIT_REASONS for reason in reasons):
-            raise
+        codes = {reason.get("Code") for reason in reasons} - {"None"}
+        if not codes:
+            raise TryAgainError("the database did not say why; the same request may be sent again") from error
+        if not failed and not codes <= answers.WAIT_REASONS:
+            # Nothing that is decided again gets past the other reason.
+            answers.refuse(error)
         keys = (_key_in(write) for index, write in enumerate(writes) if index in failed)
         raise CancelledError(failed, frozenset(keys)) from error
     except Exception as error:
-        _lost(error)
+        answers.refuse(error)
 
 
 def put_if(table: str, item: Item, condition: str, **values: Any) -> bool:  # noqa: ANN401
@@ -197,32 +203,7 @@ def key_of(key: Key) -> dict[str, Any]:
 
 def ask(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - botocore's own answers
     """A request's answer. Raises TryAgainError if the database does not answer, or asks to wait."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
-    try:
-        return request()
-    except ClientError as error:
-        _refuse(error)
-    except Exception as error:
-        _lost(error)
-
-
-def _refuse(error: Any) -> NoReturn:  # noqa: ANN401
-    code = error.response["Error"]["Code"]
-    reasons = error.response.get("CancellationReasons", [])
-    conflict = any(reason.get("Code") in _WAIT_REASONS for reason in reasons)
-    if code in _WAIT_CODES or conflict:
-        raise TryAgainError(f"the database asks to wait: {code}") from error
-    raise error
-
-
-def _lost(error: Exception) -> NoReturn:
-    from botocore.exceptions import ConnectionError as LostConnectionError  # noqa: PLC0415
-    from botocore.exceptions import HTTPClientError  # noqa: PLC0415
-
-    if isinstance(error, LostConnectionError | HTTPClientError):
-        raise TryAgainError("the database did not answer; the same request may be sent again") from error
-    raise error
+    return answers.ask(request)
 
 
 def _key_in(write: Write) -> Key:
@@ -236,7 +217,11 @@ def _items(answer: Any) -> list[Item | None]:  # noqa: ANN401
 
 
 def back_off(attempt: int) -> None:
-    """Wait before trying again, at random up to a ceiling that doubles with each attempt."""
+    """Wait before trying again, at random up to a ceiling that doubles with each attempt.
+
+    Raises TryAgainError if the call in hand has no time for another try.
+    """
+    session.require_time()
     runtime.replaced.get("back_off", _sleep)(attempt)
 
 
