@@ -20,6 +20,8 @@ from shared.domain.points.reviews import Review
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import state_left_by
 from shared.domain.subaccounts import pool_account_of, wallet_of
+from shared.services import histories
+from shared.services.histories import Page, Place
 from shared.tables import (
     accounts,
     address_changes,
@@ -36,6 +38,9 @@ from shared.tables import (
 from shared.tables.client import Key
 
 _TOGETHER = 50
+ENTRIES_MAX = 500
+"""Of each ledger in one export, which shows an entry twice; Lambda answers with six megabytes at most. Older ones are
+read page by page, where the export's cursors begin."""
 
 
 BOOKKEEPING: Mapping[str, str] = {
@@ -56,17 +61,20 @@ BOOKKEEPING: Mapping[str, str] = {
 
 
 class Export(NamedTuple):
-    """Everything held about a member. Entries are those of merged members, too; `held` has all records as kept."""
+    """Everything held about a member. Entries are those of merged members, too; `held` has all records as kept.
+
+    Of each ledger it has the newest `ENTRIES_MAX`, and says where the member's others and the wallet's begin, if any.
+    """
 
     member: Member
     account: Account
     others: tuple[Account, ...]
     """The pool's account, if the member shares in one."""
     program: Program
-    entries: Sequence[Entry]
+    entries: Page[Entry, int]
     wallet: Account | None
     """None: no store credit was ever booked."""
-    credit_entries: Sequence[Entry]
+    credit_entries: Page[Entry, int]
     gift_messages: Mapping[str, str]
     held: Mapping[str, Any]
 
@@ -83,9 +91,9 @@ def export_member(member_id: str, *, caller: Caller, now: datetime) -> Export:
         account,
         tuple(others),
         programs.load_program(),
-        _whole_history(account),
+        _newest(account),
         wallet if wallet.sequence else None,
-        _whole_history(wallet) if wallet.sequence else (),
+        _newest(wallet) if wallet.sequence else Page((), None),
         gift_messages.all_words(account.ids),
         held(member_id),
     )
@@ -122,12 +130,12 @@ def _accounts(account: Account) -> list[Any]:
 
 
 def _entries(account: Account) -> list[Any]:
-    return _listed(_whole_history(account))
+    return _listed(_newest(account).items)
 
 
 def _wallets(account: Account) -> list[Any]:
     return [
-        {"account": wallet.model_dump(mode="json"), "entries": _listed(ledger.load_whole_history(name))}
+        {"account": wallet.model_dump(mode="json"), "entries": _listed(ledger.load_history(name, ENTRIES_MAX))}
         for name in map(wallet_of, account.ids)
         if (wallet := accounts.load_account(name).account).sequence
     ]
@@ -138,7 +146,8 @@ def _pool(account: Account) -> list[Any]:
     if not account.pool_id:
         return []
     theirs = ledger.load_whole_history(pool_account_of(account.pool_id))
-    return _listed([entry for entry in theirs if set(entry.source.values()) & set(account.ids)])
+    own = [entry for entry in theirs if set(entry.source.values()) & set(account.ids)]
+    return _listed(own[:ENTRIES_MAX])
 
 
 def _friends(account: Account) -> list[Any]:
@@ -153,7 +162,7 @@ def _friends(account: Account) -> list[Any]:
 def _reviews(account: Account) -> list[Any]:
     """Open reviews, and the decided reviews of what the member's entries and traces name."""
     ids = [reviews.id_of("referral", member_id) for member_id in account.ids]
-    for entry in _whole_history(account):
+    for entry in _newest(account).items:
         names = entry.source
         if entry.type in {"earn", "approve", "reject"} and "action" in names:
             ids += [reviews.id_of("action", names["action"], names["reference"])]
@@ -214,8 +223,16 @@ SOURCES: Mapping[str, Callable[[Account], Any]] = {
 badges, progress, limits used, membership, and who brought the member."""
 
 
-def _whole_history(account: Account) -> list[Entry]:
-    return [entry for member_id in account.ids for entry in ledger.load_whole_history(member_id)]
+def _newest(account: Account) -> Page[Entry, int]:
+    """The newest entries of an account, and then of those merged into it."""
+    found: list[Entry] = []
+    place: Place[int] | None = None
+    while True:
+        page = histories.read_entries(account, ENTRIES_MAX - len(found), place)
+        found += page.items
+        place = page.next_place
+        if place is None or len(found) >= ENTRIES_MAX:
+            return Page(found, place)
 
 
 def _listed(entries: Sequence[Entry]) -> list[Any]:

@@ -9,11 +9,14 @@ import pytest
 
 from functions import expire, notify
 from shared import runtime, settings
+from shared.domain.entry import Entry
 from shared.domain.telling.notifications import Message
 from shared.services import consequences, personal_data
 from shared.tables import accounts, client, ledger, members
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
 
+LAMBDA_BYTES_MAX = 6_291_556
+"""What a function may answer."""
 KEYED = {"Idempotency-Key": "k"}
 REVIEW = {"action_id": "review", "description": "Review", "points": 10, "approval": True}
 ADA = {
@@ -108,6 +111,48 @@ def test_consent_is_kept_with_when_and_by_whom(shop: Shop, ada: str) -> None:
     assert [change["consent"]["marketing"]["email"] for change in history] == [True, False]
     assert [change["by"].split(":")[0] for change in history] == ["storefront", "member"]
     assert history[0]["consent"]["terms_version"] == "v1"
+
+
+def test_a_long_ledger_is_exported_with_its_newest_entries_and_the_rest_page_by_page(
+    shop: Shop, ada: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/v1/members/{ada}"
+    whole = shop.call("GET", f"{path}/export", scope=OPERATOR).body
+    assert (whole["next_cursor"], whole["credit_next_cursor"]) == (None, None)
+    numbers = [(one["member_id"], one["sequence"]) for one in whole["held"]["entries"]]
+    assert len({name for name, _ in numbers}) == 2, "those of the merged member are there, too"
+    for most in range(1, len(numbers)):
+        monkeypatch.setattr(personal_data, "ENTRIES_MAX", most)
+        told = shop.call("GET", f"{path}/export", scope=OPERATOR).body
+        assert told["entries"] == whole["entries"][:most]
+        assert told["held"]["entries"] == whole["held"]["entries"][:most]
+        assert told["credit_entries"] == whole["credit_entries"][:most]
+        rest, cursor = [], told["next_cursor"]
+        while cursor:
+            page = shop.call("GET", f"{path}/entries", query={"cursor": cursor, "limit": "100"}).body
+            rest += page["items"]
+            cursor = page["next_cursor"]
+        assert [*told["entries"], *rest] == whole["entries"]
+
+
+def test_ten_thousand_entries_do_not_make_an_export_too_large_to_be_answered(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = shop.enroll("much")
+    lines = [{"sku": f"SKU-{number}", "quantity": 1, "amount": 100} for number in range(15)]
+    shop.order(member, "A-1", total=1500, lines=lines)
+    booked = ledger.load_history(member, 1)[0]
+
+    def ten_thousand(_: str, limit: int, before: int = 0) -> list[Entry]:
+        top = before - 1 if before > booked.sequence + 1 else 10_000
+        return [booked.model_copy(update={"sequence": number}) for number in range(top, max(0, top - limit), -1)]
+
+    monkeypatch.setattr(ledger, "load_history", ten_thousand)
+    reply = shop.call("GET", f"/v1/members/{member}/export", scope=OPERATOR)
+    assert reply.status == 200
+    assert len(reply.body["entries"]) == len(reply.body["held"]["entries"]) == personal_data.ENTRIES_MAX
+    assert reply.body["next_cursor"]
+    assert len(json.dumps(reply.body)) < LAMBDA_BYTES_MAX / 2
 
 
 def test_nothing_personal_is_left_of_an_erased_member(shop: Shop, ada: str) -> None:
