@@ -118,10 +118,9 @@ ENTRIES_OF_TIME = 0.1
 TELL = Operation("notify", read_units=3, write_units=2, processor_ms=6, requests=6)
 """Each entry, by the stream: the account, the member, the marker of a message before and after."""
 REMIND = Operation("notify", read_units=2, write_units=6, processor_ms=8, requests=5, mails=1)
-"""Each reminder: the account and the member; the message's marker before and after, and the account, which moves in its
-index."""
+"""Each reminder: the account and the member; the message's marker before and after, and the account with its index."""
 STATE = Operation("notify", read_units=3, write_units=3, processor_ms=10, requests=6, mails=1)
-"""Each statement: the account, the member and a page of the ledger; the marker before and after, and that it is done."""
+"""Each statement: the account, the member and a page of the ledger; the marker before and after; that it is done."""
 REMINDED_SHARE = 0.05
 """Members who are reminded in a month that points expire, of all."""
 WEBHOOK_DELIVERY = Operation("webhook_deliveries", read_units=1, write_units=1, processor_ms=3, requests=32)
@@ -342,7 +341,7 @@ def run_cost(members: int, orders: int, people: int, months: int = MONTHS_KEPT) 
     print(f"of it, for a million entries, what the stream adds to them: {added}")
     oldest, newest = (end(price.published for price in PRICES.values()) for end in (min, max))
     print(f"{REGION}, list prices looked up on {LOOKED_UP_ON} as published {oldest} to {newest}")
-    print(f"taken for granted: one webhook, told of everything; one storefront; {people} people who sign in themselves;")
+    print(f"taken for granted: one webhook, told of everything; one storefront; {people} people who sign in;")
     print(f"  {months} months like this one; reminders for {REMINDED_SHARE:.0%} of members, a statement for who bought")
     print(f"not included: {', '.join(NOT_INCLUDED)}")
     return 0
