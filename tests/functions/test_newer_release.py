@@ -290,7 +290,8 @@ def _texts(items: list[Any]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         if text := item.get("body") or item.get("state"):
-            kind = item["type"]["S"] if "type" in item else reading.kind_of(item)
+            # A field that has its default is not written: what all types of entries have is what each must have.
+            kind = "entry" if "type" in item else reading.kind_of(item)
             found.setdefault(kind, []).append(json.loads(text["S"]))
     return found
 
