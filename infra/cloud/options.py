@@ -71,21 +71,13 @@ class Options:
     """The certificate for `domain`, in ACM in the stack's region."""
 
     def __post_init__(self) -> None:
-        if self.stage not in get_args(Stage):
-            raise OptionError(f"stage must be one of {', '.join(get_args(Stage))}, not {self.stage!r}")
-        if self.messages not in get_args(Messages):
-            raise OptionError(f"messages must be {' or '.join(get_args(Messages))}, not {self.messages!r}")
-        if self.webhook_targets not in get_args(WebhookTargets):
-            allowed = " or ".join(get_args(WebhookTargets))
-            raise OptionError(f"webhook_targets must be {allowed}, not {self.webhook_targets!r}")
+        self._require_known()
         if self.webhook_targets == "anywhere" and self.stage != "dev":
             raise OptionError(f"webhook_targets=anywhere is for stage dev alone: in {self.stage} webhooks stay public")
         if (self.domain is None) != (self.certificate_arn is None):
             raise OptionError("domain and certificate_arn belong together: give both, or neither for AWS's own address")
         if (self.issuer is None) != (not self.audiences):
             raise OptionError("issuer and audiences belong together: give both, or neither for a Cognito user pool")
-        if not _NAME.fullmatch(self.name):
-            raise OptionError(f"name must look like cafe-luna: {_NAME.pattern}, not {self.name!r}")
         if (self.loyalty_table_arn is None) != (self.stream_arn is None):
             raise OptionError("loyalty_table_arn and stream_arn belong together: functions read the table's own stream")
         if len(self.partners) > PARTNERS_MAX:
@@ -96,6 +88,18 @@ class Options:
         self._require_sender()
         if self.is_kept and (missing := self._missing()):
             raise OptionError(f"stage {self.stage} also needs these options:\n  " + "\n  ".join(missing))
+
+    def _require_known(self) -> None:
+        """Each value by itself."""
+        if self.stage not in get_args(Stage):
+            raise OptionError(f"stage must be one of {', '.join(get_args(Stage))}, not {self.stage!r}")
+        if self.messages not in get_args(Messages):
+            raise OptionError(f"messages must be {' or '.join(get_args(Messages))}, not {self.messages!r}")
+        if self.webhook_targets not in get_args(WebhookTargets):
+            allowed = " or ".join(get_args(WebhookTargets))
+            raise OptionError(f"webhook_targets must be {allowed}, not {self.webhook_targets!r}")
+        if not _NAME.fullmatch(self.name):
+            raise OptionError(f"name must look like cafe-luna: {_NAME.pattern}, not {self.name!r}")
 
     def _require_sender(self) -> None:
         if self.sender_domain and self.sender_identity_arn:
