@@ -37,8 +37,11 @@ PHYSICAL_NAMES = {
 NAMED_WITHIN_SOMETHING = {
     ("AWS::ApiGatewayV2::Authorizer", "Name"),
     ("AWS::ApiGatewayV2::Stage", "StageName"),
+    ("AWS::CloudWatch::Alarm", "MetricName"),
+    ("AWS::CodeDeploy::DeploymentGroup", "DeploymentConfigName"),
     ("AWS::Cognito::UserPoolGroup", "GroupName"),
     ("AWS::Cognito::UserPoolResourceServer", "Name"),
+    ("AWS::IAM::Policy", "PolicyName"),
     ("AWS::Lambda::Alias", "Name"),
     ("AWS::SNS::Topic", "DisplayName"),
 }
