@@ -31,7 +31,7 @@ def client(service: str, config: "Config | None" = None, *, attempts_max: int = 
 
     retries: Any = {"mode": "standard", "total_max_attempts": attempts_max}
     usual = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries=retries)
-    made = _session().create_client(service, config=usual.merge(config) if config else usual)
+    made: Any = _session().create_client(service, config=usual.merge(config) if config else usual)
     seconds_max = made.meta.config.connect_timeout + made.meta.config.read_timeout
     name = made.meta.service_model.service_id.hyphenize()
     made.meta.events.register_first(f"before-send.{name}", lambda **_: require_time(seconds_max))

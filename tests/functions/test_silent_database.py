@@ -82,7 +82,8 @@ class Answers:
             self.sleep(seconds)
             if not carries_out:
                 request.url = NOWHERE
-            return AWSResponse(request.url, status, {}, SimpleNamespace(stream=lambda: iter([body])))
+            headers: Any = {}
+            return AWSResponse(request.url, status, headers, SimpleNamespace(stream=lambda: iter([body])))
 
         self._answers[name] = answer
 
@@ -117,7 +118,7 @@ def answers(database: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr("shared.tables.client.time", waits)
     with runtime.use(monotonic=lambda: made.seconds):
         yield made
-    made.close()
+    made.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture

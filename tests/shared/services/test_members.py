@@ -137,8 +137,8 @@ def test_an_export_has_the_entries_of_both_and_an_erasure_leaves_no_name(shop: S
     ada, bob = shop.enroll("ada", name="Ada"), shop.enroll("bob")
     shop.merge(ada, bob)
     export = personal_data.export_member(ada, caller=OLGA, now=START)
-    assert {entry.member_id for entry in export.entries} == {ada, bob}
-    assert (export.wallet, export.credit_entries, export.member.name) == (None, (), "Ada")
+    assert {entry.member_id for entry in export.entries.items} == {ada, bob}
+    assert (export.wallet, list(export.credit_entries.items), export.member.name) == (None, [], "Ada")
     erased = [erasure.erase_member(ada, caller=OLGA, now=START) for _ in range(2)]
     assert [isinstance(one, Erased) and (one.member.name, one.member.status, one.replayed) for one in erased] == [
         (None, "erased", False),
