@@ -20,7 +20,7 @@ _FUNCTIONS = tuple(sorted(module.name for module in iter_modules(functions.__pat
 DOCUMENT_PATH = "/v1/openapi.json"
 
 _TITLE = "Loyalty Functions"
-_VERSION = "1"
+_VERSION = "2.0.0"
 _KEY_HEADER = "idempotency-key"
 _SECURITY_SCHEMES: dict[str, SecurityScheme] = {
     SECURITY_SCHEME: HTTPBearer(
