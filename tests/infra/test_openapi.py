@@ -16,7 +16,7 @@ SCOPES = {"loyalty/storefront", "loyalty/member", "loyalty/operator", "loyalty/p
 def test_the_document_is_valid_openapi_3_1() -> None:
     document = openapi.document()
     assert document["openapi"].startswith("3.1")
-    assert document["info"] == {"title": "Loyalty Functions", "version": "1"}
+    assert document["info"] == {"title": "Loyalty Functions", "version": "2.0.0"}
     validate(document)
 
 
