@@ -208,6 +208,7 @@ def _variant(random: Random) -> Text:
     text["tiers"]["measure"] = random.choice(("points", "spend"))
     text["remembered_days"] = random.choice((365, 365, 30))
     for partner in text["partners"]:
+        partner["point_cost"] = {"points": 100, "amount": 100}
         counts = ("tiers", "challenges", "referrals", "campaigns", "segments")
         partner["counts_toward"] = [one for one in counts if random.randrange(3) == 0]
     return _with_other_sections(random, text)
