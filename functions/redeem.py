@@ -20,7 +20,7 @@ from shared.api.schemas.redemptions import (
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT, Caller
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.spending.prices import Spending
-from shared.domain.spending.redemptions import Part
+from shared.domain.spending.redemptions import Part, returned_by
 from shared.domain.spending.spent_on_orders import REVERSAL_OF_REFUND
 from shared.services import redemption_lists, redemptions
 from shared.services.redemption_lists import Place
@@ -149,12 +149,12 @@ def reverse_redemption(
 
 
 def _shown(caller: Caller, redemption: Redemption, status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    outcome, shown, returned = redemption.outcome, redemption.shown, redemption.returned
+    outcome, returned = redemption.outcome, returned_by(redemption.outcome.entry)
     if caller.partner_id is not None:
-        seen = partner_redemption(shown, redemption.state, outcome.program, returned)
+        seen = partner_redemption(outcome.entry, redemption.state, outcome.program, returned)
         return json_answer(seen, status, replayed=outcome.replayed)
     account = account_answer(outcome.accounts[0], outcome.program, outcome.now, outcome.accounts[1:])
-    body = redemption_answer(shown, redemption.state, outcome.program, account, returned)
+    body = redemption_answer(outcome.entry, redemption.state, outcome.program, account, returned)
     return json_answer(body, status, replayed=outcome.replayed)
 
 

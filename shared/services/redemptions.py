@@ -50,16 +50,10 @@ Step = Callable[[Situation, Account], Entry]
 
 
 class Redemption(NamedTuple):
-    """A redemption's step, the state it led to, how much had come back by then, and the entry that shows it.
-
-    A repeated reservation is a question about the redemption, so its state is the present one: a till that asks again
-    after the hold has lapsed must not read that the points are held.
-    """
+    """A redemption's step: the entry that took it, and the state it led to."""
 
     outcome: operation.Outcome
     state: RedemptionState
-    returned: int
-    shown: Entry
 
 
 class Standing(NamedTuple):
@@ -148,12 +142,7 @@ def _redeemed(
     except CodeExpiredError:
         guess_limits.count(caller, now)
         raise
-    outcome = partner_access.shown(partner, outcome)
-    if not outcome.replayed:
-        return Redemption(outcome, "captured" if request.capture else "reserved", 0, outcome.entry)
-    steps = _booked(redemption_id)
-    shown = as_captured(outcome.entry, steps.get("capture"))
-    return Redemption(outcome, state_of(steps, outcome.now), _returned(steps), shown)
+    return Redemption(partner_access.shown(partner, outcome), "captured" if request.capture else "reserved")
 
 
 def _without_code(request: Request) -> tuple[Request, str | None]:
@@ -182,9 +171,10 @@ def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -
     """A redemption as it stands, shown as whose it is now. Raises RedemptionNotFoundError, MemberMergedError."""
     account = _load(caller.authorized_member_id(member_id), redemption_id)
     steps = _steps(redemption_id, account)
+    returned = returned_by(steps["reverse"]) if "reverse" in steps else 0
     reserved = as_captured(steps["reserve"], steps.get("capture"))
     reserved = reserved.model_copy(update={"member_id": account.member_id})
-    return Standing(reserved, state_of(steps, now), _returned(steps))
+    return Standing(reserved, state_of(steps, now), returned)
 
 
 def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
@@ -276,8 +266,7 @@ def _take(
     except (InvalidStateError, IdempotencyMismatchError) as error:  # not so far, not any more, or another member's
         _explain(member_id, redemption_id, partner, now, error, is_part=part is not None)
     _require_own(partner, outcome.entry)
-    outcome = partner_access.shown(partner, outcome)
-    return Redemption(outcome, state_left_by(outcome.entry), returned_by(outcome.entry), outcome.entry)
+    return Redemption(partner_access.shown(partner, outcome), state_left_by(outcome.entry))
 
 
 def _explain(
@@ -323,19 +312,11 @@ def _require_valid(redemption_id: str) -> None:
 
 def _steps(redemption_id: str, account: Account) -> Mapping[str, Entry]:
     _require_valid(redemption_id)
-    steps = _booked(redemption_id)
+    # Of several reversals the one by which most has come back is the last.
+    steps = {entry.type: entry for entry in sorted(ledger.load_redemption(redemption_id), key=returned_by)}
     if "reserve" not in steps or not _belongs(steps["reserve"], account):
         raise RedemptionNotFoundError(f"the member has no redemption {redemption_id}")
     return steps
-
-
-def _booked(redemption_id: str) -> Mapping[str, Entry]:
-    """A redemption's entries by type. Of several reversals the one by which most has come back is the last."""
-    return {entry.type: entry for entry in sorted(ledger.load_redemption(redemption_id), key=returned_by)}
-
-
-def _returned(steps: Mapping[str, Entry]) -> int:
-    return returned_by(steps["reverse"]) if "reverse" in steps else 0
 
 
 def _belongs(entry: Entry, account: Account) -> bool:

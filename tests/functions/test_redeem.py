@@ -381,24 +381,6 @@ def test_a_voucher_is_the_same_wherever_and_however_often_it_is_asked_for(shop: 
     assert {one["redemption_id"]: one["voucher_code"] for one in shop.get(path).body["items"]} == codes
 
 
-def test_a_repeated_reservation_says_how_the_redemption_is_now(shop: Shop) -> None:
-    ada = member_with(shop, 500)
-    redemption_id = shop.redeem(ada, key="lapsing").body["redemption_id"]
-    shop.pass_time(days=2)
-    again = shop.redeem(ada, key="lapsing")
-    assert (again.status, again.replayed, again.body["state"]) == (200, True, "lapsed")
-    assert again.body["redemption_id"] == redemption_id
-    captured = shop.redeem(ada, key="captured").body["redemption_id"]
-    code = shop.move(ada, captured, "capture").body["voucher_code"]
-    again = shop.redeem(ada, key="captured")
-    assert (again.body["state"], again.body["voucher_code"]) == ("captured", code)
-    shop.move(ada, captured, "reverse")
-    again = shop.redeem(ada, key="captured")
-    seen = shop.get(f"/v1/members/{ada}/redemptions/{captured}").body
-    assert (again.body["state"], again.body["voucher_code"]) == ("reversed", None)
-    assert again.body["returned"] == seen["returned"] > 0
-
-
 def test_no_entry_account_or_event_tells_a_voucher(shop: Shop) -> None:
     ada = member_with(shop, 500)
     code = shop.redeem(ada, capture=True).body["voucher_code"]

@@ -60,7 +60,7 @@ def _lasting(till: shop.Shop, request: Mapping[str, Any]) -> dict[str, Any]:
     with till.writing_nothing():
         again = replaying.send_again(till, request)
     assert again.replayed, (request, again.body)
-    return {**request, "answer": replaying.lasting(request, again.body)}
+    return {**request, "answer": replaying.lasting(request["answer"], again.body)}
 
 
 if __name__ == "__main__":

@@ -24,8 +24,6 @@ OF_NOW = frozenset(
 """What an answer says of the moment, not of what was done. A secret is not written down."""
 OF_ACCOUNT = frozenset({"actor", "balance_after", "breakdown", "effects", "lots", "sequence"})
 """What an entry tells of its account: partners are not told it any more."""
-OF_REDEMPTION = frozenset({"returned", "state", "voucher_code"})
-"""What becomes of a redemption after it was reserved: a repeated reservation says how it is now."""
 MAY_CHANGE = frozenset({"decided_at", "decided_by", "message", "reason", "state"})
 """What becomes of a gift or of a review after it was offered or asked for; words go when either person is erased."""
 
@@ -42,35 +40,24 @@ def send_again(till: shop.Shop, request: Mapping[str, Any]) -> shop.Reply:
     return till.call(method, path, request["body"], **options)
 
 
-def is_reservation(request: Mapping[str, Any]) -> bool:
-    """Whether a recorded request reserved something."""
-    return str(request["request"]).endswith("/redemptions")
-
-
-def lasting(request: Mapping[str, Any], again: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a request's answer every later replay must say. Fails if the replay at hand does not say it."""
-    first = request["answer"]
+def lasting(first: Mapping[str, Any], again: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an answer every later replay must say. Fails if the replay at hand does not say it."""
     if "referral_code" in first:  # a profile, which changes
         first = {"member_id": first["member_id"]}
     if "review_id" in first and "entry" in again:  # it was asked for, and has been approved since
         first = {"entry": again["entry"]}
     passing = OF_NOW if "redemption_id" in first else OF_NOW | MAY_CHANGE
-    passing |= OF_REDEMPTION if is_reservation(request) else set()
     kept = {name: value for name, value in first.items() if name not in passing}
     assert says(again, kept), (kept, again)
     return kept
 
 
-def in_this_edition(request: Mapping[str, Any]) -> Mapping[str, Any]:
+def in_this_edition(recorded: Mapping[str, Any], *, is_partners: bool) -> Mapping[str, Any]:
     """A recorded answer as this edition of the contract has it.
 
-    A voucher is there while it is captured alone. A repeated reservation says how the redemption is now. A partner gets
-    the entry, without what it tells of the account.
+    A voucher is there while it is captured alone. A partner gets the entry, without what it tells of the account.
     """
-    recorded: Mapping[str, Any] = request["answer"]
-    if is_reservation(request):
-        return {name: value for name, value in recorded.items() if name not in OF_REDEMPTION}
-    if "partner_id" in request and "entry" in recorded:
+    if is_partners and "entry" in recorded:
         entry = {name: value for name, value in recorded["entry"].items() if name not in OF_ACCOUNT}
         return {"entry": entry}
     shows_too_much = "voucher_code" in recorded and recorded["state"] != "captured"
