@@ -39,7 +39,8 @@ Around = Callable[[str, Callable[[], Any]], Any]
 
 def refusal(code: str, operation: str, **more: Any) -> ClientError:  # noqa: ANN401
     """The error that boto3 raises when DynamoDB refuses."""
-    response: Any = {"Error": {"Code": code, "Message": "simulated"}, **more}
+    status = {"HTTPStatusCode": 500 if code == "InternalServerError" else 400}
+    response: Any = {"Error": {"Code": code, "Message": "simulated"}, "ResponseMetadata": status, **more}
     return ClientError(response, operation)
 
 

@@ -127,7 +127,7 @@ def test_whether_somebody_has_an_address_shows_in_no_answer(shop: Shop, ada: str
 def test_only_the_member_sees_what_waits(shop: Shop, ada: str) -> None:
     own(shop, ada, **NEW)
     seen = shop.get("/v1/members/me", scope=MEMBER, member_id=ada).body["awaiting_confirmation"]
-    assert [(one["kind"], one["value"]) for one in seen] == list(NEW.items())
+    assert {one["kind"]: one["value"] for one in seen} == NEW
     for scope in (STOREFRONT, OPERATOR):
         assert "awaiting_confirmation" not in shop.get(f"/v1/members/{ada}", scope=scope).body
     shop.pass_time(hours=24)

@@ -52,7 +52,8 @@ class Wire:
         self, request: str, code: str, *, reasons: Sequence[Mapping[str, Any]] = (), times: int = 1, status: int = 400
     ) -> None:
         """Let the next requests of this name fail, with an error code of DynamoDB's, and not reach it."""
-        answer = {"Error": {"Code": code, "Message": "made up"}, "CancellationReasons": reasons}
+        said = {"Error": {"Code": code, "Message": "made up"}, "CancellationReasons": reasons}
+        answer = {**said, "ResponseMetadata": {"HTTPStatusCode": status}}
         self._before += [(request, lambda: (SimpleNamespace(status_code=status), answer))] * times
 
     def lose(self, request: str, *, times: int = 1) -> None:
