@@ -24,8 +24,9 @@ from shared.services import program as program_service
 
 SHOP_ONLY = frozenset(
     {"segments", "campaigns", "messages", "standing_rules", "referrals", "partners", "operators", "privacy"}
+    | {"remembered_days"}
 )
-"""Sections that only the shop may read: they name costs, groups of members, and the texts of messages."""
+"""What only the shop may read: costs, groups of members, the texts of messages, how long it knows people again."""
 
 _UNDONE = "Your old address is back. If somebody else has changed it, change your password, too."
 

@@ -103,6 +103,7 @@ def amend(member_id: str, order_id: str, amendment: Amendment, *, caller: Caller
     InvalidRequestError.
     """
     require_order_id(order_id)
+    order_id = kept_as(order_id)
     fingerprint = request_ids.fingerprint(amendment)
 
     def correct(situation: Situation, reader: OrderReader) -> Sequence[Entry]:
@@ -129,6 +130,7 @@ def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now:
     comes too late, and TryAgainError while others keep claiming it.
     """
     require_order_id(order_id)
+    order_id = kept_as(order_id)
     member = caller.authorized_member_id(member_id)
     for attempt in range(OWNERS_MAX):
         try:

@@ -148,6 +148,7 @@ def read_order(member_id: str, order_id: str, *, caller: Caller) -> OrderView:
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
     require_order_id(order_id)
     accounts.require_not_merged(account)
+    order_id = kept_as(order_id)
     items = {Key(item["pk"]["S"], item["sk"]["S"]): item for item in ledger.load_order(order_id)}
     order = _found(items, account, order_id, None)
     entries = [ledger.entry_of(item) for item in items.values() if "body" in item]

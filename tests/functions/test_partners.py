@@ -770,3 +770,13 @@ def test_terms_without_limits_set_none(coalition: Shop) -> None:
     for number in range(4):
         assert redeem(coalition, ada, {"reward_id": "cake", "capture": True}, str(number)).status == 201
     assert not [item for item in stored("loyalty") if ":redeemed:" in item["pk"]["S"]]
+
+
+def test_the_shop_reads_amends_and_claims_a_partners_order_by_the_name_that_it_is_shown_under(coalition: Shop) -> None:
+    ada, bob = coalition.enroll("ada"), coalition.enroll("bob")
+    assert earn(coalition, ada, "1").status == 201
+    path = f"/v1/members/{ada}/orders/cafe%2F1"
+    assert coalition.get(path).body["order_id"] == "cafe/1"
+    assert coalition.post(f"{path}/amend", {"amendment_id": "E-1", "total": 4000}).status == 201
+    claim = {"claim_id": "C-1", "reason": "wrong card"}
+    assert coalition.post(f"/v1/members/{bob}/orders/cafe%2F1/claim", claim, scope=OPERATOR).status == 201

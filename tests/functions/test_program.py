@@ -334,6 +334,7 @@ def test_members_see_what_concerns_them_and_operators_the_whole(shop: Shop) -> N
         "partners",
         "operators",
         "privacy",
+        "remembered_days",
     }
     assert set(whole.body) - set(seen.body) == hidden
     assert whole.body["operators"] == {"adjustment_limit_points": 500, "rates": None}

@@ -62,7 +62,7 @@ def together(found: Sequence[Remembered]) -> Remembered:
             debt=whole.debt + one.debt,
             credit_debt=whole.credit_debt + one.credit_debt,
             frozen=whole.frozen or one.frozen,
-            uses={**whole.uses, **_later(whole.uses, one.uses)},
+            uses={**whole.uses, **_added(whole.uses, _later(whole.uses, one.uses))},
             badges={**one.badges, **whole.badges},
         )
     return whole
@@ -135,6 +135,17 @@ def _owing(
         source={"reference": reference},
         **rest,
     )
+
+
+def _added(known: Mapping[str, Use], others: Mapping[str, Use]) -> dict[str, Use]:
+    """What limits have counted elsewhere, together with what is known of the same period."""
+    same = {name: known[name] for name, use in others.items() if name in known and known[name].period == use.period}
+    return {
+        name: use.model_copy(update={"times": use.times + same[name].times, "points": use.points + same[name].points})
+        if name in same
+        else use
+        for name, use in others.items()
+    }
 
 
 def _later(known: Mapping[str, Use], others: Mapping[str, Use]) -> dict[str, Use]:

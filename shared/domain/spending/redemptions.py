@@ -295,7 +295,14 @@ def state_of(entries: Mapping[str, Entry], now: datetime) -> RedemptionState:
 
 def as_captured(reserved: Entry, captured: Entry | None) -> Entry:
     """The entry that reserved a redemption, with the code in its hold that the one that captured it, if any, gave."""
-    return reserved if captured is None else reserved.model_copy(update={"opened": captured.closed})
+    if captured is None:
+        return reserved
+    codes = {name: hold.voucher_code for name, hold in captured.closed.items()}
+    opened = {
+        name: hold.model_copy(update={"voucher_code": codes[name]}) if name in codes else hold
+        for name, hold in reserved.opened.items()
+    }
+    return reserved.model_copy(update={"opened": opened})
 
 
 def new_voucher_code(choice: Callable[[str], str]) -> str:

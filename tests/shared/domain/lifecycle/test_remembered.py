@@ -71,3 +71,11 @@ def test_a_provisional_member_has_not_been_welcomed() -> None:
     nobody = Account(member_id="ada~credit")
     assert remembered_of(account, nobody, shop.program).joined
     assert not remembered_of(account.model_copy(update={"status": "provisional"}), nobody, shop.program).joined
+
+
+def test_what_one_person_used_of_a_limit_in_two_accounts_counts_together() -> None:
+    first, second = (
+        Remembered(uses={"reward:mug": Use(period="2026-11", times=times, points=times * 10)}) for times in (4, 1)
+    )
+    earlier = Remembered(uses={"reward:mug": Use(period="2026-10", times=9, points=90)})
+    assert together([earlier, first, second]).uses["reward:mug"] == Use(period="2026-11", times=5, points=50)
