@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared import request_ids
-from shared.caller import Caller, is_valid_id
+from shared.caller import OPERATOR, Caller, is_valid_id
 from shared.domain.account import Account
+from shared.domain.calendar import local_day
 from shared.domain.entry import Entry
 from shared.domain.errors import (
     Fault,
@@ -19,6 +20,7 @@ from shared.domain.errors import (
     MemberNotFoundError,
 )
 from shared.domain.fields import PositivePoints, Record, Reference, Text
+from shared.domain.points.operator_limits import counted_for
 from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
 from shared.services import caller_keys
 from shared.tables import accounts, gift_messages, keys, ledger, members, operation
@@ -71,6 +73,10 @@ def _offered(giver: str, gift: Gift, gift_id: str, caller: Caller, now: datetime
             actor=caller.actor,
             fingerprint=fingerprint,
         )
+        if OPERATOR in caller.scopes:  # no second operator approves a gift: it counts as what one moves alone
+            today = local_day(situation.now, situation.program.time_zone)
+            alone = counted_for(situation.account, situation.program, caller.actor, gift.points, today)
+            entry = entry.model_copy(update={"uses": {**entry.uses, **alone}})
         words = gift_messages.words_writes(gift_id, giver, receiver, gift.message) if gift.message else ()
         return Decision([entry], words)
 

@@ -1,7 +1,8 @@
 """How often a caller may guess identifiers, so that nobody learns by trying which ones exist.
 
-A member who takes an identifier of another learns that somebody has it. A partner who looks up cards learns which ones
-exist. The guesses of an hour are counted. Whoever reaches the limit waits for the next hour, right or wrong.
+A partner who looks up cards learns which ones exist. A member who types a code of an invitation or of an address, or
+who asks for another code, may be trying. The guesses of an hour are counted. Whoever reaches the limit waits for the
+next hour, right or wrong.
 """
 
 from datetime import datetime

@@ -118,8 +118,7 @@ def delete_webhook(webhook_id: str, *, caller: Caller, now: datetime) -> Webhook
 
 
 def rotate_secret(webhook_id: str, *, key: str, caller: Caller, now: datetime) -> SignedWebhook:
-    """Make a new secret; the old one signs as well for a day. `key` tells the request from others of
-    the caller.
+    """Make a new secret; the old one signs as well for a day. `key` tells the request from the caller's others.
 
     Raises WebhookNotFoundError, TryAgainError if another request changed the endpoint at the same time.
     """

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
+from tests.functions.shop import OPERATOR, STOREFRONT, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
 
 
 @pytest.fixture
 def ada(shop: Shop) -> str:
-    shop.change_program(operators={"adjustment_limit_points": 1000}, transfers={})
+    shop.change_program(operators={"adjustment_limit_points": 1000}, transfers={}, gifts={})
     return shop.enroll("ada")
 
 
@@ -91,3 +91,17 @@ class TestTransfers:
             assert_refused(shop.transfer(hedy, grace, 600, "3"), 409, "invalid_state")
         assert shop.transfer(hedy, grace, 400, "4").status == 201
         assert shop.transfer(ada, grace, 1, "1").status == 422
+
+
+def test_a_gift_that_an_operator_makes_of_a_members_points_counts_too(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.order(ada, total=200_000)
+    assert by_hand_gift(shop, ada, grace, 600, "1").status == 201
+    with shop.writing_nothing():
+        assert_refused(by_hand_gift(shop, ada, grace, 401, "2"), 409, "invalid_state")
+    assert by_hand_gift(shop, ada, grace, 401, "2", scope=STOREFRONT).status == 201
+
+
+def by_hand_gift(shop: Shop, giver: str, to: str, points: int, key: str, scope: str = OPERATOR) -> Reply:
+    body = {"to_member_id": to, "points": points}
+    return shop.post(f"/v1/members/{giver}/gifts", body, key=key, scope=scope, caller="olga")

@@ -467,3 +467,35 @@ class TestGifts:
         again = shop.post(f"/v1/members/{ada}/gifts/{gift_id}/withdraw")
         assert (first.status, again.status) == (200, 200)
         assert again.body == first.body
+
+
+class TestReservedOfOthers:
+    def test_whoever_leaves_lets_go_of_what_they_have_reserved_of_the_others_points(
+        self, shop: Shop, family: tuple[str, str, str]
+    ) -> None:
+        ada, bob, pool_id = family
+        shop.adjust(ada, 900)
+        held = shop.spend(bob, 500, 10_000).body["redemption_id"]
+        assert leave(shop, pool_id, bob, **of(bob)).status == 200
+        assert shop.account(bob)["balance"] == 100
+        assert shop.account(ada)["pool"]["balance"] == 1000
+        path = f"/v1/members/{bob}/redemptions/{held}"
+        assert shop.get(path).body["state"] == "cancelled"
+        assert_refused(shop.post(f"{path}/capture"), 409, "invalid_state")
+
+    def test_whoever_has_reserved_no_more_than_their_own_keeps_it_reserved(
+        self, shop: Shop, family: tuple[str, str, str]
+    ) -> None:
+        ada, bob, pool_id = family
+        held = shop.spend(bob, 60, 10_000).body["redemption_id"]
+        assert leave(shop, pool_id, bob, **of(bob)).status == 200
+        assert (shop.account(bob)["balance"], shop.account(ada)["pool"]["balance"]) == (40, 100)
+        assert shop.post(f"/v1/members/{bob}/redemptions/{held}/cancel").status == 200
+        assert shop.account(bob)["balance"] == 100
+
+    def test_nobody_elses_points_go_with_who_is_erased(self, shop: Shop, family: tuple[str, str, str]) -> None:
+        ada, bob, _ = family
+        shop.adjust(ada, 900)
+        assert shop.spend(bob, 500, 10_000).status == 201
+        assert shop.call("DELETE", f"/v1/members/{bob}", scope=OPERATOR).status == 200
+        assert shop.account(ada)["pool"]["balance"] == 1000

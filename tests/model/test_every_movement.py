@@ -704,7 +704,7 @@ class Movements(RuleBasedStateMachine):
     @rule(name=one_of(sharing_ones))
     def share_no_longer(self, name: str) -> None:
         pool = owner_of(str(self.clerk.people[name].box))
-        self.clerk.leave_box(name)
+        self.clerk.leave_box(name, by_shop=False)
         self.shop.part(name, pool, self._new("leave"))
 
     @precondition(some(with_money))

@@ -25,6 +25,7 @@ from shared.domain.lots import Lots
 from shared.domain.points.expiry import moved_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
+from shared.domain.spending.redemptions import release
 from shared.domain.subaccounts import is_pool, owner_of, pool_account_of
 
 MEMBERS_EVER_MAX = 30
@@ -144,14 +145,16 @@ def leave(
 ) -> list[Entry]:
     """Share the pool no longer. Who leaves takes along what they have put in and not spent, the last to leave all.
 
-    It is at most what is there, and what expires soonest goes first. What they owe is settled from it.
+    It is at most what is there, and what expires soonest goes first. What they owe is settled from it. What they have
+    reserved of the others' points is cancelled: let go of later, it would come back to them.
     """
     books = _Books([member, pool], program, now)
+    released = books.let_go(member.member_id, pool.member_id, actor)
     rest = tuple(one for one in pool.pool_members if one != member.member_id)
     source = {"pool_id": member.pool_id or "", "change_id": change_id, "by": member.member_id}
     common: dict[str, Any] = {"points": 0, "source": source}
     books.take_along(member.member_id, pool.member_id, actor, everything=not rest)
-    books.attribute(())
+    books.attribute(released)
     books.write(member.member_id, "pool_leave", actor, **common, pool_id="", fingerprint=fingerprint)
     books.write(pool.member_id, "pool_leave", actor, **common, pool_members=rest)
     return books.entries
@@ -242,6 +245,18 @@ class _Books:
         self.write(member_id, "pool_in", actor, points=points, **effects, source=source)
         self._flow(member_id, pool_id, -points)
 
+    def let_go(self, member_id: str, pool_id: str, actor: str) -> list[Entry]:
+        """Cancel what a member has reserved, until no more is out than they have put in themselves."""
+        released: list[Entry] = []
+        for redemption_id in sorted(self.current[member_id].holds):
+            if self._own_points(member_id, pool_id) >= 0:
+                break
+            member, at = self.current[member_id], {"occurred_at": self._now, "now": self._now}
+            released.append(release(member, self._program, redemption_id, "cancel", **at, actor=actor))
+            self.note(released[-1:])
+            self._put_in(member_id, pool_id, actor)
+        return released
+
     def set_apart(self, member_id: str, pool_id: str, actor: str) -> None:
         """Take a member's own part out of the pool; what expires soonest goes first."""
         part = self._set_apart[member_id, pool_id] = self._own_part(member_id, pool_id)
@@ -255,13 +270,21 @@ class _Books:
 
     def _own_part(self, member_id: str, pool_id: str) -> int:
         """What a member has put in and not spent, as far as it is still there."""
-        pool = self.current[pool_id]
-        contributed, spent = (pool.uses.get(f"{name}:{member_id}", _NONE).points for name in (CONTRIBUTED, SPENT))
-        return max(0, min(contributed - spent + self._flows.get((member_id, pool_id), 0), pool.balance))
+        return max(0, min(self._own_points(member_id, pool_id), self.current[pool_id].balance))
+
+    def _own_points(self, member_id: str, pool_id: str) -> int:
+        """What a member has put in without what they have spent; below 0 if they have spent or reserved others'."""
+        uses = self.current[pool_id].uses
+        contributed, spent = (uses.get(f"{name}:{member_id}", _NONE).points for name in (CONTRIBUTED, SPENT))
+        return contributed - spent + self._flows.get((member_id, pool_id), 0)
 
     def contribute(self, member_id: str, pool_id: str, actor: str) -> None:
+        if not self.current[member_id].frozen:
+            self._put_in(member_id, pool_id, actor)
+
+    def _put_in(self, member_id: str, pool_id: str, actor: str) -> None:
         member, pool = self.current[member_id], self.current[pool_id]
-        if not member.lots or member.frozen:
+        if not member.lots:
             return
         points, source = member.balance, self._source(member, pool)
         self.write(member_id, "pool_out", actor, points=-points, lots=negative(member.lots), source=source)

@@ -51,9 +51,17 @@ class SharingClerk(Clerk):
         person.box, person.shares_since = box, self.today
         self._put_in(name)
 
-    def leave_box(self, name: str) -> None:
-        """Who leaves takes as many cards along as they have brought and not spent; the last takes all."""
+    def leave_box(self, name: str, *, by_shop: bool = True) -> None:
+        """Who leaves takes as many cards along as they have brought and not spent; the last takes all.
+
+        Cards of others that they have laid aside go back into the box first.
+        """
         box = self.people[name].box
+        for redemption in self.reserved(name) if box else ():
+            if self.brought[name, str(box)] >= 0:
+                break
+            with self.household(name):
+                self._give_back(redemption, "held", "cancelled", by_shop=by_shop)
         self.people[name].box = None
         if box:
             is_last = not any(one.box == box for one in self.people.values())
