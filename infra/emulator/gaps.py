@@ -29,6 +29,7 @@ def bridged(template: Template) -> Template:
     """The template as MiniStack can take it."""
     made = copy.deepcopy(template)
     _leave_out_unknown_types(made)
+    _leave_out_sums_of_metrics(made)
     _leave_out_layers(made)
     _spell_cors_as_the_api_does(made)
     _leave_time_to_the_scheduler(made)
@@ -48,6 +49,13 @@ def _leave_out_unknown_types(template: Template) -> None:
         del resources[name]
     for resource in resources.values():
         resource.pop("UpdatePolicy", None)  # how CodeDeploy shifts an alias's calls
+
+
+def _leave_out_sums_of_metrics(template: Template) -> None:
+    """It has no alarms on what is worked out of several metrics."""
+    for name, alarm in _named(template, "AWS::CloudWatch::Alarm").items():
+        if "Metrics" in alarm:
+            del template["Resources"][name]
 
 
 def _leave_out_layers(template: Template) -> None:

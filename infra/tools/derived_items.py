@@ -63,7 +63,7 @@ class Derived:
         elif pk.startswith(_PARTNER) and sk.startswith("DEPOSIT#"):
             name = f"{BUDGET}{funding_name(pk.removeprefix(_PARTNER))}{DEPOSITED}"
             self._other_sources[name] += int(_body(item)["points"])
-        elif pk == PROGRAM:
+        elif pk == PROGRAM and (sk == "CURRENT" or sk.startswith(VERSION)):
             name = PROGRAM
             if sk == "CURRENT":
                 self.kept[name] = int(_body(item)["version"])

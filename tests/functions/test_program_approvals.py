@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from infra.tools.verify import check
+from shared import settings
 from shared.domain.program.operators import Operators, loosens
+from shared.tables import client
 from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
 
@@ -126,3 +129,11 @@ def test_what_is_not_tighter_in_every_point_is_looser(
     before: Operators | None, after: Operators | None, is_looser: bool
 ) -> None:
     assert loosens(before, after) == is_looser
+
+
+def test_a_program_that_waits_is_no_version_of_the_program(guarded: Shop) -> None:
+    assert put(guarded, operators={"adjustment_limit_points": 5000}).status == 202
+    guarded.enroll("ada")
+    report = check(client.client(), settings.loyalty_table())
+    assert report.accounts > 0
+    assert report.violations == []

@@ -127,7 +127,6 @@ BREAKS: dict[str, list[tuple[Any, str, Any]]] = {
     "a key is taken for the same with any payload": [(operation, "_same", _without_looking)],
     "a replay is answered to whoever asks": [(operation, "_same", _for_whoever_asks)],
     "each refund is rounded by itself": [(changed_order, "refund_order", _refund_by_itself)],
-    "points that come back late get no grace": [(redemptions, "is_shop", lambda _: False)],
     "points that a member gives back late get grace": [(redemptions, "is_shop", lambda _: True)],
     "the newest points are taken first": [(redemptions, "take", _newest_first), (transfers, "take", _newest_first)],
     "a cancelled redemption fills another lot": [(redemptions, "_given_back", _to_another_lot)],
