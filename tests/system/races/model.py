@@ -159,14 +159,19 @@ def _amend(one: Member, other: Member, call: Call) -> Any:
     return _changed(one, order, (order[0], call.amount, order[2])), other
 
 
+def _order_of(deed: str) -> str:
+    kind, name, _ = deed.split(" ", 2)
+    return name.partition("/")[0] if kind in _OF_ORDERS else ""
+
+
 def _claim(one: Member, other: Member, call: Call) -> Any:
-    """The order moves with what was done to it, and the earn is this member's from then on."""
+    """The order moves with what was done to it, and to repeat any of that is this member's from then on."""
     order = _order(other, call.name)
     if order is None:
         return "invalid_state" if _order(one, call.name) else "order_not_found"
-    earned = Call("earn", call.member, call.name).deed
-    other = replace(other, orders=other.orders - {order}, done=other.done - {earned})
-    one = replace(one, orders=one.orders | {order}, done=one.done | {earned})
+    theirs = frozenset(deed for deed in other.done if _order_of(deed) == call.name)
+    other = replace(other, orders=other.orders - {order}, done=other.done - theirs)
+    one = replace(one, orders=one.orders | {order}, done=one.done | theirs)
     return _credited(one, _kept(order)), _debited(other, _kept(order))
 
 
