@@ -24,8 +24,15 @@ _ADDED = "\x01"
 KNOWN = {
     value: reason
     for reason, values in {
-        "names what the stack makes": ("identity-secret", "the name of the secret that the stack makes"),
-        "what emulators take": ("00", "bench", "local", "test", "x"),
+        "names what the stack makes": (
+            "identity-secret",
+            "the name of the secret that the stack makes",
+            "IdentityKeyF50EF652",
+            "LogicalResourceId/IdentityKeyF50EF652",
+        ),
+        "what emulators take": ("00", "bench", "identity", "local", "test", "x"),
+        "a made-up key of a session in a test": ("ASIA0123456789ABCDEF",),
+        "an operator's note in a test": ("looks like fraud",),
         "appears in addresses and requests that are refused": ("p", "pass", "whsec_x"),
         "not a phone number": ("12345678901234567890",),
         "pools in the data that releases have stored for tests": (
@@ -35,6 +42,7 @@ KNOWN = {
         "a made-up pool in a test": ("0123456789abcdef0123456789abcdef",),
         "the letters of referral codes": ("23456789ABCDEFGHJKMNPQRSTUVWXYZ",),
         "the letters of voucher codes": ("23456789ABCDEFGHJKMNPQRSTVWXYZ",),
+        "the letters of invitations": ("0123456789ABCDEFGHJKMNPQRSTVWXYZ",),
     }.items()
     for value in values
 }
