@@ -146,9 +146,11 @@ def _changes_order(books: Books, raw: Raw, tally: Tally, _: Sequence[Booked]) ->
         before = 0
     if after is not None:
         books.sales[order_id, is_wallet] = after
-    if raw.get("unbooked"):  # the member is gone, and their account stays as it was closed
-        if raw["points"] or tally.status not in {"erased", "lapsed"}:
-            yield f"{raw['points']} points are booked and {raw['unbooked']} not, to an account that is {tally.status}"
+    is_gone = tally.status in {"erased", "lapsed"}
+    if raw.get("unbooked") or is_gone:  # the account of a member who is gone stays as it was closed
+        if raw["points"] or not is_gone:
+            unbooked = raw.get("unbooked", 0)
+            yield f"{raw['points']} points are booked and {unbooked} not, to an account that is {tally.status}"
         return
     lapsed, forgiven = sum(raw.get("lapsed", {}).values()), raw.get("forgiven", 0)
     change = (_earns(after) if after else 0) - before
