@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from shared.domain.calendar import local_day
 from shared.domain.members.address_changes import code_of
+from shared.tables import reviews
 
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
 PARTNERS = "loyalty/partner"
@@ -450,13 +451,12 @@ def memberships(world: World) -> None:
 def operators(world: World) -> None:
     member_id = enrolled(world)
     survey = {"type": "action", "action": "survey", "reference": uuid4().hex, "occurred_at": world.now().isoformat()}
-    for reference in (uuid4().hex, uuid4().hex):
+    references = (uuid4().hex, uuid4().hex)
+    for reference in references:
         ok(world, "POST", f"/v1/members/{member_id}/earn", {**survey, "reference": reference})
-    waiting = ok(world, "GET", "/v1/reviews", scope=OPERATOR)["items"]
-    first, second = [one["review_id"] for one in waiting if one["member_id"] == member_id]
-    friend_id = brought(world, fingerprints=["card"])
-    waiting = ok(world, "GET", "/v1/reviews", scope=OPERATOR)["items"]
-    [suspect] = [one["review_id"] for one in waiting if one["member_id"] == friend_id]
+    ok(world, "GET", "/v1/reviews", scope=OPERATOR)
+    first, second = (reviews.id_of("action", "survey", reference) for reference in references)
+    suspect = reviews.id_of("referral", brought(world, fingerprints=["card"]))
     ok(world, "POST", f"/v1/reviews/{suspect}/approve", scope=OPERATOR)
     ok(world, "POST", f"/v1/reviews/{suspect}/reject", {"reason": "late"}, scope=OPERATOR, status=4)
     ok(world, "POST", f"/v1/reviews/{first}/approve", scope=OPERATOR)
