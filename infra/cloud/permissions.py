@@ -48,16 +48,11 @@ class Needs:
     """Whether it starts from a snapshot in production."""
 
 
-_READ_PROGRAM = "PROGRAM"
+_PROGRAM = "PROGRAM"
 _TAKE_MESSAGES = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 """What Lambda does with a queue in the function's name."""
 _SET_ASIDE_RUN = Grant(("sqs:SendMessage",), SCHEDULE_LETTERS)
 """Lambda sets a scheduled run aside, when it keeps failing, in the function's name."""
-_BOOK_TIME = ("dynamodb:PutItem", "dynamodb:UpdateItem")
-"""Entries and accounts are put. A lapsed hold's reward goes back on its shelf, it pays for its order no more, and its
-points go back to the day of the partner that asked for them."""
-
-
 _POOL_MOVES = "POOL_MOVE#*"
 """What a member of a pool takes is drawn from there, and what comes goes there, whichever function books it."""
 
@@ -76,6 +71,16 @@ _READ_STREAM = (
 
 def _get(table: str, *keys: str) -> Grant:
     return Grant(("dynamodb:GetItem",), table, keys)
+
+
+def _book(*more: str, deletes: bool = False) -> Grant:
+    """Whoever books anything also books what time has done, and puts `more` in the same transactions.
+
+    Entries and accounts are put. A lapsed hold's reward goes back on its shelf, it pays for its order no more, and its
+    points go back to the day of the partner that asked for them.
+    """
+    actions = ("dynamodb:PutItem", "dynamodb:UpdateItem", *(("dynamodb:DeleteItem",) if deletes else ()))
+    return Grant(actions, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", *more))
 
 
 def _query(index: str) -> Grant:
@@ -99,23 +104,23 @@ WORKER_SECONDS_MAX = 300
 NEEDS: Mapping[str, Needs] = {
     "account": Needs(
         settings=("LOYALTY_TABLE",),
-        grants=(_get(LOYALTY, "MEMBER#*", "ORDER#*", _READ_PROGRAM, "REWARD#*"), _query(HISTORY)),
+        grants=(_get(LOYALTY, "MEMBER#*", "ORDER#*", _PROGRAM, "REWARD#*"), _query(HISTORY)),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
         is_snapshot=True,
     ),
     "agents": Needs(
         settings=("LOYALTY_TABLE",),
-        grants=(_get(LOYALTY, "MEMBER#*", _READ_PROGRAM),),
+        grants=(_get(LOYALTY, "MEMBER#*", _PROGRAM),),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "anybody": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", _PROGRAM),
             # Whoever unsubscribes leaves segments, and what time has done to their account is booked before.
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES)),
+            _book(_POOL_MOVES),
             # Whoever puts an address back has it again, with what has waited for them there.
             _get(PEOPLE, "MEMBER#*", _REMEMBERED),
             Grant(("dynamodb:PutItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*", _REMEMBERED)),
@@ -129,9 +134,9 @@ NEEDS: Mapping[str, Needs] = {
     "birthdays": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "SCHEDULE", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "SCHEDULE", _PROGRAM),
             Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES)),
+            _book(_POOL_MOVES),
             Grant(("dynamodb:Query",), PEOPLE, ("BIRTHDAY#*",)),
             _use_key(),
             _SET_ASIDE_RUN,
@@ -141,19 +146,15 @@ NEEDS: Mapping[str, Needs] = {
     ),
     "campaigns": Needs(
         settings=("LOYALTY_TABLE",),
-        grants=(_get(LOYALTY, _READ_PROGRAM, "BUDGET#*"),),
+        grants=(_get(LOYALTY, _PROGRAM, "BUDGET#*"),),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "consent": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "BUDGET#*", _READ_PROGRAM),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                ("MEMBER#*", "ORDER#*", "REFERRAL#*", "BUDGET#*", _POOL_MOVES, "REDEMPTION#*", "REWARD#*"),
-            ),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "BUDGET#*", _PROGRAM),
+            _book("REFERRAL#*", _POOL_MOVES),
             _get(PEOPLE, "MEMBER#*", "IDENTITY#*", _REMEMBERED),
             Grant(("dynamodb:PutItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*", _REMEMBERED)),
             Grant(("dynamodb:Query",), PEOPLE, (_REMEMBERED,)),
@@ -167,12 +168,8 @@ NEEDS: Mapping[str, Needs] = {
     "consequences": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", _READ_PROGRAM),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                ("MEMBER#*", "ORDER#*", "REFERRAL#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES),
-            ),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", _PROGRAM),
+            _book("REFERRAL#*", _POOL_MOVES),
             _query(HISTORY),
             _get(PEOPLE, "MEMBER#*", _REMEMBERED),
             Grant(
@@ -191,23 +188,8 @@ NEEDS: Mapping[str, Needs] = {
     "earn": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "ACTION#*", "BUDGET#*", _READ_PROGRAM),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                (
-                    "MEMBER#*",
-                    "ORDER#*",
-                    "ACTION#*",
-                    "REDEMPTION#*",
-                    "REWARD#*",
-                    "BUDGET#*",
-                    "REVIEW#*",
-                    "REFERRAL#*",
-                    _POOL_MOVES,
-                    "REVIEWS",
-                ),
-            ),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "ACTION#*", "BUDGET#*", _PROGRAM),
+            _book("ACTION#*", "REVIEW#*", "REFERRAL#*", _POOL_MOVES, "REVIEWS"),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
@@ -216,26 +198,17 @@ NEEDS: Mapping[str, Needs] = {
     "enroll": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "MERGE#*", "ORDER#*", "REVIEW#*", "GUESSES#*", "CODE#*", _READ_PROGRAM),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                (
-                    "GUESSES#*",
-                    "CODE#*",
-                    "NOTE#*",
-                    "MEMBER#*",
-                    "MERGE#*",
-                    "ORDER#*",
-                    "REDEMPTION#*",
-                    "REWARD#*",
-                    "BUDGET#*",
-                    "AUDIT#*",
-                    _POOL_MOVES,
-                    "POOL_CHANGE#*",
-                    "REFERRAL*",
-                    "REVIEW*",
-                ),
+            _get(LOYALTY, "MEMBER#*", "MERGE#*", "ORDER#*", "REVIEW#*", "GUESSES#*", "CODE#*", _PROGRAM),
+            _book(
+                "GUESSES#*",
+                "CODE#*",
+                "NOTE#*",
+                "MERGE#*",
+                "AUDIT#*",
+                _POOL_MOVES,
+                "POOL_CHANGE#*",
+                "REFERRAL*",
+                "REVIEW*",
             ),
             _query(HISTORY),
             Grant(("dynamodb:Query",), LOYALTY, ("MEMBER#*", "REFERRALS#*", "WAITING#*")),
@@ -256,9 +229,9 @@ NEEDS: Mapping[str, Needs] = {
     "expire": Needs(
         settings=("LOYALTY_TABLE", "EXPIRY_QUEUE_URL", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "SCHEDULE", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "SCHEDULE", _PROGRAM),
             Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
-            Grant(_BOOK_TIME, LOYALTY, ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*")),
+            _book(),
             _query(DUE),
             _query(HISTORY),
             Grant(("sqs:SendMessage",), EXPIRY_QUEUE),
@@ -271,13 +244,9 @@ NEEDS: Mapping[str, Needs] = {
     "gifts": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "GIFT#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "GIFT#*", _PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("GIFT#*",)),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", "GIFT#*", _POOL_MOVES),
-            ),
+            _book("GIFT#*", _POOL_MOVES),
             _get(PEOPLE, "MEMBER#*"),
             Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
             _use_key(),
@@ -289,7 +258,7 @@ NEEDS: Mapping[str, Needs] = {
     "mail_feedback": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE"),
         grants=(
-            _get(LOYALTY, _READ_PROGRAM),
+            _get(LOYALTY, _PROGRAM),
             _get(PEOPLE, "MEMBER#*"),
             Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
             _use_key(),
@@ -301,12 +270,8 @@ NEEDS: Mapping[str, Needs] = {
     "memberships": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "MEMBERSHIP#*", _READ_PROGRAM),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                ("MEMBER#*", "MEMBERSHIP#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES),
-            ),
+            _get(LOYALTY, "MEMBER#*", "MEMBERSHIP#*", _PROGRAM),
+            _book("MEMBERSHIP#*", _POOL_MOVES),
             _query(HISTORY),
         ),
         memory_mb=256,
@@ -325,9 +290,7 @@ NEEDS: Mapping[str, Needs] = {
             "WEBHOOK_QUEUE_URL",
         ),
         grants=(
-            _get(
-                LOYALTY, "MEMBER#*", "ORDER#*", "SCHEDULE", "BUDGET#*", "PARTNER#*", "RATE#*", "REVIEW#*", _READ_PROGRAM
-            ),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "SCHEDULE", "BUDGET#*", "PARTNER#*", "RATE#*", "REVIEW#*", _PROGRAM),
             Grant(
                 ("dynamodb:PutItem",),
                 LOYALTY,
@@ -371,25 +334,17 @@ NEEDS: Mapping[str, Needs] = {
     "operators": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ACTION#*", "REVIEW#*", "REFERRAL#*", "BUDGET#*", _READ_PROGRAM),
-            Grant(
-                (*_BOOK_TIME, "dynamodb:DeleteItem"),
-                LOYALTY,
-                (
-                    "MEMBER#*",
-                    "ACTION#*",
-                    "REFERRAL#*",
-                    "REVIEW#*",
-                    "REVIEWS",
-                    "AUDIT#*",
-                    "ORDER#*",
-                    "REDEMPTION#*",
-                    "REWARD#*",
-                    "BUDGET#*",
-                    _POOL_MOVES,
-                    "POOL_CHANGE#*",
-                    _READ_PROGRAM,
-                ),
+            _get(LOYALTY, "MEMBER#*", "ACTION#*", "REVIEW#*", "REFERRAL#*", "BUDGET#*", _PROGRAM),
+            _book(
+                "ACTION#*",
+                "REFERRAL#*",
+                "REVIEW#*",
+                "REVIEWS",
+                "AUDIT#*",
+                _POOL_MOVES,
+                "POOL_CHANGE#*",
+                _PROGRAM,
+                deletes=True,
             ),
             Grant(("dynamodb:Query",), LOYALTY, ("REVIEWS", "AUDIT#*")),
             _query(HISTORY),
@@ -409,22 +364,10 @@ NEEDS: Mapping[str, Needs] = {
     "orders": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "BUDGET#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "BUDGET#*", _PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("ORDER#*",)),
             _query(HISTORY),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                (
-                    "MEMBER#*",
-                    "ORDER#*",
-                    "REDEMPTION#*",
-                    "REWARD#*",
-                    "BUDGET#*",
-                    "REFERRAL#*",
-                    _POOL_MOVES,
-                ),
-            ),
+            _book("REFERRAL#*", _POOL_MOVES),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
@@ -432,7 +375,7 @@ NEEDS: Mapping[str, Needs] = {
     "partners": Needs(
         settings=("LOYALTY_TABLE",),
         grants=(
-            _get(LOYALTY, "BUDGET#*", "PARTNER#*", _READ_PROGRAM),
+            _get(LOYALTY, "BUDGET#*", "PARTNER#*", _PROGRAM),
             Grant(("dynamodb:PutItem", "dynamodb:UpdateItem"), LOYALTY, ("BUDGET#*", "PARTNER#*", "AUDIT#*")),
             _query(OF_PARTNERS),
         ),
@@ -442,24 +385,9 @@ NEEDS: Mapping[str, Needs] = {
     "pools": Needs(
         settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "POOL_CHANGE#*", "POOL#*", "INVITATION#*", "GUESSES#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "POOL_CHANGE#*", "POOL#*", "INVITATION#*", "GUESSES#*", _PROGRAM),
             _query(HISTORY),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                (
-                    "MEMBER#*",
-                    "ORDER#*",
-                    "REDEMPTION#*",
-                    "REWARD#*",
-                    "BUDGET#*",
-                    _POOL_MOVES,
-                    "POOL_CHANGE#*",
-                    "POOL#*",
-                    "INVITATION#*",
-                    "GUESSES#*",
-                ),
-            ),
+            _book(_POOL_MOVES, "POOL_CHANGE#*", "POOL#*", "INVITATION#*", "GUESSES#*"),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
         memory_mb=256,
@@ -468,12 +396,8 @@ NEEDS: Mapping[str, Needs] = {
     "preferences": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", _READ_PROGRAM),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES, "AUDIT#*", _POOL_MOVES),
-            ),
+            _get(LOYALTY, "MEMBER#*", _PROGRAM),
+            _book(_POOL_MOVES, "AUDIT#*"),
             _get(PEOPLE, "MEMBER#*"),
             Grant(("dynamodb:PutItem",), PEOPLE, ("MEMBER#*",)),
             _use_key(),
@@ -484,8 +408,8 @@ NEEDS: Mapping[str, Needs] = {
     "program": Needs(
         settings=("LOYALTY_TABLE",),
         grants=(
-            _get(LOYALTY, _READ_PROGRAM, "BUDGET#*"),
-            Grant(("dynamodb:PutItem",), LOYALTY, (_READ_PROGRAM, "AUDIT#*", "REVIEW#*", "REVIEWS")),
+            _get(LOYALTY, _PROGRAM, "BUDGET#*"),
+            Grant(("dynamodb:PutItem",), LOYALTY, (_PROGRAM, "AUDIT#*", "REVIEW#*", "REVIEWS")),
             Grant(("dynamodb:UpdateItem",), LOYALTY, ("BUDGET#*",)),
             Grant(("dynamodb:Scan",), HISTORY, reason="whether there is any entry, of whomever: it reads one at most"),
         ),
@@ -495,24 +419,10 @@ NEEDS: Mapping[str, Needs] = {
     "redeem": Needs(
         settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REDEMPTION#*", "CODE#*", "GUESSES#*", "BUDGET#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REDEMPTION#*", "CODE#*", "GUESSES#*", "BUDGET#*", _PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("REDEMPTION#*",)),
             _query(HISTORY),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                (
-                    "MEMBER#*",
-                    "ORDER#*",
-                    "REDEMPTION#*",
-                    "REWARD#*",
-                    "BUDGET#*",
-                    "AUDIT#*",
-                    "CODE#*",
-                    "GUESSES#*",
-                    _POOL_MOVES,
-                ),
-            ),
+            _book("AUDIT#*", "CODE#*", "GUESSES#*", _POOL_MOVES),
             # The key under whose hashes members' codes stand.
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),
@@ -523,7 +433,7 @@ NEEDS: Mapping[str, Needs] = {
     "referrals": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "REFERRAL#*", _READ_PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "REFERRAL#*", _PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("REFERRALS#*",)),
             _get(PEOPLE, "MEMBER#*"),
             _use_key(),
@@ -534,12 +444,8 @@ NEEDS: Mapping[str, Needs] = {
     "transfers": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "TRANSFER#*", _READ_PROGRAM),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                ("MEMBER#*", "TRANSFER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", _POOL_MOVES, "AUDIT#*"),
-            ),
+            _get(LOYALTY, "MEMBER#*", "TRANSFER#*", _PROGRAM),
+            _book("TRANSFER#*", _POOL_MOVES, "AUDIT#*"),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
@@ -547,12 +453,8 @@ NEEDS: Mapping[str, Needs] = {
     "wallet": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "PAYOUT#*", _READ_PROGRAM),
-            Grant(
-                _BOOK_TIME,
-                LOYALTY,
-                ("MEMBER#*", "ORDER#*", "REDEMPTION#*", "REWARD#*", "BUDGET#*", "PAYOUT#*", _POOL_MOVES),
-            ),
+            _get(LOYALTY, "MEMBER#*", "PAYOUT#*", _PROGRAM),
+            _book("PAYOUT#*", _POOL_MOVES),
             _query(HISTORY),
         ),
         memory_mb=256,
