@@ -222,6 +222,16 @@ def uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[st
     return dict(sorted(after.items()))
 
 
+def uses_that_count(uses: Mapping[str, Use], known: Mapping[str, Use]) -> dict[str, Use]:
+    """Of what limits have counted elsewhere, that of periods which `known` has not left behind."""
+    return {name: use for name, use in uses.items() if name not in known or use.period >= known[name].period}
+
+
+def uses_given_back(uses: Mapping[str, Use]) -> dict[str, Use]:
+    """The change by which limits count as much less."""
+    return {name: use.model_copy(update={"times": -use.times, "points": -use.points}) for name, use in uses.items()}
+
+
 def _idle_after(account: Account, entry: Entry) -> datetime | None:
     """Since when nothing but time has done anything; None: it was somebody's doing now."""
     return (account.idle_since or account.booked_at or account.enrolled_at) if entry.actor == "clock" else None

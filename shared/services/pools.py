@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared import request_ids
 from shared.caller import OPERATOR, STOREFRONT, Caller, is_valid_id
@@ -27,8 +27,8 @@ from shared.domain.subaccounts import pool_account_of
 from shared.services import caller_keys, guess_limits
 from shared.tables import accounts, keys, ledger, members, operation, programs
 from shared.tables import pool_invitations as stored_invitations
-from shared.tables.client import Key, Write
-from shared.tables.operation import NOTHING_MORE, Decision, Needs, Situation
+from shared.tables.client import Write
+from shared.tables.operation import NOTHING_MORE, Decide, Decision, Needs, Situation
 
 _POOL_ID_LENGTH = 32
 """128 bits, as hexadecimal digits."""
@@ -59,8 +59,7 @@ def open_pool(member_id: str, *, key: str, caller: Caller, now: datetime) -> ope
         def decide(situation: Situation) -> Decision:
             return Decision(_joined(situation, pool_id, caller, is_new=True))
 
-        ids, entry_key = _changed(pool_id, member_id, "pool_join", pool_id)
-        return operation.run(ids, decide, key=entry_key, fingerprint="", now=now, shares=False, actor=caller.actor)
+        return _changed(pool_id, member_id, "pool_join", pool_id, decide, caller, now)
 
     return caller_keys.under(caller, (member_id, key), attempt)
 
@@ -108,29 +107,19 @@ def join_pool(
         inviter = keys.account_key(invitation.invited_by)
         return NOTHING_MORE if inviter in situation.items else Needs(items=[inviter])
 
-    def decide(situation: Situation, change_id: str) -> Decision:
-        if code is None:
-            raise InvalidRequestError(Fault("/invitation", "is required: the code of an invitation to this pool"))
-        invitation = stored_invitations.invitation_of(situation.items.get(invitation_key))
-        inviter = situation.other_account(invitation.invited_by) if invitation else None
-        left_at = stored_invitations.left_at(situation.items.get(left_key))
-        pool_invitations.require_valid(invitation, situation.accounts[1], inviter, left_at, situation.now)
-        entries = _joined(situation, change_id, caller, is_new=False)
-        return Decision(entries, [stored_invitations.use(code, member_id)])
-
     def attempt(change_id: str) -> operation.Outcome:
-        ids, entry_key = _changed(pool_id, member_id, "pool_join", change_id)
-        return operation.run(
-            ids,
-            lambda situation: decide(situation, change_id),
-            key=entry_key,
-            fingerprint="",
-            now=now,
-            shares=False,
-            reads=[invitation_key, left_key],
-            asks=asks,
-            actor=caller.actor,
-        )
+        def decide(situation: Situation) -> Decision:
+            if code is None:
+                raise InvalidRequestError(Fault("/invitation", "is required: the code of an invitation to this pool"))
+            invitation = stored_invitations.invitation_of(situation.items.get(invitation_key))
+            inviter = situation.other_account(invitation.invited_by) if invitation else None
+            left_at = stored_invitations.left_at(situation.items.get(left_key))
+            pool_invitations.require_valid(invitation, situation.accounts[1], inviter, left_at, situation.now)
+            entries = _joined(situation, change_id, caller, is_new=False)
+            return Decision(entries, [stored_invitations.use(code, member_id)])
+
+        reads = [invitation_key, left_key]
+        return _changed(pool_id, member_id, "pool_join", change_id, decide, caller, now, reads=reads, asks=asks)
 
     guess_limits.require_may_guess(caller, now)
     try:
@@ -152,26 +141,16 @@ def leave_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: d
     if not removes_another:
         member_id = caller.authorized_member_id(member_id)
 
-    def decide(situation: Situation, change_id: str) -> Decision:
-        member, pool = situation.accounts[:2]
-        if member.pool_id != pool_id:
-            raise InvalidStateError("the member does not share this pool")
-        entries = pools.leave(
-            member, pool, situation.program, change_id=change_id, now=situation.now, actor=caller.actor
-        )
-        return Decision(entries, [_left(pool_id, member_id, entries, situation.now)])
-
     def attempt(change_id: str) -> operation.Outcome:
-        ids, entry_key = _changed(pool_id, member_id, "pool_leave", change_id)
-        return operation.run(
-            ids,
-            lambda situation: decide(situation, change_id),
-            key=entry_key,
-            fingerprint="",
-            now=now,
-            shares=False,
-            actor=caller.actor,
-        )
+        def decide(situation: Situation) -> Decision:
+            member, pool = situation.accounts[:2]
+            if member.pool_id != pool_id:
+                raise InvalidStateError("the member does not share this pool")
+            by: dict[str, Any] = {"now": situation.now, "actor": caller.actor}
+            entries = pools.leave(member, pool, situation.program, change_id=change_id, **by)
+            return Decision(entries, [_left(pool_id, member_id, entries, situation.now)])
+
+        return _changed(pool_id, member_id, "pool_leave", change_id, decide, caller, now)
 
     try:
         return caller_keys.under(caller, ("leave", pool_id, member_id, key), attempt)
@@ -233,9 +212,27 @@ def _has_opened(caller: Caller, pool_id: str) -> bool:
     return any(entry.source.get("by") in own.ids for entry in first)
 
 
-def _changed(pool_id: str, member_id: str, type_: str, change_id: str) -> tuple[list[str], Key]:
-    """The accounts that a change of a pool's members is about, and the key of its entry."""
-    return [member_id, pool_account_of(pool_id)], keys.of(type_, change_id=change_id, member_id=member_id)
+def _changed(
+    pool_id: str,
+    member_id: str,
+    type_: str,
+    change_id: str,
+    decide: Decide,
+    caller: Caller,
+    now: datetime,
+    **more: Any,  # noqa: ANN401 - further reads of the operation
+) -> operation.Outcome:
+    """Change who shares a pool; the outcome's second account is the pool."""
+    return operation.run(
+        [member_id, pool_account_of(pool_id)],
+        decide,
+        key=keys.of(type_, change_id=change_id, member_id=member_id),
+        fingerprint="",
+        now=now,
+        shares=False,
+        actor=caller.actor,
+        **more,
+    )
 
 
 def _require_valid(pool_id: str) -> None:

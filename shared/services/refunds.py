@@ -25,7 +25,7 @@ from shared.domain.subaccounts import is_wallet, wallet_of
 from shared.services import partner_access
 from shared.services.orders import OrderReader, for_owner, former_owners, kept_as
 from shared.tables import keys, operation
-from shared.tables.operation import Decision, Situation
+from shared.tables.operation import Decision, Needs, Situation
 
 
 class Refund(Record):
@@ -83,6 +83,10 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
         undone = _undone(situation, order.credit is not None, returns, entries)
         return Decision([*returns, entries[0].model_copy(update={"undone": undone}), *entries[1:]])
 
+    def asks(situation: Situation) -> Needs:
+        needs_all = request.return_spent or not situation.account.is_open
+        return reader.asks_for_all(situation) if needs_all else reader.asks(situation)
+
     key = keys.of("refund", order_id=request.order_id, refund_id=request.refund_id)
 
     def run() -> operation.Outcome:
@@ -93,9 +97,7 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
             fingerprint=fingerprint,
             now=now,
             reads=reader.reads(member),
-            asks=lambda one: (reader.asks if one.account.is_open and not request.return_spent else reader.asks_for_all)(
-                one
-            ),
+            asks=asks,
             may_be_closed=True,
         )
 

@@ -6,7 +6,6 @@ the program lists it, then campaigns. Factors work on the base alone, so their o
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import Any
 
 from shared.domain.account import Account
@@ -17,6 +16,7 @@ from shared.domain.earning.kept_orders import Sale, counts_for, kept, without_us
 from shared.domain.earning.orders import Line, Order, base_of, check_order, lines_of, order_entry, purchase_of
 from shared.domain.earning.terms import terms_of_points
 from shared.domain.entry import Entry
+from shared.domain.points.budgets import NO_CAPS
 from shared.domain.points.grants import with_tier_raised
 from shared.domain.points.paid_plans import current_plan
 from shared.domain.points.partner_funding import caps_of, drawn, require_may_earn, share_of, uses_of
@@ -24,8 +24,6 @@ from shared.domain.points.segments import bought, is_scored
 from shared.domain.points.tiers import held_tier
 from shared.domain.program.partners import Counted
 from shared.domain.program.program import Program
-
-NO_CAPS: Mapping[str, int] = MappingProxyType({})
 
 
 def order_earnings(

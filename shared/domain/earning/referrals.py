@@ -15,7 +15,7 @@ from shared.domain.earning.refunds import taken_back
 from shared.domain.entry import Entry, Piece
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Referred, Use
-from shared.domain.ledger import book, draft
+from shared.domain.ledger import book, draft, uses_given_back
 from shared.domain.lots import Lots
 from shared.domain.points.eligibility import is_excluded, nothing_for_excluded, points_for
 from shared.domain.points.grants import granted, granted_now, granted_on
@@ -163,7 +163,6 @@ def reversal(account: Account, program: Program, paid: Entry, now: datetime, lap
     What of it has expired unspent, `lapsed`, counts as taken back.
     """
     taken = taken_back(account, program, paid, paid.points, lapsed)
-    freed = {name: Use(period=use.period, times=-use.times, points=-use.points) for name, use in paid.uses.items()}
     return draft(
         account,
         "referral_reversal",
@@ -173,7 +172,7 @@ def reversal(account: Account, program: Program, paid: Entry, now: datetime, lap
         actor="stream",
         **taken.fields,
         earned=-taken.points,
-        uses=freed,
+        uses=uses_given_back(paid.uses),
         source={"friend": paid.source["friend"], "role": paid.source["role"]},
     )
 

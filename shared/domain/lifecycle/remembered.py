@@ -13,7 +13,7 @@ from shared.domain.entry import Entry
 from shared.domain.explanations import explained
 from shared.domain.facets import Badge, Use
 from shared.domain.fields import Stored
-from shared.domain.ledger import draft, negative, take
+from shared.domain.ledger import draft, negative, take, uses_given_back, uses_that_count
 from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program
 
@@ -62,7 +62,7 @@ def together(found: Sequence[Remembered]) -> Remembered:
             debt=whole.debt + one.debt,
             credit_debt=whole.credit_debt + one.credit_debt,
             frozen=whole.frozen or one.frozen,
-            uses={**whole.uses, **_added(whole.uses, _later(whole.uses, one.uses))},
+            uses={**whole.uses, **_added(whole.uses, uses_that_count(one.uses, whole.uses))},
             badges={**one.badges, **whole.badges},
         )
     return whole
@@ -72,7 +72,7 @@ def met(account: Account, program: Program, what: Remembered, *, reference: str,
     """Book on a member's account what has waited for them: what they have pays what they owe, the rest is debt."""
     rest = {
         "frozen": what.frozen if what.frozen and not account.frozen else None,
-        "uses": _later(account.uses, what.uses),
+        "uses": uses_that_count(what.uses, account.uses),
         "badges": {name: badge for name, badge in what.badges.items() if name not in account.badges},
     }
     return _owing(account, program, what.debt, reference=reference, now=now, actor=actor, **rest)
@@ -99,7 +99,6 @@ def lifted(
     """Take back what `entry` booked: the points come again, from today on, and pay what is owed first."""
     today = local_day(now, program.time_zone)
     effects = granted_now(account, program, -entry.points, today) if entry.points else {}
-    freed = {name: Use(period=use.period, times=-use.times, points=-use.points) for name, use in entry.uses.items()}
     held = {name: badge for name, badge in entry.badges.items() if is_held(account.badges.get(name))}
     return draft(
         account,
@@ -112,7 +111,7 @@ def lifted(
         fingerprint=fingerprint,
         **effects,
         frozen="" if entry.frozen and account.frozen == entry.frozen else None,
-        uses=freed,
+        uses=uses_given_back(entry.uses),
         badges={name: badge.model_copy(update={"times": 0}) for name, badge in held.items()},
         source={"reference": entry.source["reference"], **explained(reason, note)},
     )
@@ -146,8 +145,3 @@ def _added(known: Mapping[str, Use], others: Mapping[str, Use]) -> dict[str, Use
         else use
         for name, use in others.items()
     }
-
-
-def _later(known: Mapping[str, Use], others: Mapping[str, Use]) -> dict[str, Use]:
-    """Of what limits have counted elsewhere, that of periods as late as the known ones."""
-    return {name: use for name, use in others.items() if name not in known or use.period >= known[name].period}

@@ -7,11 +7,12 @@ from shared.domain.account import Account
 from shared.domain.earning.cashback import earn_credit
 from shared.domain.earning.challenges import order_deed, with_challenges
 from shared.domain.earning.kept_orders import Sale
-from shared.domain.earning.order_points import NO_CAPS, earn_order
+from shared.domain.earning.order_points import earn_order
 from shared.domain.earning.orders import Order
 from shared.domain.earning.referrals import friend_reward, marked
 from shared.domain.entry import Entry
 from shared.domain.ledger import book_all
+from shared.domain.points.budgets import NO_CAPS
 from shared.domain.program.program import Program
 
 

@@ -6,6 +6,7 @@ kept after all is paid for though others have used the budget up. Nothing is lef
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 SLICES = 16
@@ -14,6 +15,9 @@ UNLEASED = -1
 """Where points are that no slice holds, among the numbers of slices."""
 _LEASES = 64
 _NEEDS_AHEAD = 10
+
+NO_CAPS: Mapping[str, int] = MappingProxyType({})
+"""No budget is nearly used up."""
 
 Moves = Mapping[int, int]
 """Signed changes of points by the number of the slice that holds them, or UNLEASED."""

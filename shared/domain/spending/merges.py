@@ -9,8 +9,8 @@ from shared.domain.earning.challenges import merged_badges, merged_progress
 from shared.domain.earning.provisional import require_consent
 from shared.domain.earning.referrals import carried
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
-from shared.domain.facets import Membership, TierStatus, Traits, Use
-from shared.domain.ledger import combined, draft, negative, take
+from shared.domain.facets import Membership, TierStatus, Traits
+from shared.domain.ledger import combined, draft, negative, take, uses_that_count
 from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.expiry import maturing_day, moved_lots
 from shared.domain.points.freezing import require_not_frozen
@@ -73,7 +73,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         forgiven_lots=dict(gone.forgiven),
         qualifying=dict(gone.qualifying),
         qualifying_before=max(0, gone.qualifying_ever - sum(gone.qualifying.values())),
-        uses=_uses_that_count(gone, into),
+        uses=uses_that_count(gone.uses, into.uses),
         tier=higher_tier(gone, into, program),
         badges=merged_badges(gone, into),
         progress=merged_progress(gone, into),
@@ -105,13 +105,6 @@ def _pending_in(gone: Account, into: Account) -> dict[str, int]:
     days = {key: date.fromisoformat(key.split("/")[0]) for key in gone.pending if key not in waiting}
     dated = ({key.replace(f"{day}/", f"{maturing_day(into, day)}/"): gone.pending[key]} for key, day in days.items())
     return combined(waiting, *dated)
-
-
-def _uses_that_count(gone: Account, into: Account) -> dict[str, Use]:
-    """What `gone` has used up of limits, without the periods that `into` has already left behind."""
-    return {
-        name: use for name, use in gone.uses.items() if name not in into.uses or use.period >= into.uses[name].period
-    }
 
 
 def _longer_paid(gone: Account, into: Account) -> Membership | None:

@@ -7,7 +7,6 @@ parts; it is reversed once all of it has.
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
-from types import MappingProxyType
 from typing import Any, Literal
 
 from shared.domain import entry_types
@@ -20,8 +19,9 @@ from shared.domain.entry_types import RedemptionState
 from shared.domain.errors import Fault, InsufficientPointsError, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Use
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
-from shared.domain.ledger import combined, draft, give, negative, take
+from shared.domain.ledger import combined, draft, give, negative, take, uses_given_back
 from shared.domain.lots import NO_LOTS, Hold, Lots, PartnerShare
+from shared.domain.points.budgets import NO_CAPS
 from shared.domain.points.expiry import policy_of, prolonged, returned_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.partner_funding import Taking, share_of, taking
@@ -33,7 +33,6 @@ from shared.domain.spending.prices import PointsRequest, Price, price
 from shared.domain.subaccounts import is_wallet
 
 OPEN_HOLDS_MAX = 20
-NOTHING_USED_UP: Mapping[str, int] = MappingProxyType({})
 _VOUCHER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VOUCHER_LENGTH = 15
 """Drawn at random from 30 letters: 73 bits."""
@@ -61,7 +60,7 @@ def reserve(
     fingerprint: str,
     at: Partner | None = None,
     payments: Payments = NOTHING_PAID,
-    caps: Mapping[str, int] = NOTHING_USED_UP,
+    caps: Mapping[str, int] = NO_CAPS,
 ) -> Entry:
     """Lock the points of a redemption; `at` says which partner asks for them, if one does.
 
@@ -97,7 +96,7 @@ def lock(
     actor: str,
     fingerprint: str,
     at: Partner | None = None,
-    caps: Mapping[str, int] = NOTHING_USED_UP,
+    caps: Mapping[str, int] = NO_CAPS,
 ) -> Entry:
     """Lock what a redemption takes, points or credit, those first that expire soonest.
 
@@ -379,9 +378,7 @@ def _given_back(account: Account, program: Program, lots: Lots, today: date, act
 
 def _uses_given_back(hold: Hold) -> dict[str, Use]:
     """What was not had in the end does not count against the period it was taken in: a limited reward, a partner's."""
-    uses = {
-        name: use.model_copy(update={"times": -use.times, "points": -use.points}) for name, use in hold.uses.items()
-    }
+    uses = uses_given_back(hold.uses)
     if hold.limit_period is not None:
         uses[f"reward:{hold.reward_id}"] = Use(period=hold.limit_period, times=-1)
     return uses
