@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pprint import pformat
 from random import Random
 from types import SimpleNamespace
@@ -40,6 +41,7 @@ from shared.domain.spending.prices import MoneyRequest
 from shared.domain.subaccounts import wallet_of
 from shared.services import consequences, earning, order_corrections, redemptions, refunds
 from shared.tables import accounts, budgets, ledger, operation, programs
+from tests.model import long_runs
 from tests.model.clerks.kept_orders import Clerk, Line, Return, bonuses_of, name_of, period_of
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -603,14 +605,7 @@ def failure(machine: Machine, history: History) -> DisagreementError | None:
 
 def shortest(machine: Machine, history: History) -> History:
     """A history that fails, with as few steps and as small a program as can be found by leaving things out."""
-    tried = True
-    while tried:
-        tried = False
-        for smaller in _smaller(history):
-            if failure(machine, smaller):
-                history, tried = smaller, True
-                break
-    return history
+    return long_runs.shortest(history, _smaller, partial(failure, machine))
 
 
 def _smaller(history: History) -> Iterator[History]:

@@ -4,8 +4,6 @@ Without `--seed` one is drawn anew and printed. A plot that succeeds is printed 
 again as it stands.
 """
 
-import argparse
-import secrets
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +12,7 @@ from itertools import count
 from multiprocessing import get_context
 
 from tests.model.coalition.players import played
+from tests.model.long_runs import asked_for
 
 CHUNK = 20
 """Plots that are played by a worker at one go."""
@@ -21,19 +20,13 @@ CHUNK = 20
 
 def main() -> int:
     """0: no coalition had more than it may have."""
-    parser = argparse.ArgumentParser(prog="python -m tests.model.coalition", description=__doc__)
-    parser.add_argument("--steps", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=None)
-    arguments = parser.parse_args()
-    seed = secrets.randbelow(10**9) if arguments.seed is None else arguments.seed
-    print(f"seed {seed}", flush=True)
+    number, workers, seed = asked_for("tests.model.coalition", __doc__, "steps")
     began, done = time.monotonic(), 0
-    starts = count(step=CHUNK * arguments.workers)
-    with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
-        while done < arguments.steps:
+    starts = count(step=CHUNK * workers)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        while done < number:
             first = next(starts)
-            chunks = range(first, first + CHUNK * arguments.workers, CHUNK)
+            chunks = range(first, first + CHUNK * workers, CHUNK)
             ends = (start + CHUNK for start in chunks)
             for steps, found in pool.map(partial(played, seed), chunks, ends):
                 done += steps

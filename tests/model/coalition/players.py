@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from pprint import pformat
 from typing import Any, TypeVar
 
@@ -54,6 +55,7 @@ from shared.services import (
 )
 from shared.tables import accounts, budgets, ledger, programs
 from shared.tables import reviews as stored_reviews
+from tests.model import long_runs
 from tests.model.coalition.oracle import NEVER, Bought, Facts, Spent, outliving, today_of
 from tests.model.coalition.plots import START, Plot, Step, drawn, smaller
 from tests.model.kept_histories import Machine, in_memory
@@ -789,14 +791,7 @@ def beaten(machine: Machine, plot: Plot) -> BeatenError | None:
 
 def shortest(machine: Machine, plot: Plot) -> Plot:
     """A plot that succeeds, with as little in it as can be found by leaving things out."""
-    tried = True
-    while tried:
-        tried = False
-        for less in smaller(plot):
-            if beaten(machine, less):
-                plot, tried = less, True
-                break
-    return plot
+    return long_runs.shortest(plot, smaller, partial(beaten, machine))
 
 
 def played(seed: int, first: int, end: int) -> tuple[int, str | None]:
