@@ -41,7 +41,7 @@ class Knowledge:
         return self.random.choice(self.members[-4:] if self.random.randrange(3) else self.members)
 
     def lately(self) -> datetime:
-        """When something happened that is asked for now."""
+        """When what a request tells of happened: now, or a little before."""
         return self.now() - timedelta(minutes=self.random.choice((0, 0, 1, 60, 60 * 24 * 3)))
 
     def forget(self, member_id: str) -> None:

@@ -60,7 +60,7 @@ class AddressChange(Stored):
 
 
 def asked(kind: AddressKind, value: str | None, now: datetime, choice: Callable[[str], str]) -> AddressChange:
-    """A change that a member, or the shop, asks for now; `choice` draws its id."""
+    """A new change, as a member or the shop asks for it; `choice` draws its id."""
     change_id = "".join(choice(UNAMBIGUOUS) for _ in range(_ID_LENGTH))
     return AddressChange(change_id=change_id, kind=kind, value=value, at=now, ends_at=now + CONFIRMED_WITHIN)
 
