@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.earning.referral_fraud import alike, why_refused, why_suspicious
+from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.members.members import Enrollment, Member, joined
 from shared.domain.program.program import Program
@@ -216,19 +217,28 @@ def test_whatever_is_bought_spent_and_returned_the_books_balance_and_nobody_is_p
     for friend in friends:
         shop.follow_friend("ada", friend)
         assert shop.follow_friend("ada", friend) == []
-    _check_rewards(shop, friends)
+    _check_rewards(shop, friends, when)
 
 
-def _check_rewards(shop: Shop, friends: list[str]) -> None:
-    rewards = [entry for entry in shop.ledgers["ada"] if entry.type == "referral"]
-    assert len({entry.source["friend"] for entry in rewards}) == len(rewards)
+def _check_rewards(shop: Shop, friends: list[str], when: str) -> None:
+    """Each side has the reward of a referral once: whatever came back was taken back before it was paid again."""
     for friend in friends:
         referred = shop.stored(friend).referred
         assert referred is not None
-        reversals = [one for one in shop.ledgers[friend] if one.type == "referral_reversal"]
-        paid = [one for one in shop.ledgers[friend] if one.type == "referral"]
-        assert len(paid) <= 1
-        assert len(reversals) == (len(paid) if referred.state == "reversed" else 0)
+        pays_friend = referred.state == "rewarded" or (referred.state == "open" and when == "on_joining")
+        assert _kept_rewards(shop.ledgers[friend], friend) == pays_friend
+        assert _kept_rewards(shop.ledgers["ada"], friend) == (referred.state == "rewarded")
+
+
+def _kept_rewards(ledger: list[Entry], friend: str) -> int:
+    paid, back = (
+        [entry.source["role"] for entry in ledger if entry.type == type_ and entry.source["friend"] == friend]
+        for type_ in ("referral", "referral_reversal")
+    )
+    assert len({*paid}) == len(paid)
+    assert len({*back}) == len(back)
+    assert {*back} <= {*paid}
+    return len(paid) - len(back)
 
 
 def a_member(member_id: str, **details: str) -> Member:
