@@ -58,12 +58,14 @@ def test_every_function_has_its_entry_and_its_story() -> None:
     assert set(NEEDS) == set(STORIES) == set(function_names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", sorted(NEEDS))
 def test_nothing_that_a_function_does_is_missing_from_its_grants(function: str, told: InProcess) -> None:
     done = {use for use in told.uses if use.function == function}
     assert {use for use in done if not any(_is_allowed(use, grant) for grant in NEEDS[function].grants)} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", sorted(NEEDS))
 def test_no_action_is_granted_that_a_function_does_not_use(function: str, told: InProcess) -> None:
     used = {(use.action, use.on) for use in told.uses if use.function == function}
@@ -71,6 +73,7 @@ def test_no_action_is_granted_that_a_function_does_not_use(function: str, told: 
     assert granted - used - BY_AWS == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", sorted(NEEDS))
 def test_no_keys_are_granted_that_a_function_does_not_use(function: str, told: InProcess) -> None:
     unused = {
@@ -85,6 +88,7 @@ def test_no_keys_are_granted_that_a_function_does_not_use(function: str, told: I
     assert not unused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", sorted(NEEDS))
 def test_a_function_is_given_the_settings_that_it_reads(function: str, told: InProcess) -> None:
     read = {name for reader, name in told.settings_read if reader == function}

@@ -48,6 +48,7 @@ def test_an_engine_has_the_tables_and_leaves_no_process(kind: Kind, tmp_path: Pa
     assert started.ended()
 
 
+@pytest.mark.process
 def test_an_engine_that_keeps_has_everything_again(tmp_path: Path) -> None:
     with engine.running("ministack", tmp_path, keep=True) as first:
         engine.create_missing_tables(first.endpoint)
@@ -57,6 +58,7 @@ def test_an_engine_that_keeps_has_everything_again(tmp_path: Path) -> None:
         assert engine.client(second.endpoint).scan(TableName=LOYALTY.name)["Items"] == [ITEM]
 
 
+@pytest.mark.process
 def test_an_engine_whose_parent_is_killed_saves_and_ends_and_the_next_one_waits_for_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +73,7 @@ def test_an_engine_whose_parent_is_killed_saves_and_ends_and_the_next_one_waits_
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.process
 def test_an_engine_that_is_killed_has_what_it_last_saved_and_says_what_is_lost(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

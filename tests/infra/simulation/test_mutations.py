@@ -162,6 +162,7 @@ def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(owner, name, replacement)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("broken")
 def test_a_broken_rule_is_found() -> None:
     with pytest.raises(BreachError):

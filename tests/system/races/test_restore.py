@@ -23,6 +23,7 @@ RESTORED = "restored"
 Versions = Mapping[tuple[str, str], list[tuple[int, Any]]]
 
 
+@pytest.mark.slow
 def test_a_table_restored_to_the_middle_of_traffic_is_made_whole(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,7 +69,9 @@ def test_who_never_agrees_is_forgotten(tmp_path: Path) -> None:
         assert server.http.get("/_local/dead-letters").json()["dead_letters"] == []
         # Without the job, the next order finds out that the time is over.
         server.http.post("/_local/clock", json={"now": "2027-02-01T06:00:00Z"})
-        third = buy(server, card, "lost-3", 1_000).json()["account"]
+        booked = buy(server, card, "lost-3", 1_000)
+        assert booked.status_code == 201, booked.text
+        third = booked.json()["account"]
         assert (third["pending"], third["member_id"] != new.json()["account"]["member_id"]) == (10, True)
         assert server.is_sound()
 
