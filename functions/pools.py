@@ -15,7 +15,7 @@ from shared.domain.account import Account
 from shared.domain.fields import Record, Reference
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.program.program import Program
-from shared.domain.spending.pools import CONTRIBUTED, SPENT
+from shared.domain.spending.stakes import CONTRIBUTED, EXPIRED, SPENT
 from shared.domain.subaccounts import owner_of
 from shared.services import pools
 from shared.tables import operation, programs
@@ -43,11 +43,12 @@ class InvitationAnswer(Record):
 
 
 class PoolMember(Record):
-    """A member of a pool, and what they have put in and spent."""
+    """A member of a pool: what they have put in and spent, and what of it has expired in the pool."""
 
     member_id: str
     contributed: int
     spent: int
+    expired: int
 
 
 class PoolAnswer(Record):
@@ -149,12 +150,8 @@ def _pool_answer(pool: Account, program: Program, now: datetime) -> PoolAnswer:
 
 
 def _part_of(pool: Account, member_id: str) -> PoolMember:
-    contributed, spent = (pool.uses.get(f"{name}:{member_id}") for name in (CONTRIBUTED, SPENT))
-    return PoolMember(
-        member_id=member_id,
-        contributed=contributed.points if contributed else 0,
-        spent=spent.points if spent else 0,
-    )
+    uses = {name: pool.uses.get(f"{name}:{member_id}") for name in (CONTRIBUTED, SPENT, EXPIRED)}
+    return PoolMember(member_id=member_id, **{name: use.points if use else 0 for name, use in uses.items()})
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

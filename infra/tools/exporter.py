@@ -29,7 +29,7 @@ from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.members.members import IDENTIFIER_KINDS, Identity, Member
 from shared.domain.points.expiry import date_of
 from shared.domain.program.program import Program
-from shared.domain.spending.pools import CONTRIBUTED, SPENT
+from shared.domain.spending.stakes import CONTRIBUTED, EXPIRED, SPENT
 from shared.domain.subaccounts import is_pool, is_wallet, owner_of
 from shared.tables import accounts as accounts_table
 from shared.tables import ledger, programs
@@ -161,8 +161,13 @@ def _of_pool(account: Account, members: Sequence[Member], program: Program, expo
 
 
 def _shares(pool: Account, member: Member) -> dict[str, str]:
-    uses = {name: pool.uses.get(f"{name}:{member.member_id}") for name in (CONTRIBUTED, SPENT)}
-    return {name: str(use.points) if use else "" for name, use in uses.items()}
+    """What of a member's contributions has expired in the pool they have not put in, elsewhere."""
+    uses = {name: pool.uses.get(f"{name}:{member.member_id}") for name in (CONTRIBUTED, SPENT, EXPIRED)}
+    points = {name: use.points if use else 0 for name, use in uses.items()}
+    return {
+        CONTRIBUTED: str(points[CONTRIBUTED] - points[EXPIRED] or ""),
+        SPENT: str(points[SPENT] or ""),
+    }
 
 
 def _name(member: Member) -> dict[str, str]:

@@ -63,6 +63,8 @@ class Account(Stored):
     """The pool that a member shares points in; empty after leaving."""
     pool_members: tuple[str, ...] = ()
     """Of a pool's own account: who shares it."""
+    stakes: Lots = {}
+    """Of a pool's own account: who may take along how much, by the last day and the member: 2026-12-20/ada."""
     provisional_until: date | None = None
     forgiven: Lots = {}
     """Points that were spent, or are held, when what had brought them was returned, and that were forgiven; by the lot

@@ -169,6 +169,8 @@ class Entry(Stored):
     referred: Referred | None = None
     pool_id: str | None = None
     pool_members: tuple[str, ...] | None = None
+    stakes: Lots = {}
+    """Signed change of what members may take along of a pool."""
     provisional_until: date | None = None
 
     @property

@@ -70,6 +70,7 @@ def book(account: Account, entry: Entry) -> Account:
             "holds": dict(sorted(holds.items())),
             "debt": account.debt + entry.debt,
             "forgiven": added(account.forgiven, entry.forgiven_lots),
+            "stakes": added(account.stakes, entry.stakes),
             "earned": account.earned + entry.earned,
             "totals": _totals_after(account.totals, entry, row),
             **{name: value for name in _REPLACED if (value := getattr(entry, name)) is not None},

@@ -41,6 +41,13 @@ class PartnerShare(Stored):
     prepaid: bool = False
 
 
+class Drawn(Stored):
+    """How many of a hold's points were drawn from a pool, and from which: they go back there."""
+
+    pool_id: str
+    points: int
+
+
 class Hold(Stored):
     """Points locked for a redemption until it is captured, cancelled, or lapses at `expires_at`."""
 
@@ -61,3 +68,5 @@ class Hold(Stored):
     """What it uses up of the limits of the partner that asked for it: given back with its points."""
     budgets: Mapping[str, int] = {}
     """What it takes out of that partner's budgets of a day, by name: given back with its points."""
+    drawn: Drawn | None = None
+    """None: they are the member's own, or were reserved before it was kept where they come from."""

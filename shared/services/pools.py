@@ -23,6 +23,7 @@ from shared.domain.errors import (
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.spending import pool_invitations, pools
 from shared.domain.spending.pool_invitations import Invitation
+from shared.domain.spending.stakes import CONTRIBUTED, EXPIRED, SPENT
 from shared.domain.subaccounts import pool_account_of
 from shared.services import caller_keys, guess_limits
 from shared.tables import accounts, keys, ledger, members, operation, programs
@@ -130,7 +131,7 @@ def join_pool(
 
 
 def leave_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: datetime) -> operation.Outcome:
-    """Have a member leave a pool, with what they have put in and not spent; the last takes everything along.
+    """Have a member leave a pool, with what they have put in and neither spent nor lost by expiry.
 
     The member may, whoever opened the pool, and the shop. Raises PoolNotFoundError, MemberNotFoundError for a member
     who is not the caller's to remove, and InvalidStateError.
@@ -173,7 +174,7 @@ def as_seen_by(pool: Account, caller: Caller) -> Account:
     """A pool as the answer to a caller shows it: to a member who has left it, what they had put in and spent alone."""
     if _may_see(pool, caller):
         return pool
-    own = {f"{name}:{caller.member_id}" for name in (pools.CONTRIBUTED, pools.SPENT)}
+    own = {f"{name}:{caller.member_id}" for name in (CONTRIBUTED, SPENT, EXPIRED)}
     uses = {name: use for name, use in pool.uses.items() if name in own}
     return pool.model_copy(update={"lots": {}, "pool_members": (), "uses": uses})
 

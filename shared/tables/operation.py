@@ -24,7 +24,7 @@ from shared.domain.errors import (
 from shared.domain.lifecycle.passing_of_time import Settled, settle
 from shared.domain.program.program import Program
 from shared.domain.spending.order_payments import Payments, changes
-from shared.domain.spending.pools import SharedBooks, pools_of
+from shared.domain.spending.pools import SharedBooks, drawn_by, pools_of
 from shared.tables import accounts, budgets, client, keys, ledger, order_payments, orders, stock
 from shared.tables.accounts import StoredAccount
 from shared.tables.client import CancelledError, Item, Key, Write
@@ -177,13 +177,17 @@ def run(
     program = program or load_program()
     caps: Mapping[str, int] = budgets.used_up()
     stored, items = accounts.load_together(members, reads)
+    left: list[str] = []
     for attempt in range(ATTEMPTS_MAX):
         plan = None
         try:
-            stored = _with_pools(stored, len(members))
+            stored = _with_pools(stored, len(members), left)
             instant = _present(now, [one.account for one in stored])
             situation = Situation((), program, instant, caps, items)
             plan = _planned(decide, asks, stored, situation, shares=shares, may_be_closed=may_be_closed)
+            if pools := _not_at_hand(plan.entries, stored) if shares else []:
+                left += pools
+                continue
             read = {one: items.get(one) for one in reads}
             after = write(stored, plan.entries, program, plan.writes, read=read)
         except CancelledError as cancelled:
@@ -233,10 +237,16 @@ def _present(now: datetime, settled: Iterable[Account]) -> datetime:
     return max((one.present(now) for one in settled), default=now)
 
 
-def _with_pools(stored: list[StoredAccount], members: int) -> list[StoredAccount]:
-    """The members' accounts and the pools that they share in, read if they are not the ones at hand."""
+def _not_at_hand(planned: Iterable[Entry], stored: Sequence[StoredAccount]) -> list[str]:
+    """The pools that reversed points were drawn from, of members who have left them since."""
+    known = {one.account.member_id for one in stored}
+    return [name for name in drawn_by(planned) if name not in known]
+
+
+def _with_pools(stored: list[StoredAccount], members: int, left: Sequence[str] = ()) -> list[StoredAccount]:
+    """The members' accounts, and the pools that they share in or have `left`, read if they are not the ones at hand."""
     own = [one.account for one in stored[:members]]
-    wanted = [name for name in pools_of(own) if name not in {one.member_id for one in own}]
+    wanted = [name for name in dict.fromkeys([*pools_of(own), *left]) if name not in {one.member_id for one in own}]
     if wanted == [one.account.member_id for one in stored[members:]]:
         return stored
     return [*stored[:members], *(accounts.load_together(wanted)[0] if wanted else ())]

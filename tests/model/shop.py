@@ -504,8 +504,7 @@ class Shop:
     def in_pools(self, decide: Callable[[Sequence[Account]], Sequence[Entry]], *members: str) -> list[Entry]:
         """Book what is decided about members, with what it takes from their pools and what they put in."""
         own = [self.look(member) for member in members]
-        pools = [self._side(name) for name in pooling.pools_of(own)]
-        entries = list(shared_pools.decided(decide, [*own, *pools], self.program, self.now))
+        entries = list(shared_pools.decided(decide, own, self._side, self.program, self.now))
         self.book(entries)
         return entries
 

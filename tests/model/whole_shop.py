@@ -108,10 +108,9 @@ class WholeShop(Shop):
 
     def _decided(self, decide: Decide, names: Sequence[str], *, shares: bool) -> list[Entry]:
         own = [self._side(name) for name in names]
-        pools = [self._side(name) for name in pooling.pools_of(own)]
         if not shares:
-            return list(decide([*own, *pools]))
-        return list(shared_pools.decided(decide, [*own, *pools], self.program, self.now))
+            return list(decide([*own, *(self._side(name) for name in pooling.pools_of(own))]))
+        return list(shared_pools.decided(decide, own, self._side, self.program, self.now))
 
     def _by(self, actor: str) -> dict[str, Any]:
         return {"now": self.now, "actor": actor}

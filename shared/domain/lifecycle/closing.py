@@ -23,7 +23,7 @@ def erase_whole(
     """
     pool = pool_among(member, beside)
     change_id = f"erase-{member.member_id}"
-    left = leave(member, pool, program, change_id=change_id, now=now, actor=actor) if pool else []
+    left = leave(member, pool, program, change_id=change_id, now=now, actor=actor, for_good=True) if pool else []
     member = _after(member, left)
     return [
         *left,

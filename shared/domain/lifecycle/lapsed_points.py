@@ -10,7 +10,8 @@ from shared.domain.lifecycle.kept_facets import Histories
 from shared.domain.lots import NEVER, NO_LOTS, UNTIL_APPROVED, LotDay, Lots
 from shared.domain.points.expiry import lot_day
 from shared.domain.program.expiry import Expiry, Inactivity
-from shared.domain.spending.pools import members_ever, pool_among
+from shared.domain.spending.pools import pool_among
+from shared.domain.spending.stakes import members_ever
 from shared.domain.subaccounts import pool_account_of
 
 

@@ -24,6 +24,8 @@ from shared.domain.points.paid_plans import ends_at as membership_ends_at
 from shared.domain.points.tiers import missing_at_review, reviewed
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import release
+from shared.domain.spending.stakes import lost
+from shared.domain.subaccounts import is_pool
 
 
 class Settled(NamedTuple):
@@ -203,6 +205,7 @@ def _lapse_of(
 
 def _expire(account: Account, program: Program, last_day: date, ends_at: datetime, now: datetime) -> Entry:
     lots = {lot: points for lot, points in account.lots.items() if date_of(lot) == last_day}
+    uses, stakes = lost(account, sum(lots.values())) if is_pool(account.member_id) else ({}, {})
     return draft(
         account,
         "expiry",
@@ -211,6 +214,8 @@ def _expire(account: Account, program: Program, last_day: date, ends_at: datetim
         points=-sum(lots.values()),
         program_version=program.version,
         lots=negative(lots),
+        uses=uses,
+        stakes=stakes,
         expires_on=last_day,
         source={"on": last_day.isoformat()},
     )

@@ -30,8 +30,11 @@ def hold_of(gift_id: str) -> str:
 
 
 def lapsed_gift(entry: Entry) -> str | None:
-    """Which gift's points an entry gave back because nobody took them in time; None for any other entry."""
-    if entry.type != "lapse":
+    """Which gift's points an entry gave back because nobody took them while they waited; None for any other entry.
+
+    What a member has offered of others' points is cancelled when they leave a pool, and all when they are erased.
+    """
+    if entry.type not in {"lapse", "cancel"}:
         return None
     [name] = entry.closed
     return name.removeprefix(_HOLD) if name.startswith(_HOLD) else None

@@ -2,13 +2,16 @@
 
 A pool is an account. A decision about a member of one is made as if the pool's points were the member's own; what it
 takes is drawn from the pool first, and what it leaves with the member goes there, each lot with its date. So rules
-that move points know nothing of pools, and each member's part is in the pool's ledger.
+that move points know nothing of pools, and each member's part is in the pool's ledger: see `stakes`.
 
-A frozen member is kept apart until unfrozen: what they have put in and not spent is taken out of the pool to their own
-account, where nobody spends it, what they earn stays there, and the others go on sharing theirs.
+A frozen member is kept apart until unfrozen: their stake is taken out of the pool to their own account, where nobody
+spends it, what they earn stays there, and the others go on sharing theirs.
+
+What was drawn from a pool goes back there. So whoever leaves, is removed or frozen lets go of what they have reserved
+of others' points, and of what is reversed after that no more is theirs than they had put in.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,16 +24,17 @@ from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError, PoolNotFoundError
 from shared.domain.facets import Use
 from shared.domain.ledger import book, combined, draft, give, negative, take
-from shared.domain.lots import Lots
+from shared.domain.lots import Drawn, Hold, Lots
 from shared.domain.points.expiry import moved_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
+from shared.domain.spending import stakes
 from shared.domain.spending.redemptions import release
+from shared.domain.spending.stakes import CONTRIBUTED, SPENT, members_ever
 from shared.domain.subaccounts import is_pool, owner_of, pool_account_of
 
 MEMBERS_EVER_MAX = 30
 """A pool's account keeps what each has put in and spent, also of those who left."""
-CONTRIBUTED, SPENT = "contributed", "spent"
 
 _NONE = Use(period="always")
 
@@ -46,10 +50,10 @@ def pool_among(member: Account, accounts: Iterable[Account]) -> Account | None:
     return next((one for one in accounts if one.member_id == wanted), None)
 
 
-def members_ever(pool: Account) -> list[str]:
-    """Everybody who shares a pool or has put anything in."""
-    moved = (name.partition(":")[2] for name in pool.uses)
-    return list(dict.fromkeys([*pool.pool_members, *moved]))
+def drawn_by(entries: Iterable[Entry]) -> list[str]:
+    """The accounts of the pools that points come back to which entries reverse."""
+    holds = (hold for entry in entries for hold in entry.reversed.values())
+    return list(dict.fromkeys(pool_account_of(hold.drawn.pool_id) for hold in holds if hold.drawn))
 
 
 def united(member: Account, pool: Account | None) -> Account:
@@ -142,21 +146,25 @@ def leave(
     now: datetime,
     actor: str,
     fingerprint: str = "",
+    for_good: bool = False,
 ) -> list[Entry]:
-    """Share the pool no longer. Who leaves takes along what they have put in and not spent, the last to leave all.
+    """Share the pool no longer. Who leaves takes along their stake, the last to leave also what is nobody's.
 
     It is at most what is there, and what expires soonest goes first. What they owe is settled from it. What they have
-    reserved of the others' points is cancelled: let go of later, it would come back to them.
+    reserved of the others' points is cancelled. `for_good`: they never come back for the rest of their stake.
     """
     books = _Books([member, pool], program, now)
+    books.contribute(member.member_id, pool.member_id, actor)
     released = books.let_go(member.member_id, pool.member_id, actor)
     rest = tuple(one for one in pool.pool_members if one != member.member_id)
     source = {"pool_id": member.pool_id or "", "change_id": change_id, "by": member.member_id}
     common: dict[str, Any] = {"points": 0, "source": source}
-    books.take_along(member.member_id, pool.member_id, actor, everything=not rest)
-    books.attribute(released)
+    books.take_along(member.member_id, pool.member_id, actor, is_last=not rest)
     books.write(member.member_id, "pool_leave", actor, **common, pool_id="", fingerprint=fingerprint)
     books.write(pool.member_id, "pool_leave", actor, **common, pool_members=rest)
+    if for_good:
+        books.give_up(member.member_id, pool.member_id)
+    books.attribute(released)
     return books.entries
 
 
@@ -180,6 +188,8 @@ class SharedBooks:
         self._sharers = _sharers(self._own, accounts)
         self._books = _Books(accounts, program, now)
         self._actor = ""
+        self._drawn: dict[str, Drawn] = {}
+        self._released: list[Entry] = []
 
     @property
     def has_pools(self) -> bool:
@@ -197,18 +207,26 @@ class SharedBooks:
             pool = self._sharers.get(member.member_id)
             if pool is not None:
                 effects = [entry.lots for entry in planned if entry.member_id == member.member_id]
-                self._books.draw(member.member_id, pool.member_id, _needed(member, pool, effects), self._actor)
+                needed = _needed(member, pool, effects)
+                self._books.draw(member.member_id, pool.member_id, needed, self._actor)
+                self._drawn[member.member_id] = Drawn(pool_id=member.pool_id or "", points=sum(needed.values()))
                 if any(entry.type == "freeze" and entry.member_id == member.member_id for entry in planned):
+                    self._books.contribute(member.member_id, pool.member_id, self._actor)
+                    self._released += self._books.let_go(member.member_id, pool.member_id, self._actor)
                     self._books.set_apart(member.member_id, pool.member_id, self._actor)
         return [self._books.current[one.member_id] for one in self._own]
 
     def shared(self, decided: Sequence[Entry]) -> list[Entry]:
         """All entries: what was drawn, what was decided after that, and what it leaves with members put into pools."""
+        decided = _naming_pools(decided, self._drawn)
         self._books.note(decided)
+        for entry in decided:
+            for hold in entry.reversed.values():
+                self._books.pay_back(entry, hold, self._actor)
         for member in self._own:
             if (pool := pool_among(member, self._accounts)) is not None:
                 self._books.contribute(member.member_id, pool.member_id, self._actor)
-        self._books.attribute(decided)
+        self._books.attribute([*self._released, *decided])
         return self._books.entries
 
 
@@ -222,6 +240,7 @@ class _Books:
         self._now = now
         self._flows: dict[tuple[str, str], int] = {}
         self._set_apart: dict[tuple[str, str], int] = {}
+        self._stakes: dict[tuple[str, str], Lots] = {}
 
     def note(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -243,10 +262,10 @@ class _Books:
         points, source = sum(all_lots.values()), self._source(member, pool)
         self.write(pool_id, "pool_out", actor, points=-points, lots=negative(all_lots), source=source)
         self.write(member_id, "pool_in", actor, points=points, **effects, source=source)
-        self._flow(member_id, pool_id, -points)
+        self._took(member_id, pool_id, points)
 
     def let_go(self, member_id: str, pool_id: str, actor: str) -> list[Entry]:
-        """Cancel what a member has reserved, until no more is out than they have put in themselves."""
+        """Cancel what a member has reserved or offered, until no more is out than they have put in themselves."""
         released: list[Entry] = []
         for redemption_id in sorted(self.current[member_id].holds):
             if self._own_points(member_id, pool_id) >= 0:
@@ -262,21 +281,59 @@ class _Books:
         part = self._set_apart[member_id, pool_id] = self._own_part(member_id, pool_id)
         self.draw(member_id, pool_id, take(self.current[pool_id].lots, part), actor)
 
-    def take_along(self, member_id: str, pool_id: str, actor: str, *, everything: bool) -> None:
-        """As `set_apart`, and all else that is in the pool if nobody is left to share it; it pays what is owed."""
-        lots, part = self.current[pool_id].lots, self._own_part(member_id, pool_id)
+    def take_along(self, member_id: str, pool_id: str, actor: str, *, is_last: bool) -> None:
+        """As `set_apart`, and what is nobody's if nobody is left to share the pool; it pays what is owed.
+
+        What is nobody's was spent by who takes it, in that they take it. Those who have left before find their stake.
+        """
+        pool, part = self.current[pool_id], self._own_part(member_id, pool_id)
         self._set_apart[member_id, pool_id] = part
-        self.draw(member_id, pool_id, lots if everything else take(lots, part), actor, pays_debt=True)
+        claimed = stakes.claimed_by_former(pool, self.current[member_id].ids)
+        points = max(part, pool.balance - claimed) if is_last else part
+        self.draw(member_id, pool_id, take(pool.lots, points), actor, pays_debt=True)
+
+    def give_up(self, member_id: str, pool_id: str) -> None:
+        """Leave the rest of a stake to the others, as if it had been spent."""
+        self._took(member_id, pool_id, max(0, self._own_points(member_id, pool_id)))
+
+    def pay_back(self, reversal: Entry, hold: Hold, actor: str) -> None:
+        """Give the pool that reversed points were drawn from what of them is not its former member's own.
+
+        Who shares it still puts in everything. A debt that was settled from others' points is owed again.
+        """
+        member_id, pool_id = reversal.member_id, pool_account_of(hold.drawn.pool_id if hold.drawn else "")
+        member = self.current[member_id]
+        if hold.drawn is None or pool_id not in self.current or self._shares(member, pool_id):
+            return
+        pool = self.current[pool_id]
+        points = min(hold.drawn.points, reversal.points, max(0, -self._own_points(member_id, pool_id)))
+        if not set(pool.pool_members) - {member_id}:
+            points = min(points, stakes.claimed_by_former(pool, member.ids))
+        lots = take(reversal.lots, min(points, reversal.available_effect))
+        owed = points - sum(lots.values())
+        if not points:
+            return
+        settled = take(combined(hold.lots, negative(reversal.expired)), owed)
+        incoming, source = self._live(pool, combined(lots, settled)), self._source(member, pool)
+        self.write(member_id, "pool_out", actor, points=-points, lots=negative(lots), debt=owed, source=source)
+        self.write(pool_id, "pool_in", actor, points=points, lots=incoming, source=source)
+        self._gave(member_id, pool_id, incoming)
+
+    def _shares(self, member: Account, pool_id: str) -> bool:
+        return bool(member.pool_id) and pool_account_of(member.pool_id or "") == pool_id and not member.frozen
 
     def _own_part(self, member_id: str, pool_id: str) -> int:
-        """What a member has put in and not spent, as far as it is still there."""
+        """A member's stake, as far as it is still there."""
         return max(0, min(self._own_points(member_id, pool_id), self.current[pool_id].balance))
 
     def _own_points(self, member_id: str, pool_id: str) -> int:
-        """What a member has put in without what they have spent; below 0 if they have spent or reserved others'."""
-        uses = self.current[pool_id].uses
-        contributed, spent = (uses.get(f"{name}:{member_id}", _NONE).points for name in (CONTRIBUTED, SPENT))
-        return contributed - spent + self._flows.get((member_id, pool_id), 0)
+        """A member's stake; below 0 if they have spent or reserved others' points."""
+        own = stakes.own_points(self.current[pool_id], self.current[member_id].ids)
+        return own + self._flows.get((member_id, pool_id), 0)
+
+    def _stake(self, member_id: str, pool_id: str) -> Lots:
+        stored = stakes.stake_of(self.current[pool_id], self.current[member_id].ids)
+        return self._stakes.get((member_id, pool_id), stored)
 
     def contribute(self, member_id: str, pool_id: str, actor: str) -> None:
         if not self.current[member_id].frozen:
@@ -288,8 +345,9 @@ class _Books:
             return
         points, source = member.balance, self._source(member, pool)
         self.write(member_id, "pool_out", actor, points=-points, lots=negative(member.lots), source=source)
-        self.write(pool_id, "pool_in", actor, points=points, lots=self._live(pool, member.lots), source=source)
-        self._flow(member_id, pool_id, points)
+        incoming = self._live(pool, member.lots)
+        self.write(pool_id, "pool_in", actor, points=points, lots=incoming, source=source)
+        self._gave(member_id, pool_id, incoming)
 
     def attribute(self, decided: Iterable[Entry]) -> None:
         """Say in the pool's last entry about each member how much they have put in, or spent, all told."""
@@ -312,7 +370,9 @@ class _Books:
                 for name, points in ((SPENT, spent), (CONTRIBUTED, contributed))
                 if points
             }
-            self.entries[index] = self.entries[index].model_copy(update={"uses": uses})
+            before_all = stakes.stake_of(self.current[pool_id], self.current[member_id].ids)
+            change = stakes.change_of(before_all, self._stake(member_id, pool_id))
+            self.entries[index] = self.entries[index].model_copy(update={"uses": uses, "stakes": change})
 
     def _spendable(self, member: Account, lots: Lots, owed: Lots) -> dict[str, Any]:
         return {"lots": self._live(member, lots), "debt": -sum(owed.values())}
@@ -324,6 +384,15 @@ class _Books:
     def _source(self, member: Account, pool: Account) -> dict[str, str]:
         move_id = f"{member.member_id}-{member.sequence + 1}"
         return {"move_id": move_id, "pool_id": owner_of(pool.member_id), "by": member.member_id}
+
+    def _took(self, member_id: str, pool_id: str, points: int) -> None:
+        self._stakes[member_id, pool_id] = stakes.taken_out(self._stake(member_id, pool_id), points)
+        self._flow(member_id, pool_id, -points)
+
+    def _gave(self, member_id: str, pool_id: str, lots: Lots) -> None:
+        before, own = self._stake(member_id, pool_id), self._own_points(member_id, pool_id)
+        self._stakes[member_id, pool_id] = stakes.put_in(before, own, lots, member_id)
+        self._flow(member_id, pool_id, sum(lots.values()))
 
     def _flow(self, member_id: str, pool_id: str, points: int) -> None:
         self._flows[member_id, pool_id] = self._flows.get((member_id, pool_id), 0) + points
@@ -337,6 +406,28 @@ def _sharers(own: Iterable[Account], accounts: Sequence[Account]) -> dict[str, A
         if pool is not None and not member.frozen and pool not in sharers.values():
             sharers[member.member_id] = pool
     return sharers
+
+
+def _naming_pools(decided: Sequence[Entry], drawn: Mapping[str, Drawn]) -> list[Entry]:
+    """The entries, each hold that they open with what of it was drawn from its member's pool."""
+    left = {member_id: one.points for member_id, one in drawn.items()}
+    named: dict[str, Drawn] = {}
+
+    def with_pools(holds: Mapping[str, Hold]) -> dict[str, Hold]:
+        return {
+            name: one.model_copy(update={"drawn": named[name]}) if name in named else one for name, one in holds.items()
+        }
+
+    entries = []
+    for entry in decided:
+        for name, hold in entry.opened.items():
+            points = min(hold.points, left.get(entry.member_id, 0))
+            if points and entry.type != "merge_in":
+                named[name] = Drawn(pool_id=drawn[entry.member_id].pool_id, points=points)
+                left[entry.member_id] -= points
+        holds = {"opened": with_pools(entry.opened), "closed": with_pools(entry.closed)}
+        entries.append(entry.model_copy(update=holds) if named else entry)
+    return entries
 
 
 def _owed(member: Account, pool: Account) -> dict[str, int]:

@@ -20,7 +20,7 @@ from shared.domain.errors import Fault, InsufficientPointsError, InvalidRequestE
 from shared.domain.facets import Use
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.ledger import combined, draft, give, negative, take, uses_given_back
-from shared.domain.lots import NO_LOTS, Hold, Lots, PartnerShare
+from shared.domain.lots import NO_LOTS, Drawn, Hold, Lots, PartnerShare
 from shared.domain.points.budgets import NO_CAPS
 from shared.domain.points.expiry import policy_of, prolonged, returned_lots
 from shared.domain.points.freezing import require_not_frozen
@@ -355,9 +355,16 @@ def _part_of(hold: Hold, before: int, back: int) -> Hold:
         name: use.model_copy(update={"times": int(stays == 0), "points": points}) for name, use in hold.uses.items()
     }
     budgets = dict.fromkeys(hold.budgets, points)
+    drawn = _part_drawn(hold.drawn, before, back)
     rest = {"voucher_code": None} if stays == 0 else {"stocked": False, "limit_period": None}
-    part = {"points": points, "lots": lots, "value": value, "uses": uses, "budgets": budgets}
+    part = {"points": points, "lots": lots, "value": value, "uses": uses, "budgets": budgets, "drawn": drawn}
     return hold.model_copy(update={**part, **rest})
+
+
+def _part_drawn(drawn: Drawn | None, before: int, back: int) -> Drawn | None:
+    """What of a part was drawn from a pool: that comes back first."""
+    points = min(drawn.points, back) - min(drawn.points, before) if drawn else 0
+    return drawn.model_copy(update={"points": points}) if drawn and points else None
 
 
 def _given_back(account: Account, program: Program, lots: Lots, today: date, actor: str) -> dict[str, Any]:

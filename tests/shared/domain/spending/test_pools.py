@@ -16,8 +16,9 @@ from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import erase_whole, merge_whole
 from shared.domain.points import freezing
 from shared.domain.spending import redemptions, transfers
-from shared.domain.spending.pools import CONTRIBUTED, SPENT, bring, pools_of
+from shared.domain.spending.pools import bring, pools_of
 from shared.domain.spending.prices import MoneyRequest
+from shared.domain.spending.stakes import CONTRIBUTED, SPENT
 from tests.model.shop import Shop, a_program, at
 
 DAYS_30 = {"kind": "term", "days": 30}
