@@ -42,9 +42,10 @@ class PartnerShare(Stored):
 
 
 class Drawn(Stored):
-    """How many of a hold's points were drawn from a pool, and from which: they go back there."""
+    """How many of a hold's points were drawn from a pool, from which and by whom: they go back there."""
 
     pool_id: str
+    by: str
     points: int
 
 

@@ -177,17 +177,13 @@ def run(
     program = program or load_program()
     caps: Mapping[str, int] = budgets.used_up()
     stored, items = accounts.load_together(members, reads)
-    left: list[str] = []
     for attempt in range(ATTEMPTS_MAX):
         plan = None
         try:
-            stored = _with_pools(stored, len(members), left)
-            instant = _present(now, [one.account for one in stored])
-            situation = Situation((), program, instant, caps, items)
-            plan = _planned(decide, asks, stored, situation, shares=shares, may_be_closed=may_be_closed)
-            if pools := _not_at_hand(plan.entries, stored) if shares else []:
-                left += pools
-                continue
+            stored = _with_pools(stored, len(members))
+            situation = Situation((), program, now, caps, items)
+            how = {"shares": shares, "may_be_closed": may_be_closed}
+            stored, plan, instant = _planned_with_all(decide, asks, stored, situation, **how)
             read = {one: items.get(one) for one in reads}
             after = write(stored, plan.entries, program, plan.writes, read=read)
         except CancelledError as cancelled:
@@ -237,16 +233,10 @@ def _present(now: datetime, settled: Iterable[Account]) -> datetime:
     return max((one.present(now) for one in settled), default=now)
 
 
-def _not_at_hand(planned: Iterable[Entry], stored: Sequence[StoredAccount]) -> list[str]:
-    """The pools that reversed points were drawn from, of members who have left them since."""
-    known = {one.account.member_id for one in stored}
-    return [name for name in drawn_by(planned) if name not in known]
-
-
-def _with_pools(stored: list[StoredAccount], members: int, left: Sequence[str] = ()) -> list[StoredAccount]:
-    """The members' accounts, and the pools that they share in or have `left`, read if they are not the ones at hand."""
+def _with_pools(stored: list[StoredAccount], members: int) -> list[StoredAccount]:
+    """The members' accounts and the pools that they share in, read if they are not the ones at hand."""
     own = [one.account for one in stored[:members]]
-    wanted = [name for name in dict.fromkeys([*pools_of(own), *left]) if name not in {one.member_id for one in own}]
+    wanted = [name for name in pools_of(own) if name not in {one.member_id for one in own}]
     if wanted == [one.account.member_id for one in stored[members:]]:
         return stored
     return [*stored[:members], *(accounts.load_together(wanted)[0] if wanted else ())]
@@ -255,6 +245,31 @@ def _with_pools(stored: list[StoredAccount], members: int, left: Sequence[str] =
 def _settled(stored: Sequence[StoredAccount], program: Program, now: datetime) -> list[Settled]:
     entries_max = SETTLE_ENTRIES_MAX // max(1, sum(one.account.sequence > 0 for one in stored))
     return [settle(one.account, program, now, entries_max) for one in stored]
+
+
+def _planned_with_all(
+    decide: Decide,
+    asks: Asks,
+    stored: list[StoredAccount],
+    situation: Situation,
+    *,
+    shares: bool,
+    may_be_closed: bool,
+) -> tuple[list[StoredAccount], _Plan, datetime]:
+    """The plan of the situation's instant, and the accounts that it is made on.
+
+    If it reverses points that a member has drawn from a pool and has left that since, the pool is read, too: they go
+    back there.
+    """
+    while True:
+        instant = _present(situation.now, [one.account for one in stored])
+        now = situation._replace(now=instant)
+        plan = _planned(decide, asks, stored, now, shares=shares, may_be_closed=may_be_closed)
+        known = {one.account.member_id for one in stored}
+        left = [name for name in drawn_by(plan.entries) if name not in known] if shares else []
+        if not left:
+            return stored, plan, instant
+        stored = [*stored, *accounts.load_together(left)[0]]
 
 
 def _planned(

@@ -93,7 +93,7 @@ class TestPools:
         shop.join_pool(pool_id, eve)
         left = leave(shop, pool_id, bob)
         assert (left.status, left.body["balance"]) == (200, 70)
-        assert left.body["former"] == [{"member_id": bob, "contributed": 0, "spent": 0}]
+        assert left.body["former"] == [{"member_id": bob, "contributed": 0, "spent": 0, "expired": 0}]
         assert leave(shop, pool_id, bob).replayed
         assert (shop.balance(bob), shop.balance(ada), shop.account(bob)["pool"]) == (160, 70, None)
         assert_refused(leave(shop, pool_id, bob, "again"), 409, "invalid_state")
@@ -346,7 +346,7 @@ class TestRemoval:
         ada, bob, pool_id = family
         opened = shop.post("/v1/pools", {"member_id": ada}, key="pool", **of(ada))
         assert (opened.replayed, opened.body["balance"], len(opened.body["members"])) == (True, 200, 2)
-        own = [{"member_id": ada, "contributed": 0, "spent": 0}]
+        own = [{"member_id": ada, "contributed": 0, "spent": 0, "expired": 0}]
         nothing = {"balance": 0, "expiring": [], "members": [], "former": own}
         for again in (leave(shop, pool_id, ada, **of(ada)), leave(shop, pool_id, ada, **of(ada))):
             assert nothing.items() <= again.body.items()

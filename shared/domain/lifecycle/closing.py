@@ -60,7 +60,7 @@ def merge_whole(
     left_pool, pool = pool_among(gone, beside), pool_among(into, beside)
     if left_pool is not None:
         change_id = f"merge-{gone.member_id}-{into.member_id}"
-        entries += leave(gone, left_pool, program, change_id=change_id, now=now, actor=actor)
+        entries += leave(gone, left_pool, program, change_id=change_id, now=now, actor=actor, for_good=True)
     entries += merge(_after(gone, entries), into, program, now=now, actor=actor)
     if pool is not None:
         entries += contribute(_after(into, entries), _after(pool, entries), program, now=now, actor=actor)

@@ -17,6 +17,7 @@ from typing import Any
 
 from shared.domain import entry_types
 from shared.domain.account import Account
+from shared.domain.actors import is_shop
 from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.provisional import require_consent
@@ -24,8 +25,8 @@ from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError, PoolNotFoundError
 from shared.domain.facets import Use
 from shared.domain.ledger import book, combined, draft, give, negative, take
-from shared.domain.lots import Drawn, Hold, Lots
-from shared.domain.points.expiry import moved_lots
+from shared.domain.lots import NEVER, Drawn, Hold, Lots
+from shared.domain.points.expiry import moved_lots, returned_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.spending import stakes
@@ -209,12 +210,17 @@ class SharedBooks:
                 effects = [entry.lots for entry in planned if entry.member_id == member.member_id]
                 needed = _needed(member, pool, effects)
                 self._books.draw(member.member_id, pool.member_id, needed, self._actor)
-                self._drawn[member.member_id] = Drawn(pool_id=member.pool_id or "", points=sum(needed.values()))
+                self._note_drawn(member, sum(needed.values()))
                 if any(entry.type == "freeze" and entry.member_id == member.member_id for entry in planned):
                     self._books.contribute(member.member_id, pool.member_id, self._actor)
                     self._released += self._books.let_go(member.member_id, pool.member_id, self._actor)
                     self._books.set_apart(member.member_id, pool.member_id, self._actor)
         return [self._books.current[one.member_id] for one in self._own]
+
+    def _note_drawn(self, member: Account, points: int) -> None:
+        if points:
+            named = {"pool_id": member.pool_id or "", "by": member.member_id}
+            self._drawn[member.member_id] = Drawn(**named, points=points)
 
     def shared(self, decided: Sequence[Entry]) -> list[Entry]:
         """All entries: what was drawn, what was decided after that, and what it leaves with members put into pools."""
@@ -222,7 +228,8 @@ class SharedBooks:
         self._books.note(decided)
         for entry in decided:
             for hold in entry.reversed.values():
-                self._books.pay_back(entry, hold, self._actor)
+                if hold.drawn is not None:
+                    self._books.pay_back(entry, hold.drawn, hold, self._actor)
         for member in self._own:
             if (pool := pool_among(member, self._accounts)) is not None:
                 self._books.contribute(member.member_id, pool.member_id, self._actor)
@@ -238,9 +245,8 @@ class _Books:
         self.entries: list[Entry] = []
         self._program = program
         self._now = now
-        self._flows: dict[tuple[str, str], int] = {}
         self._set_apart: dict[tuple[str, str], int] = {}
-        self._stakes: dict[tuple[str, str], Lots] = {}
+        self._moved: dict[tuple[str, str], Lots] = {}
 
     def note(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -262,7 +268,7 @@ class _Books:
         points, source = sum(all_lots.values()), self._source(member, pool)
         self.write(pool_id, "pool_out", actor, points=-points, lots=negative(all_lots), source=source)
         self.write(member_id, "pool_in", actor, points=points, **effects, source=source)
-        self._took(member_id, pool_id, points)
+        self._flow(member_id, pool_id, negative(all_lots))
 
     def let_go(self, member_id: str, pool_id: str, actor: str) -> list[Entry]:
         """Cancel what a member has reserved or offered, until no more is out than they have put in themselves."""
@@ -288,39 +294,38 @@ class _Books:
         """
         pool, part = self.current[pool_id], self._own_part(member_id, pool_id)
         self._set_apart[member_id, pool_id] = part
-        claimed = stakes.claimed_by_former(pool, self.current[member_id].ids)
+        claimed = stakes.claimed_by_former(pool, member_id)
         points = max(part, pool.balance - claimed) if is_last else part
         self.draw(member_id, pool_id, take(pool.lots, points), actor, pays_debt=True)
 
     def give_up(self, member_id: str, pool_id: str) -> None:
         """Leave the rest of a stake to the others, as if it had been spent."""
-        self._took(member_id, pool_id, max(0, self._own_points(member_id, pool_id)))
+        rest = max(0, self._own_points(member_id, pool_id))
+        self._flow(member_id, pool_id, {NEVER: -rest})
 
-    def pay_back(self, reversal: Entry, hold: Hold, actor: str) -> None:
+    def pay_back(self, reversal: Entry, drawn: Drawn, hold: Hold, actor: str) -> None:
         """Give the pool that reversed points were drawn from what of them is not its former member's own.
 
         Who shares it still puts in everything. A debt that was settled from others' points is owed again.
         """
-        member_id, pool_id = reversal.member_id, pool_account_of(hold.drawn.pool_id if hold.drawn else "")
-        member = self.current[member_id]
-        if hold.drawn is None or pool_id not in self.current or self._shares(member, pool_id):
+        member, pool_id = self.current[reversal.member_id], pool_account_of(drawn.pool_id)
+        if pool_id not in self.current or (member.pool_id == drawn.pool_id and not member.frozen):
             return
         pool = self.current[pool_id]
-        points = min(hold.drawn.points, reversal.points, max(0, -self._own_points(member_id, pool_id)))
-        if not set(pool.pool_members) - {member_id}:
-            points = min(points, stakes.claimed_by_former(pool, member.ids))
-        lots = take(reversal.lots, min(points, reversal.available_effect))
-        owed = points - sum(lots.values())
+        points = min(drawn.points, reversal.points, max(0, -self._own_points(drawn.by, pool_id)))
+        if not set(pool.pool_members) - {member.member_id}:
+            points = min(points, stakes.claimed_by_former(pool, drawn.by))
         if not points:
             return
-        settled = take(combined(hold.lots, negative(reversal.expired)), owed)
-        incoming, source = self._live(pool, combined(lots, settled)), self._source(member, pool)
-        self.write(member_id, "pool_out", actor, points=-points, lots=negative(lots), debt=owed, source=source)
+        lots = take(reversal.lots, min(points, reversal.available_effect))
+        owed = points - sum(lots.values())
+        today = local_day(self._now, self._program.time_zone)
+        living, _ = returned_lots(member, self._program, hold.lots, today, has_grace=is_shop(reversal.actor))
+        incoming = self._live(pool, combined(lots, take(living, owed)))
+        source = {**self._source(member, pool), "by": drawn.by}
+        self.write(member.member_id, "pool_out", actor, points=-points, lots=negative(lots), debt=owed, source=source)
         self.write(pool_id, "pool_in", actor, points=points, lots=incoming, source=source)
-        self._gave(member_id, pool_id, incoming)
-
-    def _shares(self, member: Account, pool_id: str) -> bool:
-        return bool(member.pool_id) and pool_account_of(member.pool_id or "") == pool_id and not member.frozen
+        self._flow(drawn.by, pool_id, incoming)
 
     def _own_part(self, member_id: str, pool_id: str) -> int:
         """A member's stake, as far as it is still there."""
@@ -328,12 +333,8 @@ class _Books:
 
     def _own_points(self, member_id: str, pool_id: str) -> int:
         """A member's stake; below 0 if they have spent or reserved others' points."""
-        own = stakes.own_points(self.current[pool_id], self.current[member_id].ids)
-        return own + self._flows.get((member_id, pool_id), 0)
-
-    def _stake(self, member_id: str, pool_id: str) -> Lots:
-        stored = stakes.stake_of(self.current[pool_id], self.current[member_id].ids)
-        return self._stakes.get((member_id, pool_id), stored)
+        own = stakes.own_points(self.current[pool_id], member_id)
+        return own + sum(self._moved.get((member_id, pool_id), {}).values())
 
     def contribute(self, member_id: str, pool_id: str, actor: str) -> None:
         if not self.current[member_id].frozen:
@@ -347,13 +348,13 @@ class _Books:
         self.write(member_id, "pool_out", actor, points=-points, lots=negative(member.lots), source=source)
         incoming = self._live(pool, member.lots)
         self.write(pool_id, "pool_in", actor, points=points, lots=incoming, source=source)
-        self._gave(member_id, pool_id, incoming)
+        self._flow(member_id, pool_id, incoming)
 
     def attribute(self, decided: Iterable[Entry]) -> None:
         """Say in the pool's last entry about each member how much they have put in, or spent, all told."""
-        for (member_id, pool_id), all_flow in self._flows.items():
+        for (member_id, pool_id), lots in self._moved.items():
             apart = self._set_apart.get((member_id, pool_id), 0)
-            flow = all_flow + apart
+            flow = sum(lots.values()) + apart
             of_member = (
                 entry for entry in decided if entry.member_id == member_id and entry_types.of(entry.type).gives_back
             )
@@ -370,8 +371,7 @@ class _Books:
                 for name, points in ((SPENT, spent), (CONTRIBUTED, contributed))
                 if points
             }
-            before_all = stakes.stake_of(self.current[pool_id], self.current[member_id].ids)
-            change = stakes.change_of(before_all, self._stake(member_id, pool_id))
+            change = stakes.moved(self.current[pool_id], member_id, lots)
             self.entries[index] = self.entries[index].model_copy(update={"uses": uses, "stakes": change})
 
     def _spendable(self, member: Account, lots: Lots, owed: Lots) -> dict[str, Any]:
@@ -385,17 +385,8 @@ class _Books:
         move_id = f"{member.member_id}-{member.sequence + 1}"
         return {"move_id": move_id, "pool_id": owner_of(pool.member_id), "by": member.member_id}
 
-    def _took(self, member_id: str, pool_id: str, points: int) -> None:
-        self._stakes[member_id, pool_id] = stakes.taken_out(self._stake(member_id, pool_id), points)
-        self._flow(member_id, pool_id, -points)
-
-    def _gave(self, member_id: str, pool_id: str, lots: Lots) -> None:
-        before, own = self._stake(member_id, pool_id), self._own_points(member_id, pool_id)
-        self._stakes[member_id, pool_id] = stakes.put_in(before, own, lots, member_id)
-        self._flow(member_id, pool_id, sum(lots.values()))
-
-    def _flow(self, member_id: str, pool_id: str, points: int) -> None:
-        self._flows[member_id, pool_id] = self._flows.get((member_id, pool_id), 0) + points
+    def _flow(self, member_id: str, pool_id: str, lots: Lots) -> None:
+        self._moved[member_id, pool_id] = combined(self._moved.get((member_id, pool_id), {}), lots)
 
 
 def _sharers(own: Iterable[Account], accounts: Sequence[Account]) -> dict[str, Account]:
@@ -422,8 +413,8 @@ def _naming_pools(decided: Sequence[Entry], drawn: Mapping[str, Drawn]) -> list[
     for entry in decided:
         for name, hold in entry.opened.items():
             points = min(hold.points, left.get(entry.member_id, 0))
-            if points and entry.type != "merge_in":
-                named[name] = Drawn(pool_id=drawn[entry.member_id].pool_id, points=points)
+            if points:
+                named[name] = drawn[entry.member_id].model_copy(update={"points": points})
                 left[entry.member_id] -= points
         holds = {"opened": with_pools(entry.opened), "closed": with_pools(entry.closed)}
         entries.append(entry.model_copy(update=holds) if named else entry)

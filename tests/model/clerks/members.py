@@ -111,7 +111,7 @@ class WholeClerk(EarningClerk):
         self.require_not_frozen(gone)
         self.require_consent(gone)
         self.require_consent(into)
-        self.leave_box(gone)
+        self.leave_box(gone, for_good=True)
         super().merge(gone, into)
         self.taken_in_by[gone] = into
         self._unite_stamps(gone, into)
@@ -127,7 +127,7 @@ class WholeClerk(EarningClerk):
         self.cashier.take_over(gone, into)
 
     def erase(self, name: str) -> None:
-        self.leave_box(name)
+        self.leave_box(name, for_good=True)
         super().erase(name)
         self.people[name].tags, self.people[name].place = set(), None
         self.friends.pop(name, None)
@@ -277,10 +277,10 @@ class WholeClerk(EarningClerk):
     def freeze(self, name: str, *, frozen: bool) -> None:
         if self.people[name].frozen == frozen:
             raise RefusedError("invalid_state")
-        with self.household(name):
-            self.people[name].frozen = frozen
         if frozen:
             self.set_apart(name)
+        with self.household(name):
+            self.people[name].frozen = frozen
 
     def note(self, name: str, tags: set[str], place: str | None) -> None:
         if (self.people[name].tags, self.people[name].place) == (tags, place):

@@ -15,10 +15,11 @@ from shared.domain.errors import InsufficientPointsError, InvalidStateError, Loy
 from shared.domain.ledger import book
 from shared.domain.lifecycle.closing import erase_whole, merge_whole
 from shared.domain.points import freezing
-from shared.domain.spending import redemptions, transfers
+from shared.domain.spending import gifts, redemptions, stakes, transfers
 from shared.domain.spending.pools import bring, pools_of
 from shared.domain.spending.prices import MoneyRequest
 from shared.domain.spending.stakes import CONTRIBUTED, SPENT
+from shared.domain.telling.events import event_of
 from tests.model.shop import Shop, a_program, at
 
 DAYS_30 = {"kind": "term", "days": 30}
@@ -191,17 +192,31 @@ def test_who_leaves_takes_their_own_part_each_lot_with_its_day_and_the_soonest_f
     assert (shop.look("ada").lots, shop.pool("p").lots) == ({"2026-12-25": 10}, {})
 
 
-def test_who_leaves_takes_no_more_than_is_there_and_the_last_what_is_nobodys_which_counts_as_spent() -> None:
+def test_who_leaves_takes_no_more_than_is_there_and_the_last_nothing_that_others_have_a_stake_in() -> None:
     shop = a_household("ada", "bob")
     earn(shop, "ada", "A-1", 10)
     spend(shop, "bob", "R-1", 7)
     shop.leave_pool("ada")
     assert (shop.look("ada").balance, shop.pool("p").balance) == (3, 0)
+    earn(shop, "bob", "B-1", 12)
+    assert (shop.look("ada").balance, shop.pool("p").balance) == (3, 12)
+    shop.leave_pool("bob")
+    assert (shop.look("bob").balance, shop.pool("p").balance) == (5, 7)
+    assert put_in(shop) == {"contributed:ada": 7, "contributed:bob": 7, "spent:bob": 7}
+    shop.join_pool("ada", "p")
+    shop.leave_pool("ada")
+    assert (shop.look("ada").balance, shop.pool("p").balance) == (10, 0)
+
+
+def test_the_last_to_leave_takes_what_is_nobodys_which_counts_as_spent() -> None:
+    shop = a_household("ada", "bob")
+    earn(shop, "ada", "A-1", 10)
+    spend(shop, "bob", "R-1", 7)
+    shop.book(erase_whole(shop.look("ada"), shop.wallet("ada"), [shop.pool("p")], shop.program, **by_olga(shop)))
     earn(shop, "bob", "B-1", 5)
-    assert (shop.look("ada").balance, shop.pool("p").balance) == (3, 5)
     shop.leave_pool("bob")
     assert (shop.look("bob").balance, shop.pool("p").balance) == (5, 0)
-    assert put_in(shop) == {"contributed:ada": 7, "contributed:bob": 5, "spent:bob": 12}
+    assert put_in(shop) == {"contributed:ada": 7, "spent:ada": 7, "contributed:bob": 5, "spent:bob": 12}
 
 
 def test_what_a_member_owes_who_leaves_is_paid_from_their_own_part_alone() -> None:
@@ -260,6 +275,10 @@ def test_who_is_merged_takes_their_part_of_a_pool_along_to_who_goes_on_for_them(
     assert put_in(shop) == {"contributed:eve": 15}
 
 
+def by_olga(shop: Shop) -> dict[str, Any]:
+    return {"now": shop.now, "actor": "operator:olga"}
+
+
 def freeze(shop: Shop, member: str, step: Literal["freeze", "unfreeze"] = "freeze") -> list[Entry]:
     turn = freezing.freeze if step == "freeze" else freezing.unfreeze
     cause: dict[str, Any] = {"reason": "a doubt", "reference": f"case-{shop.look(member).sequence}"}
@@ -315,6 +334,200 @@ def test_what_others_have_spent_of_a_frozen_members_part_is_gone_and_theirs_stay
     assert (shop.look("ada").debt, shop.pool("p").balance) == (2, 5)
     earn(shop, "ada", "A-2", 1)
     assert (shop.look("ada").debt, shop.pool("p").balance) == (0, 4)
+
+
+def hold(shop: Shop, member: str, redemption_id: str, points: int) -> list[Entry]:
+    request = MoneyRequest(points=points, order_total=1_000_000, currency="USD")
+    named: dict[str, Any] = {"redemption_id": redemption_id, "now": shop.now, "actor": "member:app"}
+    return shop.in_pools(
+        lambda own: [redemptions.reserve(own[0], shop.program, request, fingerprint="request", **named)], member
+    )
+
+
+def cancel(shop: Shop, member: str, redemption_id: str) -> list[Entry]:
+    named: dict[str, Any] = {"occurred_at": shop.now, "now": shop.now, "actor": "member:app"}
+    return shop.in_pools(
+        lambda own: [redemptions.release(own[0], shop.program, redemption_id, "cancel", **named)], member
+    )
+
+
+def capture(shop: Shop, member: str, redemption_id: str) -> Entry:
+    named: dict[str, Any] = {"voucher_code": "CODE", "now": shop.now, "actor": "storefront:till"}
+    entries = shop.in_pools(lambda own: [redemptions.capture(own[0], shop.program, redemption_id, **named)], member)
+    return next(entry for entry in entries if entry.type == "capture")
+
+
+def reverse(
+    shop: Shop, member: str, captured: Entry, points: int | None = None, before: int = 0, key: str = "part"
+) -> list[Entry]:
+    [redemption_id] = captured.closed
+    part = redemptions.Part(reversal_id=key, points=points) if points else None
+    named: dict[str, Any] = {"now": shop.now, "actor": "storefront:till", "part": part, "returned_before": before}
+    return shop.in_pools(
+        lambda own: [redemptions.reverse(own[0], shop.program, captured, redemption_id, **named)], member
+    )
+
+
+def bought_by(shop: Shop, member: str, points: int) -> Entry:
+    return next(entry for entry in spend(shop, member, f"R-{member}", points) if entry.type == "capture")
+
+
+class TestWhatComesBack:
+    def test_what_lapses_before_a_member_leaves_stays_with_the_pool(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 11)
+        earn(shop, "bob", "B-1", 1)
+        hold(shop, "bob", "R-1", 9)
+        shop.now += timedelta(hours=1)
+        assert shop.look("bob").lots == {"2026-12-20": 9}
+        shop.leave_pool("bob")
+        assert (shop.look("bob").balance, shop.pool("p").balance) == (1, 11)
+
+    def test_what_is_reversed_after_leaving_makes_up_for_others_points_first(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 11)
+        earn(shop, "bob", "B-1", 2)
+        captured = bought_by(shop, "bob", 9)
+        shop.leave_pool("bob")
+        assert (shop.look("bob").balance, shop.pool("p").balance) == (0, 4)
+        reverse(shop, "bob", captured, 5)
+        assert (shop.look("bob").balance, shop.pool("p").balance) == (0, 9)
+        reverse(shop, "bob", captured, 4, before=5, key="rest")
+        assert (shop.look("bob").balance, shop.pool("p").balance) == (2, 11)
+        shop.leave_pool("ada")
+        assert (shop.look("ada").balance, shop.pool("p").balance) == (11, 0)
+
+    def test_it_goes_to_the_pool_that_it_was_drawn_from_and_the_rest_to_the_one_that_is_shared_now(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 11)
+        earn(shop, "bob", "B-1", 2)
+        captured = bought_by(shop, "bob", 9)
+        shop.leave_pool("bob")
+        shop.join_pool("bob", "q")
+        reverse(shop, "bob", captured)
+        assert (shop.look("bob").balance, shop.pool("p").balance, shop.pool("q").balance) == (0, 11, 2)
+
+    def test_what_it_has_paid_of_a_debt_is_owed_again(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 9)
+        captured = bought_by(shop, "bob", 9)
+        shop.leave_pool("bob")
+        shop.buy("bob", "B-1", 600)
+        shop.reserve("bob", "own", 6)
+        shop.refund("bob", "B-1", 600)
+        assert shop.look("bob").debt == 6
+        reverse(shop, "bob", captured)
+        assert (shop.look("bob").debt, shop.look("bob").balance, shop.pool("p").lots) == (6, 0, {"2026-12-20": 9})
+
+    def test_what_was_captured_before_holds_named_their_pools_is_the_members_own(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 9)
+        captured = bought_by(shop, "bob", 9)
+        old = {name: one.model_copy(update={"drawn": None}) for name, one in captured.closed.items()}
+        shop.leave_pool("bob")
+        reverse(shop, "bob", captured.model_copy(update={"closed": old}))
+        assert (shop.look("bob").balance, shop.pool("p").balance) == (9, 0)
+
+    def test_after_a_merge_it_makes_up_for_what_the_one_who_is_gone_had_spent(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 9)
+        captured = bought_by(shop, "bob", 9)
+        wallets = shop.wallet("bob"), shop.wallet("eve")
+        shop.book(
+            merge_whole(shop.look("bob"), shop.look("eve"), wallets, [shop.pool("p")], shop.program, **by_olga(shop))
+        )
+        reverse(shop, "eve", captured)
+        assert (shop.look("eve").balance, shop.pool("p").balance) == (0, 9)
+
+    def test_whoever_is_frozen_lets_go_of_others_points_and_brings_back_what_is_reversed(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 11)
+        earn(shop, "bob", "B-1", 2)
+        captured = bought_by(shop, "bob", 3)
+        hold(shop, "bob", "R-2", 6)
+        freeze(shop, "bob")
+        assert (shop.look("bob").holds, shop.look("bob").balance, shop.pool("p").balance) == ({}, 0, 10)
+        reverse(shop, "bob", captured)
+        assert (shop.look("bob").balance, shop.pool("p").balance) == (2, 11)
+        shop.leave_pool("bob")
+        assert (shop.look("bob").balance, shop.pool("p").balance) == (2, 11)
+
+    def test_goods_bought_with_a_households_points_bring_nobody_those_of_others(self) -> None:
+        """The order goes into the pool, another reserves it all and leaves, and the order comes back."""
+        shop = a_household("ada", "bob")
+        shop.buy("ada", "A-1", 2000)
+        earn(shop, "ada", "A-0", 0)
+        earn(shop, "bob", "B-1", 2)
+        hold(shop, "bob", "R-1", 22)
+        shop.leave_pool("bob")
+        assert (shop.look("bob").holds, shop.look("bob").balance, shop.pool("p").balance) == ({}, 2, 20)
+        shop.refund("ada", "A-1", 2000)
+        earn(shop, "ada", "A-2", 1)
+        assert (shop.look("ada").debt, shop.look("bob").balance, shop.pool("p").balance) == (0, 2, 1)
+
+    def test_an_offered_gift_of_others_points_lapses_as_its_giver_leaves(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 9)
+        named: dict[str, Any] = {"to": "eve", "gift_id": "g", "now": shop.now, "actor": "member:app"}
+        shop.in_pools(lambda own: [gifts.offer(own[0], shop.program, 9, fingerprint="request", **named)], "bob")
+        shop.leave_pool("bob")
+        assert (shop.look("bob").balance, shop.pool("p").balance) == (0, 9)
+        [let_go] = [entry for entry in shop.ledgers["bob"] if gifts.lapsed_gift(entry)]
+        assert event_of(let_go).type == "gift.lapsed"
+        with pytest.raises(InvalidStateError):
+            gifts.give_back(shop.look("bob"), shop.program, "g", to="eve", now=shop.now, actor="member:app")
+
+
+class TestExpiry:
+    def test_what_expires_lessens_what_they_take_along_who_had_put_it_in(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 11)
+        shop.now += timedelta(days=20)
+        earn(shop, "bob", "B-1", 11)
+        shop.now += timedelta(days=15)
+        assert shop.pool("p").lots == {"2027-01-09": 11}
+        assert put_in(shop) == {"contributed:ada": 11, "expired:ada": 11, "contributed:bob": 11}
+        freeze(shop, "ada")
+        assert (shop.look("ada").balance, shop.pool("p").balance) == (0, 11)
+        shop.leave_pool("ada")
+        assert (shop.look("ada").balance, shop.pool("p").balance) == (0, 11)
+        shop.leave_pool("bob")
+        assert (shop.look("bob").balance, shop.pool("p").balance) == (11, 0)
+
+    @pytest.mark.parametrize("how", ["erase", "merge"])
+    def test_nor_do_they_who_go_for_good_take_any(self, how: str) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 11)
+        shop.now += timedelta(days=20)
+        earn(shop, "bob", "B-1", 11)
+        shop.now += timedelta(days=15)
+        ada, pools = shop.look("ada"), [shop.pool("p")]
+        if how == "erase":
+            shop.book(erase_whole(ada, shop.wallet("ada"), pools, shop.program, **by_olga(shop)))
+        else:
+            wallets = shop.wallet("ada"), shop.wallet("eve")
+            shop.book(merge_whole(ada, shop.look("eve"), wallets, pools, shop.program, **by_olga(shop)))
+        assert (shop.look("eve").balance, shop.pool("p").balance) == (0, 11)
+
+    def test_whose_points_were_spent_makes_no_difference_what_expires_is_the_soonest(self) -> None:
+        shop = a_household("ada", "bob")
+        earn(shop, "ada", "A-1", 10)
+        shop.now += timedelta(days=20)
+        earn(shop, "bob", "B-1", 10)
+        spend(shop, "bob", "R-1", 4)
+        shop.now += timedelta(days=15)
+        assert put_in(shop) == {"contributed:ada": 10, "expired:ada": 6, "contributed:bob": 10, "spent:bob": 4}
+        shop.leave_pool("ada")
+        assert (shop.look("ada").balance, shop.pool("p").balance) == (4, 6)
+
+    def test_of_one_day_each_loses_in_proportion_and_nothing_is_counted_twice(self) -> None:
+        shop = a_household("ada", "bob", "cy")
+        earn(shop, "ada", "A-1", 10)
+        earn(shop, "bob", "B-1", 21)
+        spend(shop, "cy", "R-1", 5)
+        shop.now += timedelta(days=35)
+        assert put_in(shop)["expired:ada"] + put_in(shop)["expired:bob"] == 26
+        assert put_in(shop)["expired:ada"] == 8
 
 
 def test_nobody_shares_two_pools_and_no_pool_has_too_many() -> None:
@@ -430,3 +643,91 @@ def test_points_that_come_back_from_before_are_put_in_and_not_a_negative_spendin
     named: dict[str, Any] = {"occurred_at": shop.now, "now": shop.now, "actor": "storefront:till"}
     shop.in_pools(lambda own: [redemptions.release(own[0], shop.program, "R-1", "cancel", **named)], "ada")
     assert {name: use.points for name, use in shop.pool("p").uses.items()} == {"contributed:ada": 10}
+
+
+turns = st.tuples(
+    st.sampled_from(
+        [
+            "earn",
+            "earn",
+            "hold",
+            "hold",
+            "give",
+            "capture",
+            "capture",
+            "let_go",
+            "reverse",
+            "leave",
+            "join",
+            "freeze",
+            "unfreeze",
+            "wait",
+            "wait",
+        ]
+    ),
+    st.sampled_from(["ada", "bob", "cy"]),
+    amounts,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    policy=st.sampled_from([DAYS_30, {"kind": "inactivity", "months": 1}, {"kind": "never"}]),
+    turns=st.lists(turns, min_size=5, max_size=40),
+)
+def test_nobody_ever_takes_what_others_have_put_in(policy: Any, turns: list[tuple[str, str, int]]) -> None:
+    """What is taken beyond one's own was spent, and all stakes together are what is in the pool."""
+    shop = a_household("ada", "bob", "cy", expiry=policy)
+    open_: list[tuple[str, str]] = []
+    captured: list[tuple[str, Entry]] = []
+    for number, (deed, name, amount) in enumerate(turns):
+        try:
+            _turn(shop, deed, name, amount, f"{number}", open_, captured)
+        except LoyaltyError:
+            continue
+        pool = shop.pool("p")
+        owns = {one: stakes.own_points(pool, one) for one in ("ada", "bob", "cy")}
+        assert sum(owns.values()) == pool.balance
+        for one, own in owns.items():
+            member = shop.look(one)
+            assert sum(stakes.stake_of(pool, one).values()) == max(0, own)
+            if not member.pool_id or member.frozen:
+                assert max(0, -own) <= member.totals.captured + member.totals.expired
+
+
+def _turn(
+    shop: Shop,
+    deed: str,
+    name: str,
+    amount: int,
+    mark: str,
+    open_: list[tuple[str, str]],
+    captured: list[tuple[str, Entry]],
+) -> None:
+    if deed in {"hold", "give"}:
+        _hold_or_give(shop, deed, name, amount, mark)
+        open_.append((name, mark if deed == "hold" else gifts.hold_of(mark)))
+    elif deed in {"capture", "let_go"} and open_:
+        owner, held = open_.pop(amount % len(open_))
+        if deed == "capture" and held in shop.look(owner).holds and not held.startswith("gift:"):
+            captured.append((owner, capture(shop, owner, held)))
+        elif held in shop.look(owner).holds:
+            cancel(shop, owner, held)
+    elif deed == "reverse" and captured:
+        reverse(shop, *captured.pop(amount % len(captured)))
+    elif deed == "freeze":
+        freeze(shop, name)
+    elif deed == "unfreeze":
+        freeze(shop, name, "unfreeze")
+    elif deed == "leave" and shop.look(name).pool_id:
+        shop.leave_pool(name)
+    elif deed in {"earn", "join", "wait"}:
+        _do(shop, deed, name, "", amount, mark, [])
+
+
+def _hold_or_give(shop: Shop, deed: str, name: str, points: int, mark: str) -> None:
+    if deed == "hold":
+        hold(shop, name, mark, points)
+        return
+    named: dict[str, Any] = {"to": "eve", "gift_id": mark, "now": shop.now, "actor": "member:app"}
+    shop.in_pools(lambda own: [gifts.offer(own[0], shop.program, points, fingerprint="request", **named)], name)
