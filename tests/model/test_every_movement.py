@@ -31,7 +31,7 @@ from shared.domain.entry_types import ENTRY_TYPES
 from shared.domain.errors import LoyaltyError
 from shared.domain.facets import Progress, Use
 from shared.domain.invariants import breaches
-from shared.domain.lots import UNTIL_APPROVED
+from shared.domain.lots import NEVER, UNTIL_APPROVED
 from shared.domain.points.tiers import qualifying
 from shared.domain.subaccounts import is_pool, is_wallet, owner_of, pool_account_of
 from tests.model.clerks import earning, members, sharing
@@ -882,7 +882,8 @@ class Movements(RuleBasedStateMachine):
             assert _buckets(account) == _cards(self.clerk.cashier, owner_of(name))
         elif is_pool(name):
             assert _buckets(account) == _cards(self.clerk, name)
-            assert _put_in(account) == account.balance + account.totals.expired
+            assert _put_in(account) == account.balance
+            assert _stakes(account) == Counter(self.clerk.slips.get(name, ()))
             assert {*account.pool_members} == {one for one, who in self.clerk.people.items() if who.box == name}
         else:
             assert _shown(account, self.shop) == _known(self.clerk, name)
@@ -1023,10 +1024,18 @@ def _cards(clerk: WholeClerk | Cashier, name: str) -> dict[str, object]:
 
 
 def _put_in(pool: Account) -> int:
-    """What members have put into a pool, less what they have spent from it."""
+    """What members have put into a pool, less what they have spent from it and what of it has expired there."""
     assert all(use.points >= 0 for use in pool.uses.values())
-    signs = {"contributed": 1, "spent": -1}
+    signs = {"contributed": 1, "spent": -1, "expired": -1}
     return sum(signs[name.partition(":")[0]] * use.points for name, use in pool.uses.items())
+
+
+def _stakes(pool: Account) -> Counter[tuple[date, str]]:
+    """How many points each may take along, by their last day."""
+    parts = {key.partition("/"): points for key, points in pool.stakes.items()}
+    return Counter(
+        {(date.max if day == NEVER else date.fromisoformat(day), who): n for (day, _, who), n in parts.items()}
+    )
 
 
 def _day(day: date | None) -> str:
