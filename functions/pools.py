@@ -79,7 +79,7 @@ def open_pool(request: Annotated[Joining, Body()], key: idempotency.IdempotencyK
     "/v1/pools/<pool_id>/invitations",
     security=routes.open_to(STOREFRONT, MEMBER),
     responses=routes.json_responses({201: InvitationAnswer, 200: InvitationAnswer}, 400, 404, 409),
-    summary="Invite one person to a pool for a week; its members and the shop may",
+    summary="Invite one person to a pool for a week; what any member owes is paid from the points of all",
     tags=["Pools"],
 )
 def invite(pool_id: str, key: idempotency.IdempotencyKey = None) -> Answer:
@@ -109,7 +109,7 @@ def join_pool(
     "/v1/pools/<pool_id>/members/<member_id>",
     security=routes.MEMBER_OR_SHOP,
     responses=routes.json_responses({200: PoolAnswer}, 400, 404, 409),
-    summary="Leave a pool with what one has put in and not spent; whoever opened it, and the shop, may remove others",
+    summary="Leave a pool with one's unspent, unexpired points; whoever opened it, and the shop, may remove others",
     tags=["Pools"],
 )
 def leave_pool(pool_id: str, member_id: str, key: idempotency.IdempotencyKey = None) -> Answer:

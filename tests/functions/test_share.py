@@ -499,3 +499,51 @@ class TestReservedOfOthers:
         assert shop.spend(bob, 500, 10_000).status == 201
         assert shop.call("DELETE", f"/v1/members/{bob}", scope=OPERATOR).status == 200
         assert shop.account(ada)["pool"]["balance"] == 1000
+
+    def test_what_the_shop_reverses_after_that_goes_back_to_the_pool(
+        self, shop: Shop, family: tuple[str, str, str], wire: Wire
+    ) -> None:
+        ada, bob, pool_id = family
+        shop.adjust(ada, 900)
+        others = shop.spend(bob, 500, 10_000, capture=True).body["redemption_id"]
+        assert leave(shop, pool_id, bob, **of(bob)).status == 200
+        own = shop.adjust(bob, 60) and shop.spend(bob, 60, 10_000, capture=True, key="own").body["redemption_id"]
+        assert shop.move(bob, others, "reverse").status == 200
+        assert (shop.account(bob)["balance"], shop.account(ada)["pool"]["balance"]) == (100, 1000)
+        wire.requests.clear()
+        assert shop.move(bob, own, "reverse").status == 200
+        assert wire.requests == ["TransactGetItems", "TransactWriteItems"]
+        assert (shop.account(bob)["balance"], shop.account(ada)["pool"]["balance"]) == (160, 1000)
+        assert shop.move(bob, others, "reverse").replayed
+
+    def test_a_gift_that_was_offered_of_others_points_is_theirs_again(
+        self, shop: Shop, family: tuple[str, str, str]
+    ) -> None:
+        ada, bob, pool_id = family
+        eve = shop.enroll("eve")
+        shop.change_program(gifts={"points_max": 500})
+        shop.adjust(ada, 900)
+        gift_id = gift(shop, bob, eve, 500).body["gift_id"]
+        assert leave(shop, pool_id, bob, **of(ada)).status == 200
+        assert (shop.account(bob)["balance"], shop.account(ada)["pool"]["balance"]) == (100, 1000)
+        assert shop.get(f"/v1/members/{bob}/gifts/{gift_id}").body["state"] == "lapsed"
+        assert_refused(shop.post(f"/v1/members/{bob}/gifts/{gift_id}/withdraw"), 409, "invalid_state")
+        assert_refused(shop.post(f"/v1/members/{eve}/gifts/{gift_id}/accept"), 409, "invalid_state")
+
+    def test_no_way_out_of_a_pool_leads_round_the_limit_of_transfers(
+        self, shop: Shop, family: tuple[str, str, str]
+    ) -> None:
+        """The others leave while all is reserved, who has reserved it lets go of it, and leaves as the last."""
+        ada, bob, pool_id = family
+        shop.change_program(transfers={"points_max": 100, "membership_days_min": 30})
+        shop.adjust(ada, 900)
+        held = shop.spend(bob, 1000, 100_000).body["redemption_id"]
+        assert leave(shop, pool_id, ada, **of(ada)).status == 200
+        assert shop.account(ada)["balance"] == 100
+        assert shop.move(bob, held, "cancel").status == 200
+        assert leave(shop, pool_id, bob, **of(bob)).body["former"] != []
+        assert shop.account(bob)["balance"] == 100
+        assert shop.get(f"/v1/pools/{pool_id}").body["balance"] == 900
+        assert shop.join_pool(pool_id, ada).status == 201
+        leave(shop, pool_id, ada, key="again", **of(ada))
+        assert shop.account(ada)["balance"] == 1000

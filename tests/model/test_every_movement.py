@@ -882,7 +882,7 @@ class Movements(RuleBasedStateMachine):
             assert _buckets(account) == _cards(self.clerk.cashier, owner_of(name))
         elif is_pool(name):
             assert _buckets(account) == _cards(self.clerk, name)
-            assert _put_in(account) == account.balance
+            assert _put_in(account) == account.balance - self.clerk.given_up[name]
             assert _stakes(account) == Counter(self.clerk.slips.get(name, ()))
             assert {*account.pool_members} == {one for one, who in self.clerk.people.items() if who.box == name}
         else:

@@ -37,6 +37,8 @@ class SharingClerk(Clerk):
     """By member and box: how many cards somebody has put in, less those they took out and those that expired there."""
     slips: dict[str, list[tuple[date, str]]] = field(default_factory=dict)
     """In each box, one for each card that somebody has a right to: how long it would have been good, and who."""
+    given_up: Counter[str] = field(default_factory=Counter)
+    """How many cards those had a right to who went for good while there were too few of them in a box."""
     drawn: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     """Of a redemption: the box that cards were taken from for it, by whom, and how many."""
     _at_hand: dict[str, str] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class SharingClerk(Clerk):
         self._arrive(name, cards[:theirs])
         self._end(mine)
         if for_good:
+            self.given_up[box] += max(0, self.brought[name, box])
             self.brought[name, box] = min(0, self.brought[name, box])
             self.slips[box] = [slip for slip in self.slips[box] if slip[1] != name]
 
