@@ -14,8 +14,9 @@ from shared.api.schemas.reviews import ReviewAnswer, asked, review_answer
 from shared.caller import OPERATOR, Caller
 from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
-from shared.domain.points.reviews import Review, ReviewKind
+from shared.domain.points.reviews import ReviewKind
 from shared.services import adjustments, approvals, audit_trail, freezes, remembered
+from shared.services import program as program_service
 from shared.services.adjustments import Adjustment, Undo
 from shared.services.approvals import Asked, Done, Rejection
 from shared.services.freezes import Cause
@@ -73,9 +74,9 @@ class AuditPage(Record):
     tags=["Operators"],
 )
 def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Answer:
-    caller = auth.caller(app)
-    done = adjustments.adjust_points(member_id, request, caller=caller, now=clock.now())
-    return asked(done, clock.now().date()) if isinstance(done, Asked) else ledger_answers.booked(done, caller)
+    caller, now = auth.caller(app), clock.now()
+    done = adjustments.adjust_points(member_id, request, caller=caller, now=now)
+    return asked(done, program_service.today(now)) if isinstance(done, Asked) else ledger_answers.booked(done, caller)
 
 
 @app.post(
@@ -155,8 +156,9 @@ def read_reviews(
     if after == "" or (after is not None and not after.startswith(f"{kind}#" if kind else "")):
         raise foreign_cursor()
     items, more = approvals.open_reviews(kind, limit, after)
+    today = program_service.today(clock.now())
     following = paging.encode_cursor(more) if more else None
-    return json_answer(ReviewPage(items=tuple(_shown(review) for review in items), next_cursor=following))
+    return json_answer(ReviewPage(items=tuple(review_answer(review, today) for review in items), next_cursor=following))
 
 
 @app.post(
@@ -167,8 +169,8 @@ def read_reviews(
     tags=["Operators"],
 )
 def approve(review_id: str) -> Answer:
-    caller = auth.caller(app)
-    return _decided(approvals.approve(review_id, caller=caller, now=clock.now()), caller)
+    caller, now = auth.caller(app), clock.now()
+    return _decided(approvals.approve(review_id, caller=caller, now=now), caller, now)
 
 
 @app.post(
@@ -179,8 +181,8 @@ def approve(review_id: str) -> Answer:
     tags=["Operators"],
 )
 def reject(review_id: str, request: Annotated[Rejection, Body()]) -> Answer:
-    caller = auth.caller(app)
-    return _decided(approvals.reject(review_id, request, caller=caller, now=clock.now()), caller)
+    caller, now = auth.caller(app), clock.now()
+    return _decided(approvals.reject(review_id, request, caller=caller, now=now), caller, now)
 
 
 @app.get(
@@ -213,16 +215,13 @@ def _remembered(kept: Kept) -> Answer:
     return json_answer(answer)
 
 
-def _decided(done: Done, caller: Caller) -> Answer:
+def _decided(done: Done, caller: Caller, now: datetime) -> Answer:
     entry = account = None
     if done.outcome is not None:
         entry = entry_answer(done.outcome.entry, caller)
         account = account_answer(done.outcome.accounts[0], done.outcome.program, done.outcome.now)
-    return json_answer(DecisionAnswer(review=_shown(done.review), entry=entry, account=account), replayed=done.replayed)
-
-
-def _shown(review: Review) -> ReviewAnswer:
-    return review_answer(review, clock.now().date())
+    review = review_answer(done.review, program_service.today(now))
+    return json_answer(DecisionAnswer(review=review, entry=entry, account=account), replayed=done.replayed)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

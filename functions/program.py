@@ -44,8 +44,9 @@ def replace_program(
     program: Annotated[Requested[Program], Body()],
     if_match: Annotated[str | None, Header(alias="If-Match", max_length=40)] = None,
 ) -> Answer:
-    stored = program_service.replace_program(program, _version(if_match), caller=auth.caller(app), now=clock.now())
-    return asked(stored, clock.now().date()) if isinstance(stored, Asked) else program_answer(stored)
+    now = clock.now()
+    stored = program_service.replace_program(program, _version(if_match), caller=auth.caller(app), now=now)
+    return asked(stored, program_service.today(now)) if isinstance(stored, Asked) else program_answer(stored)
 
 
 def _version(if_match: str | None) -> int:

@@ -63,6 +63,13 @@ def period_of(day: date, period: Period) -> str:
     return str(day.year) if period == "year" else "always"
 
 
+def period_begins_on(name: str) -> date:
+    """The first day of the period of that name."""
+    if name == "always":
+        return date.min
+    return date.fromisoformat(f"{name}-1" if "W" in name else f"{name}-01-01"[:10])
+
+
 def period_frees_on(day: date, period: Period) -> date | None:
     """The first day of the next period, on which a limit per period starts anew; None where it never does."""
     if period == "day":

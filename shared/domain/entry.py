@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 
+from shared.domain.actors import CLOCK
 from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
 from shared.domain.fields import Stored
 from shared.domain.lots import Hold, Lots, PartnerShare
@@ -104,7 +105,7 @@ class Entry(Stored):
     occurred_at: datetime
     recorded_at: datetime
     program_version: int
-    actor: str = "clock"
+    actor: str = CLOCK
     fingerprint: str = ""
     balance_after: int
     lots: Lots = {}

@@ -7,6 +7,8 @@ Who acts is shown to others by their role alone.
 from collections.abc import Mapping
 from typing import Any
 
+from shared.domain.actors import is_operator, role_of
+
 _NOTE, _REASON_FOR, _MEMBER = "note", "reason_for", "member"
 _NAMES = frozenset({"actor", "requested_by", "approved_by", "decided_by", "by"})
 """Under which names records say who acted."""
@@ -42,11 +44,6 @@ def source_told(type_: str, source: Mapping[str, str]) -> dict[str, str]:
     return told
 
 
-def role_of(actor: str) -> str:
-    """Whoever acts, by their role alone: `operator` for `operator:olga`."""
-    return actor.partition(":")[0]
-
-
 def record_told(record: Any) -> Any:  # noqa: ANN401 - whatever JSON has
     """What a member reads of a record that is kept about them: no notes of operators, and nobody's name."""
     if isinstance(record, Mapping):
@@ -60,5 +57,18 @@ def _part_told(name: str, part: Any, record: Mapping[str, Any]) -> Any:  # noqa:
     if name == "source" and isinstance(part, Mapping):
         return source_told(str(record.get("type")), part)
     if name == "uses" and isinstance(part, Mapping):
-        return {role_of(one) if one.startswith("operator:") else one: record_told(use) for one, use in part.items()}
+        return _uses_told(part)
     return record_told(part)
+
+
+def _uses_told(uses: Mapping[str, Any]) -> dict[str, Any]:
+    """What limits have counted. Of operators it says what the last day's count comes to for all of them together."""
+    told = {name: record_told(use) for name, use in uses.items() if not is_operator(name)}
+    by_hand = {name: use for name, use in uses.items() if is_operator(name)}
+    last = max((use["period"] for use in by_hand.values()), default="")
+    for name, use in by_hand.items():
+        if use["period"] == last:
+            known = told.get(role_of(name), {"times": 0, "points": 0})
+            sums = {what: known[what] + use.get(what, 0) for what in ("times", "points")}
+            told[role_of(name)] = {"period": last, **sums}
+    return told

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from shared.domain import entry_types
 from shared.domain.account import Account, Totals
+from shared.domain.actors import CLOCK
 from shared.domain.calendar import add_months, month_of
 from shared.domain.entry import Entry
 from shared.domain.entry_types import EntryType
@@ -235,7 +236,7 @@ def uses_given_back(uses: Mapping[str, Use]) -> dict[str, Use]:
 
 def _idle_after(account: Account, entry: Entry) -> datetime | None:
     """Since when nothing but time has done anything; None: it was somebody's doing now."""
-    return (account.idle_since or account.booked_at or account.enrolled_at) if entry.actor == "clock" else None
+    return (account.idle_since or account.booked_at or account.enrolled_at) if entry.actor == CLOCK else None
 
 
 def _last_order_after(before: date | None, change: date | None, row: EntryType) -> date | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared.caller import Caller
+from shared.domain.actors import CLOCK
 from shared.domain.calendar import add_months, local_day
 from shared.domain.errors import InvalidStateError
 from shared.domain.lifecycle.closing import erase_whole, why_reviewed
@@ -98,7 +99,7 @@ def close_if_idle(member_id: str, now: datetime) -> bool:
     if day is None or day > local_day(now, program.time_zone):
         return False
     try:
-        _close(member_id, actor="clock", now=now, is_reviewed=False)
+        _close(member_id, actor=CLOCK, now=now, is_reviewed=False)
     except _WaitsForReviewError:
         return False
     return True

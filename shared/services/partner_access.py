@@ -1,7 +1,8 @@
 """What a partner may do with its token: credit, refund and redeem its own orders and rewards, and see no others."""
 
-from shared.caller import PARTNER, Caller
+from shared.caller import Caller
 from shared.domain import order_ids
+from shared.domain.actors import is_partner
 from shared.domain.entry import Entry
 from shared.domain.errors import (
     Fault,
@@ -19,8 +20,6 @@ from shared.tables import keys, ledger, operation, programs
 
 LOOKED_UP_BY = frozenset({"card_number", "external_id", "code"})
 """What partners know members by; the other identifiers are personal."""
-_PARTNERS = f"{PARTNER.removeprefix('loyalty/')}:"
-"""Begins the names of partners where entries say who acted."""
 
 
 def calling(caller: Caller) -> Partner | None:
@@ -48,7 +47,7 @@ def own_id(partner: Partner | None, order_id: str) -> str:
 
 def has_sent(partner: Partner, earned: Entry | None) -> bool:
     """Whether an order's entry, if it exists, was booked by the partner itself, not by the shop in its name."""
-    return earned is not None and earned.actor.startswith(_PARTNERS) and may_see(partner, earned.partner)
+    return earned is not None and is_partner(earned.actor) and may_see(partner, earned.partner)
 
 
 def require_own_name(partner: Partner, partner_id: str | None) -> None:

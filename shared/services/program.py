@@ -1,9 +1,10 @@
 """Reading the program, and replacing it by its next version: at once, or when a second operator has agreed."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from shared import request_ids
 from shared.caller import Caller
+from shared.domain.calendar import local_day
 from shared.domain.errors import Fault, InvalidRequestError, ProgramChangedError
 from shared.domain.points.reviews import Review
 from shared.domain.program.operators import Operators, loosens
@@ -19,10 +20,16 @@ def read_program() -> Program:
     return programs.load_program()
 
 
+def today(now: datetime) -> date:
+    """The program's day at an instant."""
+    return local_day(now, programs.load_program().time_zone)
+
+
 def replace_program(program: Program, version: int, *, caller: Caller, now: datetime) -> Program | Asked:
     """Store a program as the version after `version`, which the operator has read.
 
-    If it lets operators do more alone, open the review that it waits for, and store nothing yet.
+    If it lets operators do more alone, or makes their days others, open the review that it waits for, and store
+    nothing yet.
 
     Raises ProgramChangedError if the program names another version, or if `version` is not the current one;
     InvalidRequestError for faulty templates, TryAgainError if another write was in the way.
@@ -37,7 +44,7 @@ def replace_program(program: Program, version: int, *, caller: Caller, now: date
     before = programs.load_program()
     if version > before.version:  # nobody has read it: whether it lets operators do more cannot be told
         raise ProgramChangedError(f"version {version} is not stored; the current one is {before.version}")
-    if before.version == version and loosens(before.operators, program.operators):
+    if before.version == version and _loosens(before, program):
         return _ask(before, program, caller, now)
     trail = audit.trail(caller, "program.replaced", now, version=str(version + 1))
     return programs.replace_program(program, version, trail)
@@ -60,11 +67,23 @@ def _ask(before: Program, program: Program, caller: Caller, now: datetime) -> As
             "version": str(before.version),
             "operators_before": _shown(before.operators),
             "operators_after": _shown(program.operators),
+            **_zones(before, program),
         },
         fingerprint=fingerprint,
     )
     trail = audit.trail(caller, "program.requested", now, version=str(before.version + 1), review_id=review_id)
     return approvals.ask(review, [programs.propose(review_id, program), *trail])
+
+
+def _zones(before: Program, after: Program) -> dict[str, str]:
+    """Between which time zones the program changes, if it does."""
+    if before.time_zone == after.time_zone:
+        return {}
+    return {"time_zone_before": before.time_zone, "time_zone_after": after.time_zone}
+
+
+def _loosens(before: Program, after: Program) -> bool:
+    return loosens(before.operators, after.operators, other_days=before.time_zone != after.time_zone)
 
 
 def _shown(terms: Operators | None) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from shared import request_ids
 from shared.caller import Caller
 from shared.domain.account import Account
+from shared.domain.actors import STREAM
 from shared.domain.earning.enrolment import open_side
 from shared.domain.entry import Entry
 from shared.domain.errors import RememberedNotFoundError, TryAgainError
@@ -201,10 +202,10 @@ def _book_debt(member_id: str, what: Remembered, reference: str, now: datetime) 
     def decide(situation: Situation) -> Decision:
         found, program, moment = situation.accounts[: len(names)], situation.program, situation.now
         if not what.credit_debt:
-            return Decision([met(found[0], program, what, reference=reference, now=moment, actor="stream")])
-        opening = open_side(found[-1], program, now=moment, actor="stream")
+            return Decision([met(found[0], program, what, reference=reference, now=moment, actor=STREAM)])
+        opening = open_side(found[-1], program, now=moment, actor=STREAM)
         wallet = book_all(found[-1], opening)
-        booked = met_in_wallet(wallet, program, what, reference=reference, now=moment, actor="stream")
+        booked = met_in_wallet(wallet, program, what, reference=reference, now=moment, actor=STREAM)
         return Decision([*opening, booked])
 
     key = keys.of("remembered", member_id=names[-1], reference=reference)

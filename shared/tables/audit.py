@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from shared import runtime, settings
+from shared.domain.actors import is_operator
 from shared.domain.calendar import month_of
 from shared.domain.fields import Stored
 from shared.tables import client, records
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from shared.caller import Caller
 
 OF_MEMBER_MAX_PAGES = 100
-_OPERATOR = "operator:"
 _OF_MEMBER = "ACCESS#"
 
 
@@ -36,7 +36,7 @@ def trail(
     caller: "Caller", what: str, at: datetime, member_id: str | None = None, **details: str | None
 ) -> list[Write]:
     """The writes of a trace, for the transaction of the change itself; none if the caller is not an operator."""
-    if not caller.actor.startswith(_OPERATOR):
+    if not is_operator(caller.actor):
         return []
     known = {name: value for name, value in details.items() if value is not None}
     trace = Trace(at=at, actor=caller.actor, what=what, member_id=member_id, details=known)

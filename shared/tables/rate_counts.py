@@ -11,6 +11,7 @@ from shared.tables import client
 from shared.tables.client import CancelledError, Key
 
 KEPT = timedelta(days=15)
+"""The stream delivers an entry again for a day, and from its dead letters for 14: until then it must count once."""
 _MARKER = "ENTRY#"
 
 

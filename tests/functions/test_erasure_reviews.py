@@ -1,6 +1,6 @@
 """Who is frozen or owes something is erased once an operator has decided; until then nothing kept of them is used."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
@@ -129,6 +129,15 @@ def test_a_review_shows_that_its_day_has_passed(shop: Shop, ada: str) -> None:
         [review] = shop.get("/v1/reviews", query={"kind": "erasure"}, scope=OPERATOR).body["items"]
         assert review.get("is_overdue") == overdue
     assert date.fromisoformat(review["due_on"]) + timedelta(days=1) == shop.now.date()
+
+
+def test_whether_a_day_has_passed_goes_by_the_programs_days(shop: Shop, ada: str) -> None:
+    shop.change_program(time_zone="Pacific/Auckland")
+    due_on = date.fromisoformat(erase_self(shop, ada).body["due_on"])
+    for at, overdue in ((time(10, 59), None), (time(11, 1), True)):  # 13 hours ahead of universal time in December
+        shop.now = datetime.combine(due_on, at, UTC)
+        [review] = shop.get("/v1/reviews", query={"kind": "erasure"}, scope=OPERATOR).body["items"]
+        assert review.get("is_overdue") == overdue
 
 
 def test_nobody_finds_or_becomes_whom_an_order_by_identifier_names(shop: Shop, ada: str) -> None:

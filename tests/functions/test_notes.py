@@ -97,6 +97,16 @@ def test_the_day_of_an_operator_is_told_without_the_name() -> None:
     assert set(record_told({"uses": uses})["uses"]) == {"operator", "rule:tea"}
 
 
+def test_what_several_operators_did_in_the_last_day_is_told_as_one() -> None:
+    uses = {
+        "operator:olga": {"period": "2026-11-30", "times": 1, "points": 5},
+        "operator:otto": {"period": "2026-11-30", "times": 2, "points": 40},
+        "operator:oona": {"period": "2026-11-29", "times": 1, "points": 300},
+    }
+    told = record_told({"uses": uses})["uses"]
+    assert told == {"operator": {"period": "2026-11-30", "times": 3, "points": 45}}
+
+
 def _assert_untold(body: Any) -> None:
     text = json.dumps(body)
     assert SECRET not in text

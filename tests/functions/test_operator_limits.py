@@ -29,6 +29,21 @@ class TestAdjustments:
         assert shop.balance(ada) == before + 1000
         assert adjust(shop, ada, 400, "case-0").replayed
 
+    def test_no_change_of_the_time_zone_and_back_makes_a_day_anew(self, shop: Shop, ada: str) -> None:
+        before = shop.balance(ada)
+        booked = 0
+        for number, zone in enumerate(("Pacific/Kiritimati", "Pacific/Pago_Pago") * 3):
+            shop.change_program(time_zone=zone)
+            booked += adjust(shop, ada, 600, f"{number}-a").status == 201
+            booked += adjust(shop, ada, 400, f"{number}-b").status == 201
+        assert (booked, shop.balance(ada)) == (2, before + 1000)
+
+    def test_what_is_left_of_a_day_counts_beside_what_was_used_of_it(self, shop: Shop, ada: str) -> None:
+        shop.change_program(time_zone="Pacific/Kiritimati")
+        assert adjust(shop, ada, 600, "1").status == 201
+        shop.change_program(time_zone="Pacific/Pago_Pago")
+        assert [adjust(shop, ada, points, f"of {points}").status for points in (401, 400, 1)] == [202, 201, 202]
+
     def test_giving_and_taking_count_together(self, shop: Shop, ada: str) -> None:
         assert [adjust(shop, ada, 600, "1").status, adjust(shop, ada, -400, "2").status] == [201, 201]
         assert [adjust(shop, ada, -1, "3").status, adjust(shop, ada, 1, "4").status] == [202, 202]

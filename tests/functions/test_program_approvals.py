@@ -61,6 +61,24 @@ def test_what_lets_operators_do_more_alone_waits_for_another(guarded: Shop, sect
     assert traces[:2] == [("operator:otto", "review.approved"), ("operator:olga", "program.requested")]
 
 
+def test_another_time_zone_makes_the_days_others_and_waits(guarded: Shop) -> None:
+    before = whole(guarded)["time_zone"]
+    asked = put(guarded, time_zone="Pacific/Kiritimati")
+    assert (asked.status, asked.body["kind"]) == (202, "program")
+    assert asked.body["details"]["time_zone_before"] == before
+    assert asked.body["details"]["time_zone_after"] == "Pacific/Kiritimati"
+    assert whole(guarded)["time_zone"] == before
+    assert_refused(decide(guarded, asked, "approve", "olga"), 403, "forbidden")
+    assert decide(guarded, asked, "approve", "otto").status == 200
+    assert whole(guarded)["time_zone"] == "Pacific/Kiritimati"
+
+
+@pytest.mark.parametrize("operators", [None, {}, {"rates": {}}])
+def test_another_time_zone_is_stored_at_once_where_nothing_is_limited(shop: Shop, operators: Any) -> None:
+    assert put(shop, operators=operators).status == 200
+    assert put(shop, time_zone="Pacific/Kiritimati").status == 200
+
+
 @pytest.mark.parametrize("sections", [{"operators": {"adjustment_limit_points": 99}}, {"name": "Other"}])
 def test_what_is_tighter_or_something_else_is_stored_at_once(guarded: Shop, sections: dict[str, Any]) -> None:
     assert put(guarded, **sections).status == 200

@@ -9,9 +9,10 @@ from shared.api.schemas.accounts import AccountAnswer, ExpiringPoints, points_by
 from shared.api.schemas.money import Money, money_of
 from shared.caller import OPERATOR, Caller
 from shared.domain import order_ids
+from shared.domain.actors import role_of
 from shared.domain.earning.kept_orders import Sale, kept
 from shared.domain.entry import Entry, Piece, Undone
-from shared.domain.explanations import note_of, role_of, source_shown, source_told
+from shared.domain.explanations import note_of, source_shown, source_told
 from shared.domain.fields import Record
 from shared.domain.program.program import Program
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 
 from shared.domain.account import Account
-from shared.domain.calendar import local_day, period_of
+from shared.domain.calendar import local_day
 from shared.domain.earning.earnings import Earned, earn_entry, under_caps
 from shared.domain.earning.moments import moment
 from shared.domain.earning.terms import terms_of_points
@@ -14,7 +14,7 @@ from shared.domain.fields import Instant, Record, Reference, Text
 from shared.domain.points.approvals import left_waiting
 from shared.domain.points.eligibility import is_excluded, nothing_for_excluded
 from shared.domain.points.grants import with_tier_raised
-from shared.domain.points.limits import allowance, reached
+from shared.domain.points.limits import allowance, one_more, reached
 from shared.domain.program.program import Action, Program
 
 
@@ -75,7 +75,7 @@ def _action_earnings(account: Account, program: Program, action: Action, now: da
         points, text = 0, f"{action.description} (for those who have agreed to the terms)"
     uses = {}
     if action.limit and points:
-        uses[name] = Use(period=period_of(today, action.limit.per), times=1, points=points)
+        uses[name] = one_more(account, name, action.limit, today, points)
     if action.cool_off_days and points:
         uses[rests] = Use(period=today.isoformat(), times=1)
     earned = Earned((Piece(rule_id=name, points=points, description=text),), uses)

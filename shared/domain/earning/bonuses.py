@@ -7,14 +7,14 @@ from math import floor
 from typing import NamedTuple
 
 from shared.domain.account import Account
-from shared.domain.calendar import local_day, period_of
+from shared.domain.calendar import local_day
 from shared.domain.earning.campaigns import HELD_OUT, TREATED, USED_UP, budget_name, is_held_out
 from shared.domain.earning.earnings import Earned, RunningSum
 from shared.domain.earning.kept_orders import lines_mask
 from shared.domain.earning.orders import Base, Order
 from shared.domain.entry import Piece
 from shared.domain.facets import Use
-from shared.domain.points.limits import allowance, reached
+from shared.domain.points.limits import allowance, one_more, reached
 from shared.domain.points.segments import in_any
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.paid_plans import Plan
@@ -79,8 +79,8 @@ def from_rules(program: Program, cart: Cart) -> Earned:
         piece = _limited(cart.base.sums, rule, bonus, cart.account, cart.today)
         pieces.append(piece)
         if rule.limit and piece.points:
-            period = period_of(cart.today, rule.limit.per)
-            uses[f"rule:{rule.rule_id}"] = Use(period=period, times=1, points=piece.points)
+            name = f"rule:{rule.rule_id}"
+            uses[name] = one_more(cart.account, name, rule.limit, cart.today, piece.points)
     return Earned(tuple(pieces), uses)
 
 
@@ -106,8 +106,7 @@ def from_campaigns(program: Program, cart: Cart, caps: Mapping[str, int]) -> Ear
         pieces.append(piece)
         groups[campaign_id] = USED_UP if left == 0 else TREATED
         if campaign.limit and piece.points:
-            period = period_of(today, campaign.limit.per)
-            uses[name] = Use(period=period, times=1, points=piece.points)
+            uses[name] = one_more(account, name, campaign.limit, today, piece.points)
         if campaign.budget and piece.points:
             budgets[name] = piece.points
     return Earned(tuple(pieces), uses, budgets, groups)

@@ -12,7 +12,8 @@ from math import floor
 from typing import NamedTuple
 
 from shared.domain.account import Account
-from shared.domain.calendar import local_day
+from shared.domain.actors import is_operator
+from shared.domain.calendar import local_day, period_begins_on
 from shared.domain.earning.earnings import rounded
 from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
 from shared.domain.facets import Use
@@ -192,19 +193,22 @@ def uses_kept(sale: Sale, earned: Kept) -> dict[str, Use]:
     """What the kept part counts for each limit that the whole order counted for."""
     found = {}
     for name, use in sale.uses.items():
+        if is_operator(name):  # counts what somebody has moved by hand, whatever is kept
+            continue
         is_whole = name == DAY_USE or name.startswith("partner")
         points = earned.points if is_whole else earned.by_rule.get(name.removeprefix("rule:"), 0)
         found[name] = Use(period=use.period, times=1 if points else 0, points=points)
     return found
 
 
-def without_uses(account: Account, sale: Sale, earned: Kept) -> Account:
-    """The account had it never bought the order, as far as limits go."""
+def without_uses(account: Account, sale: Sale, earned: Kept, day: date) -> Account:
+    """The account had it never bought the order, as far as limits go. What has counted since `day` is left out."""
     freed = {
         name: Use(period=use.period, times=-use.times, points=-use.points)
         for name, use in uses_kept(sale, earned).items()
     }
-    return account.model_copy(update={"uses": uses_after(account.uses, freed)})
+    then = {name: use for name, use in account.uses.items() if period_begins_on(use.period) <= day}
+    return account.model_copy(update={"uses": uses_after(then, freed)})
 
 
 def _worth(piece: Piece, sale: Sale, parts: _Parts) -> Fraction:

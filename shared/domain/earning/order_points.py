@@ -58,7 +58,7 @@ def _earned(program: Program, cart: Cart, caps: Mapping[str, int]) -> Earned:
     if partner is None:
         return under_caps(account, program, earned, today, is_order=True)
     under = under_caps(account, program, earned, today, is_order=True, also=caps_of(account, partner, today))
-    return under._replace(uses={**under.uses, **uses_of(partner, under.points, today)})
+    return under._replace(uses={**under.uses, **uses_of(account, partner, under.points, today)})
 
 
 def earn_order(
@@ -125,7 +125,7 @@ def amended_order(
         day = sale.booked_on(program.time_zone)
         counted = kept(sale)
         left = {name: points + counted.by_budget.get(name, 0) for name, points in caps.items()}
-        cart = Cart(order, earned, without_uses(account, sale, counted), tier, plan, day, bought.counts_toward)
+        cart = Cart(order, earned, without_uses(account, sale, counted, day), tier, plan, day, bought.counts_toward)
         earned = _earned(program, cart, left)
     return {
         "order": bought.model_copy(update={**details, "cap": earned.cap}),

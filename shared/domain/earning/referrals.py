@@ -9,17 +9,18 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from shared.domain.account import Account
-from shared.domain.calendar import local_day, period_of
+from shared.domain.actors import STREAM
+from shared.domain.calendar import local_day
 from shared.domain.earning.kept_orders import Sale, returned_of
 from shared.domain.earning.refunds import taken_back
 from shared.domain.entry import Entry, Piece
 from shared.domain.errors import InvalidStateError
-from shared.domain.facets import Referred, Use
+from shared.domain.facets import Referred
 from shared.domain.ledger import book, draft, uses_given_back
 from shared.domain.lots import Lots
 from shared.domain.points.eligibility import is_excluded, nothing_for_excluded, points_for
 from shared.domain.points.grants import granted, granted_now, granted_on
-from shared.domain.points.limits import allowance, reached
+from shared.domain.points.limits import allowance, one_more, reached
 from shared.domain.program.program import Program
 from shared.domain.program.referrals import Referrals
 
@@ -138,9 +139,7 @@ def advocate_reward(
     if is_excluded(account, program):
         points, text = 0, f"{text} (this customer is excluded from earning)"
     effects = granted_on(account, program, points, _day_of(order, program) + timedelta(days=terms.return_days), today)
-    uses = (
-        {USE: Use(period=period_of(today, terms.limit.per), times=1, points=points)} if terms.limit and points else {}
-    )
+    uses = {USE: one_more(account, USE, terms.limit, today, points)} if terms.limit and points else {}
     return draft(
         account,
         "referral",
@@ -148,7 +147,7 @@ def advocate_reward(
         recorded_at=now,
         points=points,
         program_version=program.version,
-        actor="stream",
+        actor=STREAM,
         **effects,
         earned=points,
         uses=uses,
@@ -169,7 +168,7 @@ def reversal(account: Account, program: Program, paid: Entry, now: datetime, lap
         occurred_at=now,
         recorded_at=now,
         program_version=program.version,
-        actor="stream",
+        actor=STREAM,
         **taken.fields,
         earned=-taken.points,
         uses=uses_given_back(paid.uses),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shared.domain.account import Account
+from shared.domain.actors import is_operator
 from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import is_held
 from shared.domain.entry import Entry
@@ -48,7 +49,7 @@ def remembered_of(member: Account, wallet: Account, program: Program) -> Remembe
         debt=member.debt,
         credit_debt=wallet.debt,
         frozen=member.frozen,
-        uses=member.uses,
+        uses={name: use for name, use in member.uses.items() if not is_operator(name)},
         badges={name: member.badges[name] for name in once if is_held(member.badges.get(name))},
     )
 

@@ -9,12 +9,11 @@ from datetime import date
 from typing import NamedTuple
 
 from shared.domain.account import Account
-from shared.domain.calendar import period_of
 from shared.domain.entry import Piece
 from shared.domain.errors import NotEligibleError
 from shared.domain.facets import Use
 from shared.domain.lots import UNTIL_APPROVED
-from shared.domain.points.limits import allowance, reached
+from shared.domain.points.limits import allowance, one_more, reached
 from shared.domain.program.common import Limit
 from shared.domain.program.program import Program
 
@@ -75,10 +74,8 @@ def capped(
         if points > most:
             lines.append(Piece(rule_id=cap.rule_id, points=most - points, description=cap.text, exact="0"))
             points = most
-    rules = program.standing_rules
-    uses = {}
-    if rules is not None and rules.caps.points_per_day and points:
-        uses[DAY_USE] = Use(period=period_of(today, "day"), times=1, points=points)
+    limit = _of_day(program)
+    uses = {DAY_USE: one_more(account, DAY_USE, limit, today, points)} if limit and points else {}
     return Capped((*pieces, *lines), most, uses)
 
 
@@ -125,13 +122,18 @@ def _of_entry(program: Program, points: int) -> list[Cap]:
     return [Cap("cap:entry", most, f"One order or action earns at most {most} points")] if points > most else []
 
 
+def _of_day(program: Program) -> Limit | None:
+    rules = program.standing_rules
+    most = rules.caps.points_per_day if rules else None
+    return Limit(points=most, per="day") if most else None
+
+
 def _caps(account: Account | None, program: Program, today: date, *, is_order: bool) -> list[Cap]:
     caps = []
     rules, automatic = program.standing_rules, program.automatic_enrolment
     if rules is not None and is_order and (most := rules.caps.points_per_order):
         caps.append(Cap("cap:order", most, f"An order earns at most {most} points"))
-    if rules is not None and rules.caps.points_per_day:
-        limit = Limit(points=rules.caps.points_per_day, per="day")
+    if limit := _of_day(program):
         caps.append(Cap("cap:day", allowance(account, DAY_USE, limit, today) or 0, f"A day's {reached(limit, today)}"))
     if automatic is not None and automatic.points_max and account is not None and account.status == "provisional":
         most = automatic.points_max

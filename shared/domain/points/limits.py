@@ -3,9 +3,9 @@
 from datetime import date
 
 from shared.domain.account import Account
-from shared.domain.calendar import period_frees_on, period_of
+from shared.domain.calendar import period_begins_on, period_frees_on, period_of
 from shared.domain.facets import Use
-from shared.domain.program.common import Limit
+from shared.domain.program.common import Limit, Times
 
 
 def allowance(account: Account | None, name: str, limit: Limit | None, today: date) -> int | None:
@@ -18,11 +18,21 @@ def allowance(account: Account | None, name: str, limit: Limit | None, today: da
     return None if limit.points is None else max(0, limit.points - use.points)
 
 
-def used(account: Account | None, name: str, limit: Limit, today: date) -> Use:
-    """What has been counted in the period that `today` lies in."""
+def used(account: Account | None, name: str, limit: Limit | Times, today: date) -> Use:
+    """What has been counted since the period began that `today` lies in.
+
+    That may stand under a later period, where the program's time zone was another one, or under a shorter one, where
+    the limit was. No change of these makes a limit start anew.
+    """
     period = period_of(today, limit.per)
     use = account.uses.get(name) if account else None
-    return use if use is not None and use.period == period else Use(period=period)
+    counts = use is not None and period_begins_on(use.period) >= period_begins_on(period)
+    return use if use is not None and counts else Use(period=period)
+
+
+def one_more(account: Account | None, name: str, limit: Limit | Times, today: date, points: int = 0) -> Use:
+    """What something that counts for a limit adds to what has been counted, under the same period."""
+    return Use(period=used(account, name, limit, today).period, times=1, points=points)
 
 
 def reached(limit: Limit, today: date) -> str:

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from shared.domain import entry_types
 from shared.domain.account import Account
-from shared.domain.calendar import local_day, month_of, period_frees_on, period_of
+from shared.domain.calendar import local_day, month_of, period_frees_on
 from shared.domain.entry import Entry
 from shared.domain.entry_types import Movement
 from shared.domain.errors import (
@@ -27,7 +27,7 @@ from shared.domain.errors import (
 from shared.domain.facets import Use
 from shared.domain.lots import PartnerShare
 from shared.domain.points.eligibility import Cap
-from shared.domain.points.limits import allowance, reached
+from shared.domain.points.limits import allowance, one_more, reached
 from shared.domain.program.common import Limit
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import Program
@@ -104,14 +104,11 @@ def caps_of(account: Account | None, partner: Partner, today: date) -> list[Cap]
     return caps
 
 
-def uses_of(partner: Partner, points: int, today: date) -> dict[str, Use]:
+def uses_of(account: Account | None, partner: Partner, points: int, today: date) -> dict[str, Use]:
     """What an order's points use up of the partner's limits for a member."""
     if not points:
         return {}
-    return {
-        use: Use(period=period_of(today, limit.per), times=1, points=points)
-        for limit, use in _member_limits(partner).items()
-    }
+    return {use: one_more(account, use, limit, today, points) for limit, use in _member_limits(partner).items()}
 
 
 def funding_name(partner_id: str) -> str:
@@ -182,7 +179,7 @@ def taking(account: Account, partner: Partner, points: int, today: date, left: M
     if of_member is not None:
         limit, name = Limit(points=of_member, per="day"), f"partner_redeemed:{partner.partner_id}"
         _require_room(partner, "of a member", of_member, allowance(account, name, limit, today) or 0, points, today)
-        uses[name] = Use(period=period_of(today, limit.per), times=1, points=points)
+        uses[name] = one_more(account, name, limit, today, points)
     if of_all is not None:
         name = redeemed_name(partner.partner_id, today)
         _require_room(partner, "in all", of_all, min(of_all, left.get(name, of_all)), points, today)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from shared.domain.actors import STREAM, is_partner, is_shop
 from shared.domain.calendar import local_day
 from shared.domain.entry import Entry
 from shared.domain.points.reviews import Review
@@ -22,8 +23,6 @@ _WATCHED: Mapping[str, str] = {
     "provisional": "new_members",
 }
 """What entries of a type count as: a name of the program's rates."""
-_ACTORS = ("operator:", "storefront:", "partner:")
-"""Whose doings are counted: not the clock's, an import's or a member's own."""
 
 
 class Counted(NamedTuple):
@@ -50,7 +49,7 @@ def counted(entry: Entry, program: Program, store_id: str | None) -> Sequence[Co
     if what == "redemptions":
         return [Counted(what, "member", entry.member_id, period, rate)]
     found = [Counted(what, "store", store_id, period, rate)] if store_id else []
-    if entry.actor.startswith(_ACTORS):
+    if is_shop(entry.actor) or is_partner(entry.actor):  # not the clock, an import or a member
         found.append(Counted(what, "caller", entry.actor, period, rate))
     return found
 
@@ -68,13 +67,13 @@ def cause_of(one: Counted) -> tuple[str, ...]:
 
 
 def review_of(one: Counted, review_id: str, entry_ids: Sequence[str], now: datetime) -> Review:
-    """The question that a rate above the program's puts to operators, with the first entries as evidence."""
+    """The question that a rate above the program's puts to operators, with some of its entries as evidence."""
     what = one.what.replace("_", " ")
     return Review(
         review_id=review_id,
         kind="rate",
         member_id=one.who if one.by == "member" else "",
-        requested_by="stream",
+        requested_by=STREAM,
         requested_at=now,
         what=f"More than {one.rate.times} {what} by one {one.by} in the {one.rate.per} {one.period}",
         details={

@@ -45,12 +45,24 @@ class Operators(Stored):
     adjustment_limit_points: PositivePoints | None = None
     rates: Rates | None = None
 
+    @property
+    def limits_anything(self) -> bool:
+        """Whether there is anything that one operator may not do, or not unseen."""
+        return self.adjustment_limit_points is not None or (self.rates or Rates()) != Rates()
 
-def loosens(before: Operators | None, after: Operators | None) -> bool:
-    """Whether operators may do more alone than before: whatever is not tighter or as it was in every point."""
+
+def loosens(before: Operators | None, after: Operators | None, *, other_days: bool = False) -> bool:
+    """Whether operators may do more alone than before: whatever is not tighter or as it was in every point.
+
+    `other_days`: the program's days become others, so that what has been counted in a day may be counted anew.
+    """
     if before is None:
         return False
-    if after is None or _is_more(before.adjustment_limit_points, after.adjustment_limit_points):
+    if (
+        (other_days and before.limits_anything)
+        or after is None
+        or _is_more(before.adjustment_limit_points, after.adjustment_limit_points)
+    ):
         return True
     watched, left = before.rates or Rates(), after.rates or Rates()
     return any(_is_faster(watched.of(name), left.of(name)) for name in Rates.model_fields)

@@ -8,9 +8,10 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Discriminator, Tag
 
 from shared.domain.account import Account
-from shared.domain.calendar import period_frees_on, period_of
+from shared.domain.calendar import period_frees_on
 from shared.domain.errors import Fault, InvalidRequestError, RewardNotFoundError, RewardUnavailableError
 from shared.domain.fields import Amount, Currency, Flag, PositiveAmount, PositivePoints, Record, Reference, Slug
+from shared.domain.points.limits import used
 from shared.domain.points.segments import in_any
 from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import MoneyReward, PartnerReward, Program, Reward
@@ -116,12 +117,11 @@ def why_unavailable(account: Account, program: Program, reward: Reward, today: d
             return f"{reward.name} is for members from the tier {reward.minimum_tier!r} up"
     if not in_any(account, program, reward.segments, today):
         return f"{reward.name} is for members of {' or '.join(repr(name) for name in reward.segments)}"
-    if reward.limit is not None:
-        use = account.uses.get(f"reward:{reward.reward_id}")
-        if use and use.period == period_of(today, reward.limit.per) and use.times >= reward.limit.times:
-            frees_on = period_frees_on(today, reward.limit.per)
-            until = f"; it frees on {frees_on}" if frees_on else "; it never frees"
-            return f"{reward.name} can be had {reward.limit.times} times per {reward.limit.per}{until}"
+    limit = reward.limit
+    if limit is not None and used(account, f"reward:{reward.reward_id}", limit, today).times >= limit.times:
+        frees_on = period_frees_on(today, limit.per)
+        until = f"; it frees on {frees_on}" if frees_on else "; it never frees"
+        return f"{reward.name} can be had {limit.times} times per {limit.per}{until}"
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from shared.domain import entry_types
 from shared.domain.account import Account
 from shared.domain.actors import is_shop
-from shared.domain.calendar import local_day, period_of
+from shared.domain.calendar import local_day
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry, GivenBack
 from shared.domain.entry_types import RedemptionState
@@ -24,6 +24,7 @@ from shared.domain.lots import NO_LOTS, Drawn, Hold, Lots, PartnerShare
 from shared.domain.points.budgets import NO_CAPS
 from shared.domain.points.expiry import policy_of, prolonged, returned_lots
 from shared.domain.points.freezing import require_not_frozen
+from shared.domain.points.limits import one_more
 from shared.domain.points.partner_funding import Taking, share_of, taking
 from shared.domain.program.expiry import Inactivity
 from shared.domain.program.partners import Partner
@@ -112,7 +113,7 @@ def lock(
     today = local_day(now, program.time_zone)
     taken = taking(account, at, cost.points, today, caps) if at else Taking()
     lots = take(account.lots, cost.points)
-    limit = cost.reward.limit if cost.reward else None
+    of_reward = _use_of(account, cost.reward, today)
     held = Hold(
         points=cost.points,
         lots=lots,
@@ -122,12 +123,11 @@ def lock(
         order_id=order_id,
         order_total=cost.order_total,
         stocked=cost.reward is not None and cost.reward.stock is not None,
-        limit_period=period_of(today, limit.per) if limit else None,
+        limit_period=of_reward.period if of_reward else None,
         partner=_taken_by(program, cost.reward, at),
         uses=taken.uses,
         budgets=taken.budgets,
     )
-    of_reward = {f"reward:{held.reward_id}": Use(period=held.limit_period, times=1)} if held.limit_period else {}
     return draft(
         account,
         "reserve",
@@ -139,7 +139,7 @@ def lock(
         fingerprint=fingerprint,
         lots=negative(lots),
         opened={redemption_id: held},
-        uses={**of_reward, **taken.uses},
+        uses={**({f"reward:{held.reward_id}": of_reward} if of_reward else {}), **taken.uses},
         budgets=taken.budgets,
         stock={held.reward_id: -1} if held.reward_id and held.stocked else {},
         source=_source(redemption_id, held),
@@ -381,6 +381,13 @@ def _given_back(account: Account, program: Program, lots: Lots, today: date, act
     living, expired = returned_lots(account, program, back, today, has_grace=is_shop(actor))
     effects = {"points": sum(living.values()), **give(account, living), "expired": expired}
     return {**effects, "forgiven_lots": combined(negative(forgiven))}
+
+
+def _use_of(account: Account, reward: Reward | None, today: date) -> Use | None:
+    """What one more of a reward counts toward its limit for a member; None: it has none."""
+    if reward is None or reward.limit is None:
+        return None
+    return one_more(account, f"reward:{reward.reward_id}", reward.limit, today)
 
 
 def _uses_given_back(hold: Hold) -> dict[str, Use]:

@@ -5,10 +5,10 @@ from datetime import date
 from typing import Literal
 
 from shared.domain.account import Account
-from shared.domain.calendar import period_frees_on, period_of
+from shared.domain.calendar import period_frees_on
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Use
-from shared.domain.points.limits import used
+from shared.domain.points.limits import one_more, used
 from shared.domain.program.common import Limit
 from shared.domain.program.program import Program
 from shared.domain.program.sharing import Gifts, Transfers
@@ -32,7 +32,7 @@ def counted(
     for name, (limit, what) in limits.items():
         if limit is not None:
             _require_within(giver, name, limit, what, points, today)
-            uses[name] = Use(period=period_of(today, limit.per), times=1, points=points)
+            uses[name] = one_more(giver, name, limit, today, points)
     return uses
 
 

@@ -13,6 +13,7 @@ from shared.domain.calendar import (
     end_of,
     local_day,
     next_occurrence,
+    period_begins_on,
     period_frees_on,
     period_of,
     start_of_day,
@@ -148,7 +149,16 @@ def test_a_limit_frees_on_the_first_day_that_is_not_in_the_same_period(day: date
     assert period_of(frees_on - timedelta(days=1), period) == period_of(day, period) < period_of(frees_on, period)
 
 
+@given(day=days, period=st.sampled_from(["day", "week", "month", "year"]))
+def test_a_period_begins_on_the_first_day_that_has_its_name(day: date, period: Period) -> None:
+    name = period_of(day, period)
+    begins_on = period_begins_on(name)
+    assert period_of(begins_on, period) == name
+    assert period_of(begins_on - timedelta(days=1), period) != name
+
+
 @given(day=days, other=days)
 def test_a_lifetime_has_one_period_and_never_frees(day: date, other: date) -> None:
     assert period_of(day, "lifetime") == period_of(other, "lifetime")
     assert period_frees_on(day, "lifetime") is None
+    assert period_begins_on("always") == date.min

@@ -65,6 +65,13 @@ def test_what_is_lifted_is_as_if_it_had_never_been_met() -> None:
     assert after.badges["tea"].times == 0
 
 
+def test_who_of_the_shop_adjusted_anything_is_not_remembered() -> None:
+    shop = a_shop()
+    use = Use(period="2026-11-20", times=1, points=9)
+    account = shop.look("ada").model_copy(update={"uses": {"operator:olga": use, "reward:mug": use}})
+    assert remembered_of(account, Account(member_id="ada~credit"), shop.program).uses == {"reward:mug": use}
+
+
 def test_a_provisional_member_has_not_been_welcomed() -> None:
     shop = a_shop()
     account = shop.look("ada")
