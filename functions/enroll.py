@@ -23,6 +23,7 @@ from shared.api.schemas.members import (
     member_answer,
     traits_answer,
 )
+from shared.api.schemas.reviews import ReviewAnswer
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from shared.domain.fields import Record, Reference
 from shared.domain.members.members import Change, Enrollment
@@ -188,14 +189,15 @@ def export_member(member_id: str) -> Answer:
 @app.post(
     "/v1/members/<member_id>/merge",
     security=routes.open_to(STOREFRONT, OPERATOR),
-    responses=routes.json_responses({200: BookedAnswer}, 404, 409),
-    summary="Take another member in: points with their expiry dates, identifiers, history",
+    responses=routes.json_responses({200: BookedAnswer, 202: ReviewAnswer}, 404, 409),
+    summary="Take another member in: points with their expiry dates, identifiers, history; above the program's limit "
+    "for one operator a second one approves",
     tags=["Members"],
 )
 def merge_members(member_id: str, request: Annotated[Merge, Body()]) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    outcome = merges.merge_members(member_id, request.from_member_id, caller=caller, now=now)
-    return ledger_answers.booked(outcome, caller, HTTPStatus.OK)
+    done = merges.merge_members(member_id, request.from_member_id, caller=caller, now=now)
+    return ledger_answers.booked_or_asked(done, caller, now, HTTPStatus.OK)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -10,7 +10,7 @@ from shared.api import auth, ledger_answers, paging, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
-from shared.api.schemas.reviews import ReviewAnswer, asked, review_answer
+from shared.api.schemas.reviews import ReviewAnswer, review_answer
 from shared.caller import OPERATOR, Caller
 from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
@@ -18,7 +18,7 @@ from shared.domain.points.reviews import ReviewKind
 from shared.services import adjustments, approvals, audit_trail, freezes, remembered
 from shared.services import program as program_service
 from shared.services.adjustments import Adjustment, Undo
-from shared.services.approvals import Asked, Done, Rejection
+from shared.services.approvals import Done, Rejection
 from shared.services.freezes import Cause
 from shared.services.remembered import Kept, Lift
 from shared.tables.audit import Trace
@@ -76,20 +76,21 @@ class AuditPage(Record):
 def adjust_points(member_id: str, request: Annotated[Adjustment, Body()]) -> Answer:
     caller, now = auth.caller(app), clock.now()
     done = adjustments.adjust_points(member_id, request, caller=caller, now=now)
-    return asked(done, program_service.today(now)) if isinstance(done, Asked) else ledger_answers.booked(done, caller)
+    return ledger_answers.booked_or_asked(done, caller, now)
 
 
 @app.post(
     "/v1/members/<member_id>/entries/<entry_id>/undo",
     security=routes.open_to(OPERATOR),
-    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
-    summary="Take an adjustment back, to the very lots",
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer, 202: ReviewAnswer}, 404, 409),
+    summary="Take an adjustment back, to the very lots; what two agreed on or is of another day counts as moved again, "
+    "and above the program's limit a second operator approves",
     tags=["Operators"],
 )
 def undo_adjustment(member_id: str, entry_id: str, request: Annotated[Undo, Body()]) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    outcome = adjustments.undo_adjustment(member_id, entry_id, request, caller=caller, now=now)
-    return ledger_answers.booked(outcome, caller)
+    done = adjustments.undo_adjustment(member_id, entry_id, request, caller=caller, now=now)
+    return ledger_answers.booked_or_asked(done, caller, now)
 
 
 @app.post(
@@ -218,7 +219,7 @@ def _remembered(kept: Kept) -> Answer:
 def _decided(done: Done, caller: Caller, now: datetime) -> Answer:
     entry = account = None
     if done.outcome is not None:
-        entry = entry_answer(done.outcome.entry, caller)
+        entry = entry_answer(done.outcome.entry, caller, ledger_answers.sale_of(done.outcome))
         account = account_answer(done.outcome.accounts[0], done.outcome.program, done.outcome.now)
     review = review_answer(done.review, program_service.today(now))
     return json_answer(DecisionAnswer(review=review, entry=entry, account=account), replayed=done.replayed)

@@ -11,6 +11,7 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
 from shared.api.schemas.entries import BookedAnswer, PartnerBookedAnswer, RefundAnswer, refund_answer
 from shared.api.schemas.orders import OrderAnswer, order_answer
+from shared.api.schemas.reviews import ReviewAnswer
 from shared.caller import OPERATOR, PARTNER, STOREFRONT
 from shared.services import order_corrections, orders, refunds
 from shared.services.order_corrections import Amendment, Claim, RefundOfOrder
@@ -83,14 +84,15 @@ def amend_order(member_id: str, order_id: str, request: Annotated[Amendment, Bod
 @app.post(
     "/v1/members/<member_id>/orders/<order_id>/claim",
     security=routes.open_to(OPERATOR, STOREFRONT),
-    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
-    summary="Move an order that was credited to somebody else by mistake, and all that came of it, to this member",
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer, 202: ReviewAnswer}, 404, 409),
+    summary="Move an order that was credited to somebody else by mistake, and all that came of it, to this member; "
+    "above the program's limit for one operator a second one approves",
     tags=["Orders"],
 )
 def claim_order(member_id: str, order_id: str, request: Annotated[Claim, Body()]) -> Answer:
     caller, now = auth.caller(app), clock.now()
-    outcome = order_corrections.claim(member_id, order_id, request, caller=caller, now=now)
-    return ledger_answers.booked(outcome, caller)
+    done = order_corrections.claim(member_id, order_id, request, caller=caller, now=now)
+    return ledger_answers.booked_or_asked(done, caller, now)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

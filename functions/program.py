@@ -14,7 +14,7 @@ from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Requested
 from shared.domain.program.program import Program
 from shared.services import program as program_service
-from shared.services.approvals import Asked
+from shared.services.asking import Asked
 
 VERSION_DIGITS_MAX = 9
 

@@ -144,7 +144,7 @@ class Judge:
 
     def _was_claimed(self, request: Request[Any]) -> bool:
         """Whether a request is about an order that was claimed: whose it is has changed, and so has who is answered."""
-        return request.key is not None and request.key[0] in self._books.claimed
+        return request.kind == "claim" or (request.key is not None and request.key[0] in self._books.claimed)
 
     def _was_merged(self, request: Request[Any]) -> bool:
         """Whether the entry at a request's key is on the account of a member who has been merged since."""

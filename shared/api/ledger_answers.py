@@ -1,16 +1,19 @@
 """Answers from the ledger: what a request has booked, and a page of an account's history."""
 
+from datetime import datetime
 from http import HTTPStatus
 
 from shared.api import paging
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryPage, PartnerBookedAnswer, entry_answer, partner_entry
+from shared.api.schemas.reviews import asked
 from shared.caller import Caller
 from shared.domain.earning.kept_orders import Sale, returned_of
 from shared.domain.entry import Entry
 from shared.domain.subaccounts import is_wallet
-from shared.services import orders
+from shared.services import orders, program
+from shared.services.asking import Asked
 from shared.services.histories import Page
 from shared.tables import operation
 
@@ -20,7 +23,7 @@ def booked(outcome: operation.Outcome, caller: Caller, status: HTTPStatus = HTTP
     account, *others = outcome.accounts
     return json_answer(
         BookedAnswer(
-            entry=entry_answer(outcome.entry, caller, _sale(outcome)),
+            entry=entry_answer(outcome.entry, caller, sale_of(outcome)),
             account=account_answer(account, outcome.program, outcome.now, others),
         ),
         HTTPStatus.OK if outcome.replayed else status,
@@ -28,12 +31,19 @@ def booked(outcome: operation.Outcome, caller: Caller, status: HTTPStatus = HTTP
     )
 
 
+def booked_or_asked(
+    done: operation.Outcome | Asked, caller: Caller, now: datetime, status: HTTPStatus = HTTPStatus.CREATED
+) -> Answer:
+    """As `booked`; where another operator has to agree, 202 and the review that it waits for."""
+    return asked(done, program.today(now)) if isinstance(done, Asked) else booked(done, caller, status)
+
+
 def booked_for(caller: Caller, outcome: operation.Outcome) -> Answer:
     """As `booked`; a partner gets its entry alone."""
     if caller.partner_id is None:
         return booked(outcome, caller)
     status = HTTPStatus.OK if outcome.replayed else HTTPStatus.CREATED
-    answer = PartnerBookedAnswer(entry=partner_entry(outcome.entry, _sale(outcome)))
+    answer = PartnerBookedAnswer(entry=partner_entry(outcome.entry, sale_of(outcome)))
     return json_answer(answer, status, replayed=outcome.replayed)
 
 
@@ -44,7 +54,7 @@ def entry_page(page: Page[Entry, int], caller: Caller) -> EntryPage:
     return EntryPage(items=items, next_cursor=paging.encode_place(page.next_place))
 
 
-def _sale(outcome: operation.Outcome) -> Sale | None:
+def sale_of(outcome: operation.Outcome) -> Sale | None:
     """The order that an entry credits, as it stands."""
     entry = outcome.entry
     return outcome.order or (Sale(entry, returned_of(entry)) if entry.order is not None else None)

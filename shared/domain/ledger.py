@@ -229,6 +229,16 @@ def uses_that_count(uses: Mapping[str, Use], known: Mapping[str, Use]) -> dict[s
     return {name: use for name, use in uses.items() if name not in known or use.period >= known[name].period}
 
 
+def uses_together(uses: Mapping[str, Use], more: Mapping[str, Use]) -> dict[str, Use]:
+    """What limits have counted here and elsewhere: of one period it adds up, of two the later one counts."""
+    together = dict(uses)
+    for name, use in uses_that_count(more, uses).items():
+        known = uses.get(name)
+        same = known if known is not None and known.period == use.period else Use(period=use.period)
+        together[name] = use.model_copy(update={"times": use.times + same.times, "points": use.points + same.points})
+    return together
+
+
 def uses_given_back(uses: Mapping[str, Use]) -> dict[str, Use]:
     """The change by which limits count as much less."""
     return {name: use.model_copy(update={"times": -use.times, "points": -use.points}) for name, use in uses.items()}

@@ -13,14 +13,15 @@ from shared.domain.errors import (
     InvalidRequestError,
     InvalidStateError,
 )
+from shared.domain.explanations import explained
 from shared.domain.fields import Record, Reference, SignedPoints, Text
 from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lapsed
 from shared.domain.points.operator_limits import TooMuchForOneError
 from shared.domain.points.reviews import Review, Verdict
 from shared.domain.program.program import Program
 from shared.domain.spending.adjustments import adjust, undo
-from shared.services import approvals
-from shared.services.approvals import Asked
+from shared.services import asking
+from shared.services.asking import Asked, Hand
 from shared.tables import accounts, audit, keys, ledger, operation, programs, reviews
 from shared.tables.operation import NOTHING_MORE, Decision, Needs, Situation
 
@@ -60,15 +61,30 @@ class Undo(Record):
 
 def undo_adjustment(
     member_id: str, entry_id: str, request: Undo, *, caller: Caller, now: datetime
-) -> operation.Outcome:
-    """Take an adjustment back, to the very lots. Raises EntryNotFoundError, and InvalidStateError for another entry."""
-    member = caller.authorized_member_id(member_id)
-    account = accounts.load_account(member).account
-    adjustment = _entry(account, entry_id)
-    if adjustment.type != "adjust":
-        raise InvalidStateError(f"only an adjustment can be undone, and {entry_id} is of the type {adjustment.type}")
-    reference, fingerprint = adjustment.source["reference"], request_ids.fingerprint(request)
-    trail = audit.trail(caller, "points.adjustment_undone", now, member, reference=reference)
+) -> operation.Outcome | Asked:
+    """Take an adjustment back, to the very lots; or open the review that it waits for, if two had agreed on it or it
+    is of another day, and it moves more than is left of the operator's day.
+
+    Raises EntryNotFoundError, and InvalidStateError for another entry.
+    """
+    member_id = caller.authorized_member_id(member_id)
+    adjustment = _adjustment(member_id, entry_id)
+    trail = audit.trail(caller, "points.adjustment_undone", now, member_id, reference=adjustment.source["reference"])
+    try:
+        return _undo(member_id, adjustment, request, Hand(caller.actor, now, trail))
+    except TooMuchForOneError as error:
+        return _ask_to_undo(member_id, adjustment, request, error.points, caller, now)
+
+
+def undo_agreed(review: Review, by: Hand) -> operation.Outcome:
+    """Take an adjustment back as a review asks. Raises as `undo_adjustment`."""
+    member_id = accounts.load_survivor(review.member_id).member_id
+    request = Undo(reason=review.details["reason"], note=review.details.get("note"))
+    return _undo(member_id, _adjustment(member_id, review.details["entry_id"]), request, by)
+
+
+def _undo(member_id: str, adjustment: Entry, request: Undo, by: Hand) -> operation.Outcome:
+    fingerprint = request_ids.fingerprint(request)
 
     def asks(situation: Situation) -> Needs:
         needed = ledgers_of_lapsed(situation.accounts, situation.program.expiry, adjustment)
@@ -82,14 +98,41 @@ def undo_adjustment(
             reason=request.reason,
             note=request.note,
             now=situation.now,
-            actor=caller.actor,
+            actor=by.actor,
             fingerprint=fingerprint,
             lapsed=lapsed_unspent(situation.account, situation.program.expiry, adjustment, situation.histories),
+            requested_by=by.requested_by,
         )
-        return Decision([entry], trail)
+        return Decision([entry], by.writes(situation))
 
-    key = keys.of("adjust_undo", of=adjustment.member_id, reference=reference)
-    return operation.run([member], decide, key=key, fingerprint=fingerprint, now=now, asks=asks)
+    key = keys.of("adjust_undo", of=adjustment.member_id, reference=adjustment.source["reference"])
+    return operation.run([member_id], decide, key=key, fingerprint=fingerprint, now=by.now, asks=asks, reads=by.reads())
+
+
+def _adjustment(member_id: str, entry_id: str) -> Entry:
+    """The adjustment that an entry of a member is. Raises EntryNotFoundError, InvalidStateError."""
+    adjustment = _entry(accounts.load_account(member_id).account, entry_id)
+    if adjustment.type != "adjust":
+        raise InvalidStateError(f"only an adjustment can be undone, and {entry_id} is of the type {adjustment.type}")
+    return adjustment
+
+
+def _ask_to_undo(member_id: str, adjustment: Entry, request: Undo, points: int, caller: Caller, now: datetime) -> Asked:
+    reference, fingerprint = adjustment.source["reference"], request_ids.fingerprint(request)
+    review = Review(
+        review_id=reviews.id_of("undo", adjustment.entry_id, fingerprint),
+        kind="undo",
+        member_id=member_id,
+        requested_by=caller.actor,
+        requested_at=now,
+        what=f"Take back the adjustment {reference}, which moves {points} points: {request.reason}",
+        details={"entry_id": adjustment.entry_id, "reference": reference, **explained(request.reason, request.note)},
+        fingerprint=fingerprint,
+    )
+    return asking.ask(
+        review,
+        audit.trail(caller, "adjustment_undo.requested", now, member_id, review_id=review.review_id),
+    )
 
 
 def _entry(account: Account, entry_id: str) -> Entry:
@@ -148,11 +191,7 @@ def _ask(member_id: str, adjustment: Adjustment, caller: Caller, now: datetime) 
         requested_by=caller.actor,
         requested_at=now,
         what=f"Adjust by {points} points: {reason}",
-        details={"points": str(points), "reason": reason, "reference": reference, **_noted(adjustment.note)},
+        details={"points": str(points), "reference": reference, **explained(reason, adjustment.note)},
         fingerprint=request_ids.fingerprint(adjustment),
     )
-    return approvals.ask(review, audit.trail(caller, "adjustment.requested", now, member_id, reference=reference))
-
-
-def _noted(note: str | None) -> dict[str, str]:
-    return {"note": note} if note else {}
+    return asking.ask(review, audit.trail(caller, "adjustment.requested", now, member_id, reference=reference))

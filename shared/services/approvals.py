@@ -12,7 +12,6 @@ from shared.domain.entry import Entry
 from shared.domain.errors import (
     ForbiddenError,
     IdempotencyMismatchError,
-    InvalidStateError,
     MemberNotActiveError,
     ReviewNotFoundError,
     TryAgainError,
@@ -21,13 +20,17 @@ from shared.domain.fields import Record, Text
 from shared.domain.points.approvals import approve_action, reject_action
 from shared.domain.points.reviews import Review, ReviewKind, Ruling, Verdict, decided
 from shared.domain.spending.adjustments import adjust
-from shared.services import erasure
+from shared.services import adjustments, erasure, merges, order_corrections
+from shared.services.asking import Hand, require_open
 from shared.tables import accounts, audit, client, keys, operation, programs, reviews
 from shared.tables.client import CancelledError, Key, Write
 from shared.tables.operation import Decision, Situation
 
 Book = Callable[[Situation, Review, Verdict], Sequence[Entry]]
 """From a situation, the review and the verdict, given at the situation's instant, to entries."""
+
+Decide = Callable[[Review, Verdict, Sequence[Write]], "Done"]
+"""Books what a verdict brings, with the writes that close the review."""
 
 
 class Rejection(Record):
@@ -37,8 +40,8 @@ class Rejection(Record):
     note: Text | None = None
 
 
-class Decider(NamedTuple):
-    """How reviews of a kind are decided. `key` is the key of the entry that a verdict books; None: it books nothing."""
+class Booking(NamedTuple):
+    """What a verdict on reviews of a kind books. `key` is the key of its entry; None: it books nothing."""
 
     book: Book
     key: Callable[[Review, str, Ruling], Key | None]
@@ -49,38 +52,12 @@ class Decider(NamedTuple):
     """Whether the operator who asked may not approve it."""
 
 
-class Asked(NamedTuple):
-    """A review that an operator asked for; `replayed` if it existed already."""
-
-    review: Review
-    replayed: bool
-
-
 class Done(NamedTuple):
     """A review as it was decided, and what was booked; `replayed` if it had been decided before."""
 
     review: Review
     outcome: operation.Outcome | None
     replayed: bool
-
-
-def ask(review: Review, also: Sequence[Write]) -> Asked:
-    """Open a review that nothing is booked for yet, with `also`; or find the one that exists.
-
-    Raises IdempotencyMismatchError if another request opened it, TryAgainError if another write was in the way.
-    """
-    writes = reviews.put(review)
-    try:
-        client.transact([*writes, *also])
-    except CancelledError as cancelled:
-        item = cancelled.failed.get(0)
-        if item is None:
-            raise TryAgainError("another write was in the way; the same request may be sent again") from cancelled
-        existing = reviews.review_of(item)
-        if existing.fingerprint != review.fingerprint:
-            raise IdempotencyMismatchError("the reference was used before with another payload") from cancelled
-        return Asked(existing, replayed=True)
-    return Asked(review, replayed=False)
 
 
 def open_reviews(kind: ReviewKind | None, limit: int, after: str | None) -> tuple[Sequence[Review], str | None]:
@@ -115,23 +92,38 @@ def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
         raise ReviewNotFoundError(f"there is no review {review_id}")
     review = reviews.load(review_id)
     also = _closing(review, verdict, caller)
-    if review.kind == "erasure":
-        return _decide_erasure(review, verdict, also)
-    if review.kind == "program":
-        return _decide_program(review, verdict, also)
-    if review.kind == "rate":
-        return _closed(review, verdict, also)
-    decider = DECIDERS[review.kind]
-    if decider.needs_another:
+    return DECIDERS[review.kind](review, verdict, also)
+
+
+def _booking(booking: Booking) -> Decide:
+    """Book, in an operation on the members, what the verdict brings."""
+    return lambda review, verdict, also: _decide_by_booking(booking, review, verdict, also)
+
+
+def _agreeing(book: Callable[[Review, Hand], operation.Outcome]) -> Decide:
+    """Let a service book what another operator has asked for. A rejection books nothing."""
+
+    def decide(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
+        if verdict.decision == "rejected" or review.state == "rejected":
+            return _closed(review, verdict, also)
         _require_another(review, verdict)
-    members = list(decider.members(review))
+        outcome = book(review, Hand(verdict.actor, verdict.at, also, agreed=review))
+        return _done(review, verdict, outcome, also)
+
+    return decide
+
+
+def _decide_by_booking(booking: Booking, review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
+    if booking.needs_another:
+        _require_another(review, verdict)
+    members = list(booking.members(review))
     try:
-        return _booked(review, decider, verdict, members, also)
+        return _booked(review, booking, verdict, members, also)
     except (MemberNotActiveError, IdempotencyMismatchError):  # perhaps the member has been merged since
         survivors = [accounts.load_survivor(member_id) for member_id in members]
         left = [one.member_id for one in survivors if one.is_open]
         if len(left) == len(members) and left != members:
-            return _booked(review, decider, verdict, left, also)
+            return _booked(review, booking, verdict, left, also)
         if len(left) == len(members) or verdict.decision == "approved":
             raise
         return _closed(review, verdict, also)
@@ -170,14 +162,14 @@ def _require_another(review: Review, verdict: Verdict) -> None:
         raise ForbiddenError("the operator who asked for it cannot approve it; another operator has to")
 
 
-def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[str], also: Sequence[Write]) -> Done:
-    key = decider.key(review, members[0], verdict.decision)
+def _booked(review: Review, booking: Booking, verdict: Verdict, members: list[str], also: Sequence[Write]) -> Done:
+    key = booking.key(review, members[0], verdict.decision)
     if key is None:
         return _closed(review, verdict, also)
 
     def book(situation: Situation) -> Decision:
-        _require_open(reviews.among(situation.items, review.review_id) or review)
-        return Decision(decider.book(situation, review, verdict._replace(at=situation.now)), also)
+        require_open(reviews.among(situation.items, review.review_id) or review)
+        return Decision(booking.book(situation, review, verdict._replace(at=situation.now)), also)
 
     outcome = operation.run(
         members,
@@ -185,12 +177,17 @@ def _booked(review: Review, decider: Decider, verdict: Verdict, members: list[st
         key=key,
         fingerprint=review.fingerprint if verdict.decision == "approved" else verdict.fingerprint,
         now=verdict.at,
-        reads=[reviews.key_of(review.review_id), *decider.reads(review)],
+        reads=[reviews.key_of(review.review_id), *booking.reads(review)],
     )
+    return _done(review, verdict, outcome, also)
+
+
+def _done(review: Review, verdict: Verdict, outcome: operation.Outcome, also: Sequence[Write]) -> Done:
+    """The review once its booking is done, now or before."""
     if not outcome.replayed:
         return Done(decided(review, verdict), outcome, replayed=False)
     existing = reviews.load(review.review_id)
-    if existing.state == "open":  # booked while the program asked for no second operator
+    if existing.state == "open":  # booked while one operator could do it alone, or by somebody else
         return _closed(existing, verdict, also)._replace(outcome=outcome, replayed=True)
     return Done(existing, outcome, replayed=True)
 
@@ -207,15 +204,10 @@ def _closed(review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
         else:
             return Done(decided(review, verdict), None, replayed=False)
     if review.state != verdict.decision:
-        _require_open(review)
+        require_open(review)
     if (review.reason, review.note) != (verdict.reason, verdict.note):
         raise IdempotencyMismatchError("the review was rejected before for another reason")
     return Done(review, None, replayed=True)
-
-
-def _require_open(review: Review) -> None:
-    if review.state != "open":
-        raise InvalidStateError(f"the review was {review.state} by {review.decided_by} at {review.decided_at}")
 
 
 def _decide_action(situation: Situation, review: Review, verdict: Verdict) -> Sequence[Entry]:
@@ -263,12 +255,24 @@ def _adjustment_key(review: Review, member_id: str, decision: Ruling) -> Key | N
     return keys.of("adjust", member_id=member_id, reference=review.details["reference"])
 
 
-DECIDERS: Mapping[ReviewKind, Decider] = {
-    "action": Decider(
-        _decide_action,
-        key=lambda review, _, decision: keys.of("approve" if decision == "approved" else "reject", **review.details),
-        reads=lambda review: [keys.of("earn", **review.details)],
+DECIDERS: Mapping[ReviewKind, Decide] = {
+    "action": _booking(
+        Booking(
+            _decide_action,
+            key=lambda review, _, decision: keys.of(
+                "approve" if decision == "approved" else "reject", **review.details
+            ),
+            reads=lambda review: [keys.of("earn", **review.details)],
+        )
     ),
-    "referral": Decider(_decide_referral, key=lambda review, *_: keys.of("referral_review", friend=review.member_id)),
-    "adjustment": Decider(_adjust, key=_adjustment_key, needs_another=True),
+    "adjustment": _booking(Booking(_adjust, key=_adjustment_key, needs_another=True)),
+    "claim": _agreeing(order_corrections.claim_agreed),
+    "erasure": _decide_erasure,
+    "merge": _agreeing(merges.merge_agreed),
+    "program": _decide_program,
+    "rate": _closed,
+    "referral": _booking(
+        Booking(_decide_referral, key=lambda review, *_: keys.of("referral_review", friend=review.member_id))
+    ),
+    "undo": _agreeing(adjustments.undo_agreed),
 }

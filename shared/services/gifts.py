@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared import request_ids
-from shared.caller import OPERATOR, Caller, is_valid_id
+from shared.caller import Caller, is_valid_id
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.entry import Entry
@@ -20,7 +20,7 @@ from shared.domain.errors import (
     MemberNotFoundError,
 )
 from shared.domain.fields import PositivePoints, Record, Reference, Text
-from shared.domain.points.operator_limits import counted_for
+from shared.domain.points.operator_limits import counted_for, counting
 from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
 from shared.services import caller_keys
 from shared.tables import accounts, gift_messages, keys, ledger, members, operation
@@ -73,10 +73,7 @@ def _offered(giver: str, gift: Gift, gift_id: str, caller: Caller, now: datetime
             actor=caller.actor,
             fingerprint=fingerprint,
         )
-        if OPERATOR in caller.scopes:  # no second operator approves a gift: it counts as what one moves alone
-            today = local_day(situation.now, situation.program.time_zone)
-            alone = counted_for(situation.account, situation.program, caller.actor, gift.points, today)
-            entry = entry.model_copy(update={"uses": {**entry.uses, **alone}})
+        entry = _counting(entry, situation.account, situation, gift.points)
         words = gift_messages.words_writes(gift_id, giver, receiver, gift.message) if gift.message else ()
         return Decision([entry], words)
 
@@ -84,6 +81,17 @@ def _offered(giver: str, gift: Gift, gift_id: str, caller: Caller, now: datetime
     outcome = operation.run([giver], decide, key=key, fingerprint=fingerprint, now=now, reads=reads, actor=caller.actor)
     state = gift_state(_steps(gift_id), outcome.accounts[0], now) if outcome.replayed else "offered"
     return OfferedGift(outcome.entry, state, gift.message, outcome.replayed)
+
+
+def _counting(entry: Entry, whose: Account | None, situation: Situation, points: int) -> Entry:
+    """The entry, counting toward what one operator moves of the member, if an operator acts.
+
+    No second operator approves a gift. Raises TooMuchForOneError.
+    """
+    if whose is None:
+        return entry
+    today = local_day(situation.now, situation.program.time_zone)
+    return counting(entry, counted_for(whose, situation.program, entry.actor, points, today))
 
 
 def read_gift(member_id: str, gift_id: str, *, caller: Caller, now: datetime) -> OfferedGift:
@@ -107,7 +115,9 @@ def accept_gift(member_id: str, gift_id: str, *, caller: Caller, now: datetime) 
         receiving, giving = situation.accounts
         if offered.source["to"] not in receiving.ids:
             raise _not_found(gift_id)
-        return Decision(accept(receiving, giving, situation.program, gift_id, now=situation.now, actor=caller.actor))
+        entries = accept(receiving, giving, situation.program, gift_id, now=situation.now, actor=caller.actor)
+        is_in = {"gift_in": receiving}
+        return Decision([_counting(one, is_in.get(one.type), situation, one.points) for one in entries])
 
     outcome = _end(offered, "gift_in", decide, now, receiver)
     return OfferedGift(offered, "accepted", _words(offered), outcome.replayed)

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from shared import request_ids
-from shared.caller import OPERATOR, Caller
+from shared.caller import Caller
 from shared.domain import order_ids
+from shared.domain.actors import is_operator
 from shared.domain.earning.moments import moment
 from shared.domain.earning.orders import LINES_MAX, Line
 from shared.domain.entry import Entry
@@ -26,9 +27,13 @@ from shared.domain.explanations import explained
 from shared.domain.fields import Amount, Instant, Record, Reference, Text, is_reference
 from shared.domain.lifecycle import corrections
 from shared.domain.lifecycle.corrections import Cause
+from shared.domain.points.operator_limits import TooMuchForOneError
+from shared.domain.points.reviews import Review
 from shared.domain.subaccounts import wallet_of
+from shared.services import asking
+from shared.services.asking import Asked, Hand
 from shared.services.orders import OrderReader, for_owner, kept_as, require_order_id
-from shared.tables import accounts, client, keys, ledger, operation, orders
+from shared.tables import accounts, audit, client, keys, ledger, operation, orders, reviews
 from shared.tables.client import Key
 from shared.tables.operation import Decision, Outcome, Situation
 
@@ -89,7 +94,7 @@ def reverse_refund(member_id: str, refund_id: str, request: RefundOfOrder, *, ca
             order,
             [refund, situation.entry(credit_key)],
             reader.background(situation, order),
-            _cause(situation, caller, situation.now),
+            _cause(situation, caller.actor, situation.now),
         )
 
     key = keys.of("refund_reversal", order_id=order_id, refund_id=refund_id)
@@ -116,31 +121,62 @@ def amend(member_id: str, order_id: str, amendment: Amendment, *, caller: Caller
             amendment.lines,
             reader.background(situation, order),
             amendment.amendment_id,
-            _cause(situation, caller, max(amended_at, order.sale.entry.occurred_at), fingerprint),
+            _cause(situation, caller.actor, max(amended_at, order.sale.entry.occurred_at), fingerprint),
         )
 
     key = keys.of("amend", order_id=order_id, amendment_id=amendment.amendment_id)
     return _correct(caller.authorized_member_id(member_id), order_id, correct, key, fingerprint, now)
 
 
-def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now: datetime) -> Outcome:
+def claim(member_id: str, order_id: str, request: Claim, *, caller: Caller, now: datetime) -> Outcome | Asked:
     """Move an order that was credited to somebody else by mistake, and all that came of it, to this member.
 
-    Raises OrderNotFoundError, InvalidStateError if the order is this member's, ForbiddenError for a storefront that
-    comes too late, and TryAgainError while others keep claiming it.
+    Open the review that it waits for, if it moves more than is left of an operator's day. Raises OrderNotFoundError,
+    InvalidStateError if the order is this member's, ForbiddenError for a storefront that comes too late, and
+    TryAgainError while others keep claiming it.
     """
     require_order_id(order_id)
     order_id = kept_as(order_id)
     member = caller.authorized_member_id(member_id)
+    try:
+        return _claim_from_anybody(member, order_id, request, Hand(caller.actor, now, ()))
+    except TooMuchForOneError as error:
+        return _ask_to_claim(member, order_id, request, error.points, caller, now)
+
+
+def claim_agreed(review: Review, by: Hand) -> Outcome:
+    """Move an order as a review asks. Raises as `claim`."""
+    details = review.details
+    request = Claim(claim_id=details["claim_id"], reason=details["reason"], note=details.get("note"))
+    member = accounts.load_survivor(review.member_id).member_id
+    return _claim_from_anybody(member, details["order_id"], request, by)
+
+
+def _ask_to_claim(member: str, order_id: str, request: Claim, points: int, caller: Caller, now: datetime) -> Asked:
+    review = Review(
+        review_id=reviews.id_of("claim", member, order_id, request.claim_id),
+        kind="claim",
+        member_id=member,
+        requested_by=caller.actor,
+        requested_at=now,
+        what=f"Claim the order {order_ids.shown(order_id)}, which moves {points} points: {request.reason}",
+        details={"order_id": order_id, "claim_id": request.claim_id, **explained(request.reason, request.note)},
+        fingerprint=request_ids.fingerprint(request),
+    )
+    return asking.ask(review, audit.trail(caller, "claim.requested", now, member, review_id=review.review_id))
+
+
+def _claim_from_anybody(member: str, order_id: str, request: Claim, by: Hand) -> Outcome:
+    """Claim an order from whose it is, whoever claims it meanwhile. Raises TryAgainError while others keep doing so."""
     for attempt in range(OWNERS_MAX):
         try:
-            return _claim(member, order_id, request, caller, now)
+            return _claim(member, order_id, request, by)
         except OrderBelongsToAnotherMemberError:
             client.back_off(attempt)
     raise TryAgainError("the order is being claimed by others; the same request may be sent again")
 
 
-def _claim(member: str, order_id: str, request: Claim, caller: Caller, now: datetime) -> Outcome:
+def _claim(member: str, order_id: str, request: Claim, by: Hand) -> Outcome:
     """Claim the order from whose it is now. Raises OrderBelongsToAnotherMemberError if it is another's meanwhile."""
     fingerprint = request_ids.fingerprint(request)
     key = keys.of("claim_in", order_id=order_id, claim_id=request.claim_id)
@@ -153,7 +189,7 @@ def _claim(member: str, order_id: str, request: Claim, caller: Caller, now: date
     def decide(situation: Situation) -> Decision:
         order = reader.find(situation)
         first = situation.entry(keys.of("earn", order_id=order_id)) or order.sale.entry
-        _require_in_time(first, order.sale.entry, caller, situation.now)
+        _require_in_time(first, order.sale.entry, by.actor, situation.now)
         # Of two members of one pool, the first one's points are drawn from there.
         losing, gaining = situation.accounts[:2], situation.accounts[2:4]
         source = {
@@ -163,17 +199,18 @@ def _claim(member: str, order_id: str, request: Claim, caller: Caller, now: date
             "from": losing[0].member_id,
             "to": gaining[0].member_id,
         }
-        cause = _cause(situation, caller, situation.now, fingerprint)
+        cause = _cause(situation, by.actor, situation.now, fingerprint)._replace(requested_by=by.requested_by)
         background = reader.background(situation, order)
-        return Decision(corrections.claimed(losing, gaining, order, background, source, cause))
+        entries = corrections.claimed(losing, gaining, order, background, source, cause)
+        return Decision(entries, by.writes(situation))
 
     outcome = operation.run(
         [owner, wallet_of(owner), member, wallet_of(member)],
         decide,
         key=key,
         fingerprint=fingerprint,
-        now=now,
-        reads=reader.reads(owner),
+        now=by.now,
+        reads=[*reader.reads(owner), *by.reads()],
         asks=reader.asks_for_all,
     )
     loser, of_loser, gainer, of_gainer, *pools = outcome.accounts
@@ -205,8 +242,8 @@ def _correct(
     return for_owner(run, member, order_id, key, fingerprint, now)
 
 
-def _cause(situation: Situation, caller: Caller, occurred_at: datetime, fingerprint: str = "") -> Cause:
-    return Cause(occurred_at, situation.now, caller.actor, fingerprint, situation.caps)
+def _cause(situation: Situation, actor: str, occurred_at: datetime, fingerprint: str = "") -> Cause:
+    return Cause(occurred_at, situation.now, actor, fingerprint, situation.caps)
 
 
 def _owner(order_id: str) -> str:
@@ -239,9 +276,9 @@ def _order_of(member_id: str, refund_id: str) -> str:
     return found.pop()
 
 
-def _require_in_time(first: Entry, credited: Entry, caller: Caller, now: datetime) -> None:
+def _require_in_time(first: Entry, credited: Entry, actor: str, now: datetime) -> None:
     """Raises ForbiddenError for a storefront that claims an order too long after it was booked, or a second time."""
-    if OPERATOR in caller.scopes:
+    if is_operator(actor):
         return
     if credited != first:
         raise ForbiddenError("the order was claimed before; an operator may still claim it")

@@ -10,8 +10,8 @@ from shared.domain.points.reviews import Review
 from shared.domain.program.operators import Operators, loosens
 from shared.domain.program.program import Program
 from shared.domain.telling.templates import template_faults
-from shared.services import approvals
-from shared.services.approvals import Asked
+from shared.services import asking
+from shared.services.asking import Asked
 from shared.tables import audit, programs, reviews
 
 
@@ -72,7 +72,7 @@ def _ask(before: Program, program: Program, caller: Caller, now: datetime) -> As
         fingerprint=fingerprint,
     )
     trail = audit.trail(caller, "program.requested", now, version=str(before.version + 1), review_id=review_id)
-    return approvals.ask(review, [programs.propose(review_id, program), *trail])
+    return asking.ask(review, [programs.propose(review_id, program), *trail])
 
 
 def _zones(before: Program, after: Program) -> dict[str, str]:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from shared.domain.entry import Entry
 from shared.domain.points.rates import Counted, cause_of, counted, is_watched, review_of
-from shared.tables import client, keys, ledger, programs, rate_counts, reviews
-from shared.tables.client import CancelledError
+from shared.services import asking
+from shared.tables import keys, ledger, programs, rate_counts, reviews
 
 
 def watch(entry: Entry, now: datetime) -> None:
@@ -29,13 +29,8 @@ def _count(one: Counted, entry_id: str, now: datetime) -> None:
 def _open(one: Counted, now: datetime) -> None:
     """Open the review, unless it exists."""
     review_id = reviews.id_of("rate", *cause_of(one))
-    if reviews.find(review_id) is not None:
-        return
-    try:
-        client.transact(reviews.put(review_of(one, review_id, rate_counts.evidence(one), now)))
-    except CancelledError as cancelled:
-        if 0 not in cancelled.failed:
-            raise
+    if reviews.find(review_id) is None:
+        asking.open_once(review_of(one, review_id, rate_counts.evidence(one), now))
 
 
 def _store_of(entry: Entry) -> str | None:

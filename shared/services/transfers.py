@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from shared import request_ids
-from shared.caller import OPERATOR, Caller, is_valid_id
+from shared.caller import Caller, is_valid_id
 from shared.domain.errors import Fault, InvalidRequestError, MemberNotFoundError
 from shared.domain.fields import PositivePoints, Record, Reference
 from shared.domain.spending.transfers import transfer
@@ -48,7 +48,6 @@ def _transferred(giver: str, request: Transfer, transfer_id: str, caller: Caller
             now=situation.now,
             actor=caller.actor,
             fingerprint=fingerprint,
-            by_operator=OPERATOR in caller.scopes,
         )
         return Decision(moved, audit.trail(caller, "points.transferred", now, giver, to_member_id=receiver))
 

@@ -166,8 +166,8 @@ def run(
 
     `program` is the version that the request has read, if it has. `reads` are further items that the decision needs,
     from the same instant as the accounts. If `may_be_closed`, it is decided on members who are gone, too. The members'
-    pools are read too: if `shares`, what the decision takes is
-    drawn from there and what comes goes there, and it sees none of that; if not, it gets the pools themselves, last.
+    pools are read too: if `shares`, what the decision takes is drawn from there and what comes goes there, and it sees
+    none of that; if not, it gets the pools themselves, last.
     `asks` says what more the decision must know, which is then read. `refused` says what it means to the caller if
     conditions of the decision's writes did not hold. `actor` is who calls, where `key` follows from one that callers
     choose. Raises whatever `decide`, `asks` and `refused` raise, IdempotencyMismatchError if the existing entry has

@@ -44,6 +44,11 @@ class Knowledge:
         """When what a request tells of happened: now, or a little before."""
         return self.now() - timedelta(minutes=self.random.choice((0, 0, 1, 60, 60 * 24 * 3)))
 
+    def may_be_asked_for(self) -> bool:
+        """Whether what an operator does by hand may wait for another one: it may be more than is left of the day."""
+        terms = self.program().operators
+        return terms is not None and terms.adjustment_limit_points is not None
+
     def forget(self, member_id: str) -> None:
         """Some go on asking for who is gone."""
         if member_id in self.members and self.random.randrange(3):

@@ -10,6 +10,7 @@ from shared.domain.members.members import Consent, Enrollment, Marketing, Member
 from shared.domain.points.paid_plans import Payment
 from shared.services import accounts, automatic_enrolment, consent, enrolment, erasure, merges, paid_plans
 from shared.services.accounts import AccountView
+from shared.services.asking import Asked
 from shared.services.consent import Agreement
 from shared.services.enrolment import Enrolled
 from shared.services.erasure import Awaited, Erased
@@ -97,16 +98,16 @@ class Members:
 
         return Request("cancel membership", call, (f"MEMBERSHIP#{body.reference}", "CANCEL"))
 
-    def merge(self) -> Request[Outcome] | None:
+    def merge(self) -> Request[Outcome | Asked] | None:
         """Take another member in."""
         gone, into = self._known.member(), self._known.member()
         if gone == into:
             return None
 
-        def call(now: datetime) -> Outcome:
+        def call(now: datetime) -> Outcome | Asked:
             return merges.merge_members(into, gone, caller=TILL, now=now)
 
-        def learn(_: Outcome) -> None:
+        def learn(_: Outcome | Asked) -> None:
             self._known.forget(gone)
 
         return Request("merge", call, (f"MERGE#{gone}#{into}", "OUT"), learn)

@@ -7,7 +7,8 @@ from infra.simulation.traffic.knowledge import Knowledge
 from infra.simulation.traffic.requests import OLGA, OTTO, Request
 from shared.services import adjustments, approvals, freezes
 from shared.services.adjustments import Adjustment, Undo
-from shared.services.approvals import Asked, Done, Rejection
+from shared.services.approvals import Done, Rejection
+from shared.services.asking import Asked
 from shared.services.freezes import Cause
 from shared.tables.operation import Outcome
 
@@ -24,8 +25,7 @@ class Operators:
         points = self._random.choice((3, 15, 60, -1, -4, -25))
         body = Adjustment(points=points, reason="to set it right", reference=reference)
         key: Key | None = (f"MEMBER#{member_id}", f"ADJUST#{reference}")
-        terms = self._known.program().operators
-        if terms and terms.adjustment_limit_points:  # it may be more than is left of the operator's day
+        if self._known.may_be_asked_for():
             key = None
 
         def call(now: datetime) -> Outcome | Asked:
@@ -39,17 +39,25 @@ class Operators:
 
         return Request("adjust", call, key, learn)
 
-    def undo(self) -> Request[Outcome] | None:
+    def undo(self) -> Request[Outcome | Asked] | None:
         """Take an adjustment back."""
         if not self._known.adjustments:
             return None
         member_id, reference, entry_id = self._random.choice(self._known.adjustments[-5:])
         body = Undo(reason="a slip")
 
-        def call(now: datetime) -> Outcome:
+        def call(now: datetime) -> Outcome | Asked:
             return adjustments.undo_adjustment(member_id, entry_id, body, caller=OLGA, now=now)
 
-        return Request("undo", call, (f"MEMBER#{entry_id.rpartition('-')[0]}", f"ADJUST_UNDONE#{reference}"))
+        key: Key | None = (f"MEMBER#{entry_id.rpartition('-')[0]}", f"ADJUST_UNDONE#{reference}")
+        if self._known.may_be_asked_for():
+            key = None
+
+        def learn(done: Outcome | Asked) -> None:
+            if isinstance(done, Asked):
+                self._known.reviews.append(done.review.review_id)
+
+        return Request("undo", call, key, learn)
 
     def decide(self) -> Request[Done] | None:
         """Approve what waits, or reject it."""

@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+from infra.simulation.fake_dynamodb import Key
 from infra.simulation.traffic.knowledge import Knowledge
 from infra.simulation.traffic.requests import OLGA, TILL, Request
 from shared.domain.earning.actions import Occasion
 from shared.domain.earning.orders import Order
 from shared.services import earning, order_corrections, refunds
+from shared.services.asking import Asked
 from shared.services.order_corrections import Amendment, Claim, RefundOfOrder
 from shared.services.refunds import Refund
 from shared.tables import reviews
@@ -97,7 +99,7 @@ class Orders:
 
         return Request("amend", call, (f"ORDER#{order_id}", f"AMEND#{name}"))
 
-    def claim(self) -> Request[Outcome] | None:
+    def claim(self) -> Request[Outcome | Asked] | None:
         """Move an order to another member."""
         if not self._known.orders:
             return None
@@ -105,13 +107,20 @@ class Orders:
         member_id, name = self._known.member(), self._known.new("c")
         body = Claim(claim_id=name, reason="the wrong card")
 
-        def call(now: datetime) -> Outcome:
+        key: Key | None = (f"ORDER#{order_id}", f"CLAIM#{name}")
+        if self._known.may_be_asked_for():
+            key = None
+
+        def call(now: datetime) -> Outcome | Asked:
             return order_corrections.claim(member_id, order_id, body, caller=OLGA, now=now)
 
-        def learn(_: Outcome) -> None:
-            self._known.orders.append((member_id, order_id, total))
+        def learn(done: Outcome | Asked) -> None:
+            if isinstance(done, Asked):
+                self._known.reviews.append(done.review.review_id)
+            else:
+                self._known.orders.append((member_id, order_id, total))
 
-        return Request("claim", call, (f"ORDER#{order_id}", f"CLAIM#{name}"), learn)
+        return Request("claim", call, key, learn)
 
     def _placed(self, order_id: str, total: int) -> Order:
         return Order(order_id=order_id, placed_at=self._known.lately(), currency="USD", total=total)

@@ -7,9 +7,10 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.api.answers import Answer, json_answer
+from shared.domain import order_ids
 from shared.domain.fields import Record
 from shared.domain.points.reviews import Review
-from shared.services.approvals import Asked
+from shared.services.asking import Asked
 
 
 class ReviewAnswer(Record):
@@ -34,9 +35,9 @@ class ReviewAnswer(Record):
 def review_answer(review: Review, today: date) -> ReviewAnswer:
     """A review as operators see it."""
     names = ReviewAnswer.model_fields.keys() - {"is_overdue"}
-    return ReviewAnswer.model_validate(
-        {**{name: getattr(review, name) for name in names}, "is_overdue": review.is_overdue(today)}
-    )
+    details = {name: order_ids.shown(text) if name == "order_id" else text for name, text in review.details.items()}
+    shown = {name: getattr(review, name) for name in names} | {"details": details}
+    return ReviewAnswer.model_validate({**shown, "is_overdue": review.is_overdue(today)})
 
 
 def asked(waiting: Asked, today: date) -> Answer:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.domain.account import Account
+from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import open_side
 from shared.domain.entry import Entry
 from shared.domain.facets import Traits
 from shared.domain.ledger import book, book_all, draft, negative
+from shared.domain.points.operator_limits import agreed, counted_for, counting
 from shared.domain.program.program import Program
 from shared.domain.spending.merges import merge
 from shared.domain.spending.pools import contribute, leave, pool_among
@@ -51,17 +53,26 @@ def merge_whole(
     *,
     now: datetime,
     actor: str,
+    requested_by: str | None = None,
 ) -> list[Entry]:
     """Make two members one: `gone` leaves their pool first, with their own part; what `into` gets goes into theirs.
 
-    `wallets` are those of `gone` and `into`, `beside` has the pools. Raises as `merge` does.
+    `wallets` are those of `gone` and `into`, `beside` has the pools. With `requested_by`, that operator asked for it
+    and `actor` approved it. Raises as `merge` does, and TooMuchForOneError if nobody approved it and it moves more
+    points than is left of what one operator may move of the two together.
     """
     entries: list[Entry] = []
     left_pool, pool = pool_among(gone, beside), pool_among(into, beside)
     if left_pool is not None:
         change_id = f"merge-{gone.member_id}-{into.member_id}"
         entries += leave(gone, left_pool, program, change_id=change_id, now=now, actor=actor, for_good=True)
-    entries += merge(_after(gone, entries), into, program, now=now, actor=actor)
+    out, received = merge(_after(gone, entries), into, program, now=now, actor=actor)
+    if requested_by is None:
+        today = local_day(now, program.time_zone)
+        alone = counted_for(into, program, actor, received.points, today, become_one=[gone])
+        received = counting(received, alone)
+    both = agreed(requested_by, actor)
+    entries += [one.model_copy(update={"source": {**one.source, **both}}) for one in (out, received)]
     if pool is not None:
         entries += contribute(_after(into, entries), _after(pool, entries), program, now=now, actor=actor)
     return [*entries, *_merge_wallets(*wallets, program, now=now, actor=actor)]

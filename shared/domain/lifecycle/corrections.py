@@ -30,7 +30,9 @@ from shared.domain.lifecycle.changed_order import Background, Order, lapsed_of, 
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.eligibility import is_excluded
 from shared.domain.points.freezing import require_not_frozen
+from shared.domain.points.operator_limits import agreed, counted_for, counting
 from shared.domain.points.partner_funding import is_of_partner
+from shared.domain.program.program import Program
 
 _CHANGES_ORDER = frozenset({"refund", "refund_reversal", "amend", "claim_out"})
 """The types of entries that take an order's points, or give them again."""
@@ -50,7 +52,8 @@ class Untaken(NamedTuple):
 class Cause(NamedTuple):
     """What caused a correction: when it happened, when it is booked, who asked for it, and the request's fingerprint.
 
-    `caps` says what is left of budgets that are nearly used up, by name.
+    `caps` says what is left of budgets that are nearly used up, by name. With `requested_by`, that operator asked for
+    it and `actor` approved it.
     """
 
     occurred_at: datetime
@@ -58,6 +61,7 @@ class Cause(NamedTuple):
     actor: str
     fingerprint: str
     caps: Mapping[str, int] = {}
+    requested_by: str | None = None
 
 
 def refund_reversed(
@@ -152,9 +156,10 @@ def claimed(
     """Move an order, and all that comes of it, to the member who made it. The entry of the one who gains comes first.
 
     `losing` and `gaining` are each a member's account and their wallet. Raises MemberFrozenError if the one who loses
-    is frozen, and InvalidStateError if the one who gains earns nothing.
+    is frozen, InvalidStateError if the one who gains earns nothing, and TooMuchForOneError if one operator alone moves
+    more points by it, of either member, than are left of the day.
     """
-    sale, program = order.sale, background.in_force
+    sale, program, source = order.sale, background.in_force, {**source, **agreed(cause.requested_by, cause.actor)}
     require_not_frozen(losing[0])
     if is_excluded(gaining[0], program):
         raise InvalidStateError("this customer is excluded from earning: no order can be theirs")
@@ -163,7 +168,7 @@ def claimed(
         "claim_out",
         **_by(background, _beside(cause)),
         **_change(losing[0], sale, _nothing_of(sale), background, cause),
-        source=dict(source),
+        source=source,
         partner=sale.entry.partner,
     )
     leaving = with_all_that_follows(losing[0], out, sale, None, background)
@@ -172,9 +177,22 @@ def claimed(
     entry = entry.model_copy(update={**returns, "budgets": _drawn(entry, out, sale, cause.caps)})
     entry = marked(gaining[0], program, entry)
     arriving = with_all_that_follows(gaining[0], entry, None, Sale(entry, returned_of(entry)), background)
-    entries = [*arriving, *leaving]
+    entries = _counted([*arriving, *leaving], (gaining[0], losing[0]), program, cause)
     if order.credit is not None:
         entries += _claimed_credit(losing[1], gaining[1], order.credit, background, source, cause)
+    return entries
+
+
+def _counted(entries: list[Entry], members: Sequence[Account], program: Program, cause: Cause) -> list[Entry]:
+    """The entries, each member's first one counting toward what one operator may move of the member in a day."""
+    if cause.requested_by is not None:
+        return entries
+    today = local_day(cause.now, program.time_zone)
+    for member in members:
+        own = [index for index, entry in enumerate(entries) if entry.member_id == member.member_id]
+        points = sum(entries[index].points for index in own)
+        alone = counted_for(member, program, cause.actor, points, today)
+        entries[own[0]] = counting(entries[own[0]], alone)
     return entries
 
 

@@ -14,7 +14,7 @@ from shared.domain.entry import Entry
 from shared.domain.explanations import explained
 from shared.domain.facets import Badge, Use
 from shared.domain.fields import Stored
-from shared.domain.ledger import draft, negative, take, uses_given_back, uses_that_count
+from shared.domain.ledger import draft, negative, take, uses_given_back, uses_that_count, uses_together
 from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program
 
@@ -63,7 +63,7 @@ def together(found: Sequence[Remembered]) -> Remembered:
             debt=whole.debt + one.debt,
             credit_debt=whole.credit_debt + one.credit_debt,
             frozen=whole.frozen or one.frozen,
-            uses={**whole.uses, **_added(whole.uses, uses_that_count(one.uses, whole.uses))},
+            uses=uses_together(whole.uses, one.uses),
             badges={**one.badges, **whole.badges},
         )
     return whole
@@ -135,14 +135,3 @@ def _owing(
         source={"reference": reference},
         **rest,
     )
-
-
-def _added(known: Mapping[str, Use], others: Mapping[str, Use]) -> dict[str, Use]:
-    """What limits have counted elsewhere, together with what is known of the same period."""
-    same = {name: known[name] for name, use in others.items() if name in known and known[name].period == use.period}
-    return {
-        name: use.model_copy(update={"times": use.times + same[name].times, "points": use.points + same[name].points})
-        if name in same
-        else use
-        for name, use in others.items()
-    }

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from shared.domain.fields import Stored
 
-ReviewKind = Literal["action", "referral", "adjustment", "erasure", "program", "rate"]
+ReviewKind = Literal["action", "referral", "adjustment", "erasure", "program", "rate", "merge", "claim", "undo"]
 Ruling = Literal["approved", "rejected"]
 
 

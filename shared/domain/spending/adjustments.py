@@ -11,7 +11,7 @@ from shared.domain.explanations import explained
 from shared.domain.ledger import draft, negative, take
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.grants import granted_now
-from shared.domain.points.operator_limits import counted_for, freed_by_undoing
+from shared.domain.points.operator_limits import agreed, counted_for, counted_for_undoing
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import require_points
 
@@ -27,18 +27,24 @@ def undo(
     actor: str,
     fingerprint: str,
     lapsed: Lots = NO_LOTS,
+    requested_by: str | None = None,
 ) -> Entry:
     """Take an adjustment back, to and from the very lots that it touched.
 
     What was added and has expired unspent, `lapsed`, counts as taken back. What is spent by now becomes debt, or is
-    forgiven, as the program says.
+    forgiven, as the program says. With `requested_by`, that operator asked for it and `actor` approved it.
+
+    Raises TooMuchForOneError if nobody approved it, and it is not what one operator has adjusted today and more than is
+    left of the operator's day.
     """
+    today = local_day(now, program.time_zone)
     if adjustment.points > 0:
         taken = taken_back(account, program, adjustment, adjustment.points, lapsed)
         fields = taken.fields
     else:
-        today = local_day(now, program.time_zone)
         fields = given_again(account, program, adjustment, -adjustment.points, today, adjustment)
+    mover = "" if requested_by else actor
+    uses = counted_for_undoing(account, program, adjustment.uses, mover, fields["points"], today)
     return draft(
         account,
         "adjust_undo",
@@ -48,8 +54,13 @@ def undo(
         actor=actor,
         fingerprint=fingerprint,
         **fields,
-        uses=freed_by_undoing(adjustment.uses, fields["points"]),
-        source={"of": adjustment.member_id, "reference": adjustment.source["reference"], **explained(reason, note)},
+        uses=uses,
+        source={
+            "of": adjustment.member_id,
+            "reference": adjustment.source["reference"],
+            **explained(reason, note),
+            **agreed(requested_by, actor),
+        },
     )
 
 
@@ -93,6 +104,6 @@ def adjust(
         source={
             "reference": reference,
             **explained(reason, note),
-            **({"requested_by": requested_by, "approved_by": actor} if requested_by else {}),
+            **agreed(requested_by, actor),
         },
     )

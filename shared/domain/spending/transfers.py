@@ -35,12 +35,11 @@ def transfer(
     now: datetime,
     actor: str,
     fingerprint: str,
-    by_operator: bool = False,
 ) -> Moved:
     """Move points; each lot keeps its expiry date, and the receiver's debt is settled from them first.
 
-    `by_operator`: it counts toward what one operator may move of either member. No second operator can approve it:
-    what is too much for one is for the giver to transfer.
+    An operator's counts toward what one may move of either member. No second operator can approve it: what is too much
+    for one is for the giver to transfer.
 
     Raises NotOfferedError if the program has no transfers, InsufficientPointsError if the giver has too few,
     MemberFrozenError if they may not give, InvalidRequestError if both are the same member or it is larger than a
@@ -56,9 +55,7 @@ def transfer(
     today = local_day(now, program.time_zone)
     _require_membership(giver, program, program.transfers, today)
     uses = counted(giver, program, "transfer", program.transfers, points, today)
-    moved, brought = (
-        counted_for(one, program, actor, points, today) if by_operator else {} for one in (giver, receiver)
-    )
+    moved, brought = (counted_for(one, program, actor, points, today) for one in (giver, receiver))
     require_points(giver, points)
     lots = take(giver.lots, points)
     incoming = moved_lots(receiver, lots, today)
