@@ -334,9 +334,10 @@ NEEDS: Mapping[str, Needs] = {
     "operators": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ACTION#*", "REVIEW#*", "REFERRAL#*", "BUDGET#*", _PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "ACTION#*", "REVIEW#*", "REFERRAL#*", "BUDGET#*", _PROGRAM),
             _book(
                 "ACTION#*",
+                "MERGE#*",
                 "REFERRAL#*",
                 "REVIEW#*",
                 "REVIEWS",
@@ -367,7 +368,8 @@ NEEDS: Mapping[str, Needs] = {
             _get(LOYALTY, "MEMBER#*", "ORDER#*", "BUDGET#*", _PROGRAM),
             Grant(("dynamodb:Query",), LOYALTY, ("ORDER#*",)),
             _query(HISTORY),
-            _book("REFERRAL#*", _POOL_MOVES),
+            # A claim that moves much waits for another operator.
+            _book("REFERRAL#*", _POOL_MOVES, "REVIEW#*", "REVIEWS", "AUDIT#*"),
         ),
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,

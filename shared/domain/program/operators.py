@@ -39,7 +39,9 @@ class Operators(Stored):
     """What is more needs a second operator.
 
     `adjustment_limit_points` is how many points of one member one operator moves in a day, given and taken, by
-    adjustments and transfers together. An adjustment beyond that waits for another operator; a transfer is refused.
+    adjustments and undoing them, claims of orders, merges, transfers and gifts together. A transfer or a gift beyond
+    that is refused; anything else waits for another operator. While this limits anything, so does a change of the
+    program's time zone.
     """
 
     adjustment_limit_points: PositivePoints | None = None

@@ -29,7 +29,9 @@ LIMITED_REWARD = {
 }
 PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12, "percent": 150}
 CHECKED_ACTION = {"action_id": "survey", "description": "Survey", "points": 5, "approval": True}
-ADJUSTMENT_LIMIT = 1000
+ADJUSTMENT_LIMIT = 500
+MUCH = 60_000
+"""What an order comes to that brings more points than that, and is too small for the campaign of large ones."""
 RATES = {name: {"times": 1, "per": "day"} for name in ("new_members", "refunds")}
 CAMPAIGN: Mapping[str, Any] = {
     "campaign_id": "opening",
@@ -231,6 +233,8 @@ def enroll(world: World) -> None:
     ok(world, "POST", f"/v1/members/{member_id}/merge", {"from_member_id": gone_id})
     ok(world, "POST", f"/v1/members/{member_id}/merge", {"from_member_id": gone_id})
     ordered(world, member_id)
+    ordered(world, rich_id := enrolled(world), MUCH)
+    ok(world, "POST", f"/v1/members/{member_id}/merge", {"from_member_id": rich_id}, scope=OPERATOR, status=202)
     ok(world, "GET", f"/v1/members/{member_id}/export", scope=OPERATOR)
     ok(world, "DELETE", f"/v1/members/{member_id}", scope=OPERATOR)
     ok(world, "DELETE", f"/v1/members/{world.member_with_lapsed_hold()}", scope=OPERATOR)
@@ -315,6 +319,8 @@ def orders(world: World) -> None:
     )
     other_id = enrolled(world)
     ok(world, "POST", f"/v1/members/{other_id}/orders/{order_id}/claim", {"claim_id": "c", "reason": "the wrong card"})
+    large_id = ordered(world, enrolled(world), MUCH)
+    ok(world, "POST", *claimed(large_id, other_id), scope=OPERATOR, status=202)
 
 
 def consequences(world: World) -> None:
@@ -469,6 +475,7 @@ def operators(world: World) -> None:
     ok(world, "POST", f"{path}/freeze", cause, scope=OPERATOR)
     ok(world, "POST", f"{path}/unfreeze", cause, scope=OPERATOR)
     _decide_erasures(world)
+    _agree_on_what_moves_much(world)
     _loosen(world)
     assert ok(world, "GET", "/v1/audit", scope=OPERATOR)["items"]
     ok(world, "POST", f"/v1/members/{world.member_with_lapsed_hold()}/freeze", cause, scope=OPERATOR)
@@ -481,10 +488,37 @@ def _loosen(world: World) -> None:
     looser = {**reply.body, "operators": {**reply.body["operators"], "adjustment_limit_points": ADJUSTMENT_LIMIT + 1}}
     asked = ok(world, "PUT", "/v1/program", looser, scope=OPERATOR, headers={"If-Match": etag}, status=202)
     ok(world, "POST", f"/v1/reviews/{asked['review_id']}/approve", scope=OPERATOR, status=403)
+    _agree(world, asked)
+
+
+def _agree(world: World, asked: Any) -> Any:
+    """Approve what waits, as though another operator had asked."""
     review = world.item(f"REVIEW#{asked['review_id']}", "REVIEW")
     body = review["body"]["S"].replace(asked["requested_by"], "operator:another")
     world.put_item({**review, "body": {"S": body}})
-    ok(world, "POST", f"/v1/reviews/{asked['review_id']}/approve", scope=OPERATOR)
+    return ok(world, "POST", f"/v1/reviews/{asked['review_id']}/approve", scope=OPERATOR)
+
+
+def _agree_on_what_moves_much(world: World) -> None:
+    """Two operators undo what two have agreed on, and move an order and a member to another member."""
+    member_id, gone_id = pooled(world), brought(world, email=f"{uuid4().hex}@example.com")
+    path = f"/v1/members/{member_id}"
+    given = {"points": ADJUSTMENT_LIMIT + 1, "reason": "sorry", "reference": uuid4().hex}
+    entry = _agree(world, ok(world, "POST", f"{path}/adjustments", given, scope=OPERATOR, status=202))["entry"]
+    undone = f"{path}/entries/{entry['entry_id']}/undo"
+    _agree(world, ok(world, "POST", undone, {"reason": "no"}, scope=OPERATOR, status=202))
+    tea = {"sku": "TEA", "category": "tea", "quantity": 2, "amount": 4000}
+    order_id = ordered(world, gone_id, MUCH, lines=[tea])
+    _agree(world, ok(world, "POST", *claimed(order_id, member_id), scope=OPERATOR, status=202))
+    ordered(world, gone_id, MUCH)
+    merged = {"from_member_id": gone_id}
+    _agree(world, ok(world, "POST", f"{path}/merge", merged, scope=OPERATOR, status=202))
+
+
+def claimed(order_id: str, member_id: str) -> tuple[str, Any]:
+    """The path and the body that claim an order for a member."""
+    body = {"claim_id": uuid4().hex, "reason": "the wrong card"}
+    return f"/v1/members/{member_id}/orders/{order_id}/claim", body
 
 
 def _decide_erasures(world: World) -> None:
