@@ -246,11 +246,16 @@ class Books:
 
     def _pay(self, raw: Raw) -> None:
         for name, hold in raw.get("opened", {}).items():
-            if "order_total" in hold:
+            if "order_total" in hold and not hold.get("unconfirmed", False):
                 self.payments.setdefault(hold["order_id"], {})[name] = hold["value"]
         for name, hold in {**raw.get("closed", {}), **raw.get("reversed", {})}.items():
-            if raw["type"] in {"cancel", "lapse", "reverse"} and "order_total" in hold:
-                self.payments[hold["order_id"]][name] -= hold["value"]
+            if "order_total" not in hold:
+                continue
+            paid, is_late = self.payments.setdefault(hold["order_id"], {}), hold.get("unconfirmed", False)
+            if raw["type"] == "capture" and is_late:
+                paid[name] = hold["value"]
+            elif raw["type"] == "reverse" or (raw["type"] in {"cancel", "lapse"} and not is_late):
+                paid[name] -= hold["value"]
 
     def _note_other(self, key: Key, item: Item) -> None:
         pk, sk = key

@@ -231,7 +231,10 @@ def _stock(books: Books, raw: Raw) -> Iterable[str]:
 
 def _payments(books: Books, raw: Raw) -> Iterable[str]:
     """All redemptions of an order together pay no more than it comes to."""
-    for name, hold in raw.get("opened", {}).items() if raw["type"] == "reserve" else ():
+    new = raw.get({"reserve": "opened", "capture": "closed"}.get(raw["type"], ""), {})
+    for name, hold in new.items():
+        if hold.get("unconfirmed", False) == (raw["type"] == "reserve"):
+            continue
         paid = sum(books.payments.get(hold.get("order_id", ""), {}).values())
         if "order_total" in hold and paid + hold["value"] > hold["order_total"]:
             yield f"{name} pays {hold['value']} after {paid} of an order of {hold['order_total']}"

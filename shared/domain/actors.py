@@ -4,7 +4,7 @@ CLOCK = "clock"
 """Time has passed."""
 STREAM = "stream"
 """Follows from other entries, which the ledger's stream tells of."""
-_OPERATOR, _STOREFRONT, _PARTNER = "operator:", "storefront:", "partner:"
+_MEMBER, _OPERATOR, _STOREFRONT, _PARTNER = "member:", "operator:", "storefront:", "partner:"
 
 
 def role_of(actor: str) -> str:
@@ -15,6 +15,11 @@ def role_of(actor: str) -> str:
 def is_operator(actor: str) -> bool:
     """Whether somebody of the shop has acted by hand."""
     return actor.startswith(_OPERATOR)
+
+
+def is_member(actor: str) -> bool:
+    """Whether a member has acted, with a token of their own."""
+    return actor.startswith(_MEMBER)
 
 
 def is_shop(actor: str) -> bool:

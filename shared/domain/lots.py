@@ -60,6 +60,8 @@ class Hold(Stored):
     order_id: str | None = None
     order_total: int | None = None
     """What the order comes to that it pays for, in minor units; None: it pays for none."""
+    unconfirmed: bool = False
+    """Only a member says what that order comes to, which nobody has booked: it pays once the shop captures it."""
     stocked: bool = False
     limit_period: str | None = None
     partner: PartnerShare | None = None

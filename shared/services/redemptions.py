@@ -40,7 +40,7 @@ from shared.domain.subaccounts import wallet_of
 from shared.services import caller_keys, guess_limits, member_codes, order_payments, partner_access
 from shared.tables import accounts, audit, keys, ledger, operation
 from shared.tables.client import Key
-from shared.tables.operation import Decision, Situation
+from shared.tables.operation import NOTHING_MORE, Asks, Decision, Needs, Situation
 
 CREDIT_SUFFIX = "-credit"
 """Ends the ids of redemptions of store credit."""
@@ -97,11 +97,13 @@ def _redeemed(
 ) -> Redemption:
     fingerprint = request_ids.fingerprint(request)
     request = _with_own_id(partner, request)
-    order_id = None if isinstance(request, RewardRequest) else request.order_id
+    order_id = request.order_id if caller.is_member or not isinstance(request, RewardRequest) else None
     wallet, voucher_code = wallet_of(member_id), _new_code()
 
     def decide(situation: Situation) -> Decision:
         account, program = situation.accounts[-1], situation.program
+        if caller.is_member:
+            order_payments.require_own(situation, order_id)
         writes = []
         if partner is not None:
             partner_access.require_may_take(partner, request, program)
@@ -178,14 +180,37 @@ def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -
 
 
 def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
-    """Make a reserved redemption final. Raises RedemptionNotFoundError, InvalidStateError."""
+    """Make a reserved redemption final.
+
+    Raises RedemptionNotFoundError, InvalidStateError, InvalidRequestError if its order takes less by now.
+    """
     code = _new_code()
 
-    def step(situation: Situation, account: Account) -> Entry:
-        program, at = situation.program, situation.now
-        return capture(account, program, redemption_id, voucher_code=code, now=at, actor=caller.actor)
+    def wallet_beside(situation: Situation) -> str | None:
+        return None if redemption_id.endswith(CREDIT_SUFFIX) else wallet_of(situation.account.member_id)
 
-    return _end_hold(member_id, redemption_id, "capture", step, caller, now)
+    def step(situation: Situation, account: Account) -> Entry:
+        order_id = _order_paid_by(situation, redemption_id)
+        return capture(
+            account,
+            situation.program,
+            redemption_id,
+            voucher_code=code,
+            now=situation.now,
+            actor=caller.actor,
+            payments=order_payments.found(situation, order_id, wallet_of(situation.account.member_id)),
+        )
+
+    def asks(situation: Situation) -> Needs:
+        return order_payments.asks_all(situation, _order_paid_by(situation, redemption_id), wallet_beside(situation))
+
+    return _end_hold(member_id, redemption_id, "capture", step, caller, now, asks)
+
+
+def _order_paid_by(situation: Situation, redemption_id: str) -> str | None:
+    """The order that an open redemption pays for, if it does."""
+    holds = (one.holds[redemption_id] for one in situation.accounts if redemption_id in one.holds)
+    return next((hold.order_id for hold in holds if hold.order_total is not None), None)
 
 
 def cancel_redemption(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Redemption:
@@ -230,13 +255,21 @@ def reverse_redemption(
     return _take(member_id, redemption_id, "reverse", step, caller, now, reads=reads, part=part)
 
 
-def _end_hold(member_id: str, redemption_id: str, type_: str, step: Step, caller: Caller, now: datetime) -> Redemption:
+def _end_hold(
+    member_id: str,
+    redemption_id: str,
+    type_: str,
+    step: Step,
+    caller: Caller,
+    now: datetime,
+    asks: Asks = lambda _: NOTHING_MORE,
+) -> Redemption:
     def end(situation: Situation, account: Account) -> Entry:
         if redemption_id not in account.holds:
             raise InvalidStateError(f"only a reserved redemption can be {state_after(type_)}")
         return step(situation, account)
 
-    return _take(member_id, redemption_id, type_, end, caller, now)
+    return _take(member_id, redemption_id, type_, end, caller, now, asks=asks)
 
 
 def _take(
@@ -248,6 +281,7 @@ def _take(
     now: datetime,
     reads: Sequence[Key] = (),
     part: Part | None = None,
+    asks: Asks = lambda _: NOTHING_MORE,
 ) -> Redemption:
     member_id, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
     _require_valid(redemption_id)
@@ -262,7 +296,7 @@ def _take(
     key, members = keys.of(type_, redemption_id=redemption_id, **of_part), _accounts(member_id, redemption_id)
     fingerprint = request_ids.fingerprint(part) if part else ""
     try:
-        outcome = operation.run(members, decide, key=key, fingerprint=fingerprint, now=now, reads=reads)
+        outcome = operation.run(members, decide, key=key, fingerprint=fingerprint, now=now, reads=reads, asks=asks)
     except (InvalidStateError, IdempotencyMismatchError) as error:  # not so far, not any more, or another member's
         _explain(member_id, redemption_id, partner, now, error, is_part=part is not None)
     _require_own(partner, outcome.entry)

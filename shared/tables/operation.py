@@ -58,6 +58,8 @@ class Situation(NamedTuple):
     programs: Mapping[int, Program] = {}
     """Earlier versions of the program that it has asked for."""
     of_time: Sequence[Entry] = ()
+    asked: Mapping[Key, Item | None] = {}
+    """The further items that it has asked for, None for what is not there."""
 
     @property
     def account(self) -> Account:
@@ -137,6 +139,7 @@ class _Plan(NamedTuple):
     entries: Sequence[Entry]
     writes: Sequence[Write]
     is_whole: bool
+    asked: Mapping[Key, Item | None] = {}
 
 
 class AnotherCallersKeyError(Exception):
@@ -184,7 +187,7 @@ def run(
             situation = Situation((), program, now, caps, items)
             how = {"shares": shares, "may_be_closed": may_be_closed}
             stored, plan, instant = _planned_with_all(decide, asks, stored, situation, **how)
-            read = {one: items.get(one) for one in reads}
+            read = {**{one: items.get(one) for one in reads}, **plan.asked}
             after = write(stored, plan.entries, program, plan.writes, read=read)
         except CancelledError as cancelled:
             booked = plan.entries if plan else ()
@@ -297,18 +300,20 @@ def _planned(
     decision = _through_pools(decide, situation) if shares else decide(situation)
     if of_time and len(decision.writes) > FURTHER_WRITES_MAX:
         return _Plan(of_time, (), is_whole=False)
-    return _Plan([*of_time, *decision.entries], decision.writes, is_whole=True)
+    return _Plan([*of_time, *decision.entries], decision.writes, is_whole=True, asked=situation.asked)
 
 
 def _informed(asks: Asks, situation: Situation) -> Situation:
     """The situation with all that the decision asks for."""
     while any(needs := asks(situation)):
         items = client.get_together(settings.loyalty_table(), needs.items) if needs.items else []
-        found = {key: item for key, item in zip(needs.items, items, strict=True) if item is not None}
+        asked = dict(zip(needs.items, items, strict=True))
+        found = {key: item for key, item in asked.items() if item is not None}
         histories = {name: _history(name, situation) for name in needs.histories}
         versions = {version: load_version(version) for version in needs.versions}
         situation = situation._replace(
             items={**situation.items, **found},
+            asked={**situation.asked, **asked},
             histories={**situation.histories, **histories},
             programs={**situation.programs, **versions},
         )

@@ -8,7 +8,7 @@ from shared import settings
 from shared.domain.spending.order_payments import Payments
 from shared.tables import client, keys
 from shared.tables.order_payments import payments_of
-from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
+from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
 from tests.shared.wire import Wire
 
 HOLD_MINUTES = 30
@@ -174,3 +174,102 @@ def test_a_partners_order_is_another_than_the_shops(shop: Shop, ada: str) -> Non
     assert_refused(again, 409, "order_paid")
     captured = f"/v1/members/{ada}/redemptions/{made.body['redemption_id']}/capture"
     assert shop.post(captured, partner_id="cafe").body["order_id"] == "X"
+
+
+def pay_as_member(
+    shop: Shop, member: str, points: int, key: str, order_total: int, order_id: str = "X", **more: Any
+) -> Reply:
+    own: dict[str, Any] = {"scope": MEMBER, "member_id": member, "caller": f"sub-{member}"}
+    body = {"points": points, "order_total": order_total, "currency": "USD", "order_id": order_id, **more}
+    return shop.post("/v1/members/me/redemptions", body, key=key, **own)
+
+
+def capture(shop: Shop, member: str, reserved: Reply) -> Reply:
+    return shop.move(member, reserved.body["redemption_id"], "capture")
+
+
+def test_a_member_names_no_order_that_is_booked_for_somebody_else(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.order(grace, "X", 1000)
+    own: dict[str, Any] = {"scope": MEMBER, "member_id": ada}
+    with shop.writing_nothing():
+        assert_refused(pay_as_member(shop, ada, 500, "k1", 1000), 409, "order_belongs_to_another_member")
+        of_reward = {"reward_id": "free-coffee", "order_id": "X"}
+        reply = shop.post("/v1/members/me/redemptions", of_reward, key="k2", **own)
+        assert_refused(reply, 409, "order_belongs_to_another_member")
+        of_credit = {"credit": 5, "order_total": 1000, "currency": "USD", "order_id": "X"}
+        reply = shop.post("/v1/members/me/redemptions", of_credit, key="k3", **own)
+        assert_refused(reply, 409, "order_belongs_to_another_member")
+    claim = {"claim_id": "C-1", "reason": "wrong card"}
+    assert shop.post(f"/v1/members/{ada}/orders/X/claim", claim, scope=OPERATOR).status in {200, 201}
+    assert pay_as_member(shop, ada, 500, "k1", 1000).status == 201
+    assert paid() == Payments(500, 0, 1000)
+
+
+def test_what_a_member_pays_of_a_booked_order_of_theirs_counts_at_once(shop: Shop, ada: str) -> None:
+    shop.order(ada, "X", 1000)
+    assert_refused(pay_as_member(shop, ada, 500, "k1", 2000), 422, "invalid_request")
+    assert pay_as_member(shop, ada, 900, "k2", 1000, capture=True).status == 201
+    assert_refused(pay_as_member(shop, ada, 101, "k3", 1000), 409, "order_paid")
+
+
+def test_a_members_word_binds_nobody(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.adjust(grace, 900, "case-2")
+    guessed = pay_as_member(shop, ada, 100, "k1", 100)
+    assert (guessed.status, paid()) == (201, Payments())
+    assert pay(shop, grace, 600, "k2").status == 201
+    with shop.writing_nothing():
+        assert_refused(pay_as_member(shop, ada, 1, "k3", 100), 422, "invalid_request")
+        assert_refused(pay_as_member(shop, ada, 1, "k4", 600), 409, "order_paid")
+        refused = capture(shop, ada, guessed)
+        assert_refused(refused, 422, "invalid_request")
+        assert "0 can be paid by points, not 100" in refused.body["detail"]
+    shop.move(ada, guessed.body["redemption_id"], "cancel")
+    assert paid() == Payments(600, 0, 600)
+
+
+def test_a_member_reserves_before_the_order_is_booked_and_the_shops_capture_decides(shop: Shop, ada: str) -> None:
+    first, second = (pay_as_member(shop, ada, 400, key, 600) for key in ("k1", "k2"))
+    assert capture(shop, ada, first).status == 200
+    assert paid() == Payments(400, 0, 600)
+    with shop.writing_nothing():
+        assert_refused(capture(shop, ada, second), 422, "invalid_request")
+        assert_refused(pay(shop, ada, 201, "k3"), 409, "order_paid")
+    shop.move(ada, first.body["redemption_id"], "reverse")
+    assert paid() == Payments(0, 0, None)
+    shop.order(ada, "X", 500)
+    assert capture(shop, ada, second).status == 200
+    assert paid() == Payments(400, 0, 500)
+
+
+def test_a_member_does_not_capture_what_pays_for_an_order_that_nobody_has_booked(shop: Shop, ada: str) -> None:
+    with shop.writing_nothing():
+        reply = pay_as_member(shop, ada, 100, "k1", 600, capture=True)
+        assert_refused(reply, 422, "invalid_request")
+    assert reply.pointers == ["/capture"]
+
+
+def test_a_capture_takes_no_more_than_the_share_of_what_the_order_has_become(shop: Shop, ada: str) -> None:
+    shop.change_program(redeeming={"points_as_money": {"points": 100, "amount": 100, "order_share_percent": 50}})
+    of_member = pay_as_member(shop, ada, 1000, "k1", 1_000_000, order_id="Z")
+    of_shop = pay(shop, ada, 900, "k2", 1800, order_id="Y")
+    for order_id in ("Y", "Z"):
+        shop.order(ada, order_id, 1000)
+    with shop.writing_nothing():
+        for reserved in (of_member, of_shop):
+            refused = capture(shop, ada, reserved)
+            assert_refused(refused, 422, "invalid_request")
+            assert "comes to 1000 minor units by now, of which 500 can be paid by points" in refused.body["detail"]
+    assert shop.move(ada, of_member.body["redemption_id"], "cancel").status == 200
+    fits = pay_as_member(shop, ada, 500, "k3", 1000, order_id="Z")
+    assert capture(shop, ada, fits).status == 200
+
+
+def test_what_is_captured_at_once_for_an_order_of_two_members_pays_it_once(shop: Shop, ada: str, wire: Wire) -> None:
+    grace = shop.enroll("grace")
+    shop.adjust(grace, 900, "case-2")
+    first, second = pay_as_member(shop, ada, 500, "k1", 600), pay_as_member(shop, grace, 500, "k2", 600)
+    wire.before("TransactWriteItems", lambda: capture(shop, grace, second))
+    assert_refused(capture(shop, ada, first), 422, "invalid_request")
+    assert paid() == Payments(500, 0, 600)

@@ -16,12 +16,13 @@ from shared.domain.subaccounts import is_wallet
 class Payments(NamedTuple):
     """What is paid of an order, in minor units, by points and by store credit; or a signed change of that.
 
-    `total` is what the order comes to: as booked, else as its first redemption says; None while nothing says it.
+    `total` is what the order comes to: as booked, else as the shop's first redemption says; None while nothing says it.
     """
 
     by_points: int = 0
     by_credit: int = 0
     total: int | None = None
+    is_booked: bool = False
 
     @property
     def paid(self) -> int:
@@ -34,6 +35,13 @@ class Payments(NamedTuple):
         total = self.total if change.total is None else change.total
         return Payments(by_points, by_credit, total if by_points or by_credit else None)
 
+    def without(self, hold: Hold, *, by_credit: bool) -> "Payments":
+        """The payments of all others, by what is known of the order now."""
+        value = 0 if hold.unconfirmed else hold.value or 0
+        if by_credit:
+            return self._replace(by_credit=self.by_credit - value)
+        return self._replace(by_points=self.by_points - value)
+
 
 NOTHING_PAID = Payments()
 
@@ -41,7 +49,8 @@ NOTHING_PAID = Payments()
 def changes(entries: Iterable[Entry]) -> dict[str, Payments]:
     """What entries, in the order in which they were booked, change of the payments of orders, by the order's id.
 
-    A hold pays from its reservation on. One that is released, and what a reversal gives back, pays no longer.
+    A hold pays from its reservation on, an unconfirmed one from its capture on. One that is released, and what a
+    reversal gives back, pays no longer.
     """
     found: dict[str, Payments] = {}
     for entry in entries:
@@ -66,14 +75,37 @@ def require_total(payments: Payments, order_total: int) -> None:
 
 def require_room(payments: Payments, order_total: int, share_percent: int, *, value: int, by_credit: bool) -> None:
     """Raises OrderPaidError if `value` minor units more exceed the order, or its share payable by points or credit."""
-    so_far = payments.by_credit if by_credit else payments.by_points
-    share = order_total * share_percent // 100
-    room = max(0, min(order_total - payments.paid, share - so_far))
+    room = _room(payments, order_total, share_percent, by_credit=by_credit)
     if value > room:
         raise OrderPaidError(
             f"redemptions pay {payments.paid} of this order's {order_total} minor units, {room} more can be paid "
             f"by {'credit' if by_credit else 'points'}; not {value}"
         )
+
+
+def confirmed(hold: Hold, payments: Payments, share_percent: int, *, by_credit: bool) -> Hold:
+    """A hold as it is captured, where `payments` is what is paid of its order by now: it pays what was looked at again.
+
+    Raises InvalidRequestError if the order takes less of it by now.
+    """
+    if hold.order_total is None or hold.value is None:
+        return hold
+    total = hold.order_total if payments.total is None else payments.total
+    if total >= hold.order_total and not hold.unconfirmed:
+        return hold
+    others = payments.without(hold, by_credit=by_credit)
+    room = _room(others, total, share_percent, by_credit=by_credit)
+    if hold.value > room:
+        unit = "credit" if by_credit else "points"
+        detail = f"this order comes to {total} minor units by now, of which {room} can be paid by {unit}, not {hold.value}"
+        raise InvalidRequestError(Fault("", f"{detail}; cancel the redemption and reserve less"))
+    return hold.model_copy(update={"order_total": total})
+
+
+def _room(payments: Payments, order_total: int, share_percent: int, *, by_credit: bool) -> int:
+    """How many minor units more the order takes by points, or by credit."""
+    so_far = payments.by_credit if by_credit else payments.by_points
+    return max(0, min(order_total - payments.paid, order_total * share_percent // 100 - so_far))
 
 
 def _steps(entry: Entry) -> Iterator[tuple[Hold, int]]:
@@ -82,9 +114,11 @@ def _steps(entry: Entry) -> Iterator[tuple[Hold, int]]:
     if row.pair is not None:
         return  # The hold moves to another account, and pays on.
     for hold in entry.opened.values():
-        yield hold, 1
+        if not hold.unconfirmed:
+            yield hold, 1
     for hold in entry.reversed.values():
         yield hold, -1
-    if row.leaves_as != "captured":
-        for hold in entry.closed.values():
-            yield hold, -1
+    is_captured = row.leaves_as == "captured"
+    for hold in entry.closed.values():
+        if hold.unconfirmed == is_captured:
+            yield hold, 1 if is_captured else -1

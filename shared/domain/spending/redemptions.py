@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from shared.domain import entry_types
 from shared.domain.account import Account
-from shared.domain.actors import is_shop
+from shared.domain.actors import is_member, is_shop
 from shared.domain.calendar import local_day
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry, GivenBack
@@ -29,7 +29,7 @@ from shared.domain.points.partner_funding import Taking, share_of, taking
 from shared.domain.program.expiry import Inactivity
 from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program, Reward
-from shared.domain.spending.order_payments import NOTHING_PAID, Payments
+from shared.domain.spending.order_payments import NOTHING_PAID, Payments, confirmed
 from shared.domain.spending.prices import PointsRequest, Price, price
 from shared.domain.subaccounts import is_wallet
 
@@ -82,6 +82,7 @@ def reserve(
         actor=actor,
         fingerprint=fingerprint,
         at=at,
+        payments=payments,
         caps=caps,
     )
 
@@ -97,6 +98,7 @@ def lock(
     actor: str,
     fingerprint: str,
     at: Partner | None = None,
+    payments: Payments = NOTHING_PAID,
     caps: Mapping[str, int] = NO_CAPS,
 ) -> Entry:
     """Lock what a redemption takes, points or credit, those first that expire soonest.
@@ -122,6 +124,7 @@ def lock(
         value=cost.value,
         order_id=order_id,
         order_total=cost.order_total,
+        unconfirmed=cost.order_total is not None and is_member(actor) and not payments.is_booked,
         stocked=cost.reward is not None and cost.reward.stock is not None,
         limit_period=of_reward.period if of_reward else None,
         partner=_taken_by(program, cost.reward, at),
@@ -148,13 +151,27 @@ def lock(
 
 
 def capture(
-    account: Account, program: Program, redemption_id: str, *, voucher_code: str, now: datetime, actor: str
+    account: Account,
+    program: Program,
+    redemption_id: str,
+    *,
+    voucher_code: str,
+    now: datetime,
+    actor: str,
+    payments: Payments = NOTHING_PAID,
 ) -> Entry:
     """Make a reserved redemption final: from now on it has a code. The caller has checked that its hold is open.
 
-    Where inactivity ends points, this prolongs all of them if the shop does it, those that it takes among them.
+    `payments` is what is paid of the order that it names, this hold included. Where inactivity ends points, this
+    prolongs all of them if the shop does it, those that it takes among them. Raises InvalidRequestError if the order
+    takes less by now, or if only a member says what it comes to, who cannot confirm that.
     """
-    hold, lots = account.holds[redemption_id].model_copy(update={"voucher_code": voucher_code}), NO_LOTS
+    hold = account.holds[redemption_id]
+    if hold.unconfirmed and is_member(actor):
+        raise InvalidRequestError(Fault("/capture", "the shop captures what pays for an order that is not booked yet"))
+    by_credit = is_wallet(account.member_id)
+    hold = confirmed(hold, payments, _share_percent(program, by_credit=by_credit), by_credit=by_credit)
+    hold, lots = hold.model_copy(update={"voucher_code": voucher_code}), NO_LOTS
     if is_shop(actor):
         policy, today = policy_of(account, program), local_day(now, program.time_zone)
         lots = prolonged(account.lots, policy, today)
@@ -328,6 +345,12 @@ def _derived_voucher_code(redemption_id: str) -> str:
 
 def _grouped(letters: str, size: int) -> str:
     return "-".join(letters[start : start + size] for start in range(0, len(letters), size))
+
+
+def _share_percent(program: Program, *, by_credit: bool) -> int:
+    """How much of an order points may pay, or credit; all of it where the program takes no more of them."""
+    terms = program.cashback if by_credit else program.redeeming.points_as_money
+    return terms.order_share_percent if terms else 100
 
 
 def _points_of(part: Part, account: Account) -> int:

@@ -62,6 +62,7 @@ def reserve_credit(
         now=now,
         actor=actor,
         fingerprint=fingerprint,
+        payments=payments,
     )
 
 
