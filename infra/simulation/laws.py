@@ -124,6 +124,9 @@ def _hands_over(books: Books, raw: Raw, tally: Tally, together: Sequence[Booked]
         lots, gone = returned(books, out, books.tally(out["member_id"]), hold["lots"], books.today(out), is_shop=False)
         if gone != out.get("expired", {}):
             yield f"{out.get('expired', {})} expired on the way, not {gone}"
+        lots, _ = settled(-out.get("debt", 0), lots)
+        if lots and (owed := books.tally(out["member_id"]).debt):
+            yield f"{lots} were handed over by somebody who owes {owed}"
     lots, debt = settled(tally.debt, moved(tally, lots, books.today(raw)))
     if (raw.get("lots", {}), raw.get("debt", 0)) != (lots, debt):
         yield f"brought {raw.get('lots', {})} and debt {raw.get('debt', 0)}, not {lots} and {debt}"

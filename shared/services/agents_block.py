@@ -11,7 +11,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import credit_earnings
 from shared.domain.earning.order_points import order_earnings
 from shared.domain.earning.orders import Line, Order
-from shared.domain.errors import InvalidStateError
+from shared.domain.errors import NotOfferedError
 from shared.domain.fields import Amount, Currency, Flag, Record, Reference
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.members.members import IDENTIFIER_KINDS, Identifiers
@@ -65,12 +65,12 @@ class ClaimedBlock(NamedTuple):
 def show_loyalty(cart: Cart, *, caller: Caller, now: datetime) -> ClaimedBlock:
     """What the cart would earn, for a verified member or for a newcomer; writes nothing.
 
-    Raises InvalidStateError if the program has no section `agents`, MemberNotFoundError, MemberNotActiveError.
+    Raises NotOfferedError if the program has no section `agents`, MemberNotFoundError, MemberNotActiveError.
     """
     program = programs.load_program()
     agents = program.agents
     if agents is None:
-        raise InvalidStateError("the program shows nothing to agents: it has no section agents")
+        raise NotOfferedError("the program shows nothing to agents: it has no section agents")
     account = _verified(cart.buyer, program, caller, now)
     block = membership_block(
         account, program, _rewards(cart, account, program, agents, now), local_day(now, program.time_zone)

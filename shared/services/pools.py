@@ -17,6 +17,7 @@ from shared.domain.errors import (
     MemberMergedError,
     MemberNotActiveError,
     MemberNotFoundError,
+    NotOfferedError,
     PoolNotFoundError,
     TryAgainError,
 )
@@ -69,7 +70,7 @@ def invite(pool_id: str, *, key: str, caller: Caller, now: datetime) -> Invited:
     """Invite one person to a pool, for a week. A member of the pool may, and the storefront.
 
     The code follows from the key by a keyed hash, so that a repeated request gets the same without its being stored.
-    Raises PoolNotFoundError, InvalidStateError if the program has no pools, MemberFrozenError, and TryAgainError.
+    Raises PoolNotFoundError, NotOfferedError if the program has no pools, MemberFrozenError, and TryAgainError.
     """
     _require_valid(pool_id)
     cause = request_ids.derived_id(pool_id, caller.actor, caller.member_id or "", key)
@@ -78,7 +79,7 @@ def invite(pool_id: str, *, key: str, caller: Caller, now: datetime) -> Invited:
         return Invited(code, existing.expires_at, replayed=True)
     pool = read_pool(pool_id, caller=caller)
     if programs.load_program().pools is None:
-        raise InvalidStateError("the program has no pools")
+        raise NotOfferedError("the program has no pools")
     by = "" if STOREFRONT in caller.scopes else caller.authorized_member_id("me")
     if by:
         require_not_frozen(accounts.load_account(by).account)

@@ -38,9 +38,10 @@ def save(before: members.StoredMember, after: Member, *, actor: str, now: dateti
     program = programs.load_program()
     known = before.member.confirmed_addresses()
     waiting = remembered.find([one for one in after.confirmed_addresses() if one not in known], program, now)
-    if waiting.cases:
+    if not waiting.what.is_nothing:
         _save_and_meet(before, after, waiting, actor=actor, now=now, also=also)
         return
+    also = [*also, *waiting.writes(after.member_id)]
     if not _changes_traits(before.member, after, program):
         members.save(before, after, also)
         return

@@ -17,7 +17,15 @@ from shared.domain.entry import Entry
 from shared.domain.errors import RememberedNotFoundError, TryAgainError
 from shared.domain.fields import Record, Text
 from shared.domain.ledger import book_all
-from shared.domain.lifecycle.remembered import Remembered, lifted, met, met_in_wallet, remembered_of, together
+from shared.domain.lifecycle.remembered import (
+    Remembered,
+    lifted,
+    met,
+    met_in_wallet,
+    remembered_of,
+    together,
+    was_joined,
+)
 from shared.domain.members.members import Identity, Member
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import is_wallet, member_of, wallet_of
@@ -49,7 +57,7 @@ class Found(NamedTuple):
 
     def entries(self, found: Sequence[Account], program: Program, *, now: datetime, actor: str) -> list[Entry]:
         """What books it on the member's account, and in their wallet if that is among those `found`."""
-        if not self.cases:
+        if self.what.is_nothing:
             return []
         account, *wallets = found
         reference = self.cases[0].name
@@ -193,7 +201,8 @@ def _unlifted(member_id: str) -> list[Entry]:
 
 def _as_met(entry: Entry) -> Remembered:
     owed = {"credit_debt" if is_wallet(entry.member_id) else "debt": -entry.points}
-    return Remembered(joined=True, frozen=entry.frozen or "", uses=entry.uses, badges=entry.badges, **owed)
+    joined = was_joined(entry)
+    return Remembered(joined=joined, frozen=entry.frozen or "", uses=entry.uses, badges=entry.badges, **owed)
 
 
 def _book_debt(member_id: str, what: Remembered, reference: str, now: datetime) -> None:

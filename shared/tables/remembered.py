@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from shared import settings
+from shared.domain.earning.referral_fraud import alike
 from shared.domain.lifecycle.remembered import Remembered
 from shared.domain.members.members import Identity
 from shared.tables import client, members, records
@@ -42,7 +43,8 @@ def opened(member_id: str, addresses: Sequence[Identity], what: Remembered, now:
     table, case = settings.people_table(), case_of(member_id)
     forget_at = now + timedelta(days=days)
     led = {"forget_at": _seconds(forget_at), "case": {"S": case}}
-    places = [client.key_of(Key(_address_pk(one), f"{forget_at.isoformat()}#{case}")) for one in addresses]
+    pks = list(dict.fromkeys(_address_pk(one.kind, _person_at(one)) for one in addresses))
+    places = [client.key_of(Key(pk, f"{forget_at.isoformat()}#{case}")) for pk in pks]
     pointers: list[Write] = [
         {"Put": {"TableName": table, "Item": {**place, **led}}} for place in places[:ADDRESSES_MAX]
     ]
@@ -71,12 +73,17 @@ def changed(case: Case, what: Remembered) -> Write:
 
 
 def _led_to(address: Identity) -> list[str]:
-    """The newest cases of an address, by name."""
+    """The newest cases of whoever an address reaches, by name: also what was kept under it as it is, once."""
+    pks = dict.fromkeys(_address_pk(address.kind, value) for value in (_person_at(address), address.value))
+    return [name for pk in pks for name in _cases_under(pk)]
+
+
+def _cases_under(pk: str) -> list[str]:
     answer = client.ask(
         lambda: client.client().query(
             TableName=settings.people_table(),
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": _address_pk(address)}},
+            ExpressionAttributeValues={":pk": {"S": pk}},
             ScanIndexForward=False,
             ConsistentRead=True,
             Limit=CASES_MAX,
@@ -120,5 +127,10 @@ def _case_key(name: str) -> Key:
     return Key(f"REMEMBERED#{name}", "CASE")
 
 
-def _address_pk(address: Identity) -> str:
-    return f"REMEMBERED#{address.kind}#{members.keyed_hash(f'remembered:{address.kind}:{address.value}')}"
+def _person_at(address: Identity) -> str:
+    """What all addresses have in common that reach whoever has this one."""
+    return alike(address.value) if address.kind == "email" else address.value
+
+
+def _address_pk(kind: str, value: str) -> str:
+    return f"REMEMBERED#{kind}#{members.keyed_hash(f'remembered:{kind}:{value}')}"

@@ -163,7 +163,7 @@ def test_refusals(club: Shop) -> None:
     club.erase(ada)
     assert_refused(asked(club, {"member_id": ada, **verified}), 409, "member_not_active")
     club.change_program(agents=None)
-    assert_refused(asked(club), 409, "invalid_state")
+    assert_refused(asked(club), 409, "not_offered")
 
 
 CARTS = st.fixed_dictionaries(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from shared.tables import remembered as cases
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
 from tests.functions.test_referrals import TERMS, brought, code_of, stream
 
@@ -235,3 +236,43 @@ def test_only_operators_see_and_lift_it(shop: Shop) -> None:
         body = {"reason": "why"} if method == "POST" else None
         reply = shop.call(method, f"/v1/members/{ada}/{path}", body, scope=MEMBER, member_id=ada)
         assert_refused(reply, 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ("ada@example.org", "Ada+shop@example.org"),
+        ("ada+x@example.org", "ada@example.org"),
+        ("a.d.a@gmail.com", "ada+1@googlemail.com"),
+    ],
+)
+def test_whoever_joins_with_a_variant_of_their_address_meets_it(shop: Shop, first: str, again: str) -> None:
+    ada = spent_and_erased(shop, email=first)
+    shop.refund(ada, 200_000)
+    stream("refund")
+    assert join(shop, "again", email=again)[1]["debt"] == 2000
+    assert join(shop, "other", email="a.da@example.org")[1]["debt"] == 0
+
+
+def test_what_was_kept_under_an_address_as_it_is_is_still_found(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(cases, "alike", str)
+        ada = spent_and_erased(shop, email="ada+x@example.org")
+    shop.refund(ada, 200_000)
+    stream("refund")
+    assert join(shop, "again", email="ada+x@example.org")[1]["debt"] == 2000
+
+
+def test_what_was_lifted_leaves_no_trace_on_whoever_joins_or_confirms_the_address(shop: Shop) -> None:
+    ada = spent_and_erased(shop)
+    lift(shop, ada)
+    again, _ = join(shop, "again", email=ADA["email"])
+    assert [entry["type"] for entry in shop.entries(again)] == ["enroll"]
+    other = shop.enroll("other")
+    assert shop.patch(other, {"phone": ADA["phone"]}).status == 200
+    assert [entry["type"] for entry in shop.entries(other)] == ["enroll"]
+    shop.refund(ada, 200_000)
+    stream("refund")
+    assert shop.account(again)["debt"] == 2000 - WELCOME
+    seen = see(shop, again).body
+    assert (seen["joined"], seen["debt"]) == (False, 2000)

@@ -137,7 +137,7 @@ class TestPools:
 
     def test_only_the_storefront_opens_pools_if_the_program_says_so(self, shop: Shop) -> None:
         ada = shop.enroll("ada")
-        assert_refused(shop.post("/v1/pools", {"member_id": ada}, key="p"), 409, "invalid_state")
+        assert_refused(shop.post("/v1/pools", {"member_id": ada}, key="p"), 409, "not_offered")
         shop.change_program(pools={"created_by": "storefront"})
         assert_refused(shop.post("/v1/pools", {}, key="p", scope=MEMBER, member_id=ada), 403, "forbidden")
 
@@ -403,6 +403,21 @@ class TestGifts:
         assert shop.post(f"/v1/members/{pair[side]}/gifts/{gift_id}/{step}").body["state"] == "returned"
         assert shop.balance(pair[0]) == 100
         assert_refused(shop.post(f"/v1/members/{pair[1]}/gifts/{gift_id}/accept"), 409, "invalid_state")
+
+    @pytest.mark.parametrize(("owed", "given"), [(30, 70), (150, 0)])
+    def test_a_gift_pays_first_what_its_giver_owes_by_now(
+        self, shop: Shop, pair: tuple[str, str], owed: int, given: int
+    ) -> None:
+        ada, bob = pair
+        shop.order(ada, total=owed * 100)
+        shop.adjust(ada, -owed)
+        gift_id = gift(shop, ada, bob, 100).body["gift_id"]
+        shop.refund(ada, owed * 100)
+        assert shop.account(ada)["debt"] == owed
+        before = shop.balance(bob)
+        assert shop.post(f"/v1/members/{bob}/gifts/{gift_id}/accept").status == 200
+        assert (shop.account(ada)["debt"], shop.balance(bob) - before) == (max(0, owed - 100), given)
+        assert shop.entries(ada)[0]["points"] == 100 - given
 
     def test_an_unanswered_gift_lapses(self, shop: Shop, pair: tuple[str, str]) -> None:
         ada, bob = pair

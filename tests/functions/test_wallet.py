@@ -100,9 +100,9 @@ def test_without_the_section_there_is_no_credit(shop: Shop) -> None:
     ada = shop.enroll("ada")
     shop.order(ada)
     assert credit(shop, ada) == 0
-    assert_refused(payout(shop, ada, 150), 409, "invalid_state")
+    assert_refused(payout(shop, ada, 150), 409, "not_offered")
     spend = {"credit": 100, "order_total": 2000, "currency": "USD"}
-    assert_refused(shop.post(f"/v1/members/{ada}/redemptions", spend, key="s"), 409, "invalid_state")
+    assert_refused(shop.post(f"/v1/members/{ada}/redemptions", spend, key="s"), 409, "not_offered")
 
 
 def test_a_frozen_member_is_not_paid_out(shop: Shop, ada: str) -> None:

@@ -16,7 +16,7 @@ from shared.domain.earning.orders import Line, Order, base_of, check_order, line
 from shared.domain.earning.refunds import taken_back
 from shared.domain.earning.terms import terms_of_credit
 from shared.domain.entry import Entry
-from shared.domain.errors import InvalidStateError
+from shared.domain.errors import NotOfferedError
 from shared.domain.ledger import book_all, draft
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.program.cashback import Cashback
@@ -24,9 +24,9 @@ from shared.domain.program.program import Program
 
 
 def required_cashback(program: Program) -> Cashback:
-    """The program's cashback. Raises InvalidStateError if it has none."""
+    """The program's cashback. Raises NotOfferedError if it has none."""
     if program.cashback is None:
-        raise InvalidStateError("the program gives no store credit")
+        raise NotOfferedError("the program gives no store credit")
     return program.cashback
 
 
@@ -38,7 +38,7 @@ def gives_credit(program: Program, order: Order) -> bool:
 def credit_earnings(member: Account | None, program: Program, order: Order) -> Earned:
     """What an order earns a member (None: somebody who is not yet one) in minor units.
 
-    Raises InvalidStateError if the program gives no store credit, InvalidRequestError as `check_order` does.
+    Raises NotOfferedError if the program gives no store credit, InvalidRequestError as `check_order` does.
     """
     check_order(program, order)
     base = base_of(member, program, terms_of_credit(required_cashback(program)), order)

@@ -124,7 +124,7 @@ def bring_credit(
 ) -> list[Entry]:
     """Book store credit, its `points` being minor units, in the member's wallet, which is opened if need be.
 
-    Raises as `bring_points` does, and InvalidStateError if the program gives no store credit.
+    Raises as `bring_points` does, and NotOfferedError if the program gives no store credit.
     """
     required_cashback(program)
     require_consent(member)

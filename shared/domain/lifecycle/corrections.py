@@ -20,6 +20,7 @@ from shared.domain.earning.kept_orders import (
 )
 from shared.domain.earning.order_points import amended_order
 from shared.domain.earning.orders import Line, purchase_of
+from shared.domain.earning.provisional import require_consent
 from shared.domain.earning.referrals import marked
 from shared.domain.earning.refunds import budgets_change, counted_change, noted_return, taken_back
 from shared.domain.entry import Entry
@@ -156,11 +157,14 @@ def claimed(
     """Move an order, and all that comes of it, to the member who made it. The entry of the one who gains comes first.
 
     `losing` and `gaining` are each a member's account and their wallet. Raises MemberFrozenError if the one who loses
-    is frozen, InvalidStateError if the one who gains earns nothing, and TooMuchForOneError if one operator alone moves
-    more points by it, of either member, than are left of the day.
+    is frozen, InvalidStateError if the one who gains earns nothing, TooMuchForOneError if one operator alone moves more
+    points by it, of either member, than are left of the day, and ConsentRequiredError if the one who gains has not
+    agreed to the terms and the order has brought store credit: no money waits for consent.
     """
     sale, program, source = order.sale, background.in_force, {**source, **agreed(cause.requested_by, cause.actor)}
     require_not_frozen(losing[0])
+    if order.credit is not None:
+        require_consent(gaining[0])
     if is_excluded(gaining[0], program):
         raise InvalidStateError("this customer is excluded from earning: no order can be theirs")
     out = draft(

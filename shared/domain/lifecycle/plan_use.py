@@ -16,7 +16,7 @@ def brings_points(plan: Plan | None) -> bool:
 
 def points_brought(account: Account, program: Program, membership: Membership, histories: Histories) -> int:
     """Points that orders of the last term have earned by the plan: by its factor, and by its tier if that is above the
-    member's own. What was returned brings none.
+    member's own. What was returned brings none, nor does an order that was claimed: another's plan has earned it more.
     """
     rules = {f"plan:{membership.plan_id}"}
     own = program.tiers.rank(account.tier_status().tier_id) or 0
@@ -25,7 +25,8 @@ def points_brought(account: Account, program: Program, membership: Membership, h
     sales = [
         sale
         for sale in sales_of(histories).values()
-        if sale.order.plan == membership.plan_id
+        if sale.entry.type == "earn"
+        and sale.order.plan == membership.plan_id
         and local_day(sale.entry.recorded_at, program.time_zone) >= membership.term_began_on
     ]
     return sum(points for sale in sales for rule, points in kept(sale).by_rule.items() if rule in rules)

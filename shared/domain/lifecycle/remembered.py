@@ -18,6 +18,8 @@ from shared.domain.ledger import draft, negative, take, uses_given_back, uses_th
 from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program
 
+_JOINED, _YES, _NO = "joined", "yes", "no"
+
 
 class Remembered(Stored):
     """What waits for a person whose account has ended. `credit_debt` is in minor units of money.
@@ -76,14 +78,20 @@ def met(account: Account, program: Program, what: Remembered, *, reference: str,
         "uses": uses_that_count(what.uses, account.uses),
         "badges": {name: badge for name, badge in what.badges.items() if name not in account.badges},
     }
-    return _owing(account, program, what.debt, reference=reference, now=now, actor=actor, **rest)
+    source = _source(what, reference)
+    return _owing(account, program, what.debt, source=source, now=now, actor=actor, **rest)
 
 
 def met_in_wallet(
     wallet: Account, program: Program, what: Remembered, *, reference: str, now: datetime, actor: str
 ) -> Entry:
     """Book in a member's wallet what has waited for them, in minor units of money. The wallet is open."""
-    return _owing(wallet, program, what.credit_debt, reference=reference, now=now, actor=actor)
+    return _owing(wallet, program, what.credit_debt, source=_source(what, reference), now=now, actor=actor)
+
+
+def was_joined(entry: Entry) -> bool:
+    """Whether whoever met what an entry books had had what comes with joining. An earlier release did not note it."""
+    return entry.source.get(_JOINED, _YES) == _YES
 
 
 def lifted(
@@ -118,8 +126,19 @@ def lifted(
     )
 
 
+def _source(what: Remembered, reference: str) -> dict[str, str]:
+    return {"reference": reference, _JOINED: _YES if what.joined else _NO}
+
+
 def _owing(
-    account: Account, program: Program, owed: int, *, reference: str, now: datetime, actor: str, **rest: object
+    account: Account,
+    program: Program,
+    owed: int,
+    *,
+    source: Mapping[str, str],
+    now: datetime,
+    actor: str,
+    **rest: object,
 ) -> Entry:
     taken = take(account.lots, min(account.balance, owed))
     return draft(
@@ -132,6 +151,6 @@ def _owing(
         actor=actor,
         lots=negative(taken),
         debt=owed - sum(taken.values()),
-        source={"reference": reference},
+        source=source,
         **rest,
     )

@@ -88,9 +88,9 @@ def offer(
 
 
 def accept(receiver: Account, giver: Account, program: Program, gift_id: str, *, now: datetime, actor: str) -> Moved:
-    """Hand a gift over; each lot keeps its date, and the receiver's debt is settled from it first.
+    """Hand a gift over; each lot keeps its date. What the giver owes by now is settled from it, then the receiver's.
 
-    What of it has ended while it waited has expired.
+    So nobody gives away what is taken back meanwhile. What of it has ended while it waited has expired.
 
     Raises MemberFrozenError if the giver has been frozen meanwhile, InvalidStateError if the gift waits no longer.
     """
@@ -98,7 +98,8 @@ def accept(receiver: Account, giver: Account, program: Program, gift_id: str, *,
     require_not_frozen(giver)
     today = local_day(now, program.time_zone)
     lots, expired = returned_lots(giver, program, hold.lots, today, has_grace=False)
-    incoming = moved_lots(receiver, lots, today)
+    left = give(giver, lots)
+    incoming = moved_lots(receiver, left["lots"], today)
     source = {"gift_id": gift_id, "from": giver.member_id, "to": receiver.member_id}
     shared = {"occurred_at": now, "recorded_at": now}
     version = program.version
@@ -107,9 +108,10 @@ def accept(receiver: Account, giver: Account, program: Program, gift_id: str, *,
             giver,
             "gift_out",
             **shared,
-            points=0,
+            points=-left["debt"],
             program_version=version,
             actor=actor,
+            debt=left["debt"],
             closed={hold_of(gift_id): hold},
             expired=expired,
             source=source,

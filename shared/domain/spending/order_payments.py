@@ -97,7 +97,8 @@ def confirmed(hold: Hold, payments: Payments, share_percent: int, *, by_credit: 
     room = _room(others, total, share_percent, by_credit=by_credit)
     if hold.value > room:
         unit = "credit" if by_credit else "points"
-        detail = f"this order comes to {total} minor units by now, of which {room} can be paid by {unit}, not {hold.value}"
+        detail = f"this order comes to {total} minor units by now, of which {room} can be paid by {unit}"
+        detail += f", not {hold.value}"
         raise InvalidRequestError(Fault("", f"{detail}; cancel the redemption and reserve less"))
     return hold.model_copy(update={"order_total": total})
 

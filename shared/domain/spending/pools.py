@@ -22,7 +22,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import open_side
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
-from shared.domain.errors import InvalidStateError, PoolNotFoundError
+from shared.domain.errors import InvalidStateError, NotOfferedError, PoolNotFoundError
 from shared.domain.facets import Use
 from shared.domain.ledger import book, combined, draft, give, negative, take
 from shared.domain.lots import NEVER, Drawn, Hold, Lots
@@ -80,10 +80,10 @@ def join(
     """Share a pool from now on, all available points included; the member's own entry comes before the pool's.
 
     Raises MemberFrozenError, ConsentRequiredError, PoolNotFoundError if nobody opened it, InvalidStateError if the
-    member is in one already or owes points, if it is full, or if the program has no pools.
+    member is in one already or owes points or if it is full, and NotOfferedError if the program has no pools.
     """
     if program.pools is None:
-        raise InvalidStateError("the program has no pools")
+        raise NotOfferedError("the program has no pools")
     require_not_frozen(member)
     require_consent(member)
     if not pool.sequence and not is_new:

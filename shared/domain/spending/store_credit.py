@@ -47,7 +47,7 @@ def reserve_credit(
 ) -> Entry:
     """Lock the credit that pays for part of an order, of which `payments` are made already.
 
-    Raises MemberFrozenError; InvalidStateError if the program gives no credit, or too many redemptions are open;
+    Raises MemberFrozenError; NotOfferedError if the program gives no credit; InvalidStateError if too many are open;
     InvalidRequestError or OrderPaidError if the order takes less of it; InsufficientPointsError if there is too little.
     """
     require_not_frozen(member)

@@ -118,6 +118,11 @@ class SharingClerk(Clerk):
         with self.household(receiver, offered.owner):
             offered.state = "captured"
             cards = self._keep_living(self._in(f"gift:{gift}", "held"), by_shop=False)
+            owed = min(self.members[offered.owner].debt, len(cards))
+            for card in sorted(cards, key=_end)[:owed]:
+                card.state = "settled"
+            self.members[offered.owner].debt -= owed
+            cards = sorted(cards, key=_end)[owed:]
             for card in cards:
                 card.owner = receiver
             self._arrive(receiver, cards)

@@ -33,7 +33,7 @@ class Bought:
     total: int
     lines: tuple[tuple[str, str | None, int, int], ...]
     days: list[date]
-    """On which it was booked, and changed since."""
+    """On which it was booked, and changed since, or its owner agreed to the terms: its points begin then."""
     partner_id: str | None = None
     back: dict[str, int] = field(default_factory=dict)
     """Minor units that have come back, by the refund."""

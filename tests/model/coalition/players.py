@@ -209,8 +209,16 @@ class Game:
             self._opened(Handle(account, step.member, [address], joined.member.referral_code))
         else:
             known.code = joined.member.referral_code
+            self._agreed(account)
         is_friend = request.referral_code is not None
         self.facts.joins(account, address, self.machine.now, is_friend=is_friend)
+
+    def _agreed(self, account: str) -> None:
+        """Whoever was no member yet has agreed: what waited begins today."""
+        for order in self.facts.orders.values():
+            if self._owner(order.owner) == account:
+                order.days.append(self.today)
+        self.facts.decided.append(self.today)
 
     def _arrive(self, step: Step) -> None:
         """Buy without being a member, under an address."""

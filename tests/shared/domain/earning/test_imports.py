@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.domain.account import Account
 from shared.domain.earning.imports import BroughtPoints, BroughtTier, bring_credit, bring_points, bring_tier, join
 from shared.domain.entry import Entry
-from shared.domain.errors import ConsentRequiredError, InvalidRequestError, InvalidStateError
+from shared.domain.errors import ConsentRequiredError, InvalidRequestError, InvalidStateError, NotOfferedError
 from shared.domain.facets import Badge, TierStatus
 from shared.domain.invariants import breaches
 from shared.domain.ledger import book, book_all
@@ -148,7 +148,7 @@ def test_credit_waits_for_a_program_that_gives_some_and_for_consent() -> None:
     member, wallet = joined()[0], Account(member_id=wallet_of("ada"))
     brought = points(1, 1_250, None)
     rest: dict[str, Any] = {"now": NOW, "actor": "import", "fingerprint": "request"}
-    with pytest.raises(InvalidStateError, match="gives no store credit"):
+    with pytest.raises(NotOfferedError, match="gives no store credit"):
         bring_credit(member, wallet, PROGRAM, brought, **rest)
     provisional = member.model_copy(update={"status": "provisional"})
     with pytest.raises(ConsentRequiredError):

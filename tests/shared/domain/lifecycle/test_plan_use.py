@@ -53,3 +53,15 @@ def test_orders_of_an_earlier_term_are_not_of_this_one() -> None:
     shop.now += timedelta(days=5)
     shop.buy("ada", "next", 2_000)
     assert brought(shop) == 4 + 10
+
+
+def test_an_order_that_was_claimed_is_what_anothers_plan_has_brought() -> None:
+    shop = paying()
+    shop.enroll("bob")
+    shop.pay_membership("bob", "plus")
+    shop.buy("bob", "order", 10_000)
+    claimed = shop.ledgers["bob"][-1].model_copy(update={"type": "claim_in", "member_id": "ada"})
+    account = shop.look("ada")
+    assert claimed.order
+    assert account.membership
+    assert points_brought(account, shop.program, account.membership, {"ada": [claimed]}) == 0

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from shared.domain.errors import (
     InsufficientPointsError,
     InvalidRequestError,
-    InvalidStateError,
     LoyaltyError,
     MemberFrozenError,
+    NotOfferedError,
 )
 from shared.domain.spending.prices import CreditRequest
 from shared.domain.spending.store_credit import Payout, pay_out, reserve_credit
@@ -87,14 +87,14 @@ def test_a_program_without_cashback_pays_nothing_out() -> None:
     shop = Shop(a_program(), at("2026-11-20 12:00"))
     shop.enroll("ada")
     assert shop.cash_back("ada", "A-1", 5000) == []
-    with pytest.raises(InvalidStateError):
+    with pytest.raises(NotOfferedError):
         shop.pay_out("ada", 1)
 
 
 def test_a_program_without_cashback_takes_no_credit() -> None:
     shop = Shop(a_program(), at("2026-11-20 12:00"))
     shop.enroll("ada")
-    with pytest.raises(InvalidStateError, match="gives no store credit"):
+    with pytest.raises(NotOfferedError, match="gives no store credit"):
         shop.spend_credit("ada", "R-1", 1)
 
 
