@@ -249,7 +249,7 @@ class Books:
             if "order_total" in hold and not hold.get("unconfirmed", False):
                 self.payments.setdefault(hold["order_id"], {})[name] = hold["value"]
         for name, hold in {**raw.get("closed", {}), **raw.get("reversed", {})}.items():
-            if "order_total" not in hold:
+            if "order_total" not in hold or name in raw.get("opened", {}):
                 continue
             paid, is_late = self.payments.setdefault(hold["order_id"], {}), hold.get("unconfirmed", False)
             if raw["type"] == "capture" and is_late:

@@ -99,8 +99,9 @@ def _gives_back(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
 
     Of those past their day, the shop gives back what has had no grace and whose grace is not over.
     """
-    [hold] = {**raw.get("closed", {}), **raw.get("reversed", {})}.values()
-    opened = next((tally.holds[name] for name in raw.get("closed", {}) if name in tally.holds), hold)
+    [hold] = (raw.get("reversed") or raw["closed"]).values()
+    ended = raw.get("closed", {}).keys() - raw.get("opened", {}).keys()
+    opened = next((tally.holds[name] for name in ended if name in tally.holds), hold)
     today, forgiven = books.today(raw, "occurred_at"), raw.get("forgiven_lots", {})
     if any(not 0 <= -points <= tally.forgiven.get(day, 0) for day, points in forgiven.items()):
         yield f"keeps {forgiven} back, forgiven are {tally.forgiven}"
@@ -110,7 +111,10 @@ def _gives_back(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
     is_shop = raw.get("actor", "").partition(":")[0] in {"storefront", "operator"}
     living, gone = returned(books, raw, tally, back, today, is_shop=is_shop)
     lots, debt = settled(tally.debt, living)
-    if (raw.get("lots", {}), raw.get("debt", 0), raw.get("expired", {})) != (lots, debt, gone):
+    came = raw.get("lots", {})
+    if raw.get("prolonged"):  # all has come back, and has been no activity: its points have other days
+        came, lots = ({"": sum(one.values())} for one in (came, lots))
+    if (came, raw.get("debt", 0), raw.get("expired", {})) != (lots, debt, gone):
         found = f"{raw.get('lots', {})}, debt {raw.get('debt', 0)} and {raw.get('expired', {})} expired"
         yield f"gave back {found}, not {lots}, {debt} and {gone}"
 
@@ -226,7 +230,8 @@ def _stock(books: Books, raw: Raw) -> Iterable[str]:
         taken = books.stock.get(reward_id, 0) - change
         if taken < 0 or (change < 0 and reward is not None and reward.stock is not None and taken > reward.stock):
             yield f"{taken} pieces of {reward_id} are taken"
-    for name, hold in {**raw.get("closed", {}), **raw.get("reversed", {})}.items():
+    ended = {name: hold for name, hold in raw.get("closed", {}).items() if name not in raw.get("opened", {})}
+    for name, hold in {**ended, **raw.get("reversed", {})}.items():
         is_back = of(raw["type"]).gives_back and hold.get("stocked", False)
         if is_back and raw.get("stock", {}) != {hold["reward_id"]: 1}:
             yield f"the piece of {name} was not put back"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
 from shared.domain.fields import Stored
-from shared.domain.lots import Hold, Lots
+from shared.domain.lots import Hold, LotDay, Lots, Prolonged
 
 Status = Literal["active", "provisional", "merged", "erased", "lapsed"]
 """`provisional`: accrues for somebody who has not agreed to the terms; `lapsed`: never did."""
@@ -69,6 +69,8 @@ class Account(Stored):
     forgiven: Lots = {}
     """Points that were spent, or are held, when what had brought them was returned, and that were forgiven; by the lot
     that they were in. They do not come back with what they were spent on."""
+    prolonged: Mapping[LotDay, Prolonged] = {}
+    """Where inactivity ends points: by the last day that it gives, what activity has done."""
 
     def as_known(self) -> "Account":
         """The account without what a newer release keeps in it, in fields that this one does not know."""

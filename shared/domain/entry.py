@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from shared.domain.actors import CLOCK
 from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
 from shared.domain.fields import Stored
-from shared.domain.lots import Hold, Lots, PartnerShare
+from shared.domain.lots import Hold, LotDay, Lots, PartnerShare, Prolonged
 
 
 class Piece(Stored):
@@ -152,6 +152,8 @@ class Entry(Stored):
     """Signed change of the forgiven points that may still come back with what they were spent on, by their own lot."""
     undone: Undone | None = None
     """For a refund."""
+    prolonged: Mapping[LotDay, Prolonged] = {}
+    """Signed change of what activity has done, by the last day that it gives."""
     stock: Mapping[str, int] = {}
     """Pieces of limited rewards taken from the shelf, or put back."""
     merged_from: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Booking: the one way from an account and an entry to the next state of the account."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from shared.domain import entry_types
@@ -11,12 +11,15 @@ from shared.domain.calendar import add_months, month_of
 from shared.domain.entry import Entry
 from shared.domain.entry_types import EntryType
 from shared.domain.facets import NO_DAY, Activity, Use
-from shared.domain.lots import GRACED, LotDay, Lots
+from shared.domain.lots import GRACED, LotDay, Lots, Prolonged
 
 QUALIFYING_MONTHS_KEPT = 17
 """Thirteen months of a rolling year, and the four that the longest grace reaches into."""
 
 ACTIVITY_MONTHS_KEPT = 13
+
+PROLONGED_DAYS_KEPT = 100
+"""Of so many days on which somebody was active, the newest ones, it is known what each has prolonged."""
 
 _REPLACED = (
     "tier",
@@ -72,6 +75,7 @@ def book(account: Account, entry: Entry) -> Account:
             "debt": account.debt + entry.debt,
             "forgiven": added(account.forgiven, entry.forgiven_lots),
             "stakes": added(account.stakes, entry.stakes),
+            "prolonged": _prolonged_after(account.prolonged, entry),
             "earned": account.earned + entry.earned,
             "totals": _totals_after(account.totals, entry, row),
             **{name: value for name in _REPLACED if (value := getattr(entry, name)) is not None},
@@ -242,6 +246,19 @@ def uses_together(uses: Mapping[str, Use], more: Mapping[str, Use]) -> dict[str,
 def uses_given_back(uses: Mapping[str, Use]) -> dict[str, Use]:
     """The change by which limits count as much less."""
     return {name: use.model_copy(update={"times": -use.times, "points": -use.points}) for name, use in uses.items()}
+
+
+def _prolonged_after(known: Mapping[LotDay, Prolonged], entry: Entry) -> Mapping[LotDay, Prolonged]:
+    """What activity has done, after an entry. Days that have passed everywhere are left out, and the oldest of many."""
+    if not entry.prolonged:
+        return known
+    after = dict(known)
+    for day, change in entry.prolonged.items():
+        before = after.get(day, Prolonged())
+        lots = {lot: points for lot, points in combined(before.lots, change.lots).items() if points > 0}
+        after[day] = Prolonged(by=max(0, before.by + change.by), lots=lots)
+    oldest = (entry.recorded_at.date() - timedelta(days=1)).isoformat()
+    return {day: after[day] for day in sorted(after)[-PROLONGED_DAYS_KEPT:] if day >= oldest}
 
 
 def _idle_after(account: Account, entry: Entry) -> datetime | None:

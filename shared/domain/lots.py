@@ -28,6 +28,15 @@ Lots = Mapping[LotDay, int]
 NO_LOTS: Lots = MappingProxyType({})
 
 
+class Prolonged(Stored):
+    """What activity with one deadline has done, or a signed change of that: `by` how much of it there is that is kept,
+    and from which lots points came to that day.
+    """
+
+    by: int = 0
+    lots: Lots = {}
+
+
 class PartnerShare(Stored):
     """Whose points they are beside the shop's: `points` of them cost that partner, or bring it, `amount` minor units.
 

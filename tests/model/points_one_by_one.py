@@ -7,7 +7,7 @@ the local clock, a deadline by turning the calendar's pages.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
 from typing import Literal
@@ -86,6 +86,8 @@ class Sale:
     """The most points that its cups may bring."""
     agreed_until: date | None = None
     """The last day of its points, if they waited for consent and got it."""
+    active_until: date | None = None
+    """The deadline that it gives as activity, if it does."""
 
     @property
     def is_gone(self) -> bool:
@@ -131,6 +133,8 @@ class Redemption:
     owner: str
     state: Literal["reserved", "captured", "reversed", "cancelled", "lapsed"]
     lapses_at: datetime
+    active_until: date | None = None
+    """The deadline that its capture gives as activity, if it does."""
 
 
 @dataclass
@@ -173,6 +177,14 @@ class Page:
 
 
 @dataclass
+class Prolonged:
+    """What activity with one deadline has done: how much of it is kept, and from which lots points came to that day."""
+
+    by: int = 0
+    came: Counter[Lot] = field(default_factory=Counter)
+
+
+@dataclass
 class Member:
     tier: Standing
     began: Standing = field(init=False)
@@ -183,6 +195,8 @@ class Member:
     """Points that were gone when their order came back, by lot: they do not come back."""
     late: Counter[tuple[Lot, Lot]] = field(default_factory=Counter)
     """Points that came back after their last day, by the lot that they were in and by the one they got."""
+    prolonged: dict[date, Prolonged] = field(default_factory=dict)
+    """Where inactivity ends points, what activity has done, by the last day that it gives."""
     earned: int = 0
     status: Literal["active", "provisional", "merged", "erased", "lapsed"] = "active"
 
@@ -235,7 +249,7 @@ class Clerk:
         sale.bonus = self._bonus_applies(name, sale)
         sale.cups_most = self._cups_most(name)
         earned = self._worth(sale)
-        self._stay_active(name, began)
+        sale.active_until = self._stay_active(name, began) if earned else None
         sale.last_day = self._hand_out(name, earned, began, self.program.earning.pending_days)
         self.sales[order] = sale
         self.members[name].earned += earned
@@ -247,7 +261,8 @@ class Clerk:
         began = self._local_day(min(occurred_at, self.now))
         earned = max(0, min(3, 7 - self._reviewed_this_week(name)))
         self.uses.append(Use(name, "review", self.today, earned))
-        self._stay_active(name, began)
+        if earned:
+            self._stay_active(name, began)
         self._hand_out(name, earned, began, self.program.earning.pending_days)
         self.members[name].earned += earned
         if self.program.tiers.measure == "points":
@@ -260,6 +275,8 @@ class Clerk:
         before = self._worth(sale)
         self._note_return(sale, amount, lines)
         taken = self._take_back(sale.owner, before - self._worth(sale), self._still_to_come(order), sale)
+        if before and not self._worth(sale):
+            self._was_not_active(sale.owner, sale.active_until)
         for merit in self.merits:
             if merit.order == order:
                 merit.amount = self._counts(sale)
@@ -282,7 +299,9 @@ class Clerk:
         """The till does, and that is activity."""
         one = self.redemptions[redemption]
         one.state = "captured"
-        self._prolong([*self._available(one.owner), *self._in(redemption, "held")], self.today)
+        if not self._shares(one.owner):
+            cards = [*self._available(one.owner), *self._in(redemption, "held")]
+            one.active_until = self._prolong(one.owner, cards, self.today)
         for point in self._in(redemption, "held"):
             point.state = "captured"
 
@@ -296,6 +315,8 @@ class Clerk:
 
     def reverse(self, redemption: str) -> None:
         self._give_back(redemption, "captured", "reversed")
+        one = self.redemptions[redemption]
+        self._was_not_active(one.owner, one.active_until, has_grace=True)
 
     def transfer(self, giver: str, receiver: str, points: int) -> None:
         moving = self._soonest(giver, points)
@@ -312,6 +333,12 @@ class Clerk:
         stays.debt += away.debt
         stays.forgiven += away.forgiven
         stays.late += away.late
+        for day, note in away.prolonged.items():
+            known = stays.prolonged.setdefault(day, Prolonged())
+            known.by += note.by
+            known.came += note.came
+        if away.prolonged:
+            self._forget_days(into)
         stays.earned += away.earned
         away.debt = away.earned = 0
         away.status = "merged"
@@ -521,15 +548,78 @@ class Clerk:
             return day
         return None
 
-    def _stay_active(self, name: str, day: date) -> None:
-        self._prolong(self._available(name), day)
+    def _stay_active(self, name: str, day: date, *, keeps_holds: bool = False) -> date | None:
+        """Until when somebody's activity prolongs their points, those that they have reserved among them."""
+        if self._shares(name):
+            return None
+        held = [] if keeps_holds else self._of(name, "held")
+        return self._prolong(name, [*self._available(name), *held], day)
 
-    def _prolong(self, points: Iterable[Point], day: date) -> None:
-        if isinstance(self.program.expiry, Inactivity):
-            deadline = months_later(day, self.program.expiry.months)
-            for point in points:
-                if point.last_day is not None and point.last_day < deadline:
-                    point.last_day, point.graced = deadline, False
+    def _shares(self, name: str) -> bool:  # noqa: ARG002 - who shares a box does
+        """Whether somebody's points are not theirs alone."""
+        return False
+
+    def _prolong(self, name: str, points: Iterable[Point], day: date) -> date | None:
+        if not isinstance(self.program.expiry, Inactivity):
+            return None
+        deadline = months_later(day, self.program.expiry.months)
+        note = self.members[name].prolonged.setdefault(deadline, Prolonged())
+        note.by += 1
+        for point in points:
+            if point.last_day is not None and point.last_day < deadline:
+                note.came[_end(point)] += 1
+                point.last_day, point.graced = deadline, False
+        self._forget_days(name)
+        return deadline
+
+    def _forget_days(self, name: str) -> None:
+        """Days that have passed everywhere are no longer noted."""
+        notes, oldest = self.members[name].prolonged, self.now.astimezone(UTC).date() - DAY
+        for day in [day for day in notes if day < oldest]:
+            del notes[day]
+
+    def _was_not_active(self, name: str, deadline: date | None, *, has_grace: bool = False) -> None:
+        """What somebody did has come back: the points of its deadline end as they would have without it."""
+        note = self.members[name].prolonged.get(deadline) if deadline else None
+        if note is None or deadline is None or not note.by:
+            return
+        note.by -= 1
+        if not note.by and not self._shares(name):
+            at = (deadline, False)
+            held = sorted((card for card in self._of(name, "held") if _end(card) == at), key=_redemption_of)
+            cards = [*held, *(card for card in self._available(name) if _end(card) == at)]
+            used: dict[date, Counter[Lot]] = {}
+            for card, lot in zip(cards, sorted(self._days_before(name, at, len(cards), used)), strict=True):
+                card.last_day, card.graced = lot
+                if card.state == "available":
+                    self._live_today(card, has_grace=has_grace)
+            for day, came in used.items():
+                self.members[name].prolonged[day].came -= came
+        self._forget_days(name)
+
+    def _days_before(self, name: str, lot: Lot, cards: int, used: dict[date, Counter[Lot]]) -> list[Lot]:
+        """The lots in which so many cards of a lot were: those that would have ended last."""
+        day, graced = lot
+        note = None if graced else self.members[name].prolonged.get(day)
+        if note is None or note.by:
+            return [lot] * cards
+        before = sorted(note.came.elements())
+        left = before[max(0, len(before) - cards) :]
+        used.setdefault(day, Counter()).update(left)
+        found = [lot] * (cards - len(left))
+        for one, times in Counter(left).items():
+            found += self._days_before(name, one, times, used)
+        return found
+
+    def _live_today(self, card: Point, *, has_grace: bool) -> None:
+        """A card that would have ended ends with the day, or after the grace of its own."""
+        if card.last_day is None or card.last_day >= self.today:
+            return
+        graced = card.last_day + self.program.redeeming.returned_points_grace_days * DAY * has_grace
+        if graced >= self.today and not card.graced:
+            card.last_day, card.graced = graced, True
+        else:
+            card.last_day, card.graced = self.today, False
 
     def _worth(self, sale: Sale) -> int:
         """What an order over what is kept of it would have earned."""
@@ -792,6 +882,10 @@ def all_of(sku: str, lines: Iterable[Line]) -> Line:
     """All lines of an article as one."""
     mine = [line for line in lines if line.sku == sku]
     return Line(sku, None, sum(line.pieces for line in mine), sum(line.amount for line in mine))
+
+
+def _redemption_of(point: Point) -> str:
+    return point.redemption or ""
 
 
 def _end(point: Point) -> Lot:

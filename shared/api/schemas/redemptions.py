@@ -60,7 +60,7 @@ def partner_redemption(
     entry: Entry, state: RedemptionState, program: Program, returned: int = 0
 ) -> PartnerRedemptionAnswer:
     """As `redemption_answer`, for a partner."""
-    [(redemption_id, hold)] = {**entry.opened, **entry.closed, **entry.reversed}.items()
+    [(redemption_id, hold)] = (entry.reversed or entry.closed or entry.opened).items()
     points, value, order_id = hold.points, hold.value, entry.source.get("order_id")
     if entry.returned is not None:
         points, value = entry.returned.of_points, entry.returned.of_value

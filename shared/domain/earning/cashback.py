@@ -19,6 +19,7 @@ from shared.domain.entry import Entry
 from shared.domain.errors import NotOfferedError
 from shared.domain.ledger import book_all, draft
 from shared.domain.lots import NO_LOTS, Lots
+from shared.domain.points.activity import without_activity
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Program
 
@@ -96,9 +97,10 @@ def take_back_credit(wallet: Account, program: Program, sale: Sale, refund: Entr
     """
     if refund.refunded is None:
         raise AssertionError(f"{refund.entry_id} is no refund of an order")
-    takes = kept(sale).points - kept(sale._replace(returned=returned_of(refund))).points
+    left = kept(sale._replace(returned=returned_of(refund))).points
+    takes = kept(sale).points - left
     taken = taken_back(wallet, program, sale.entry, takes, lapsed)
-    return draft(
+    entry = draft(
         wallet,
         "refund",
         occurred_at=refund.occurred_at,
@@ -109,3 +111,4 @@ def take_back_credit(wallet: Account, program: Program, sale: Sale, refund: Entr
         earned=-taken.points,
         source={"order_id": sale.entry.source["order_id"], "refund_id": refund.source["refund_id"]},
     )
+    return without_activity(wallet, program, entry, sale.entry) if takes and not left else entry

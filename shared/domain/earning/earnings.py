@@ -16,8 +16,9 @@ from shared.domain.earning.terms import EarningTerms
 from shared.domain.entry import Entry, Piece
 from shared.domain.facets import Use
 from shared.domain.ledger import combined, draft
+from shared.domain.points.activity import activity
 from shared.domain.points.eligibility import Cap, capped
-from shared.domain.points.expiry import ends_on, prolonged
+from shared.domain.points.expiry import ends_on
 from shared.domain.points.grants import granted_until
 from shared.domain.program.common import Rounding
 from shared.domain.program.program import Program
@@ -121,17 +122,21 @@ def earn_entry(
     fingerprint: str,
     source: Mapping[str, str | None],
     counts: int = 0,
+    is_activity: bool = True,
 ) -> Entry:
     """Credit an earning to an account, be it `member`'s own or their wallet. `counts` goes toward tiers.
 
-    What is earned dates from when it came about, but never from later than now.
+    If it brings anything, it is activity of the member's where `is_activity`. What is earned dates from when it came
+    about, but never from later than now.
     """
     today = local_day(now, program.time_zone)
     began_on = local_day(min(occurred_at, now), program.time_zone)
     available_on = began_on + timedelta(days=terms.pending_days)
     last_day = ends_on(member, program, terms.expiry, available_on)
     effects = granted_until(account, program, earned.points, available_on, last_day, today)
-    effects["lots"] = combined(effects["lots"], prolonged(account.lots, terms.expiry, began_on))
+    if is_activity and earned.points > 0:
+        active = activity(account, terms.expiry, began_on)
+        effects |= {**active, "lots": combined(effects["lots"], active["lots"])}
     return draft(
         account,
         "earn",

@@ -13,7 +13,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.campaigns import noted
 from shared.domain.earning.earnings import Earned, RunningSum, earn_entry
-from shared.domain.earning.kept_orders import Sale, lines_mask
+from shared.domain.earning.kept_orders import Sale, counts_for, lines_mask
 from shared.domain.earning.moments import moment
 from shared.domain.earning.terms import EarningTerms
 from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
@@ -167,6 +167,7 @@ def order_entry(
         fingerprint=fingerprint,
         source={"order_id": order.order_id, **where, "partner_id": order.partner_id, **noted(earned.groups)},
         counts=counts,
+        is_activity=counts_for("activity", counts_toward),
     )
     details = OrderEarned(
         currency=order.currency,

@@ -12,6 +12,7 @@ from shared.domain.facets import Activity, Use
 from shared.domain.fields import Amount, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take
 from shared.domain.lots import NO_LOTS, UNTIL_APPROVED, LotDay, Lots
+from shared.domain.points.activity import without_activity
 from shared.domain.points.expiry import lot_day
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
@@ -66,14 +67,15 @@ def refund_order(
 
     The member keeps what the order would have earned on what is kept of it, rounded once over all refunds. Points come
     from the order's own lot, then from those that expire soonest; what is not there becomes debt, or is forgiven.
-    `lapsed` are those of its lot that have expired unspent: they count as taken back.
+    `lapsed` are those of its lot that have expired unspent: they count as taken back. An order that keeps no points has
+    been no activity.
     """
     back = together(sale.returned, part)
     earn, after = sale.entry, sale._replace(returned=back)
     keeps, kept_before = kept(after), kept(sale)
     taken = taken_back(account, program, earn, kept_before.points - keeps.points, lapsed)
     of_partner = {"partner_id": earn.partner.partner_id} if earn.partner else {}
-    return draft(
+    entry = draft(
         account,
         "refund",
         occurred_at=refunded_at,
@@ -89,6 +91,8 @@ def refund_order(
         budgets=budgets_change(sale, after, kept_before, keeps, taken.points, {}),
         **noted_return(back, part),
     )
+    is_over = kept_before.points > 0 and not keeps.points
+    return without_activity(account, program, entry, earn) if is_over else entry
 
 
 def part_by_amount(sale: Sale, amount: int) -> Returned:

@@ -67,7 +67,7 @@ def _before_closing(account: Account, histories: Mapping[str, Sequence[Entry]]) 
     before = book_all(Account(member_id=account.member_id), entries[:closing])
     counted = combined(*(entry.lapsed for entry in entries[closing + 1 :]))
     left = {"lots": _left(before.lots, counted), "pending": _left(before.pending, counted)}
-    return account.model_copy(update={"status": before.status, **left})
+    return account.model_copy(update={"status": before.status, "prolonged": {}, **left})
 
 
 def _left(lots: Lots, counted: Lots) -> Lots:

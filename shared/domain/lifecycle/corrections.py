@@ -29,6 +29,7 @@ from shared.domain.facets import Activity, Use
 from shared.domain.ledger import book_all, combined, draft, negative, take
 from shared.domain.lifecycle.changed_order import Background, Order, lapsed_of, with_all_that_follows
 from shared.domain.lots import NO_LOTS, Lots
+from shared.domain.points.activity import active_again, inactive
 from shared.domain.points.eligibility import is_excluded
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.operator_limits import agreed, counted_for, counting
@@ -307,6 +308,20 @@ def _more(before: Sale, after: Sale) -> int:
 
 
 def _points(
+    account: Account, sale: Sale, more: int, background: Background, cause: Cause, taken: Entry | None = None
+) -> dict[str, Any]:
+    """As `_own_points`, with what becomes of last days where the order has not been activity after all, or has."""
+    effects = _own_points(account, sale, more, background, cause, taken)
+    before, marks = kept(sale).points, sale.entry.prolonged
+    if not marks or bool(before) == bool(before + more):
+        return effects
+    after = account.model_copy(update={"lots": combined(account.lots, effects["lots"])})
+    today = local_day(cause.now, background.in_force.time_zone)
+    change = active_again(after, marks, today) if more > 0 else inactive(after, marks, today)
+    return {**effects, **change, "lots": combined(effects["lots"], change["lots"])}
+
+
+def _own_points(
     account: Account, sale: Sale, more: int, background: Background, cause: Cause, taken: Entry | None = None
 ) -> dict[str, Any]:
     """What a change of an order by `more` points, or credit, does: how many it books, where they go or come from.

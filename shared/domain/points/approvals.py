@@ -10,7 +10,7 @@ from shared.domain.explanations import explained
 from shared.domain.facets import Use
 from shared.domain.ledger import combined, draft
 from shared.domain.lots import UNTIL_APPROVED
-from shared.domain.points.expiry import prolonged
+from shared.domain.points.activity import activity
 from shared.domain.points.grants import granted, with_tier_raised
 from shared.domain.points.reviews import Review, Verdict
 from shared.domain.program.program import Program
@@ -22,6 +22,9 @@ def left_waiting(account: Account, entry: Entry) -> Entry:
     """The entry of an action, its points left waiting: until the approval they count for nothing."""
     waiting = {
         "lots": {},
+        "prolonged": {},
+        "opened": {},
+        "closed": {},
         "debt": 0,
         "balance_after": account.balance,
         "pending": {UNTIL_APPROVED: entry.points},
@@ -62,7 +65,8 @@ def approve_action(account: Account, program: Program, earned: Entry, verdict: V
     today = local_day(verdict.at, program.time_zone)
     effects = granted(account, program, points, today, today)
     effects["pending"] = combined(effects.get("pending", {}), {UNTIL_APPROVED: -points})
-    effects["lots"] = combined(effects["lots"], prolonged(account.lots, program.expiry, today))
+    active = activity(account, program.expiry, today)
+    effects |= {**active, "lots": combined(effects["lots"], active["lots"])}
     counts = points if program.tiers.measure == "points" else 0
     entry = _decision(
         account,

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from shared.domain.account import Account
 from shared.domain.calendar import add_months, end_of, next_occurrence
-from shared.domain.ledger import combined, negative
+from shared.domain.ledger import combined
 from shared.domain.lots import GRACED, NEVER, LotDay, Lots
 from shared.domain.points.eligibility import never_expires
 from shared.domain.program.expiry import CalendarDate, Expiry, Inactivity, Term
@@ -55,7 +55,7 @@ def by_last_day(lots: Lots) -> dict[date | None, int]:
 
 def arriving_day(account: Account, program: Program, day: LotDay, today: date) -> LotDay:
     """The lot of points that a member gets only today: their own, or if that day has passed, the grace days'."""
-    opens = _first_open_day(account, today)
+    opens = first_open_day(account, today)
     if day >= opens.isoformat():
         return day
     return lot_day(max(opens, today + timedelta(days=program.redeeming.returned_points_grace_days)))
@@ -67,7 +67,7 @@ def moved_lots(account: Account, lots: Lots, today: date) -> dict[LotDay, int]:
     Those of a day that this account has booked as expired, because the program's time zone has moved since, live on
     through the next one, and have had their grace by that.
     """
-    opens = lot_day(_first_open_day(account, today))
+    opens = lot_day(first_open_day(account, today))
     return combined(*({day if day >= opens else f"{opens}{GRACED}": points} for day, points in lots.items()))
 
 
@@ -79,7 +79,7 @@ def returned_lots(
     A lot keeps its own last day. With `has_grace`, those that have passed it live on through the program's grace days,
     counted from that day. A lot that has had its grace gets no more.
     """
-    opens, grace = _first_open_day(account, today), timedelta(days=program.redeeming.returned_points_grace_days)
+    opens, grace = first_open_day(account, today), timedelta(days=program.redeeming.returned_points_grace_days)
     living: dict[LotDay, int] = {}
     expired: dict[LotDay, int] = {}
     for day, points in lots.items():
@@ -93,7 +93,7 @@ def returned_lots(
     return living, expired
 
 
-def _first_open_day(account: Account, today: date) -> date:
+def first_open_day(account: Account, today: date) -> date:
     """A lot that was booked as expired never opens again, even if the program's time zone has moved since."""
     through = account.expired_through
     return today if through is None else max(today, through + timedelta(days=1))
@@ -105,12 +105,3 @@ def maturing_day(account: Account, day: date) -> date:
     """
     through = account.matured_through
     return day if through is None or day > through else through + timedelta(days=1)
-
-
-def prolonged(lots: Lots, policy: Expiry, active_on: date) -> dict[LotDay, int]:
-    """The change of lots that activity brings about: where inactivity ends points, all get the new deadline."""
-    if not isinstance(policy, Inactivity):
-        return {}
-    deadline = lot_day(expires_on(policy, active_on))
-    early = {day: points for day, points in lots.items() if day < deadline}
-    return {**negative(early), deadline: sum(early.values())} if early else {}

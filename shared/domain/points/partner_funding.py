@@ -212,7 +212,7 @@ def points_of(entry: Entry) -> int:
     """How many points an entry moves between members and its partner, whichever way."""
     # A redemption's points are in its hold: a capture itself moves none out of a member's balance.
     if entry_types.of(entry.type).partner_movement in {"redeemed", "reversed"}:
-        return sum(hold.points for hold in (entry.closed or entry.reversed).values())
+        return sum(hold.points for hold in (entry.reversed or entry.closed).values())
     return abs(entry.points) + entry.unbooked
 
 

@@ -9,7 +9,7 @@ from shared.domain.program.campaigns import PointCost
 
 PARTNERS_MAX = 100
 
-Counted = Literal["tiers", "challenges", "referrals", "campaigns", "segments"]
+Counted = Literal["tiers", "challenges", "referrals", "campaigns", "segments", "activity"]
 """What an order can count toward beside its own points."""
 
 

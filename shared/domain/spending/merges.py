@@ -71,6 +71,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         opened=dict(gone.holds),
         earned=gone.earned,
         forgiven_lots=dict(gone.forgiven),
+        prolonged=dict(gone.prolonged),
         qualifying=dict(gone.qualifying),
         qualifying_before=max(0, gone.qualifying_ever - sum(gone.qualifying.values())),
         uses=uses_that_count(gone.uses, into.uses),

@@ -114,12 +114,13 @@ def _steps(entry: Entry) -> Iterator[tuple[Hold, int]]:
     row = entry_types.of(entry.type)
     if row.pair is not None:
         return  # The hold moves to another account, and pays on.
-    for hold in entry.opened.values():
-        if not hold.unconfirmed:
+    stays = entry.opened.keys() & entry.closed.keys()  # its points have other last days, that is all
+    for name, hold in entry.opened.items():
+        if not hold.unconfirmed and name not in stays:
             yield hold, 1
     for hold in entry.reversed.values():
         yield hold, -1
     is_captured = row.leaves_as == "captured"
-    for hold in entry.closed.values():
-        if hold.unconfirmed == is_captured:
+    for name, hold in entry.closed.items():
+        if name not in stays and hold.unconfirmed == is_captured:
             yield hold, 1 if is_captured else -1

@@ -21,8 +21,9 @@ from shared.domain.facets import Use
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.ledger import combined, draft, give, negative, take, uses_given_back
 from shared.domain.lots import NO_LOTS, Drawn, Hold, Lots, PartnerShare
+from shared.domain.points.activity import active_by_capturing, without_activity
 from shared.domain.points.budgets import NO_CAPS
-from shared.domain.points.expiry import policy_of, prolonged, returned_lots
+from shared.domain.points.expiry import policy_of, returned_lots
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.limits import one_more
 from shared.domain.points.partner_funding import Taking, share_of, taking
@@ -171,11 +172,10 @@ def capture(
         raise InvalidRequestError(Fault("/capture", "the shop captures what pays for an order that is not booked yet"))
     by_credit = is_wallet(account.member_id)
     hold = confirmed(hold, payments, _share_percent(program, by_credit=by_credit), by_credit=by_credit)
-    hold, lots = hold.model_copy(update={"voucher_code": voucher_code}), NO_LOTS
+    hold, active = hold.model_copy(update={"voucher_code": voucher_code}), {"lots": NO_LOTS}
     if is_shop(actor):
-        policy, today = policy_of(account, program), local_day(now, program.time_zone)
-        lots = prolonged(account.lots, policy, today)
-        hold = hold.model_copy(update={"lots": combined(hold.lots, prolonged(hold.lots, policy, today))})
+        today = local_day(now, program.time_zone)
+        hold, active = active_by_capturing(account, policy_of(account, program), hold, today)
     return draft(
         account,
         "capture",
@@ -184,8 +184,7 @@ def capture(
         points=0,
         program_version=program.version,
         actor=actor,
-        lots=lots,
-        closed={redemption_id: hold},
+        **{**active, "opened": {}, "closed": {redemption_id: hold}},
         source=_source(redemption_id, hold),
         partner=hold.partner,
     )
@@ -249,7 +248,7 @@ def reverse(
         raise InvalidStateError(f"of {hold.points} that were taken {left} can come back, not {part and points}")
     gone = _part_of(hold, returned_before, back)
     in_parts = part is not None or returned_before > 0
-    return draft(
+    entry = draft(
         account,
         "reverse",
         occurred_at=now,
@@ -266,6 +265,8 @@ def reverse(
         source=_source(redemption_id, hold) | ({"reversal_id": part.reversal_id} if part else {}),
         partner=hold.partner,
     )
+    is_over = back == hold.points and bool(captured.prolonged)
+    return without_activity(account, program, entry, captured, has_grace=is_shop(actor)) if is_over else entry
 
 
 def require_points(account: Account, points: int) -> None:

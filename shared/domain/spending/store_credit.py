@@ -15,7 +15,7 @@ from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take
 from shared.domain.lots import NO_LOTS
-from shared.domain.points.expiry import prolonged
+from shared.domain.points.activity import activity
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Program
@@ -87,7 +87,8 @@ def pay_out(
     _require_payable(cashback, program, payout)
     require_points(wallet, payout.amount)
     today = local_day(now, program.time_zone)
-    moved = prolonged(wallet.lots, cashback.expiry, today) if is_shop(actor) else NO_LOTS
+    active = activity(wallet, cashback.expiry, today, keeps_holds=True) if is_shop(actor) else {"lots": NO_LOTS}
+    moved = active["lots"]
     lots = take(combined(wallet.lots, moved), payout.amount)
     return draft(
         wallet,
@@ -98,7 +99,7 @@ def pay_out(
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
-        lots=combined(moved, negative(lots)),
+        **{**active, "lots": combined(moved, negative(lots))},
         source={"payout_id": payout_id, "reference": payout.reference, "to": payout.to},
     )
 

@@ -34,7 +34,7 @@ class Cashier(Clerk):
         if amount < self.minimum_payout:
             raise RefusedError("invalid_request")
         self._require(name, amount)
-        self._stay_active(name, self.today)
+        self._stay_active(name, self.today, keeps_holds=True)
         for cent in self._soonest(name, amount):
             cent.state = "captured"
 

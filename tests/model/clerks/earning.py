@@ -160,7 +160,7 @@ class EarningClerk(SharingClerk):
             if earned > self.deposits_left:
                 raise RefusedError("partner_funding_exhausted")
             self.deposits_left -= earned
-        self._stay_active(name, began)
+        sale.active_until = self._stay_active(name, began) if earned and not partner else None
         sale.last_day = self._bring(name, earned, began, self.program.earning.pending_days, cause=order)
         if self.members[name].status == "provisional":
             sale.last_day, sale.pooled = date.min, True
@@ -268,7 +268,8 @@ class EarningClerk(SharingClerk):
         if wanted:
             self.uses.append(Use(name, what, self.today, wanted))
             self.uses.append(Use(name, "day", self.today, points))
-        self._stay_active(name, began)
+        if points:
+            self._stay_active(name, began)
         self._bring(name, points, began, self.program.earning.pending_days)
         self.members[name].earned += points
         if self.program.tiers.measure == "points":

@@ -276,6 +276,9 @@ class SharingClerk(Clerk):
         """The box that somebody shares; nobody who is frozen does."""
         return None if self.people[name].frozen else self.people[name].box
 
+    def _shares(self, name: str) -> bool:
+        return self._box(name) is not None
+
     def _put_in(self, name: str) -> None:
         box = self._box(name)
         if box:

@@ -154,9 +154,9 @@ def test_each_lot_ends_on_its_own_day_and_has_its_own_entry() -> None:
 class TestInactivity:
     """All points live so many months from the last order or action, or redemption that the shop captured."""
 
-    def shop(self) -> Shop:
-        review = {"action_id": "review", "description": "A review", "points": 1}
-        program = a_program(expiry={"kind": "inactivity", "months": 6}, earning={"actions": [review]})
+    def shop(self, review: dict[str, Any] | None = None, **more: Any) -> Shop:
+        review = review or {"action_id": "review", "description": "A review", "points": 1}
+        program = a_program(expiry={"kind": "inactivity", "months": 6}, earning={"actions": [review]}, **more)
         shop = Shop(program, at("2026-01-31 12:00"))
         shop.enroll("ada")
         shop.buy("ada", "A-1", 1000)
@@ -174,12 +174,87 @@ class TestInactivity:
         shop.buy("ada", "A-2", 300)
         assert shop.look("ada").lots == {"2027-01-31": 13}
 
-    def test_an_order_too_small_to_earn_prolongs_all_points(self) -> None:
+    def test_what_brings_nothing_prolongs_nothing(self) -> None:
+        review = {"action_id": "review", "description": "A review", "points": 1, "limit": {"times": 1, "per": "year"}}
+        shop = self.shop(review)
+        shop.act("ada", "review")
+        shop.now = at("2026-03-10 12:00")
+        for entry in (shop.buy("ada", "A-2", 1), shop.act("ada", "review")):
+            assert entry.points == entry.net_effect == 0
+        assert shop.look("ada").lots == {"2026-07-31": 11}
+
+    def test_a_partners_order_prolongs_only_if_its_terms_count_it(self) -> None:
+        terms = {"partner_id": "cafe", "name": "Cafe", "point_cost": {"points": 100, "amount": 100}}
+        for counts_toward, last_day in ((["segments"], "2026-07-31"), (["activity"], "2026-09-10")):
+            shop = self.shop(partners=[{**terms, "counts_toward": counts_toward}])
+            shop.now = at("2026-03-10 12:00")
+            shop.buy("ada", "C-1", 1000, partner_id="cafe")
+            assert shop.look("ada").lots[last_day] >= 10
+
+    def test_what_is_returned_has_prolonged_nothing(self) -> None:
         shop = self.shop()
         shop.now = at("2026-03-10 12:00")
-        entry = shop.buy("ada", "A-2", 1)
-        assert entry.points == entry.net_effect == 0
-        assert shop.look("ada").lots == {"2026-09-10": 10}
+        shop.buy("ada", "A-2", 1000)
+        shop.now = at("2026-04-10 12:00")
+        shop.refund("ada", "A-2", 400)
+        assert shop.look("ada").lots == {"2026-09-10": 16}
+        shop.refund("ada", "A-2", 600)
+        assert shop.look("ada").lots == {"2026-07-31": 10}
+
+    @pytest.mark.parametrize("first", ["A-2", "A-3"])
+    def test_after_several_returns_in_any_order_the_days_are_those_of_what_is_kept(self, first: str) -> None:
+        shop = self.shop()
+        for day, order in (("2026-03-10", "A-2"), ("2026-04-10", "A-3"), ("2026-04-10", "A-4")):
+            shop.now = at(f"{day} 12:00")
+            shop.buy("ada", order, 100)
+        shop.refund("ada", "A-4", 100)
+        assert shop.look("ada").lots == {"2026-10-10": 12}
+        second = {"A-2": "A-3", "A-3": "A-2"}[first]
+        shop.refund("ada", first, 100)
+        assert shop.look("ada").lots == {"2026-10-10" if first == "A-2" else "2026-09-10": 11}
+        shop.refund("ada", second, 100)
+        assert shop.look("ada").lots == {"2026-07-31": 10}
+
+    def test_what_was_spent_meanwhile_is_of_the_points_that_would_have_ended_first(self) -> None:
+        shop = self.shop()
+        shop.now = at("2026-02-10 12:00")
+        shop.adjust("ada", 5)
+        shop.now = at("2026-03-10 12:00")
+        shop.buy("ada", "A-2", 100)
+        assert shop.look("ada").lots == {"2026-09-10": 16}
+        shop.adjust("ada", -8)
+        shop.refund("ada", "A-2", 100)
+        assert shop.look("ada").lots == {"2026-07-31": 2, "2026-08-10": 5}
+
+    def test_what_would_have_ended_before_its_return_ends_with_that_day(self) -> None:
+        shop = self.shop()
+        shop.now = at("2026-07-30 12:00")
+        shop.buy("ada", "A-2", 1000)
+        shop.now = at("2026-08-20 12:00")
+        shop.refund("ada", "A-2", 1000)
+        assert shop.look("ada").lots == {"2026-08-20": 10}
+        assert balance_at(shop, at("2026-08-21 00:00")) == 0
+
+    def test_a_redemption_that_comes_back_whole_has_prolonged_nothing(self) -> None:
+        shop = self.shop()
+        shop.now = at("2026-03-10 12:00")
+        shop.reserve("ada", "R-1", 4)
+        shop.capture("ada", "R-1")
+        assert shop.look("ada").lots == {"2026-09-10": 6}
+        shop.reverse("ada", "R-1")
+        assert shop.look("ada").lots == {"2026-07-31": 10}
+
+    def test_a_hold_that_is_let_go_has_the_day_of_the_rest(self) -> None:
+        shop = self.shop(redeeming={"hold_minutes": 60 * 24 * 60})
+        shop.reserve("ada", "R-1", 4)
+        shop.now = at("2026-03-10 12:00")
+        shop.buy("ada", "A-2", 100)
+        assert shop.look("ada").holds["R-1"].lots == {"2026-09-10": 4}
+        shop.refund("ada", "A-2", 100)
+        assert shop.look("ada").holds["R-1"].lots == {"2026-07-31": 4}
+        shop.buy("ada", "A-3", 100)
+        shop.cancel("ada", "R-1", by="member:ada")
+        assert shop.look("ada").lots == {"2026-09-10": 11}
 
     def test_an_action_prolongs_all_points(self) -> None:
         shop = self.shop()
@@ -192,10 +267,9 @@ class TestInactivity:
         shop.now = at("2026-03-10 12:00")
         shop.reserve("ada", "R-1", 4)
         assert shop.look("ada").lots == {"2026-07-31": 6}
-        shop.capture("ada", "R-1")
+        captured = shop.capture("ada", "R-1")
         assert shop.look("ada").lots == {"2026-09-10": 6}
-        shop.reverse("ada", "R-1")
-        assert shop.look("ada").lots == {"2026-09-10": 10}
+        assert captured.closed["R-1"].lots == {"2026-09-10": 4}
 
     def test_reserving_and_letting_go_prolongs_nothing(self) -> None:
         shop = self.shop()

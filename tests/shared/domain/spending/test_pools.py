@@ -153,12 +153,12 @@ def test_who_owes_points_joins_no_pool_and_is_told_how_many() -> None:
         shop.join_pool("bob", "p")
 
 
-def test_activity_prolongs_the_whole_pool_and_is_nobodys_spending() -> None:
+def test_nobodys_activity_prolongs_what_is_in_a_pool() -> None:
     shop = a_household("ada", "bob", expiry={"kind": "inactivity", "months": 1})
     earn(shop, "ada", "A-1", 10)
     shop.now += timedelta(days=5)
     earn(shop, "bob", "B-1", 10)
-    assert shop.pool("p").lots == {"2026-12-25": 20}
+    assert shop.pool("p").lots == {"2026-12-20": 10, "2026-12-25": 10}
     assert {name: use.points for name, use in shop.pool("p").uses.items()} == {
         "contributed:ada": 10,
         "contributed:bob": 10,
