@@ -14,11 +14,14 @@ app = typer.Typer()
 @app.command()
 def deploy(
     local: Annotated[bool, Option("--local", help="Into MiniStack, until Ctrl-C.")] = False,
+    check: Annotated[bool, Option("--check", help="Only say what is there and what is missing.")] = False,
     context: Annotated[
         list[str] | None, Option("--context", "-c", metavar="NAME=VALUE", help="May be repeated.")
     ] = None,
 ) -> int:
     """Deploy the stack to AWS, or to an emulator on this machine."""
+    if local and check:
+        raise UsageError("--check looks at the account on AWS: leave out --local")
     settings = dict(_setting(one) for one in context or ())
     if local:
         from infra.emulator.deploy import deploy_local  # noqa: PLC0415 - the CDK takes a second to load
@@ -26,7 +29,7 @@ def deploy(
         return deploy_local(settings)
     from infra.cloud.deploy import deploy as deploy_to_aws  # noqa: PLC0415
 
-    return deploy_to_aws(settings)
+    return deploy_to_aws(settings, only_check=check)
 
 
 @app.command()

@@ -13,32 +13,35 @@ import boto3
 from aws_cdk import App
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.cloud import preflight
 from infra.cloud.build.asset_folder import ROOT
 from infra.cloud.options import OptionError, Options
+from infra.cloud.preflight import CDK, Finding, Place
 from infra.errors import LocalError, UsageError
 from infra.machine import environment
 
-CDK = "aws-cdk@2.1148.1"
-"""The command line. Version 3 cannot read what this version of the library writes."""
 NODE_MAJOR_MIN = 22
 """Version 20 gets no corrections since April 2026."""
-_BOOTSTRAP_STACK = "CDKToolkit"
 _PROBE_SECONDS_MAX = 20
 STACK_POLICY = Path(__file__).with_name("stack_policy.json")
 _IS_QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"}
 
 
-def deploy(context: Mapping[str, str]) -> int:
+def deploy(context: Mapping[str, str], *, only_check: bool = False) -> int:
     """Deploy to the account and region that the shell's AWS settings name; the CDK's exit status.
 
-    What must never be replaced is protected in production from then on. Raises UsageError for options that cannot
-    work, and LocalError, which names everything that is missing.
+    Before that, say what was found there; with `only_check` that is all. What must never be replaced is protected in
+    production from then on. Raises UsageError for options that cannot work, and LocalError, which names everything that
+    is missing.
     """
     options = _options(context)
     environment.recall_the_shell()
-    missing = [*_missing_programs(), *_missing_account()]
-    if missing:
+    found = look(options)
+    print("\n".join(map(str, found)), flush=True)
+    if missing := [one.what for one in found if one.weight == "missing"]:
         raise LocalError("this cannot be deployed yet:\n  " + "\n  ".join(missing))
+    if only_check:
+        return 0
     os.chdir(ROOT)
     command = ["npx", "--yes", CDK, "deploy", "--app", f"{sys.executable} -m infra.app"]
     command += [part for name, value in context.items() for part in ("--context", f"{name}={value}")]
@@ -46,6 +49,22 @@ def deploy(context: Mapping[str, str]) -> int:
     if status == 0 and options.is_kept:
         protect(options.stack)
     return status
+
+
+def look(options: Options) -> list[Finding]:
+    """What this machine and the account have, and what they lack."""
+    session = boto3.Session()
+    found = [_node(), *preflight.of_this_machine(options)]
+    if not session.region_name:
+        return [*found, Finding("missing", "no region is named", "export AWS_REGION=eu-central-1, or another")]
+    try:
+        account = session.client("sts").get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        what = f"AWS takes no credentials of this shell: {error}"
+        return [*found, Finding("missing", what, "aws sso login, or export AWS_PROFILE=NAME")]
+    region = session.region_name
+    found.append(Finding("fine", f"{options.stack} goes to account {account}, region {region}"))
+    return [*found, *preflight.of_the_account(options, Place(account, region, session.client))]
 
 
 def protect(stack: str) -> None:
@@ -78,23 +97,9 @@ def is_current(node: str) -> bool:
     return found is not None and int(found[1]) >= NODE_MAJOR_MIN
 
 
-def _missing_programs() -> list[str]:
+def _node() -> Finding:
     node = node_version()
-    if node is None:
-        return [f"Node.js {NODE_MAJOR_MIN} or later, with npx: https://nodejs.org"]
-    return [] if is_current(node) else [f"Node.js {NODE_MAJOR_MIN} or later, not {node}: https://nodejs.org"]
-
-
-def _missing_account() -> list[str]:
-    session = boto3.Session()
-    if not session.region_name:
-        return ["a region: set AWS_REGION, or the region of your AWS profile"]
-    try:
-        account = session.client("sts").get_caller_identity()["Account"]
-    except (BotoCoreError, ClientError) as error:
-        return [f"credentials that AWS takes ({error}): run `aws sso login`, or set AWS_PROFILE"]
-    try:
-        session.client("cloudformation").describe_stacks(StackName=_BOOTSTRAP_STACK)
-    except (BotoCoreError, ClientError):
-        return [f"the CDK's own stack in this region: npx {CDK} bootstrap aws://{account}/{session.region_name}"]
-    return []
+    if node and is_current(node):
+        return Finding("fine", f"Node.js {node} runs the CDK")
+    what = f"Node.js {NODE_MAJOR_MIN} or later, not {node}" if node else f"Node.js {NODE_MAJOR_MIN} or later, with npx"
+    return Finding("missing", what, "https://nodejs.org")
