@@ -1,10 +1,11 @@
-"""The stack on AWS: `loyalty deploy` and `loyalty cost`."""
+"""The stack on AWS: `loyalty deploy`, `loyalty smoke` and `loyalty cost`."""
 
 from typing import Annotated
 
 import typer
 from typer import Option
 
+from infra.cli.options import url as as_url
 from infra.cloud.costs import MONTHS_KEPT, run_cost
 from infra.errors import UsageError
 
@@ -30,6 +31,29 @@ def deploy(
     from infra.cloud.deploy import deploy as deploy_to_aws  # noqa: PLC0415
 
     return deploy_to_aws(settings, only_check=check)
+
+
+@app.command()
+def smoke(
+    stack: Annotated[str | None, Option(metavar="NAME", help="A stack on AWS, such as loyalty-prod.")] = None,
+    url: Annotated[
+        str | None, Option(metavar="URL", parser=as_url, help="A service that runs there; its calls alone.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        Option(envvar="LOYALTY_TOKEN", metavar="TOKEN", help="For a storefront and, with --url, an operator."),
+    ] = None,
+) -> int:
+    """Have a marked member use a running service, and look at its stack. Exits with 1 if something is not right."""
+    if stack and url:
+        raise UsageError("--stack has its own address: leave out --url")
+    if url and not token:
+        raise UsageError("--url needs a token for loyalty/storefront and loyalty/operator: set LOYALTY_TOKEN")
+    from infra.tools import smoke_run  # noqa: PLC0415 - asks for AWS's clients
+
+    if stack:
+        return smoke_run.of_stack(stack, token)
+    return smoke_run.of_url(url, token) if url and token else smoke_run.of_this_machine()
 
 
 @app.command()

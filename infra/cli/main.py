@@ -29,6 +29,7 @@ COMMANDS = (
     ("tables", "rebuild", "Repair a restored table from its ledger."),
     ("tables", "campaign", "Compare the members that a campaign treated with those held out."),
     ("cloud", "deploy", "Deploy the stack to AWS, or to an emulator on this machine."),
+    ("cloud", "smoke", "Have a marked member use a running service, and look at its stack."),
     ("cloud", "cost", "Print what a month on AWS costs."),
     ("quality", "simulate", "Play a shop under faults, and check every rule of the ledger."),
     ("quality", "bench", "Measure speed and cost against their goals."),

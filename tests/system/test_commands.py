@@ -153,3 +153,10 @@ def _figure(printed: str, what: str) -> int:
         if cells[0] == what:
             return int(cells[1].replace(",", ""))
     raise AssertionError(f"{what} is not in {printed}")
+
+
+def test_a_smoke_test_of_the_running_server_sees_everything(server: Server) -> None:
+    done = server.command("smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["saw"] * 7 + ["everything"]
+    assert server.is_sound()
