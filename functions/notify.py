@@ -1,7 +1,7 @@
-"""Ledger stream and schedule in, events and messages out.
+"""Ledger stream and schedule in, events out, and what is to be said onto the queue of messages.
 
-The stream delivers each entry, and each note of what is to be said, at least once; events carry the entry's id and
-messages a marker, so a repeated delivery does no harm.
+The stream delivers each entry, and each note of what is to be said, at least once. An entry has a marker once it was
+announced, events carry its id, and messages a marker of their own: so a repeated delivery does no harm.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 def _announce(record: Record) -> None:
     if (note := notes.written(record)) is not None:
-        announcements.tell(note, clock.now())
+        announcements.tell(note)
     elif (entry := ledger.booked(record, "type")) is not None:
         rates.watch(entry, clock.now())
         announcements.announce(entry, clock.now())

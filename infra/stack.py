@@ -11,13 +11,14 @@ from infra.cloud.api import add_routes, make_api, public_url
 from infra.cloud.events import add_event_bus
 from infra.cloud.functions import Builder, Resource
 from infra.cloud.identity import add_identity
-from infra.cloud.mail import Mail, add_mail
+from infra.cloud.mail import Mail, add_mail, message_ms
 from infra.cloud.monitoring import add_dashboard
 from infra.cloud.nag import explain
 from infra.cloud.options import Options
 from infra.cloud.queues import Queues, add_queues
 from infra.cloud.tables import DUE_SHARDS, Data, add_data
 from infra.cloud.triggers import add_mail_feedback, add_queue_workers, add_schedules, add_stream_readers
+from shared.messaging.channels import ANY_SENDER
 
 
 class LoyaltyStack(Stack):
@@ -35,6 +36,10 @@ class LoyaltyStack(Stack):
             "DUE_SHARDS": str(DUE_SHARDS),
             "EXPIRY_QUEUE_URL": queues.expiry.queue_url,
             "WEBHOOK_QUEUE_URL": queues.webhooks.queue_url,
+            "MESSAGE_QUEUE_URL": queues.messages.queue_url,
+            "MESSAGE_MS": str(message_ms(options)),
+            "MAIL_SETTINGS": self.stack_name,
+            "TEXT_SENDER": options.text_sender or ANY_SENDER,
             "WEBHOOK_TARGETS": options.webhook_targets,
             "EVENT_BUS": bus.event_bus_name,
             "SENDER_EMAIL": options.sender_email,
@@ -47,7 +52,7 @@ class LoyaltyStack(Stack):
         identity = add_identity(self, options, builder)
         add_routes(self, api, functions, document, identity, options)
         add_schedules(self, functions, queues, options)
-        add_queue_workers(self, functions, queues)
+        add_queue_workers(self, functions, queues, options)
         add_stream_readers(self, functions, data, queues)
         add_mail_feedback(self, functions["mail_feedback"], queues)
         watched = Watched(functions, identity.token_trigger, api, data, queues)
@@ -71,6 +76,7 @@ def _resources(stack: Stack, data: Data, queues: Queues, bus_arn: str, mail: Mai
         permissions.IDENTITY_SECRET: data.identity_secret.secret_arn,
         permissions.EXPIRY_QUEUE: queues.expiry.queue_arn,
         permissions.WEBHOOK_QUEUE: queues.webhooks.queue_arn,
+        permissions.MESSAGE_QUEUE: queues.messages.queue_arn,
         permissions.STREAM_LETTERS: queues.stream_letters.queue_arn,
         permissions.SCHEDULE_LETTERS: queues.schedule_letters.queue_arn,
         permissions.EVENT_BUS: bus_arn,

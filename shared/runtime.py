@@ -35,14 +35,14 @@ class Channels(Protocol):
         """Publish events for other systems."""
 
 
-class WebhookQueue(Protocol):
-    """Where deliveries to webhooks wait."""
+class TaskQueue(Protocol):
+    """Where tasks wait that may have to wait longer: deliveries to webhooks, messages to members."""
 
-    def send(self, bodies: list[str]) -> None:
-        """Queue one message for each body, at most `sqs.BATCH`."""
+    def send(self, bodies: list[str], groups: list[str]) -> None:
+        """Queue one task for each body, at most `sqs.BATCH`; a group of many tasks holds up no other group."""
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
-        """Deliver a received message again after so long."""
+        """Deliver a received task again after so long."""
 
 
 class Telemetry(Protocol):
@@ -72,7 +72,8 @@ class Parts(TypedDict, total=False):
     channels: Channels
     expiry_queue: Callable[[Sequence[str]], None]
     """Takes messages of the expiry run, at most `sqs.BATCH`."""
-    webhook_queue: WebhookQueue
+    webhook_queue: TaskQueue
+    message_queue: TaskQueue
     due_days: Callable[[date, date], Iterable[date]]
     """The days of a span that may have accounts in the index of what is due."""
     telemetry: Telemetry

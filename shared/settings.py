@@ -80,6 +80,30 @@ def webhook_queue_url() -> str:
 
 
 @runtime.remembered()
+def message_queue_url() -> str:
+    """Queue of messages to members."""
+    return _required("MESSAGE_QUEUE_URL")
+
+
+@runtime.remembered()
+def message_ms() -> int:
+    """How long a process takes for a message at least, so that all together keep to the mail service's rate."""
+    return int(_required("MESSAGE_MS"))
+
+
+@runtime.remembered()
+def mail_settings() -> str:
+    """The configuration set of SES by which bounces and complaints are heard of."""
+    return _required("MAIL_SETTINGS")
+
+
+@runtime.remembered()
+def text_sender() -> str:
+    """Number or name that text messages come from; `-`, and AWS takes one that the account has."""
+    return _required("TEXT_SENDER")
+
+
+@runtime.remembered()
 def webhook_targets() -> str:
     """Where webhooks may lead: `public` for the public internet by HTTPS, `anywhere` on a developer's machine."""
     return _required("WEBHOOK_TARGETS")

@@ -92,6 +92,18 @@ def _notify(day: Everyday) -> None:
     _stream(day, "notify", f"ORDER#{day.world.earn(day.member_id)}", "EARN")
 
 
+def _send(day: Everyday) -> None:
+    values = {"points": 5, "available_on": None}
+    note = {"message_id": uuid4().hex, "member_id": day.member_id, "kind": "points_earned", "values": values}
+    _work(
+        day,
+        "messages",
+        receiptHandle="1",
+        body=json.dumps(note),
+        attributes={"ApproximateReceiveCount": "1"},
+    )
+
+
 def _deliver(day: Everyday) -> None:
     now = clock.now().isoformat()
     event = {"event_id": uuid4().hex, "type": "points.earned", "member_id": day.member_id, "sequence": 1}
@@ -181,6 +193,7 @@ EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
     "gifts": _give,
     "mail_feedback": _complain,
     "memberships": _membership,
+    "messages": _send,
     "notify": _notify,
     "operators": _adjust,
     "orders": _refund,

@@ -4,7 +4,8 @@ from datetime import datetime
 
 import boto3
 
-from infra.cloud.permissions import EXPIRY_QUEUE, LOYALTY, PEOPLE, WEBHOOK_QUEUE
+from infra.cloud.permissions import EXPIRY_QUEUE, LOYALTY, MESSAGE_QUEUE, PEOPLE, WEBHOOK_QUEUE
+from shared.messaging.channels import ANY_SENDER
 from shared.services.birthdays import RUN as BIRTHDAY_RUN
 from shared.tables import due_index
 
@@ -14,9 +15,11 @@ SENDER_ADDRESS = "loyalty@shop.example"
 def make_resources() -> dict[str, str]:
     """Make queues, an event bus, a sender of e-mail and a secret; the settings that lead there and to the tables."""
     queues = {
-        name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in (EXPIRY_QUEUE, WEBHOOK_QUEUE)
+        name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+        for name in (EXPIRY_QUEUE, WEBHOOK_QUEUE, MESSAGE_QUEUE)
     }
     boto3.client("events").create_event_bus(Name="loyalty")
+    boto3.client("sesv2").create_configuration_set(ConfigurationSetName="loyalty")
     boto3.client("ses").verify_email_identity(EmailAddress=SENDER_ADDRESS)
     secret = boto3.client("secretsmanager").create_secret(Name="identity", SecretString="00" * 32)
     return {
@@ -25,6 +28,10 @@ def make_resources() -> dict[str, str]:
         "DUE_SHARDS": "4",
         "EXPIRY_QUEUE_URL": queues[EXPIRY_QUEUE],
         "WEBHOOK_QUEUE_URL": queues[WEBHOOK_QUEUE],
+        "MESSAGE_QUEUE_URL": queues[MESSAGE_QUEUE],
+        "MESSAGE_MS": "0",
+        "MAIL_SETTINGS": "loyalty",
+        "TEXT_SENDER": ANY_SENDER,
         "WEBHOOK_TARGETS": "anywhere",
         "PUBLIC_URL": "https://loyalty.example",
         "MESSAGES": "send",

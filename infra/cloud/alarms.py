@@ -46,10 +46,13 @@ TILL_SECONDS_MAX = 3
 BACKGROUND_ERRORS_MAX = 10
 TABLE_THROTTLES_MAX = 10
 STREAM_AGE_MINUTES_MAX = 15
-QUEUE_AGE_MINUTES_MAX: Mapping[str, int] = {"expiry": 120, "webhook": 60}
-"""Expiry may take its time: balances are right even so. What a webhook has refused three times no longer counts, and
+QUEUE_AGE_MINUTES_MAX: Mapping[str, int] = {"expiry": 120, "webhook": 60, "message": 720}
+"""Expiry may take its time: balances are right even so. Reminders of a month's end take hours at the mail service's rate;
+what is urgent does not wait behind them. What a webhook has refused three times no longer counts, and
 until then half an hour passes.
 """
+REFUSED_MESSAGES_MAX = 10
+"""An address now and then is wrong; more than that, and it is the account or the sender."""
 RUNS: Mapping[str, int] = {"expire": 2, "birthdays": 2}
 """Functions that a schedule calls every hour, and the hours without one good run that are too many."""
 BOUNCES_MAX, COMPLAINTS_MAX = 0.05, 0.001
@@ -144,7 +147,7 @@ def _rules(scope: Construct, watched: Watched, options: Options) -> Iterable[_Ru
     yield from _of_queues(watched)
     yield from _of_time(watched)
     yield from _of_books(scope, options)
-    yield from _of_mail()
+    yield from _of_mail(scope)
 
 
 def _of_callers(scope: Construct, watched: Watched) -> Iterable[_Rule]:
@@ -227,7 +230,11 @@ def _throttles(table: dynamodb.ITable, kind: str, index: str | None) -> cloudwat
 
 
 def _of_queues(watched: Watched) -> Iterable[_Rule]:
-    working: Mapping[str, sqs.Queue] = {"expiry": watched.queues.expiry, "webhook": watched.queues.webhooks}
+    working: Mapping[str, sqs.Queue] = {
+        "expiry": watched.queues.expiry,
+        "webhook": watched.queues.webhooks,
+        "message": watched.queues.messages,
+    }
     for name, queue in working.items():
         minutes = QUEUE_AGE_MINUTES_MAX[name]
         yield _Rule(
@@ -289,13 +296,17 @@ def _of_books(scope: Construct, options: Options) -> Iterable[_Rule]:
         yield _Rule("points-flat", "page", what, flat, is_missing_bad=True)
 
 
-def _of_mail() -> Iterable[_Rule]:
-    """Of the account as a whole: by these figures SES decides, whoever sent what bounced."""
+def _of_mail(scope: Construct) -> Iterable[_Rule]:
+    hour = Duration.hours(1)
+    refused = counted(scope, "MessagesRefused", period=hour)
+    what = f"Over {REFUSED_MESSAGES_MAX} messages in an hour were refused for good"
+    yield _Rule("messages-refused", "page", what, refused, above=REFUSED_MESSAGES_MAX)
+    # Of the account as a whole: by these figures SES decides, whoever sent what bounced.
     for name, metric, limit in (
         ("mail-bounces", "Reputation.BounceRate", BOUNCES_MAX),
         ("mail-complaints", "Reputation.ComplaintRate", COMPLAINTS_MAX),
     ):
-        rate = cloudwatch.Metric(namespace="AWS/SES", metric_name=metric, period=Duration.hours(1), statistic="Average")
+        rate = cloudwatch.Metric(namespace="AWS/SES", metric_name=metric, period=hour, statistic="Average")
         yield _Rule(name, "page", f"Over {limit:.1%} of e-mails end so that SES may stop all", rate, above=limit)
 
 

@@ -115,12 +115,14 @@ JOINS_SHARE = 0.02
 """New members in a month, of all."""
 ENTRIES_OF_TIME = 0.1
 """Entries of maturity, expiry and tier reviews in a month, for each member."""
-TELL = Operation("notify", read_units=3, write_units=2, processor_ms=6, requests=6)
-"""Each entry, by the stream: the account, the member, the marker of a message before and after."""
-REMIND = Operation("notify", read_units=2, write_units=6, processor_ms=8, requests=5, mails=1)
-"""Each reminder: the account and the member; the message's marker before and after, and the account with its index."""
-STATE = Operation("notify", read_units=3, write_units=3, processor_ms=10, requests=6, mails=1)
-"""Each statement: the account, the member and a page of the ledger; the marker before and after; that it is done."""
+TELL = Operation("notify", read_units=2, write_units=1, processor_ms=4, requests=6)
+"""Each entry, by the stream: its marker before and after, the account; the bus and two queues."""
+SEND = Operation("messages", read_units=2, write_units=2, processor_ms=4, requests=5)
+"""Each message, of which an entry is taken to have one: the account and the member; its marker before and after."""
+REMIND = Operation("notify", read_units=1, write_units=4, processor_ms=4, requests=3, mails=1)
+"""Each reminder until it is queued: the account, read, and written with its index."""
+STATE = Operation("notify", read_units=2, write_units=1, processor_ms=6, requests=4, mails=1)
+"""Each statement until it is queued: the account and a page of the ledger; that it is done."""
 REMINDED_SHARE = 0.05
 """Members who are reminded in a month that points expire, of all."""
 WEBHOOK_DELIVERY = Operation("webhook_deliveries", read_units=1, write_units=1, processor_ms=3, requests=32)
@@ -141,8 +143,8 @@ LOG_MONTHS = 3
 ACCESS_LOG_BYTES, METRICS_LOG_BYTES = 330, 230
 """API Gateway's line for each request; a function's own with metrics."""
 
-_QUEUE_REQUESTS_PER_ENTRY = 2
-POLLED_QUEUES = 2
+_QUEUE_REQUESTS_PER_TASK = 2
+POLLED_QUEUES = 3
 POLLERS, POLL_SECONDS = 5, 20
 """Lambda keeps so many requests waiting at each queue, messages or none."""
 EXPIRY_RUNS, REMINDER_RUNS, BIRTHDAY_RUNS = _HOURS, 12 * _HOURS / 24, _HOURS
@@ -153,9 +155,9 @@ REMINDER_QUERIES = 33 * 4
 KEY_REQUESTS = 12 * _HOURS * 4
 """DynamoDB asks for the table's key again after five minutes, here for four connections."""
 
-ALARMS = 46
+ALARMS = 50
 """Metrics that alarms look at: each is billed, however many an alarm has."""
-METRICS = 19
+METRICS = 21
 """Names that functions count under, the one that the access log is counted by, and those that
 `loyalty verify --publish` adds; one dimension each.
 """
@@ -223,16 +225,26 @@ class Month:
         return [(self.members * REMINDED_SHARE, REMIND), (min(self.members, self.orders), STATE)]
 
     @property
+    def messages(self) -> float:
+        """What is queued to be sent to members, whether or not it is then wanted."""
+        return self.entries + sum(number for number, _ in self.told)
+
+    @property
     def work(self) -> list[tuple[float, Operation]]:
         """Everything that functions do."""
-        later = [(self.entries, TELL), (self.entries, WEBHOOK_DELIVERY), (self.entries_of_time, SETTLE)]
+        later = [
+            (self.entries, TELL),
+            (self.messages, SEND),
+            (self.entries, WEBHOOK_DELIVERY),
+            (self.entries_of_time, SETTLE),
+        ]
         return [*self.asked, *self.told, *later]
 
     @property
     def calls(self) -> float:
         """Calls of functions; every entry is taken to come alone, as it does where there are few."""
         runs = EXPIRY_RUNS + EXPIRY_RUNS * EXPIRY_MESSAGES + REMINDER_RUNS + BIRTHDAY_RUNS
-        return self.requests + 2 * self.entries + runs
+        return self.requests + 2 * self.entries + self.messages + runs
 
 
 def monthly(members: int, orders: int, people: int = 0, months: int = MONTHS_KEPT) -> dict[str, float]:
@@ -265,16 +277,19 @@ def monthly(members: int, orders: int, people: int = 0, months: int = MONTHS_KEP
     }
 
 
+_OF_STREAM = (TELL, SEND, WEBHOOK_DELIVERY)
+
+
 def of_the_stream() -> dict[str, float]:
-    """Dollars by part that the stream adds to a million entries: telling others of them, and one webhook."""
+    """Dollars by part that the stream adds to a million entries: telling others, one message and one webhook."""
     dollars = {
         "event bus": PRICES["event"].each,
-        "reads": (TELL.read_units + WEBHOOK_DELIVERY.read_units) * PRICES["read"].each,
-        "markers": (TELL.write_units + WEBHOOK_DELIVERY.write_units) * PRICES["write"].each,
-        "queue": _QUEUE_REQUESTS_PER_ENTRY * PRICES["queue"].each,
+        "reads": sum(one.read_units for one in _OF_STREAM) * PRICES["read"].each,
+        "markers": sum(one.write_units for one in _OF_STREAM) * PRICES["write"].each,
+        "queues": 2 * _QUEUE_REQUESTS_PER_TASK * PRICES["queue"].each,
         "Lambda": sum(
             one.seconds * memory_gb(one.function) * PRICES["lambda"].each + PRICES["lambda call"].each
-            for one in (TELL, WEBHOOK_DELIVERY)
+            for one in _OF_STREAM
         ),
     }
     return {part: _MILLION * each for part, each in dollars.items()}
@@ -318,9 +333,9 @@ def _tables(month: Month) -> dict[str, float]:
 
 
 def _queue_requests(month: Month) -> float:
-    """Waiting at both queues; then sending and deleting. A message that arrives ends a wait without another request."""
+    """Waiting at every queue; then sending and deleting. A task that arrives ends a wait without another request."""
     waits = POLLED_QUEUES * POLLERS * _SECONDS / POLL_SECONDS
-    return waits + EXPIRY_RUNS * (1 + EXPIRY_MESSAGES) + month.entries * _QUEUE_REQUESTS_PER_ENTRY
+    return waits + EXPIRY_RUNS * (1 + EXPIRY_MESSAGES) + (month.entries + month.messages) * _QUEUE_REQUESTS_PER_TASK
 
 
 def _logs_gb(month: Month) -> float:

@@ -1,5 +1,6 @@
 """The sender of e-mails, and where it is told what became of them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,10 @@ from constructs import Construct
 from infra.cloud.options import Options
 
 BOUNCES = "bounce"
+MESSAGE_MS = 150
+"""What a message takes that nobody holds up: its reads, its marker before and after, and the mail service's answer."""
+WORKERS_MIN, WORKERS_MAX = 2, 1000
+"""Of one queue, as Lambda has it."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,17 @@ class Mail:
     settings_arn: str
     outputs: Mapping[str, str] = field(default_factory=dict)
     """DNS records without which SES does not send, or others do not believe that it is us."""
+
+
+def workers_max(options: Options) -> int:
+    """How many processes send at once: as few as keep up with the mail service's rate."""
+    wanted = math.ceil(options.mail_per_second * MESSAGE_MS / 1000)
+    return min(max(wanted, WORKERS_MIN), WORKERS_MAX)
+
+
+def message_ms(options: Options) -> int:
+    """How long each of them takes for a message at least, so that all together keep to the rate."""
+    return math.ceil(workers_max(options) * 1000 / options.mail_per_second)
 
 
 def add_mail(scope: Construct, options: Options) -> Mail:

@@ -19,6 +19,9 @@ PARTNERS_MAX = AUDIENCES_MAX - 3
 """Beside the clients of the storefront, of members and of operators."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 """What is short enough to be the beginning of a function's name or of a sign-in page's."""
+_TEXT_SENDER = re.compile(r"\+[1-9][0-9]{1,14}|[0-9]{3,8}|(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,11}")
+"""A number, a short code, or a name."""
+MAIL_PER_SECOND_MAX = 5000
 _SENDER_HERE, _CALLBACK_HERE = "loyalty@shop.example", "http://localhost:3000/callback"
 """Good for trying things out alone."""
 
@@ -46,6 +49,10 @@ class Options:
     """Domain of that address, which the stack makes an identity in SES of. Its DNS records are outputs."""
     sender_identity_arn: str | None = None
     """Instead of that, an identity that is verified already. It stays whoever's it is."""
+    mail_per_second: int = 14
+    """How many e-mails the account may send in a second, as SES has it: 1 in its sandbox, usually 14 outside."""
+    text_sender: str | None = None
+    """Number (+12125550100) or name that text messages come from. Without it AWS takes a number that the account has."""
     alarm_email: str | None = None
     time_zone: str = default_program().time_zone
     """The program's zone, in which reminders go out from 9 to 20."""
@@ -105,6 +112,13 @@ class Options:
         if self.sender_domain and self.sender_identity_arn:
             raise OptionError("sender_domain makes an identity, and sender_identity_arn names one: give one of them")
         host = self.sender_email.rpartition("@")[2]
+        if not 1 <= self.mail_per_second <= MAIL_PER_SECOND_MAX:
+            raise OptionError(f"mail_per_second must lie between 1 and {MAIL_PER_SECOND_MAX}")
+        if self.text_sender and not _TEXT_SENDER.fullmatch(self.text_sender):
+            raise OptionError(
+                f"text_sender must look like +12125550100, or be a name of 1 to 11 letters and digits, "
+                f"not {self.text_sender!r}"
+            )
         if self.sender_domain and host != self.sender_domain and not host.endswith(f".{self.sender_domain}"):
             raise OptionError(f"sender_email must be an address of {self.sender_domain}, not {self.sender_email!r}")
 
@@ -139,7 +153,15 @@ class Options:
         chosen: dict[str, Any] = {
             name: _words(value) if name in lists else value for name, value in given.items() if value
         }
+        for name in [name for name, field in cls.__dataclass_fields__.items() if field.type is int and name in chosen]:
+            chosen[name] = _whole_number(name, chosen[name])
         return cls(**chosen)
+
+
+def _whole_number(name: str, value: object) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", str(value)):
+        raise OptionError(f"{name} must be a whole number, not {value!r}")
+    return int(str(value))
 
 
 def _words(text: str) -> tuple[str, ...]:

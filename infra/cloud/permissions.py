@@ -12,7 +12,7 @@ HISTORY, DUE = "loyalty/index/history", "loyalty/index/due"
 OF_PARTNERS = "loyalty/index/partner"
 PEOPLE_KEY = "people-key"
 IDENTITY_SECRET = "identity-secret"  # noqa: S105 - the name of one
-EXPIRY_QUEUE, WEBHOOK_QUEUE = "expiry-queue", "webhook-queue"
+EXPIRY_QUEUE, WEBHOOK_QUEUE, MESSAGE_QUEUE = "expiry-queue", "webhook-queue", "message-queue"
 STREAM = "loyalty/stream"
 STREAM_LETTERS, SCHEDULE_LETTERS = "stream-dead-letters", "schedule-dead-letters"
 EVENT_BUS = "event-bus"
@@ -277,47 +277,29 @@ NEEDS: Mapping[str, Needs] = {
         memory_mb=256,
         seconds_max=HTTP_SECONDS_MAX,
     ),
-    "notify": Needs(
+    "messages": Needs(
         settings=(
             "LOYALTY_TABLE",
             "PEOPLE_TABLE",
             "IDENTITY_KEY_SECRET_ID",
             "DUE_SHARDS",
-            "EVENT_BUS",
+            "MAIL_SETTINGS",
+            "MESSAGE_MS",
+            "MESSAGE_QUEUE_URL",
             "MESSAGES",
             "PUBLIC_URL",
             "SENDER_EMAIL",
-            "WEBHOOK_QUEUE_URL",
+            "TEXT_SENDER",
         ),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "SCHEDULE", "BUDGET#*", "PARTNER#*", "RATE#*", "REVIEW#*", _PROGRAM),
-            Grant(
-                ("dynamodb:PutItem",),
-                LOYALTY,
-                (
-                    "SCHEDULE",
-                    "MEMBER#*",
-                    "MESSAGE#*",
-                    "WAITING#*",
-                    "STATEMENT#*",
-                    "PARTNER#*",
-                    "RATE#*",
-                    "REVIEW#*",
-                    "REVIEWS",
-                ),
-            ),
-            Grant(("dynamodb:UpdateItem",), LOYALTY, ("MESSAGE#*", "RATE#*")),
-            Grant(("dynamodb:DeleteItem",), LOYALTY, ("MESSAGE#*", "WAITING#*", "STATEMENT#*")),
-            _query(DUE),
-            _query(HISTORY),
-            Grant(("dynamodb:Query",), LOYALTY, ("WEBHOOKS", "WAITING#*", "STATEMENT#*", "RATE#*")),
+            _get(LOYALTY, "MEMBER#*", _PROGRAM),
+            Grant(("dynamodb:PutItem",), LOYALTY, ("MESSAGE#*", "WAITING#*")),
+            Grant(("dynamodb:UpdateItem", "dynamodb:DeleteItem"), LOYALTY, ("MESSAGE#*",)),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
-            Grant(("sqs:SendMessage",), WEBHOOK_QUEUE),
             _get(PEOPLE, "MEMBER#*"),
             _use_key(),
-            Grant(("events:PutEvents",), EVENT_BUS),
             Grant(("ses:SendEmail",), SENDER),
-            # SES asks for the sender's configuration set as well.
+            # SES asks for the configuration set as well.
             Grant(("ses:SendEmail",), MAIL_SETTINGS),
             Grant(
                 ("sns:Publish",),
@@ -325,6 +307,40 @@ NEEDS: Mapping[str, Needs] = {
                 but="arn:aws:sns:*:*:*",
                 reason="a text message goes to a phone number, and that is not a resource; topics are, and are refused",
             ),
+            Grant(("sqs:ChangeMessageVisibility",), MESSAGE_QUEUE),
+            Grant(_TAKE_MESSAGES, MESSAGE_QUEUE),
+        ),
+        memory_mb=256,
+        seconds_max=WORKER_SECONDS_MAX,
+    ),
+    "notify": Needs(
+        settings=("LOYALTY_TABLE", "DUE_SHARDS", "EVENT_BUS", "MESSAGE_QUEUE_URL", "WEBHOOK_QUEUE_URL"),
+        grants=(
+            _get(
+                LOYALTY,
+                "MEMBER#*",
+                "ORDER#*",
+                "SCHEDULE",
+                "BUDGET#*",
+                "PARTNER#*",
+                "RATE#*",
+                "REVIEW#*",
+                "ANNOUNCED#*",
+                _PROGRAM,
+            ),
+            Grant(
+                ("dynamodb:PutItem",),
+                LOYALTY,
+                ("SCHEDULE", "MEMBER#*", "ANNOUNCED#*", "STATEMENT#*", "PARTNER#*", "RATE#*", "REVIEW#*", "REVIEWS"),
+            ),
+            Grant(("dynamodb:UpdateItem",), LOYALTY, ("RATE#*",)),
+            Grant(("dynamodb:DeleteItem",), LOYALTY, ("WAITING#*", "STATEMENT#*")),
+            _query(DUE),
+            _query(HISTORY),
+            Grant(("dynamodb:Query",), LOYALTY, ("WEBHOOKS", "WAITING#*", "STATEMENT#*", "RATE#*")),
+            Grant(("sqs:SendMessage",), MESSAGE_QUEUE),
+            Grant(("sqs:SendMessage",), WEBHOOK_QUEUE),
+            Grant(("events:PutEvents",), EVENT_BUS),
             *_READ_STREAM,
             _SET_ASIDE_RUN,
         ),

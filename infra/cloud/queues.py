@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.cloud.permissions import WORKER_SECONDS_MAX
 from shared.domain.telling import webhooks
+from shared.messaging import message_queue
 
 ATTEMPTS_MAX = 5
 LETTERS_DAYS = 14
@@ -17,12 +18,14 @@ VISIBILITY_SECONDS = 6 * WORKER_SECONDS_MAX
 
 @dataclass(frozen=True)
 class Queues:
-    """The queues of expiry runs and of webhooks, and a dead-letter queue for each way that work comes in."""
+    """The queues of expiry runs, of webhooks and of messages, and dead letters for each way that work comes in."""
 
     expiry: sqs.Queue
     webhooks: sqs.Queue
+    messages: sqs.Queue
     expiry_letters: sqs.Queue
     webhook_letters: sqs.Queue
+    message_letters: sqs.Queue
     stream_letters: sqs.Queue
     schedule_letters: sqs.Queue
 
@@ -32,6 +35,7 @@ class Queues:
         return {
             "expiry": self.expiry_letters,
             "webhook": self.webhook_letters,
+            "message": self.message_letters,
             "stream": self.stream_letters,
             "schedule": self.schedule_letters,
         }
@@ -39,12 +43,14 @@ class Queues:
 
 def add_queues(scope: Construct) -> Queues:
     """All queues: encrypted, and closed to plain HTTP."""
-    letters = {name: _letters(scope, name) for name in ("Expiry", "Webhook", "Stream", "Schedule")}
+    letters = {name: _letters(scope, name) for name in ("Expiry", "Webhook", "Message", "Stream", "Schedule")}
     return Queues(
         expiry=_queue(scope, "Expiry", letters["Expiry"], ATTEMPTS_MAX),
         webhooks=_queue(scope, "Webhook", letters["Webhook"], webhooks.ATTEMPTS_MAX),
+        messages=_queue(scope, "Message", letters["Message"], message_queue.ATTEMPTS_MAX),
         expiry_letters=letters["Expiry"],
         webhook_letters=letters["Webhook"],
+        message_letters=letters["Message"],
         stream_letters=letters["Stream"],
         schedule_letters=letters["Schedule"],
     )

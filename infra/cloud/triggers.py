@@ -12,6 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from infra.cloud import mail
 from infra.cloud.functions import Function
 from infra.cloud.options import Options
 from infra.cloud.queues import ATTEMPTS_MAX, Queues
@@ -29,7 +30,7 @@ WAITING_SCHEDULE = "cron(0 * * * ? *)"
 SCHEDULE_RETRIES = 2
 SCHEDULE_HOURS_MAX = 1
 """After this the next run is due, and does what this one left."""
-EXPIRY_BATCH, WEBHOOK_BATCH = 10, 1
+EXPIRY_BATCH, WEBHOOK_BATCH, MESSAGE_BATCH = 10, 1, 10
 """Deliveries are handed over alone: one endpoint that is slow holds up no delivery to another that came with it."""
 QUEUE_WORKERS_MAX = 10
 STREAM_BATCH, STREAM_WORKERS = 50, 4
@@ -115,17 +116,21 @@ def add_mail_feedback(scope: Construct, feedback: Function, queues: Queues) -> N
     _set_failures_aside(scope, "mail_feedback", feedback, queues)
 
 
-def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: Queues) -> None:
+def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: Queues, options: Options) -> None:
     """Messages in batches; those that fail come back alone."""
-    batches = {"expire": (queues.expiry, EXPIRY_BATCH), "webhook_deliveries": (queues.webhooks, WEBHOOK_BATCH)}
-    for name, (queue, batch) in batches.items():
+    work = {
+        "expire": (queues.expiry, EXPIRY_BATCH, QUEUE_WORKERS_MAX),
+        "messages": (queues.messages, MESSAGE_BATCH, mail.workers_max(options)),
+        "webhook_deliveries": (queues.webhooks, WEBHOOK_BATCH, QUEUE_WORKERS_MAX),
+    }
+    for name, (queue, batch, workers_max) in work.items():
         mapping = lambda_.EventSourceMapping(
             scope,
             f"{name}-workers",
             target=functions[name].entrance,
             batch_size=batch,
             event_source_arn=queue.queue_arn,
-            max_concurrency=QUEUE_WORKERS_MAX,
+            max_concurrency=workers_max,
             report_batch_item_failures=True,
         )
         # Lambda tries the function's rights when the mapping is made.

@@ -19,6 +19,7 @@ from infra.local.mailbox import Mailbox, feedback_event
 from infra.local.movable_clock import MovableClock
 from infra.local.schedule import Schedule, Scheduled
 from infra.local.stream import Stream
+from infra.local.task_queue import TaskQueue
 from infra.tools.verify import Report
 from shared.domain.errors import Fault, ForbiddenError, InvalidRequestError, MalformedJsonError
 from shared.domain.fields import Instant, Record
@@ -60,6 +61,7 @@ class Control:
         clock: MovableClock,
         schedule: Schedule,
         stream: Stream,
+        mails: TaskQueue,
         mailbox: Mailbox,
         dead_letters: Journal,
         check: Callable[[], Report],
@@ -69,6 +71,7 @@ class Control:
         self._clock = clock
         self._schedule = schedule
         self._stream = stream
+        self._mails = mails
         self._mailbox = mailbox
         self._dead_letters = dead_letters
         self._check = check
@@ -116,6 +119,7 @@ class Control:
     async def _read_mailbox(self, request: Request) -> Response:
         # Somebody who has just earned points expects to find the message.
         await to_thread.run_sync(self._stream.catch_up, CATCH_UP_SECONDS_MAX)
+        await to_thread.run_sync(self._mails.deliver)
         return JSONResponse(self._mailbox.contents(request.query_params.get("member_id")))
 
     async def _give_feedback(self, request: Request) -> Response:

@@ -42,7 +42,8 @@ class Schedule:
     """Runs the `handlers` when they are due, one at a time.
 
     `zone` names the program's time zone; `due_from` tells the first day from a given one on which anything is due, so
-    that a year is passed in a second or two; `waiting` tells when the next message that waits may go.
+    that a year is passed in a second or two; `waiting` tells when the next message that waits may go; `afterwards` is
+    done after each run, before the clock moves on.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Schedule:
         zone: Callable[[], str],
         due_from: Callable[[date], date | None],
         waiting: Callable[[], datetime | None] = lambda: None,
+        afterwards: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._handlers = handlers
@@ -62,6 +64,7 @@ class Schedule:
         self._zone = zone
         self._due_from = due_from
         self._waiting = waiting
+        self._afterwards = afterwards
         self._waited_until = clock.resumed_from
         self._look_at = time.monotonic()
         self._reminded_until = clock.resumed_from
@@ -166,12 +169,9 @@ class Schedule:
         with self._running:
             event = {**_event(at), **({"work": work} if work else {})}
             answer = self._handlers[function](event, Context(function))
-            return {
-                "function": function,
-                "time": _text(at),
-                "answer": answer,
-                "queue_messages": self._queue.deliver(),
-            }
+            delivered = self._queue.deliver()
+            self._afterwards()
+            return {"function": function, "time": _text(at), "answer": answer, "queue_messages": delivered}
 
 
 def _morning(day: date, zone: ZoneInfo) -> datetime:

@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -16,7 +16,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
-from functions import birthdays, consequences, expire, mail_feedback, notify, webhook_deliveries
+from functions import birthdays, consequences, expire, mail_feedback, messages, notify, webhook_deliveries
 from infra import openapi
 from infra.errors import LocalError
 from infra.local import docs, examples, seed
@@ -30,14 +30,16 @@ from infra.local.movable_clock import MovableClock
 from infra.local.schedule import Schedule
 from infra.local.server_config import UNANNOUNCED, UNSEEDED, ServerConfig
 from infra.local.stream import Stream, sequence_number
+from infra.local.task_queue import TaskQueue
 from infra.local.tokens import Issuer
-from infra.local.webhook_queue import WebhookQueue
 from infra.machine import engine, folders, supervised_process
 from infra.tables import LOYALTY
 from infra.tools import verify
 from infra.tools.due_index import days_standing, earliest_due, earliest_waiting
 from shared import runtime
 from shared.domain.lifecycle.passing_of_time import up_to_date
+from shared.domain.telling import webhooks as webhook_rules
+from shared.messaging import message_queue
 from shared.tables import programs
 
 STOP_SECONDS_MAX = 5
@@ -71,11 +73,15 @@ def _application(config: ServerConfig) -> Starlette:
     time = MovableClock(folder / "clock.json", config.start)
     mailbox, dead_letters = Mailbox(folder), Journal(folder / "dead-letters.jsonl")
     queue = ExpiryQueue(expire.handler, dead_letters)
-    webhooks = WebhookQueue(webhook_deliveries.handler, time.now, dead_letters)
+    webhooks = TaskQueue(
+        "webhook_deliveries", webhook_deliveries.handler, webhook_rules.ATTEMPTS_MAX, time.now, dead_letters
+    )
+    mails = TaskQueue("messages", messages.handler, message_queue.ATTEMPTS_MAX, time.now, dead_letters)
     runtime.use(
         channels=mailbox,
         expiry_queue=queue.send,
         webhook_queue=webhooks,
+        message_queue=mails,
         due_days=partial(days_standing, database),
     )
     os.environ["PUBLIC_URL"] = config.url
@@ -100,12 +106,14 @@ def _application(config: ServerConfig) -> Starlette:
         zone=lambda: programs.load_program().time_zone,
         due_from=partial(earliest_due, database),
         waiting=earliest_waiting,
+        afterwards=mails.deliver,
     )
     control = Control(
         {"pid": config.pid},
         clock=time,
         schedule=schedule,
         stream=stream,
+        mails=mails,
         mailbox=mailbox,
         dead_letters=dead_letters,
         check=lambda: verify.check(
@@ -118,12 +126,12 @@ def _application(config: ServerConfig) -> Starlette:
     handlers = {function: import_module(f"functions.{function}").handler for function in openapi.http_functions()}
     return Gateway(openapi.routes(), handlers, issuer).application(
         [*control.routes(), *docs.routes(openapi.document())],
-        _lifespan(stream, schedule, webhooks, announce),
+        _lifespan(stream, schedule, (mails, webhooks), announce),
     )
 
 
 def _lifespan(
-    stream: Stream, schedule: Schedule, webhooks: WebhookQueue, announce: Callable[[], None]
+    stream: Stream, schedule: Schedule, queues: Sequence[TaskQueue], announce: Callable[[], None]
 ) -> Lifespan[Starlette]:
     """What runs beside the gateway: for as long as it serves, and a little longer for what is on its way."""
 
@@ -131,14 +139,16 @@ def _lifespan(
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
         stream.start()
         schedule.start()
-        webhooks.start()
+        for queue in queues:
+            queue.start()
         announce()
         try:
             yield
         finally:
             await to_thread.run_sync(schedule.stop)
             await to_thread.run_sync(stream.stop)
-            await to_thread.run_sync(webhooks.stop)
+            for queue in queues:
+                await to_thread.run_sync(queue.stop)
 
     return lifespan
 

@@ -1,4 +1,4 @@
-"""What runs behind what people ask for: the ledger's stream, the queue of the expiry job, what was sent.
+"""What runs behind what people ask for: the ledger's stream, the queues of the expiry job and of messages.
 
 Deliveries come at least once, late, out of order, in batches of which a part may fail. Each record goes to the service
 that the function hands it to.
@@ -15,7 +15,8 @@ from infra.simulation.faults import Faults, MachineDiedError
 from shared.domain.errors import LoyaltyError, TryAgainError
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
-from shared.services import announcements, consequences, deferred_messages, expiry, reminders, statements
+from shared.messaging import message_queue
+from shared.services import announcements, consequences, deferred_messages, expiry, messages, reminders, statements
 from shared.tables import ledger
 
 BATCH_MAX = 10
@@ -30,6 +31,7 @@ class Backstage:
         self._now = now
         self._records: dict[str, list[Booked]] = {"notify": [], "consequences": []}
         self._jobs: list[str] = []
+        self._messages: list[str] = []
         self.sent: Counter[str] = Counter()
         self.overdue: set[str] = set()
         """Runs that could not be done, and are to be tried again."""
@@ -38,11 +40,17 @@ class Backstage:
     def waits(self) -> bool:
         """Whether anything is still to be delivered."""
         self._take()
-        return bool(self._jobs) or any(self._records.values())
+        return bool(self._jobs or self._messages) or any(self._records.values())
 
     def queue(self, bodies: Sequence[str]) -> None:
         """Put messages on the expiry queue. It may take them and not say so."""
         self._jobs += bodies
+        if self._faults.strikes("queue's answer lost", 20):
+            raise MachineDiedError("the queue's answer")
+
+    def queue_messages(self, bodies: Sequence[str]) -> None:
+        """Put messages to members on their queue. It may take them and not say so."""
+        self._messages += bodies
         if self._faults.strikes("queue's answer lost", 20):
             raise MachineDiedError("the queue's answer")
 
@@ -83,16 +91,25 @@ class Backstage:
             return "nothing"
         if self._faults.strikes("queue delivers out of order", 200):
             self._random.shuffle(self._jobs)
-        batch = self._jobs[: self._random.randint(1, BATCH_MAX)]
-        failed = self._failed(batch, _settle)
-        if failed is None:
+        outcome = self._work_off(self._jobs, _settle)
+        if outcome == "died":
             self._faults.counts["expiry run killed"] += 1
+        return outcome
+
+    def send_messages(self) -> str:
+        """Hand a batch of the queue's messages to whoever sends."""
+        return self._work_off(self._messages, self._send) if self._messages else "nothing"
+
+    def _work_off(self, waiting: list[str], work: Callable[[str], None]) -> str:
+        batch = waiting[: self._random.randint(1, BATCH_MAX)]
+        failed = self._failed(batch, work)
+        if failed is None:
             return "died"
         for body in batch:
-            if body not in failed and body in self._jobs:
-                self._jobs.remove(body)
+            if body not in failed and body in waiting:
+                waiting.remove(body)
         if self._faults.strikes("queue delivers twice", 100):
-            self._jobs += batch
+            waiting += batch
         return "some failed" if failed else "delivered"
 
     def schedule(self, job: str, now: datetime) -> str:
@@ -128,6 +145,9 @@ class Backstage:
 
     def _announce(self, booked: Booked) -> None:
         announcements.announce(ledger.entry_of(booked.item), self._now())
+
+    def _send(self, body: str) -> None:
+        messages.send(message_queue.note_of({"body": body}), self._now())
 
     def _draw(self, booked: Booked) -> None:
         if "follow" in booked.item:

@@ -50,11 +50,27 @@ class Outside(Protocol):
     def queue(self, bodies: Sequence[str]) -> None:
         """Messages for the expiry queue."""
 
+    def queue_messages(self, bodies: Sequence[str]) -> None:
+        """Messages to members for their queue."""
+
     def publish(self, events: Sequence[Event | PartnerEvent]) -> None:
         """Events for other systems."""
 
     def send(self, message: Message) -> None:
         """A message for a member."""
+
+
+class _MessageQueue:
+    """What fails is delivered again by the world itself, whenever that likes."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+
+    def send(self, bodies: list[str], groups: list[str]) -> None:  # noqa: ARG002 - no group waits longer than another
+        self._outside.queue_messages(bodies)
+
+    def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
+        pass
 
 
 class _Telemetry:
@@ -87,6 +103,7 @@ def in_place_of_the_world(outside: Outside) -> Iterator[None]:
         database=lambda: database,
         channels=outside,
         expiry_queue=outside.queue,
+        message_queue=_MessageQueue(outside),
         telemetry=_Telemetry(outside),
     )
     with replaced, environment.restored():

@@ -175,6 +175,10 @@ class World:
         """See Backstage."""
         self.backstage.publish(events)
 
+    def queue_messages(self, bodies: Sequence[str]) -> None:
+        """See Backstage."""
+        self.backstage.queue_messages(bodies)
+
     def send(self, message: Message) -> None:
         """See Backstage."""
         self.backstage.send(message)
@@ -226,6 +230,7 @@ class World:
             lambda: ("consequences", self.backstage.deliver("consequences")): 60,
             lambda: ("notify", self.backstage.deliver("notify")): 60,
             lambda: ("expiry batch", self.backstage.settle()): 40,
+            lambda: ("messages", self.backstage.send_messages()): 60,
             lambda: self._run_job(self.random.choice(JOBS)): 6,
             self._leap: 8,
             self._change_program: 2,
@@ -385,6 +390,7 @@ class World:
             self.backstage.deliver("consequences")
             self.backstage.deliver("notify")
             self.backstage.settle()
+            self.backstage.send_messages()
 
     def _look_at_everything(self, until: datetime) -> None:
         books, now = self.books, until.isoformat().replace("+00:00", "Z")

@@ -1,6 +1,6 @@
 """What AWS's failures mean to whoever asked: wait and try again, or a mistake of ours, which nothing hides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, NoReturn, TypeVar
 
 from shared.domain.errors import TryAgainError
@@ -36,6 +36,18 @@ _WAIT_STATUSES = frozenset({408, 429})
 _STATUS_OF_SERVERS = 500
 
 
+class RefusedError(Exception):
+    """A service will not do what was asked for, however often it is asked; `code` is what it calls the reason."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class LostAnswerError(Exception):
+    """A request was sent, and no answer came: what was asked for may have been done."""
+
+
 def ask(request: Callable[[], _Answer]) -> _Answer:
     """A request's answer. Raises TryAgainError if AWS does not answer, or asks to wait.
 
@@ -45,6 +57,28 @@ def ask(request: Callable[[], _Answer]) -> _Answer:
         return request()
     except Exception as error:
         refuse(error)
+
+
+def ask_once(request: Callable[[], object], for_good: Set[str]) -> None:
+    """Ask for what must not be done twice, by a client that sends a request once.
+
+    Raises RefusedError if the answer's code is one of those `for_good`, LostAnswerError, and TryAgainError if nothing
+    was done and another try may succeed. Any other failure is raised as it is.
+    """
+    from botocore.exceptions import ClientError, ConnectTimeoutError, HTTPClientError  # noqa: PLC0415 - as below
+    from botocore.exceptions import ConnectionError as NotConnectedError  # noqa: PLC0415
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    try:
+        request()
+    except ClientError as error:
+        if (code := error.response["Error"]["Code"]) in for_good:
+            raise RefusedError(code) from error
+        refuse(error)
+    except (ConnectTimeoutError, NotConnectedError) as error:
+        refuse(error)
+    except (HTTPClientError, ResponseParserError) as error:
+        raise LostAnswerError from error
 
 
 def refuse(error: Exception) -> NoReturn:

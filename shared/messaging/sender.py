@@ -1,12 +1,15 @@
 """One message on its way: is it wanted, allowed, due, not sent before; then its words, and out.
 
-Nothing is lost on the way: what may not go now waits, what fails is tried again with its cause. Nothing goes twice:
-each message has a marker.
+What may not go now waits, what fails is tried again. Nothing goes twice: each message has a marker. So what is refused
+for good is not tried again, nor is what may have gone though nobody said so: a message is sent at most once, and never
+twice for being safe.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from shared import telemetry
+from shared.aws.answers import LostAnswerError, RefusedError
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import up_to_date
@@ -15,6 +18,7 @@ from shared.domain.message_types import KINDS, Value
 from shared.domain.program.built_in_templates import DEFAULT_LOCALE, default_template
 from shared.domain.program.messages import Template
 from shared.domain.program.program import Program
+from shared.domain.spending.pools import pool_among, united
 from shared.domain.telling import templates
 from shared.domain.telling.notifications import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
 from shared.domain.telling.templates import RenderingError, Words
@@ -23,15 +27,14 @@ from shared.messaging.unsubscribe import Link
 from shared.tables import accounts, deferred_messages, members, sent_messages
 
 
-def send(note: Note, program: Program, now: datetime, account: Account | None = None) -> None:
+def send(note: Note, program: Program, now: datetime) -> None:
     """See that a member is told, now or when their quiet hours end, if they are to be told at all.
 
-    `account` is the member's, settled, if it is at hand. Raises what the outbox raises; then nothing was sent.
+    Raises what the channels raise, but what they refuse for good or have not answered; then nothing was sent.
     """
     if not program.messages.sends(note.kind):
         return
-    if account is None or account.member_id != note.member_id:
-        account = settled(note.member_id, program, now)
+    account = with_pool(accounts.load_with_pool(note.member_id), program, now)
     today = local_day(now, program.time_zone)
     if not is_wanted(note, account, program, today):
         return
@@ -62,6 +65,12 @@ def _send_notice(note: Note, member: Member, account: Account, program: Program,
         _hand_over(message, program, now)
 
 
+def with_pool(found: Sequence[Account], program: Program, now: datetime) -> Account:
+    """The first of some accounts to the second, with what its pool adds to it, if that is one of them."""
+    settled = [up_to_date(one, program, now) for one in found]
+    return united(settled[0], pool_among(settled[0], settled))
+
+
 def settled(member_id: str, program: Program, now: datetime) -> Account:
     """A member's account to the second."""
     account = accounts.load_account(member_id).account
@@ -72,23 +81,30 @@ def _hand_over(message: Message, program: Program, now: datetime) -> None:
     """Send a claimed message, unless as much marketing as the program allows went to the member this week."""
     limit = program.messages.marketing_per_week if message.category == "marketing" else None
     week = local_day(now, program.time_zone).strftime("%G-W%V")
-    if limit is None:
-        _send_or_release(message)
-    elif sent_messages.count(message.member_id, week, now) <= limit:
-        try:
-            _send_or_release(message)
-        except Exception:
-            sent_messages.uncount(message.member_id, week)
-            raise
-    sent_messages.mark_sent(message.message_id, now)
-
-
-def _send_or_release(message: Message) -> None:
     try:
-        channels.current().send(message)
+        if limit is None or sent_messages.count(message.member_id, week, now) <= limit:
+            channels.current().send(message)
+    except RefusedError as error:
+        if limit is not None:
+            sent_messages.uncount(message.member_id, week)
+        _give_up(message, error, now)
+    except LostAnswerError:
+        telemetry.count(MessagesUnanswered=1)
+        sent_messages.mark_sent(message.message_id, now)
     except Exception:
+        if limit is not None:
+            sent_messages.uncount(message.member_id, week)
         sent_messages.release(message.message_id)
         raise
+    else:
+        sent_messages.mark_sent(message.message_id, now)
+
+
+def _give_up(message: Message, error: RefusedError, now: datetime) -> None:
+    extra = {"message_id": message.message_id, "channel": message.channel, "code": error.code}
+    telemetry.logger().warning("a message was refused for good", extra=extra)
+    telemetry.count(MessagesRefused=1)
+    sent_messages.mark_refused(message.message_id, error.code, now)
 
 
 def _worded(note: Note, member: Member, account: Account, program: Program, way: Way, today: date) -> Message | None:

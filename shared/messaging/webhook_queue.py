@@ -1,4 +1,7 @@
-"""The queue of deliveries to webhooks: what is put on it, and how a delivery that failed waits its turn."""
+"""The queue of deliveries to webhooks: what is put on it, and how a delivery that failed waits its turn.
+
+Each endpoint is a group: what piles up for one holds up no other.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -19,12 +22,12 @@ class Task(NamedTuple):
 
 def enqueue(tasks: Iterable[tuple[Webhook, Event]]) -> None:
     """Have events delivered to endpoints. Raises TryAgainError if the queue does not take them all."""
-    bodies = [
-        json.dumps({"webhook_id": webhook.webhook_id, "event": event.model_dump(mode="json")})
-        for webhook, event in tasks
-    ]
+    groups, bodies = list[str](), list[str]()
+    for webhook, event in tasks:
+        groups.append(webhook.webhook_id)
+        bodies.append(json.dumps({"webhook_id": webhook.webhook_id, "event": event.model_dump(mode="json")}))
     for start in range(0, len(bodies), sqs.BATCH):
-        queue().send(bodies[start : start + sqs.BATCH])
+        queue().send(bodies[start : start + sqs.BATCH], groups[start : start + sqs.BATCH])
 
 
 def task_of(record: Mapping[str, Any]) -> Task:
@@ -33,14 +36,14 @@ def task_of(record: Mapping[str, Any]) -> Task:
     return Task(body["webhook_id"], Event.model_validate_json(json.dumps(body["event"])))
 
 
-def queue() -> runtime.WebhookQueue:
+def queue() -> runtime.TaskQueue:
     """Where tasks wait: in SQS, unless the queue was replaced."""
     return runtime.replaced.get("webhook_queue", _SQS)
 
 
 class _Sqs:
-    def send(self, bodies: list[str]) -> None:
-        sqs.send(settings.webhook_queue_url(), bodies)
+    def send(self, bodies: list[str], groups: list[str]) -> None:
+        sqs.send(settings.webhook_queue_url(), bodies, groups)
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
         sqs.postpone(settings.webhook_queue_url(), record, seconds)

@@ -7,7 +7,7 @@ from shared.domain.calendar import local_day
 from shared.domain.errors import MemberNotFoundError, TryAgainError
 from shared.domain.lifecycle.passing_of_time import reminders_to_send, up_to_date, waits_for_reminder
 from shared.domain.telling.notifications import reminder_note
-from shared.messaging import sender
+from shared.messaging import message_queue
 from shared.tables import accounts, due_index, programs, upkeep
 
 FIRST_RUN_DAYS = 31
@@ -17,7 +17,7 @@ DUE_PAGES_MAX = 1000
 
 
 def send_due(now: datetime) -> int:
-    """Send the reminders due since the last run; to how many members. Raises TryAgainError if some failed."""
+    """Queue the reminders due since the last run; for how many members. Raises TryAgainError if some failed."""
     today = local_day(now, programs.load_program().time_zone)
     last = due_index.load_day(due_index.REMINDER_RUN) or today - timedelta(days=FIRST_RUN_DAYS)
     first = last - timedelta(days=OVERLAP_DAYS)
@@ -45,7 +45,7 @@ def _remind(member_id: str, today: date, now: datetime) -> int:
     for reminder in due:
         note = reminder_note(account, program, reminder, today)
         if note is not None:
-            sender.send(note, program, now, account)
+            message_queue.enqueue([note])
     # An account that waits only for the expiry job is left where it stands: else every morning would find it again.
     if due or waits_for_reminder(stored.account, program, stored.reminded_on, today):
         upkeep.mark_reminded(stored, today)

@@ -9,7 +9,7 @@ from shared.domain.calendar import local_day, month_of
 from shared.domain.entry import Entry
 from shared.domain.program.program import Program
 from shared.domain.telling.statements import is_of, statement
-from shared.messaging import sender
+from shared.messaging import message_queue, sender
 from shared.tables import ledger, programs, statements
 
 STATEMENTS_PER_RUN_MAX = 2000
@@ -18,7 +18,7 @@ ENTRIES_PAGE, ENTRIES_PAGES_MAX = 100, 20
 
 
 def send_due(now: datetime) -> int:
-    """Send last month's statements that were not sent yet; how many those were. What fails is left for the next run."""
+    """Queue last month's statements that were not yet; how many those were. What fails is left for the next run."""
     program = programs.load_program()
     if not program.messages.sends("statement"):
         return 0
@@ -28,9 +28,9 @@ def send_due(now: datetime) -> int:
         try:
             account = sender.settled(member_id, program, now)
             entries = _entries_of(member_id, month, program)
-            sender.send(statement(account, entries, program, month, today), program, now, account)
+            message_queue.enqueue([statement(account, entries, program, month, today)])
         except Exception:
-            telemetry.logger().exception("a statement could not be sent", extra={"member_id": member_id})
+            telemetry.logger().exception("a statement could not be made", extra={"member_id": member_id})
             continue
         statements.remove(member_id, month)
         sent += 1

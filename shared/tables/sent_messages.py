@@ -1,7 +1,7 @@
 """Which messages went out: a marker for each, so that a repeated delivery of its cause sends nothing twice.
 
-A message is claimed, sent, and marked as sent. If the sender dies in between, the claim runs out and the next delivery
-sends it: better twice in a crash than never.
+A message is claimed, sent, and marked as sent, or as refused by its channel for good. If the sender dies in between, the
+claim runs out and the next delivery sends it: better twice in a crash than never.
 """
 
 from datetime import datetime, timedelta
@@ -16,19 +16,29 @@ WEEK_KEPT = timedelta(days=15)
 
 
 def claim(message_id: str, now: datetime) -> bool:
-    """Whether the caller is to send the message: it was not sent, and no other process is sending it."""
+    """Whether the caller is to send the message: nothing has become of it, and no other process is sending it."""
     item = {**client.key_of(_key(message_id)), "claimed_at": {"S": now.isoformat()}}
-    free = "attribute_not_exists(pk) OR (attribute_not_exists(sent_at) AND claimed_at < :stale)"
+    undone = "attribute_not_exists(sent_at) AND attribute_not_exists(refused_at)"
+    free = f"attribute_not_exists(pk) OR ({undone} AND claimed_at < :stale)"
     return client.put_if(settings.loyalty_table(), item, free, stale={"S": (now - CLAIM).isoformat()})
 
 
 def mark_sent(message_id: str, now: datetime) -> None:
     """Note that a claimed message went out."""
+    _mark(message_id, "SET sent_at = :now", now=now.isoformat())
+
+
+def mark_refused(message_id: str, code: str, now: datetime) -> None:
+    """Note that a claimed message will never go out, and what its channel said."""
+    _mark(message_id, "SET refused_at = :now, refused_with = :code", now=now.isoformat(), code=code)
+
+
+def _mark(message_id: str, update: str, **values: str) -> None:
     request: dict[str, Any] = {
         "TableName": settings.loyalty_table(),
         "Key": client.key_of(_key(message_id)),
-        "UpdateExpression": "SET sent_at = :now",
-        "ExpressionAttributeValues": {":now": {"S": now.isoformat()}},
+        "UpdateExpression": update,
+        "ExpressionAttributeValues": {f":{name}": {"S": value} for name, value in values.items()},
     }
     client.ask(lambda: client.client().update_item(**request))
 

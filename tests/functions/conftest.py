@@ -11,6 +11,7 @@ from infra.machine.engine import create_table_request
 from infra.tables import LOYALTY, PEOPLE
 from shared import runtime
 from shared.tables import client as dynamo
+from tests.functions.message_queue import MessageQueue
 from tests.functions.shop import REGION, Shop, check_every_account, moto_tables
 from tests.shared.wire import Wire, hold_to_limits
 
@@ -64,7 +65,7 @@ def shop(database: "DynamoDBClient") -> Iterator[Shop]:
     """A shop with empty tables and the default program; the invariants are checked when its test ends."""
     database.meta.events.register("before-parameter-build.dynamodb", hold_to_limits)
     try:
-        with runtime.use():
+        with runtime.use(message_queue=MessageQueue()):
             yield Shop()
             check_every_account()
     finally:

@@ -248,7 +248,10 @@ class Queue:
     """Keeps what is queued for webhooks."""
 
     def __init__(self, sent: list[str]) -> None:
-        self.send = sent.extend
+        self._sent = sent
+
+    def send(self, bodies: list[str], groups: list[str]) -> None:
+        self._sent += bodies
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None: ...
 

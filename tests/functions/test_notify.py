@@ -9,10 +9,13 @@ import pytest
 from functions import notify
 from shared import runtime, settings
 from shared.domain.telling.events import Event, PartnerEvent
-from shared.domain.telling.notifications import Message
+from shared.domain.telling.notifications import Message, Note
+from shared.messaging.message_queue import ATTEMPTS_MAX, RETRY_SECONDS
 from shared.tables import client, keys
+from tests.functions.message_queue import MessageQueue
 from tests.functions.shop import OPERATOR, Shop
 
+POINTS = {"points": 5}
 AGREED = {"terms_version": "2026-01", "marketing": {"email": True, "sms": True}}
 
 
@@ -42,6 +45,13 @@ class Outbox:
 def outbox() -> Iterator[Outbox]:
     kept = Outbox()
     with runtime.use(channels=kept):
+        yield kept
+
+
+@pytest.fixture
+def queue() -> Iterator[MessageQueue]:
+    kept = MessageQueue()
+    with runtime.use(message_queue=kept):
         yield kept
 
 
@@ -169,13 +179,74 @@ def test_points_that_were_spent_are_not_announced(shop: Shop, outbox: Outbox) ->
     assert outbox.messages == []
 
 
-def test_a_message_that_could_not_be_sent_is_sent_with_the_next_delivery(shop: Shop, outbox: Outbox) -> None:
+def test_a_message_that_could_not_be_sent_is_sent_with_the_next_delivery(
+    shop: Shop, outbox: Outbox, queue: MessageQueue
+) -> None:
     member = shop.enroll(email="ada@example.org")
     outbox.is_broken = True
-    assert _failures(notify.handler(_stream(member), None)) == ["1"]
-    outbox.is_broken = False
     assert _failures(notify.handler(_stream(member), None)) == []
-    assert outbox.kinds == ["welcome"]
+    assert (outbox.kinds, len(outbox.events), queue.waits) == ([], 1, [30]), "the event does not wait for the mail"
+    outbox.is_broken = False
+    for _ in range(2):
+        queue.deliver()
+        assert _failures(notify.handler(_stream(member), None)) == []
+    assert (outbox.kinds, len(outbox.events)) == (["welcome"], 1)
+
+
+def test_a_message_that_keeps_failing_waits_longer_each_time_and_is_left_to_the_dead_letters(
+    shop: Shop, outbox: Outbox, queue: MessageQueue
+) -> None:
+    outbox.is_broken = True
+    notify.handler(_stream(shop.enroll(email="ada@example.org")), None)
+    for _ in range(ATTEMPTS_MAX - 1):
+        queue.deliver()
+    assert queue.waits == list(RETRY_SECONDS)
+    assert sum(queue.waits) > timedelta(days=1).total_seconds(), "a mail service's daily quota is a new one by then"
+
+
+def test_a_message_that_cannot_be_read_or_put_off_fails_alone(
+    shop: Shop, outbox: Outbox, queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "postpone", _receipt_has_expired)
+    member = shop.enroll(email="ada@example.org")
+    bodies = [Note(message_id=name, member_id=member, kind="welcome", values=POINTS).model_dump_json() for name in ("m1", "m2")]
+    queue.send([bodies[0], "{", bodies[1]], ["welcome"] * 3)
+    assert [message.message_id for message in outbox.messages] == ["m1", "m2"]
+    assert [record["body"] for record in queue.waiting] == ["{"]
+
+
+def test_a_broken_record_makes_nobody_count_or_tell_its_neighbours_again(
+    shop: Shop, outbox: Outbox, counted: list[dict[str, int]]
+) -> None:
+    """Five orders of a hundred points, the third record broken, delivered six times as Lambda does."""
+    member = shop.enroll(email="ada@example.org", consent=AGREED)
+    notify.handler(_stream(member), None)
+    before = len(outbox.events), len(outbox.messages)
+    counted.clear()
+    for number in range(5):
+        shop.order(member, f"A-{number}", total=10_000)
+    records = _stream(member)["Records"][1:]
+    records[2]["dynamodb"]["NewImage"]["body"] = {"S": "{"}
+    for delivery in range(6):
+        first = 2 if delivery else 0  # from the lowest number that was reported on
+        assert _failures(notify.handler({"Records": records[first:]}, None)) == [
+            records[2]["dynamodb"]["SequenceNumber"]
+        ]
+    assert sum(amounts.get("PointsChange", 0) for amounts in counted) == 400
+    assert len(outbox.events) - before[0] == 4
+    assert [message.kind for message in outbox.messages[before[1] :]].count("points_earned") == 4
+
+
+def test_an_entry_that_could_not_be_announced_is_counted_when_it_is(
+    shop: Shop, outbox: Outbox, counted: list[dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = shop.enroll()
+    monkeypatch.setattr(outbox, "publish", _receipt_has_expired)
+    assert _failures(notify.handler(_stream(member), None)) == ["1"]
+    assert counted == []
+    monkeypatch.setattr(outbox, "publish", lambda _: None)
+    assert _failures(notify.handler(_stream(member), None)) == []
+    assert [amounts["PointsChange"] for amounts in counted] == [100]
 
 
 def test_a_record_that_cannot_be_read_fails_alone(shop: Shop, outbox: Outbox) -> None:
@@ -235,6 +306,18 @@ def test_an_erased_member_hears_nothing_more(shop: Shop, outbox: Outbox) -> None
     notify.handler(_stream(member), None)
     assert outbox.messages == []
     assert [event.type for event in outbox.events] == ["member.enrolled", "member.erased"]
+
+
+def _receipt_has_expired(*_: Any) -> None:
+    raise RuntimeError("the receipt has expired")
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
+    """What was counted for the dashboard."""
+    counts: list[dict[str, int]] = []
+    monkeypatch.setattr("shared.telemetry.count", lambda **amounts: counts.append(amounts))
+    return counts
 
 
 @pytest.mark.usefixtures("outbox")

@@ -25,10 +25,12 @@ class Queue:
 
     def __init__(self) -> None:
         self.bodies: list[str] = []
+        self.groups: list[str] = []
         self.waits: list[int] = []
 
-    def send(self, bodies: list[str]) -> None:
+    def send(self, bodies: list[str], groups: list[str]) -> None:
         self.bodies += bodies
+        self.groups += groups
 
     def postpone(self, _: Any, seconds: int) -> None:
         self.waits.append(seconds)

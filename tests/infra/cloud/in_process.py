@@ -25,7 +25,6 @@ from infra.cloud.permissions import (
     IDENTITY_SECRET,
     OF_PARTNERS,
     SENDER,
-    WEBHOOK_QUEUE,
 )
 from infra.machine.engine import create_table_request
 from infra.simulation.fake_dynamodb import Database
@@ -37,7 +36,7 @@ START = datetime(2026, 11, 20, 18, 3, tzinfo=UTC)
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
 _SERVICES = {
     "SendMessageBatch": ("sqs:SendMessage", None),
-    "ChangeMessageVisibility": ("sqs:ChangeMessageVisibility", WEBHOOK_QUEUE),
+    "ChangeMessageVisibility": ("sqs:ChangeMessageVisibility", None),
     "PutEvents": ("events:PutEvents", EVENT_BUS),
     "SendEmail": ("ses:SendEmail", SENDER),
     "Publish": ("sns:Publish", EVERYTHING),

@@ -573,8 +573,7 @@ def notify(world: World) -> None:
     address = f"{uuid4().hex}@example.com"
     _tell(world, _record(world, enrolled(world, email=address)))
     _tell(world, _record(world, enrolled(world, phone=f"+1 212 555 {uuid4().int % 10**4:04}")))
-    _tell_again_after_a_failure(world)
-    _offer_wait_and_state(world)
+    _wait_and_state(world)
     _pay_in(world)
     order_id = ordered(world, enrolled(world), partner_id="cafe")
     _tell(world, _record_of(world.item(f"ORDER#{order_id}", "EARN")))
@@ -586,6 +585,30 @@ def notify(world: World) -> None:
     world.invoke("notify", {"time": world.now().isoformat()})
     if world.moves_time:
         _be_reminded(world, enrolled(world, email=f"{uuid4().hex}@example.com"))
+
+
+def messages(world: World) -> None:
+    """By each channel, after a failure, with a link and a weekly count, and one that waits."""
+    address = f"{uuid4().hex}@example.com"
+    member_id = enrolled(world, email=address)
+    _send(world, _note(enrolled(world, phone=f"+1 212 555 {uuid4().int % 10**4:04}")))
+    # The stream tells of the member as well, and may only now come to it.
+    world.await_mail(address)
+    note = _note(member_id)
+    with world.refusing_mail():
+        _send(world, note, fails=True)
+    before = world.mails_to(address)
+    for _ in range(2):
+        _send(world, note)
+    assert world.mails_to(address) == before + 1
+    whole = world.call("GET", "/v1/program/whole", scope=OPERATOR).body["messages"]
+    hour, utc = timedelta(hours=1), world.now().astimezone(UTC)
+    quiet = {"starts_at": f"{utc - hour:%H:%M}", "ends_at": f"{utc + hour:%H:%M}"}
+    _use_messages(world, {**whole, "marketing_per_week": 50, "quiet_hours": quiet}, "messages")
+    for zone in ("UTC", "Etc/GMT-12"):
+        details = {"email": f"{uuid4().hex}@example.com", "consent": {"marketing": {"email": True}}, "time_zone": zone}
+        _send(world, _note(enrolled(world, **details), "points_earned"))
+    _use_messages(world, whole, "messages")
 
 
 def mail_feedback(world: World) -> None:
@@ -668,6 +691,7 @@ STORIES: Mapping[str, Callable[[World], None]] = {
     "expire": expire,
     "consequences": consequences,
     "memberships": memberships,
+    "messages": messages,
     "notify": notify,
     "operators": operators,
     "mail_feedback": mail_feedback,
@@ -706,44 +730,43 @@ def _tell(world: World, record: Mapping[str, Any]) -> None:
     assert answer == {"batchItemFailures": []}, answer
 
 
-def _tell_again_after_a_failure(world: World) -> None:
-    address = f"{uuid4().hex}@example.com"
-    record = _record(world, enrolled(world, email=address))
-    # The stream tells of the member as well, and may only now come to it.
-    world.await_mail(address)
-    with world.refusing_mail():
-        assert world.invoke("notify", {"Records": [record]})["batchItemFailures"]
-    before = world.mails_to(address)
-    assert world.invoke("notify", {"Records": [record]}) == {"batchItemFailures": []}
-    assert world.mails_to(address) == before + 1
-
-
-def _offer_wait_and_state(world: World) -> None:
-    """Marketing with its link and its weekly count, a message that waits, and a statement of the month before."""
+def _wait_and_state(world: World) -> None:
+    """A message that has waited, and a statement of the month before."""
     before = world.call("GET", "/v1/program/whole", scope=OPERATOR).body["messages"]
-    hour, utc = timedelta(hours=1), world.now().astimezone(UTC)
-    quiet = {"starts_at": f"{utc - hour:%H:%M}", "ends_at": f"{utc + hour:%H:%M}"}
-    _use_messages(world, {**before, "also_send": ["statement"], "marketing_per_week": 50, "quiet_hours": quiet})
-    for zone in ("UTC", "Etc/GMT-12"):
-        details = {"email": f"{uuid4().hex}@example.com", "consent": {"marketing": {"email": True}}, "time_zone": zone}
-        order_id = ordered(world, member_id := enrolled(world, **details))
-        if not world.moves_time:
-            world.pass_days_for(member_id, int(_today(world)[-2:]) + 1)
-        _tell(world, _record_of(world.item(f"ORDER#{order_id}", "EARN")))
+    _use_messages(world, {**before, "also_send": ["statement"]}, "notify")
+    order_id = ordered(world, member_id := enrolled(world, email=f"{uuid4().hex}@example.com"))
+    if not world.moves_time:
+        world.pass_days_for(member_id, int(_today(world)[-2:]) + 1)
+    _tell(world, _record_of(world.item(f"ORDER#{order_id}", "EARN")))
     if world.moves_time:
         world.pass_days(32)
+    note = _note(member_id)
+    ended = f"{world.now().astimezone(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%S+00:00}"
+    waiting = {"pk": {"S": "WAITING#0"}, "sk": {"S": f"{ended}#{note['message_id']}"}, "body": {"S": json.dumps(note)}}
+    world.put_item(waiting)
     done = world.invoke("notify", {"time": world.now().isoformat()})
     assert done["statements"] > 0, done
-    assert done["waited"] > 0 or not world.moves_time, done
-    _use_messages(world, before)
+    assert done["waited"] > 0, done
+    _use_messages(world, before, "notify")
 
 
-def _use_messages(world: World, messages: Mapping[str, Any]) -> None:
+def _note(member_id: str, kind: str = "welcome") -> Item:
+    values = {"points": 5, "available_on": None}
+    return {"message_id": uuid4().hex, "member_id": member_id, "kind": kind, "values": values}
+
+
+def _send(world: World, note: Item, *, fails: bool = False) -> None:
+    attributes = {"ApproximateReceiveCount": "1"}
+    record = {"messageId": "m", "receiptHandle": "of none", "body": json.dumps(note), "attributes": attributes}
+    assert bool(world.invoke("messages", {"Records": [record]})["batchItemFailures"]) == fails
+
+
+def _use_messages(world: World, messages: Mapping[str, Any], function: str) -> None:
     reply = world.call("GET", "/v1/program/whole", scope=OPERATOR)
     etag = next(value for name, value in reply.headers.items() if name.lower() == "etag")
     body = {**reply.body, "messages": messages}
     ok(world, "PUT", "/v1/program", body, scope=OPERATOR, headers={"If-Match": etag})
-    world.start_anew("notify")
+    world.start_anew(function)
 
 
 def _be_reminded(world: World, member_id: str) -> None:

@@ -161,8 +161,8 @@ def test_the_bill_counts_every_metric_that_functions_publish() -> None:
 
 
 def test_queues_cost_what_waiting_at_them_costs_even_when_nobody_comes() -> None:
-    # Five requests of twenty seconds at each of two queues.
-    assert costs.monthly(0, 0)["queues"] == pytest.approx(2 * 5 * 730 * 180 * 0.40e-6, rel=0.01)
+    # Five requests of twenty seconds at each of three queues.
+    assert costs.monthly(0, 0)["queues"] == pytest.approx(3 * 5 * 730 * 180 * 0.40e-6, rel=0.01)
 
 
 def test_a_price_says_where_and_when_it_was_looked_up() -> None:
@@ -190,27 +190,30 @@ def test_a_bill_is_what_an_addition_by_hand_comes_to(members: int, orders: int, 
     redeemed, joined, buyers = 0.1 * orders, 0.02 * members, min(members, orders)
     of_time, reminded = 0.1 * members, 0.05 * members
     entries = orders + 2 * redeemed + joined + of_time
-    reads = orders + 2 * orders + 2 * redeemed + (3 + 1) * entries + 3 * of_time + 2 * reminded + 3 * buyers
-    writes = 7 * orders + 14 * redeemed + 15 * joined + (2 + 1) * entries + 7 * of_time + 6 * reminded + 3 * buyers
+    messages = entries + reminded + buyers
+    reads = orders + 2 * orders + 2 * redeemed + (2 + 1) * entries + 2 * messages + 3 * of_time + reminded + 2 * buyers
+    writes = 7 * orders + 14 * redeemed + 15 * joined + (1 + 1) * entries + 2 * messages + 7 * of_time
+    writes += 4 * reminded + buyers
     requests = orders + 2 * orders + 2 * redeemed + joined
     kept = (2_500 * members + entries * months * 2 * 1_500) / gigabyte
     # A quarter of a gigabyte has 0.1447 of a processor, which is slower by half; each request is waited for 10 ms.
-    worked = 1.5 / 0.1447 * (5 * orders + 2 * 2 * orders + 8 * redeemed + 9 * entries + 5 * of_time) / 1000
-    worked += 1.5 / 0.1447 * (8 * reminded + 10 * buyers) / 1000 + 1.5 / 0.2894 * 4 * joined / 1000 * 2
+    worked = 1.5 / 0.1447 * (5 * orders + 2 * 2 * orders + 8 * redeemed + 7 * entries + 5 * of_time) / 1000
+    worked += 1.5 / 0.1447 * (4 * messages + 4 * reminded + 6 * buyers) / 1000 + 1.5 / 0.2894 * 4 * joined / 1000 * 2
     waited = 0.01 * (2 * orders + 2 * orders + 4 * redeemed + 2 * joined + 38 * entries + 4 * of_time)
-    waited += 0.01 * (5 * reminded + 6 * buyers + 730 * 8 + 365 * 132)
-    started = 0.01 * 0.6 * (2 * entries + of_time + reminded + buyers)
+    waited += 0.01 * (5 * messages + 3 * reminded + 4 * buyers + 730 * 8 + 365 * 132)
+    started = 0.01 * 0.6 * (2 * entries + messages + of_time + reminded + buyers)
     by_hand = {
         "requests": 1.00e-6 * requests,
-        "Lambda": 0.0000133334 * 0.25 * (worked + waited + started) + 0.20e-6 * (requests + 2 * entries),
+        "Lambda": 0.0000133334 * 0.25 * (worked + waited + started)
+        + 0.20e-6 * (requests + 2 * entries + messages),
         "five snapshots": 1.5 * 2_628_000 * 0.0000015046 + 0.01 * 0.00014 * (0.25 * 3.1 * orders + 0.5 * joined),
         "DynamoDB": 0.125e-6 * (reads + 27_000) + 0.625e-6 * writes + 0.45 * kept,
-        "queues": 0.40e-6 * (2 * 5 * 131_400 + 9 * 730 + 2 * entries),
+        "queues": 0.40e-6 * (3 * 5 * 131_400 + 9 * 730 + 2 * entries + 2 * messages),
         "events": 1.00e-6 * entries + entries * 900 / gigabyte * (0.10 + 0.023 * months),
         "e-mail": 0.0001 * (0.5 * orders + redeemed + joined + reminded + buyers),
         "logs": 0.59 * (330 * requests + 2 * 230 * entries) / gigabyte,
-        "what there is once": 0.30 * 18 + 0.10 * costs.ALARMS + 3 + 1 + 0.105 + 0.40,
-        "secret, read at one call in a hundred": 0.01 * 5e-6 * (requests + 2 * entries),
+        "what there is once": 0.30 * 21 + 0.10 * costs.ALARMS + 3 + 1 + 0.105 + 0.40,
+        "secret, read at one call in a hundred": 0.01 * 5e-6 * (requests + 2 * entries + messages),
         "tokens": 6 + 730 * 0.00225,
     }
     assert sum(costs.monthly(members, orders, months=months).values()) == pytest.approx(sum(by_hand.values()), rel=0.05)
@@ -232,8 +235,8 @@ def test_whoever_is_told_something_is_on_the_bill() -> None:
 def test_what_the_stream_adds_is_said_by_part(capsys: pytest.CaptureFixture[str]) -> None:
     added = costs.of_the_stream()
     assert added["event bus"] == pytest.approx(1)
-    assert added["reads"] == pytest.approx(0.5)
-    assert added["markers"] == pytest.approx(1.875)
+    assert added["reads"] == pytest.approx(0.625)
+    assert added["markers"] == pytest.approx(2.5)
     costs.run_cost(1000, 2000, 0)
     printed = capsys.readouterr().out
     assert "event bus 1.00" in printed

@@ -62,6 +62,7 @@ def local(tmp_path: Path, mailbox: Mailbox, serve: Serve, issuer: Issuer) -> str
         clock=clock,
         schedule=schedule,
         stream=Mock(),
+        mails=Mock(),
         mailbox=mailbox,
         dead_letters=dead_letters,
         check=lambda: Report(2, 5, [Violation(1, "m-1", "balance 3, lots 4")]),

@@ -128,7 +128,7 @@ class Deployed:
 
     @contextmanager
     def refusing_mail(self) -> Iterator[None]:
-        with self.without("notify", "ses:SendEmail"):
+        with self.without("messages", "ses:SendEmail"):
             yield
 
     def mails_to(self, address: str) -> int:
@@ -185,7 +185,11 @@ class Deployed:
         table, _, index = granted_on.partition("/")
         here = f"{REGION}:{ACCOUNT}"
         tables = {permissions.LOYALTY: "Loyalty", permissions.PEOPLE: "People"}
-        queues = {permissions.EXPIRY_QUEUE: "ExpiryQueue", permissions.WEBHOOK_QUEUE: "WebhookQueue"}
+        queues = {
+            permissions.EXPIRY_QUEUE: "ExpiryQueue",
+            permissions.MESSAGE_QUEUE: "MessageQueue",
+            permissions.WEBHOOK_QUEUE: "WebhookQueue",
+        }
         if table in tables:
             return f"arn:aws:dynamodb:{here}:table/{self.resource(tables[table])}" + (f"/{index}" if index else "")
         if granted_on in queues:

@@ -1,0 +1,44 @@
+"""The queue of messages to members, in hand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions import messages
+
+
+class MessageQueue:
+    """Hands each message over as soon as it is queued; what fails waits here until `deliver`."""
+
+    def __init__(self) -> None:
+        self.waiting: list[dict[str, Any]] = []
+        self.waits: list[int] = []
+
+    def send(self, bodies: list[str], groups: list[str]) -> None:
+        assert len(bodies) == len(groups)
+        self.waiting += [
+            {
+                "messageId": str(number),
+                "receiptHandle": "r",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1"},
+            }
+            for number, body in enumerate(bodies, len(self.waiting))
+        ]
+        self.deliver()
+
+    def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
+        assert record["receiptHandle"] == "r"
+        self.waits.append(seconds)
+
+    def deliver(self) -> None:
+        """Hand over all that waits, in one batch."""
+        batch, self.waiting = self.waiting, []
+        if not batch:
+            return
+        answer = messages.handler({"Records": batch}, None)
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        for record in batch:
+            if record["messageId"] in failed:
+                received = int(record["attributes"]["ApproximateReceiveCount"])
+                again = {**record, "attributes": {"ApproximateReceiveCount": str(received + 1)}}
+                self.waiting.append(again)
