@@ -2,16 +2,14 @@
 
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 from typer import Argument, Option
 
 from infra.cli.options import Data, DueShards, Endpoint, IdentitySecret, PeopleTable, Table
+from infra.cli.running import Resume, Workers, counting, running
 from infra.tools import csv_files, importer
 from infra.tools.aws_target import Named, named_tables
 from infra.tools.catch_up import catch_up_all
@@ -34,6 +32,8 @@ def import_(
     people_table: PeopleTable = None,
     identity_secret: IdentitySecret = None,
     due_shards: DueShards = None,
+    workers: Workers = None,
+    resume: Resume = False,
 ) -> int:
     """Bring members, points, store credit and tiers in from another program. Exits with 1 if any line is wrong.
 
@@ -42,10 +42,13 @@ def import_(
     for path in files:
         kind_of(csv_files.header(path))  # before a database is started for what cannot work
     named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
-    with named_tables(named) as tables, Progress(console=Console(stderr=True)) as progress:
+    known = [f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    with (
+        named_tables(named) as tables,
+        running("import", tables, [*known, str(dry_run)], workers=workers, resume=resume) as (run, progress),
+    ):
         for path in files:
-            advance = partial(progress.advance, progress.add_task(path.name, total=None))
-            result = importer.run(path, tables.now, dry_run=dry_run, progress=advance)
+            result = importer.bring_in(path, run.telling(counting(progress, path.name)), dry_run=dry_run)
             _report(path, result, programs.load_program().currency, dry_run=dry_run)
             if result.bad:
                 return 1
@@ -61,14 +64,19 @@ def export(
     people_table: PeopleTable = None,
     identity_secret: IdentitySecret = None,
     due_shards: DueShards = None,
+    workers: Workers = None,
+    resume: Resume = False,
 ) -> int:
     """Write members, points, store credit and tiers to files that import reads."""
     named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
-    with named_tables(named, must_exist=True) as tables:
-        exported = write_files(tables.client, tables.loyalty, folder, tables.now)
+    with (
+        named_tables(named, must_exist=True) as tables,
+        running("export", tables, [str(folder.resolve())], workers=workers, resume=resume) as (run, progress),
+    ):
+        exported = write_files(tables.client, tables.loyalty, folder, run.telling(counting(progress, "accounts")))
         currency = programs.load_program().currency
     credit = f", {money(exported.credit, currency)} of store credit" if exported.credit else ""
-    print(f"{folder}: {exported.members} members, {exported.points} points{credit}, as of {tables.now.isoformat()}")
+    print(f"{folder}: {exported.members} members, {exported.points} points{credit}, as of {run.now.isoformat()}")
     for note in _notes(exported, currency):
         print(note, file=sys.stderr)
     return 0
@@ -82,6 +90,8 @@ def catch_up(
     people_table: PeopleTable = None,
     identity_secret: IdentitySecret = None,
     due_shards: DueShards = None,
+    workers: Workers = None,
+    resume: Resume = False,
 ) -> int:
     """Book what time has done to every account.
 
@@ -89,11 +99,13 @@ def catch_up(
     account is put under its next day. Exits with 1 if any account could not be brought up to date.
     """
     named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
-    with named_tables(named, must_exist=True) as tables, Progress(console=Console(stderr=True)) as progress:
-        advance = partial(progress.advance, progress.add_task("accounts", total=None))
-        done = catch_up_all(tables.client, tables.loyalty, tables.now, advance)
+    with (
+        named_tables(named, must_exist=True) as tables,
+        running("catch-up", tables, workers=workers, resume=resume) as (run, progress),
+    ):
+        done = catch_up_all(tables.client, tables.loyalty, run.telling(counting(progress, "accounts")))
     print(
-        f"{done.accounts} accounts as of {tables.now.isoformat()}: {done.entries} entries booked, "
+        f"{done.accounts} accounts as of {run.now.isoformat()}: {done.entries} entries booked, "
         f"{done.failed} accounts could not be brought up to date"
     )
     return 1 if done.failed else 0

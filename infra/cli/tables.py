@@ -14,11 +14,12 @@ from rich.table import Table as Grid
 from typer import Argument, Option
 
 from infra.cli.options import Data, DueShards, Endpoint, Table
+from infra.cli.running import Resume, Workers, counting, running
 from infra.errors import UsageError
 from infra.machine import engine
 from infra.tables import LOYALTY
 from infra.tools import rebuild as rebuilding
-from infra.tools.aws_target import Named, named_tables, on_aws
+from infra.tools.aws_target import Named, Tables, named_tables, on_aws
 from infra.tools.campaign_effect import effect
 from infra.tools.money import money
 from infra.tools.publish_totals import publish as publish_totals
@@ -27,8 +28,7 @@ from infra.tools.replay import Result
 from infra.tools.replay import replay as replay_file
 from infra.tools.target import opened
 from infra.tools.totals import Holdings, holdings
-from infra.tools.verify import Report, check
-from shared.domain.lifecycle.passing_of_time import up_to_date
+from infra.tools.verify import Report, check_by_parts
 from shared.tables import programs
 
 if TYPE_CHECKING:
@@ -71,15 +71,18 @@ def verify(
     publish: Annotated[
         str | None, Option(metavar="STACK", help="With --table: send the totals to the dashboard of this stack.")
     ] = None,
+    workers: Workers = None,
+    resume: Resume = False,
 ) -> int:
     """Check every account against its ledger. Exits with 1 if an invariant is broken."""
     if table:
         with on_aws(table, {}, failure=f"{table} cannot be checked") as client:
-            return _verify(client, table, datetime.now(UTC), publish_for=publish)
+            tables = Tables(client, table, datetime.now(UTC))
+            return _verify(tables, publish_for=publish, workers=workers, resume=resume)
     if publish:
         raise UsageError("totals are published for a table on AWS: add --table NAME")
     with named_tables(Named(endpoint, data), must_exist=True) as tables:
-        return _verify(tables.client, tables.loyalty, tables.now, publish_for=None)
+        return _verify(tables, publish_for=None, workers=workers, resume=resume)
 
 
 @app.command()
@@ -122,16 +125,10 @@ def campaign(
     return 0 if groups else 1
 
 
-def _verify(client: "DynamoDBClient", table: str, now: datetime, *, publish_for: str | None) -> int:
+def _verify(tables: Tables, *, publish_for: str | None, workers: int | None, resume: bool) -> int:
     program = programs.load_program()
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("accounts", total=None)
-        report = check(
-            client,
-            table,
-            lambda number: progress.update(task, completed=number),
-            lambda account: up_to_date(account, program, now),
-        )
+    with running("verify", tables, workers=workers, resume=resume) as (run, progress):
+        report = check_by_parts(tables.client, tables.loyalty, run.telling(counting(progress, "accounts")))
     print(_verdict(report, program.currency))
     if publish_for:
         publish_totals(publish_for, report.outstanding, report.credit, program)

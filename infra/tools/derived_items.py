@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter
+
 from shared.domain.earning.kept_orders import NOTHING_RETURNED, Returned, returned_of
 from shared.domain.entry import Entry
 from shared.domain.points.partner_funding import funding_name
@@ -19,7 +21,9 @@ from shared.tables.orders import OrderState, state_of
 PROGRAM = "PROGRAM"
 BUDGET, VERSION, DEPOSITED = "BUDGET#", "VERSION#", "#budgeted"
 PAID, OF_CREDIT = "#PAID", "#credit"
-_PARTNER = "PARTNER#"
+_PARTNER, _RETURNED = "PARTNER#", "#RETURNED"
+_NOWHERE = (0, Key("", ""))
+"""Where an order's change stands that never happened."""
 
 
 class Wrong(NamedTuple):
@@ -72,6 +76,19 @@ class Derived:
         else:
             return
         self.items[name].append(item)
+
+    def as_json(self) -> Any:  # noqa: ANN401 - JSON
+        """What was found, without the items, for `add` of another."""
+        return _FOUND.dump_python(_Found(self.kept, self.orders, self._other_sources), mode="json")
+
+    def add(self, found: Any) -> None:  # noqa: ANN401 - JSON
+        """Take in what `as_json` of another part of the table says."""
+        kept, orders, other_sources = _FOUND.validate_python(found)
+        newest = max(self._other_sources[PROGRAM], other_sources[PROGRAM])
+        self.kept.update(kept)
+        self.orders |= orders
+        self._other_sources.update(other_sources)
+        self._other_sources[PROGRAM] = newest
 
     def wrong_orders(self, of_entries: "OfEntries") -> dict[str, OrderState]:
         """The orders that do not stand as their entries say, by name, and how they do."""
@@ -129,6 +146,18 @@ class OfEntries:
                     said = (entry.recorded_at, entry.sequence, paid.total)
                     self._totals[name] = max(said, self._totals.get(name, said))
 
+    def as_json(self) -> Any:  # noqa: ANN401 - JSON
+        """What the entries make, for `add` of another."""
+        return _MADE.dump_python(_Made(self.sums, self._orders), mode="json")
+
+    def add(self, made: Any) -> None:  # noqa: ANN401 - JSON
+        """Take in what `as_json` says of other members' entries."""
+        sums, orders = _MADE.validate_python(made)
+        for name, number in sums.items():
+            self.sums[name] = max(self.sums[name], number) if name.endswith(_RETURNED) else self.sums[name] + number
+        for name, changed in orders.items():
+            self._orders[name] = self._orders.get(name, _Changed()).with_changed(changed)
+
     @property
     def orders(self) -> dict[str, OrderState]:
         """How orders stand, by the names of their items."""
@@ -157,12 +186,38 @@ class _Changed(NamedTuple):
             return self._replace(returned=newest, claim=max(place, self.claim or place))
         return self._replace(returned=newest)
 
+    def with_changed(self, other: "_Changed") -> "_Changed":
+        """The latest of both."""
+        return _Changed(
+            max(self.returned, other.returned, key=lambda one: (one.changes, one.amount)),
+            max(self.amendment or _NOWHERE, other.amendment or _NOWHERE) if self.amendment or other.amendment else None,
+            max(self.claim or _NOWHERE, other.claim or _NOWHERE) if self.claim or other.claim else None,
+        )
+
     @property
     def state(self) -> OrderState:
         """How the order stands: a claim takes over what an earlier amendment has made of it."""
         is_amended = self.amendment is not None and (self.claim is None or self.amendment > self.claim)
         amendment = self.amendment[1] if self.amendment and is_amended else None
         return OrderState(self.returned, amendment, self.claim[1] if self.claim else None)
+
+
+class _Found(NamedTuple):
+    """What a part of a table holds."""
+
+    kept: Counter[str]
+    orders: dict[str, OrderState]
+    other_sources: Counter[str]
+
+
+class _Made(NamedTuple):
+    """What some members' entries make."""
+
+    sums: Counter[str]
+    orders: dict[str, _Changed]
+
+
+_FOUND, _MADE = TypeAdapter(_Found), TypeAdapter(_Made)
 
 
 def _told_apart(holds: OrderState, made: OrderState) -> tuple[str, str]:

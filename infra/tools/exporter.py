@@ -1,24 +1,27 @@
 """`loyalty export`: members, their pools, the open lots of points and of store credit, and tiers, as import reads them.
 
-One account after another is read, settled and written; memory does not grow with their number.
+Segments of the table are read, settled and written by themselves, a page of accounts at a time; memory does not grow
+with their number.
 """
 
 import os
+import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import TypeAdapter
 
 from infra.errors import LocalError
-from infra.tools import csv_files
+from infra.tools import csv_files, segments
 from infra.tools.import_rows import NEVER, OPTIONAL, REQUIRED, Kind
 from infra.tools.money import whole_units
+from infra.tools.parts import Part, Run, Tell
 from shared.domain import entry_types
 from shared.domain.account import Account
 from shared.domain.calendar import start_of_day
@@ -75,21 +78,43 @@ class _Open(NamedTuple):
 _Rows = dict[Kind, list[Mapping[str, str]]]
 
 
-def export(client: "DynamoDBClient", loyalty_table: str, folder: Path, now: datetime) -> Exported:
-    """Write a file of each kind as of an instant. Raises LocalError if one of them is there already."""
+def export(database: "DynamoDBClient", loyalty_table: str, folder: Path, run: Run) -> Exported:
+    """Write a file of each kind as of the run's instant, which is told of each account.
+
+    Raises LocalError if one of them is there already.
+    """
+    parts = segments.segments(database, loyalty_table, run)
+    of_now = [{**part, "now": run.now.isoformat(), "folder": str(run.folder)} for part in parts]
+    with _whole_files(folder) as files:
+        exported = run.through("export", export_part, of_now)
+        for kind, file in files.items():
+            csv_files.write(file, [columns(kind)])
+            for part in of_now:
+                with _piece(part, kind).open(encoding="utf-8", newline="") as piece:
+                    shutil.copyfileobj(piece, file)
+    return _sum_of(Exported(**one) for one in exported)
+
+
+def export_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
+    """Write a piece of each file, of a segment's accounts as of its `now`: an Exported of them."""
     program, exported = programs.load_program(), Exported()
     with ExitStack() as files:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            opened = {kind: files.enter_context(_private(folder / f"{kind}.csv")) for kind in KINDS}
-        except OSError as error:
-            raise LocalError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
-        for kind, file in opened.items():
-            csv_files.write(file, [columns(kind)])
-        for account, members in _accounts(client, loyalty_table, program, now, exported):
+        opened = {kind: files.enter_context(_private(_unfinished(part, kind))) for kind in KINDS}
+        for account, members in _accounts(part, program, exported, tell):
             for kind, rows in _rows(account, members, program, exported).items():
                 csv_files.write(opened[kind], ([row.get(name, "") for name in columns(kind)] for row in rows))
-    return exported
+    for kind in KINDS:
+        _unfinished(part, kind).replace(_piece(part, kind))
+    return asdict(exported)
+
+
+def _sum_of(some: Iterable[Exported]) -> Exported:
+    """What parts have written, added up."""
+    total = Exported()
+    for one in some:
+        for name, number in asdict(one).items():
+            setattr(total, name, getattr(total, name) + number)
+    return total
 
 
 def columns(kind: Kind) -> tuple[str, ...]:
@@ -97,12 +122,44 @@ def columns(kind: Kind) -> tuple[str, ...]:
     return (*IDENTIFIER_KINDS, *REQUIRED[kind], *OPTIONAL[kind])
 
 
-def _accounts(
-    client: "DynamoDBClient", loyalty_table: str, program: Program, now: datetime, exported: Exported
-) -> Iterator[tuple[Account, list[Member]]]:
+@contextmanager
+def _whole_files(folder: Path) -> Iterator[dict[Kind, IO[str]]]:
+    """The files to be written: under their names once the block has ended well.
+
+    Raises LocalError if one of them is there already, or cannot be written.
+    """
+    paths: dict[Kind, Path] = {kind: folder / f"{kind}.csv" for kind in KINDS}
+    hidden = {kind: path.with_name(f".{path.name}") for kind, path in paths.items()}
+    if found := next((path for path in paths.values() if path.exists()), None):
+        raise LocalError(f"{found} cannot be written: File exists; name another folder")
+    with ExitStack() as unlinked, ExitStack() as closed:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            opened = {kind: closed.enter_context(_private(path)) for kind, path in hidden.items()}
+        except OSError as error:
+            raise LocalError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
+        for path in hidden.values():
+            unlinked.callback(path.unlink, missing_ok=True)
+        yield opened
+        closed.close()
+        for kind, path in hidden.items():
+            path.replace(paths[kind])
+
+
+def _piece(part: Part, kind: Kind) -> Path:
+    return Path(part["folder"]) / f"{kind}-{part['segment']}.csv"
+
+
+def _unfinished(part: Part, kind: Kind) -> Path:
+    """A piece while it is written: of a run that was stopped another process may still be writing its own."""
+    return _piece(part, kind).with_suffix(f".{os.getpid()}")
+
+
+def _accounts(part: Part, program: Program, exported: Exported, tell: Tell) -> Iterator[tuple[Account, list[Member]]]:
     """Every account of active members, settled, with whose it is: their own, their wallet, the pool that they share."""
-    for page in client.get_paginator("scan").paginate(TableName=loyalty_table, ConsistentRead=True):
-        accounts = [accounts_table.account_of(item) for item in page["Items"] if item["sk"]["S"] == "ACCOUNT"]
+    now = datetime.fromisoformat(part["now"])
+    for page in segments.pages(part, ConsistentRead=True):
+        accounts = [accounts_table.account_of(item) for item in page if item["sk"]["S"] == "ACCOUNT"]
         accounts = [up_to_date(one, program, now) for one in accounts]
         exported.provisional += sum(one.status == "provisional" for one in accounts)
         owners = {one.member_id: _owners(one) for one in accounts if one.status == "active"}
@@ -112,6 +169,7 @@ def _accounts(
             members = [found[name] for name in owners.get(account.member_id, ()) if name in found]
             if members := [member for member in members if member.status == "active"]:
                 yield account, members
+            tell(1)
 
 
 def _owners(account: Account) -> tuple[str, ...]:
@@ -281,8 +339,8 @@ def _came(entry: Entry, key: str) -> int:
 
 
 def _private(path: Path) -> IO[str]:
-    """A new file that this user alone can read: it holds personal data."""
-    return open(path, "x", encoding="utf-8", newline="", opener=lambda name, flags: os.open(name, flags, 0o600))
+    """A file that this user alone can read: it holds personal data."""
+    return open(path, "w", encoding="utf-8", newline="", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _text(at: datetime) -> str:

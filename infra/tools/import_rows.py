@@ -92,7 +92,8 @@ _Value = TypeVar("_Value")
 class Joining(NamedTuple):
     """Somebody who was a member elsewhere."""
 
-    identity: Identity
+    identities: tuple[Identity, ...]
+    """The first stands for the member."""
     request: Enrollment
     consent: Consent
     joined_at: datetime
@@ -100,6 +101,11 @@ class Joining(NamedTuple):
     tags: tuple[str, ...]
     also_known_as: tuple[Identity, ...] = ()
     """What merged members were found by, as it is kept."""
+
+    @property
+    def identity(self) -> Identity:
+        """What stands for the member."""
+        return self.identities[0]
 
 
 class Bringing(NamedTuple):
@@ -256,10 +262,10 @@ def _member(read: _Cells, program: Program, now: datetime) -> Joining | None:
         return None
     known = given.model_dump(exclude_none=True)
     request = read.model(Enrollment, {**known, **{name: value for name in _DETAILS if (value := read.text(name))}})
-    identity = _identity(read, given, program, is_new=True)
-    if request is None or identity is None or joined_at is None or consent is None:
+    found = _identities(read, given, program, is_new=True)
+    if request is None or not found or joined_at is None or consent is None:
         return None
-    return Joining(identity, request, consent, joined_at, code, tags, others)
+    return Joining(tuple(found), request, consent, joined_at, code, tags, others)
 
 
 def _points(read: _Cells, program: Program, now: datetime) -> Bringing | None:
@@ -344,11 +350,16 @@ def _tier(read: _Cells, program: Program, now: datetime) -> Bringing | None:
     return Bringing(identity, brought)
 
 
-def _identity(read: _Cells, given: Identifiers, program: Program, *, is_new: bool = False) -> Identity | None:
-    """The first identifier, which stands for the member; all are looked at, and of who is new more closely."""
+def _identity(read: _Cells, given: Identifiers, program: Program) -> Identity | None:
+    """The first identifier, which stands for the member; all are looked at."""
+    return next(iter(_identities(read, given, program)), None)
+
+
+def _identities(read: _Cells, given: Identifiers, program: Program, *, is_new: bool = False) -> list[Identity]:
+    """The identifiers as they are kept; of who is new they are looked at more closely."""
     found: list[Identity] = []
     _checked_by(read, lambda: found.extend(identities(given, program.country, is_new=is_new)))
-    return found[0] if found else None
+    return found
 
 
 def _checked_by(read: _Cells, check: Callable[[], None]) -> None:

@@ -1,22 +1,25 @@
 """`loyalty import`: members, pools, points, store credit and tiers of another program, from CSV.
 
 The whole file is checked first, line by line, and nothing is written while any line is wrong. Then every line is booked
-under a key of its own, so a second run, or one after a crash, books nothing twice. Neither run keeps more of a file
-than a digest for each line. Many lines go in one request, whole or not at all.
+under a key of its own, so a second run, or one after a crash, books nothing twice. Both go through stretches of the
+file that do not touch; memory does not grow with the file. Many lines go in one request, whole or not at all.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import heapq
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
-from infra.tools import csv_files
+from infra.tools import csv_files, same_lines
 from infra.tools.import_rows import Bringing, Joining, Kind, Row, Sharing, kind_of, parse
+from infra.tools.parts import Part, Run, Tell
 from infra.tools.purchases import BadLine
 from shared import request_ids, runtime
 from shared.domain.account import Account
@@ -36,15 +39,17 @@ from shared.tables.client import CancelledError, Key
 from shared.tables.operation import Decision, Situation
 
 WORKERS = 4
-"""More do not help on one machine: the engine and this process have one core each."""
+"""Threads of a process: each waits for the database most of its time."""
+LINES_A_PART = 2_000
 LINES_TOGETHER = 400
-"""How many lines are at hand at a time; the workers share them."""
+"""How many lines are at hand at a time; the threads share them."""
 BAD_LINES_MAX = 500
 """How many are told of; the others are counted."""
 MEMBERS_TOGETHER = 8
 """How many newcomers go in one request: a profile, up to six identifiers and its places in lists make a dozen items."""
 CODE_ATTEMPTS = 3
 ACTOR = "import"
+_NEW, _STANDS = "0", "1"
 
 
 @dataclass
@@ -84,37 +89,98 @@ class _Parsed(NamedTuple):
     fingerprint: str
 
 
-def run(path: Path, now: datetime, *, dry_run: bool, progress: Callable[[int], None] = lambda _: None) -> Result:
-    """Import a file as of an instant. The environment says into which tables. Raises LocalError.
+def bring_in(path: Path, run: Run, *, dry_run: bool) -> Result:
+    """Import a file as of the run's instant. The environment says into which tables. Raises LocalError.
 
-    `progress` is told of lines that are dealt with, twice of each: checked, and written.
+    The run is told of lines that are dealt with, twice of each: checked, and written.
     """
     kind = kind_of(csv_files.header(path))
-    program = programs.load_program()
-    checking = _Check(kind, program)
-    for parsed in _batches(path, kind, program, now, checking):
-        checking.look(parsed)
-        progress(len(parsed))
-    result = checking.result
-    result.bad_lines.sort()
+    prefix = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    stretches = list(csv_files.stretches(path, LINES_A_PART))
+    parts: list[Part] = [
+        {
+            "name": f"{path.name} from line {stretch.number} on",
+            "path": str(path.resolve()),
+            "kind": kind,
+            "now": run.now.isoformat(),
+            "number": number,
+            "stretch": stretch,
+            "said": str(run.folder / f"{prefix}-said-{number}"),
+        }
+        for number, stretch in enumerate(stretches)
+    ]
+    checked = run.through(f"{prefix}-checked", check_part, parts)
+    twice = _said_twice(parts, stretches, prefix, run)
+    again = ({**parts[number], "twice": list(lines.items())} for number, lines in sorted(twice.items()))
+    whole = (one for one in checked if one["number"] not in twice)
+    result = _sum_of(kind, chain(whole, run.through(f"{prefix}-checked-again", check_part, again)))
     if result.bad or dry_run:
         return result
+    if kind == "pools":  # whose members have an order
+        run = replace(run, workers=1)
+    wanted = ({**parts[one["number"]], "stands": one["stands"]} for one in checked)
+    result = _sum_of(kind, run.through(f"{prefix}-written", write_part, wanted))
     result.is_written = True
-    result.new = result.before = result.points = 0
+    return result
+
+
+def check_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
+    """Look at a stretch of a file beside what the tables have. What its lines say of whom goes to a file of digests.
+
+    `twice` has its lines that say what a line before them says, each with the places of those digests among its own.
+    """
+    program = programs.load_program()
+    check = _Check(part["kind"], dict(part.get("twice", ())))
+    for parsed in _batches(part, program, check):
+        check.look(parsed)
+        tell(len(parsed))
+    same_lines.write(Path(part["said"]), check.said)
+    return {"number": part["number"], "stands": check.stands.decode(), "counts": asdict(check.result)}
+
+
+def write_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
+    """Write the lines of a stretch that do not stand already; the counts of a Result."""
+    program, now, stands = programs.load_program(), datetime.fromisoformat(part["now"]), part["stands"]
+    result = Result(part["kind"])
     with ThreadPoolExecutor(WORKERS) as workers:
-        for parsed in _batches(path, kind, program, now, None):
+        for parsed in _batches(part, program, None):
             shares: dict[int, list[_Parsed]] = {}
             for one in parsed:
-                if checking.stands[one.place]:
+                if stands[one.place] == _STANDS:
                     result.before += 1
                 else:
                     shares.setdefault(crc32(_written_by(one.row).encode()) % WORKERS, []).append(one)
             for done in [workers.submit(_write_all, share, program, now) for share in shares.values()]:
                 for one, refusal, was_before in done.result():
                     _count(result, one, refusal, was_before=was_before)
-            progress(len(parsed))
-    result.bad_lines.sort()
-    return result
+            tell(len(parsed))
+    return {"counts": asdict(result)}
+
+
+def _said_twice(
+    parts: Sequence[Part], stretches: Sequence[csv_files.Stretch], prefix: str, run: Run
+) -> dict[int, dict[int, list[int]]]:
+    """The lines that say what a line before them says, by part and number, and in which of their digests."""
+    buckets = same_lines.parts([part["said"] for part in parts], sum(stretch.lines for stretch in stretches))
+    starts = [stretch.number for stretch in stretches]
+    twice: dict[int, dict[int, list[int]]] = {}
+    for found in run.through(f"{prefix}-same", same_lines.find_part, buckets):
+        for line, place in found:
+            twice.setdefault(bisect_right(starts, line) - 1, {}).setdefault(line, []).append(place)
+    return twice
+
+
+def _sum_of(kind: Kind, results: Iterable[Any]) -> Result:
+    total = Result(kind)
+    for one in results:
+        part = Result(**one["counts"])
+        total.new += part.new
+        total.before += part.before
+        total.points += part.points
+        total.bad += part.bad
+        bad_lines = (BadLine(*bad) for bad in part.bad_lines)
+        total.bad_lines = heapq.nsmallest(BAD_LINES_MAX, [*total.bad_lines, *bad_lines])
+    return total
 
 
 def member_id_of(identity: Identity) -> str:
@@ -127,13 +193,17 @@ _Done = tuple[_Parsed, str | None, bool]
 
 
 class _Check:
-    """The first of the two runs through a file."""
+    """The first of the two runs through a stretch of a file.
 
-    def __init__(self, kind: Kind, program: Program) -> None:
+    `twice` has the lines of which a line before them says the same, by number, and in which of its digests.
+    """
+
+    def __init__(self, kind: Kind, twice: Mapping[int, Sequence[int]]) -> None:
         self.result = Result(kind)
         self.stands = bytearray()
-        self._program = program
-        self._seen: set[bytes] = set()
+        """For each line whether it stands already."""
+        self.said: list[same_lines.Said] = []
+        self._twice = twice
 
     def fault(self, line: int, reason: str) -> None:
         self.result.refuse(line, reason)
@@ -149,28 +219,28 @@ class _Check:
             if existing is not None and existing.fingerprint != one.fingerprint:
                 self.fault(one.line, "was brought in before with other details, which stay; correct it over the API")
                 continue
-            self.stands.extend(bytes(one.place + 1 - len(self.stands)))
-            self.stands[one.place] = existing is not None
+            self.stands += _NEW.encode() * (one.place + 1 - len(self.stands))
+            if existing is not None:
+                self.stands[one.place] = ord(_STANDS)
             _count(self.result, one, None, was_before=existing is not None)
 
     def _once(self, one: _Parsed) -> bool:
         """Whether no line before says the same of the same member."""
-        names = [f"{found.kind}:{found.value}" for found in _identities(one.row, self._program)]
+        names = [f"{found.kind}:{found.value}" for found in _identities(one.row)]
         if isinstance(one.row, Bringing):
             names = [f"{names[0]}|{_reference(one.row)}|{one.row.pool_id or ''}"]
-        digests = [hashlib.blake2b(name.encode(), digest_size=12).digest() for name in names]
-        twice = [name.split(":")[0] for name, digest in zip(names, digests, strict=True) if digest in self._seen]
+        self.said += (same_lines.Said(name, one.line, place) for place, name in enumerate(names))
+        twice = [names[place].split(":")[0] for place in sorted(self._twice.get(one.line, ()))]
         if twice:
             has_references = self.result.kind in {"points", "credit"}
             what = "the same member has this reference" if has_references else "the same member stands"
             self.fault(one.line, f"{', '.join(twice)}: {what} on a line before; one of them must go")
-        self._seen.update(digests)
         return not twice
 
     def _at_members(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
         ids = [member_id_of(one.row.identity) for one in lines]
-        entries = ledger.load_entries([keys.of("enroll", member_id=member_id) for member_id in ids])
-        wanted = [_identities(one.row, self._program) for one in lines]
+        entries = bulk.load_entries([keys.of("enroll", member_id=member_id) for member_id in ids])
+        wanted = [_identities(one.row) for one in lines]
         owners = iter(people.find_all([identity for some in wanted for identity in some]))
         for one, member_id, entry, some in zip(lines, ids, entries, wanted, strict=True):
             taken = [identity.kind for identity in some if next(owners) not in {None, member_id}]
@@ -180,7 +250,7 @@ class _Check:
     def _at_brought(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
         ids = people.find_all([one.row.identity for one in lines])
         found = [(one, member_id) for one, member_id in zip(lines, ids, strict=True) if member_id is not None]
-        entries = ledger.load_entries([_brought_key(member_id, one.row) for one, member_id in found])
+        entries = bulk.load_entries([_brought_key(member_id, one.row) for one, member_id in found])
         existing = {one.place: entry for (one, _), entry in zip(found, entries, strict=True)}
         shared = _sharers_of(lines)
         for one, member_id in zip(lines, ids, strict=True):
@@ -192,10 +262,11 @@ class _Check:
             yield one, existing.get(one.place), refusal
 
 
-def _batches(path: Path, kind: Kind, program: Program, now: datetime, check: _Check | None) -> Iterator[list[_Parsed]]:
-    """The file's good lines, some at a time; `check` is told of the others."""
+def _batches(part: Part, program: Program, check: _Check | None) -> Iterator[list[_Parsed]]:
+    """The good lines of a stretch, some at a time; `check` is told of the others."""
+    path, kind, now = Path(part["path"]), part["kind"], datetime.fromisoformat(part["now"])
     names = csv_files.header(path)
-    rows = enumerate(csv_files.lines(path))
+    rows = enumerate(csv_files.lines(path, csv_files.Stretch(*part["stretch"])))
     while some := list(islice(rows, LINES_TOGETHER)):
         parsed = []
         for place, line in some:
@@ -410,13 +481,12 @@ def _same(existing: Entry, fingerprint: str) -> bool:
     return True
 
 
-def _identities(row: Row, program: Program) -> list[Identity]:
+def _identities(row: Row) -> list[Identity]:
     """Everything on the line that no two members share; first that which stands for the member."""
     if not isinstance(row, Joining):
         return [row.identity]
-    own = members.identities(row.request, program.country)
     code = [Identity(kind="referral_code", value=row.referral_code)] if row.referral_code else []
-    return [*own, *code, *row.also_known_as]
+    return [*row.identities, *code, *row.also_known_as]
 
 
 def _reference(row: Bringing) -> str:

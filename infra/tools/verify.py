@@ -1,19 +1,27 @@
 """The invariants over a whole table."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
+from infra.tools import parts, segments
 from infra.tools.derived_items import Derived, OfEntries, makers_of, name_of
+from infra.tools.parts import Part, Run, Tell
 from infra.tools.totals import outstanding
 from infra.tools.transaction_groups import Together
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.invariants import breaches
+from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.subaccounts import is_wallet
+from shared.tables import client as database
+from shared.tables import programs
 from shared.tables.accounts import account_of
-from shared.tables.client import Key, key_of
+from shared.tables.client import Item, Key, key_of
 from shared.tables.ledger import entry_of
 
 if TYPE_CHECKING:
@@ -21,8 +29,8 @@ if TYPE_CHECKING:
 
 READS_MAX = 5
 """How often an account is read again while others keep writing to it."""
+ACCOUNTS_A_PART = 500
 
-Progress = Callable[[int], None]
 View = Callable[[Account], Account]
 """How an account is seen: as it was booked, or as an answer shows it."""
 
@@ -59,58 +67,129 @@ def as_booked(account: Account) -> Account:
     return account
 
 
-def check(
-    client: "DynamoDBClient", loyalty_table: str, progress: Progress | None = None, view: View = as_booked
-) -> Report:
+def check(client: "DynamoDBClient", loyalty_table: str, view: View = as_booked) -> Report:
     """Check every account against all its entries, what is kept beside them (refunds of an order, stock, budgets), and
     that whatever moved between accounts stands on both sides. What is outstanding is added up of sound accounts as
     `view` shows them, and of others as booked.
 
-    Memory grows with the number of members and of refunded orders, not with the ledger. `progress` is told of each
-    account. What is wrong with the table as a whole is looked at again, in case others are writing to it.
+    Memory grows with the number of members and of refunded orders, not with the ledger. What is wrong with the table
+    as a whole is looked at again, in case others are writing to it.
     """
     table = _Table(client, loyalty_table)
-    for _ in range(READS_MAX):
-        report, of_table = _check_once(table, progress, view)
+
+    def check_once(_: int) -> _Checked:
+        looked = _look(table, table.pages())
+        return _checked([looked], [_check_members(table, looked["accounts"], view, parts.nobody)])
+
+    return _checked_until_still(check_once)
+
+
+def check_by_parts(client: "DynamoDBClient", loyalty_table: str, run: Run) -> Report:
+    """As `check`, by the run's workers and as of its instant. The run is told of each account.
+
+    Memory grows with the number of orders that were refunded or paid with points, not with that of members.
+    """
+    of_table = segments.segments(client, loyalty_table, run)
+
+    def check_once(attempt: int) -> _Checked:
+        looked = run.through(f"items-{attempt}", look_part, of_table)
+        of_accounts = (
+            {"name": f"accounts from {some[0]} on", "table": loyalty_table, "members": some, "now": run.now.isoformat()}
+            for one in looked
+            for some in _some_of(one["accounts"])
+        )
+        return _checked(looked, run.through(f"accounts-{attempt}", check_part, of_accounts))
+
+    return _checked_until_still(check_once)
+
+
+def look_part(part: Part, _: Tell) -> Any:  # noqa: ANN401 - JSON
+    """What stands in a segment of a table: its accounts, how many entries, and what is kept beside them."""
+    return _look(_Table(database.client(), part["table"]), segments.pages(part, ConsistentRead=True))
+
+
+def check_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
+    """What is wrong with some members, what they hold at `now`, and what their entries make."""
+    program, now = programs.load_program(), datetime.fromisoformat(part["now"])
+    table = _Table(database.client(), part["table"])
+    return _check_members(table, part["members"], lambda account: up_to_date(account, program, now), tell)
+
+
+class _Checked(NamedTuple):
+    """What was found of the accounts, and what is wrong with the table as a whole."""
+
+    report: Report
+    of_table: list[Violation]
+
+
+def _checked_until_still(check_once: Callable[[int], _Checked]) -> Report:
+    for attempt in range(READS_MAX):
+        report, of_table = check_once(attempt)
         if not of_table:
             break
     return report._replace(violations=[*report.violations, *of_table])
 
 
-def _check_once(table: "_Table", progress: Progress | None, view: View) -> tuple[Report, list[Violation]]:
-    derived, of_entries, together = Derived(), OfEntries(), Together()
-    members, seen, entries, points, credit = [], 0, 0, 0, 0
-    for item in table.items():
-        if item["sk"]["S"] == "ACCOUNT":
-            members.append(item["pk"]["S"].removeprefix("MEMBER#"))
-        elif "type" in item:
-            seen += 1
-            together.take(item)
-        else:
-            derived.take(item)
+def _checked(looked: Iterable[Any], checked: Iterable[Any]) -> _Checked:
+    """All that was found, put together."""
+    derived, of_entries, sums = Derived(), OfEntries(), Counter[str]()
+    alone: list[Violation] = []
     violations: list[Violation] = []
-    for number, member_id in enumerate(sorted(members), start=1):
-        found, account, ledger = _check_member(table, member_id)
-        violations += found
-        entries += len(ledger)
-        if account is not None:
-            held = outstanding(account if found else view(account))
-            points, credit = (points, credit + held) if is_wallet(member_id) else (points + held, credit)
-        of_entries.take(ledger)
-        if progress:
-            progress(number)
+    for one in looked:
+        derived.add(one["derived"])
+        alone += (Violation(*violation) for violation in one["alone"])
+        sums.update(accounts=len(one["accounts"]), seen=one["entries"])
+    for one in checked:
+        of_entries.add(one["made"])
+        violations += (Violation(*violation) for violation in one["violations"])
+        sums.update(one["sums"])
     of_table = [
         Violation(3, "", f"{name} is {holds}, {makers_of(name)} make {made}")
         for name, holds, made in derived.all_wrong(of_entries)
     ]
-    of_table += [
+    of_table += alone
+    if sums["entries"] < sums["seen"]:
+        of_table.append(Violation(3, "", f"{sums['seen'] - sums['entries']} entries belong to no account"))
+    violations.sort(key=lambda violation: violation.member_id)
+    report = Report(sums["accounts"], sums["entries"], violations, sums["points"], sums["credit"])
+    return _Checked(report, of_table)
+
+
+def _look(table: "_Table", pages: Iterable[Sequence[Item]]) -> dict[str, Any]:
+    derived, together = Derived(), Together()
+    members, entries = [], 0
+    for item in chain.from_iterable(pages):
+        if item["sk"]["S"] == "ACCOUNT":
+            members.append(item["pk"]["S"].removeprefix("MEMBER#"))
+        elif "type" in item:
+            entries += 1
+            together.take(item)
+        else:
+            derived.take(item)
+    alone = [
         Violation(5, one.member_id, f"entry {one.entry_id} stands without {name_of(key)}, written with it")
         for key, one in together.alone.items()
         if not table.has(key)
     ]
-    if entries < seen:
-        of_table.append(Violation(3, "", f"{seen - entries} entries belong to no account"))
-    return Report(len(members), entries, violations, points, credit), of_table
+    return {"accounts": sorted(members), "entries": entries, "derived": derived.as_json(), "alone": alone}
+
+
+def _check_members(table: "_Table", members: Iterable[str], view: View, tell: Tell) -> dict[str, Any]:
+    of_entries, sums = OfEntries(), Counter[str]()
+    violations: list[Violation] = []
+    for member_id in members:
+        found, account, ledger = _check_member(table, member_id)
+        violations += found
+        of_entries.take(ledger)
+        sums["entries"] += len(ledger)
+        if account is not None:
+            sums["credit" if is_wallet(member_id) else "points"] += outstanding(account if found else view(account))
+        tell(1)
+    return {"violations": violations, "made": of_entries.as_json(), "sums": sums}
+
+
+def _some_of(members: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (members[start : start + ACCOUNTS_A_PART] for start in range(0, len(members), ACCOUNTS_A_PART))
 
 
 class _Table:
@@ -118,9 +197,9 @@ class _Table:
         self._client = client
         self._name = name
 
-    def items(self) -> Iterator[Mapping[str, Any]]:
+    def pages(self) -> Iterator[Sequence[Item]]:
         pages = self._client.get_paginator("scan").paginate(TableName=self._name, ConsistentRead=True)
-        return (item for page in pages for item in page["Items"])
+        return (page["Items"] for page in pages)
 
     def has(self, place: Key) -> bool:
         found = self._client.get_item(TableName=self._name, Key=key_of(place), ConsistentRead=True)

@@ -6,15 +6,22 @@ For much work at once. Where none is written, each is done alone, which says wha
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from shared import settings
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.errors import LoyaltyError
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.program.program import Program
 from shared.tables import accounts, client, ledger
-from shared.tables.client import CancelledError, Write
+from shared.tables.client import CancelledError, Key, Write
 from shared.tables.programs import load_program
 from shared.tables.transaction import opened, write
+
+
+def load_entries(wanted: Sequence[Key]) -> list[Entry | None]:
+    """The entry at each of some different keys, or None, but not all of one instant."""
+    items = client.get_many(settings.loyalty_table(), wanted)
+    return [ledger.entry_of(item) if item else None for item in items]
 
 
 def enroll_together(newcomers: Sequence[tuple[Entry, Sequence[Write]]]) -> bool:

@@ -104,13 +104,10 @@ def is_locked(identity: Identity) -> bool:
 
 def find_all(identities: Sequence[Identity]) -> list[str | None]:
     """For each identifier the id of the member found by it, if there is one; in as few requests as there can be."""
-    found: dict[Identity, str | None] = {}
     different = list(dict.fromkeys(identities))
-    for start in range(0, len(different), client.READS_TOGETHER_MAX):
-        some = different[start : start + client.READS_TOGETHER_MAX]
-        items = client.get_together(settings.people_table(), [_identity_key(identity) for identity in some])
-        owners = (item["member_id"]["S"] if item else None for item in items)
-        found |= dict(zip(some, owners, strict=True))
+    items = client.get_many(settings.people_table(), [_identity_key(identity) for identity in different])
+    owners = (item["member_id"]["S"] if item else None for item in items)
+    found = dict(zip(different, owners, strict=True))
     return [found[identity] for identity in identities]
 
 

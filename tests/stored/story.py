@@ -20,6 +20,7 @@ from shared.tables import client
 from tests.functions import shop
 from tests.functions.shop import MEMBER, OPERATOR
 from tests.stored import replaying, tables
+from tests.whole_tables import bring_in
 
 EXAMPLE = Path(tools.__file__).with_name("example_program.json")
 """The program that has every section."""
@@ -165,7 +166,7 @@ class Story(shop.Shop):
         with tempfile.TemporaryDirectory() as folder, patch.object(importer, "WORKERS", 1):
             path = Path(folder) / "lines.csv"
             path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
-            result = importer.run(path, self.now, dry_run=False)
+            result = bring_in(path, self.now)
         assert (result.new, result.bad_lines) == (len(lines), []), result
 
     # The chapters -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from functions import notify
-from infra.tools import catch_up
+from infra.tools import catch_up, parts
 from infra.tools.catch_up import CaughtUp, catch_up_all
 from shared import settings
 from shared.services import expiry
@@ -20,7 +20,8 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def caught_up(shop: Shop) -> CaughtUp:
-    return catch_up_all(client.client(), settings.loyalty_table(), shop.now)
+    with parts.unkept(shop.now) as run:
+        return catch_up_all(client.client(), settings.loyalty_table(), run)
 
 
 def due(member_id: str) -> date | None:

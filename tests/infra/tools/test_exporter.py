@@ -4,15 +4,13 @@ import csv
 from datetime import datetime
 from pathlib import Path
 
-from infra.tools.exporter import export
-from shared import settings
-from shared.tables import client
 from tests.functions.shop import Shop
+from tests.whole_tables import export
 
 
 def exported(shop: Shop, folder: Path, kind: str) -> list[dict[str, str]]:
     """The lines of one of the files."""
-    export(client.client(), settings.loyalty_table(), folder, shop.now)
+    export(folder, shop.now)
     with (folder / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

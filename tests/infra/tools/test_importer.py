@@ -12,6 +12,7 @@ from shared.tables import client
 from shared.tables.client import Write
 from tests.functions.shop import Shop
 from tests.shared.wire import Wire
+from tests.whole_tables import bring_in
 
 MANY = 40
 
@@ -23,7 +24,7 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def bring(shop: Shop, path: Path, header: str, lines: Sequence[str]) -> importer.Result:
     path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
-    return importer.run(path, shop.now, dry_run=False)
+    return bring_in(path, shop.now)
 
 
 def bring_members(shop: Shop, path: Path) -> importer.Result:

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from infra.tools import importer
-from infra.tools.exporter import KINDS, export
+from infra.tools.exporter import KINDS
 from infra.tools.totals import holdings
 from shared import runtime, settings
 from shared.tables import client, programs
 from tests.functions.shop import Shop, check_every_account, moto_tables
+from tests.whole_tables import bring_in, export
 
 
 @pytest.fixture(autouse=True)
@@ -20,14 +21,14 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 def move(shop: Shop, folder: Path) -> dict[str, int]:
     """Export everything, forget it, and import it; how many lines each file had."""
     program = programs.load_program()
-    export(client.client(), settings.loyalty_table(), folder, shop.now)
+    export(folder, shop.now)
     for table in moto_tables().values():
         table.items.clear()
     runtime.forget()
     shop.replace_program(program.model_dump(mode="json", exclude={"version"}), 1)
     lines: dict[str, int] = {}
     for kind in KINDS:
-        done = importer.run(folder / f"{kind}.csv", shop.now, dry_run=False)
+        done = bring_in(folder / f"{kind}.csv", shop.now)
         assert done.bad_lines == []
         lines[kind] = done.new
     return lines
@@ -74,7 +75,7 @@ class TestWholeHousehold:
         outstanding = holdings(client.client(), settings.loyalty_table(), shop.now)
 
         lines = move(shop, tmp_path / "first")
-        export(client.client(), settings.loyalty_table(), tmp_path / "second", shop.now)
+        export(tmp_path / "second", shop.now)
 
         assert lines["pools"] == 2
         assert lines["credit"] == 3
@@ -96,7 +97,7 @@ class TestWholeHousehold:
         lines = move(shop, tmp_path)
         with shop.writing_nothing():
             for kind in KINDS:
-                done = importer.run(tmp_path / f"{kind}.csv", shop.now, dry_run=False)
+                done = bring_in(tmp_path / f"{kind}.csv", shop.now)
                 assert (done.new, done.before, done.bad) == (0, lines[kind], 0)
         assert shop.get(f"/v1/pools/{pool_id}").status == 200
 
@@ -129,7 +130,7 @@ def test_a_line_that_cannot_be_is_named_and_nothing_is_written(
     path = tmp_path / "file.csv"
     path.write_text(f"{header}\n{line}\n", encoding="utf-8")
     with shop.writing_nothing():
-        done = importer.run(path, shop.now, dry_run=False)
+        done = bring_in(path, shop.now)
     assert [bad.line for bad in done.bad_lines] == [2]
     assert fault in done.bad_lines[0].reason
 
@@ -148,7 +149,7 @@ def test_what_the_program_does_not_have_is_not_brought_in(
     path = tmp_path / "file.csv"
     path.write_text(f"{header}\n{line}\n", encoding="utf-8")
     with shop.writing_nothing():
-        done = importer.run(path, shop.now, dry_run=False)
+        done = bring_in(path, shop.now)
     assert fault in done.bad_lines[0].reason
 
 
@@ -158,7 +159,7 @@ def test_who_has_not_agreed_to_the_terms_gets_no_credit(shop: Shop, tmp_path: Pa
     booked = shop.post("/v1/earn", {"type": "order", "identifier": {"external_id": "ada"}, **order})
     path = tmp_path / "credit.csv"
     path.write_text(f"{CREDIT}\nada,1.00,USD,2026-03-04,never,r1\n", encoding="utf-8")
-    done = importer.run(path, shop.now, dry_run=False)
+    done = bring_in(path, shop.now)
     assert booked.status == 201, booked.body
     assert "consent_required" in done.bad_lines[0].reason
 
@@ -218,6 +219,6 @@ def test_what_cannot_be_is_named_by_line(shop: Shop, tmp_path: Path, header: str
     values = "2020-01-02" if header == "also_known_as" else "bronze,2026-03-04"
     path = tmp_path / "file.csv"
     path.write_text(f"external_id,{required},{header}\nshop-1,{values},{cell}\n", encoding="utf-8")
-    done = importer.run(path, shop.now, dry_run=False)
+    done = bring_in(path, shop.now)
     assert [bad.line for bad in done.bad_lines] == [2]
     assert fault in done.bad_lines[0].reason

@@ -1,0 +1,20 @@
+"""Work on the tables that the environment names, by this process alone."""
+
+from datetime import datetime
+from pathlib import Path
+
+from infra.tools import exporter, importer, parts
+from shared import settings
+from shared.tables import client
+
+
+def bring_in(path: Path, now: datetime) -> importer.Result:
+    """Import a file."""
+    with parts.unkept(now) as run:
+        return importer.bring_in(path, run, dry_run=False)
+
+
+def export(folder: Path, now: datetime) -> exporter.Exported:
+    """Export to a folder."""
+    with parts.unkept(now) as run:
+        return exporter.export(client.client(), settings.loyalty_table(), folder, run)
