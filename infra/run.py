@@ -19,12 +19,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PINS = ROOT / "infra" / "requirements-dev.txt"
+ANALYTICS = ROOT / "infra" / "requirements-analytics.txt"
+"""What reports need beside: the tests have it from the start, a command installs it when it is called first."""
 PROJECT = ROOT / "pyproject.toml"
 PYTHON_MIN = (3, 11)
 
 _FOLDER = ROOT / ".venv"
 _SCRIPTS = _FOLDER / "bin"
 _STAMP = _FOLDER / "installed"
+_ANALYTICS_STAMP = _FOLDER / "installed-analytics"
 
 
 def main(arguments: list[str]) -> None:
@@ -37,6 +40,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(__doc__)
     _install()
     if arguments[0] == "test":
+        _install_analytics()
         # pytest finds its settings where it is started.
         os.chdir(ROOT)
         _become("pytest", ["-n", "2", *arguments[1:]])
@@ -56,6 +60,13 @@ def _install() -> None:
     # Without dependencies and in this very environment: nothing that is not pinned is fetched.
     _pip("--no-deps", "--no-build-isolation", "-e", str(ROOT))
     _STAMP.write_text(wanted)
+
+
+def _install_analytics() -> None:
+    wanted = hashlib.sha256(ANALYTICS.read_bytes()).hexdigest()
+    if not _ANALYTICS_STAMP.exists() or _ANALYTICS_STAMP.read_text() != wanted:
+        _pip("--require-hashes", "-r", str(ANALYTICS))
+        _ANALYTICS_STAMP.write_text(wanted)
 
 
 def _make_environment() -> None:

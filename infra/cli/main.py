@@ -28,6 +28,11 @@ COMMANDS = (
     ("tables", "verify", "Check every account against its ledger."),
     ("tables", "rebuild", "Repair a restored table from its ledger."),
     ("tables", "campaign", "Compare the members that a campaign treated with those held out."),
+    (
+        "reports",
+        "lake",
+        "Write the ledger and its accounts as Parquet files, without personal data, for any engine of SQL.",
+    ),
     ("cloud", "deploy", "Deploy the stack to AWS, or to an emulator on this machine."),
     ("cloud", "smoke", "Have a marked member use a running service, and look at its stack."),
     ("cloud", "cost", "Print what a month on AWS costs."),

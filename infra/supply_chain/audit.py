@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-PINS = ("infra/requirements.txt", "infra/requirements-dev.txt")
+PINS = ("infra/requirements.txt", "infra/requirements-dev.txt", "infra/requirements-analytics.txt")
 SECONDS_MAX = 600
 
 

@@ -13,13 +13,15 @@ from infra import run
 def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """What was installed and started, in a clone of nobody's."""
     steps: list[tuple[str, ...]] = []
-    for name in ("pins", "project"):
+    for name in ("pins", "project", "analytics"):
         (tmp_path / name).write_text(name)
     monkeypatch.setattr(run, "PINS", tmp_path / "pins")
     monkeypatch.setattr(run, "PROJECT", tmp_path / "project")
+    monkeypatch.setattr(run, "ANALYTICS", tmp_path / "analytics")
     monkeypatch.setattr(run, "_FOLDER", tmp_path)
     monkeypatch.setattr(run, "_SCRIPTS", tmp_path)
     monkeypatch.setattr(run, "_STAMP", tmp_path / "installed")
+    monkeypatch.setattr(run, "_ANALYTICS_STAMP", tmp_path / "installed-analytics")
     monkeypatch.setattr(run, "_pip", lambda *arguments: steps.append(("pip", *arguments)))
     monkeypatch.setattr(run, "_become", lambda name, arguments: steps.append((name, *arguments)))
     monkeypatch.setattr(os, "chdir", lambda _folder: None)
@@ -53,8 +55,17 @@ def test_what_is_installed_is_installed_again_only_when_the_pins_change(done: li
     assert done == [("loyalty", "verify")]
     run.PINS.write_text("others")
     run.main(["test", "-k", "points"])
-    assert [step[0] for step in done] == ["loyalty", "pip", "pip", "pytest"]
+    assert [step[0] for step in done] == ["loyalty", "pip", "pip", "pip", "pytest"]
     assert done[-1] == ("pytest", "-n", "2", "-k", "points")
+
+
+def test_what_reports_need_is_installed_for_the_tests_once_and_for_no_command(done: list[tuple[str, ...]]) -> None:
+    run.main(["dev"])
+    assert not [step for step in done if str(run.ANALYTICS) in step]
+    for _ in range(2):
+        run.main(["test"])
+    [installed] = [step for step in done if str(run.ANALYTICS) in step]
+    assert "--require-hashes" in installed
 
 
 def test_without_a_command_it_says_which_there_are() -> None:

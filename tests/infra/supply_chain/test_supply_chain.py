@@ -9,11 +9,14 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from infra.analytics import packages
 from infra.supply_chain import audit, bill_of_materials, secret_scan
 from infra.supply_chain.audit import Audit
 
 ROOT = Path(__file__).parents[3]
 SHIPPED, BUILT_WITH = ROOT / "infra" / "requirements.txt", ROOT / "infra" / "requirements-dev.txt"
+ANALYTICS = ROOT / "infra" / "requirements-analytics.txt"
+ALL_PINS = pytest.mark.parametrize("pins", [SHIPPED, BUILT_WITH, ANALYTICS], ids=["shipped", "built with", "analytics"])
 PIN = re.compile(r"^([a-z0-9.-]+)==(\S+) \\$", re.MULTILINE)
 BLOCK = re.compile(r"^\S.*(?:\n .*)*", re.MULTILINE)
 # Put together here: in one piece they would be found in this file's own history.
@@ -22,7 +25,7 @@ PRIVATE_KEY = "-----BEGIN " + "RSA PRIVATE KEY-----"
 
 
 class TestPins:
-    @pytest.mark.parametrize("pins", [SHIPPED, BUILT_WITH], ids=["shipped", "built with"])
+    @ALL_PINS
     def test_every_package_has_one_exact_version_and_its_hashes(self, pins: Path) -> None:
         blocks = BLOCK.findall("\n".join(line for line in pins.read_text().splitlines() if not line.startswith("#")))
         assert len(blocks) > 20
@@ -34,7 +37,17 @@ class TestPins:
         shipped, tested = (dict(PIN.findall(pins.read_text())) for pins in (SHIPPED, BUILT_WITH))
         assert shipped.items() <= tested.items()
 
-    @pytest.mark.parametrize("pins", [SHIPPED, BUILT_WITH], ids=["shipped", "built with"])
+    def test_reports_add_packages_and_change_none(self) -> None:
+        built_with, analytics = (dict(PIN.findall(pins.read_text())) for pins in (BUILT_WITH, ANALYTICS))
+        assert set(packages.NAMES) <= set(analytics)
+        assert {name: analytics[name] for name in analytics.keys() & built_with} == {
+            name: built_with[name] for name in analytics.keys() & built_with
+        }
+
+    def test_every_file_of_pins_is_audited(self) -> None:
+        assert {ROOT / name for name in audit.PINS} == set((ROOT / "infra").glob("requirements*.txt"))
+
+    @ALL_PINS
     def test_no_pin_says_where_it_came_from(self, pins: Path) -> None:
         assert not re.search(r"://|--index|--find-links|--trusted", pins.read_text())
 
