@@ -647,8 +647,10 @@ def test_points_that_come_back_from_before_are_put_in_and_not_a_negative_spendin
 
 turns = st.tuples(
     st.sampled_from(
-        ("earn", "hold", "give", "capture", "spend", "let_go", "reverse")
-        + ("leave", "join", "freeze", "unfreeze", "pause", "wait")
+        (
+            *("earn", "hold", "give", "capture", "spend", "let_go", "reverse"),
+            *("leave", "join", "freeze", "unfreeze", "pause", "wait"),
+        )
     ),
     st.sampled_from(["ada", "bob"]),
     st.integers(1, 12),
@@ -699,11 +701,7 @@ def _turn(
     if deed == "spend":
         captured.append((name, capture(shop, name, mark)))
     elif deed in {"capture", "let_go"} and open_:
-        owner, held = open_.pop(amount % len(open_))
-        if deed == "capture" and held in shop.look(owner).holds and not held.startswith("gift:"):
-            captured.append((owner, capture(shop, owner, held)))
-        elif held in shop.look(owner).holds:
-            cancel(shop, owner, held)
+        captured += _ended(shop, deed, *open_.pop(amount % len(open_)))
     elif deed == "reverse" and captured:
         reverse(shop, *captured.pop(amount % len(captured)))
     elif deed in {"freeze", "unfreeze"}:
@@ -714,6 +712,16 @@ def _turn(
         shop.now += timedelta(hours=1)
     elif deed in {"earn", "join", "wait"}:
         _do(shop, deed, name, "", amount, mark, [])
+
+
+def _ended(shop: Shop, deed: str, owner: str, held: str) -> list[tuple[str, Entry]]:
+    """What is held is captured or let go, a gift always the latter; what has been captured."""
+    is_open = held in shop.look(owner).holds
+    if is_open and deed == "capture" and not held.startswith("gift:"):
+        return [(owner, capture(shop, owner, held))]
+    if is_open:
+        cancel(shop, owner, held)
+    return []
 
 
 def _hold_or_give(shop: Shop, deed: str, name: str, points: int, mark: str) -> None:
