@@ -16,7 +16,9 @@ from infra.supply_chain.audit import Audit
 ROOT = Path(__file__).parents[3]
 SHIPPED, BUILT_WITH = ROOT / "infra" / "requirements.txt", ROOT / "infra" / "requirements-dev.txt"
 ANALYTICS = ROOT / "infra" / "requirements-analytics.txt"
-ALL_PINS = pytest.mark.parametrize("pins", [SHIPPED, BUILT_WITH, ANALYTICS], ids=["shipped", "built with", "analytics"])
+SCANNED_WITH = ROOT / "infra" / "requirements-checkov.txt"
+PINS = {"shipped": SHIPPED, "built with": BUILT_WITH, "analytics": ANALYTICS, "scanned with": SCANNED_WITH}
+ALL_PINS = pytest.mark.parametrize("pins", PINS.values(), ids=PINS)
 PIN = re.compile(r"^([a-z0-9.-]+)==(\S+) \\$", re.MULTILINE)
 BLOCK = re.compile(r"^\S.*(?:\n .*)*", re.MULTILINE)
 # Put together here: in one piece they would be found in this file's own history.
