@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-PINS = ("infra/requirements.txt", "infra/requirements-dev.txt", "infra/requirements-analytics.txt")
+PINS = tuple(f"infra/requirements{of}.txt" for of in ("", "-dev", "-analytics", "-checkov"))
 SECONDS_MAX = 600
 
 
