@@ -3,12 +3,14 @@
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.cloud import permissions
 from infra.cloud.alarms import Watched, add_alarms
 from infra.cloud.api import add_routes, make_api, public_url
 from infra.cloud.events import add_event_bus
+from infra.cloud.failed_records import add_failed_records
 from infra.cloud.functions import Builder, Resource
 from infra.cloud.identity import add_identity
 from infra.cloud.mail import Mail, add_mail, message_ms
@@ -27,6 +29,7 @@ class LoyaltyStack(Stack):
     def __init__(self, scope: Construct, id_: str, options: Options, **properties: Any) -> None:  # noqa: ANN401
         super().__init__(scope, id_, termination_protection=options.is_kept, **properties)
         data, queues = add_data(self, options), add_queues(self)
+        failed_records = add_failed_records(self, options, queues.failed_records)
         bus = add_event_bus(self, options)
         mail, api = add_mail(self, options), make_api(self, options)
         settings = {
@@ -46,14 +49,14 @@ class LoyaltyStack(Stack):
             "PUBLIC_URL": public_url(api, options),
             "MESSAGES": options.messages,
         }
-        resources = _resources(self, data, queues, bus.event_bus_arn, mail)
+        resources = _resources(self, data, queues, failed_records, bus.event_bus_arn, mail)
         builder = Builder(self, options, resources, settings)
         functions, document = builder.all(), builder.document()
         identity = add_identity(self, options, builder)
         add_routes(self, api, functions, document, identity, options)
         add_schedules(self, functions, queues, options)
         add_queue_workers(self, functions, queues, options)
-        add_stream_readers(self, functions, data, queues)
+        add_stream_readers(self, functions, data, failed_records)
         add_mail_feedback(self, functions["mail_feedback"], queues)
         watched = Watched(functions, identity.token_trigger, api, data, queues)
         topic = add_alarms(self, watched, options)
@@ -64,7 +67,9 @@ class LoyaltyStack(Stack):
         explain(self)
 
 
-def _resources(stack: Stack, data: Data, queues: Queues, bus_arn: str, mail: Mail) -> dict[str, Resource]:
+def _resources(
+    stack: Stack, data: Data, queues: Queues, failed_records: s3.Bucket, bus_arn: str, mail: Mail
+) -> dict[str, Resource]:
     """What `permissions` names, as the stack has it."""
     arns = {
         permissions.LOYALTY: data.loyalty.table_arn,
@@ -77,7 +82,8 @@ def _resources(stack: Stack, data: Data, queues: Queues, bus_arn: str, mail: Mai
         permissions.EXPIRY_QUEUE: queues.expiry.queue_arn,
         permissions.WEBHOOK_QUEUE: queues.webhooks.queue_arn,
         permissions.MESSAGE_QUEUE: queues.messages.queue_arn,
-        permissions.STREAM_LETTERS: queues.stream_letters.queue_arn,
+        permissions.FAILED_RECORDS: failed_records.bucket_arn,
+        permissions.FAILED_RECORD: failed_records.arn_for_objects("*"),
         permissions.SCHEDULE_LETTERS: queues.schedule_letters.queue_arn,
         permissions.EVENT_BUS: bus_arn,
         permissions.SENDER: mail.sender_arn,

@@ -1,13 +1,16 @@
-"""The stack on AWS: `loyalty deploy`, `loyalty smoke` and `loyalty cost`."""
+"""The stack on AWS: `loyalty deploy`, `loyalty smoke`, `loyalty redrive` and `loyalty cost`."""
 
+import sys
 from typing import Annotated
 
 import typer
-from typer import Option
+from typer import Argument, Option
 
 from infra.cli.options import url as as_url
 from infra.cloud.costs import MONTHS_KEPT, run_cost
 from infra.errors import UsageError
+from infra.tools.aws_target import client_of
+from infra.tools.redrive import KINDS, GivenUp, Kind
 
 app = typer.Typer()
 
@@ -54,6 +57,30 @@ def smoke(
     if stack:
         return smoke_run.of_stack(stack, token)
     return smoke_run.of_url(url, token) if url and token else smoke_run.of_this_machine()
+
+
+@app.command()
+def redrive(
+    kind: Annotated[Kind | None, Argument(metavar="[KIND]", help=f"One of {', '.join(KINDS)}; all without.")] = None,
+    stack: Annotated[str, Option(metavar="NAME", help="With the shell's credentials and region.")] = "loyalty-prod",
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what there is, send nothing.")] = False,
+    endpoint: Annotated[
+        str | None, Option(metavar="URL", parser=as_url, help="Of an emulator: what `deploy --local` prints.")
+    ] = None,
+) -> int:
+    """Send again what was given up: dead letters, and records of the stream. Exits with 1 if some failed again."""
+    with client_of(endpoint, failure=f"{stack} cannot be looked at") as client:
+        given_up, kinds = GivenUp(client, stack), [kind] if kind else KINDS
+        if dry_run:
+            for found in map(given_up.look, kinds):
+                print(f"{found.kind}: {found.number}", *(f"  {one}" for one in found.some), sep="\n")
+            return 0
+        sent = [given_up.send_again(one) for one in kinds]
+    for one in sent:
+        print(f"{one.kind}: {one.number} sent again")
+    failed = [f"{one.kind}: {why}" for one in sent for why in one.failed]
+    print(*failed, sep="\n", end="\n" if failed else "", file=sys.stderr)
+    return 1 if failed else 0
 
 
 @app.command()

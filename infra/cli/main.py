@@ -35,6 +35,7 @@ COMMANDS = (
     ),
     ("cloud", "deploy", "Deploy the stack to AWS, or to an emulator on this machine."),
     ("cloud", "smoke", "Have a marked member use a running service, and look at its stack."),
+    ("cloud", "redrive", "Send again what was given up: dead letters, and records of the stream."),
     ("cloud", "cost", "Print what a month on AWS costs."),
     ("quality", "simulate", "Play a shop under faults, and check every rule of the ledger."),
     ("quality", "bench", "Measure speed and cost against their goals."),

@@ -47,9 +47,9 @@ BACKGROUND_ERRORS_MAX = 10
 TABLE_THROTTLES_MAX = 10
 STREAM_AGE_MINUTES_MAX = 15
 QUEUE_AGE_MINUTES_MAX: Mapping[str, int] = {"expiry": 120, "webhook": 60, "message": 720}
-"""Expiry may take its time: balances are right even so. Reminders of a month's end take hours at the mail service's rate;
-what is urgent does not wait behind them. What a webhook has refused three times no longer counts, and
-until then half an hour passes.
+"""Expiry may take its time: balances are right even so. Reminders of a month's end take hours at the mail service's
+rate; what is urgent does not wait behind them. What a webhook has refused three times no longer counts, and until then
+half an hour passes.
 """
 REFUSED_MESSAGES_MAX = 10
 """An address now and then is wrong; more than that, and it is the account or the sender."""

@@ -16,7 +16,7 @@ from infra.cloud.build.function_code import HANDLER, document_folder, function_f
 from infra.cloud.build.layer import layer_folder
 from infra.cloud.nag import acknowledge
 from infra.cloud.options import OptionError, Options
-from infra.cloud.permissions import EVERYTHING, NEEDS, Grant, Needs
+from infra.cloud.permissions import EVERYTHING, FAILED_RECORD, NEEDS, Grant, Needs
 
 LOG_RETENTION = {"dev": logs.RetentionDays.ONE_WEEK, "prod": logs.RetentionDays.THREE_MONTHS}
 CANARIES = ("earn", "redeem")
@@ -131,6 +131,10 @@ class Builder:
                 )
             if grant.on == EVERYTHING:
                 acknowledge(made.role, "AwsSolutions-IAM5[Resource::*]", grant.reason)
+            if grant.on == FAILED_RECORD:
+                joined = Stack.of(self._scope).resolve(self._resources[grant.on].arn)
+                bucket = joined["Fn::Join"][1][0]["Fn::GetAtt"][0]
+                acknowledge(made.role, f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/*]", grant.reason)
         return made
 
     def _made(

@@ -8,7 +8,8 @@ _EVERYWHERE = {
 }
 _EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("IdentityKey", "AwsSolutions-SMG4", "under another key no member would be found by an identifier again"),
-    ("StreamDeadLetters", "AwsSolutions-SQS3", "it is a dead-letter queue: of the ledger's stream"),
+    ("StreamDeadLetters", "AwsSolutions-SQS3", "it holds notices of the stream's records that kept failing"),
+    ("FailedRecords", "AwsSolutions-S1", "Lambda alone writes there, and whoever sends the records again reads"),
     ("ScheduleDeadLetters", "AwsSolutions-SQS3", "it is a dead-letter queue: of the schedules"),
     ("Api/GET--v1--program", "AwsSolutions-APIG4", "the program is for everybody to read"),
     ("Api/GET--v1--openapi.json", "AwsSolutions-APIG4", "the document is for everybody to read"),

@@ -52,7 +52,7 @@ class Options:
     mail_per_second: int = 14
     """How many e-mails the account may send in a second, as SES has it: 1 in its sandbox, usually 14 outside."""
     text_sender: str | None = None
-    """Number (+12125550100) or name that text messages come from. Without it AWS takes a number that the account has."""
+    """Number (+12125550100) or name that text messages come from; without it, any number that the account has."""
     alarm_email: str | None = None
     time_zone: str = default_program().time_zone
     """The program's zone, in which reminders go out from 9 to 20."""

@@ -14,7 +14,9 @@ PEOPLE_KEY = "people-key"
 IDENTITY_SECRET = "identity-secret"  # noqa: S105 - the name of one
 EXPIRY_QUEUE, WEBHOOK_QUEUE, MESSAGE_QUEUE = "expiry-queue", "webhook-queue", "message-queue"
 STREAM = "loyalty/stream"
-STREAM_LETTERS, SCHEDULE_LETTERS = "stream-dead-letters", "schedule-dead-letters"
+FAILED_RECORDS, FAILED_RECORD = "failed-records", "failed-records/*"
+"""The bucket of records that kept failing, and each of them."""
+SCHEDULE_LETTERS = "schedule-dead-letters"
 EVENT_BUS = "event-bus"
 SENDER, MAIL_SETTINGS = "sender", "mail-settings"
 EVERYTHING = "*"
@@ -62,10 +64,11 @@ _REMEMBERED = "REMEMBERED#*"
 
 
 _READ_STREAM = (
-    # Lambda reads the stream, and drops what keeps failing, in the function's name.
+    # Lambda reads the stream, and keeps what goes on failing, in the function's name.
     Grant(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), STREAM),
     Grant(("dynamodb:ListStreams",), EVERYTHING, reason="listing streams names no stream; Lambda checks for it"),
-    Grant(("sqs:SendMessage",), STREAM_LETTERS),
+    Grant(("s3:ListBucket",), FAILED_RECORDS),
+    Grant(("s3:PutObject",), FAILED_RECORD, reason="Lambda names each object itself"),
 )
 
 

@@ -26,7 +26,8 @@ class Queues:
     expiry_letters: sqs.Queue
     webhook_letters: sqs.Queue
     message_letters: sqs.Queue
-    stream_letters: sqs.Queue
+    failed_records: sqs.Queue
+    """Notices of them: they themselves are in a bucket."""
     schedule_letters: sqs.Queue
 
     @property
@@ -36,7 +37,7 @@ class Queues:
             "expiry": self.expiry_letters,
             "webhook": self.webhook_letters,
             "message": self.message_letters,
-            "stream": self.stream_letters,
+            "stream": self.failed_records,
             "schedule": self.schedule_letters,
         }
 
@@ -51,7 +52,7 @@ def add_queues(scope: Construct) -> Queues:
         expiry_letters=letters["Expiry"],
         webhook_letters=letters["Webhook"],
         message_letters=letters["Message"],
-        stream_letters=letters["Stream"],
+        failed_records=letters["Stream"],
         schedule_letters=letters["Schedule"],
     )
 

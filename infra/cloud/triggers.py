@@ -9,6 +9,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
@@ -35,7 +36,7 @@ EXPIRY_BATCH, WEBHOOK_BATCH, MESSAGE_BATCH = 10, 1, 10
 QUEUE_WORKERS_MAX = 10
 STREAM_BATCH, STREAM_WORKERS = 50, 4
 STREAM_HOURS_MAX = 20
-"""Below the stream's own 24: what fails goes to the dead letters before it is gone."""
+"""Below the stream's own 24: what fails is set aside before it is gone."""
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
@@ -137,18 +138,20 @@ def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: 
         mapping.node.add_dependency(functions[name].role)
 
 
-def add_stream_readers(scope: Construct, functions: dict[str, Function], data: Data, queues: Queues) -> None:
+def add_stream_readers(
+    scope: Construct, functions: dict[str, Function], data: Data, failed_records: s3.Bucket
+) -> None:
     """Who tells of new ledger entries hears of all, told from other items by their `type`, and of messages that are to
     go out at once; who draws consequences for others hears of the few entries that have any.
     """
-    _add_stream_reader(scope, "StreamReader", functions["notify"], ("type", "note"), data, queues)
-    _add_stream_reader(scope, "StreamFollower", functions["consequences"], ("follow",), data, queues)
+    _add_stream_reader(scope, "StreamReader", functions["notify"], ("type", "note"), data, failed_records)
+    _add_stream_reader(scope, "StreamFollower", functions["consequences"], ("follow",), data, failed_records)
 
 
 def _add_stream_reader(
-    scope: Construct, id_: str, reader: Function, attributes: tuple[str, ...], data: Data, queues: Queues
+    scope: Construct, id_: str, reader: Function, attributes: tuple[str, ...], data: Data, failed_records: s3.Bucket
 ) -> None:
-    """New items that have one of some attributes. A bad one is cut out of its batch and set aside."""
+    """New items that have one of some attributes. A bad one is cut out of its batch and set aside, whole."""
     filters = [
         lambda_.FilterCriteria.filter(
             {
@@ -174,6 +177,6 @@ def _add_stream_reader(
     )
     resource = cast("lambda_.CfnEventSourceMapping", mapping.node.default_child)
     resource.destination_config = lambda_.CfnEventSourceMapping.DestinationConfigProperty(
-        on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=queues.stream_letters.queue_arn)
+        on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=failed_records.bucket_arn)
     )
     mapping.node.add_dependency(reader.role)

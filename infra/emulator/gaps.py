@@ -2,7 +2,7 @@
 
 Checked with MiniStack 1.5.33. What it lacks and nothing can be done about: it does not throttle, has no time to live
 and no point-in-time recovery, asks no key for personal data, knows no conditions on partition keys, asks nobody's right
-to send to a stream's dead letters, forgets a person's attributes and groups when their token is refreshed, and notes
+to set a stream's records aside, forgets a person's attributes and groups when their token is refreshed, and notes
 where bounces and complaints are to be told but never tells of any.
 What no template can bridge, `stream_readers` does beside it.
 """
@@ -78,11 +78,15 @@ def _leave_time_to_the_scheduler(template: Template) -> None:
 
 
 def _allow_plain_http(template: Template) -> None:
-    """It listens on loopback without TLS, which queues and topics refuse."""
+    """It listens on loopback without TLS, which queues, topics and buckets refuse."""
     resources = template["Resources"]
-    for type_ in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
+    for type_ in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"):
         for name in _named(template, type_):
             del resources[name]
+    for resource in resources.values():
+        if "DependsOn" in resource:
+            needed = resource["DependsOn"]
+            resource["DependsOn"] = [name for name in ([needed] if isinstance(needed, str) else needed) if name in resources]
 
 
 def _grant_what_it_asks_for(template: Template) -> None:

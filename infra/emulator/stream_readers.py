@@ -10,7 +10,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -68,7 +70,7 @@ class StreamReader:
     def __init__(self, client: Callable[[str], Any], mapping: Document) -> None:
         self.function: str = mapping["FunctionArn"].split(":")[6]
         self._mapping = mapping
-        self._streams, self._lambda, self._queues = client("dynamodbstreams"), client("lambda"), client("sqs")
+        self._streams, self._lambda, self._storage = client("dynamodbstreams"), client("lambda"), client("s3")
         self._filters = [json.loads(one["Pattern"]) for one in mapping["FilterCriteria"]["Filters"]]
         self._closing, self._going = threading.Event(), threading.Event()
         self._going.set()
@@ -132,7 +134,7 @@ class StreamReader:
         return None if "FunctionError" in answer else json.load(answer["Payload"])
 
     def _set_aside(self, records: Records, shard_id: str) -> None:
-        """Say where the records are: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html#services-ddb-errors"""
+        """Keep the records: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html"""
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
         letter = {
             "requestContext": {"functionArn": self._mapping["FunctionArn"], "condition": "RetryAttemptsExhausted"},
@@ -144,10 +146,12 @@ class StreamReader:
                 "batchSize": len(records),
                 "streamArn": self._mapping["EventSourceArn"],
             },
+            "payload": json.dumps({"Records": list(records)}),
         }
-        name = self._mapping["DestinationConfig"]["OnFailure"]["Destination"].rpartition(":")[2]
-        url = self._queues.get_queue_url(QueueName=name)["QueueUrl"]
-        self._queues.send_message(QueueUrl=url, MessageBody=json.dumps(letter))
+        bucket = self._mapping["DestinationConfig"]["OnFailure"]["Destination"].rpartition(":")[2]
+        now = datetime.now(UTC)
+        key = f"aws/lambda/{self._mapping['UUID']}/{shard_id}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid4()}"
+        self._storage.put_object(Bucket=bucket, Key=key, Body=json.dumps(letter).encode())
 
 
 @contextmanager

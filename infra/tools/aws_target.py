@@ -3,15 +3,17 @@
 import json
 import os
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.cloud.permissions import WORKER_SECONDS_MAX
 from infra.errors import LocalError, UsageError
 from infra.machine import engine, environment, server_registry
 from infra.tables import LOYALTY
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _ANSWER_SECONDS_MAX = 5
+_PATIENT = {"lambda": Config(read_timeout=WORKER_SECONDS_MAX + 30, retries={"total_max_attempts": 1})}
+"""A function that was called takes its time, and is not called again for that."""
 
 
 class Named(NamedTuple):
@@ -81,6 +85,23 @@ def on_aws(table: str, settings: Mapping[str, str], *, failure: str) -> Iterator
     os.environ.update(settings, LOYALTY_TABLE=table)
     try:
         yield boto3.client("dynamodb")
+    except (BotoCoreError, ClientError) as error:
+        raise LocalError(f"{failure}: {error}") from error
+
+
+@contextmanager
+def client_of(endpoint: str | None, *, failure: str) -> Iterator[Callable[[str], Any]]:
+    """Makes clients of AWS's services: of an emulator at `endpoint`, or with the shell's credentials and region.
+
+    Raises LocalError, which begins with `failure`, for whatever is refused while the block lasts.
+    """
+    given: dict[str, Any] = {}
+    if endpoint:
+        given = {"endpoint_url": endpoint, **engine.credentials(endpoint)}
+    else:
+        environment.recall_the_shell()
+    try:
+        yield lambda service: boto3.client(service, config=_PATIENT.get(service), **given)  # type: ignore[call-overload]
     except (BotoCoreError, ClientError) as error:
         raise LocalError(f"{failure}: {error}") from error
 

@@ -1,6 +1,6 @@
 """What AWS's failures mean to whoever asked: wait and try again, or a mistake of ours, which nothing hides."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn, TypeVar
 
 from shared.domain.errors import TryAgainError
@@ -59,7 +59,7 @@ def ask(request: Callable[[], _Answer]) -> _Answer:
         refuse(error)
 
 
-def ask_once(request: Callable[[], object], for_good: Set[str]) -> None:
+def ask_once(request: Callable[[], object], for_good: Collection[str]) -> None:
     """Ask for what must not be done twice, by a client that sends a request once.
 
     Raises RefusedError if the answer's code is one of those `for_good`, LostAnswerError, and TryAgainError if nothing

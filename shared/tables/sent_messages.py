@@ -1,7 +1,7 @@
 """Which messages went out: a marker for each, so that a repeated delivery of its cause sends nothing twice.
 
-A message is claimed, sent, and marked as sent, or as refused by its channel for good. If the sender dies in between, the
-claim runs out and the next delivery sends it: better twice in a crash than never.
+A message is claimed, sent, and marked as sent, or as refused by its channel for good. If the sender dies in between,
+the claim runs out and the next delivery sends it: better twice in a crash than never.
 """
 
 from datetime import datetime, timedelta

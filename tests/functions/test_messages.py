@@ -193,7 +193,9 @@ def test_one_members_refused_address_holds_up_nobody_elses_message(
     ada, bob = shop.enroll("ada", email="ada@example.org"), shop.enroll("bob", email="bob@example.org")
     rejected = json.dumps({"code": "MessageRejected"})
     services.answer = lambda: (400, rejected) if "ada@" in services.asked[-1].body else services.take()
-    message_queue.enqueue(Note(message_id=f"m:{member}", member_id=member, kind="welcome", values=POINTS) for member in (ada, bob))
+    message_queue.enqueue(
+        Note(message_id=f"m:{member}", member_id=member, kind="welcome", values=POINTS) for member in (ada, bob)
+    )
     assert ["bob@" in asked.body for asked in services.asked] == [False, True]
     assert queue.waiting == []
 

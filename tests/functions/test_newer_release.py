@@ -251,6 +251,7 @@ class Queue:
         self._sent = sent
 
     def send(self, bodies: list[str], groups: list[str]) -> None:
+        assert len(groups) == len(bodies)
         self._sent += bodies
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None: ...

@@ -209,7 +209,8 @@ def test_a_message_that_cannot_be_read_or_put_off_fails_alone(
 ) -> None:
     monkeypatch.setattr(queue, "postpone", _receipt_has_expired)
     member = shop.enroll(email="ada@example.org")
-    bodies = [Note(message_id=name, member_id=member, kind="welcome", values=POINTS).model_dump_json() for name in ("m1", "m2")]
+    notes = [Note(message_id=name, member_id=member, kind="welcome", values=POINTS) for name in ("m1", "m2")]
+    bodies = [note.model_dump_json() for note in notes]
     queue.send([bodies[0], "{", bodies[1]], ["welcome"] * 3)
     assert [message.message_id for message in outbox.messages] == ["m1", "m2"]
     assert [record["body"] for record in queue.waiting] == ["{"]
