@@ -1,17 +1,35 @@
-"""Reports on the whole ledger: `loyalty lake`."""
+"""Reports on the whole ledger: `loyalty lake` and `statement`.
+
+What they need is an extra: a module that imports any of it is imported once that is installed.
+"""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer import Argument
+from rich.console import Console
+from rich.table import Table as Grid
+from typer import Argument, Option
 
 from infra.analytics import packages
 from infra.cli.options import Data, DueShards, Endpoint, IdentitySecret, PeopleTable, Table
 from infra.tools.aws_target import Named, named_tables
+from infra.tools.money import money
+
+if TYPE_CHECKING:
+    from infra.analytics.lake import Written
+    from infra.analytics.lake_queries import Lake
+    from infra.analytics.statement import Statement
 
 _SECRET_BYTES = 32
+
+LakeFolder = Annotated[
+    Path | None, Option("--lake", metavar="DIR", help="What `loyalty lake` has written, instead of the tables.")
+]
 
 app = typer.Typer()
 
@@ -28,12 +46,77 @@ def lake(
 ) -> int:
     """Write the ledger and its accounts as Parquet files, without personal data, for any engine of SQL."""
     packages.require()
-    from infra.analytics.lake import write  # noqa: PLC0415 - needs what was just required
-
-    named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
-    with named_tables(named, must_exist=True) as tables:
-        # Nobody keeps the secret: what stands for an order or for a member who is gone leads nowhere.
-        written = write(tables.client, tables.loyalty, folder, tables.now, secret=secrets.token_bytes(_SECRET_BYTES))
+    written = _write(folder, Named(endpoint, data, table, people_table, identity_secret, due_shards))
     rows = ", ".join(f"{written.rows.get(name, 0):,} {name}" for name in ("accounts", "entries", "movements"))
     print(f"{folder}: {rows}, as of {written.as_of.isoformat()}")
     return 0
+
+
+@app.command()
+def statement(
+    month: Annotated[str, Argument(metavar="MONTH", help="Such as 2026-11.")],
+    csv: Annotated[Path | None, Option(metavar="FILE", help="Write every number to this file, too.")] = None,
+    xlsx: Annotated[Path | None, Option(metavar="FILE", help="Write a workbook, too.")] = None,
+    lake_folder: LakeFolder = None,
+    endpoint: Endpoint = None,
+    data: Data = None,
+    table: Table = None,
+    people_table: PeopleTable = None,
+    identity_secret: IdentitySecret = None,
+    due_shards: DueShards = None,
+) -> int:
+    """Print what a month came to in points and in money, as an accountant needs it."""
+    packages.require()
+    from infra.analytics.statement import month_statement  # noqa: PLC0415
+    from infra.analytics.statement_files import write_csv, write_xlsx  # noqa: PLC0415
+
+    with _opened(lake_folder, Named(endpoint, data, table, people_table, identity_secret, due_shards)) as lake_:
+        found = month_statement(lake_, month)
+    _print_statement(found)
+    if csv:
+        write_csv(found, csv)
+    if xlsx:
+        write_xlsx(found, xlsx)
+    return 0
+
+
+def _write(folder: Path, named: Named) -> "Written":
+    from infra.analytics.lake import write  # noqa: PLC0415
+
+    with named_tables(named, must_exist=True) as tables:
+        # Nobody keeps the secret: what stands for an order or for a member who is gone leads nowhere.
+        return write(tables.client, tables.loyalty, folder, tables.now, secret=secrets.token_bytes(_SECRET_BYTES))
+
+
+@contextmanager
+def _opened(folder: Path | None, named: Named) -> "Iterator[Lake]":
+    """The lake of a folder, or one of the tables as they are now."""
+    from infra.analytics.lake_queries import opened  # noqa: PLC0415
+
+    with TemporaryDirectory() as temporary:
+        if folder is None:
+            folder = Path(temporary) / "lake"
+            _write(folder, named)
+        with opened(folder) as found:
+            yield found
+
+
+def _print_statement(found: "Statement") -> None:
+    console = Console()
+    for section in dict.fromkeys(line.section for line in found.lines):
+        grid = Grid("of", "what", "units", found.currency, "query", title=section)
+        grid.columns[2].justify = grid.columns[3].justify = "right"
+        for line in (line for line in found.lines if line.section == section):
+            units = "" if line.units is None else f"{line.units:,}"
+            grid.add_row(line.subject, line.what, units, _amount(line.amount, found.currency), line.query)
+        console.print(grid)
+    journal = Grid("debit", "credit", found.currency, "text", title="journal")
+    journal.columns[2].justify = "right"
+    for one in found.journal:
+        journal.add_row(one.debit, one.credit, _amount(one.amount, found.currency), one.text)
+    console.print(journal)
+    print(f"{found.month}: provisional: {found.provisional}" if found.provisional else f"{found.month}: final")
+
+
+def _amount(amount: int | None, currency: str) -> str:
+    return "" if amount is None else money(amount, currency).removesuffix(f" {currency}")
