@@ -1,5 +1,6 @@
 """Events of SES in, over EventBridge and at least once: bounces and complaints."""
 
+from email.utils import parseaddr
 from typing import Any
 
 from shared import clock
@@ -24,4 +25,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 def _addresses(detail: dict[str, Any]) -> set[str]:
     bounced = detail.get("bounce", {}).get("bouncedRecipients", [])
     complained = detail.get("complaint", {}).get("complainedRecipients", [])
-    return {str(one["emailAddress"]).strip("<> ").lower() for one in (*bounced, *complained)}
+    return {parseaddr(str(one["emailAddress"]))[1].lower() for one in (*bounced, *complained)}

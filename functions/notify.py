@@ -9,7 +9,15 @@ from typing import Any
 
 from shared import batches, clock
 from shared.batches import Record
-from shared.services import announcements, deferred_messages, partner_deposits, rates, reminders, statements
+from shared.services import (
+    announcements,
+    deferred_messages,
+    parked_events,
+    partner_deposits,
+    rates,
+    reminders,
+    statements,
+)
 from shared.tables import ledger, notes, programs
 
 
@@ -29,7 +37,7 @@ def _announce(record: Record) -> None:
 
 
 def _scheduled(now: datetime, work: str | None) -> dict[str, Any]:
-    done = {"waited": deferred_messages.send_waiting(now)}
+    done = {"waited": deferred_messages.send_waiting(now), "resumed": parked_events.resume(now)}
     if work != deferred_messages.ONLY_WAITING:
         done |= {"reminders": reminders.send_due(now), "statements": statements.send_due(now)}
         if (program := programs.load_program()).partners:

@@ -120,7 +120,7 @@ def delete(webhook_id: str) -> Answer:
 @app.post(
     "/v1/webhooks/<webhook_id>/rotate",
     security=routes.open_to(OPERATOR),
-    responses=routes.json_responses({200: SecretAnswer}, 400, 404),
+    responses=routes.json_responses({200: SecretAnswer}, 400, 404, 409),
     summary="A new secret; the old one signs as well for a day",
     tags=["Webhooks"],
 )

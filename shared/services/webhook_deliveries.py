@@ -14,20 +14,39 @@ from shared.domain.telling.webhooks import (
     wait_seconds,
 )
 from shared.messaging import webhook_requests
+from shared.services import parked_events
 from shared.tables import webhooks
 
 
 def deliver(webhook_id: str, event: Event, attempt: int, now: datetime) -> Delivery | None:
-    """Try to deliver an event, and keep how that went; None if nobody wants it any more."""
+    """Try to deliver an event, and keep how that went; None if nobody wants it any more, or not now.
+
+    An endpoint that keeps failing is spared: the event is parked, to be replayed when it works again. One delivery at
+    a time finds out whether it does.
+    """
     try:
         webhook, revision = webhooks.load(webhook_id)
     except WebhookNotFoundError:
         return None
     if webhook.status != "enabled":
         return None
+    if webhook.is_spared:
+        if webhook.waits_at(now) or not _claim(webhook, revision, now):
+            parked_events.park(webhook_id, event, now)
+            return None
+        revision += 1
     delivery = _post(webhook, event, attempt, now)
     _note(webhook, revision, delivery)
     return delivery
+
+
+def _claim(webhook: Webhook, revision: int, now: datetime) -> bool:
+    """Whether the caller is the one to try an endpoint that is spared."""
+    try:
+        webhooks.save(webhook.tried_next(now), revision)
+    except TryAgainError:
+        return False
+    return True
 
 
 def _post(webhook: Webhook, event: Event, attempt: int, now: datetime) -> Delivery:

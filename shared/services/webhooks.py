@@ -10,13 +10,12 @@ from shared import request_ids
 from shared.caller import Caller, is_valid_id
 from shared.domain.errors import IdempotencyMismatchError, InvalidStateError, WebhookNotFoundError
 from shared.domain.fields import Record, Reference, Text
-from shared.domain.telling.events import event_of
 from shared.domain.telling.webhooks import Delivery, EventTypes, Url, Webhook
-from shared.messaging import webhook_queue, webhook_targets
+from shared.messaging import webhook_targets
+from shared.services import parked_events
+from shared.services.parked_events import REPLAYED_MAX
 from shared.tables import accounts, audit, ledger
 from shared.tables import webhooks as endpoints
-
-REPLAYED_MAX = 500
 
 
 class Registration(Record):
@@ -102,7 +101,7 @@ def change_webhook(webhook_id: str, change: WebhookChange, *, caller: Caller, no
     given = {name: value for name, value in change.model_dump(exclude_unset=True).items() if value is not None}
     if change.status is not None:
         because = "an operator disabled it" if change.status == "disabled" else None
-        given |= {"disabled_because": because, "failing_since": None}
+        given |= {"disabled_because": because, "failing_since": None, "failures": 0, "tried_again_at": None}
     after = webhook.model_copy(update=given)
     endpoints.save(after, revision)
     audit.record(caller, "webhook.changed", now, webhook_id=webhook_id)
@@ -120,14 +119,14 @@ def delete_webhook(webhook_id: str, *, caller: Caller, now: datetime) -> Webhook
 def rotate_secret(webhook_id: str, *, key: str, caller: Caller, now: datetime) -> SignedWebhook:
     """Make a new secret; the old one signs as well for a day. `key` tells the request from the caller's others.
 
-    Raises WebhookNotFoundError, TryAgainError if another request changed the endpoint at the same time.
+    Its replay, however late, makes none and answers with the newest. Raises WebhookNotFoundError, InvalidStateError if
+    there were too many in a day, TryAgainError if another request changed the endpoint at the same time.
     """
     rotation = request_ids.derived_id("rotation", caller.subject, key)
     webhook, revision = _load(webhook_id)
-    if webhook.rotation_key in {rotation, request_ids.derived_id("rotation", key)}:  # it was the caller's or anybody's
+    if webhook.was_rotated_by((rotation, request_ids.derived_id("rotation", key))):  # it was the caller's or anybody's
         return _signed(webhook, now, replayed=True)
-    update = {"generation": webhook.generation + 1, "rotated_at": now, "rotation_key": rotation}
-    after = webhook.model_copy(update=update)
+    after = webhook.rotated(rotation, now)
     endpoints.save(after, revision)
     audit.record(caller, "webhook.rotated", now, webhook_id=webhook_id)
     return _signed(after, now)
@@ -149,12 +148,9 @@ def replay_events(webhook_id: str, request: Replay, *, caller: Caller, now: date
         raise InvalidStateError(f"the webhook is disabled: {webhook.disabled_because}")
     account = accounts.load_account(request.member_id).account
     first, last = request.from_sequence, min(account.sequence, request.from_sequence + REPLAYED_MAX - 1)
-    entries = ledger.load_history(account.member_id, REPLAYED_MAX, before=last + 1)
-    events = [event_of(entry) for entry in reversed(entries) if entry.sequence >= first]
-    wanted = [event for event in events if webhook.wants(event.type)]
-    webhook_queue.enqueue([(webhook, event) for event in wanted])
+    queued = len(parked_events.queue_again(webhook, account.member_id, first, last))
     audit.record(caller, "webhook.replayed", now, account.member_id, webhook_id=webhook_id)
-    return QueuedEvents(len(wanted), last + 1 if last < account.sequence else None)
+    return QueuedEvents(queued, last + 1 if last < account.sequence else None)
 
 
 def _load(webhook_id: str) -> tuple[Webhook, int]:

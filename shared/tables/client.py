@@ -178,13 +178,18 @@ def transact(writes: Sequence[Write]) -> None:
 
 def put_if(table: str, item: Item, condition: str, **values: Any) -> bool:  # noqa: ANN401
     """Put one item if a condition holds; whether it did. Raises TryAgainError if the database does not answer."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
     request: Any = {"TableName": table, "Item": item, "ConditionExpression": condition}
     if values:
         request["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
+    return holds(lambda: client().put_item(**request))
+
+
+def holds(write: Callable[[], object]) -> bool:
+    """Write on a condition; whether it held. Raises TryAgainError if the database does not answer."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
     try:
-        ask(lambda: client().put_item(**request))
+        ask(write)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,19 @@ import pytest
 from functions import webhook_deliveries
 from shared import clock, runtime
 from shared.domain.errors import TryAgainError
-from shared.domain.telling.webhooks import ATTEMPTS_MAX, DEAD_AFTER
+from shared.domain.telling.webhooks import (
+    ATTEMPTS_MAX,
+    DEAD_AFTER,
+    JITTER_PERCENT,
+    OPEN_AFTER,
+    RETRY_SECONDS,
+    ROTATIONS_A_DAY_MAX,
+    SPARED_FOR,
+    Webhook,
+    wait_seconds,
+)
 from shared.messaging import webhook_requests
-from shared.services import announcements
+from shared.services import announcements, parked_events
 from shared.tables import ledger, webhooks
 from tests.functions.shop import OPERATOR, Shop
 
@@ -164,7 +175,9 @@ def test_waits_grow_until_the_last_try_which_is_left_to_the_dead_letters(
     _register(shop)
     _tell(shop.enroll())
     answers += [500] * ATTEMPTS_MAX
-    assert not any(_deliver(queue.bodies[0], attempt) for attempt in range(1, ATTEMPTS_MAX + 1))
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        assert not _deliver(queue.bodies[0], attempt)
+        shop.now += timedelta(seconds=RETRY_SECONDS[1])
     assert len(queue.waits) == ATTEMPTS_MAX - 1
     assert queue.waits[0] < 10
     assert queue.waits[-1] > 3600
@@ -200,6 +213,154 @@ def test_a_dead_endpoint_is_disabled_told_of_and_can_be_enabled_again(
 
     alive = shop.call("PATCH", path, {"status": "enabled"}, scope=OPERATOR).body
     assert (alive["status"], alive["failing_since"], alive["disabled_because"]) == ("enabled", None, None)
+
+
+def test_an_endpoint_that_keeps_failing_is_spared_and_gets_all_it_missed_once_it_works_again(
+    shop: Shop, queue: Queue, answers: list[int]
+) -> None:
+    _register(shop)
+    member, other = shop.enroll(), shop.enroll("join-2")
+    for number in range(OPEN_AFTER):
+        shop.order(member, f"A-{number}")
+    _tell(member)
+    answers += [500] * OPEN_AFTER
+    assert not any(_deliver(body) for body in queue.bodies[:OPEN_AFTER])
+
+    _tell(other)
+    missed = queue.bodies[OPEN_AFTER:]
+    assert all(_deliver(body) for body in missed), "nothing of it waits in the queue"
+    assert answers == [], "it was not asked"
+
+    shop.now += timedelta(hours=1)
+    queue.bodies.clear()
+    assert parked_events.resume(shop.now) == 1, "one event, to see"
+    answers += [500]
+    assert not _deliver(queue.bodies[0])
+    shop.now += SPARED_FOR
+    queue.bodies.clear()
+    answers += [200]
+    assert parked_events.resume(shop.now) == 1
+    assert _deliver(queue.bodies[0])
+
+    queue.bodies.clear()
+    assert parked_events.resume(shop.now) == 2
+    again = [json.loads(body)["event"] for body in queue.bodies]
+    assert sorted((one["member_id"], one["sequence"]) for one in again) == sorted([(member, 6), (other, 1)])
+    answers += [200, 200]
+    assert all(_deliver(body) for body in queue.bodies)
+    assert parked_events.resume(shop.now) == 0
+
+
+def test_one_delivery_at_a_time_finds_out_whether_an_endpoint_works_again(
+    shop: Shop, queue: Queue, answers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _register(shop)
+    _tell(shop.enroll())
+    answers += [500] * OPEN_AFTER
+    for _ in range(OPEN_AFTER):
+        _deliver(queue.bodies[0])
+    shop.now += SPARED_FOR
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(webhooks, "save", _no_answer)
+        assert _deliver(queue.bodies[0]), "another is at it, and this one is parked"
+    answers += [200]
+    assert _deliver(queue.bodies[0])
+    assert answers == []
+
+
+def test_what_is_parked_while_it_is_replayed_is_not_forgotten(
+    shop: Shop, queue: Queue, answers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook_id = _register(shop).body["webhook_id"]
+    member = shop.enroll()
+    _tell(member)
+    [event] = [parked_events.event_of(entry) for entry in ledger.load_history(member, 1)]
+    parked_events.park(webhook_id, event, shop.now)
+    shop.now += timedelta(hours=1)
+    send = queue.send
+
+    def park_another(bodies: list[str], groups: list[str]) -> None:
+        send(bodies, groups)
+        parked_events.park(webhook_id, event, shop.now)
+
+    monkeypatch.setattr(queue, "send", park_another)
+    assert parked_events.resume(shop.now) == 1
+    assert parked_events.resume(shop.now) == 0, "the ledger's index may not have it yet"
+    shop.now += timedelta(minutes=1)
+    monkeypatch.setattr(queue, "send", send)
+    assert (parked_events.resume(shop.now), parked_events.resume(shop.now)) == (1, 0)
+    assert answers == []
+
+
+def test_each_endpoint_is_a_group_of_its_own_so_that_none_holds_up_another(shop: Shop, queue: Queue) -> None:
+    ids = {_register(shop, key).body["webhook_id"] for key in ("a", "b")}
+    _tell(shop.enroll())
+    assert set(queue.groups) == ids
+    assert [json.loads(body)["webhook_id"] for body in queue.bodies] == queue.groups
+
+
+def test_a_wait_that_the_queue_refuses_fails_its_message_alone(
+    shop: Shop, queue: Queue, answers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _register(shop)
+    _tell(shop.enroll())
+    monkeypatch.setattr(queue, "postpone", _no_answer)
+    answers += [200, 500, 200]
+    records = [
+        {"messageId": str(number), "body": queue.bodies[0], "attributes": {"ApproximateReceiveCount": "1"}}
+        for number in range(3)
+    ]
+    failed = webhook_deliveries.handler({"Records": records}, None)["batchItemFailures"]
+    assert failed == [{"itemIdentifier": "1"}]
+
+
+def test_no_wait_is_longer_than_sqs_lets_a_message_wait() -> None:
+    """Twelve hours from when it was received, of which its delivery has taken some."""
+    waits = [
+        wait_seconds(attempt, jitter)
+        for attempt in range(1, ATTEMPTS_MAX)
+        for jitter in range(-JITTER_PERCENT, JITTER_PERCENT + 1)
+    ]
+    assert all(wait is not None and 0 < wait <= 12 * 3600 - 300 for wait in waits)
+
+
+def test_a_late_retry_of_a_rotation_is_a_replay_and_every_secret_signs_for_its_day(shop: Shop) -> None:
+    made = _register(shop).body
+    path = f"/v1/webhooks/{made['webhook_id']}/rotate"
+    first, again, second, late = (shop.post(path, key=key, scope=OPERATOR) for key in ("r1", "r1", "r2", "r1"))
+    assert [one.replayed for one in (first, again, second, late)] == [False, True, False, True]
+    assert first.body["secret"] == again.body["secret"]
+    assert late.body["secret"] == second.body["secret"], "the newest: whoever configures it is right"
+    secrets = [second.body["secret"], first.body["secret"], made["secret"]]
+    assert _signing(made["webhook_id"]) == secrets
+    shop.now += timedelta(hours=23, minutes=59)
+    assert _signing(made["webhook_id"]) == secrets
+    shop.now += timedelta(minutes=1)
+    assert _signing(made["webhook_id"]) == secrets[:1]
+
+
+def test_a_secret_is_rotated_so_often_in_a_day_and_no_more(shop: Shop) -> None:
+    path = f"/v1/webhooks/{_register(shop).body['webhook_id']}/rotate"
+    for number in range(ROTATIONS_A_DAY_MAX):
+        assert shop.post(path, key=f"r{number}", scope=OPERATOR).status == 200
+    refused = shop.post(path, key="r", scope=OPERATOR)
+    assert (refused.status, refused.code) == (409, "invalid_state")
+    shop.now += timedelta(days=1)
+    assert shop.post(path, key="r", scope=OPERATOR).status == 200
+
+
+def test_an_endpoint_of_an_earlier_release_keeps_its_secrets(shop: Shop) -> None:
+    stored = {"webhook_id": "w", "url": URL, "created_at": shop.now, "generation": 3}
+    of_yore = Webhook.model_validate({**stored, "rotated_at": shop.now, "rotation_key": "k"})
+    assert of_yore.generations(shop.now) == (3, 2)
+    assert of_yore.was_rotated_by({"k"})
+    after = of_yore.rotated("r", shop.now)
+    assert after.generations(shop.now) == (4, 3, 2)
+    assert after.was_rotated_by({"k"})
+
+
+def _signing(webhook_id: str) -> list[str]:
+    return webhooks.secrets(webhooks.load(webhook_id)[0], clock.now())
 
 
 def test_events_are_sent_again_from_a_sequence_on(shop: Shop, queue: Queue) -> None:

@@ -8,13 +8,14 @@ import hashlib
 import hmac
 import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from shared.domain.errors import InvalidStateError
 from shared.domain.fields import Stored, Text
 from shared.domain.telling.events import ALL_TYPES, Event
 
@@ -26,6 +27,14 @@ RETRY_SECONDS = (5, 300, 1800, 7200, 18000, 36000, 36000, 36000, 36000, 36000)
 """Waits before each further try: seconds at first, ten hours in the end, two and a half days in all."""
 ATTEMPTS_MAX = len(RETRY_SECONDS) + 1
 JITTER_PERCENT = 20
+WAIT_SECONDS_MAX = 42_000
+"""SQS ends a wait twelve hours after a message was received, and refuses any that would end later."""
+OPEN_AFTER = 5
+"""So many failures in a row, and an endpoint is spared: what comes for it is noted, and replayed once it works again."""
+SPARED_FOR = timedelta(minutes=5)
+"""Between one try and the next meanwhile."""
+ROTATIONS_A_DAY_MAX = 10
+"""Each of a day's secrets signs."""
 _PORT_DEFAULT = {"https": 443, "http": 80}
 _INTERNET_6 = ipaddress.IPv6Network("2000::/3")
 """All that is given out; site-local addresses (fec0::/10), for one, are not in it."""
@@ -70,6 +79,14 @@ EventType = Annotated[str, AfterValidator(_known_type)]
 EventTypes = Annotated[tuple[EventType, ...], Field(max_length=len(ALL_TYPES))]
 
 
+class Rotation(Stored):
+    """Who made a secret, by the request's own id, and when: the one before it signs for another day."""
+
+    key: str
+    generation: int
+    at: datetime
+
+
 class Webhook(Stored):
     """An endpoint as kept. It gets the events of `event_types`, or all if that is empty. No secret is stored."""
 
@@ -83,7 +100,13 @@ class Webhook(Stored):
     """Which secret signs: each rotation makes the next one."""
     rotated_at: datetime | None = None
     rotation_key: str | None = None
+    rotations: tuple[Rotation, ...] = ()
+    """All of them: a late retry of any is a replay. An endpoint that was stored without them has its last one above."""
     failing_since: datetime | None = None
+    failures: int = 0
+    """In a row, up to now."""
+    tried_again_at: datetime | None = None
+    """When an endpoint that is spared may be tried again."""
     created_at: datetime
 
     def wants(self, event_type: str) -> bool:
@@ -91,10 +114,40 @@ class Webhook(Stored):
         return self.status == "enabled" and (not self.event_types or event_type in self.event_types)
 
     def generations(self, now: datetime) -> tuple[int, ...]:
-        """The secrets that sign at an instant, the newest first: for a day after a rotation, two."""
-        if self.rotated_at is not None and now < self.rotated_at + OLD_SECRET_LIVES:
-            return (self.generation, self.generation - 1)
-        return (self.generation,)
+        """The secrets that sign at an instant, the newest first: each for a day beside those that came after it."""
+        recent = (one.generation - 1 for one in self._all_rotations if now < one.at + OLD_SECRET_LIVES)
+        return (self.generation, *sorted(recent, reverse=True))
+
+    def rotated(self, key: str, now: datetime) -> "Webhook":
+        """The endpoint with another secret. Raises InvalidStateError if it got too many in a day."""
+        if len(self.generations(now)) > ROTATIONS_A_DAY_MAX:
+            raise InvalidStateError(f"the secret was rotated {ROTATIONS_A_DAY_MAX} times within a day; wait for a while")
+        made = Rotation(key=key, generation=self.generation + 1, at=now)
+        update = {"generation": made.generation, "rotated_at": now, "rotation_key": key}
+        return self.model_copy(update={**update, "rotations": (*self._all_rotations, made)})
+
+    def was_rotated_by(self, keys: Collection[str]) -> bool:
+        """Whether one of these requests has made a secret."""
+        return not {one.key for one in self._all_rotations}.isdisjoint(keys)
+
+    @property
+    def _all_rotations(self) -> tuple[Rotation, ...]:
+        if self.rotations or self.rotated_at is None:
+            return self.rotations
+        return (Rotation(key=self.rotation_key or "", generation=self.generation, at=self.rotated_at),)
+
+    @property
+    def is_spared(self) -> bool:
+        """Whether it fails again and again, so that it is tried only now and then."""
+        return self.failures >= OPEN_AFTER
+
+    def waits_at(self, now: datetime) -> bool:
+        """Whether it is not to be tried at an instant."""
+        return self.is_spared and self.tried_again_at is not None and now < self.tried_again_at
+
+    def tried_next(self, now: datetime) -> "Webhook":
+        """The endpoint while somebody tries whether it works again: nobody else does."""
+        return self.model_copy(update={"tried_again_at": now + SPARED_FOR})
 
 
 class Delivery(Stored):
@@ -144,7 +197,7 @@ def wait_seconds(attempt: int, jitter_percent: int) -> int | None:
     """
     if attempt > len(RETRY_SECONDS):
         return None
-    return max(1, RETRY_SECONDS[attempt - 1] * (100 + jitter_percent) // 100)
+    return min(max(1, RETRY_SECONDS[attempt - 1] * (100 + jitter_percent) // 100), WAIT_SECONDS_MAX)
 
 
 def after_delivery(webhook: Webhook, delivery: Delivery) -> Webhook:
@@ -153,8 +206,9 @@ def after_delivery(webhook: Webhook, delivery: Delivery) -> Webhook:
     410 Gone says that nothing more is wanted.
     """
     if delivery.succeeded:
-        return webhook.model_copy(update={"failing_since": None})
+        return webhook.model_copy(update={"failing_since": None, "failures": 0, "tried_again_at": None})
     since = webhook.failing_since or delivery.at
+    webhook = webhook.model_copy(update={"failures": webhook.failures + 1}).tried_next(delivery.at)
     because = None
     if delivery.status == 410:  # noqa: PLR2004
         because = "the endpoint answered 410 Gone"
