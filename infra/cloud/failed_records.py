@@ -18,7 +18,7 @@ KEPT_DAYS = 30
 
 
 def add_failed_records(scope: Construct, options: Options, notices: sqs.Queue) -> s3.Bucket:
-    """A bucket that nobody outside the account reads; each new object is noted in the queue, for an alarm to look at."""
+    """A bucket that nobody outside the account reads; each new object is noted in the queue, where an alarm looks."""
     bucket = s3.Bucket(
         scope,
         "FailedRecords",

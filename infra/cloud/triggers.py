@@ -138,9 +138,7 @@ def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: 
         mapping.node.add_dependency(functions[name].role)
 
 
-def add_stream_readers(
-    scope: Construct, functions: dict[str, Function], data: Data, failed_records: s3.Bucket
-) -> None:
+def add_stream_readers(scope: Construct, functions: dict[str, Function], data: Data, failed_records: s3.Bucket) -> None:
     """Who tells of new ledger entries hears of all, told from other items by their `type`, and of messages that are to
     go out at once; who draws consequences for others hears of the few entries that have any.
     """

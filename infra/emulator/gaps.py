@@ -86,7 +86,8 @@ def _allow_plain_http(template: Template) -> None:
     for resource in resources.values():
         if "DependsOn" in resource:
             needed = resource["DependsOn"]
-            resource["DependsOn"] = [name for name in ([needed] if isinstance(needed, str) else needed) if name in resources]
+            names = [needed] if isinstance(needed, str) else needed
+            resource["DependsOn"] = [name for name in names if name in resources]
 
 
 def _grant_what_it_asks_for(template: Template) -> None:

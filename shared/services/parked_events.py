@@ -27,7 +27,7 @@ def park(webhook_id: str, event: Event, now: datetime) -> None:
 
 
 def resume(now: datetime) -> int:
-    """Queue what was parked for endpoints that work again; of those that may not, one event, to see. How many events."""
+    """Queue what was parked for endpoints that work again; of those that may not, one event, to see. How many."""
     return sum(_resume(webhook, now) for webhook in webhooks.load_all() if webhook.status == "enabled")
 
 

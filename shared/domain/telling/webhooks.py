@@ -30,7 +30,7 @@ JITTER_PERCENT = 20
 WAIT_SECONDS_MAX = 42_000
 """SQS ends a wait twelve hours after a message was received, and refuses any that would end later."""
 OPEN_AFTER = 5
-"""So many failures in a row, and an endpoint is spared: what comes for it is noted, and replayed once it works again."""
+"""So many failures in a row, and an endpoint is spared: what comes for it is noted, and replayed when it works again."""
 SPARED_FOR = timedelta(minutes=5)
 """Between one try and the next meanwhile."""
 ROTATIONS_A_DAY_MAX = 10
@@ -121,7 +121,7 @@ class Webhook(Stored):
     def rotated(self, key: str, now: datetime) -> "Webhook":
         """The endpoint with another secret. Raises InvalidStateError if it got too many in a day."""
         if len(self.generations(now)) > ROTATIONS_A_DAY_MAX:
-            raise InvalidStateError(f"the secret was rotated {ROTATIONS_A_DAY_MAX} times within a day; wait for a while")
+            raise InvalidStateError(f"the secret was rotated {ROTATIONS_A_DAY_MAX} times within a day; wait")
         made = Rotation(key=key, generation=self.generation + 1, at=now)
         update = {"generation": made.generation, "rotated_at": now, "rotation_key": key}
         return self.model_copy(update={**update, "rotations": (*self._all_rotations, made)})

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from shared.domain.calendar import local_day
 from shared.domain.members.address_changes import code_of
+from shared.domain.telling.webhooks import OPEN_AFTER
 from shared.tables import reviews
 
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
@@ -581,8 +582,10 @@ def notify(world: World) -> None:
     refund = {"order_id": ordered(world, returning), "refund_id": returned, "amount": 100}
     ok(world, "POST", f"/v1/members/{returning}/refunds", refund)
     _tell(world, _record_of(world.item(f"ORDER#{refund['order_id']}", f"REFUND#{returned}")))
+    parked = {"first": {"N": "1"}, "times": {"N": "1"}, "parked_at": {"S": "2026-11-01T00:00:00+00:00"}}
+    world.put_item({"pk": {"S": f"PARKED#{webhook_id}"}, "sk": {"S": returning}, **parked})
+    assert world.invoke("notify", {"time": world.now().isoformat()})["resumed"] > 0
     ok(world, "DELETE", f"/v1/webhooks/{webhook_id}", scope=OPERATOR)
-    world.invoke("notify", {"time": world.now().isoformat()})
     if world.moves_time:
         _be_reminded(world, enrolled(world, email=f"{uuid4().hex}@example.com"))
 
@@ -673,7 +676,9 @@ def webhook_deliveries(world: World) -> None:
         "body": body,
         "attributes": {"ApproximateReceiveCount": "1"},
     }
-    world.invoke("webhook_deliveries", {"Records": [record]})
+    for _ in range(OPEN_AFTER + 1):
+        world.invoke("webhook_deliveries", {"Records": [record]})
+    assert world.item(f"PARKED#{webhook_id}", member_id)
     assert ok(world, "GET", f"/v1/webhooks/{webhook_id}/deliveries", scope=OPERATOR)["items"]
     ok(world, "DELETE", f"/v1/webhooks/{webhook_id}", scope=OPERATOR)
 

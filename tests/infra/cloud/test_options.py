@@ -8,6 +8,7 @@ import pytest
 from aws_cdk import App
 from constructs import Node
 
+from infra.cloud.mail import MESSAGE_MS, message_ms, workers_max
 from infra.cloud.options import OptionError, Options
 from infra.emulator.deploy import deployed
 from infra.errors import UsageError
@@ -38,6 +39,11 @@ def test_webhooks_lead_anywhere_in_a_stage_for_trying_things_out_alone() -> None
         ({"name": "Café"}, "name must look like"),
         ({"name": "c" * 21}, "name must look like"),
         ({"sender_domain": "shop.example", "sender_identity_arn": IDENTITY}, "give one of them"),
+        ({"mail_per_second": "0"}, "mail_per_second must lie between 1 and 5000"),
+        ({"mail_per_second": "fast"}, "mail_per_second must be a whole number, not 'fast'"),
+        ({"text_sender": "Café"}, r"text_sender must look like \+12125550100"),
+        ({"text_sender": "+0123"}, "text_sender must look like"),
+        ({"text_sender": "TwelveLetters"}, "text_sender must look like"),
         ({"sender_email": "club@notshop.example", "sender_domain": "shop.example"}, "must be an address of shop.exam"),
     ],
 )
@@ -52,6 +58,21 @@ def test_production_is_not_made_without_who_gets_alarms_where_people_return_and_
     lacking = {name: value for name, value in PROD.items() if name != option}
     with pytest.raises(OptionError, match=rf"(?s)stage prod also needs these options:\n  {option}\b(?!.*\n)"):
         _options(stage="prod", **lacking)
+
+
+@pytest.mark.parametrize("rate", [1, 2, 14, 100, 5000])
+def test_workers_keep_to_the_mail_services_rate_and_use_most_of_it(rate: int) -> None:
+    options = _options(mail_per_second=str(rate))
+    workers, each_ms = workers_max(options), message_ms(options)
+    assert 2 <= workers <= 1000
+    assert workers * 1000 / each_ms <= rate
+    assert each_ms >= MESSAGE_MS or rate > 1000 * 1000 / MESSAGE_MS
+    assert workers * 1000 / each_ms > 0.9 * rate
+
+
+@pytest.mark.parametrize("sender", ["+12125550100", "38698", "Cafe", "4Cafe"])
+def test_text_messages_come_from_a_number_a_short_code_or_a_name(sender: str) -> None:
+    assert _options(text_sender=sender).text_sender == sender
 
 
 def test_production_says_all_that_is_missing_at_once() -> None:

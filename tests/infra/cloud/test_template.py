@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from infra.cloud import token_trigger
 from infra.cloud.build.bytecode import runtime_python
 from infra.cloud.build.function_code import function_folder
 from infra.cloud.build.layer import layer_folder
+from infra.cloud.failed_records import KEPT_DAYS
 from infra.cloud.permissions import NEEDS
+from shared.tables import announced
 from tests.infra.cloud.conftest import SHOP, Template
 
 pytestmark = pytest.mark.stack
@@ -272,3 +275,50 @@ def test_cfn_lint_finds_nothing(stage: str, request: pytest.FixtureRequest) -> N
 
 def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
+
+
+def test_records_that_keep_failing_are_kept_whole_encrypted_and_for_a_time(prod: Template) -> None:
+    [(name, bucket)] = [(name, one) for name, one in prod.resources.items() if one["Type"] == "AWS::S3::Bucket"]
+    kept = bucket["Properties"]
+    assert set(kept["PublicAccessBlockConfiguration"].values()) == {True}
+    assert kept["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert [rule["ExpirationInDays"] for rule in kept["LifecycleConfiguration"]["Rules"]] == [KEPT_DAYS]
+    assert timedelta(days=KEPT_DAYS) < announced.KEPT, "what is sent again is not announced again"
+    [policy] = prod.properties("AWS::S3::BucketPolicy")
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    mappings = [one for one in prod.properties("AWS::Lambda::EventSourceMapping") if "StartingPosition" in one]
+    assert len(mappings) == 2
+    for mapping in mappings:
+        assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": [name, "Arn"]}}}
+
+
+def test_each_record_that_is_set_aside_is_noted_where_an_alarm_looks(prod: Template) -> None:
+    [bucket] = prod.of("AWS::S3::Bucket")
+    [told] = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    [queue, _] = told["Queue"]["Fn::GetAtt"]
+    assert queue.startswith("StreamDeadLetters")
+    policies = {name: one for name, one in prod.resources.items() if one["Type"] == "AWS::SQS::QueuePolicy"}
+    [policy] = [name for name, one in policies.items() if {"Ref": queue} in one["Properties"]["Queues"]]
+    assert policy in bucket["DependsOn"]
+    allowed = [
+        one
+        for one in policies[policy]["Properties"]["PolicyDocument"]["Statement"]
+        if one["Effect"] == "Allow" and one["Principal"] == {"Service": "s3.amazonaws.com"}
+    ]
+    assert [(one["Action"], one["Condition"]) for one in allowed] == [
+        ("sqs:SendMessage", {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}})
+    ]
+
+
+def test_messages_are_sent_by_as_many_workers_as_the_mail_services_rate_takes(prod: Template) -> None:
+    [queue] = [name for name in prod.resources if name.startswith("MessageQueue") and len(name) == 20]
+    [mapping] = [
+        one
+        for one in prod.properties("AWS::Lambda::EventSourceMapping")
+        if one["EventSourceArn"] == {"Fn::GetAtt": [queue, "Arn"]}
+    ]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 3}
+    [function] = [one for one in prod.properties("AWS::Lambda::Function") if one["FunctionName"].endswith("-messages")]
+    settings = function["Environment"]["Variables"]
+    assert (settings["MESSAGE_MS"], settings["MAIL_SETTINGS"], settings["TEXT_SENDER"]) == ("215", "loyalty-prod", "-")

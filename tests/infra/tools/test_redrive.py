@@ -149,9 +149,7 @@ def test_records_of_the_stream_are_handed_to_their_function_whole_in_order_and_o
     assert (stack.objects(), stack.read("StreamDeadLetters")) == ([], [])
 
 
-def test_a_record_that_is_given_back_again_is_kept_and_so_is_the_notice_of_it(
-    stack: Stack, given_up: GivenUp
-) -> None:
+def test_a_record_that_is_given_back_again_is_kept_and_so_is_the_notice_of_it(stack: Stack, given_up: GivenUp) -> None:
     stack.set_aside(1)
     stack.set_aside(2, BIRTHDAYS)
     stack.functions.giving_back.add(NOTIFY)

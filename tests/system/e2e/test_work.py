@@ -1,4 +1,4 @@
-"""What happens without anybody asking: the stream, the schedules, the queue and its dead letters."""
+"""What happens without anybody asking: the stream, the schedules, the queues, and what is given up."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +8,11 @@ from uuid import uuid4
 
 from infra.emulator.deploy import ACCOUNT
 from infra.machine.environment import REGION
+from infra.tools.redrive import GivenUp
 from tests.infra.cloud.stories import OPERATOR, brought, enrolled, ok, ordered
 from tests.system.e2e.world import Deployed, eventually
+
+SENDER = "loyalty@shop.example"
 
 
 def test_a_member_who_joins_is_written_to_and_the_bus_hears_of_it(world: Deployed) -> None:
@@ -39,7 +42,36 @@ def test_an_address_that_bounces_is_not_written_to_again(world: Deployed) -> Non
     assert (told["channel"], told["reason"]) == ("email", "bounce")
 
 
-def test_a_ledger_entry_that_cannot_be_read_ends_alone_in_the_dead_letters_while_the_others_pass(
+def test_mail_that_is_refused_for_good_costs_no_event_and_is_not_sent_later(world: Deployed) -> None:
+    heard, mail = _listening_on_the_bus(world), world.deployment.client("sesv2")
+    addresses = [f"{uuid4().hex}@example.com" for _ in range(2)]
+    mail.delete_email_identity(EmailIdentity=SENDER)
+    try:
+        member_id = enrolled(world, email=addresses[0])
+        entry = json.loads(world.item(f"MEMBER#{member_id}", "ENROLL")["body"]["S"])
+        marker = eventually(lambda: _marker(world, f"welcome:{entry['entry_id']}", "refused_with"))
+        assert marker == "MessageRejected"
+    finally:
+        mail.create_email_identity(EmailIdentity=SENDER)
+    enrolled(world, email=addresses[1])
+    eventually(lambda: world.mails_to(addresses[1]) == 1)
+    assert world.mails_to(addresses[0]) == 0
+    assert [one["detail"]["member_id"] for one in heard()].count(member_id) == 1
+
+
+def test_a_record_that_kept_failing_is_sent_again_whole(world: Deployed) -> None:
+    heard = _listening_on_the_bus(world)
+    with world.without("notify", "events:PutEvents"):
+        member_id = enrolled(world)
+        eventually(lambda: any(one["body"]["S"].count(member_id) for one in _records_set_aside(world) if "body" in one))
+    given_up = GivenUp(world.deployment.client, "loyalty-dev")
+    assert given_up.send_again("stream").number > 0
+    event = eventually(lambda: next((one for one in heard() if one["detail"]["member_id"] == member_id), None))
+    assert event["detail-type"] == "member.enrolled"
+    assert not any(one["body"]["S"].count(member_id) for one in _records_set_aside(world) if "body" in one)
+
+
+def test_a_ledger_entry_that_cannot_be_read_ends_alone_with_what_failed_while_the_others_pass(
     world: Deployed,
 ) -> None:
     addresses = [f"{uuid4().hex}@example.com" for _ in range(2)]
@@ -48,8 +80,7 @@ def test_a_ledger_entry_that_cannot_be_read_ends_alone_in_the_dead_letters_while
     world.put_item(poison)
     enrolled(world, email=addresses[1])
     eventually(lambda: [world.mails_to(address) for address in addresses] == [1, 1])
-    letters = _reading(world, world.resource("StreamDeadLetters"))
-    batches = eventually(lambda: [one for one in _set_aside(world, letters()) if poison in one])
+    batches = eventually(lambda: [one for one in _set_aside(world) if poison in one])
     assert batches == [[poison]]
 
 
@@ -77,19 +108,25 @@ def test_a_message_that_cannot_be_worked_ends_in_the_dead_letters_while_the_othe
     assert good not in letters()
 
 
-def _set_aside(world: Deployed, letters: list[Any]) -> list[list[Any]]:
-    """The items of the stream that letters speak of: they say no more than where to find them."""
-    streams, items = world.deployment.client("dynamodbstreams"), list[list[Any]]()
-    for batch in (letter["DDBStreamBatchInfo"] for letter in letters):
-        iterator = streams.get_shard_iterator(
-            StreamArn=batch["streamArn"],
-            ShardId=batch["shardId"],
-            ShardIteratorType="AT_SEQUENCE_NUMBER",
-            SequenceNumber=batch["startSequenceNumber"],
-        )["ShardIterator"]
-        records = streams.get_records(ShardIterator=iterator, Limit=batch["batchSize"])["Records"]
-        items.append([record["dynamodb"]["NewImage"] for record in records])
-    return items
+def _set_aside(world: Deployed) -> list[list[Any]]:
+    """The items of the stream that were set aside, by batch."""
+    storage, bucket = world.deployment.client("s3"), world.resource("FailedRecords")
+    keys = [one["Key"] for one in storage.list_objects_v2(Bucket=bucket).get("Contents", [])]
+    letters = [json.load(storage.get_object(Bucket=bucket, Key=key)["Body"]) for key in keys]
+    batches = [json.loads(letter["payload"])["Records"] for letter in letters]
+    return [[record["dynamodb"]["NewImage"] for record in batch] for batch in batches]
+
+
+def _records_set_aside(world: Deployed) -> list[Any]:
+    return [item for batch in _set_aside(world) for item in batch]
+
+
+def _marker(world: Deployed, message_id: str, name: str) -> str | None:
+    """What a message's marker says, if there is one that says it."""
+    key = {"pk": {"S": f"MESSAGE#{message_id}"}, "sk": {"S": "SENT"}}
+    found = world.deployment.client("dynamodb").get_item(TableName=world.resource("Loyalty"), Key=key)
+    value: str | None = found.get("Item", {}).get(name, {}).get("S")
+    return value
 
 
 def _member_with_expired_points(world: Deployed) -> str:
