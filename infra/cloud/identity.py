@@ -2,15 +2,17 @@
 
 A storefront proves itself by its secret, and so does each partner of the option `partners`: its client may ask for
 `loyalty/partner` and for the one scope that is called as the partner, of which the trigger makes the claim
-`partner_id`. Members and operators are people: they sign in on Cognito's page and come back
-with a code (PKCE). A client only says which scopes may be asked for, so a trigger decides who gets them: it puts the
-member's id into the token and takes the operator's scope from everyone outside the group `operators`, and from whoever
-in it has no second factor.
+`partner_id`. API Gateway takes tokens of few clients, so any number of other partners share one: each signs in as a
+user that an operator has linked to it, and the trigger adds scope and claim. Members and operators are people: they
+sign in on Cognito's page and come back with a code (PKCE). A client only says which scopes may be asked for, so a
+trigger decides who gets them: it puts the member's id into the token and takes the operator's scope from everyone
+outside the group `operators`, and from whoever in it has no second factor.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cognito as cognito
@@ -48,7 +50,7 @@ def add_identity(scope: Construct, options: Options, builder: Builder) -> Identi
     """The issuer that the options name, or a user pool."""
     if options.issuer:
         return Identity(options.issuer, list(options.audiences), {})
-    pool = _pool(scope, options)
+    pool = user_pool(scope, options)
     trigger = _trigger(scope, builder)
     pool.add_trigger(cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger, cognito.LambdaVersion.V3_0)
     scopes = _scopes(pool)
@@ -65,6 +67,7 @@ def add_identity(scope: Construct, options: Options, builder: Builder) -> Identi
         "Member": _client_of_people(pool, "Member", scopes[MEMBER], options),
         # By the second scope an operator sets their second factor up, at Cognito itself.
         "Operator": _client_of_people(pool, "Operator", scopes[OPERATOR], options, cognito.OAuthScope.COGNITO_ADMIN),
+        "Partners": _client_of_all_partners(pool),
     }
     clients |= _clients_of_partners(pool, scopes[PARTNER], options)
     cognito.CfnUserPoolGroup(
@@ -83,13 +86,21 @@ def add_identity(scope: Construct, options: Options, builder: Builder) -> Identi
     )
 
 
-def _pool(scope: Construct, options: Options) -> cognito.UserPool:
-    return cognito.UserPool(
+def user_pool(scope: Construct, options: Options) -> cognito.UserPool:
+    """The people who sign in, and partners that do.
+
+    It writes by SES if there is an identity that is verified already, which Cognito asks for: by itself it sends 50
+    invitations and codes a day.
+    """
+    pool = cognito.UserPool(
         scope,
         "Users",
         account_recovery=cognito.AccountRecovery.EMAIL_ONLY,
-        # Only the operator links a person to a member: no client may write this attribute.
-        custom_attributes={"member_id": cognito.StringAttribute(mutable=True)},
+        # Only the operator links a person to a member, or a user to a partner: no client may write these.
+        custom_attributes={
+            "member_id": cognito.StringAttribute(mutable=True),
+            "partner_id": cognito.StringAttribute(mutable=True),
+        },
         deletion_protection=options.is_kept,
         feature_plan=cognito.FeaturePlan.ESSENTIALS,
         mfa=cognito.Mfa.OPTIONAL,
@@ -106,6 +117,12 @@ def _pool(scope: Construct, options: Options) -> cognito.UserPool:
         sign_in_aliases=cognito.SignInAliases(email=True),
         sign_in_case_sensitive=False,
     )
+    if options.sender_identity_arn:
+        resource = cast("cognito.CfnUserPool", pool.node.default_child)
+        resource.email_configuration = cognito.CfnUserPool.EmailConfigurationProperty(
+            email_sending_account="DEVELOPER", from_=options.sender_email, source_arn=options.sender_identity_arn
+        )
+    return pool
 
 
 def _trigger(scope: Construct, builder: Builder) -> lambda_.IFunction:
@@ -154,6 +171,21 @@ def _clients_of_partners(
         )
         for partner_id, name in names.items()
     }
+
+
+def _client_of_all_partners(pool: cognito.UserPool) -> cognito.UserPoolClient:
+    """A client for machines that sign in by name and password, without a page: what each may do its user says."""
+    return pool.add_client(
+        "Partners",
+        auth_flows=cognito.AuthFlow(user_password=True),
+        disable_o_auth=True,
+        access_token_validity=Duration.minutes(ACCESS_TOKEN_MINUTES),
+        enable_token_revocation=True,
+        prevent_user_existence_errors=True,
+        read_attributes=cognito.ClientAttributes().with_standard_attributes(email=True),
+        refresh_token_validity=Duration.days(REFRESH_TOKEN_DAYS),
+        write_attributes=cognito.ClientAttributes().with_standard_attributes(email=True),
+    )
 
 
 def _client_of_people(

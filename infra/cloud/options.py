@@ -15,8 +15,8 @@ Messages = Literal["send", "dry_run"]
 
 AUDIENCES_MAX = 50
 """API Gateway's quota for an authorizer, which cannot be raised; each client of Cognito's is an audience."""
-PARTNERS_MAX = AUDIENCES_MAX - 3
-"""Beside the clients of the storefront, of members and of operators."""
+PARTNERS_MAX = AUDIENCES_MAX - 4
+"""Beside the clients of the storefront, of members, of operators, and of all partners that sign in."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 """What is short enough to be the beginning of a function's name or of a sign-in page's."""
 _TEXT_SENDER = re.compile(r"\+[1-9][0-9]{1,14}|[0-9]{3,8}|(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,11}")
@@ -90,7 +90,7 @@ class Options:
         if len(self.partners) > PARTNERS_MAX:
             raise OptionError(
                 f"partners may name {PARTNERS_MAX}, not {len(self.partners)}: API Gateway accepts the tokens of "
-                f"{AUDIENCES_MAX} clients; for more give an issuer whose tokens share an audience"
+                f"{AUDIENCES_MAX} clients; let the others sign in by the client that all partners share"
             )
         self._require_sender()
         if self.is_kept and (missing := self._missing()):

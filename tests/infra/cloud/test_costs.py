@@ -246,7 +246,7 @@ def test_what_the_stream_adds_is_said_by_part(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.stack
 def test_the_bill_counts_every_client_of_a_machine(prod: Template) -> None:
-    clients = [one["AllowedOAuthFlows"] for one in prod.properties("AWS::Cognito::UserPoolClient")]
+    clients = [one.get("AllowedOAuthFlows") for one in prod.properties("AWS::Cognito::UserPoolClient")]
     assert clients.count(["client_credentials"]) == costs.APP_CLIENTS
 
 

@@ -45,7 +45,10 @@ KEPT: Mapping[str, Mapping[str, Any]] = {
         "AliasAttributes": None,
         "UsernameAttributes": ["email"],
         "UsernameConfiguration": {"CaseSensitive": False},
-        "Schema": [{"AttributeDataType": "String", "Mutable": True, "Name": "member_id"}],
+        # One may be added, and none changed or taken away.
+        "Schema": [
+            {"AttributeDataType": "String", "Mutable": True, "Name": name} for name in ("member_id", "partner_id")
+        ],
     },
 }
 """Properties that replace a resource when they change, or that destroy what is in it; None: it has no such property."""

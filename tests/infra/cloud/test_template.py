@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template as Synthesized
 
 from infra import openapi
 from infra.bench.cold_start import EVERYDAY, MACHINE
@@ -18,6 +20,8 @@ from infra.cloud.build.bytecode import runtime_python
 from infra.cloud.build.function_code import function_folder
 from infra.cloud.build.layer import layer_folder
 from infra.cloud.failed_records import KEPT_DAYS
+from infra.cloud.identity import user_pool
+from infra.cloud.options import Options
 from infra.cloud.permissions import NEEDS
 from shared.tables import announced
 from tests.infra.cloud.conftest import SHOP, Template
@@ -236,6 +240,33 @@ def test_another_issuer_takes_the_place_of_the_user_pool(dev: Template) -> None:
     assert dev.of("AWS::Cognito::UserPool") == []
     [authorizer] = dev.properties("AWS::ApiGatewayV2::Authorizer")
     assert authorizer["JwtConfiguration"] == {"Issuer": "https://login.example", "Audience": ["loyalty", "till"]}
+
+
+def test_any_number_of_partners_sign_in_by_one_client_that_the_api_accepts(prod: Template) -> None:
+    shared = {name: one["Properties"] for name, one in prod.resources.items() if name.startswith("UsersPartners")}
+    [(name, client)] = shared.items()
+    assert client["ExplicitAuthFlows"] == ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    assert "AllowedOAuthFlows" not in client
+    [authorizer] = prod.properties("AWS::ApiGatewayV2::Authorizer")
+    assert {"Ref": name} in authorizer["JwtConfiguration"]["Audience"]
+
+
+def test_nobody_who_signs_in_may_say_which_member_or_partner_they_are(prod: Template) -> None:
+    clients = prod.properties("AWS::Cognito::UserPoolClient")
+    of_machines = [one for one in clients if one.get("AllowedOAuthFlows") == ["client_credentials"]]
+    assert [one["WriteAttributes"] for one in clients if one not in of_machines] == [["email"]] * 3
+
+
+def test_invitations_and_codes_go_by_ses_where_there_is_a_verified_identity() -> None:
+    identity = "arn:aws:ses:us-east-1:123456789012:identity/shop.example"
+    sent: dict[str | None, Any] = {}
+    for arn in (None, identity):
+        stack = Stack(App(), "users")
+        user_pool(stack, Options(sender_email="club@shop.example", sender_identity_arn=arn))
+        [pool] = Synthesized.from_stack(stack).find_resources("AWS::Cognito::UserPool").values()
+        sent[arn] = pool["Properties"].get("EmailConfiguration")
+    by_ses = {"EmailSendingAccount": "DEVELOPER", "From": "club@shop.example", "SourceArn": identity}
+    assert sent == {None: None, identity: by_ses}
 
 
 def test_pages_of_the_shop_and_no_others_may_call(prod: Template, dev: Template) -> None:

@@ -8,7 +8,8 @@ from moto import mock_aws
 
 from infra.cloud import token_trigger
 from infra.cloud.identity import SECOND_FACTOR
-from shared.caller import OPERATOR
+from infra.cloud.token_trigger import OWN_ACCOUNT
+from shared.caller import OPERATOR, PARTNER
 
 
 class Directory:
@@ -40,8 +41,8 @@ def _suppressed(*groups: str) -> Any:
     [
         (["operators"], ["SOFTWARE_TOKEN_MFA"], []),
         (["operators"], None, [OPERATOR]),
-        ([], ["SOFTWARE_TOKEN_MFA"], [OPERATOR]),
-        (["others"], ["SOFTWARE_TOKEN_MFA"], [OPERATOR]),
+        ([], ["SOFTWARE_TOKEN_MFA"], [OPERATOR, OWN_ACCOUNT]),
+        (["others"], ["SOFTWARE_TOKEN_MFA"], [OPERATOR, OWN_ACCOUNT]),
     ],
 )
 def test_an_operator_without_a_second_factor_gets_no_operators_scope(
@@ -70,7 +71,24 @@ def test_only_an_emulator_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("groups", [{}, {"groupConfiguration": None}, {"groupConfiguration": {}}])
 def test_a_machine_which_is_in_no_group_gets_its_token(groups: dict[str, Any]) -> None:
     token = _token(scopes=["loyalty/partner", "partner/cafe"], **groups)
-    assert token == {"claimsToAddOrOverride": {"partner_id": "cafe"}, "scopesToSuppress": [OPERATOR]}
+    assert token == {"claimsToAddOrOverride": {"partner_id": "cafe"}, "scopesToSuppress": [OPERATOR, OWN_ACCOUNT]}
+
+
+def test_a_machine_that_signs_in_is_the_partner_that_an_operator_has_linked() -> None:
+    token = _token(userAttributes={"custom:partner_id": "cafe"}, scopes=[OWN_ACCOUNT])
+    assert token == {
+        "claimsToAddOrOverride": {"partner_id": "cafe"},
+        "scopesToAdd": [PARTNER],
+        "scopesToSuppress": [OPERATOR, OWN_ACCOUNT],
+    }
+
+
+def test_nobody_else_who_signs_in_acts_as_a_partner_or_changes_their_own_account() -> None:
+    for attributes in ({}, {"custom:member_id": "m1"}, {"custom:partner_id": ""}):
+        token = _token(userAttributes=attributes, scopes=[OWN_ACCOUNT])
+        assert "scopesToAdd" not in token
+        assert "partner_id" not in token.get("claimsToAddOrOverride", {})
+        assert OWN_ACCOUNT in token["scopesToSuppress"]
 
 
 def test_a_person_is_the_member_that_an_operator_has_linked() -> None:

@@ -8,7 +8,7 @@ import pytest
 from infra.emulator.deploy import deployed
 from infra.machine import engine_keys
 from infra.machine.environment import REGION
-from shared.caller import MEMBER, OPERATOR, STOREFRONT
+from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from tests.infra.cloud.stories import NOBODY_LISTENS, enrolled, keyed, ok
 from tests.system.e2e.user_pool import UserPool
 from tests.system.e2e.world import Deployed
@@ -71,6 +71,19 @@ def test_nobody_links_themselves_to_a_member(world: Deployed, pool: UserPool) ->
     linked = [{"Name": "custom:member_id", "Value": enrolled(world)}]
     with pytest.raises(cognito.exceptions.NotAuthorizedException):
         cognito.update_user_attributes(AccessToken=token, UserAttributes=linked)
+
+
+def test_partners_share_a_client_and_each_acts_as_itself(world: Deployed, pool: UserPool) -> None:
+    token = pool.partner("cafe")
+    claims = pool.claims(token)
+    assert claims["partner_id"] == "cafe"
+    assert PARTNER in claims["scope"].split()
+    own, other = (
+        world.call("GET", f"/v1/partners/{one}/settlements/2026-11", token=token) for one in ("cafe", "bookshop")
+    )
+    assert own.status in {200, 404}  # the program has no partners
+    assert other.status in {403, 404}
+    assert world.call("GET", "/v1/webhooks", token=token).status == 403
 
 
 def test_only_who_is_in_the_group_acts_as_an_operator(world: Deployed, pool: UserPool) -> None:
