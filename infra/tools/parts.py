@@ -13,9 +13,9 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from multiprocessing.connection import Connection, wait
@@ -65,6 +65,8 @@ class Run:
     now: datetime
     workers: int = 1
     tell: Tell = nobody
+    crew: list["_Worker"] = field(default_factory=list)
+    """The processes, once any was started: they stay until the run ends."""
 
     def telling(self, tell: Tell) -> "Run":
         """The same, which tells another."""
@@ -110,7 +112,14 @@ class Run:
         everything = _chained(first, parts)
         if self.workers == 1 or len(first) < 2:  # noqa: PLR2004 - as one part is for one process
             return (_here(work, part, self.tell) for part in everything)
-        return _by_processes(work, everything, self.workers, self.tell)
+        while len(self.crew) < self.workers:
+            self.crew.append(_Worker())
+        return _by_processes(work, everything, self.crew, self.tell)
+
+    def end(self) -> None:
+        """End the processes, in the middle of their parts if they have any."""
+        while self.crew:
+            self.crew.pop().end()
 
 
 class Results:
@@ -179,12 +188,15 @@ def begun(
                 f"goes on with the run as of {began.isoformat()}" if began != now else "nothing to go on with; begins"
             )
             print(f"loyalty {name}: {said}", file=sys.stderr)
+        run = Run(folder, began, workers, tell)
         try:
-            yield Run(folder, began, workers, tell)
+            yield run
         except BaseException:
             if any(folder.glob(f"*{_FINISHED}")):
                 print(f"loyalty {name}: what is finished is kept: --resume goes on from there", file=sys.stderr)
             raise
+        finally:
+            run.end()
         shutil.rmtree(folder)
 
 
@@ -192,7 +204,11 @@ def begun(
 def unkept(now: datetime, tell: Tell = nobody, *, workers: int = 1) -> Iterator[Run]:
     """A run that nobody goes on with."""
     with tempfile.TemporaryDirectory(prefix="loyalty-") as folder:
-        yield Run(Path(folder), now, workers, tell)
+        run = Run(Path(folder), now, workers, tell)
+        try:
+            yield run
+        finally:
+            run.end()
 
 
 def processors() -> int:
@@ -225,34 +241,28 @@ def _here(work: Work, part: Part, tell: Tell) -> _Done:
     return _Done(part, told, result)
 
 
-def _by_processes(work: Work, parts: Iterator[Part], workers: int, tell: Tell) -> Iterator[_Done]:
-    """Parts as they are finished by `workers` processes; a process that dies fails its part, and is replaced."""
-    crew = [_Worker(work) for _ in range(workers)]
-    try:
-        for worker in crew:
-            worker.begin(next(parts, None))
-        while busy := [worker for worker in crew if worker.part is not None]:
-            ready = wait([worker.connection for worker in busy])
-            for worker in (worker for worker in busy if worker.connection in ready):
-                done = worker.heard(tell)
-                if done is not None:
-                    yield done
-                    worker.begin(next(parts, None))
-    finally:
-        for worker in crew:
-            worker.end()
+def _by_processes(work: Work, parts: Iterator[Part], crew: "Sequence[_Worker]", tell: Tell) -> Iterator[_Done]:
+    """Parts as they are finished by the processes; one that dies fails its part, and is replaced."""
+    for worker in crew:
+        worker.begin(work, next(parts, None))
+    while busy := [worker for worker in crew if worker.part is not None]:
+        ready = wait([worker.connection for worker in busy])
+        for worker in (worker for worker in busy if worker.connection in ready):
+            done = worker.heard(tell)
+            if done is not None:
+                yield done
+                worker.begin(work, next(parts, None))
 
 
 class _Worker:
     """A process that works on one part after another, and which it has in hand."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self) -> None:
         self._start()
         self.part: Part | None = None
         self._told = 0
 
-    def begin(self, part: Part | None) -> None:
+    def begin(self, work: Work, part: Part | None) -> None:
         """Have the process begin with a part; None is no part."""
         self.part, self._told = part, 0
         if part is None:
@@ -260,7 +270,7 @@ class _Worker:
         if not self._process.is_alive():
             self._start()
         with suppress(BrokenPipeError):  # whoever listens to it hears that it died
-            self.connection.send_bytes(_ENCODING.encode(part).encode())
+            self.connection.send((work, _ENCODING.encode(part)))
 
     def heard(self, tell: Tell) -> _Done | None:
         """What the process has said; None unless its part has ended by that."""
@@ -293,12 +303,12 @@ class _Worker:
         # Not forked: threads and connections would be copied in whatever state they are in.
         spawned = multiprocessing.get_context("spawn")
         self.connection, other = spawned.Pipe()
-        self._process: BaseProcess = spawned.Process(target=_serve, args=(other, self._work), daemon=True)
+        self._process: BaseProcess = spawned.Process(target=_serve, args=(other,), daemon=True)
         self._process.start()
         other.close()
 
 
-def _serve(connection: Connection, work: Work) -> None:
+def _serve(connection: Connection) -> None:
     """Work on the parts that come, until nobody is there to send any. Ctrl-C is for the parent to answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -311,9 +321,9 @@ def _serve(connection: Connection, work: Work) -> None:
 
     with suppress(EOFError, ConnectionError):
         while True:
-            part = json.loads(connection.recv_bytes())
+            work, part = connection.recv()
             try:
-                result = work(part, lambda more: say("told", more))
+                result = work(json.loads(part), lambda more: say("told", more))
             except Exception as error:
                 say("failed", _reason(error))
             else:
