@@ -157,7 +157,7 @@ KEY_REQUESTS = 12 * _HOURS * 4
 
 ALARMS = 50
 """Metrics that alarms look at: each is billed, however many an alarm has."""
-METRICS = 21
+METRICS = 22
 """Names that functions count under, the one that the access log is counted by, and those that
 `loyalty verify --publish` adds; one dimension each.
 """

@@ -82,6 +82,13 @@ class Stack:
         listed = self.storage.list_objects_v2(Bucket=self.of["FailedRecords"])
         return [one["Key"].rsplit("/", 1)[1] for one in listed.get("Contents", [])]
 
+    def remove(self) -> None:
+        """Leave nothing behind: other tests may have begun the same account before, and go on with it."""
+        listed = self.storage.list_objects_v2(Bucket=self.of["FailedRecords"])
+        for one in listed.get("Contents", []):
+            self.storage.delete_object(Bucket=self.of["FailedRecords"], Key=one["Key"])
+        boto3.client("cloudformation").delete_stack(StackName=STACK)
+
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
@@ -90,7 +97,9 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("infra.tools.redrive._WAIT_SECONDS", 0)
     with mock_aws():
-        yield Stack()
+        deployed = Stack()
+        yield deployed
+        deployed.remove()
 
 
 @pytest.fixture
