@@ -123,7 +123,7 @@ def test_a_restore_of_anything_is_made_whole(number: int, tmp_path: Path) -> Non
     world.run(OPERATIONS)
     random = Random(number)  # noqa: S311
 
-    drills = [drill(world, random, tmp_path) for _ in range(3)]
+    drills = [drill(world, random, tmp_path) for _ in range(8)]
 
     assert any(found for found, _ in drills)  # a moment at which nothing was half written may be met by chance
     assert any(report.put_right for _, report in drills)
