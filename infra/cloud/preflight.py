@@ -143,6 +143,9 @@ def _mail(options: Options, place: Place) -> Iterator[Finding]:
     elif 0 <= a_day * MAILS_USED_PERCENT_MAX < used * 100:
         what = f"SES sends {limits}, and {used} have gone in the last 24 hours"
         yield Finding("mind", what, "ask for more under Service Quotas: Amazon SES, sending quota")
+    elif options.mail_per_second > (rate := int(quota["MaxSendRate"])):
+        what = f"SES sends {limits}, fewer than mail_per_second={options.mail_per_second}: some would have to wait"
+        yield Finding("mind", what, f"deploy with -c mail_per_second={rate}")
     else:
         yield Finding("fine", f"SES sends {limits}")
 

@@ -1,6 +1,7 @@
 """What is looked at before a deployment: what is missing is named, with what mends it, and stops it where it must."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,6 +141,12 @@ def test_a_quota_that_is_nearly_used_up_is_said() -> None:
     assert "40001 have gone" in only("mind", found(PROD, sesv2__get_account=mails(used=40_001))).what
     assert {one.weight for one in found(PROD, sesv2__get_account=mails(used=40_000))} == {"fine"}
     assert {one.weight for one in found(PROD, sesv2__get_account=mails(-1, used=40_000))} == {"fine"}  # no limit
+
+
+def test_a_rate_above_that_of_ses_is_said() -> None:
+    fast = replace(PROD, mail_per_second=15)
+    assert only("mind", found(fast, sesv2__get_account=mails())).mend == "deploy with -c mail_per_second=14"
+    assert {one.weight for one in found(replace(PROD, mail_per_second=14), sesv2__get_account=mails())} == {"fine"}
 
 
 def test_a_sender_that_is_there_already_is_not_made_again() -> None:
