@@ -26,7 +26,7 @@ READ_PEOPLE = {
     "enroll",
     "gifts",
     "mail_feedback",
-    "notify",
+    "messages",
     "operators",
     "preferences",
     "referrals",
@@ -39,7 +39,7 @@ KNOW_THE_SECRET = {
     "consequences",
     "enroll",
     "gifts",
-    "notify",
+    "messages",
     "operators",
     "pools",
     "redeem",
@@ -167,7 +167,7 @@ def test_who_knows_the_secret_may_not_change_it(roles: Roles) -> None:
 
 
 def test_texts_go_to_phones_and_to_no_topic(roles: Roles) -> None:
-    assert roles.who_may("sns:Publish", "+442079460958") == {"notify"}
+    assert roles.who_may("sns:Publish", "+442079460958") == {"messages"}
     for topic in (f"arn:aws:sns:{REGION}:{ACCOUNT}:any", "arn:aws:sns:eu-west-1:210987654321:theirs"):
         assert roles.who_may("sns:Publish", topic) == set()
 
