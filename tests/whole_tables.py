@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from infra.tools import exporter, importer, parts
+from infra.tools import rebuild as rebuilding
 from shared import settings
 from shared.tables import client
 
@@ -18,3 +19,11 @@ def export(folder: Path, now: datetime) -> exporter.Exported:
     """Export to a folder."""
     with parts.unkept(now) as run:
         return exporter.export(client.client(), settings.loyalty_table(), folder, run)
+
+
+def rebuild(now: datetime, *, writes: bool = True, withdrawn_to: Path | None = None) -> rebuilding.Report:
+    """Make the table whole, or say what would be done."""
+    with parts.unkept(now) as run:
+        return rebuilding.rebuild(
+            client.client(), settings.loyalty_table(), run, writes=writes, withdrawn_to=withdrawn_to
+        )

@@ -18,6 +18,7 @@ from infra.cli.running import Resume, Workers, counting, running
 from infra.errors import UsageError
 from infra.machine import engine
 from infra.tables import LOYALTY
+from infra.tools import parts
 from infra.tools import rebuild as rebuilding
 from infra.tools.aws_target import Named, Tables, named_tables, on_aws
 from infra.tools.campaign_effect import effect
@@ -95,15 +96,16 @@ def rebuild(
         Path | None, Option(metavar="FILE", help="Move entries after a missing one to this file.")
     ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done, write nothing.")] = False,
+    workers: Workers = None,
 ) -> int:
     """Repair a restored table from its ledger. Nobody may write to it meanwhile. Exits with 1 if anything is left."""
     if bool(table) != bool(due_shards):
         raise UsageError("--table NAME and --due-shards N belong together")
     if not table:
         with opened(endpoint, data, must_exist=True) as used:
-            return _rebuild(engine.client(used), LOYALTY.name, withdraw, is_dry=dry_run)
+            return _rebuild(engine.client(used), LOYALTY.name, withdraw, workers, is_dry=dry_run)
     with on_aws(table, {"DUE_SHARDS": str(due_shards)}, failure=f"{table} cannot be rebuilt") as client:
-        return _rebuild(client, table, withdraw, is_dry=dry_run)
+        return _rebuild(client, table, withdraw, workers, is_dry=dry_run)
 
 
 @app.command()
@@ -182,12 +184,13 @@ def _verdict(report: Report, currency: str) -> str:
     return "\n".join(lines)
 
 
-def _rebuild(client: "DynamoDBClient", table: str, withdraw: Path | None, *, is_dry: bool) -> int:
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("accounts", total=None)
-        report = rebuilding.rebuild(
-            client, table, writes=not is_dry, withdrawn_to=withdraw, progress=lambda: progress.advance(task)
-        )
+def _rebuild(client: "DynamoDBClient", table: str, withdraw: Path | None, workers: int | None, *, is_dry: bool) -> int:
+    count = workers or parts.processors()
+    with (
+        Progress(console=Console(stderr=True)) as progress,
+        parts.unkept(datetime.now(UTC), counting(progress, "accounts"), workers=count) as run,
+    ):
+        report = rebuilding.rebuild(client, table, run, writes=not is_dry, withdrawn_to=withdraw)
     _print_repairs(report, is_dry=is_dry)
     if report.left and withdraw is None:
         print("entries after a missing one stay in the table; --withdraw FILE moves them to a file", file=sys.stderr)

@@ -148,15 +148,17 @@ class OfEntries:
 
     def as_json(self) -> Any:  # noqa: ANN401 - JSON
         """What the entries make, for `add` of another."""
-        return _MADE.dump_python(_Made(self.sums, self._orders), mode="json")
+        return _MADE.dump_python(_Made(self.sums, self._orders, self._totals), mode="json")
 
     def add(self, made: Any) -> None:  # noqa: ANN401 - JSON
         """Take in what `as_json` says of other members' entries."""
-        sums, orders = _MADE.validate_python(made)
+        sums, orders, totals = _MADE.validate_python(made)
         for name, number in sums.items():
             self.sums[name] = max(self.sums[name], number) if name.endswith(_RETURNED) else self.sums[name] + number
         for name, changed in orders.items():
             self._orders[name] = self._orders.get(name, _Changed()).with_changed(changed)
+        for name, said in totals.items():
+            self._totals[name] = max(said, self._totals.get(name, said))
 
     @property
     def orders(self) -> dict[str, OrderState]:
@@ -215,6 +217,7 @@ class _Made(NamedTuple):
 
     sums: Counter[str]
     orders: dict[str, _Changed]
+    totals: dict[str, tuple[datetime, int, int]]
 
 
 _FOUND, _MADE = TypeAdapter(_Found), TypeAdapter(_Made)

@@ -8,10 +8,11 @@ from the table what is to be done: after a crash, run it again; a run that finds
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -19,16 +20,20 @@ from infra.errors import LocalError
 from infra.tools.aggregates import put_right
 from infra.tools.consistent_prefix import Place, Restored
 from infra.tools.derived_items import OfEntries
+from infra.tools.parts import Part, Run, Tell
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.ledger import BrokenLedgerError, book_all
 from shared.tables import accounts, keys, ledger, upkeep
+from shared.tables import client as database
 from shared.tables.client import CancelledError, Item, Key, get, key_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 WORKERS = 8
+"""Threads of a process: each waits for the database most of its time."""
+MEMBERS_A_PART = 500
 
 
 class Report(NamedTuple):
@@ -51,62 +56,104 @@ class _Found(NamedTuple):
     ledger: list[Entry]
 
 
+class _Told(NamedTuple):
+    """What the scan of the table says of a member: how many entries can be kept, and why no more, if there are."""
+
+    member_id: str
+    kept: int
+    why: str | None
+    standing_at: int
+    """How many entries the stored account has booked."""
+    present: list[tuple[int, int]]
+    """The entries that are there, from which to which."""
+
+    @property
+    def sequences(self) -> set[int]:
+        """The numbers of the entries that are there."""
+        return {number for first, last in self.present for number in range(first, last + 1)}
+
+
 def rebuild(
-    client: "DynamoDBClient",
-    table: str,
-    *,
-    writes: bool,
-    withdrawn_to: Path | None = None,
-    progress: Callable[[], None] = lambda: None,
+    client: "DynamoDBClient", table: str, run: Run, *, writes: bool, withdrawn_to: Path | None = None
 ) -> Report:
     """Make a table whole, or with `writes` False say what would be done. The environment names the same table.
 
-    `withdrawn_to` is appended to. Raises LocalError if somebody else writes to the table.
+    `withdrawn_to` is appended to. The run is told of each account. Raises LocalError if somebody else writes to the
+    table.
     """
     pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     restored = Restored((item for page in pages for item in page["Items"]), lambda key: get(table, key))
-    kept, why = restored.kept()
-    found: list[_Found] = []
-    of_entries = OfEntries()
-    job = _Rebuild(client, table, restored, withdrawn_to if writes else None, writes=writes)
-    withdraws = withdrawn_to is not None
-
-    def see_to(member_id: str) -> _Found:
-        return job.see_to(member_id, kept[member_id], why.get(member_id), withdraws=withdraws)
-
-    with ThreadPoolExecutor(WORKERS) as workers:
-        for one in workers.map(see_to, restored.members):
-            of_entries.take(one.ledger)
-            found.append(one._replace(ledger=[]))
-            progress()
+    of_all = {"table": table, "writes": writes, "withdrawn_to": str(withdrawn_to.resolve()) if withdrawn_to else None}
+    parts = ({"name": f"accounts from {some[0].member_id} on", "members": some, **of_all} for some in _told(restored))
+    found, of_entries = run.through("members", rebuild_part, parts), OfEntries()
+    lines: dict[str, list[str]] = {}
+    for one in sorted(found, key=lambda one: str(one["first"])):
+        of_entries.add(one["made"])
+        for kind, more in one["lines"].items():
+            lines.setdefault(kind, []).extend(more)
     sums = put_right(client, table, restored.derived, of_entries, writes=writes)
     return Report(
         accounts=len(restored.accounts),
-        put_right=(*(line for one in found for line in one.put_right), *sums.put_right),
-        lost=tuple(line for one in found for line in one.lost),
-        withdrawn=tuple(_line(entry, why[entry.member_id]) for one in found for entry in one.withdrawn),
-        left=(*(line for one in found for line in one.left), *sums.left),
+        put_right=(*lines.get("put_right", ()), *sums.put_right),
+        lost=tuple(lines.get("lost", ())),
+        withdrawn=tuple(lines.get("withdrawn", ())),
+        left=(*lines.get("left", ()), *sums.left),
     )
 
 
+def rebuild_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
+    """Make some members' accounts whole: lines for the report, and what the entries make that stay."""
+    of_entries = OfEntries()
+    lines: dict[str, list[str]] = {"put_right": [], "lost": [], "withdrawn": [], "left": []}
+    members = [_Told(*told) for told in part["members"]]
+    job = _Rebuild(part["table"], Path(part["withdrawn_to"]) if part["withdrawn_to"] else None, writes=part["writes"])
+    with ThreadPoolExecutor(WORKERS) as workers:
+        for told, one in zip(members, workers.map(job.see_to, members), strict=True):
+            of_entries.take(one.ledger)
+            lines["put_right"] += one.put_right
+            lines["lost"] += one.lost
+            lines["withdrawn"] += (_line(entry, str(told.why)) for entry in one.withdrawn)
+            lines["left"] += one.left
+            tell(1)
+    return {"first": members[0].member_id, "lines": lines, "made": of_entries.as_json()}
+
+
+def _told(restored: Restored) -> Iterator[list[_Told]]:
+    """What was found of all members, of some at a time."""
+    kept, why = restored.kept()
+    members = iter(restored.members)
+    while some := list(islice(members, MEMBERS_A_PART)):
+        yield [
+            _Told(
+                name,
+                kept[name],
+                why.get(name),
+                restored.standing_sequence(name),
+                list(_ranges(sorted(restored.sequences[name]))),
+            )
+            for name in some
+        ]
+
+
+def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers, as those that follow one another, from which to which."""
+    for _, some in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in some]
+        yield run[0], run[-1]
+
+
 class _Rebuild:
-    """One run over a table."""
+    """One run over a table's members; without a file, nothing is withdrawn."""
 
-    def __init__(
-        self, client: "DynamoDBClient", table: str, restored: Restored, keeps: Path | None, *, writes: bool
-    ) -> None:
-        self._client, self._table = client, table
-        self._restored = restored
-        self._keeps = keeps
-        self._writes = writes
+    def __init__(self, table: str, keeps: Path | None, *, writes: bool) -> None:
+        self._table, self._keeps, self._writes = table, keeps, writes
 
-    def see_to(self, member_id: str, kept: int, why: str | None, *, withdraws: bool) -> _Found:
-        ledger = self._ledger(member_id)
-        standing_at = self._restored.standing_sequence(member_id)
-        present = self._restored.sequences[member_id]
-        lost = [f"{Place(member_id, number)}" for number in range(1, standing_at + 1) if number not in present]
-        if why and not withdraws:
-            return _Found([], lost, [], [f"{member_id}: {why}; {len(ledger) - kept} entries follow it"], ledger)
+    def see_to(self, told: _Told) -> _Found:
+        member_id, kept, present = told.member_id, told.kept, told.sequences
+        ledger = self._ledger(member_id, present)
+        lost = [f"{Place(member_id, number)}" for number in range(1, told.standing_at + 1) if number not in present]
+        if told.why and not self._keeps:
+            return _Found([], lost, [], [f"{member_id}: {told.why}; {len(ledger) - kept} entries follow it"], ledger)
         staying, beyond = ledger[:kept], ledger[kept:]
         if self._writes and beyond:
             self._withdraw(beyond)
@@ -116,10 +163,10 @@ class _Rebuild:
             return _Found([], lost, beyond, [f"{member_id}: the entries cannot be replayed: {error}"], staying)
         return _Found([changed] if changed else [], lost, beyond, [], staying)
 
-    def _ledger(self, member_id: str) -> list[Entry]:
+    def _ledger(self, member_id: str, present: set[int]) -> list[Entry]:
         """All entries, the oldest first. Raises LocalError if the index has not all that the table has."""
         oldest_first = ledger.load_whole_history(member_id)[::-1]
-        if {entry.sequence for entry in oldest_first} != self._restored.sequences[member_id]:
+        if {entry.sequence for entry in oldest_first} != present:
             raise LocalError(
                 f"the index history does not have the entries of {member_id} that the table has: "
                 "wait until the restored table is ACTIVE, and let nobody write to it"
@@ -151,7 +198,7 @@ class _Rebuild:
         if made.sequence:
             upkeep.replace_account(existing, made)
         elif existing is not None:
-            self._client.delete_item(
+            database.client().delete_item(
                 TableName=self._table,
                 Key=key_of(key),
                 ConditionExpression="revision = :read",
@@ -165,7 +212,7 @@ class _Rebuild:
             raise AssertionError("nothing is withdrawn without a file to keep it")
         _append(self._keeps, [get(self._table, key) for key in places])
         for key in places:
-            self._client.delete_item(TableName=self._table, Key=key_of(key))
+            database.client().delete_item(TableName=self._table, Key=key_of(key))
 
 
 def _is_refused(error: ClientError) -> bool:

@@ -11,7 +11,6 @@ import pytest
 from pydantic import BaseModel
 
 import shared
-from infra.tools.rebuild import rebuild
 from infra.tools.verify import check
 from shared import runtime, settings
 from shared.domain.entry import Entry
@@ -35,6 +34,7 @@ from shared.tables import (
 from shared.tables.client import Key
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, stored
 from tests.stored import reading, tables
+from tests.whole_tables import rebuild
 
 NEW = "of_a_newer_release"
 TIME = "2026-11-20T18:03:00Z"
@@ -151,13 +151,13 @@ def test_an_account_that_this_release_cannot_replay_as_a_whole_is_no_breach_and_
     before = sow_account(ada)
     shop.order(ada, "A-2", 1000)
     assert check(client.client(), settings.loyalty_table()).violations == []
-    report = rebuild(client.client(), settings.loyalty_table(), writes=True, withdrawn_to=tmp_path / "gone")
+    report = rebuild(shop.now, withdrawn_to=tmp_path / "gone")
     assert report.put_right == ()
     assert account_of(ada) == before
 
 
 def test_what_is_known_is_compared_and_repaired_as_ever_and_the_rest_of_the_account_stays(
-    ada: str, tmp_path: Path
+    shop: Shop, ada: str, tmp_path: Path
 ) -> None:
     sow_account(ada)
     key = keys.account_key(ada)
@@ -165,7 +165,7 @@ def test_what_is_known_is_compared_and_repaired_as_ever_and_the_rest_of_the_acco
     item["state"]["S"] = item["state"]["S"].replace('"earned": ', '"earned": 1')
     client.client().put_item(TableName=settings.loyalty_table(), Item=item)
     assert [one.invariant for one in check(client.client(), settings.loyalty_table()).violations] == [4]
-    rebuild(client.client(), settings.loyalty_table(), writes=True, withdrawn_to=tmp_path / "gone")
+    rebuild(shop.now, withdrawn_to=tmp_path / "gone")
     assert check(client.client(), settings.loyalty_table()).violations == []
     assert "" in account_of(ada)
 

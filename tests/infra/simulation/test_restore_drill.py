@@ -1,6 +1,7 @@
 """Restores from the middle of everything that members can do, each item as it was at a slightly different moment."""
 
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -12,6 +13,7 @@ from infra.simulation import seams
 from infra.simulation.fake_dynamodb import Database, Item, Key, Written
 from infra.simulation.world import World
 from infra.tables import LOYALTY, PEOPLE
+from infra.tools import parts
 from infra.tools import rebuild as rebuilding
 from infra.tools.rebuild import Report, rebuild
 from infra.tools.verify import Violation, check
@@ -90,7 +92,8 @@ def violations(table: Any) -> list[Violation]:
 
 
 def run(table: Any, withdrawn_to: Path | None) -> Report:
-    return rebuild(table, LOYALTY.name, writes=True, withdrawn_to=withdrawn_to)
+    with parts.unkept(datetime.now(UTC)) as run_of_one:
+        return rebuild(table, LOYALTY.name, run_of_one, writes=True, withdrawn_to=withdrawn_to)
 
 
 def drill(world: Recorded, random: Random, folder: Path) -> tuple[int, Report]:

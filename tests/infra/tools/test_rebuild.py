@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from infra.cli import main
 from infra.errors import LocalError
 from infra.tools import rebuild as rebuilding
-from infra.tools.rebuild import Report, rebuild
+from infra.tools.rebuild import Report
 from infra.tools.verify import Violation, check
 from shared import runtime, settings
 from shared.domain.account import Account
@@ -20,7 +21,9 @@ from shared.domain.points.partner_funding import funding_name
 from shared.tables import budgets, client, keys, ledger, programs, stock, upkeep
 from shared.tables.client import Key
 from tests.functions.shop import OPERATOR, Shop
+from tests.whole_tables import rebuild
 
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
 CASHBACK = {"amount": 10, "per_amount": 100, "minimum_payout": 100, "order_share_percent": 50}
 HOTEL = {"partner_id": "hotel", "name": "Hotel", "funding": "prepaid", "point_cost": {"points": 1, "amount": 1}}
 DOUBLE = {
@@ -41,7 +44,7 @@ def violations() -> list[Violation]:
 
 
 def run(withdrawn_to: Path | None = None, *, writes: bool = True) -> Report:
-    return rebuild(client.client(), settings.loyalty_table(), writes=writes, withdrawn_to=withdrawn_to)
+    return rebuild(NOW, writes=writes, withdrawn_to=withdrawn_to)
 
 
 def item(key: Key) -> dict[str, Any]:
