@@ -18,7 +18,7 @@ _TEXT, _NUMBER, _DAY, _INSTANT, _FLAG = "VARCHAR", "BIGINT", "DATE", "TIMESTAMP"
 
 _WHOSE: Mapping[str, Column] = {
     "account_id": Column(_TEXT, "the account: a member's own, their wallet, or a pool"),
-    "member_id": Column(_TEXT, "whose it is, by a pseudonym; NULL for a pool"),
+    "member_id": Column(_TEXT, "whose it is by now, be it by a merge; NULL for a pool"),
     "kind": Column(_TEXT, "`member`, `wallet` or `pool`"),
     "unit": Column(_TEXT, "`points`, or `credit`: minor units of the program's currency"),
 }

@@ -128,7 +128,9 @@ def _accounts(client: "DynamoDBClient", loyalty_table: str, segment: Segment) ->
 def _rows(item: Item, program: Program, now: datetime, secret: bytes) -> Iterator[tuple[str, Row]]:
     account, entries = _with_ledger(accounts_table.account_of(item))
     settled = settle(account, program, account.present(now))
-    names = Names(account.member_id, lambda name: pseudonym(secret, name), _is_gone(settled.account))
+    survivor = accounts_table.survivor_of(settled.account)
+    is_gone = survivor.status in _GONE
+    names = Names(account.member_id, survivor.member_id, lambda name: pseudonym(secret, name), is_gone)
     yield "accounts", account_row(settled.account, names, program.time_zone)
     sales = Sales()
     for name in account.merged_from:
@@ -148,11 +150,6 @@ def _with_ledger(account: Account) -> _Read:
             return _Read(account, entries)
         account = accounts_table.load_account(account.member_id).account
     raise LocalError(f"the ledger of {account.member_id} is not whole: check the table with `loyalty verify`")
-
-
-def _is_gone(account: Account) -> bool:
-    """Whether the member is gone, or whoever they have become by merges."""
-    return accounts_table.survivor_of(account).status in _GONE
 
 
 def _of_program(program: Program, now: datetime) -> Iterator[tuple[str, Row]]:

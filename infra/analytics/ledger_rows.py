@@ -50,16 +50,20 @@ class Sales:
 
 
 class Names(NamedTuple):
-    """How an account is called in the lake: a member who is gone has a name that leads nowhere."""
+    """How an account is called in the lake, and whose it is by now: `survivor`, if it was merged into another.
+
+    A member who is gone has a name that leads nowhere.
+    """
 
     account_id: str
+    survivor: str
     pseudonym: Pseudonym
     is_gone: bool
 
     def whose(self) -> Row:
         """The columns that say whose a row is."""
         kind = "pool" if is_pool(self.account_id) else "wallet" if is_wallet(self.account_id) else "member"
-        member_id = member_of(self.account_id)
+        member_id = member_of(self.survivor)
         return {
             "account_id": self.written,
             "member_id": self._named(member_id) if member_id else None,

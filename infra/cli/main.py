@@ -34,6 +34,7 @@ COMMANDS = (
         "Write the ledger and its accounts as Parquet files, without personal data, for any engine of SQL.",
     ),
     ("reports", "statement", "Print what a month came to in points and in money, as an accountant needs it."),
+    ("reports", "insights", "Print who orders, how often and for how much, and what is expected of them."),
     ("cloud", "deploy", "Deploy the stack to AWS, or to an emulator on this machine."),
     ("cloud", "smoke", "Have a marked member use a running service, and look at its stack."),
     ("cloud", "redrive", "Send again what was given up: dead letters, and records of the stream."),

@@ -1,4 +1,4 @@
-"""Reports on the whole ledger: `loyalty lake` and `statement`.
+"""Reports on the whole ledger: `loyalty lake`, `statement` and `insights`.
 
 What they need is an extra: a module that imports any of it is imported once that is installed.
 """
@@ -77,6 +77,37 @@ def statement(
         write_csv(found, csv)
     if xlsx:
         write_xlsx(found, xlsx)
+    return 0
+
+
+@app.command()
+def insights(
+    html: Annotated[Path | None, Option(metavar="FILE", help="Write a page that opens without a network, too.")] = None,
+    lake_folder: LakeFolder = None,
+    endpoint: Endpoint = None,
+    data: Data = None,
+    table: Table = None,
+    people_table: PeopleTable = None,
+    identity_secret: IdentitySecret = None,
+    due_shards: DueShards = None,
+) -> int:
+    """Print who orders, how often and for how much, and what is expected of them."""
+    packages.require()
+    from infra.analytics.insights import insights as made  # noqa: PLC0415
+    from infra.analytics.insights_file import write_html  # noqa: PLC0415
+
+    with _opened(lake_folder, Named(endpoint, data, table, people_table, identity_secret, due_shards)) as lake_:
+        found = made(lake_)
+    console = Console()
+    for one in found.tables:
+        grid = Grid(*one.columns, title=one.title, caption=f"{one.note} {one.query}.sql".strip())
+        for column in grid.columns[1:]:
+            column.justify = "right"
+        for row in one.rows:
+            grid.add_row(*row)
+        console.print(grid)
+    if html:
+        write_html(found, html)
     return 0
 
 

@@ -111,7 +111,7 @@ def test_a_member_who_is_gone_has_a_name_that_leads_nowhere(shop: Shop, tmp_path
         assert bob in text
         assert ada not in text
         assert old not in text
-    gone = f"SELECT DISTINCT member_id FROM accounts WHERE member_id != '{bob}'"
+    gone = f"SELECT account_id FROM accounts WHERE kind = 'member' AND member_id != '{bob}'"
     assert len(ask(first, gone)) == 2
     assert not set(ask(first, gone)) & set(ask(second, gone))
     keys = "SELECT order_key FROM entries WHERE order_key IS NOT NULL"
@@ -143,6 +143,7 @@ def test_orders_are_counted_as_they_are_kept_whoever_holds_them(shop: Shop, tmp_
     folder = written(shop, tmp_path / "lake")
     assert ask(folder, sums) == [(2, 4_000)]
     assert ask(folder, f"{sums} WHERE member_id = '{bob}'") == [(1, 2_000)]
+    assert ask(folder, f"{sums} WHERE member_id = '{ada}'") == [(1, 2_000)], "her own, and those of who was merged"
 
 
 def test_segments_that_are_written_apart_are_one_lake(shop: Shop, tmp_path: Path) -> None:

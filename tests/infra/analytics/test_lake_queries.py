@@ -23,6 +23,12 @@ VALUES: dict[str, lake_queries.Value] = {
     "at": AT,
     "first_day": date(2024, 12, 1),
     "first_open_day": date(2026, 12, 1),
+    "month_from": date(2026, 11, 1),
+    "active_from": date(2026, 9, 1),
+    "lapsing_from": date(2026, 6, 1),
+    "year_from": date(2025, 12, 1),
+    "cohorts_from": date(2026, 1, 1),
+    "last_day": date(2026, 12, 1),
 }
 QUESTIONS = pytest.mark.parametrize("name", lake_queries.names())
 

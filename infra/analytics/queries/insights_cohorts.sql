@@ -1,0 +1,33 @@
+-- Of those who joined in a month, how many ordered in it and in the months after?
+-- A row for each month of joining and each number of months since. Orders that came back count for nothing. `joined` are all who joined then and have not gone.
+WITH cohorts AS (
+  SELECT member_id, CAST(date_trunc('month', enrolled_on) AS DATE) AS joined_in
+  FROM accounts
+  WHERE kind = 'member' AND status = 'active' AND enrolled_on >= $cohorts_from
+),
+sizes AS (
+  SELECT joined_in, count(*) AS joined
+  FROM cohorts
+  GROUP BY joined_in
+),
+kept AS (
+  SELECT member_id, order_key, min(occurred_on) AS ordered_on
+  FROM entries
+  WHERE order_key IS NOT NULL
+  GROUP BY member_id, order_key
+  HAVING sum(orders) > 0
+),
+months AS (
+  SELECT DISTINCT member_id, CAST(date_trunc('month', ordered_on) AS DATE) AS ordered_in
+  FROM kept
+)
+SELECT
+  cohorts.joined_in AS joined_in,
+  sizes.joined AS joined,
+  date_diff('month', cohorts.joined_in, months.ordered_in) AS months_since,
+  count(*) AS ordered
+FROM cohorts
+JOIN sizes ON sizes.joined_in = cohorts.joined_in
+JOIN months ON months.member_id = cohorts.member_id AND months.ordered_in >= cohorts.joined_in
+GROUP BY cohorts.joined_in, sizes.joined, date_diff('month', cohorts.joined_in, months.ordered_in)
+ORDER BY joined_in, months_since
