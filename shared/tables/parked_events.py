@@ -5,6 +5,7 @@ The events themselves are in the ledger.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from shared import settings
@@ -42,9 +43,8 @@ def park(webhook_id: str, account_id: str, sequence: int, now: datetime) -> None
     }
     later = {"UpdateExpression": f"SET {kept}", "ConditionExpression": "#first <= :sequence"}
     for _ in range(ATTEMPTS_MAX):
-        for change in (earlier, later):
-            if client.holds(lambda change=change: client.client().update_item(**request, **change)):
-                return
+        if any(client.holds(partial(client.client().update_item, **request, **change)) for change in (earlier, later)):
+            return
     raise TryAgainError("others write what waits for the endpoint")
 
 

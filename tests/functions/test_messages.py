@@ -68,7 +68,7 @@ class Services:
         body = request.body or b""
         self.asked.append(Asked(service, body.decode() if isinstance(body, bytes) else str(body)))
         status, text = self.answer()
-        headers = {"x-amzn-errortype": json.loads(text).get("code", "")} if text.startswith("{") else {}
+        headers: Any = {"x-amzn-errortype": json.loads(text).get("code", "")} if text.startswith("{") else {}
         raw: Any = SimpleNamespace(stream=lambda *_, **__: iter([text.encode()]), read=io.BytesIO(text.encode()).read)
         return AWSResponse(NOWHERE, status, headers, raw)
 

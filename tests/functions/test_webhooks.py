@@ -11,6 +11,7 @@ import pytest
 from functions import webhook_deliveries
 from shared import clock, runtime
 from shared.domain.errors import TryAgainError
+from shared.domain.telling.events import event_of
 from shared.domain.telling.webhooks import (
     ATTEMPTS_MAX,
     DEAD_AFTER,
@@ -274,7 +275,7 @@ def test_what_is_parked_while_it_is_replayed_is_not_forgotten(
     webhook_id = _register(shop).body["webhook_id"]
     member = shop.enroll()
     _tell(member)
-    [event] = [parked_events.event_of(entry) for entry in ledger.load_history(member, 1)]
+    [event] = [event_of(entry) for entry in ledger.load_history(member, 1)]
     parked_events.park(webhook_id, event, shop.now)
     shop.now += timedelta(hours=1)
     send = queue.send

@@ -399,11 +399,12 @@ class Story(shop.Shop):
                 client.client().delete_item(TableName=settings.loyalty_table(), Key=key)
 
 
-class _Kept(tables.Nowhere):
+class _Kept(tables.NoQueue):
     """A queue in hand."""
 
     def __init__(self) -> None:
         self.bodies: list[str] = []
 
-    def send(self, bodies: Any) -> None:
+    def send(self, bodies: list[str], groups: list[str]) -> None:
+        assert len(bodies) == len(groups)
         self.bodies += bodies

@@ -20,6 +20,7 @@ from infra.machine import engine
 from shared import runtime
 from shared.tables import client
 from tests.functions import conftest, shop
+from tests.functions.message_queue import MessageQueue
 
 DATA = Path(__file__).parents[1] / "data"
 FOLDERS = sorted(path for path in DATA.glob("stored*") if path.is_dir())
@@ -31,13 +32,20 @@ Item = Mapping[str, Any]
 
 
 class Nowhere:
-    """Takes messages, events and what is queued for webhooks, and keeps nothing."""
+    """Takes messages, events and work for the expiry queue, and keeps nothing."""
 
     def send(self, _: object) -> None:
         """A message, or bodies for the queue."""
 
     def publish(self, _: object) -> None:
         """Events."""
+
+
+class NoQueue:
+    """Takes what is queued for webhooks, and keeps nothing."""
+
+    def send(self, bodies: list[str], groups: list[str]) -> None:
+        """Bodies for the queue."""
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
         """A delivery that failed."""
@@ -56,7 +64,11 @@ def opened() -> Iterator[None]:
                 # Moto copies a stream with every transaction, and nobody reads it here.
                 database.create_table(**engine.create_table_request(replace(table, stream=None)))
             with runtime.use(
-                database=lambda: database, channels=nowhere, webhook_queue=nowhere, expiry_queue=nowhere.send
+                database=lambda: database,
+                channels=nowhere,
+                message_queue=MessageQueue(),
+                webhook_queue=NoQueue(),
+                expiry_queue=nowhere.send,
             ):
                 yield
     runtime.reset()

@@ -30,7 +30,7 @@ JITTER_PERCENT = 20
 WAIT_SECONDS_MAX = 42_000
 """SQS ends a wait twelve hours after a message was received, and refuses any that would end later."""
 OPEN_AFTER = 5
-"""So many failures in a row, and an endpoint is spared: what comes for it is noted, and replayed when it works again."""
+"""So many failures in a row, and an endpoint is spared: what comes for it is noted, and replayed once it works."""
 SPARED_FOR = timedelta(minutes=5)
 """Between one try and the next meanwhile."""
 ROTATIONS_A_DAY_MAX = 10

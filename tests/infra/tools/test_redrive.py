@@ -10,7 +10,6 @@ import pytest
 from moto import mock_aws
 
 from infra.cli.main import main
-from infra.tools import aws_target
 from infra.tools.redrive import KINDS, GivenUp
 
 STACK, REGION = "cafe-prod", "us-east-1"
@@ -60,7 +59,8 @@ class Stack:
         self.functions = Functions()
 
     def client(self, service: str, **_: Any) -> Any:
-        return self.functions if service == "lambda" else boto3.client(service)
+        made: Any = boto3.client
+        return self.functions if service == "lambda" else made(service)
 
     def put(self, queue: str, body: Any, **more: Any) -> None:
         text = body if isinstance(body, str) else json.dumps(body)
@@ -172,7 +172,7 @@ def test_a_record_that_is_given_back_again_is_kept_and_so_is_the_notice_of_it(st
 def test_the_command_says_what_there_is_and_sends_it_when_asked_to(
     stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aws_target.boto3, "client", _clients(stack, boto3.client))
+    monkeypatch.setattr(boto3, "client", _clients(stack, boto3.client))
     stack.put("MessageDeadLetters", "a note")
     event = stack.set_aside(1)
     arguments = ["redrive", "--stack", STACK]
