@@ -8,6 +8,7 @@ What no template can bridge, `stream_readers` does beside it.
 """
 
 import copy
+import json
 import secrets
 from typing import Any
 
@@ -81,8 +82,11 @@ def _allow_plain_http(template: Template) -> None:
     """It listens on loopback without TLS, which queues, topics and buckets refuse."""
     resources = template["Resources"]
     for type_ in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"):
-        for name in _named(template, type_):
-            del resources[name]
+        for name, policy in _named(template, type_).items():
+            statements = policy["PolicyDocument"]["Statement"]
+            statements[:] = [one for one in statements if "aws:SecureTransport" not in json.dumps(one)]
+            if not statements:
+                del resources[name]
     for resource in resources.values():
         if "DependsOn" in resource:
             needed = resource["DependsOn"]
