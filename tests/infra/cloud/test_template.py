@@ -28,7 +28,7 @@ from tests.infra.cloud.conftest import SHOP, Template
 
 pytestmark = pytest.mark.stack
 
-RESOURCES_QUOTA, RESOURCES_MAX = 500, 350
+RESOURCES_QUOTA, RESOURCES_MAX = 500, 400
 PHYSICAL_NAMES = {
     "AWS::ApiGatewayV2::Api": ("Name",),
     "AWS::CloudWatch::Alarm": ("AlarmName",),
