@@ -124,24 +124,28 @@ def look(stack: Stack, report: Report, seconds_max: float = ARRIVES_SECONDS_MAX)
 
 def _grants(stack: Stack, report: Report) -> None:
     """Each function may do what it is granted on a table's partitions, and nothing to others or to the table itself."""
+    _, partition, _, region, account, _ = _topic(stack).split(":")
+    own = {
+        on: f"arn:{partition}:dynamodb:{region}:{account}:table/{physical}"
+        for on, begins in _TABLES.items()
+        for logical, physical in stack.of_type("AWS::DynamoDB::Table").items()
+        if logical.startswith(begins)
+    }
     wrong, asked = [], 0
-    for name, grant in _on_tables():
-        physical = stack.of_type("AWS::DynamoDB::Table")
-        table = next((one for logical, one in physical.items() if logical.startswith(_TABLES[grant.on])), None)
-        if table is None:  # one that the options name
+    functions, iam = stack.client("lambda"), stack.client("iam")
+    for name, needs in NEEDS.items():
+        grants = [grant for grant in needs.grants if grant.on in own and grant.keys]
+        if not grants:
             continue
-        for action, key, may in _cases(grant, knows_keys=stack.knows_keys):
-            asked += 1
-            if _is_allowed(stack, name, action, table, key) is not may:
-                wrong.append(f"{name} {'may not' if may else 'may'} {action} {key or table}")
+        role = functions.get_function_configuration(FunctionName=f"{stack.name}-{name}")["Role"]
+        for grant in grants:
+            for action, key, may in _cases(grant, knows_keys=stack.knows_keys):
+                asked += 1
+                if _is_allowed(iam, role, action, own[grant.on], key) is not may:
+                    wrong.append(f"{name} {'may not' if may else 'may'} {action} {key or grant.on}")
     if wrong:
         raise NotSeenError("; ".join(wrong))
     report.add("saw", f"{asked} grants and refusals of {len(NEEDS)} functions as they are declared")
-
-
-def _on_tables() -> Iterator[tuple[str, Grant]]:
-    for name, needs in NEEDS.items():
-        yield from ((name, grant) for grant in needs.grants if grant.on in _TABLES and grant.keys)
 
 
 def _cases(grant: Grant, *, knows_keys: bool) -> Iterator[tuple[str, str, bool]]:
@@ -152,17 +156,10 @@ def _cases(grant: Grant, *, knows_keys: bool) -> Iterator[tuple[str, str, bool]]
     yield "dynamodb:DeleteTable", "", False
 
 
-def _is_allowed(stack: Stack, function: str, action: str, table: str, key: str) -> bool:
-    lambda_, sts = stack.client("lambda"), stack.client("sts")
-    role = lambda_.get_function_configuration(FunctionName=f"{stack.name}-{function}")["Role"]
-    account = sts.get_caller_identity()["Account"]
-    region = lambda_.meta.region_name
+def _is_allowed(iam: Any, role: str, action: str, table: str, key: str) -> bool:  # noqa: ANN401
     context = [{"ContextKeyName": "dynamodb:LeadingKeys", "ContextKeyValues": [key], "ContextKeyType": "stringList"}]
-    [answer] = stack.client("iam").simulate_principal_policy(
-        PolicySourceArn=role,
-        ActionNames=[action],
-        ResourceArns=[f"arn:aws:dynamodb:{region}:{account}:table/{table}"],
-        ContextEntries=context if key else [],
+    [answer] = iam.simulate_principal_policy(
+        PolicySourceArn=role, ActionNames=[action], ResourceArns=[table], ContextEntries=context if key else []
     )["EvaluationResults"]
     return bool(answer["EvalDecision"] == "allowed")
 

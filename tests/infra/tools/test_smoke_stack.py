@@ -50,7 +50,6 @@ def role(params: Mapping[str, Any]) -> Answer:
 
 GOOD: Mapping[str, Answer] = {
     "lambda.get_function_configuration": role,
-    "sts.get_caller_identity": {"Account": ACCOUNT},
     "iam.simulate_principal_policy": decided,
     "kms.describe_key": {"KeyMetadata": {"KeyId": "key-1", "KeyState": "Enabled"}},
     "secretsmanager.describe_secret": {"VersionIdsToStages": {VERSION: ["AWSCURRENT"]}},
