@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.tools import importer
+from infra.tools import importer, parts
 from shared.domain.errors import TryAgainError
 from shared.tables import client
 from shared.tables.client import Write
@@ -128,3 +128,50 @@ def test_accounts_that_time_has_changed_are_settled_on_the_way(shop: Shop, tmp_p
     assert outcome(bring_points(shop, path)) == (2 * MANY, 0, 0)
     types = [entry["type"] for entry in shop.entries(member_of(shop, 5))]
     assert types == ["brought_in", "brought_in", "expiry", "brought_in", "enroll"]
+
+
+def test_a_line_that_says_what_one_of_another_part_says_is_named(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "LINES_A_PART", 2)
+    path = tmp_path / "members.csv"
+    lines = ["a,,2020-01-02", "b,b@example.org,2020-01-02", "c,,2020-01-02"]
+    twice = ["d,B@example.org,2020-01-02", "c,b@example.org,2020-01-02"]
+    with shop.writing_nothing():
+        result = bring(shop, path, "external_id,email,enrolled_at", [*lines, *twice])
+    assert result.bad_lines == [
+        (5, "email: the same member stands on a line before; one of them must go"),
+        (6, "external_id, email: the same member stands on a line before; one of them must go"),
+    ]
+    assert outcome(result) == (3, 0, 2)
+
+    assert outcome(bring(shop, path, "external_id,email,enrolled_at", lines)) == (3, 0, 0)
+
+
+def test_an_import_that_was_stopped_goes_on_with_what_is_not_finished(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wire: Wire
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(importer, "LINES_A_PART", MANY // 4)
+    path = tmp_path / "members.csv"
+    path.write_text("\n".join(["external_id,enrolled_at", *(f"c{number},2020-01-02" for number in range(MANY))]))
+
+    def run(tell: parts.Tell, *, resume: bool) -> importer.Result:
+        with parts.begun("import", [str(path)], shop.now, workers=1, resume=resume, tell=tell) as begun:
+            return importer.bring_in(path, begun, dry_run=False)
+
+    done = 0
+
+    def stop_after_half(more: int) -> None:
+        nonlocal done
+        done += more
+        if done > MANY + MANY / 2:  # all are checked first
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stop_after_half, resume=False)
+    wire.requests.clear()
+    one_part = MANY // 4
+    assert outcome(run(parts.nobody, resume=True)) == (MANY - one_part, one_part, 0)
+    assert "BatchGetItem" not in wire.requests, "what was checked is not checked again"
+    assert outcome(run(parts.nobody, resume=False)) == (0, MANY, 0)
