@@ -342,9 +342,8 @@ def _newcomer(one: _Parsed, program: Program, now: datetime) -> tuple[Member, En
     if not isinstance(row, Joining):
         raise TypeError(row)
     member_id, channels = member_id_of(row.identity), row.consent.marketing.channels
-    member = members.joined(
-        row.request, member_id=member_id, referral_code="", country=program.country, now=row.joined_at
-    )
+    kept: dict[str, str] = {identity.kind: identity.value for identity in row.identities}
+    member = members.described(row.request, kept, member_id=member_id, referral_code="", enrolled_at=row.joined_at)
     member = members.consenting(member, row.consent, now=now, channel=row.request.channel)
     member = members.attributed(member, ACTOR).model_copy(update={"also_known_as": row.also_known_as})
     traits = first_traits(program, member.place, channels, member.email)

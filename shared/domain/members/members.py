@@ -237,18 +237,32 @@ def joined(request: Enrollment, *, member_id: str, referral_code: str, country: 
     given = _given_identifiers(request)
     if not given:
         raise InvalidRequestError(Fault("", f"give at least one of {', '.join(IDENTIFIER_KINDS)}"))
+    return described(
+        request, normalised(given, country), member_id=member_id, referral_code=referral_code, enrolled_at=now
+    )
+
+
+def described(
+    request: Enrollment,
+    identifiers: Mapping[str, str],
+    *,
+    member_id: str,
+    referral_code: str,
+    enrolled_at: datetime,
+) -> Member:
+    """The member that a request to join describes, whose identifiers are given as they are kept."""
     details = request.model_dump(exclude={*IDENTIFIER_KINDS, "referral_code", "fingerprints", "birth_date", "consent"})
     member = Member.model_validate(
         {
             **details,
-            **normalised(given, country),
+            **identifiers,
             "member_id": member_id,
             "referral_code": referral_code,
             "referred_by_code": request.referral_code,
-            "enrolled_at": now,
+            "enrolled_at": enrolled_at,
         }
     )
-    return consenting(member, request.consent, now=now, channel=request.channel)
+    return consenting(member, request.consent, now=enrolled_at, channel=request.channel)
 
 
 def provisional(of: Identity, *, member_id: str, channel: str | None, now: datetime) -> Member:
