@@ -257,6 +257,43 @@ def test_a_claimed_order_counts_toward_the_cap_of_the_day_on_which_it_was_credit
     assert shop.order(bob, "A-2", 4_000).body["entry"]["points"] == 30
 
 
+def test_an_amendment_counts_what_other_orders_and_actions_had_of_the_day_on_which_the_order_was_credited(
+    shop: Shop, ada: str
+) -> None:
+    """Of 30 points a day the others have 16 by then, and the account counts a later day."""
+    review = {"action_id": "review", "description": "Review", "points": 4}
+    shop.change_program(standing_rules={"caps": {"points_per_day": 30}}, earning={"actions": [review]})
+    shop.order(ada, total=500)
+    shop.order(ada, "A-2", 2_000)
+    assert shop.action(ada).body["entry"]["points"] == 4
+    shop.pass_time(days=3)
+    shop.order(ada, "A-3", 800)
+    shop.refund(ada, 800, order_id="A-2")
+    assert amended(shop, ada, 2_500).body["entry"]["points"] == 14 - 5
+    assert shop.order(ada, "A-4", 4_000).body["entry"]["points"] == 30 - 8
+
+
+def test_an_amendment_counts_how_often_other_orders_had_a_rule_in_the_month_of_the_order(shop: Shop, ada: str) -> None:
+    ten_a_month(shop)
+    shop.order(ada, total=1_000)
+    assert shop.order(ada, "A-2", 1_000).body["entry"]["points"] == 10
+    shop.pass_time(days=20)
+    shop.order(ada, "A-3", 1_000)
+    assert amended(shop, ada, 2_000, "A-2").body["entry"]["points"] == 10
+    assert amended(shop, ada, 3_000).body["entry"]["points"] == 20
+
+
+def test_an_amendment_counts_what_a_member_had_who_was_merged_meanwhile(shop: Shop, ada: str) -> None:
+    shop.change_program(standing_rules={"caps": {"points_per_day": 30}})
+    grace = shop.enroll("grace")
+    shop.order(grace, "A-2", 2_000)
+    shop.order(ada, total=500)
+    shop.pass_time(days=3)
+    shop.order(ada, "A-3", 800)
+    assert shop.merge(ada, grace).status < 300
+    assert amended(shop, ada, 2_500).body["entry"]["points"] == 10 - 5
+
+
 def test_a_claim_that_loses_a_race_is_decided_for_whose_the_order_is_by_then(
     shop: Shop, ada: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

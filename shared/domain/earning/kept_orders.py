@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from shared.domain.account import Account
 from shared.domain.actors import is_operator
-from shared.domain.calendar import local_day, period_begins_on
+from shared.domain.calendar import local_day
 from shared.domain.earning.earnings import rounded
 from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
 from shared.domain.facets import Use
@@ -201,14 +201,13 @@ def uses_kept(sale: Sale, earned: Kept) -> dict[str, Use]:
     return found
 
 
-def without_uses(account: Account, sale: Sale, earned: Kept, day: date) -> Account:
-    """The account had it never bought the order, as far as limits go. What has counted since `day` is left out."""
+def without_uses(account: Account, sale: Sale, earned: Kept) -> Account:
+    """The account had it never bought the order, as far as limits go."""
     freed = {
         name: Use(period=use.period, times=-use.times, points=-use.points)
         for name, use in uses_kept(sale, earned).items()
     }
-    then = {name: use for name, use in account.uses.items() if period_begins_on(use.period) <= day}
-    return account.model_copy(update={"uses": uses_after(then, freed)})
+    return account.model_copy(update={"uses": uses_after(account.uses, freed)})
 
 
 def _worth(piece: Piece, sale: Sale, parts: _Parts) -> Fraction:

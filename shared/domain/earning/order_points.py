@@ -109,8 +109,8 @@ def amended_order(
     """What an order's entry would say, had the order been of this total and these lines from the start.
 
     `program` is the version that it was credited by. It earns in the tier and plan that it was credited in, within what
-    limits and budgets leave without it; in segments it is the member of now who counts. Raises InvalidRequestError as
-    `check_order` does.
+    limits and budgets leave without it: `account` counts for limits what it did on the day on which the order was
+    credited first. In segments it is the member of now who counts. Raises InvalidRequestError as `check_order` does.
     """
     order, bought = purchase_of(sale, total, lines), sale.order
     check_order(program, order)
@@ -125,7 +125,7 @@ def amended_order(
         day = sale.booked_on(program.time_zone)
         counted = kept(sale)
         left = {name: points + counted.by_budget.get(name, 0) for name, points in caps.items()}
-        cart = Cart(order, earned, without_uses(account, sale, counted, day), tier, plan, day, bought.counts_toward)
+        cart = Cart(order, earned, without_uses(account, sale, counted), tier, plan, day, bought.counts_toward)
         earned = _earned(program, cart, left)
     return {
         "order": bought.model_copy(update={**details, "cap": earned.cap}),

@@ -28,6 +28,7 @@ from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Activity, Use
 from shared.domain.ledger import book_all, combined, draft, negative, take
 from shared.domain.lifecycle.changed_order import Background, Order, lapsed_of, with_all_that_follows
+from shared.domain.lifecycle.kept_facets import uses_on
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.activity import active_again, inactive
 from shared.domain.points.eligibility import is_excluded
@@ -125,7 +126,9 @@ def amended(
         raise InvalidStateError("something of the order was returned: reverse the refund before you amend the order")
     account, wallet = accounts
     source = {"order_id": before.entry.source["order_id"], "amendment_id": amendment_id}
-    terms = amended_order(account, background.credited_by, before, total, lines, cause.caps)
+    day = before.booked_on(background.credited_by.time_zone)
+    then = account.model_copy(update={"uses": uses_on(account, background.histories, day)})
+    terms = amended_order(then, background.credited_by, before, total, lines, cause.caps)
     after = before._replace(amendment=before.entry.model_copy(update=terms))
     change = _change(account, before, after, background, cause)
     # Every limit and budget that the order counts for is named, be it with nothing: a later refund looks for them here.

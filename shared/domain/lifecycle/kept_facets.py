@@ -10,12 +10,12 @@ from datetime import date
 from typing import NamedTuple
 
 from shared.domain.account import Account
-from shared.domain.calendar import local_day
+from shared.domain.calendar import local_day, period_begins_on
 from shared.domain.earning.challenges import Deed, action_deed, advanced, merged_badges, merged_progress, order_deed
-from shared.domain.earning.kept_orders import Sale, kept, returned_of
+from shared.domain.earning.kept_orders import Sale, kept, returned_of, uses_kept
 from shared.domain.entry import Entry
-from shared.domain.facets import NO_DAY, Badge, Progress, TierStatus
-from shared.domain.ledger import qualifying_after
+from shared.domain.facets import NO_DAY, Badge, Progress, TierStatus, Use
+from shared.domain.ledger import qualifying_after, uses_together
 from shared.domain.points.tiers import raised
 from shared.domain.program.program import Program
 from shared.domain.spending.merges import higher_tier
@@ -30,6 +30,8 @@ CREDITS_ORDER = frozenset({"earn", "claim_in"})
 """The types of entries at whose place in the ledger an order counts."""
 _DERIVED = frozenset({"badge", "badge_lost", "refund", "refund_reversal", "amend", "claim_out"})
 """The types of entries that book what is worked out here."""
+_CARRIES = _DERIVED | {"merge_in"}
+"""The types of entries whose uses of limits are those of orders, or of entries in another ledger of the member's."""
 
 
 class Change(NamedTuple):
@@ -93,6 +95,24 @@ def change_of(account: Account, program: Program, histories: Histories, before: 
     if account.last_order_on == was.last_order_on != will_be.last_order_on:
         ordered_on = will_be.last_order_on or NO_DAY
     return Change(progress, {name: times for name, times in gained.items() if times}, tier, ordered_on)
+
+
+def uses_on(account: Account, histories: Histories, day: date) -> dict[str, Use]:
+    """What limits had counted in the periods of a day, by what is kept of orders.
+
+    An account knows only the latest period of each limit. What has counted in one that it has left behind is added up.
+    """
+    then = {name: use for name, use in account.uses.items() if period_begins_on(use.period) <= day}
+    left_behind = account.uses.keys() - then.keys()
+    if not left_behind:
+        return then
+    own = {name: histories.get(name, ()) for name in account.ids}
+    of_orders = [uses_kept(sale, kept(sale)) for sale in sales_of(own).values()]
+    of_others = [one.uses for each in own.values() for one in each if one.order is None and one.type not in _CARRIES]
+    for uses in (*of_orders, *of_others):
+        begun = {name: use for name, use in uses.items() if period_begins_on(use.period) <= day}
+        then = uses_together(then, {name: use for name, use in begun.items() if name in left_behind})
+    return then
 
 
 def facets(member_id: str, program: Program, histories: Histories, sales: Sales) -> Account:
