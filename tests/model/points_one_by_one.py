@@ -428,12 +428,12 @@ class Clerk:
             "held": len(self._of(name, "held")),
             "debt": member.debt,
             "earned": member.earned,
-            "lots": _tally(_lot(point) for point in mine if point.state == "available"),
+            "lots": _tally(lot_name(point) for point in mine if point.state == "available"),
             "pending_lots": _tally(
                 f"{point.available_on}/{_name(point.last_day)}" for point in mine if point.state == "pending"
             ),
             "holds": {
-                redemption: _tally(_lot(point) for point in self._in(redemption, "held"))
+                redemption: _tally(lot_name(point) for point in self._in(redemption, "held"))
                 for redemption in self.reserved(name)
             },
             "tier": (member.tier.rank, member.tier.since, member.tier.review_on, member.tier.grace),
@@ -899,7 +899,7 @@ def _was_among(expired: Point, last_day: date, booked_on: date) -> bool:
     return expired.expired_on is not None and expired.expired_on > booked_on
 
 
-def _lot(point: Point) -> str:
+def lot_name(point: Point) -> str:
     """A lot that has had its grace is another one than those that end on the same day."""
     return f"{_name(point.last_day)}{'+' if point.graced else ''}"
 

@@ -37,7 +37,7 @@ from shared.domain.subaccounts import is_pool, is_wallet, owner_of, pool_account
 from tests.model.clerks import earning, members, sharing
 from tests.model.clerks.cashier import Cashier
 from tests.model.clerks.members import WholeClerk
-from tests.model.points_one_by_one import Line
+from tests.model.points_one_by_one import Line, lot_name
 from tests.model.shop import BERLIN, CAIRO, KIRITIMATI, NEW_YORK, SECOND, a_program
 from tests.model.side_by_side import both, both_reserve, both_wait
 from tests.model.test_every_point import (
@@ -1008,12 +1008,12 @@ def _buckets(account: Account) -> dict[str, object]:
 def _cards(clerk: WholeClerk | Cashier, name: str) -> dict[str, object]:
     """The clerk's cards of one owner, as an account would say it."""
     mine = [point for point in clerk.points if point.owner == name]
-    lots = Counter(_day(point.last_day) for point in mine if point.state == "available")
-    pending = Counter(f"{point.available_on}/{_day(point.last_day)}" for point in mine if point.state == "pending")
+    lots = Counter(lot_name(point) for point in mine if point.state == "available")
+    pending = Counter(f"{point.available_on}/{lot_name(point)}" for point in mine if point.state == "pending")
     holds: dict[str, Counter[str]] = {}
     for point in mine:
         if point.state == "held" and point.redemption:
-            holds.setdefault(point.redemption, Counter())[_day(point.last_day)] += 1
+            holds.setdefault(point.redemption, Counter())[lot_name(point)] += 1
     return {
         "lots": dict(lots),
         "pending": dict(pending),
@@ -1036,10 +1036,6 @@ def _stakes(pool: Account) -> Counter[tuple[date, str]]:
     return Counter(
         {(date.max if day == NEVER else date.fromisoformat(day), who): n for (day, _, who), n in parts.items()}
     )
-
-
-def _day(day: date | None) -> str:
-    return str(day) if day else "never"
 
 
 def _left(entries: list[Entry]) -> Counter[str]:

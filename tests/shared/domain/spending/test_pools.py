@@ -368,6 +368,23 @@ def reverse(
     )
 
 
+def test_points_that_have_had_their_grace_are_known_by_it_in_the_pool_and_get_no_more() -> None:
+    shop = a_household("ada", "bob", redeeming={"returned_points_grace_days": 3})
+    earn(shop, "ada", "A-1", 10)
+    hold(shop, "bob", "R-1", 4)
+    first = capture(shop, "bob", "R-1")
+    [(day, _)] = shop.pool("p").lots.items()
+    shop.now = at(f"{date.fromisoformat(day) + timedelta(days=1)} 12:00")
+    reverse(shop, "bob", first)
+    until = date.fromisoformat(day) + timedelta(days=3)
+    assert shop.pool("p").lots == {f"{until}+": 4}
+    hold(shop, "ada", "R-2", 4)
+    second = capture(shop, "ada", "R-2")
+    shop.now = at(f"{until + timedelta(days=1)} 12:00")
+    reverse(shop, "ada", second)
+    assert shop.pool("p").lots == {}
+
+
 def bought_by(shop: Shop, member: str, points: int) -> Entry:
     return next(entry for entry in spend(shop, member, f"R-{member}", points) if entry.type == "capture")
 
