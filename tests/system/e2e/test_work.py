@@ -49,7 +49,7 @@ def test_mail_that_is_refused_for_good_costs_no_event_and_is_not_sent_later(worl
     try:
         member_id = enrolled(world, email=addresses[0])
         entry = json.loads(world.item(f"MEMBER#{member_id}", "ENROLL")["body"]["S"])
-        marker = eventually(lambda: _marker(world, f"welcome:{entry['entry_id']}", "refused_with"))
+        marker = eventually(lambda: _marker(world, f"welcome:{member_id}-{entry['sequence']}", "refused_with"))
         assert marker == "MessageRejected"
     finally:
         mail.create_email_identity(EmailIdentity=SENDER)
