@@ -37,11 +37,11 @@ def park(webhook_id: str, account_id: str, sequence: int, now: datetime) -> None
         "ExpressionAttributeValues": {**whole, ":sequence": {"N": str(sequence)}},
     }
     kept = "forget_at = :forget_at, parked_at = :at ADD times :one"
-    earlier = {
+    earlier: dict[str, Any] = {
         "UpdateExpression": f"SET #first = :sequence, {kept}",
         "ConditionExpression": "attribute_not_exists(pk) OR #first > :sequence",
     }
-    later = {"UpdateExpression": f"SET {kept}", "ConditionExpression": "#first <= :sequence"}
+    later: dict[str, Any] = {"UpdateExpression": f"SET {kept}", "ConditionExpression": "#first <= :sequence"}
     for _ in range(ATTEMPTS_MAX):
         if any(client.holds(partial(client.client().update_item, **request, **change)) for change in (earlier, later)):
             return

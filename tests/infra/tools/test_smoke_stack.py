@@ -124,7 +124,7 @@ def test_what_a_function_may_beyond_its_keys_is_named_where_keys_count() -> None
         ({"iam__simulate_principal_policy": Refusal("AccessDenied")}, "IAM could not be asked"),
     ],
 )
-def test_what_is_not_in_order_is_named_and_the_rest_is_looked_at(answers: dict[str, Answer], words: str) -> None:
+def test_what_is_not_in_order_is_named_and_the_rest_is_looked_at(answers: dict[str, Any], words: str) -> None:
     report, account = looked(**answers)
     [failed] = report.failed
     assert words in failed
