@@ -81,11 +81,13 @@ def _leave_time_to_the_scheduler(template: Template) -> None:
 def _allow_plain_http(template: Template) -> None:
     """It listens on loopback without TLS, which queues, topics and buckets refuse."""
     resources = template["Resources"]
-    for type_ in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"):
+    for name in _named(template, "AWS::SNS::TopicPolicy"):
+        del resources[name]
+    for type_ in ("AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"):
         for name, policy in _named(template, type_).items():
-            statements = policy["PolicyDocument"]["Statement"]
-            statements[:] = [one for one in statements if "aws:SecureTransport" not in json.dumps(one)]
-            if not statements:
+            document = policy["PolicyDocument"]
+            document["Statement"] = [one for one in document["Statement"] if one["Effect"] == "Allow"]
+            if not document["Statement"]:
                 del resources[name]
     for resource in resources.values():
         if "DependsOn" in resource:
