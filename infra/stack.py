@@ -18,7 +18,7 @@ from infra.cloud.monitoring import add_dashboard
 from infra.cloud.nag import explain
 from infra.cloud.options import Options
 from infra.cloud.queues import Queues, add_queues
-from infra.cloud.tables import DUE_SHARDS, Data, add_data
+from infra.cloud.tables import Data, add_data
 from infra.cloud.triggers import add_mail_feedback, add_queue_workers, add_schedules, add_stream_readers
 from shared.messaging.channels import ANY_SENDER
 
@@ -36,8 +36,8 @@ class LoyaltyStack(Stack):
             "LOYALTY_TABLE": data.loyalty.table_name,
             "PEOPLE_TABLE": data.people.table_name,
             "IDENTITY_KEY_SECRET_ID": data.identity_secret.secret_arn,
-            "DUE_SHARDS": str(DUE_SHARDS),
-            "EXPIRY_QUEUE_URL": queues.expiry.queue_url,
+            "DUE_SHARDS": options.shards,
+            **{f"{run.upper()}_QUEUE_URL": queue.queue_url for run, queue in queues.runs.items()},
             "WEBHOOK_QUEUE_URL": queues.webhooks.queue_url,
             "MESSAGE_QUEUE_URL": queues.messages.queue_url,
             "MESSAGE_MS": str(message_ms(options)),
@@ -56,7 +56,7 @@ class LoyaltyStack(Stack):
         add_routes(self, api, functions, document, identity, options)
         add_schedules(self, functions, queues, options)
         add_queue_workers(self, functions, queues, options)
-        add_stream_readers(self, functions, data, failed_records)
+        add_stream_readers(self, functions, data, failed_records, options)
         add_mail_feedback(self, functions["mail_feedback"], queues)
         watched = Watched(functions, identity.token_trigger, api, data, queues)
         topic = add_alarms(self, watched, options)
@@ -79,7 +79,7 @@ def _resources(
         permissions.STREAM: data.loyalty.table_stream_arn or "",
         permissions.PEOPLE: data.people.table_arn,
         permissions.IDENTITY_SECRET: data.identity_secret.secret_arn,
-        permissions.EXPIRY_QUEUE: queues.expiry.queue_arn,
+        **{permissions.RUN_QUEUES[run]: queue.queue_arn for run, queue in queues.runs.items()},
         permissions.WEBHOOK_QUEUE: queues.webhooks.queue_arn,
         permissions.MESSAGE_QUEUE: queues.messages.queue_arn,
         permissions.FAILED_RECORDS: failed_records.bucket_arn,

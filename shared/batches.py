@@ -25,6 +25,11 @@ class Work(Protocol):
         """Named, as Powertools passes it by name."""
 
 
+def is_of_queue(event: Mapping[str, Any]) -> bool:
+    """Whether a batch comes from a queue, where a function takes batches of a stream as well."""
+    return bool(event["Records"]) and event["Records"][0].get("eventSource") == "aws:sqs"
+
+
 def from_queue(event: dict[str, Any], work: Work) -> dict[str, Any]:
     """Deal with each message of a queue's batch; which of them failed, as SQS asks."""
     return _answer(event, work, EventType.SQS)

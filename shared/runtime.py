@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from random import Random, SystemRandom, seed
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypedDict, TypeVar, Unpack, cast
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from shared.domain.telling.notifications import Message
 
 _Value = TypeVar("_Value")
+
+RunName = Literal["expiry", "birthdays", "reminders", "statements"]
+"""The runs that list members on a schedule, each with a queue of its own."""
 
 
 class Channels(Protocol):
@@ -43,6 +46,16 @@ class TaskQueue(Protocol):
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
         """Deliver a received task again after so long."""
+
+
+class RunQueues(Protocol):
+    """Where the pages of runs wait, each run's by itself."""
+
+    def send(self, run: RunName, bodies: Sequence[str]) -> None:
+        """Queue one message for each body, at most `sqs.BATCH`."""
+
+    def waiting(self, run: RunName) -> int:
+        """About how many messages nobody has taken yet."""
 
 
 class Telemetry(Protocol):
@@ -70,8 +83,7 @@ class Parts(TypedDict, total=False):
     """Waits before another try, after so many."""
     database: "Callable[[], DynamoDBClient]"
     channels: Channels
-    expiry_queue: Callable[[Sequence[str]], None]
-    """Takes messages of the expiry run, at most `sqs.BATCH`."""
+    run_queues: RunQueues
     webhook_queue: TaskQueue
     message_queue: TaskQueue
     due_days: Callable[[date, date], Iterable[date]]

@@ -63,14 +63,21 @@ def identity_key() -> bytes:
 
 @runtime.remembered()
 def due_shards() -> int:
-    """Over how many partitions of the index `due` one day's accounts are spread."""
-    return int(_required("DUE_SHARDS"))
+    """Over how many partitions what is due, waits or is to be stated is spread when it is written."""
+    return int(_required("DUE_SHARDS").split("/")[0])
 
 
 @runtime.remembered()
-def expiry_queue_url() -> str:
-    """Queue that carries one message for each shard and date of an expiry run."""
-    return _required("EXPIRY_QUEUE_URL")
+def due_shards_read() -> int:
+    """In how many partitions that is looked for: `8/32` says that items may still be there from when it was spread over
+    32.
+    """
+    return max(map(int, _required("DUE_SHARDS").split("/")))
+
+
+def run_queue_url(run: runtime.RunName) -> str:
+    """Queue that carries the pages of a run."""
+    return _required(f"{run.upper()}_QUEUE_URL")
 
 
 @runtime.remembered()

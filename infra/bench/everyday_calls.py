@@ -73,7 +73,8 @@ def _expire(day: Everyday) -> None:
     world.earn(member_id)
     _, on, shard = world.item(f"MEMBER#{member_id}", "ACCOUNT")["due_pk"]["S"].split("#")
     now = datetime.fromisoformat(f"{on}T12:00:00+00:00") + timedelta(days=1)
-    _work(day, "expire", body=json.dumps({"on": on, "shard": int(shard), "now": now.isoformat()}))
+    page = {"on": on, "shard": int(shard), "now": now.isoformat(), "members": [member_id]}
+    _work(day, "expire", body=json.dumps(page))
 
 
 def _redeem(day: Everyday) -> None:

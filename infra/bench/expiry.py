@@ -1,16 +1,18 @@
-"""What an expiry run asks for when as many accounts are due among few and among many: the same."""
+"""What an expiry run asks for when as many accounts are due among few and among many: the same. And what each takes."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from infra.bench.world import World, unique
 from infra.tables import LOYALTY
 from shared import runtime
+from shared.runtime import RunName
 from shared.tables import accounts, due_index, upkeep
 
 DUE = 1_000
@@ -24,16 +26,24 @@ _RUN = datetime.fromisoformat("2026-02-02T12:00:00+00:00")
 """Points of January 2025 have expired at the end of January 2026; those of the year after stay."""
 
 
-def measure(world: World, among: Sequence[int] = AMONG, due: int = DUE) -> dict[int, Counter[str]]:
-    """Requests of an expiry run with `due` accounts due, by how many accounts there are."""
+class Taken(NamedTuple):
+    """Requests of an expiry run, and milliseconds of a processor for each account that was due."""
+
+    requests: Counter[str]
+    listed_ms: float
+    settled_ms: float
+
+
+def measure(world: World, among: Sequence[int] = AMONG, due: int = DUE) -> dict[int, Taken]:
+    """An expiry run with `due` accounts due, by how many accounts there are."""
     old, young = _template(world, _BEGAN), _template(world, _BEGAN + timedelta(days=365))
-    asked: dict[int, Counter[str]] = {}
+    asked: dict[int, Taken] = {}
     there = 0
     for number in among:
         _fill(world, old, due)
         _fill(world, young, number - there - due)
         there = number
-        asked[number] = _run(world)
+        asked[number] = _run(world, due)
     return asked
 
 
@@ -86,14 +96,30 @@ def _put(world: World, items: Sequence[dict[str, Any]]) -> None:
         requests = world.client.batch_write_item(RequestItems=requests).get("UnprocessedItems")
 
 
-def _run(world: World) -> Counter[str]:
+class _Waiting:
+    """Keeps what the run queues."""
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+
+    def send(self, _run: RunName, bodies: Sequence[str]) -> None:
+        self.bodies += bodies
+
+    def waiting(self, _run: RunName) -> int:
+        return len(self.bodies)
+
+
+def _run(world: World, due: int) -> Taken:
     from functions import expire  # noqa: PLC0415 - with the world's settings
 
-    waiting: list[str] = []
+    waiting = _Waiting()
     due_index.note_day(due_index.EXPIRY_RUN, date(2026, 1, 30))
-    with runtime.use(expiry_queue=waiting.extend, clock=lambda: _RUN), world.requests() as sent:
+    with runtime.use(run_queues=waiting, clock=lambda: _RUN), world.requests() as sent:
+        began = time.thread_time()
         expire.handler({"time": _RUN.isoformat()}, None)
-        records = [{"messageId": str(number), "body": body} for number, body in enumerate(waiting)]
+        listed = time.thread_time()
+        records = [{"messageId": str(number), "body": body} for number, body in enumerate(waiting.bodies)]
         if expire.handler({"Records": records}, None)["batchItemFailures"]:
             raise RuntimeError("an expiry run failed")
-    return Counter(sent)
+        settled = time.thread_time()
+    return Taken(Counter(sent), (listed - began) * 1000 / due, (settled - listed) * 1000 / due)

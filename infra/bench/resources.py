@@ -4,9 +4,9 @@ from datetime import datetime
 
 import boto3
 
-from infra.cloud.permissions import EXPIRY_QUEUE, LOYALTY, MESSAGE_QUEUE, PEOPLE, WEBHOOK_QUEUE
+from infra.cloud.permissions import LOYALTY, MESSAGE_QUEUE, PEOPLE, RUN_QUEUES, WEBHOOK_QUEUE
 from shared.messaging.channels import ANY_SENDER
-from shared.services.birthdays import RUN as BIRTHDAY_RUN
+from shared.services import birthdays
 from shared.tables import due_index
 
 SENDER_ADDRESS = "loyalty@shop.example"
@@ -16,7 +16,7 @@ def make_resources() -> dict[str, str]:
     """Make queues, an event bus, a sender of e-mail and a secret; the settings that lead there and to the tables."""
     queues = {
         name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-        for name in (EXPIRY_QUEUE, WEBHOOK_QUEUE, MESSAGE_QUEUE)
+        for name in (*RUN_QUEUES.values(), WEBHOOK_QUEUE, MESSAGE_QUEUE)
     }
     boto3.client("events").create_event_bus(Name="loyalty")
     boto3.client("sesv2").create_configuration_set(ConfigurationSetName="loyalty")
@@ -26,7 +26,7 @@ def make_resources() -> dict[str, str]:
         "LOYALTY_TABLE": LOYALTY,
         "PEOPLE_TABLE": PEOPLE,
         "DUE_SHARDS": "4",
-        "EXPIRY_QUEUE_URL": queues[EXPIRY_QUEUE],
+        **{f"{run.upper()}_QUEUE_URL": queues[name] for run, name in RUN_QUEUES.items()},
         "WEBHOOK_QUEUE_URL": queues[WEBHOOK_QUEUE],
         "MESSAGE_QUEUE_URL": queues[MESSAGE_QUEUE],
         "MESSAGE_MS": "0",
@@ -43,6 +43,6 @@ def make_resources() -> dict[str, str]:
 
 def note_runs(at: datetime) -> None:
     """Let the schedules have run on a day: a first run would look over a year back."""
-    for run in (due_index.EXPIRY_RUN, due_index.REMINDER_RUN, BIRTHDAY_RUN):
+    for run in (due_index.EXPIRY_RUN, due_index.REMINDER_RUN, birthdays.NOTED):
         item = {"pk": {"S": "SCHEDULE"}, "sk": {"S": run}, "on": {"S": at.date().isoformat()}}
         boto3.client("dynamodb").put_item(TableName=LOYALTY, Item=item)

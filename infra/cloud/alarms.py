@@ -46,8 +46,15 @@ TILL_SECONDS_MAX = 3
 BACKGROUND_ERRORS_MAX = 10
 TABLE_THROTTLES_MAX = 10
 STREAM_AGE_MINUTES_MAX = 15
-QUEUE_AGE_MINUTES_MAX: Mapping[str, int] = {"expiry": 120, "webhook": 60, "message": 720}
-"""Expiry may take its time: balances are right even so. Reminders of a month's end take hours at the mail service's
+QUEUE_AGE_MINUTES_MAX: Mapping[str, int] = {
+    "expiry": 120,
+    "birthdays": 240,
+    "reminders": 240,
+    "statements": 720,
+    "webhook": 60,
+    "message": 720,
+}
+"""Expiry may take its time: balances are right even so. Messages of a month's end take hours at the mail service's
 rate; what is urgent does not wait behind them. What a webhook has refused three times no longer counts, and until then
 half an hour passes.
 """
@@ -231,7 +238,7 @@ def _throttles(table: dynamodb.ITable, kind: str, index: str | None) -> cloudwat
 
 def _of_queues(watched: Watched) -> Iterable[_Rule]:
     working: Mapping[str, sqs.Queue] = {
-        "expiry": watched.queues.expiry,
+        **watched.queues.runs,
         "webhook": watched.queues.webhooks,
         "message": watched.queues.messages,
     }

@@ -18,8 +18,10 @@ from infra.cloud.identity import Identity
 from infra.cloud.options import Options
 from shared import telemetry
 
-ROUTE_REQUESTS_PER_SECOND, ROUTE_BURST = 200, 400
-"""One path under load leaves room for the others. The account's own limit is ten thousand a second for everything."""
+BURST_SECONDS = 2
+"""Requests that come at once: those of so many seconds. One path under load leaves room for the others; the account's
+own limit is ten thousand a second for everything.
+"""
 SELDOM_REQUESTS_PER_SECOND, SELDOM_BURST = 5, 10
 SELDOM_ROUTES = frozenset({"PUT /v1/program", "GET /v1/members/{member_id}/export"})
 """Heavy, and called by hand."""
@@ -141,7 +143,7 @@ def _add_stage(
     for route in routes:
         resource_of_route = cast("apigateway.CfnRoute", route.node.default_child)
         key = resource_of_route.route_key
-        limits[key] = _limits(key, asks_token=resource_of_route.authorizer_id is not None)
+        limits[key] = _limits(key, options, asks_token=resource_of_route.authorizer_id is not None)
         stage.node.add_dependency(route)
     resource.route_settings = limits
     if options.domain and options.certificate_arn:
@@ -158,8 +160,9 @@ def _add_domain(
     CfnOutput(scope, "DomainTarget", value=domain.regional_domain_name)
 
 
-def _limits(route_key: str, *, asks_token: bool) -> dict[str, int]:
-    rate, burst = ROUTE_REQUESTS_PER_SECOND, ROUTE_BURST
+def _limits(route_key: str, options: Options, *, asks_token: bool) -> dict[str, int]:
+    rate = options.route_requests_per_second
+    burst = BURST_SECONDS * rate
     if not asks_token:
         rate, burst = ANYBODYS_REQUESTS_PER_SECOND, ANYBODYS_BURST
     elif route_key in SELDOM_ROUTES:

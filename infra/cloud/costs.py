@@ -127,8 +127,8 @@ REMINDED_SHARE = 0.05
 """Members who are reminded in a month that points expire, of all."""
 WEBHOOK_DELIVERY = Operation("webhook_deliveries", read_units=1, write_units=1, processor_ms=3, requests=32)
 """Each event, to one webhook: its endpoint's answer is waited for as long as for thirty requests."""
-SETTLE = Operation("expire", read_units=3, write_units=7, processor_ms=5, requests=4)
-"""Each entry of time: the account, its history, the transaction."""
+SETTLE = Operation("expire", read_units=1, write_units=7, processor_ms=5, requests=2)
+"""Each entry of time: the account, the transaction. One in a hundred accounts is also held against its ledger."""
 
 COLD_SHARE = 0.01
 """Calls that start an environment; AWS says that typically under one in a hundred does."""
@@ -144,18 +144,27 @@ ACCESS_LOG_BYTES, METRICS_LOG_BYTES = 330, 230
 """API Gateway's line for each request; a function's own with metrics."""
 
 _QUEUE_REQUESTS_PER_TASK = 2
-POLLED_QUEUES = 3
+POLLED_QUEUES = 6
 POLLERS, POLL_SECONDS = 5, 20
 """Lambda keeps so many requests waiting at each queue, messages or none."""
-EXPIRY_RUNS, REMINDER_RUNS, BIRTHDAY_RUNS = _HOURS, 12 * _HOURS / 24, _HOURS
-EXPIRY_MESSAGES = 8
-"""Of each run: two days of four shards."""
-REMINDER_QUERIES = 33 * 4
-"""Of each run: the days of a month, and four shards."""
+BY_DAY = _HOURS / 2
+"""Hours between nine and twenty, in which members are written to."""
+SCHEDULED: Mapping[str, float] = {"expire": _HOURS, "birthdays": _HOURS, "notify": 2 * _HOURS + 3 * BY_DAY}
+"""Calls by schedules: `notify` for what waits or is parked, and by day for reminders, statements and partners."""
+SHARDS = 8
+LOOKS: Mapping[str, float] = {
+    "expire": _HOURS * 33 * SHARDS,
+    "birthdays": _HOURS,
+    "notify": BY_DAY * (33 + 1) * SHARDS + _HOURS * SHARDS,
+}
+"""Queries of runs, which look at each shard of the days of a month, of last month's statements, and of what waits."""
+PAGE = 100
+PAGES_MIN: Mapping[str, float] = {"expire": 30 * SHARDS, "notify": 30 * SHARDS}
+"""Pages of runs: where few are due on a day, each shard has one of its own."""
 KEY_REQUESTS = 12 * _HOURS * 4
 """DynamoDB asks for the table's key again after five minutes, here for four connections."""
 
-ALARMS = 50
+ALARMS = 56
 """Metrics that alarms look at: each is billed, however many an alarm has."""
 METRICS = 22
 """Names that functions count under, the one that the access log is counted by, and those that
@@ -241,10 +250,15 @@ class Month:
         return [*self.asked, *self.told, *later]
 
     @property
+    def pages(self) -> float:
+        """Messages of runs, each a call of a worker."""
+        listed = self.entries_of_time + sum(number for number, _ in self.told)
+        return sum(PAGES_MIN.values()) + listed / PAGE
+
+    @property
     def calls(self) -> float:
         """Calls of functions; every entry is taken to come alone, as it does where there are few."""
-        runs = EXPIRY_RUNS + EXPIRY_RUNS * EXPIRY_MESSAGES + REMINDER_RUNS + BIRTHDAY_RUNS
-        return self.requests + 2 * self.entries + self.messages + runs
+        return self.requests + 2 * self.entries + self.messages + sum(SCHEDULED.values()) + self.pages
 
 
 def monthly(members: int, orders: int, people: int = 0, months: int = MONTHS_KEPT) -> dict[str, float]:
@@ -263,7 +277,7 @@ def monthly(members: int, orders: int, people: int = 0, months: int = MONTHS_KEP
         "queues": _queue_requests(month) * PRICES["queue"].each,
         "event bus": month.entries * PRICES["event"].each,
         "event archive": events_gb * (PRICES["archive"].each + months * PRICES["archived"].each),
-        "schedules": (EXPIRY_RUNS + REMINDER_RUNS + BIRTHDAY_RUNS) * PRICES["schedule"].each,
+        "schedules": sum(SCHEDULED.values()) * PRICES["schedule"].each,
         "e-mail": mails * PRICES["mail"].each,
         "logs": _logs_gb(month) * (PRICES["log"].each + LOG_MONTHS * PRICES["logged"].each),
         "metrics": METRICS * PRICES["metric"].each,
@@ -303,9 +317,7 @@ def _compute(month: Month) -> float:
         for number, operation in month.work
         if not NEEDS[operation.function].is_snapshot
     )
-    waited = EXPIRY_RUNS * EXPIRY_MESSAGES * memory_gb("expire") + REMINDER_RUNS * REMINDER_QUERIES * memory_gb(
-        "notify"
-    )
+    waited = sum(number * memory_gb(name) for name, number in LOOKS.items())
     return work + cold + waited * REQUEST_MS / 1000
 
 
@@ -321,8 +333,7 @@ def _snapshots(month: Month) -> float:
 
 
 def _tables(month: Month) -> dict[str, float]:
-    looks = EXPIRY_RUNS * EXPIRY_MESSAGES + REMINDER_RUNS * REMINDER_QUERIES
-    reads = sum(number * operation.read_units for number, operation in month.work) + looks / 2
+    reads = sum(number * operation.read_units for number, operation in month.work) + sum(LOOKS.values()) / 2
     writes = sum(number * operation.write_units for number, operation in month.work)
     kept = month.members * (ITEM_BYTES + PERSON_BYTES) + month.entries * month.months * ENTRY_COPIES * ITEM_BYTES
     return {
@@ -335,7 +346,7 @@ def _tables(month: Month) -> dict[str, float]:
 def _queue_requests(month: Month) -> float:
     """Waiting at every queue; then sending and deleting. A task that arrives ends a wait without another request."""
     waits = POLLED_QUEUES * POLLERS * _SECONDS / POLL_SECONDS
-    return waits + EXPIRY_RUNS * (1 + EXPIRY_MESSAGES) + (month.entries + month.messages) * _QUEUE_REQUESTS_PER_TASK
+    return waits + (month.pages + month.entries + month.messages) * _QUEUE_REQUESTS_PER_TASK
 
 
 def _logs_gb(month: Month) -> float:

@@ -33,6 +33,9 @@ RESERVED_AT_ONCE = {ANYBODY: 20, "document": 5}
 """Calls at once of what anybody may call, in production: no more, so that no flood takes what tills need of the
 account's concurrency, and no less. The rest of the account must be left a hundred; a new one has ten in all.
 """
+TILL = ("account", "earn", "redeem")
+"""Somebody stands at a till while these are called."""
+STREAM_READERS = ("consequences", "notify")
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Builder:
             code=_code(function_folder(name)),
             handler=HANDLER,
             layers=[self._layer],
-            memory_size=needs.memory_mb,
+            memory_size=self._options.stream_memory_mb if name in STREAM_READERS else needs.memory_mb,
             timeout=Duration.seconds(needs.seconds_max),
             environment={
                 "FUNCTION": name,
@@ -162,7 +165,7 @@ class Builder:
             architecture=lambda_.Architecture.ARM_64,
             handler=handler or f"{name}.handler",
             role=role,
-            reserved_concurrent_executions=RESERVED_AT_ONCE.get(name) if self._options.is_kept else None,
+            reserved_concurrent_executions=self._reserved(name),
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
             # Lambda's own lines about calls that went well say what the metrics say, and cost more than the function.
@@ -178,6 +181,12 @@ class Builder:
         live = lambda_.Alias(self._scope, f"{name}-live", alias_name="live", version=version)
         release = Release(self._canary(name, live), version) if name in CANARIES else None
         return Function(function, live, role, release)
+
+    def _reserved(self, name: str) -> int | None:
+        """Calls at once that a function has for itself, and no more; None: a share of what the account has."""
+        if name in TILL:
+            return self._options.till_calls_reserved or None
+        return RESERVED_AT_ONCE.get(name) if self._options.is_kept else None
 
     def _canary(self, name: str, live: lambda_.Alias) -> codedeploy.LambdaDeploymentGroup:
         group = codedeploy.LambdaDeploymentGroup(

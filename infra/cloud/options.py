@@ -1,12 +1,14 @@
 """What a team decides about a deployment, read from the CDK's context: `-c name=value`, or `cdk.json`."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
 from constructs import Node
 
 from shared.domain.program.defaults import default_program
+from shared.runtime import RunName
 
 Stage = Literal["dev", "prod"]
 WebhookTargets = Literal["public", "anywhere"]
@@ -17,6 +19,23 @@ AUDIENCES_MAX = 50
 """API Gateway's quota for an authorizer, which cannot be raised; each client of Cognito's is an audience."""
 PARTNERS_MAX = AUDIENCES_MAX - 4
 """Beside the clients of the storefront, of members, of operators, and of all partners that sign in."""
+WORKERS_MIN, WORKERS_MAX = 2, 1000
+"""What SQS takes as the calls at once that a queue makes."""
+RANGES: Mapping[str, tuple[int, int]] = {
+    "due_shards": (1, 256),
+    "due_shards_read": (0, 256),
+    **dict.fromkeys(
+        ("expiry_workers", "birthday_workers", "reminder_workers", "statement_workers"), (WORKERS_MIN, WORKERS_MAX)
+    ),
+    "stream_workers": (1, 10),
+    "stream_memory_mb": (256, 3008),
+    "route_requests_per_second": (100, 10_000),
+    "till_calls_reserved": (0, 10_000),
+    "warm_table_writes": (0, 40_000),
+    "warm_index_writes": (0, 40_000),
+}
+"""The least and the most of each option that is a number."""
+WARM_WRITES_MIN = 4000
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 """What is short enough to be the beginning of a function's name or of a sign-in page's."""
 _TEXT_SENDER = re.compile(r"\+[1-9][0-9]{1,14}|[0-9]{3,8}|(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,11}")
@@ -77,8 +96,33 @@ class Options:
     certificate_arn: str | None = None
     """The certificate for `domain`, in ACM in the stack's region."""
 
+    due_shards: int = 8
+    """Partitions that one day's due accounts, a month's statements and waiting messages are spread over. Each takes a
+    thousand writes a second."""
+    due_shards_read: int = 0
+    """The most partitions that there were before, where `due_shards` is fewer now: what is in them is still found."""
+    expiry_workers: int = 20
+    """Calls at once that book what time has done, each a page of a hundred accounts."""
+    birthday_workers: int = 5
+    reminder_workers: int = 10
+    """Calls at once that queue reminders; they go out at `mail_per_second`."""
+    statement_workers: int = 5
+    stream_workers: int = 4
+    """Calls at once for each shard of the ledger's stream."""
+    stream_memory_mb: int = 256
+    """Size of the functions that read it, and by that their share of a processor."""
+    route_requests_per_second: int = 200
+    """Of each route that asks for a token; in a burst twice as many."""
+    till_calls_reserved: int = 0
+    """Calls at once that each function of a till has for itself, and no more; 0: as the account has room for."""
+    warm_table_writes: int = 0
+    """Write units a second that the ledger's table is ready for at once; 0: what a new table is, four thousand."""
+    warm_index_writes: int = 0
+    """Likewise for its indexes of members' histories and of what is due."""
+
     def __post_init__(self) -> None:
         self._require_known()
+        self._require_in_range()
         if self.webhook_targets == "anywhere" and self.stage != "dev":
             raise OptionError(f"webhook_targets=anywhere is for stage dev alone: in {self.stage} webhooks stay public")
         if (self.domain is None) != (self.certificate_arn is None):
@@ -107,6 +151,14 @@ class Options:
             raise OptionError(f"webhook_targets must be {allowed}, not {self.webhook_targets!r}")
         if not _NAME.fullmatch(self.name):
             raise OptionError(f"name must look like cafe-luna: {_NAME.pattern}, not {self.name!r}")
+
+    def _require_in_range(self) -> None:
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise OptionError(f"{name} must be from {least} to {most}, not {getattr(self, name)}")
+        for name in ("warm_table_writes", "warm_index_writes"):
+            if 0 < getattr(self, name) < WARM_WRITES_MIN:
+                raise OptionError(f"{name} must be 0 or over {WARM_WRITES_MIN}, for which a new table is ready anyway")
 
     def _require_sender(self) -> None:
         if self.sender_domain and self.sender_identity_arn:
@@ -141,6 +193,22 @@ class Options:
         return f"{self.name}-{self.stage}"
 
     @property
+    def shards(self) -> str:
+        """The functions' setting DUE_SHARDS: over how many partitions to spread, and in how many to look."""
+        more = f"/{self.due_shards_read}" if self.due_shards_read > self.due_shards else ""
+        return f"{self.due_shards}{more}"
+
+    @property
+    def workers(self) -> Mapping[RunName, int]:
+        """Calls at once for the pages of each run."""
+        return {
+            "expiry": self.expiry_workers,
+            "birthdays": self.birthday_workers,
+            "reminders": self.reminder_workers,
+            "statements": self.statement_workers,
+        }
+
+    @property
     def is_kept(self) -> bool:
         """Whether data outlives the stack."""
         return self.stage == "prod"
@@ -149,13 +217,14 @@ class Options:
     def of(cls, node: Node) -> Self:
         """The options in a construct's context; lists are separated by commas. Raises OptionError."""
         given: dict[str, Any] = {name: node.try_get_context(name) for name in cls.__dataclass_fields__}
-        lists = {name for name, field in cls.__dataclass_fields__.items() if field.type == tuple[str, ...]}
-        chosen: dict[str, Any] = {
-            name: _words(value) if name in lists else value for name, value in given.items() if value
-        }
-        for name in [name for name, field in cls.__dataclass_fields__.items() if field.type is int and name in chosen]:
-            chosen[name] = _whole_number(name, chosen[name])
-        return cls(**chosen)
+        types = {name: field.type for name, field in cls.__dataclass_fields__.items()}
+        return cls(**{name: _read(name, types[name], value) for name, value in given.items() if value})
+
+
+def _read(name: str, type_: object, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
+    if type_ == tuple[str, ...]:
+        return _words(value)
+    return _whole_number(name, value) if type_ is int else value
 
 
 def _whole_number(name: str, value: object) -> int:

@@ -6,13 +6,25 @@ nothing missing, nothing unused.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
+
+from shared.runtime import RunName
 
 LOYALTY, PEOPLE = "loyalty", "people"
 HISTORY, DUE = "loyalty/index/history", "loyalty/index/due"
 OF_PARTNERS = "loyalty/index/partner"
 PEOPLE_KEY = "people-key"
 IDENTITY_SECRET = "identity-secret"  # noqa: S105 - the name of one
-EXPIRY_QUEUE, WEBHOOK_QUEUE, MESSAGE_QUEUE = "expiry-queue", "webhook-queue", "message-queue"
+RUN_QUEUES: Mapping[RunName, str] = {run: f"{run}-queue" for run in get_args(RunName)}
+"""Where the pages of each run wait for its workers."""
+RUN_WORKERS: Mapping[RunName, str] = {
+    "expiry": "expire",
+    "birthdays": "birthdays",
+    "reminders": "notify",
+    "statements": "notify",
+}
+"""Which function works on the pages of which run."""
+WEBHOOK_QUEUE, MESSAGE_QUEUE = "webhook-queue", "message-queue"
 STREAM = "loyalty/stream"
 FAILED_RECORDS, FAILED_RECORD = "failed-records", "failed-records/*"
 """The bucket of records that kept failing, and each of them."""
@@ -90,6 +102,11 @@ def _query(index: str) -> Grant:
     return Grant(("dynamodb:Query",), index)
 
 
+def _work_off(run: RunName) -> tuple[Grant, Grant]:
+    """Whoever works on a run's pages also lists them, hands back what it does not reach, and asks how many wait."""
+    return Grant(("sqs:SendMessage",), RUN_QUEUES[run]), Grant(_TAKE_MESSAGES, RUN_QUEUES[run])
+
+
 def _use_key() -> Grant:
     # DynamoDB asks for the table's key in the caller's name.
     return Grant(("kms:Decrypt",), PEOPLE_KEY)
@@ -135,13 +152,15 @@ NEEDS: Mapping[str, Needs] = {
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "birthdays": Needs(
-        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "DUE_SHARDS"),
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "BIRTHDAYS_QUEUE_URL", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "MEMBER#*", "SCHEDULE", _PROGRAM),
             Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
             _book(_POOL_MOVES),
+            _get(PEOPLE, "BIRTHDAY#*"),
             Grant(("dynamodb:Query",), PEOPLE, ("BIRTHDAY#*",)),
             _use_key(),
+            *_work_off("birthdays"),
             _SET_ASIDE_RUN,
         ),
         memory_mb=256,
@@ -237,8 +256,7 @@ NEEDS: Mapping[str, Needs] = {
             _book(),
             _query(DUE),
             _query(HISTORY),
-            Grant(("sqs:SendMessage",), EXPIRY_QUEUE),
-            Grant(_TAKE_MESSAGES, EXPIRY_QUEUE),
+            *_work_off("expiry"),
             _SET_ASIDE_RUN,
         ),
         memory_mb=256,
@@ -317,7 +335,15 @@ NEEDS: Mapping[str, Needs] = {
         seconds_max=WORKER_SECONDS_MAX,
     ),
     "notify": Needs(
-        settings=("LOYALTY_TABLE", "DUE_SHARDS", "EVENT_BUS", "MESSAGE_QUEUE_URL", "WEBHOOK_QUEUE_URL"),
+        settings=(
+            "LOYALTY_TABLE",
+            "DUE_SHARDS",
+            "EVENT_BUS",
+            "MESSAGE_QUEUE_URL",
+            "REMINDERS_QUEUE_URL",
+            "STATEMENTS_QUEUE_URL",
+            "WEBHOOK_QUEUE_URL",
+        ),
         grants=(
             _get(
                 LOYALTY,
@@ -344,6 +370,8 @@ NEEDS: Mapping[str, Needs] = {
             Grant(("sqs:SendMessage",), MESSAGE_QUEUE),
             Grant(("sqs:SendMessage",), WEBHOOK_QUEUE),
             Grant(("events:PutEvents",), EVENT_BUS),
+            *_work_off("reminders"),
+            *_work_off("statements"),
             *_READ_STREAM,
             _SET_ASIDE_RUN,
         ),

@@ -1,12 +1,13 @@
 """Where work waits, and where it ends up when it keeps failing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.cloud.permissions import WORKER_SECONDS_MAX
+from infra.cloud.permissions import RUN_QUEUES, WORKER_SECONDS_MAX
 from shared.domain.telling import webhooks
 from shared.messaging import message_queue
 
@@ -18,12 +19,12 @@ VISIBILITY_SECONDS = 6 * WORKER_SECONDS_MAX
 
 @dataclass(frozen=True)
 class Queues:
-    """The queues of expiry runs, of webhooks and of messages, and dead letters for each way that work comes in."""
+    """The queues of runs, of webhooks and of messages, and dead letters for each way that work comes in."""
 
-    expiry: sqs.Queue
+    runs: Mapping[str, sqs.Queue]
     webhooks: sqs.Queue
     messages: sqs.Queue
-    expiry_letters: sqs.Queue
+    run_letters: Mapping[str, sqs.Queue]
     webhook_letters: sqs.Queue
     message_letters: sqs.Queue
     failed_records: sqs.Queue
@@ -34,7 +35,7 @@ class Queues:
     def dead_letters(self) -> dict[str, sqs.Queue]:
         """The queues that ought to be empty, by what they catch."""
         return {
-            "expiry": self.expiry_letters,
+            **self.run_letters,
             "webhook": self.webhook_letters,
             "message": self.message_letters,
             "stream": self.failed_records,
@@ -44,12 +45,13 @@ class Queues:
 
 def add_queues(scope: Construct) -> Queues:
     """All queues: encrypted, and closed to plain HTTP."""
-    letters = {name: _letters(scope, name) for name in ("Expiry", "Webhook", "Message", "Stream", "Schedule")}
+    letters = {name: _letters(scope, name) for name in ("Webhook", "Message", "Stream", "Schedule")}
+    run_letters: Mapping[str, sqs.Queue] = {run: _letters(scope, run.capitalize()) for run in RUN_QUEUES}
     return Queues(
-        expiry=_queue(scope, "Expiry", letters["Expiry"], ATTEMPTS_MAX),
+        runs={run: _queue(scope, run.capitalize(), run_letters[run], ATTEMPTS_MAX) for run in RUN_QUEUES},
         webhooks=_queue(scope, "Webhook", letters["Webhook"], webhooks.ATTEMPTS_MAX),
         messages=_queue(scope, "Message", letters["Message"], message_queue.ATTEMPTS_MAX),
-        expiry_letters=letters["Expiry"],
+        run_letters=run_letters,
         webhook_letters=letters["Webhook"],
         message_letters=letters["Message"],
         failed_records=letters["Stream"],

@@ -11,9 +11,9 @@ from constructs import Construct
 from infra import tables
 from infra.cloud.options import Options
 
-DUE_SHARDS = 4
-"""Partitions that one day's due accounts are spread over. More may come later; fewer would leave some unvisited."""
 KEY_DELETION_DAYS = 30
+WARMED = ("due", "history")
+"""Indexes that every order writes to."""
 _HEXADECIMAL_DIGITS = 64
 _NOT_HEXADECIMAL = "ghijklmnopqrstuvwxyz"
 
@@ -93,6 +93,7 @@ def _table(
         ),
         stream=dynamodb.StreamViewType(declared.stream) if declared.stream else None,
         time_to_live_attribute=declared.forget_at,
+        warm_throughput=_warm(options.warm_table_writes) if declared.name == tables.LOYALTY.name else None,
         removal_policy=_removal(options),
     )
     for index in declared.indexes:
@@ -101,8 +102,13 @@ def _table(
             partition_key=_attribute(index.hash_key),
             sort_key=_attribute(index.range_key),
             projection_type=dynamodb.ProjectionType(index.projection),
+            warm_throughput=_warm(options.warm_index_writes) if index.name in WARMED else None,
         )
     return table
+
+
+def _warm(writes_per_second: int) -> dynamodb.WarmThroughput | None:
+    return dynamodb.WarmThroughput(write_units_per_second=writes_per_second) if writes_per_second else None
 
 
 def _attribute(declared: tables.Attribute) -> dynamodb.Attribute:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from aws_cdk import Duration, Stack
@@ -11,30 +12,47 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.cloud import mail
 from infra.cloud.functions import Function
 from infra.cloud.options import Options
+from infra.cloud.permissions import RUN_WORKERS
 from infra.cloud.queues import ATTEMPTS_MAX, Queues
 from infra.cloud.tables import Data
-from shared.services.deferred_messages import ONLY_WAITING
 
-SCHEDULES = {
-    "expire": "cron(0 * * * ? *)",
-    # A day is done by its first run; the others are for what that one left.
-    "birthdays": "cron(30 * * * ? *)",
+
+@dataclass(frozen=True)
+class _Schedule:
+    """When a function is called, and for which of its works; none waits for another."""
+
+    function: str
+    expression: str
+    work: str | None = None
+
+
+SCHEDULES: Mapping[str, _Schedule] = {
+    "expire": _Schedule("expire", "cron(0 * * * ? *)"),
+    # A day is listed by its first run; the others are for what that one left.
+    "birthdays": _Schedule("birthdays", "cron(30 * * * ? *)"),
     # Nobody is written to at night.
-    "notify": "cron(0 9-20 * * ? *)",
+    "reminders": _Schedule("notify", "cron(0 9-20 * * ? *)", "reminders"),
+    "statements": _Schedule("notify", "cron(15 9-20 * * ? *)", "statements"),
+    "partners": _Schedule("notify", "cron(45 9-20 * * ? *)", "partners"),
+    # For some members it is morning while it is night where the program is at home.
+    "waiting": _Schedule("notify", "cron(0 * * * ? *)", "waiting"),
+    "resumed": _Schedule("notify", "cron(30 * * * ? *)", "resumed"),
 }
-WAITING_SCHEDULE = "cron(0 * * * ? *)"
 SCHEDULE_RETRIES = 2
 SCHEDULE_HOURS_MAX = 1
 """After this the next run is due, and does what this one left."""
-EXPIRY_BATCH, WEBHOOK_BATCH, MESSAGE_BATCH = 10, 1, 10
-"""Deliveries are handed over alone: one endpoint that is slow holds up no delivery to another that came with it."""
-QUEUE_WORKERS_MAX = 10
-STREAM_BATCH, STREAM_WORKERS = 50, 4
+PAGE_BATCH, WEBHOOK_BATCH, MESSAGE_BATCH = 1, 1, 10
+"""A page is a hundred members, so it has a call of its own. Deliveries are handed over alone, too: one endpoint that is
+slow holds up no delivery to another that came with it.
+"""
+WEBHOOK_WORKERS_MAX = 10
+STREAM_BATCH = 50
 STREAM_HOURS_MAX = 20
 """Below the stream's own 24: what fails is set aside before it is gone."""
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
@@ -42,7 +60,7 @@ SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 def add_schedules(scope: Construct, functions: dict[str, Function], queues: Queues, options: Options) -> None:
     """Hourly runs in the program's time zone; a run is given the instant that it was scheduled for."""
-    called = {name: functions[name] for name in SCHEDULES}
+    called = {one.function: functions[one.function] for one in SCHEDULES.values()}
     role = iam.Role(scope, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
     role.add_to_policy(
         iam.PolicyStatement(
@@ -52,10 +70,8 @@ def add_schedules(scope: Construct, functions: dict[str, Function], queues: Queu
     role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queues.schedule_letters.queue_arn]))
     for name, one in called.items():
         _set_failures_aside(scope, name, one, queues)
-        _add_schedule(scope, f"{name}-schedule", one, role, queues, options, SCHEDULES[name])
-    # For some members it is morning while it is night where the program is at home.
-    waiting = {"work": ONLY_WAITING}
-    _add_schedule(scope, "waiting-schedule", called["notify"], role, queues, options, WAITING_SCHEDULE, waiting)
+    for name, schedule in SCHEDULES.items():
+        _add_schedule(scope, f"{name}-schedule", called[schedule.function], role, queues, options, schedule)
 
 
 def _set_failures_aside(scope: Construct, name: str, one: Function, queues: Queues) -> None:
@@ -80,19 +96,19 @@ def _add_schedule(
     role: iam.Role,
     queues: Queues,
     options: Options,
-    expression: str,
-    work: Mapping[str, str] | None = None,
+    when: _Schedule,
 ) -> None:
+    work = {"work": when.work} if when.work else {}
     schedule = scheduler.CfnSchedule(
         scope,
         id_,
-        schedule_expression=expression,
+        schedule_expression=when.expression,
         schedule_expression_timezone=options.time_zone,
         flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
         target=scheduler.CfnSchedule.TargetProperty(
             arn=one.entrance.function_arn,
             role_arn=role.role_arn,
-            input=json.dumps({"time": SCHEDULED_TIME, **(work or {})}),
+            input=json.dumps({"time": SCHEDULED_TIME, **work}),
             dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=queues.schedule_letters.queue_arn),
             retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                 maximum_event_age_in_seconds=Duration.hours(SCHEDULE_HOURS_MAX).to_seconds(),
@@ -118,36 +134,50 @@ def add_mail_feedback(scope: Construct, feedback: Function, queues: Queues) -> N
 
 
 def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: Queues, options: Options) -> None:
-    """Messages in batches; those that fail come back alone."""
-    work = {
-        "expire": (queues.expiry, EXPIRY_BATCH, QUEUE_WORKERS_MAX),
-        "messages": (queues.messages, MESSAGE_BATCH, mail.workers_max(options)),
-        "webhook_deliveries": (queues.webhooks, WEBHOOK_BATCH, QUEUE_WORKERS_MAX),
-    }
-    for name, (queue, batch, workers_max) in work.items():
-        mapping = lambda_.EventSourceMapping(
-            scope,
-            f"{name}-workers",
-            target=functions[name].entrance,
-            batch_size=batch,
-            event_source_arn=queue.queue_arn,
-            max_concurrency=workers_max,
-            report_batch_item_failures=True,
-        )
-        # Lambda tries the function's rights when the mapping is made.
-        mapping.node.add_dependency(functions[name].role)
+    """Messages to their workers, so many calls at once; what fails comes back."""
+    for run, name in RUN_WORKERS.items():
+        # A function reads a queue once: under another name, a second reader would come before the first goes.
+        id_ = "expire-workers" if run == "expiry" else f"{run}-workers"
+        _add_workers(scope, id_, functions[name], queues.runs[run], PAGE_BATCH, options.workers[run])
+    for name, queue, batch, at_once_max in (
+        ("messages", queues.messages, MESSAGE_BATCH, mail.workers_max(options)),
+        ("webhook_deliveries", queues.webhooks, WEBHOOK_BATCH, WEBHOOK_WORKERS_MAX),
+    ):
+        _add_workers(scope, f"{name}-workers", functions[name], queue, batch, at_once_max)
 
 
-def add_stream_readers(scope: Construct, functions: dict[str, Function], data: Data, failed_records: s3.Bucket) -> None:
+def _add_workers(scope: Construct, id_: str, worker: Function, queue: sqs.Queue, batch: int, at_once_max: int) -> None:
+    mapping = lambda_.EventSourceMapping(
+        scope,
+        id_,
+        target=worker.entrance,
+        batch_size=batch,
+        event_source_arn=queue.queue_arn,
+        max_concurrency=at_once_max,
+        report_batch_item_failures=True,
+    )
+    # Lambda tries the function's rights when the mapping is made.
+    mapping.node.add_dependency(worker.role)
+
+
+def add_stream_readers(
+    scope: Construct, functions: dict[str, Function], data: Data, failed_records: s3.Bucket, options: Options
+) -> None:
     """Who tells of new ledger entries hears of all, told from other items by their `type`, and of messages that are to
     go out at once; who draws consequences for others hears of the few entries that have any.
     """
-    _add_stream_reader(scope, "StreamReader", functions["notify"], ("type", "note"), data, failed_records)
-    _add_stream_reader(scope, "StreamFollower", functions["consequences"], ("follow",), data, failed_records)
+    _add_stream_reader(scope, "StreamReader", functions["notify"], ("type", "note"), data, failed_records, options)
+    _add_stream_reader(scope, "StreamFollower", functions["consequences"], ("follow",), data, failed_records, options)
 
 
 def _add_stream_reader(
-    scope: Construct, id_: str, reader: Function, attributes: tuple[str, ...], data: Data, failed_records: s3.Bucket
+    scope: Construct,
+    id_: str,
+    reader: Function,
+    attributes: tuple[str, ...],
+    data: Data,
+    failed_records: s3.Bucket,
+    options: Options,
 ) -> None:
     """New items that have one of some attributes. A bad one is cut out of its batch and set aside, whole."""
     filters = [
@@ -168,7 +198,7 @@ def _add_stream_reader(
         event_source_arn=data.loyalty.table_stream_arn,
         filters=filters,
         max_record_age=Duration.hours(STREAM_HOURS_MAX),
-        parallelization_factor=STREAM_WORKERS,
+        parallelization_factor=options.stream_workers,
         report_batch_item_failures=True,
         retry_attempts=ATTEMPTS_MAX,
         starting_position=lambda_.StartingPosition.TRIM_HORIZON,

@@ -16,12 +16,11 @@ from typing import Any, Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from infra.local.expiry_queue import ExpiryQueue
 from infra.local.invoke import Context, Handler
 from infra.local.journal import Journal
 from infra.local.movable_clock import MovableClock
+from infra.local.run_queues import RunQueues
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
-from shared.services.deferred_messages import ONLY_WAITING
 
 REMINDERS_AT = time_of_day(9)
 EXPIRY_SECONDS = 60 * 60
@@ -31,6 +30,8 @@ DAYS_MOVED_MAX = 3660
 STOP_SECONDS_MAX = 5
 # A daily run also looks at the two days before its own: accounts may become due there after those days' runs.
 LOOK_BACK_DAYS = 2
+_WAITING = "waiting"
+"""What `notify` is asked for where nothing else is to be sent."""
 _TICK_SECONDS = 1
 
 Scheduled = Literal["expire", "notify", "birthdays"]
@@ -49,8 +50,8 @@ class Schedule:
     def __init__(
         self,
         clock: MovableClock,
-        handlers: Mapping[Scheduled, Handler],
-        queue: ExpiryQueue,
+        handlers: Mapping[str, Handler],
+        queues: RunQueues,
         dead_letters: Journal,
         zone: Callable[[], str],
         due_from: Callable[[date], date | None],
@@ -59,7 +60,7 @@ class Schedule:
     ) -> None:
         self._clock = clock
         self._handlers = handlers
-        self._queue = queue
+        self._queues = queues
         self._dead_letters = dead_letters
         self._zone = zone
         self._due_from = due_from
@@ -142,7 +143,7 @@ class Schedule:
         """Let go what waits until then, each at its time; what fails is not tried at the same one again."""
         while (at := self._waiting()) is not None and self._waited_until < at <= until:
             self._clock.move(max(at, self._clock.now()))
-            self._run_or_keep("notify", at, ONLY_WAITING)
+            self._run_or_keep("notify", at, _WAITING)
             self._waited_until = at
 
     def _next_morning(self, until: datetime) -> datetime | None:
@@ -169,7 +170,7 @@ class Schedule:
         with self._running:
             event = {**_event(at), **({"work": work} if work else {})}
             answer = self._handlers[function](event, Context(function))
-            delivered = self._queue.deliver()
+            delivered = self._queues.deliver()
             self._afterwards()
             return {"function": function, "time": _text(at), "answer": answer, "queue_messages": delivered}
 

@@ -22,11 +22,12 @@ from infra.errors import LocalError
 from infra.local import docs, examples, seed
 from infra.local.control import Control
 from infra.local.delivery import Delivery
-from infra.local.expiry_queue import ExpiryQueue
 from infra.local.gateway import Gateway
+from infra.local.invoke import Handler
 from infra.local.journal import Journal
 from infra.local.mailbox import Mailbox
 from infra.local.movable_clock import MovableClock
+from infra.local.run_queues import RunQueues
 from infra.local.schedule import Schedule
 from infra.local.server_config import UNANNOUNCED, UNSEEDED, ServerConfig
 from infra.local.stream import Stream, sequence_number
@@ -72,14 +73,19 @@ def _application(config: ServerConfig) -> Starlette:
     database = engine.client(endpoint)
     time = MovableClock(folder / "clock.json", config.start)
     mailbox, dead_letters = Mailbox(folder), Journal(folder / "dead-letters.jsonl")
-    queue = ExpiryQueue(expire.handler, dead_letters)
+    scheduled: dict[str, Handler] = {
+        "expire": expire.handler,
+        "notify": notify.handler,
+        "birthdays": birthdays.handler,
+    }
+    queues = RunQueues(scheduled, dead_letters)
     webhooks = TaskQueue(
         "webhook_deliveries", webhook_deliveries.handler, webhook_rules.ATTEMPTS_MAX, time.now, dead_letters
     )
     mails = TaskQueue("messages", messages.handler, message_queue.ATTEMPTS_MAX, time.now, dead_letters)
     runtime.use(
         channels=mailbox,
-        expiry_queue=queue.send,
+        run_queues=queues,
         webhook_queue=webhooks,
         message_queue=mails,
         due_days=partial(days_standing, database),
@@ -100,8 +106,8 @@ def _application(config: ServerConfig) -> Starlette:
     )
     schedule = Schedule(
         time,
-        {"expire": expire.handler, "notify": notify.handler, "birthdays": birthdays.handler},
-        queue,
+        scheduled,
+        queues,
         dead_letters,
         zone=lambda: programs.load_program().time_zone,
         due_from=partial(earliest_due, database),

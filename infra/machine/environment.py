@@ -67,8 +67,7 @@ def variables(endpoint: str, folder: Path) -> dict[str, str]:
         "PEOPLE_TABLE": PEOPLE.name,
         "IDENTITY_KEY": folders.create_once(folder / "identity-key", _new_identity_key).decode(),
         "DUE_SHARDS": "1",
-        # Neither is reached: the server puts its own queue and mailbox in their places.
-        "EXPIRY_QUEUE_URL": "in-process",
+        # None of them is reached: the server puts its own queues and mailbox in their places.
         "WEBHOOK_QUEUE_URL": "in-process",
         "WEBHOOK_TARGETS": "anywhere",
         "EVENT_BUS": "mailbox",

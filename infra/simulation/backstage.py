@@ -1,4 +1,4 @@
-"""What runs behind what people ask for: the ledger's stream, the queues of the expiry job and of messages.
+"""What runs behind what people ask for: the ledger's stream, the queues of runs and of messages.
 
 Deliveries come at least once, late, out of order, in batches of which a part may fail. Each record goes to the service
 that the function hands it to.
@@ -16,7 +16,17 @@ from shared.domain.errors import LoyaltyError, TryAgainError
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
 from shared.messaging import message_queue
-from shared.services import announcements, consequences, deferred_messages, expiry, messages, reminders, statements
+from shared.runtime import RunName
+from shared.services import (
+    announcements,
+    consequences,
+    deferred_messages,
+    expiry,
+    messages,
+    reminders,
+    runs,
+    statements,
+)
 from shared.tables import ledger
 
 BATCH_MAX = 10
@@ -30,7 +40,7 @@ class Backstage:
         self._random, self._faults, self._books = random, faults, books
         self._now = now
         self._records: dict[str, list[Booked]] = {"notify": [], "consequences": []}
-        self._jobs: list[str] = []
+        self._jobs: list[tuple[RunName, str]] = []
         self._messages: list[str] = []
         self.sent: Counter[str] = Counter()
         self.overdue: set[str] = set()
@@ -42,9 +52,9 @@ class Backstage:
         self._take()
         return bool(self._jobs or self._messages) or any(self._records.values())
 
-    def queue(self, bodies: Sequence[str]) -> None:
-        """Put messages on the expiry queue. It may take them and not say so."""
-        self._jobs += bodies
+    def queue(self, run: RunName, bodies: Sequence[str]) -> None:
+        """Put messages on a run's queue. It may take them and not say so."""
+        self._jobs += [(run, body) for body in bodies]
         if self._faults.strikes("queue's answer lost", 20):
             raise MachineDiedError("the queue's answer")
 
@@ -86,12 +96,12 @@ class Backstage:
         return "some failed" if failed else "delivered"
 
     def settle(self) -> str:
-        """Hand a batch of the expiry queue's messages to the job."""
+        """Hand a batch of the queues' messages to their runs."""
         if not self._jobs:
             return "nothing"
         if self._faults.strikes("queue delivers out of order", 200):
             self._random.shuffle(self._jobs)
-        outcome = self._work_off(self._jobs, _settle)
+        outcome = self._work_off(self._jobs, _work)
         if outcome == "died":
             self._faults.counts["expiry run killed"] += 1
         return outcome
@@ -100,14 +110,14 @@ class Backstage:
         """Hand a batch of the queue's messages to whoever sends."""
         return self._work_off(self._messages, self._send) if self._messages else "nothing"
 
-    def _work_off(self, waiting: list[str], work: Callable[[str], None]) -> str:
+    def _work_off(self, waiting: list[_Delivered], work: Callable[[_Delivered], None]) -> str:
         batch = waiting[: self._random.randint(1, BATCH_MAX)]
         failed = self._failed(batch, work)
         if failed is None:
             return "died"
-        for body in batch:
-            if body not in failed and body in waiting:
-                waiting.remove(body)
+        for one in batch:
+            if one not in failed and one in waiting:
+                waiting.remove(one)
         if self._faults.strikes("queue delivers twice", 100):
             waiting += batch
         return "some failed" if failed else "delivered"
@@ -116,11 +126,11 @@ class Backstage:
         """Start an expiry run, or one of reminders. The scheduler tries again what fails."""
         try:
             if job == "expiry run":
-                expiry.enqueue(now)
+                expiry.begin(now)
             else:
                 deferred_messages.send_waiting(now)
-                reminders.send_due(now)
-                statements.send_due(now)
+                reminders.begin(now)
+                statements.begin(now)
         except (MachineDiedError, TryAgainError, ConnectionError):
             self.overdue.add(job)
             return "died"
@@ -159,6 +169,7 @@ class Backstage:
             records.extend(news)
 
 
-def _settle(body: str) -> None:
-    task = expiry.task_of(body)
-    expiry.settle_due(task.day, task.shard, task.now)
+def _work(job: tuple[RunName, str]) -> None:
+    run, body = job
+    [of_queue] = [one for one in (expiry.RUN, reminders.RUN, statements.RUN) if one.name == run]
+    runs.work(body, of_queue)

@@ -25,6 +25,7 @@ from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import Breach, breaches
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
+from shared.runtime import RunName
 from shared.tables import accounts, ledger
 from shared.tables import programs as programs_table
 
@@ -167,9 +168,9 @@ class World:
         for breach in breaches:
             self.books.breach(f"{member_id}: invariant {breach.invariant}: {breach.detail}")
 
-    def queue(self, bodies: Sequence[str]) -> None:
+    def queue(self, run: RunName, bodies: Sequence[str]) -> None:
         """See Backstage."""
-        self.backstage.queue(bodies)
+        self.backstage.queue(run, bodies)
 
     def publish(self, events: Sequence[Event | PartnerEvent]) -> None:
         """See Backstage."""

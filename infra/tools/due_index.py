@@ -35,7 +35,7 @@ def earliest_statement(day: date) -> date | None:
 
 def earliest_waiting() -> datetime | None:
     """When the first of the messages that wait may go."""
-    firsts = (deferred_messages.first(shard) for shard in range(settings.due_shards()))
+    firsts = (deferred_messages.first(shard) for shard in range(settings.due_shards_read()))
     return min((first for first in firsts if first is not None), default=None)
 
 

@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from infra.errors import LocalError
 
-Kind = Literal["expiry", "webhook", "message", "schedule", "stream"]
+Kind = Literal["expiry", "birthdays", "reminders", "statements", "webhook", "message", "schedule", "stream"]
 KINDS: Sequence[Kind] = get_args(Kind)
-_QUEUES: Mapping[str, str] = {"expiry": "ExpiryQueue", "webhook": "WebhookQueue", "message": "MessageQueue"}
+_QUEUES: Mapping[str, str] = {kind: f"{kind.title()}Queue" for kind in KINDS if kind not in {"schedule", "stream"}}
 """Where work of a kind is taken from; the rest is handed to functions here."""
 _LETTERS: Mapping[str, str] = {kind: f"{kind.title()}DeadLetters" for kind in KINDS}
 _BUCKET = "FailedRecords"

@@ -26,7 +26,6 @@ from infra.tools.storefront import RefusedError, Storefront
 from shared import runtime, settings
 from shared.domain.calendar import local_day, start_of_day
 from shared.domain.members.members import Identity
-from shared.services import expiry
 from shared.tables import client, due_index, programs, upkeep
 from shared.tables import members as people
 from shared.tables.operation import Outcome
@@ -206,8 +205,8 @@ def _in_threads(work: Callable[[_Item], object], shares: Iterable[Iterable[_Item
 def _settle_others(last: date, zone: str) -> None:
     """Bring those who bought nothing to a day, too, and have the schedules go on from there."""
     for day in days_standing(client.client(), date.min, last):
-        for shard in range(settings.due_shards()):
-            _settle(list(due_index.due_members(day, shard, expiry.DUE_PAGES_MAX)), last, zone)
+        for shard in range(settings.due_shards_read()):
+            _settle(list(due_index.due_members(day, shard)), last, zone)
     for run in (due_index.EXPIRY_RUN, due_index.REMINDER_RUN):
         noted = due_index.load_day(run)
         if noted is None or noted > last:

@@ -27,6 +27,13 @@ def send(url: str, bodies: Sequence[str], groups: Sequence[str] = ()) -> None:
         raise TryAgainError(f"the queue refused {len(answer['Failed'])} of {len(bodies)} messages")
 
 
+def waiting(url: str) -> int:
+    """About how many messages wait that nobody has taken. Raises TryAgainError if the queue is silent."""
+    names: Any = ["ApproximateNumberOfMessages"]
+    answer = answers.ask(lambda: _client().get_queue_attributes(QueueUrl=url, AttributeNames=names))
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
 def postpone(url: str, record: Mapping[str, Any], seconds: int) -> None:
     """Have a message that was received delivered again after so long. Raises TryAgainError if the queue is silent."""
     receipt = record["receiptHandle"]

@@ -2,18 +2,18 @@
 
 from datetime import datetime
 
-from shared import telemetry
+from shared import runtime, telemetry
 from shared.messaging import message_queue
+from shared.services.runs import SECONDS_MIN
 from shared.tables import deferred_messages
-
-ONLY_WAITING = "waiting"
-"""What a schedule names as its work that sends this alone: at night nobody is reminded, but for some it is morning."""
 
 
 def send_waiting(now: datetime) -> int:
-    """Queue what has waited long enough; how much that was. What fails waits for the next run."""
+    """Queue what has waited long enough; how much that was. What fails, or finds no time, waits for the next run."""
     sent = 0
-    for one in list(deferred_messages.over(now)):
+    for one in deferred_messages.over(now):
+        if runtime.seconds_left() < SECONDS_MIN:
+            break
         try:
             message_queue.enqueue([one.note])
         except Exception:

@@ -1,44 +1,32 @@
-"""Reminders of points that are about to expire, and of accounts that are about to be closed."""
+"""The reminder run: tells members of points that are about to expire, and of accounts that are about to be closed."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from shared import settings, telemetry
+from shared import settings
 from shared.domain.calendar import local_day
-from shared.domain.errors import MemberNotFoundError, TryAgainError
 from shared.domain.lifecycle.passing_of_time import reminders_to_send, up_to_date, waits_for_reminder
 from shared.domain.telling.notifications import reminder_note
 from shared.messaging import message_queue
+from shared.services import runs
+from shared.services.runs import Listing, Page, Run
 from shared.tables import accounts, due_index, programs, upkeep
 
 FIRST_RUN_DAYS = 31
 OVERLAP_DAYS = 31
 """An account that time has changed stands under that day until the change is booked, which may be a month late."""
-DUE_PAGES_MAX = 1000
 
 
-def send_due(now: datetime) -> int:
-    """Queue the reminders due since the last run; for how many members. Raises TryAgainError if some failed."""
+def begin(now: datetime) -> int:
+    """Queue who is to be reminded since the last run, page by page; how many pages."""
     today = local_day(now, programs.load_program().time_zone)
     last = due_index.load_day(due_index.REMINDER_RUN) or today - timedelta(days=FIRST_RUN_DAYS)
-    first = last - timedelta(days=OVERLAP_DAYS)
-    reminded, failed = 0, 0
-    for day in due_index.between(first, today):
-        for shard in range(settings.due_shards()):
-            for member_id in due_index.due_members(day, shard, DUE_PAGES_MAX):
-                try:
-                    reminded += _remind(member_id, today, now)
-                except (TryAgainError, MemberNotFoundError) as error:
-                    failed += 1
-                    extra = {"member_id": member_id, "code": error.code}
-                    telemetry.logger().warning("a member could not be reminded", extra=extra)
-    if failed:
-        raise TryAgainError(f"{failed} members could not be reminded; the next run begins where this one did")
-    due_index.note_day(due_index.REMINDER_RUN, max(today, last))
-    return reminded
+    return runs.begin(RUN, Listing(now, last - timedelta(days=OVERLAP_DAYS), today))
 
 
-def _remind(member_id: str, today: date, now: datetime) -> int:
-    program = programs.load_program()
+def _remind(member_id: str, page: Page) -> int:
+    """Send a member's reminders: 1, or 0 if there were none."""
+    program, now = programs.load_program(), page.now
+    today = local_day(now, program.time_zone)
     stored = accounts.load_account(member_id)
     account = up_to_date(stored.account, program, now)
     due = reminders_to_send(account, program, stored.reminded_on, today)
@@ -49,4 +37,14 @@ def _remind(member_id: str, today: date, now: datetime) -> int:
     # An account that waits only for the expiry job is left where it stands: else every morning would find it again.
     if due or waits_for_reminder(stored.account, program, stored.reminded_on, today):
         upkeep.mark_reminded(stored, today)
-    return 1 if due else 0
+    return int(bool(due))
+
+
+RUN = Run(
+    "reminders",
+    members=lambda day, shard, after: due_index.due_after(day, shard, after, runs.LISTED_TOGETHER),
+    deal=_remind,
+    shards=lambda _day: settings.due_shards_read(),
+    days=due_index.between,
+    listed=lambda through: due_index.note_listed(due_index.REMINDER_RUN, through),
+)

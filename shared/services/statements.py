@@ -1,40 +1,39 @@
-"""Monthly statements of what members earned and spent."""
+"""The statement run: sends monthly statements of what members earned and spent."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
 
-from shared import telemetry
+from shared import settings
 from shared.domain.calendar import local_day, month_of
 from shared.domain.entry import Entry
 from shared.domain.program.program import Program
 from shared.domain.telling.statements import is_of, statement
 from shared.messaging import message_queue, sender
+from shared.services import runs
+from shared.services.runs import Listing, Page, Run
 from shared.tables import ledger, programs, statements
 
-STATEMENTS_PER_RUN_MAX = 2000
-"""What a run has time for; the next one, an hour later, goes on."""
 ENTRIES_PAGE, ENTRIES_PAGES_MAX = 100, 20
 
 
-def send_due(now: datetime) -> int:
-    """Queue last month's statements that were not yet; how many those were. What fails is left for the next run."""
+def begin(now: datetime) -> int:
+    """Queue whose statement of last month was not sent yet, page by page; how many pages."""
     program = programs.load_program()
     if not program.messages.sends("statement"):
         return 0
     today = local_day(now, program.time_zone)
-    month, sent = month_of(today.replace(day=1) - timedelta(days=1)), 0
-    for member_id in list(islice(statements.members(month), STATEMENTS_PER_RUN_MAX)):
-        try:
-            account = sender.settled(member_id, program, now)
-            entries = _entries_of(member_id, month, program)
-            message_queue.enqueue([statement(account, entries, program, month, today)])
-        except Exception:
-            telemetry.logger().exception("a statement could not be made", extra={"member_id": member_id})
-            continue
-        statements.remove(member_id, month)
-        sent += 1
-    return sent
+    last_month = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    return runs.begin(RUN, Listing(now, last_month, last_month))
+
+
+def _state(member_id: str, page: Page) -> int:
+    """Queue a member's statement of the month that the page's day begins."""
+    program, month = programs.load_program(), month_of(page.on)
+    account = sender.settled(member_id, program, page.now)
+    today = local_day(page.now, program.time_zone)
+    message_queue.enqueue([statement(account, _entries_of(member_id, month, program), program, month, today)])
+    statements.remove(member_id, month, page.shard)
+    return 1
 
 
 def _entries_of(member_id: str, month: str, program: Program) -> Iterator[Entry]:
@@ -46,3 +45,11 @@ def _entries_of(member_id: str, month: str, program: Program) -> Iterator[Entry]
         if len(page) < ENTRIES_PAGE or month_of(local_day(page[-1].recorded_at, program.time_zone)) < month:
             return
         before = page[-1].sequence
+
+
+RUN = Run(
+    "statements",
+    members=lambda day, shard, after: statements.members_after(month_of(day), shard, after, runs.LISTED_TOGETHER),
+    deal=_state,
+    shards=lambda _day: settings.due_shards_read(),
+)

@@ -32,7 +32,7 @@ def put(note: Note, until: datetime) -> None:
 
 def over(now: datetime) -> Iterator[Waiting]:
     """What need not wait any longer, in each shard the earliest first."""
-    for shard in range(settings.due_shards()):
+    for shard in range(settings.due_shards_read()):
         yield from _of_shard(shard, now)
 
 
@@ -51,7 +51,7 @@ def first(shard: int) -> datetime | None:
 
 def everything() -> Iterator[Waiting]:
     """All that waits, whenever its time comes."""
-    for shard in range(settings.due_shards()):
+    for shard in range(settings.due_shards_read()):
         yield from _before(shard, "~")
 
 

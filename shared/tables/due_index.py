@@ -9,6 +9,7 @@ from shared.tables.client import Key
 
 EXPIRY_RUN, REMINDER_RUN = "EXPIRY", "REMINDERS"
 """Under which names the scheduled runs note how far they have come."""
+PAGES_MAX = 1000
 
 
 def between(first: date, last: date) -> Iterable[date]:
@@ -17,20 +18,38 @@ def between(first: date, last: date) -> Iterable[date]:
     All of them, unless the process was given a way to know which days have accounts. To leave out a day that had no
     account when a run began is safe: the next run begins a month before its end.
     """
-    return runtime.replaced.get("due_days", _every)(first, last)
+    return runtime.replaced.get("due_days", every_day)(first, last)
 
 
-def due_members(day: date, shard: int, pages_max: int) -> Iterator[str]:
+def every_day(first: date, last: date) -> Iterator[date]:
+    """The days from the first to the last, both included."""
+    return (first + timedelta(days=count) for count in range((last - first).days + 1))
+
+
+def due_members(day: date, shard: int, pages_max: int = PAGES_MAX) -> Iterator[str]:
     """Members whose accounts time changes, or who are to be reminded, on `day`; one shard of them."""
-    values = {":pk": {"S": f"DUE#{day.isoformat()}#{shard}"}}
     found = client.query(
         settings.loyalty_table(),
         pages_max=pages_max,
         IndexName="due",
         KeyConditionExpression="due_pk = :pk",
-        ExpressionAttributeValues=values,
+        ExpressionAttributeValues={":pk": {"S": _pk(day, shard)}},
     )
     return (item["due_sk"]["S"] for item in found)
+
+
+def due_after(day: date, shard: int, after: str, members_max: int) -> list[str]:
+    """The next of those members, in order, after one of them; those of another shard are elsewhere."""
+    answer = client.ask(
+        lambda: client.client().query(
+            TableName=settings.loyalty_table(),
+            IndexName="due",
+            KeyConditionExpression="due_pk = :pk AND due_sk > :after",
+            ExpressionAttributeValues={":pk": {"S": _pk(day, shard)}, ":after": {"S": after or " "}},
+            Limit=members_max,
+        )
+    )
+    return [item["due_sk"]["S"] for item in answer["Items"]]
 
 
 def load_day(name: str) -> date | None:
@@ -45,5 +64,12 @@ def note_day(name: str, day: date) -> None:
     client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
 
 
-def _every(first: date, last: date) -> Iterator[date]:
-    return (first + timedelta(days=count) for count in range((last - first).days + 1))
+def note_listed(name: str, through: date) -> None:
+    """Note that a run has listed all through a day, unless it had been further: another clock may be ahead."""
+    last = load_day(name)
+    if last is None or last < through:
+        note_day(name, through)
+
+
+def _pk(day: date, shard: int) -> str:
+    return f"DUE#{day.isoformat()}#{shard}"

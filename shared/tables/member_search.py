@@ -6,7 +6,7 @@ under a keyed hash: the table's keys reveal no names.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ from shared.tables.client import Item, Key, Write
 
 NAME_WORDS_MAX = 6
 """Words of a name that somebody is found by: a transaction that frees them has bounds."""
-LIST_PAGES_MAX = 1000
 CANDIDATES_TOGETHER = 100
 SEARCH_PAGES_MAX = 4
 """Pages of candidates that one search looks through; the next page of results goes on from there."""
@@ -46,16 +45,24 @@ def changes(before: Member | None, after: Member, keyed_hash: Hash) -> list[Writ
     return [*gone, *put]
 
 
-def born_on(birthday: str) -> Iterator[tuple[str, datetime]]:
-    """Each member with a birthday (12-10), and since when it has been known."""
-    values = {":pk": {"S": _birthday_pk(birthday)}}
-    items = client.query(
-        settings.people_table(),
-        pages_max=LIST_PAGES_MAX,
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues=values,
+def born_after(birthday: str, after: str, members_max: int) -> list[str]:
+    """The next members with a birthday (12-10), in order, after one of them."""
+    start = place_of(after) if after else " "
+    answer = client.ask(
+        lambda: client.client().query(
+            TableName=settings.people_table(),
+            KeyConditionExpression="pk = :pk AND sk > :after",
+            ExpressionAttributeValues={":pk": {"S": _birthday_pk(birthday)}, ":after": {"S": start}},
+            Limit=members_max,
+        )
     )
-    return ((_member_of(item), datetime.fromisoformat(item["since"]["S"])) for item in items)
+    return [_member_of(item) for item in answer["Items"]]
+
+
+def known_since(birthday: str, member_id: str) -> datetime | None:
+    """Since when it has been known that a member has a birthday; None if it is theirs no more."""
+    item = client.get(settings.people_table(), Key(_birthday_pk(birthday), place_of(member_id)))
+    return datetime.fromisoformat(item["since"]["S"]) if item else None
 
 
 def named(words: Sequence[str], keyed_hash: Hash, after: str | None) -> tuple[list[str], str | None]:

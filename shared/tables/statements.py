@@ -27,22 +27,38 @@ def note(member_id: str, month: str, now: datetime) -> None:
 
 def members(month: str) -> Iterator[str]:
     """Whose statement of a month was not sent yet."""
-    for shard in range(settings.due_shards()):
+    for shard in range(settings.due_shards_read()):
         found = client.query(
             settings.loyalty_table(),
             pages_max=PAGES_MAX,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": f"STATEMENT#{month}#{shard}"}},
+            ExpressionAttributeValues={":pk": {"S": _pk(month, shard)}},
         )
         yield from (item["sk"]["S"] for item in found)
 
 
-def remove(member_id: str, month: str) -> None:
-    """Forget a statement that was dealt with."""
-    key = client.key_of(_key(member_id, month))
+def members_after(month: str, shard: int, after: str, members_max: int) -> list[str]:
+    """The next of those members in one shard, in order, after one of them."""
+    answer = client.ask(
+        lambda: client.client().query(
+            TableName=settings.loyalty_table(),
+            KeyConditionExpression="pk = :pk AND sk > :after",
+            ExpressionAttributeValues={":pk": {"S": _pk(month, shard)}, ":after": {"S": after or " "}},
+            Limit=members_max,
+        )
+    )
+    return [item["sk"]["S"] for item in answer["Items"]]
+
+
+def remove(member_id: str, month: str, shard: int) -> None:
+    """Forget a statement that was dealt with, in the shard that it was found in."""
+    key = client.key_of(Key(_pk(month, shard), member_id))
     client.ask(lambda: client.client().delete_item(TableName=settings.loyalty_table(), Key=key))
 
 
 def _key(member_id: str, month: str) -> Key:
-    shard = zlib.crc32(member_id.encode()) % settings.due_shards()
-    return Key(f"STATEMENT#{month}#{shard}", member_id)
+    return Key(_pk(month, zlib.crc32(member_id.encode()) % settings.due_shards()), member_id)
+
+
+def _pk(month: str, shard: int) -> str:
+    return f"STATEMENT#{month}#{shard}"

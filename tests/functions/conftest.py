@@ -12,6 +12,7 @@ from infra.tables import LOYALTY, PEOPLE
 from shared import runtime
 from shared.tables import client as dynamo
 from tests.functions.message_queue import MessageQueue
+from tests.functions.run_queues import Queues, run_queues
 from tests.functions.shop import REGION, Shop, check_every_account, moto_tables
 from tests.shared.wire import Wire, hold_to_limits
 
@@ -70,6 +71,13 @@ def shop(database: "DynamoDBClient") -> Iterator[Shop]:
             check_every_account()
     finally:
         database.meta.events.unregister("before-parameter-build.dynamodb", hold_to_limits)
+
+
+@pytest.fixture
+def queues(shop: Shop) -> Iterator[Queues]:  # noqa: ARG001 - what the shop has replaced is put back after this
+    """What waits for the workers of runs."""
+    with run_queues() as waiting:
+        yield waiting
 
 
 @pytest.fixture

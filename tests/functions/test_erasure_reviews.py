@@ -6,12 +6,13 @@ import pytest
 
 from functions import notify
 from shared.tables import accounts, members
+from tests.functions.run_queues import Queues
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
-from tests.functions.test_privacy import ADA, Mailbox, assert_forgotten, live, mailbox, queue
+from tests.functions.test_privacy import ADA, Mailbox, assert_forgotten, live, mailbox
 from tests.functions.test_referrals import stream
 from tests.functions.test_remembered import join, see
 
-__all__ = ["mailbox", "queue"]
+__all__ = ["mailbox"]
 
 
 def freeze(shop: Shop, member_id: str, step: str = "freeze", reference: str = "F-1") -> Reply:
@@ -82,7 +83,9 @@ def test_a_lifted_freeze_stands_no_more(shop: Shop) -> None:
     assert not shop.account(again)["frozen"]
 
 
-def test_what_is_kept_is_not_used_while_an_erasure_waits(shop: Shop, ada: str, mailbox: Mailbox) -> None:
+def test_what_is_kept_is_not_used_while_an_erasure_waits(
+    shop: Shop, ada: str, mailbox: Mailbox, queues: Queues
+) -> None:
     shop.patch(ada, {"phone": "+44 20 7946 0958"})
     asked = erase_self(shop, ada)
     for identifier in ({"email": ADA["email"]}, {"external_id": "ada"}, {"phone": "+442079460958"}):
@@ -98,6 +101,7 @@ def test_what_is_kept_is_not_used_while_an_erasure_waits(shop: Shop, ada: str, m
     assert_refused(shop.merge(shop.enroll("bob"), ada), 409, "member_not_active")
     shop.order(ada, "A-2", 10_000)
     notify.handler({"time": shop.now.isoformat()}, None)
+    assert queues.deliver() == []
     assert mailbox.kinds == []
     member = members.load_member(ada).member
     assert not member.consent.marketing.email
@@ -149,10 +153,10 @@ def test_nobody_finds_or_becomes_whom_an_order_by_identifier_names(shop: Shop, a
     assert_refused(shop.post("/v1/earn", request), 409, "member_not_active")
 
 
-def test_who_is_away_for_long_is_kept_while_they_owe_something(shop: Shop, ada: str, queue: list[str]) -> None:
+def test_who_is_away_for_long_is_kept_while_they_owe_something(shop: Shop, ada: str, queues: Queues) -> None:
     shop.change_program(privacy={"inactive_months": 1, "starts_on": "2026-01-01"}, expiry={"kind": "never"})
     bob = shop.enroll("bob", email="bob@example.org")
-    live(shop, queue, days=120)
+    live(shop, queues, days=120)
     assert accounts.load_account(bob).account.status == "erased"
     assert accounts.load_account(ada).account.status == "active"
     stream("erase")

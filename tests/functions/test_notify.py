@@ -8,11 +8,14 @@ import pytest
 
 from functions import notify
 from shared import runtime, settings
+from shared.domain.errors import TryAgainError
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message, Note
+from shared.messaging import message_queue
 from shared.messaging.message_queue import ATTEMPTS_MAX, RETRY_SECONDS
 from shared.tables import client, keys
 from tests.functions.message_queue import MessageQueue
+from tests.functions.run_queues import Queues
 from tests.functions.shop import OPERATOR, Shop
 
 POINTS = {"points": 5}
@@ -75,8 +78,14 @@ def _failures(answer: dict[str, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def _remind(shop: Shop) -> None:
+def _refuse(_notes: object) -> None:
+    raise TryAgainError("the queue is silent")
+
+
+def _remind(shop: Shop, queues: Queues) -> None:
+    """The schedules of a morning, and then the pages that they queue."""
     notify.handler({"time": shop.now.isoformat().replace("+00:00", "Z")}, None)
+    queues.deliver()
 
 
 def test_a_member_hears_of_what_happens_and_of_each_thing_once(shop: Shop, outbox: Outbox) -> None:
@@ -142,16 +151,16 @@ def test_only_the_nearest_reward_is_named_and_once_a_month(shop: Shop, outbox: O
 
 
 def test_points_about_to_expire_are_announced_at_thirty_seven_and_one_days_each_once(
-    shop: Shop, outbox: Outbox
+    shop: Shop, outbox: Outbox, queues: Queues
 ) -> None:
     member = shop.enroll(email="ada@example.org")
-    _remind(shop)
+    _remind(shop, queues)
     heard: list[tuple[str, str]] = []
     around = ((10, 30), (10, 31), (11, 1), (11, 22), (11, 23), (11, 24), (11, 28), (11, 29), (11, 30), (12, 1))
     for month, day in around:
         shop.now = shop.now.replace(year=2027, month=month, day=day)
         for _ in range(2):
-            _remind(shop)
+            _remind(shop, queues)
         heard += [(shop.now.date().isoformat(), message.subject) for message in outbox.messages]
         outbox.messages.clear()
     assert heard == [
@@ -162,21 +171,81 @@ def test_points_about_to_expire_are_announced_at_thirty_seven_and_one_days_each_
     assert shop.account(member)["balance"] == 0
 
 
-def test_reminders_missed_for_a_week_become_one_that_tells_the_days_left(shop: Shop, outbox: Outbox) -> None:
+def test_reminders_missed_for_a_week_become_one_that_tells_the_days_left(
+    shop: Shop, outbox: Outbox, queues: Queues
+) -> None:
     shop.enroll(email="ada@example.org")
-    _remind(shop)
+    _remind(shop, queues)
     shop.now = shop.now.replace(year=2027, month=11, day=26)
-    _remind(shop)
+    _remind(shop, queues)
     assert [message.subject for message in outbox.messages] == ["100 points expire in 4 days"]
 
 
-def test_points_that_were_spent_are_not_announced(shop: Shop, outbox: Outbox) -> None:
+def test_points_that_were_spent_are_not_announced(shop: Shop, outbox: Outbox, queues: Queues) -> None:
     member = shop.enroll(email="ada@example.org")
     request = {"points": 100, "order_total": 1_000, "currency": "USD", "capture": True}
     shop.post(f"/v1/members/{member}/redemptions", request, key="all")
     shop.now = shop.now.replace(year=2027, month=11, day=26)
-    _remind(shop)
+    _remind(shop, queues)
     assert outbox.messages == []
+
+
+def test_a_reminder_that_could_not_be_queued_is_when_its_page_comes_again(
+    shop: Shop, outbox: Outbox, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ada", "bob"):
+        shop.enroll(name, email=f"{name}@example.org")
+    _remind(shop, queues)
+    shop.now = shop.now.replace(year=2027, month=11, day=29)
+    with monkeypatch.context() as patch:
+        patch.setattr(message_queue, "enqueue", _refuse)
+        _remind(shop, queues)
+    assert queues.waiting("reminders") > 0
+    for _ in range(2):
+        _remind(shop, queues)
+    assert sorted(message.to for message in outbox.messages) == ["ada@example.org", "bob@example.org"]
+    assert queues.messages == []
+
+
+def test_each_schedule_does_its_own_work_alone(shop: Shop, outbox: Outbox, queues: Queues) -> None:
+    shop.change_program(messages={"also_send": ["statement"], "reminder_days": [1]})
+    member = shop.enroll(email="ada@example.org", consent=AGREED)
+    notify.handler(_stream(member), None)
+    outbox.messages.clear()
+    shop.now = shop.now.replace(year=2026, month=12, day=2)
+
+    def scheduled(work: str) -> dict[str, Any]:
+        done = notify.handler({"time": shop.now.isoformat(), "work": work}, None)
+        queues.deliver()
+        return done
+
+    assert scheduled("reminders") == {"reminders": 0}
+    assert scheduled("partners") == {"partners": 0}
+    assert scheduled("waiting") == {"waiting": 0}
+    assert outbox.kinds == []
+    assert scheduled("statements") == {"statements": 1}
+    assert outbox.kinds == ["statement"]
+    assert scheduled("statements") == {"statements": 0}, "what was sent is listed no more"
+    assert outbox.kinds == ["statement"]
+
+
+def test_a_statement_that_fails_comes_again_and_a_page_that_comes_twice_sends_nothing(
+    shop: Shop, outbox: Outbox, queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.change_program(messages={"also_send": ["statement"]})
+    member = shop.enroll(email="ada@example.org", consent=AGREED)
+    notify.handler(_stream(member), None)
+    outbox.messages.clear()
+    shop.now = shop.now.replace(year=2026, month=12, day=2)
+    statements = {"time": shop.now.isoformat(), "work": "statements"}
+    notify.handler(statements, None)
+    [page] = queues.messages
+    with monkeypatch.context() as patch:
+        patch.setattr(message_queue, "enqueue", _refuse)
+        assert queues.deliver() == [page]
+    assert queues.deliver(page) == []
+    assert outbox.kinds == ["statement"]
+    assert notify.handler(statements, None) == {"statements": 0}
 
 
 def test_a_message_that_could_not_be_sent_is_sent_with_the_next_delivery(

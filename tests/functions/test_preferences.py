@@ -14,6 +14,7 @@ from shared import runtime
 from shared.messaging import unsubscribe
 from shared.messaging.unsubscribe import Link
 from shared.tables import upkeep
+from tests.functions.run_queues import Queues
 from tests.functions.shop import MEMBER, OPERATOR, Shop, assert_refused
 from tests.functions.test_notify import AGREED, Outbox, _stream
 
@@ -186,7 +187,7 @@ def test_only_the_dearest_reward_that_came_within_reach_is_named(shop: Shop, box
     assert box.kinds.count("reward_reached") == 1
 
 
-def test_a_tier_in_danger_is_announced_and_a_safe_one_is_not(shop: Shop, box: Outbox) -> None:
+def test_a_tier_in_danger_is_announced_and_a_safe_one_is_not(shop: Shop, box: Outbox, queues: Queues) -> None:
     shop.change_program(messages={"tier_warning_days": [30], "reminder_days": []})
     ada = shop.enroll(email="ada@example.org")
     shop.order(ada, "A-1", total=60_000)
@@ -195,6 +196,7 @@ def test_a_tier_in_danger_is_announced_and_a_safe_one_is_not(shop: Shop, box: Ou
         shop.now = shop.now.replace(year=day.year, month=day.month, day=day.day)
         upkeep.catch_up(ada, shop.now)
         notify.handler({"time": shop.now.isoformat()}, None)
+        queues.deliver()
         heard += [(day.year, message.subject) for message in box.messages if message.kind == "tier_warning"]
         box.messages.clear()
     assert heard == [(2028, "Silver ends in 30 days")]

@@ -13,6 +13,7 @@ from shared.domain.entry import Entry
 from shared.domain.telling.notifications import Message
 from shared.services import consequences, personal_data
 from shared.tables import accounts, client, ledger, members
+from tests.functions.run_queues import Queues
 from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Shop
 
 LAMBDA_BYTES_MAX = 6_291_556
@@ -26,18 +27,6 @@ ADA = {
     "fingerprints": ["card-1"],
     "consent": {"terms_version": "v1", "marketing": {"email": True}},
 }
-
-
-@pytest.fixture
-def queue() -> Iterator[list[str]]:
-    """What waits for the workers."""
-    waiting: list[str] = []
-
-    def send(bodies: Sequence[str]) -> None:
-        waiting.extend(bodies)
-
-    with runtime.use(expiry_queue=send):
-        yield waiting
 
 
 class Mailbox:
@@ -161,18 +150,18 @@ def test_nothing_personal_is_left_of_an_erased_member(shop: Shop, ada: str) -> N
     assert shop.enroll("ada again", email="ada@example.org") != ada
 
 
-def test_who_stays_away_is_warned_and_then_forgotten(shop: Shop, queue: list[str], mailbox: Mailbox) -> None:
+def test_who_stays_away_is_warned_and_then_forgotten(shop: Shop, queues: Queues, mailbox: Mailbox) -> None:
     shop.change_program(privacy={"inactive_months": 12, "starts_on": "2026-01-01"}, expiry={"kind": "never"})
     ada, bob = shop.enroll("ada", **ADA), shop.enroll("bob")
-    live(shop, queue, days=334)
+    live(shop, queues, days=334)
     assert mailbox.kinds == []
-    live(shop, queue, days=2)
+    live(shop, queues, days=2)
     assert mailbox.kinds == [(ada, "erasure_warning")]
     shop.order(bob, "B-1", 1000)
-    live(shop, queue, days=28)
+    live(shop, queues, days=28)
     assert accounts.load_account(ada).account.status == "active"
 
-    live(shop, queue, days=2)
+    live(shop, queues, days=2)
     assert accounts.load_account(ada).account.status == "erased"
     assert accounts.load_account(bob).account.status == "active"
     for entry in ledger.load_whole_history(ada):
@@ -182,24 +171,24 @@ def test_who_stays_away_is_warned_and_then_forgotten(shop: Shop, queue: list[str
 
 
 def test_time_alone_is_no_activity_and_nobody_goes_without_a_warning(
-    shop: Shop, queue: list[str], mailbox: Mailbox
+    shop: Shop, queues: Queues, mailbox: Mailbox
 ) -> None:
     ada = shop.enroll("ada", email="ada@example.org")
-    live(shop, queue, days=360)
+    live(shop, queues, days=360)
     starts_on = (shop.now + timedelta(days=5)).date().isoformat()
     shop.change_program(privacy={"inactive_months": 1, "starts_on": starts_on})
-    live(shop, queue, days=30)
+    live(shop, queues, days=30)
     assert accounts.load_account(ada).account.lots == {}
     assert accounts.load_account(ada).account.status == "active"
-    live(shop, queue, days=6)
+    live(shop, queues, days=6)
     assert (ada, "erasure_warning") in mailbox.kinds
     assert accounts.load_account(ada).account.status == "erased"
 
 
 @pytest.mark.usefixtures("mailbox")
-def test_a_program_without_a_section_on_privacy_keeps_everybody(shop: Shop, queue: list[str]) -> None:
+def test_a_program_without_a_section_on_privacy_keeps_everybody(shop: Shop, queues: Queues) -> None:
     ada = shop.enroll("ada")
-    live(shop, queue, days=20)
+    live(shop, queues, days=20)
     shop.pass_time(days=3000)
     assert accounts.load_account(ada).account.status == "active"
 
@@ -214,15 +203,14 @@ def assert_forgotten(member_id: str) -> None:
     assert members.load_member(member_id).member.status == "erased"
 
 
-def live(shop: Shop, queue: list[str], days: int) -> None:
+def live(shop: Shop, queues: Queues, days: int) -> None:
     """Let days pass, and then the schedules run."""
     shop.pass_time(days=days)
     time = {"time": shop.now.isoformat()}
     expire.handler(time, None)
-    records = [{"messageId": str(number), "body": body} for number, body in enumerate(queue)]
-    queue.clear()
-    assert expire.handler({"Records": records}, None) == {"batchItemFailures": []}
+    assert queues.deliver() == []
     notify.handler(time, None)
+    assert queues.deliver() == []
 
 
 def items() -> Iterator[tuple[str, dict[str, Any]]]:

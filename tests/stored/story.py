@@ -18,6 +18,7 @@ from shared import runtime, settings
 from shared.messaging import webhook_requests
 from shared.tables import client
 from tests.functions import shop
+from tests.functions.run_queues import Queues
 from tests.functions.shop import MEMBER, OPERATOR
 from tests.stored import replaying, tables
 from tests.whole_tables import bring_in
@@ -36,7 +37,7 @@ class Story(shop.Shop):
     def __init__(self) -> None:
         super().__init__()
         self.requests: list[dict[str, Any]] = []
-        self.queued: list[str] = []
+        self.queues = Queues()
         self._told: set[tuple[str, str]] = set()
         self._ids: dict[str, str] = {}
 
@@ -76,15 +77,12 @@ class Story(shop.Shop):
         """The schedules run in the morning of a day."""
         self.on(day, 13)
         event = {"time": self.now.isoformat()}
-        with runtime.use(expiry_queue=self.queued.extend):
-            expire.handler(event, None)
-        records = [{"messageId": str(number), "body": body} for number, body in enumerate(self.queued)]
-        self.queued.clear()
-        assert expire.handler({"Records": records}, None) == {"batchItemFailures": []}
-        self.tell()
-        birthdays.handler(event, None)
-        self.tell()
-        notify.handler(event, None)
+        with runtime.use(run_queues=self.queues):
+            for function in (expire, birthdays, notify):
+                function.handler(event, None)
+                assert self.queues.deliver() == []
+                if function is not notify:
+                    self.tell()
 
     def tell(self) -> None:
         """The stream delivers what has been booked since it last did, and what follows from that."""

@@ -68,7 +68,6 @@ def opened() -> Iterator[None]:
                 channels=nowhere,
                 message_queue=MessageQueue(),
                 webhook_queue=NoQueue(),
-                expiry_queue=nowhere.send,
             ):
                 yield
     runtime.reset()

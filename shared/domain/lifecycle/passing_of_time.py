@@ -4,6 +4,7 @@ Everything that looks at an account settles it first, so a balance is right to t
 where nobody looks. Each entry's key is its cause, so it is booked once however many do.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
@@ -16,7 +17,7 @@ from shared.domain.earning.provisional import lapses_at, unclaimed
 from shared.domain.entry import Entry
 from shared.domain.ledger import book, combined, draft, give, negative
 from shared.domain.lifecycle.retention import erased_on, warned_on
-from shared.domain.lots import NEVER, UNTIL_APPROVED
+from shared.domain.lots import GRACED, NEVER, UNTIL_APPROVED, LotDay
 from shared.domain.points.expiry import arriving_day, by_last_day, date_of
 from shared.domain.points.paid_plans import current as current_membership
 from shared.domain.points.paid_plans import end as end_membership
@@ -84,7 +85,8 @@ def due_on(account: Account, program: Program, reminded_on: date) -> date | None
     Reminders up to and including `reminded_on` are dealt with.
     """
     change = _next_change(account, program)
-    days = [reminder.on for reminder in reminders(account, program) if reminder.on > reminded_on]
+    reminder = _next_reminder_day(account, program, reminded_on)
+    days = [] if reminder is None else [reminder]
     if change is not None:
         days.append(local_day(change.at, program.time_zone))
     if (last_day := erased_on(account, program)) is not None:
@@ -102,24 +104,55 @@ def reminded_through(account: Account, program: Program, reminded_on: date, toda
 
 def waits_for_reminder(account: Account, program: Program, reminded_on: date, today: date) -> bool:
     """Whether a reminder's day has come that is not dealt with, be it too late to send it."""
-    return any(reminded_on < reminder.on <= today for reminder in reminders(account, program))
+    next_day = _next_reminder_day(account, program, reminded_on)
+    return next_day is not None and next_day <= today
 
 
 def reminders_to_send(account: Account, program: Program, reminded_on: date, today: date) -> list[Reminder]:
     """The reminders that wait to be sent: of several for one lot the latest, none for a lot whose day has passed."""
-    due = (one for one in reminders(account, program) if reminded_on < one.on <= today <= one.last_day)
+    due = (one for one in reminders(account, program, reminded_on, today) if today <= one.last_day)
     return list({(reminder.about, reminder.last_day): reminder for reminder in due}.values())
 
 
-def reminders(account: Account, program: Program) -> list[Reminder]:
-    """Every reminder that the account's lots and its tier call for, past ones included, the earliest first."""
-    ending = [
-        Reminder(last_day - timedelta(days=ahead), ahead, last_day, points)
-        for last_day, points in by_last_day(account.lots).items()
-        if last_day is not None
-        for ahead in program.messages.reminder_days
-    ]
-    return sorted([*ending, *_tier_warnings(account, program), *_erasure_warnings(account, program)])
+def reminders(account: Account, program: Program, after: date = date.min, through: date = date.max) -> list[Reminder]:
+    """The reminders that the account's lots and its tier call for, the earliest first: those of the days after `after`
+    up to and including `through`.
+    """
+    found = [one for one in _warnings(account, program) if after < one.on <= through]
+    lots = _ending_lots(account)
+    for ahead in program.messages.reminder_days:
+        on = _reminded_of(ahead)
+        first, end = (bisect_right(lots, day, key=on) for day in (after, through))
+        ending = by_last_day({lot: account.lots[lot] for lot in lots[first:end]})
+        found += [Reminder(day - timedelta(days=ahead), ahead, day, points) for day, points in ending.items() if day]
+    return sorted(found)
+
+
+def _next_reminder_day(account: Account, program: Program, after: date) -> date | None:
+    """The first day after another that has a reminder. An account may have a lot for every day: few are looked at."""
+    days = [one.on for one in _warnings(account, program) if one.on > after]
+    lots = _ending_lots(account)
+    for ahead in program.messages.reminder_days:
+        on = _reminded_of(ahead)
+        first = bisect_right(lots, after, key=on)
+        days += map(on, lots[first : first + 1])
+    return min(days, default=None)
+
+
+def _ending_lots(account: Account) -> list[LotDay]:
+    """The lots that end some day, the soonest first."""
+    lots = sorted(account.lots)
+    return lots[:-1] if lots and lots[-1] == NEVER else lots
+
+
+def _reminded_of(days_ahead: int) -> Callable[[LotDay], date]:
+    """On which day a lot's end is announced so many days ahead."""
+    return lambda lot: date.fromisoformat(lot.removesuffix(GRACED)) - timedelta(days=days_ahead)
+
+
+def _warnings(account: Account, program: Program) -> list[Reminder]:
+    """What is announced beside the end of points."""
+    return [*_tier_warnings(account, program), *_erasure_warnings(account, program)]
 
 
 def _erasure_warnings(account: Account, program: Program) -> list[Reminder]:

@@ -20,6 +20,20 @@ PROD = {
     "sender_domain": "shop.example",
 }
 """What production is not made without."""
+BUSY = {
+    "due_shards": "32",
+    "expiry_workers": "200",
+    "birthday_workers": "6",
+    "reminder_workers": "40",
+    "statement_workers": "7",
+    "stream_workers": "10",
+    "stream_memory_mb": "1769",
+    "route_requests_per_second": "2500",
+    "till_calls_reserved": "300",
+    "warm_table_writes": "16000",
+    "warm_index_writes": "4000",
+}
+"""Options of a shop with much traffic."""
 SHOP = "cafe"
 """Another shop in the same account."""
 
@@ -61,6 +75,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Template:
         "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
         "allowed_origins": "https://shop.example",
         **issuer,
+        **BUSY,
     }
     return Template(_synthesized_once(tmp_path_factory, stage="dev", **context))
 

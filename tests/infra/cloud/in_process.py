@@ -1,7 +1,7 @@
 """Stories told in this process: the functions on moto, every request to AWS noted with the function that made it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -24,6 +24,8 @@ from infra.cloud.permissions import (
     HISTORY,
     IDENTITY_SECRET,
     OF_PARTNERS,
+    RUN_QUEUES,
+    RUN_WORKERS,
     SENDER,
 )
 from infra.machine.engine import create_table_request
@@ -37,6 +39,7 @@ _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
 _SERVICES = {
     "SendMessageBatch": ("sqs:SendMessage", None),
     "ChangeMessageVisibility": ("sqs:ChangeMessageVisibility", None),
+    "GetQueueAttributes": ("sqs:GetQueueAttributes", None),
     "PutEvents": ("events:PutEvents", EVENT_BUS),
     "SendEmail": ("ses:SendEmail", SENDER),
     "Publish": ("sns:Publish", EVERYTHING),
@@ -139,6 +142,16 @@ class InProcess:
         hold(self, member_id)
         self._now += timedelta(minutes=HOLD_MINUTES + 1)
         return member_id
+
+    def take_queued(self, function: str) -> Sequence[str]:
+        sqs, bodies = boto3.client("sqs"), list[str]()
+        for run in (run for run, worker in RUN_WORKERS.items() if worker == function):
+            url = sqs.get_queue_url(QueueName=RUN_QUEUES[run])["QueueUrl"]
+            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+                for message in messages:
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                    bodies.append(message["Body"])
+        return bodies
 
     def await_mail(self, address: str) -> None:
         """Nothing is sent here that a story does not ask for."""

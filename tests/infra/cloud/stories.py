@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -118,6 +118,9 @@ class World(Protocol):
 
     def member_with_lapsed_hold(self, **details: Any) -> str:
         """A new member in a pool, whose hold on the limited reward has run out without anybody having booked it."""
+
+    def take_queued(self, function: str) -> Sequence[str]:
+        """What waits in the queues of runs for a function that nobody else hands it to."""
 
     def await_mail(self, address: str) -> None:
         """Wait for the first e-mail there, where somebody else sends it."""
@@ -548,7 +551,7 @@ def birthdays(world: World) -> None:
     for member_id in (enrolled(world), world.member_with_lapsed_hold()):
         ok(world, "PATCH", f"/v1/members/{member_id}", birthday)
     world.note_runs()
-    assert "birthdays" in world.invoke("birthdays", {"time": world.now().isoformat()})
+    _run(world, "birthdays", {"time": world.now().isoformat()})
 
 
 def program(world: World) -> None:
@@ -563,10 +566,10 @@ def program(world: World) -> None:
 def expire(world: World) -> None:
     member_id = world.member_with_lapsed_hold()
     _, on, shard = world.item(f"MEMBER#{member_id}", "ACCOUNT")["due_pk"]["S"].split("#")
-    due = {"on": on, "shard": int(shard), "now": world.now().isoformat()}
-    answer = world.invoke("expire", {"Records": [{"messageId": "m", "body": json.dumps(due)}]})
-    assert answer == {"batchItemFailures": []}, answer
-    assert world.invoke("expire", {"time": world.now().isoformat()})["messages"] > 0
+    page = {"run": "expiry", "on": on, "shard": int(shard), "now": world.now().isoformat(), "members": [member_id]}
+    _work_off(world, "expire", json.dumps(page))
+    world.member_with_lapsed_hold()
+    assert _run(world, "expire", {"time": world.now().isoformat()})["pages"] > 0
 
 
 def notify(world: World) -> None:
@@ -584,7 +587,7 @@ def notify(world: World) -> None:
     _tell(world, _record_of(world.item(f"ORDER#{refund['order_id']}", f"REFUND#{returned}")))
     parked = {"first": {"N": "1"}, "times": {"N": "1"}, "parked_at": {"S": "2026-11-01T00:00:00+00:00"}}
     world.put_item({"pk": {"S": f"PARKED#{webhook_id}"}, "sk": {"S": returning}, **parked})
-    assert world.invoke("notify", {"time": world.now().isoformat()})["resumed"] > 0
+    assert _run(world, "notify", {"time": world.now().isoformat()})["resumed"] > 0
     ok(world, "DELETE", f"/v1/webhooks/{webhook_id}", scope=OPERATOR)
     if world.moves_time:
         _be_reminded(world, enrolled(world, email=f"{uuid4().hex}@example.com"))
@@ -749,9 +752,9 @@ def _wait_and_state(world: World) -> None:
     ended = f"{world.now().astimezone(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%S+00:00}"
     waiting = {"pk": {"S": "WAITING#0"}, "sk": {"S": f"{ended}#{note['message_id']}"}, "body": {"S": json.dumps(note)}}
     world.put_item(waiting)
-    done = world.invoke("notify", {"time": world.now().isoformat()})
+    done = _run(world, "notify", {"time": world.now().isoformat()})
     assert done["statements"] > 0, done
-    assert done["waited"] > 0, done
+    assert done["waiting"] > 0, done
     _use_messages(world, before, "notify")
 
 
@@ -778,7 +781,21 @@ def _be_reminded(world: World, member_id: str) -> None:
     [lot] = ok(world, "GET", f"/v1/members/{member_id}/account")["expiring"]
     days = date.fromisoformat(lot["on"]) - date.fromisoformat(_today(world))
     world.pass_days(days.days - REMINDER_DAYS + 1)
-    assert world.invoke("notify", {"time": world.now().isoformat()})["reminders"] > 0
+    assert _run(world, "notify", {"time": world.now().isoformat()})["reminders"] > 0
+
+
+def _run(world: World, function: str, event: Mapping[str, Any]) -> Any:
+    """What a schedule's call answers, when the pages that it has queued are worked off, where nobody else does that."""
+    answer = world.invoke(function, event)
+    for body in world.take_queued(function):
+        _work_off(world, function, body)
+    return answer
+
+
+def _work_off(world: World, function: str, body: str) -> None:
+    record = {"messageId": "m", "body": body, "eventSource": "aws:sqs"}
+    answer = world.invoke(function, {"Records": [record]})
+    assert answer == {"batchItemFailures": []}, answer
 
 
 def _pay_in(world: World) -> None:

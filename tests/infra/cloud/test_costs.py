@@ -163,8 +163,8 @@ def test_the_bill_counts_every_metric_that_functions_publish() -> None:
 
 
 def test_queues_cost_what_waiting_at_them_costs_even_when_nobody_comes() -> None:
-    # Five requests of twenty seconds at each of three queues.
-    assert costs.monthly(0, 0)["queues"] == pytest.approx(3 * 5 * 730 * 180 * 0.40e-6, rel=0.01)
+    # Five requests of twenty seconds at each of six queues.
+    assert costs.monthly(0, 0)["queues"] == pytest.approx(6 * 5 * 730 * 180 * 0.40e-6, rel=0.01)
 
 
 def test_a_price_says_where_and_when_it_was_looked_up() -> None:
@@ -193,7 +193,7 @@ def test_a_bill_is_what_an_addition_by_hand_comes_to(members: int, orders: int, 
     of_time, reminded = 0.1 * members, 0.05 * members
     entries = orders + 2 * redeemed + joined + of_time
     messages = entries + reminded + buyers
-    reads = orders + 2 * orders + 2 * redeemed + (2 + 1) * entries + 2 * messages + 3 * of_time + reminded + 2 * buyers
+    reads = orders + 2 * orders + 2 * redeemed + (2 + 1) * entries + 2 * messages + of_time + reminded + 2 * buyers
     writes = 7 * orders + 14 * redeemed + 15 * joined + (1 + 1) * entries + 2 * messages + 7 * of_time
     writes += 4 * reminded + buyers
     requests = orders + 2 * orders + 2 * redeemed + joined
@@ -201,15 +201,15 @@ def test_a_bill_is_what_an_addition_by_hand_comes_to(members: int, orders: int, 
     # A quarter of a gigabyte has 0.1447 of a processor, which is slower by half; each request is waited for 10 ms.
     worked = 1.5 / 0.1447 * (5 * orders + 2 * 2 * orders + 8 * redeemed + 7 * entries + 5 * of_time) / 1000
     worked += 1.5 / 0.1447 * (4 * messages + 4 * reminded + 6 * buyers) / 1000 + 1.5 / 0.2894 * 4 * joined / 1000 * 2
-    waited = 0.01 * (2 * orders + 2 * orders + 4 * redeemed + 2 * joined + 38 * entries + 4 * of_time)
-    waited += 0.01 * (5 * messages + 3 * reminded + 4 * buyers + 730 * 8 + 365 * 132)
+    waited = 0.01 * (2 * orders + 2 * orders + 4 * redeemed + 2 * joined + 38 * entries + 2 * of_time)
+    waited += 0.01 * (5 * messages + 3 * reminded + 4 * buyers + 730 * 33 * 8 + 365 * 34 * 8 + 730 * 9)
     started = 0.01 * 0.6 * (2 * entries + messages + of_time + reminded + buyers)
     by_hand = {
         "requests": 1.00e-6 * requests,
         "Lambda": 0.0000133334 * 0.25 * (worked + waited + started) + 0.20e-6 * (requests + 2 * entries + messages),
         "five snapshots": 1.5 * 2_628_000 * 0.0000015046 + 0.01 * 0.00014 * (0.25 * 3.1 * orders + 0.5 * joined),
-        "DynamoDB": 0.125e-6 * (reads + 27_000) + 0.625e-6 * writes + 0.45 * kept,
-        "queues": 0.40e-6 * (3 * 5 * 131_400 + 9 * 730 + 2 * entries + 2 * messages),
+        "DynamoDB": 0.125e-6 * (reads + 149_000) + 0.625e-6 * writes + 0.45 * kept,
+        "queues": 0.40e-6 * (6 * 5 * 131_400 + 2 * 480 + 2 * entries + 2 * messages),
         "events": 1.00e-6 * entries + entries * 900 / gigabyte * (0.10 + 0.023 * months),
         "e-mail": 0.0001 * (0.5 * orders + redeemed + joined + reminded + buyers),
         "logs": 0.59 * (330 * requests + 2 * 230 * entries) / gigabyte,

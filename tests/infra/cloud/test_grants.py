@@ -7,25 +7,18 @@ import pytest
 from moto import mock_aws
 
 from infra.cloud.build.function_code import function_names
-from infra.cloud.permissions import IDENTITY_SECRET, NEEDS, Grant
+from infra.cloud.permissions import IDENTITY_SECRET, MESSAGE_QUEUE, NEEDS, RUN_QUEUES, WEBHOOK_QUEUE, Grant
 from shared import runtime
 from tests.infra.cloud.in_process import REGION, InProcess, Use, database, make_everything
 from tests.infra.cloud.stories import STORIES, prepare
 
+TAKEN = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 BY_AWS = frozenset(
     {
         # DynamoDB and Lambda ask for these in the function's name; moto does not.
         ("kms:Decrypt", "people-key"),
         ("ses:SendEmail", "mail-settings"),
-        ("sqs:ReceiveMessage", "expiry-queue"),
-        ("sqs:DeleteMessage", "expiry-queue"),
-        ("sqs:GetQueueAttributes", "expiry-queue"),
-        ("sqs:ReceiveMessage", "message-queue"),
-        ("sqs:DeleteMessage", "message-queue"),
-        ("sqs:GetQueueAttributes", "message-queue"),
-        ("sqs:ReceiveMessage", "webhook-queue"),
-        ("sqs:DeleteMessage", "webhook-queue"),
-        ("sqs:GetQueueAttributes", "webhook-queue"),
+        *((action, queue) for action in TAKEN for queue in (*RUN_QUEUES.values(), MESSAGE_QUEUE, WEBHOOK_QUEUE)),
         ("sqs:SendMessage", "schedule-dead-letters"),
         ("s3:ListBucket", "failed-records"),
         ("s3:PutObject", "failed-records/*"),

@@ -12,6 +12,7 @@ from infra.cloud.mail import MESSAGE_MS, message_ms, workers_max
 from infra.cloud.options import OptionError, Options
 from infra.emulator.deploy import deployed
 from infra.errors import UsageError
+from shared import runtime, settings
 from tests.infra.cloud.conftest import PROD
 
 IDENTITY = "arn:aws:ses:us-east-1:111122223333:identity/shop.example"
@@ -37,6 +38,11 @@ def test_webhooks_lead_anywhere_in_a_stage_for_trying_things_out_alone() -> None
         ({"issuer": "https://login.example"}, "issuer and audiences belong together"),
         ({"partners": ",".join(f"cafe{number}" for number in range(47))}, "may name 46, not 47"),
         ({"name": "Café"}, "name must look like"),
+        ({"due_shards": "many"}, "due_shards must be a whole number, not 'many'"),
+        ({"due_shards": "0"}, "due_shards must be from 1 to 256, not 0"),
+        ({"expiry_workers": 1001}, "expiry_workers must be from 2 to 1000, not 1001"),
+        ({"stream_workers": "-1"}, "stream_workers must be a whole number"),
+        ({"warm_table_writes": "500"}, "warm_table_writes must be 0 or over 4000"),
         ({"name": "c" * 21}, "name must look like"),
         ({"sender_domain": "shop.example", "sender_identity_arn": IDENTITY}, "give one of them"),
         ({"mail_per_second": "0"}, "mail_per_second must lie between 1 and 5000"),
@@ -50,6 +56,28 @@ def test_webhooks_lead_anywhere_in_a_stage_for_trying_things_out_alone() -> None
 def test_what_cannot_work_is_refused_in_words(context: dict[str, str], why: str) -> None:
     with pytest.raises(OptionError, match=why):
         _options(**context)
+
+
+@pytest.mark.parametrize(
+    ("context", "setting"),
+    [
+        ({}, "8"),
+        ({"due_shards": "32"}, "32"),
+        ({"due_shards": 8, "due_shards_read": 32}, "8/32"),
+        ({"due_shards": 32, "due_shards_read": 8}, "32"),
+    ],
+)
+def test_the_functions_are_told_over_how_many_shards_to_spread_and_in_how_many_to_look(
+    context: dict[str, Any], setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = _options(**context)
+    assert options.shards == setting
+    monkeypatch.setenv("DUE_SHARDS", options.shards)
+    with runtime.use():
+        runtime.forget()
+        assert settings.due_shards() == options.due_shards
+        assert settings.due_shards_read() == max(options.due_shards, options.due_shards_read)
+    runtime.forget()
 
 
 @pytest.mark.parametrize("option", PROD)

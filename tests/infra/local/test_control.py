@@ -11,11 +11,11 @@ import pytest
 
 from infra.local import docs
 from infra.local.control import Control
-from infra.local.expiry_queue import ExpiryQueue
 from infra.local.gateway import Gateway
 from infra.local.journal import Journal
 from infra.local.mailbox import Mailbox
 from infra.local.movable_clock import MovableClock
+from infra.local.run_queues import RunQueues
 from infra.local.schedule import Schedule
 from infra.local.tokens import Issuer
 from infra.tools.verify import Report, Violation
@@ -51,12 +51,12 @@ def local(tmp_path: Path, mailbox: Mailbox, serve: Serve, issuer: Issuer) -> str
     clock = MovableClock(tmp_path / "clock.json", START)
     dead_letters = Journal(tmp_path / "dead-letters.jsonl")
     dead_letters.append({"function": "notify", "record": {}})
-    queue = ExpiryQueue(lambda _event, _context: {}, dead_letters)
+    queues = RunQueues({"expire": lambda _event, _context: {}}, dead_letters)
     functions: Any = {
-        "expire": lambda event, _: queue.send([event["time"]]),
+        "expire": lambda event, _: queues.send("expiry", [event["time"]]),
         "notify": lambda _event, _: {"reminders": 3},
     }
-    schedule = Schedule(clock, functions, queue, dead_letters, lambda: "America/New_York", lambda day: day)
+    schedule = Schedule(clock, functions, queues, dead_letters, lambda: "America/New_York", lambda day: day)
     control = Control(
         {"pid": 42},
         clock=clock,

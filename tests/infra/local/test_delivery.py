@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from infra.cloud.permissions import RUN_WORKERS
 from infra.local import delivery
 from infra.local.delivery import RETRIES_MAX, Delivery
-from infra.local.expiry_queue import BATCH_MAX, ExpiryQueue
 from infra.local.journal import Journal
+from infra.local.run_queues import BATCH_MAX, RunQueues
 
 
 @pytest.fixture(autouse=True)
@@ -48,11 +49,27 @@ class Worker:
 
 def test_messages_come_in_batches_as_sqs_makes_them(dead_letters: Journal) -> None:
     worker = Worker()
-    queue = ExpiryQueue(worker, dead_letters)
-    queue.send([str(number) for number in range(BATCH_MAX + 2)])
-    assert queue.deliver() == BATCH_MAX + 2
+    queues = RunQueues({"expire": worker}, dead_letters)
+    queues.send("expiry", [str(number) for number in range(BATCH_MAX + 2)])
+    assert queues.deliver() == BATCH_MAX + 2
     assert [len(batch) for batch in worker.batches] == [BATCH_MAX, 2]
-    assert queue.deliver() == 0
+    assert queues.deliver() == 0
+
+
+def test_each_run_has_a_queue_of_its_own_and_two_may_have_one_function(dead_letters: Journal) -> None:
+    expire, notify = Worker(), Worker()
+    queues = RunQueues({"expire": expire, "notify": notify}, dead_letters)
+    queues.send("statements", ["s"])
+    queues.send("reminders", ["r"])
+    queues.send("expiry", ["e", "e"])
+    assert {run: queues.waiting(run) for run in RUN_WORKERS} == {
+        "expiry": 2,
+        "birthdays": 0,
+        "reminders": 1,
+        "statements": 1,
+    }
+    assert queues.deliver() == 4
+    assert (expire.batches, notify.batches) == ([["e", "e"]], [["r"], ["s"]])
 
 
 def test_what_messages_lead_to_is_delivered_as_well(dead_letters: Journal) -> None:
@@ -62,28 +79,28 @@ def test_what_messages_lead_to_is_delivered_as_well(dead_letters: Journal) -> No
         [record] = event["Records"]
         seen.append(record["body"])
         if record["body"] == "first":
-            queue.send(["second"])
+            queues.send("expiry", ["second"])
 
-    queue = ExpiryQueue(worker, dead_letters)
-    queue.send(["first"])
-    assert queue.deliver() == 2
+    queues = RunQueues({"expire": worker}, dead_letters)
+    queues.send("expiry", ["first"])
+    assert queues.deliver() == 2
     assert seen == ["first", "second"]
 
 
 def test_a_message_that_fails_is_tried_again_alone(dead_letters: Journal) -> None:
     worker = Worker(fails_on="b", times=2)
-    queue = ExpiryQueue(worker, dead_letters)
-    queue.send(["a", "b", "c"])
-    queue.deliver()
+    queues = RunQueues({"expire": worker}, dead_letters)
+    queues.send("expiry", ["a", "b", "c"])
+    queues.deliver()
     assert worker.batches == [["a", "b", "c"], ["b"], ["b"]]
     assert dead_letters.records() == []
 
 
 def test_a_message_that_keeps_failing_becomes_a_dead_letter(dead_letters: Journal) -> None:
     worker = Worker(fails_on="b")
-    queue = ExpiryQueue(worker, dead_letters)
-    queue.send(["a", "b", "c"])
-    queue.deliver()
+    queues = RunQueues({"expire": worker}, dead_letters)
+    queues.send("expiry", ["a", "b", "c"])
+    queues.deliver()
     assert len(worker.batches) == 1 + RETRIES_MAX
     [dead] = dead_letters.records()
     assert dead["function"] == "expire"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from infra.local.expiry_queue import ExpiryQueue
 from infra.local.journal import Journal
 from infra.local.movable_clock import MovableClock
+from infra.local.run_queues import RunQueues
 from infra.local.schedule import DAYS_MOVED_MAX, Schedule
 from shared.domain.errors import InvalidRequestError, InvalidStateError
 
@@ -44,11 +44,11 @@ class Scene:
         self.clock = MovableClock(folder / "clock.json", START)
         self.expire, self.notify = Calls(), Calls()
         self.dead_letters = Journal(folder / "dead-letters.jsonl")
-        self.queue = ExpiryQueue(lambda _event, _context: {}, self.dead_letters)
+        self.queues = RunQueues({"expire": lambda _event, _context: {}}, self.dead_letters)
         self.schedule = Schedule(
             self.clock,
             {"expire": self.expire, "notify": self.notify, "birthdays": lambda _event, _: {}},
-            self.queue,
+            self.queues,
             self.dead_letters,
             zone=lambda: NEW_YORK,
             due_from=due_from,
@@ -113,7 +113,7 @@ def test_reminders_that_fail_are_kept_and_the_next_day_goes_on(scene: Scene) -> 
 
 
 def test_a_run_on_demand_works_off_the_messages_it_makes(scene: Scene) -> None:
-    scene.expire.does = lambda _time: scene.queue.send(["a", "b"])
+    scene.expire.does = lambda _time: scene.queues.send("expiry", ["a", "b"])
     did = scene.schedule.run("expire")
     assert did["queue_messages"] == 2
     assert did["time"].startswith("2027-11-05T16:00:0")

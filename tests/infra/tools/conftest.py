@@ -1,5 +1,5 @@
 """Commands that go through whole tables, on the tables of the functions' tests."""
 
-from tests.functions.conftest import database, moto, shop, wire
+from tests.functions.conftest import database, moto, queues, shop, wire
 
-__all__ = ["database", "moto", "shop", "wire"]
+__all__ = ["database", "moto", "queues", "shop", "wire"]

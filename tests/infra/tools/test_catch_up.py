@@ -4,12 +4,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from functions import notify
+from functions import expire, notify
 from infra.tools import catch_up, parts
 from infra.tools.catch_up import CaughtUp, catch_up_all
 from shared import settings
-from shared.services import expiry
 from shared.tables import accounts, client
+from tests.functions.run_queues import Queues
 from tests.functions.shop import Shop
 from tests.shared.wire import Wire
 
@@ -65,7 +65,9 @@ def test_a_second_run_writes_nothing(shop: Shop, wire: Wire) -> None:
     assert set(wire.requests) == {"Scan", "GetItem"}
 
 
-def test_a_reminder_that_nobody_came_for_is_found_and_costs_nothing_the_morning_after(shop: Shop, wire: Wire) -> None:
+def test_a_reminder_that_nobody_came_for_is_found_and_costs_nothing_the_morning_after(
+    shop: Shop, wire: Wire, queues: Queues
+) -> None:
     shop.change_program(messages={"reminder_days": [90]})
     member = shop.enroll()
     reminder = due(member)
@@ -73,10 +75,12 @@ def test_a_reminder_that_nobody_came_for_is_found_and_costs_nothing_the_morning_
     shop.now += timedelta(days=(reminder - shop.now.date()).days + 70)  # as after a replay: nobody was reminded
     morning = {"time": shop.now.isoformat()}
     assert notify.handler(morning, None)["reminders"] == 0
+    assert queues.messages == []
 
     caught_up(shop)
     assert due(member) == shop.now.date()
     assert notify.handler(morning, None)["reminders"] == 1
+    assert queues.deliver() == []
     last_day_over = due(member)
     assert last_day_over is not None
     assert last_day_over > shop.now.date()
@@ -84,10 +88,11 @@ def test_a_reminder_that_nobody_came_for_is_found_and_costs_nothing_the_morning_
     shop.now += timedelta(days=1)
     wire.requests.clear()
     notify.handler({"time": shop.now.isoformat()}, None)
+    queues.deliver()
     assert "TransactWriteItems" not in wire.requests
     assert wire.requests.count("GetItem") == 1, "how far the last run came, and nobody's account"
 
     shop.now += timedelta(days=30)
-    for shard in range(settings.due_shards()):
-        expiry.settle_due(last_day_over, shard, shop.now)
+    expire.handler({"time": shop.now.isoformat()}, None)
+    assert queues.deliver() == []
     assert next(entry["type"] for entry in shop.entries(member)) == "expiry"

@@ -15,11 +15,11 @@ from infra.tools.redrive import KINDS, GivenUp
 STACK, REGION = "cafe-prod", "us-east-1"
 NOTIFY = f"arn:aws:lambda:{REGION}:123456789012:function:{STACK}-notify"
 BIRTHDAYS = f"arn:aws:lambda:{REGION}:123456789012:function:{STACK}-birthdays"
+RETURNED = ("expiry", "birthdays", "reminders", "statements", "webhook", "message")
+"""Kinds that go back to a queue."""
 QUEUES = (
     *(f"{kind.title()}DeadLetters" for kind in KINDS),
-    "ExpiryQueue",
-    "WebhookQueue",
-    "MessageQueue",
+    *(f"{kind.title()}Queue" for kind in RETURNED),
 )
 TEMPLATE = {
     "Resources": {
@@ -107,7 +107,7 @@ def given_up(stack: Stack) -> GivenUp:
     return GivenUp(stack.client, STACK)
 
 
-@pytest.mark.parametrize("kind", ["expiry", "webhook", "message"])
+@pytest.mark.parametrize("kind", RETURNED)
 def test_dead_letters_go_back_to_their_queue_with_their_group(stack: Stack, given_up: GivenUp, kind: Any) -> None:
     for number in range(12):
         stack.put(f"{kind.title()}DeadLetters", str(number), MessageGroupId="shop")

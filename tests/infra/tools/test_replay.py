@@ -9,6 +9,7 @@ import pytest
 from functions import notify
 from infra.tools import replay
 from shared.tables import accounts, due_index
+from tests.functions.run_queues import Queues
 from tests.functions.shop import Shop, check_every_account
 
 PURCHASES = """customer,order,date_time,amount,currency
@@ -55,7 +56,7 @@ def bad(result: replay.Result) -> Sequence[tuple[int, str]]:
 
 
 def test_who_should_have_been_reminded_on_the_way_is_reminded_after_it_and_then_left_alone(
-    shop: Shop, tmp_path: Path
+    shop: Shop, tmp_path: Path, queues: Queues
 ) -> None:
     shop.change_program(messages={"reminder_days": [90]})
     file = tmp_path / "purchases.csv"
@@ -68,7 +69,7 @@ def test_who_should_have_been_reminded_on_the_way_is_reminded_after_it_and_then_
 
     shop.now = shop.now.replace(year=2024, month=11, day=26)
     morning = {"time": shop.now.isoformat()}
-    assert [notify.handler(morning, None)["reminders"] for _ in range(2)] == [1, 0]
+    assert [(notify.handler(morning, None)["reminders"], queues.deliver()) for _ in range(2)] == [(1, []), (0, [])]
     due = accounts.load_account(member).due_on
     assert due is not None
     assert due - last > timedelta(days=60)

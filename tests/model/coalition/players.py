@@ -55,6 +55,7 @@ from shared.services import (
 )
 from shared.tables import accounts, budgets, ledger, programs
 from shared.tables import reviews as stored_reviews
+from tests.functions.run_queues import run_queues
 from tests.model import long_runs
 from tests.model.coalition.oracle import NEVER, Bought, Facts, Spent, outliving, today_of
 from tests.model.coalition.plots import START, Plot, Step, drawn, smaller
@@ -677,7 +678,9 @@ class Game:
             self.machine.now = min(ends)
         else:
             self.machine.now += _WAITS[step.numbers[1] % len(_WAITS)]
-        birthdays.celebrate(self.machine.now)
+        with run_queues() as queues:
+            birthdays.begin(self.machine.now)
+            queues.deliver()
         self.done += 1
 
     def _ends(self) -> Iterator[datetime]:

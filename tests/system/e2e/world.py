@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
@@ -165,6 +165,9 @@ class Deployed:
         with reader.paused():
             yield
 
+    def take_queued(self, function: str) -> Sequence[str]:  # noqa: ARG002 - the emulator hands it over
+        return ()
+
     def start_anew(self, function: str) -> None:
         """Forget what a function's environment remembers: a changed setting has it made anew."""
         name = self.name_of(function)
@@ -186,7 +189,7 @@ class Deployed:
         here = f"{REGION}:{ACCOUNT}"
         tables = {permissions.LOYALTY: "Loyalty", permissions.PEOPLE: "People"}
         queues = {
-            permissions.EXPIRY_QUEUE: "ExpiryQueue",
+            **{name: f"{run.capitalize()}Queue" for run, name in permissions.RUN_QUEUES.items()},
             permissions.MESSAGE_QUEUE: "MessageQueue",
             permissions.WEBHOOK_QUEUE: "WebhookQueue",
         }

@@ -1,14 +1,18 @@
 """What the clock alone does, whether anybody looks or not."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.facets import TierStatus
+from shared.domain.lifecycle import passing_of_time
 from shared.domain.lifecycle.passing_of_time import due_on, reminded_through, reminders, reminders_to_send, settle
 from shared.domain.lots import Hold
 from shared.domain.program.program import Program
@@ -172,6 +176,48 @@ def test_a_reminder_tells_all_points_of_its_day_those_that_have_had_grace_among_
     assert (reminder.last_day, reminder.points) == (date(2026, 12, 14), 15)
     note = statement(ada, [], shop.program, "2026-11", shop.today)
     assert (note.values["expiring"], note.values["expiring_on"]) == (15, "2026-12-14")
+
+
+def test_among_a_lot_for_every_day_the_next_reminder_is_found_as_if_each_were_looked_at() -> None:
+    shop = a_shop(messages={"reminder_days": [30, 7, 1]})
+    shop.buy("ada", "A-1", 1000)
+    first, ahead = date(2027, 1, 1), (30, 7, 1)
+    random = Random(3)  # noqa: S311 - guards nothing
+    for number in (1, 12, 361):
+        days = sorted(random.sample(range(400), number))
+        lots = {f"{first + timedelta(days=day)}{'+' if day % 5 == 0 else ''}": day + 1 for day in days}
+        ada = shop.look("ada").model_copy(update={"lots": {**lots, "never": 7}})
+        told = {(first + timedelta(days=day - before), before): day + 1 for day in days for before in ahead}
+        assert {(one.on, one.days_ahead): one.points for one in reminders(ada, shop.program)} == told
+        for day in range(-40, 410, 9):
+            after = first + timedelta(days=day)
+            later = [on for on, _ in told if on > after]
+            assert due_on(ada, shop.program, after) == min([*later, first + timedelta(days=days[0] + 1)])
+            within = [on for on in later if on <= after + timedelta(days=5)]
+            found = reminders(ada, shop.program, after, after + timedelta(days=5))
+            assert [one.on for one in found] == sorted(within)
+            assert (reminded_through(ada, shop.program, after, after + timedelta(days=5)) == after) == bool(within)
+
+
+def test_of_a_lot_for_every_day_few_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = a_shop(messages={"reminder_days": [30, 7, 1]})
+    shop.buy("ada", "A-1", 1000)
+    first, looked = date(2027, 1, 1), list[str]()
+    lots = {str(first + timedelta(days=day)): 1 for day in range(361)}
+    ada = shop.look("ada").model_copy(update={"lots": lots})
+    reminded_of = passing_of_time._reminded_of  # noqa: SLF001 - how often it is asked is what bisection saves
+
+    def counted(days_ahead: int) -> Callable[[str], date]:
+        def on(lot: str) -> date:
+            looked.append(lot)
+            return reminded_of(days_ahead)(lot)
+
+        return on
+
+    monkeypatch.setattr(passing_of_time, "_reminded_of", counted)
+    assert due_on(ada, shop.program, date(2027, 6, 1)) == date(2027, 1, 2)
+    assert reminded_through(ada, shop.program, date(2027, 6, 1), date(2027, 6, 1)) == date(2027, 6, 1)
+    assert 0 < len(looked) <= 2 * 3 * 10
 
 
 def test_points_that_never_expire_call_for_no_reminder() -> None:
