@@ -63,7 +63,7 @@ def identity_key() -> bytes:
 
 @runtime.remembered()
 def due_shards() -> int:
-    """Over how many partitions what is due, waits or is to be stated is spread when it is written."""
+    """Over how many partitions what is due, waits, is to be stated or is a partner's is spread when it is written."""
     return int(_required("DUE_SHARDS").split("/")[0])
 
 

@@ -30,4 +30,4 @@ Table = Annotated[
 ]
 PeopleTable = Annotated[str | None, Option(metavar="NAME", help="With --table: the table of personal data.")]
 IdentitySecret = Annotated[str | None, Option(metavar="ID", help="With --table: what identifiers are hashed by.")]
-DueShards = Annotated[int | None, Option(metavar="N", help="With --table: as the functions have DUE_SHARDS.")]
+DueShards = Annotated[int | None, Option(metavar="N", help="With --table: the stack's option due_shards.")]

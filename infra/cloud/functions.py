@@ -38,6 +38,12 @@ TILL = ("account", "earn", "redeem")
 STREAM_READERS = ("consequences", "notify")
 
 
+def reserved_at_once(options: Options) -> Mapping[str, int]:
+    """Calls at once that functions have for themselves, and no more; the others share what is left of the account's."""
+    of_till = dict.fromkeys(TILL, options.till_calls_reserved) if options.till_calls_reserved else {}
+    return {**(RESERVED_AT_ONCE if options.is_kept else {}), **of_till}
+
+
 @dataclass(frozen=True)
 class Resource:
     """Something that functions are granted actions on; `conditions` go with every such grant."""
@@ -165,7 +171,7 @@ class Builder:
             architecture=lambda_.Architecture.ARM_64,
             handler=handler or f"{name}.handler",
             role=role,
-            reserved_concurrent_executions=self._reserved(name),
+            reserved_concurrent_executions=reserved_at_once(self._options).get(name),
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
             # Lambda's own lines about calls that went well say what the metrics say, and cost more than the function.
@@ -181,12 +187,6 @@ class Builder:
         live = lambda_.Alias(self._scope, f"{name}-live", alias_name="live", version=version)
         release = Release(self._canary(name, live), version) if name in CANARIES else None
         return Function(function, live, role, release)
-
-    def _reserved(self, name: str) -> int | None:
-        """Calls at once that a function has for itself, and no more; None: a share of what the account has."""
-        if name in TILL:
-            return self._options.till_calls_reserved or None
-        return RESERVED_AT_ONCE.get(name) if self._options.is_kept else None
 
     def _canary(self, name: str, live: lambda_.Alias) -> codedeploy.LambdaDeploymentGroup:
         group = codedeploy.LambdaDeploymentGroup(

@@ -97,8 +97,8 @@ class Options:
     """The certificate for `domain`, in ACM in the stack's region."""
 
     due_shards: int = 8
-    """Partitions that one day's due accounts, a month's statements and waiting messages are spread over. Each takes a
-    thousand writes a second."""
+    """Partitions that one day's due accounts, a month's statements, waiting messages and a partner's month are spread
+    over. Each takes a thousand writes a second."""
     due_shards_read: int = 0
     """The most partitions that there were before, where `due_shards` is fewer now: what is in them is still found."""
     expiry_workers: int = 20

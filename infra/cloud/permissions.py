@@ -422,7 +422,7 @@ NEEDS: Mapping[str, Needs] = {
         seconds_max=HTTP_SECONDS_MAX,
     ),
     "partners": Needs(
-        settings=("LOYALTY_TABLE",),
+        settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
             _get(LOYALTY, "BUDGET#*", "PARTNER#*", _PROGRAM),
             Grant(("dynamodb:PutItem", "dynamodb:UpdateItem"), LOYALTY, ("BUDGET#*", "PARTNER#*", "AUDIT#*")),

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud.build.bytecode import RUNTIME, runtime_python
-from infra.cloud.functions import RESERVED_AT_ONCE
+from infra.cloud.functions import reserved_at_once
 from infra.cloud.options import Options
 
 Weight = Literal["fine", "mind", "missing"]
@@ -91,13 +91,15 @@ def _concurrency(options: Options, place: Place) -> Iterator[Finding]:
     client = place.client("lambda")
     limit = client.get_account_settings()["AccountLimit"]
     at_once, unreserved = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
+    reserved = reserved_at_once(options)
+    wanted = sum(reserved.values())
+    held = sum(_reserved(client, f"{options.stack}-{name}") for name in reserved)
+    left = unreserved + held - wanted
+    enough = max(AT_ONCE_USUAL, at_once + LEFT_AT_ONCE_MIN - left)
     mend = (
         "aws service-quotas request-service-quota-increase --service-code lambda "
-        f"--quota-code {_LAMBDA_QUOTA} --desired-value {AT_ONCE_USUAL}"
+        f"--quota-code {_LAMBDA_QUOTA} --desired-value {enough}"
     )
-    wanted = sum(RESERVED_AT_ONCE.values()) if options.is_kept else 0
-    held = sum(_reserved(client, f"{options.stack}-{name}") for name in RESERVED_AT_ONCE) if wanted else 0
-    left = unreserved + held - wanted
     if wanted and left < LEFT_AT_ONCE_MIN:
         what = (
             f"Lambda runs {at_once} calls at once in this account: the {wanted} that the stack reserves would leave "

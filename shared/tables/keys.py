@@ -79,9 +79,10 @@ def budget_slice_key(name: str, number: int) -> Key:
     return Key(f"BUDGET#{_part(name)}#{number}", "SLICE")
 
 
-def partner_month(partner_id: str, month: str) -> str:
-    """The partition of a partner's entries of a month in the index `partner`."""
-    return f"PARTNER#{_part(partner_id)}#{month}"
+def partner_month(partner_id: str, month: str, shard: int | None) -> str:
+    """A partition of a partner's entries of a month in the index `partner`; None: the only one that there once was."""
+    whole = f"PARTNER#{_part(partner_id)}#{_part(month)}"
+    return whole if shard is None else f"{whole}#{shard}"
 
 
 def deposit_key(partner_id: str, reference: str) -> Key:

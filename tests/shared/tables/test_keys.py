@@ -45,7 +45,8 @@ KINDS = [
     Kind("deposit", ("partner_id", "reference"), keys.deposit_key),
     Kind("funds", ("partner_id",), keys.funds_key),
     Kind("stock", ("reward_id",), keys.stock_key),
-    Kind("month of a partner", ("partner_id", "month"), lambda **of: Key("partner", keys.partner_month(**of))),
+    Kind("month of a partner", ("partner_id", "month"), lambda **of: Key("", keys.partner_month(**of, shard=None))),
+    Kind("shard of it", ("partner_id", "month", "shard"), lambda **of: Key("", keys.partner_month(**of))),
 ]
 texts = st.text("ab#/%~|:2", min_size=1, max_size=6) | st.text(
     st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\u2028\u2029"), min_size=1, max_size=128
