@@ -79,7 +79,7 @@ def _resources(
         permissions.STREAM: data.loyalty.table_stream_arn or "",
         permissions.PEOPLE: data.people.table_arn,
         permissions.IDENTITY_SECRET: data.identity_secret.secret_arn,
-        **{permissions.RUN_QUEUES[run]: queue.queue_arn for run, queue in queues.runs.items()},
+        **{queue: queues.runs[run].queue_arn for run, queue in permissions.RUN_QUEUES.items()},
         permissions.WEBHOOK_QUEUE: queues.webhooks.queue_arn,
         permissions.MESSAGE_QUEUE: queues.messages.queue_arn,
         permissions.FAILED_RECORDS: failed_records.bucket_arn,
