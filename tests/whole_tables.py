@@ -1,8 +1,10 @@
 """Work on the tables that the environment names, by this process alone."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from infra.analytics import lake
 from infra.tools import exporter, importer, parts
 from infra.tools import rebuild as rebuilding
 from shared import settings
@@ -27,3 +29,12 @@ def rebuild(now: datetime, *, writes: bool = True, withdrawn_to: Path | None = N
         return rebuilding.rebuild(
             client.client(), settings.loyalty_table(), run, writes=writes, withdrawn_to=withdrawn_to
         )
+
+
+def write_lake(folder: Path, now: datetime, *, segments: int = 1, secret: bytes | None = None) -> Mapping[str, int]:
+    """Write a lake by so many segments, with pseudonyms under a secret of its own unless one is given."""
+    with parts.unkept(now) as run:
+        run.once("segments", lambda: segments)
+        if secret:
+            run.once("secret", secret.hex)
+        return lake.write(client.client(), settings.loyalty_table(), folder, run)

@@ -1,21 +1,25 @@
 """`loyalty lake`: the ledger and its accounts as Parquet files, which any engine of SQL opens as they are.
 
-One account after another is read, settled and written as lines of JSON, and DuckDB makes a file of each table of them:
-memory does not grow with the number of accounts. A segment of the table can be written by itself, by whatever process.
+Segments of the table are written by themselves, one account after another: read, settled and written as lines of JSON,
+of which DuckDB makes a file of each table. Memory does not grow with the number of accounts.
 """
 
 import json
+import os
+import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.analytics.columns import TABLES, Column
 from infra.analytics.ledger_rows import Names, Row, Sales, account_row, instant, ledger_rows
 from infra.errors import LocalError
+from infra.tools import segments
+from infra.tools.parts import Part, Run, Tell
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.lifecycle.passing_of_time import settle
@@ -30,21 +34,7 @@ if TYPE_CHECKING:
 READS_MAX = 5
 """How often an account is read again while others keep writing to it."""
 _GONE = {"erased", "lapsed"}
-_PSEUDONYM_BYTES = 16
-
-
-class Segment(NamedTuple):
-    """A part of the table that touches no other: the `number`th, from 0, of so many."""
-
-    number: int = 0
-    of: int = 1
-
-
-class Written(NamedTuple):
-    """How many rows of each table were written, and as of when."""
-
-    rows: Mapping[str, int]
-    as_of: datetime
+_PSEUDONYM_BYTES, _SECRET_BYTES = 16, 32
 
 
 class _Read(NamedTuple):
@@ -54,45 +44,50 @@ class _Read(NamedTuple):
     entries: list[Entry]
 
 
-def write(
-    client: "DynamoDBClient",
-    loyalty_table: str,
-    folder: Path,
-    now: datetime,
-    *,
-    secret: bytes,
-    segment: Segment = Segment(),  # noqa: B008 - it cannot be changed
-) -> Written:
-    """Write a folder of Parquet files for each table, with all that time has done until `now`.
+def write(database: "DynamoDBClient", loyalty_table: str, folder: Path, run: Run) -> Mapping[str, int]:
+    """Write a folder of Parquet files for each table, with all that time has done until the run's instant, and say how
+    many rows each has. The run is told of each account.
 
-    `secret` makes the pseudonyms: parts that belong together are written under one, and once it is forgotten nobody
-    comes from a pseudonym to what it stands for. Raises LocalError if the part is there already, or an account changes
-    faster than it can be read.
+    The secret that makes the pseudonyms is the run's, and ends with it: then nobody comes from one to what it stands
+    for. Raises LocalError if a lake is there already, or if an account changes faster than it can be read.
     """
+    run.once("folder", lambda: _begin(folder))
+    secret = run.once("secret", lambda: secrets.token_hex(_SECRET_BYTES))
+    named = {"now": run.now.isoformat(), "folder": str(folder.resolve()), "secret": secret}
+    parts = ({**part, **named} for part in segments.segments(database, loyalty_table, run))
+    rows = Counter[str]()
+    for written in run.through("lake", write_part, parts):
+        rows.update(written)
+    return rows
+
+
+def write_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
+    """Write the files of a segment as of its `now`; how many rows each has. The first writes of the program, too."""
     import duckdb  # noqa: PLC0415 - an extra
 
+    now, secret = datetime.fromisoformat(part["now"]), bytes.fromhex(part["secret"])
     program, rows = programs.load_program(), Counter[str]()
-    lines = {name: folder / name / f"part-{segment.number:05}.jsonl" for name in TABLES}
-    with ExitStack() as files:
-        try:
-            opened = {name: files.enter_context(_new(path)) for name, path in lines.items()}
-        except OSError as error:
-            raise LocalError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
-        for account in _accounts(client, loyalty_table, segment):
+    with ExitStack() as removed, ExitStack() as files:
+        opened = {name: files.enter_context(_unfinished(part, name).open("w", encoding="utf-8")) for name in TABLES}
+        for name in TABLES:
+            removed.callback(_unfinished(part, name).unlink, missing_ok=True)
+        for account in _accounts(part):
             for name, row in _rows(account, program, now, secret):
                 rows[name] += 1
                 opened[name].write(json.dumps(row) + "\n")
-        if segment.number == 0:
+            tell(1)
+        if part["segment"] == 0:
             for name, row in _of_program(program, now):
                 rows[name] += 1
                 opened[name].write(json.dumps(row) + "\n")
-    with duckdb.connect() as database:
-        database.execute("SET preserve_insertion_order = false")
-        for name, path in lines.items():
-            if rows[name]:
-                database.execute(_copy(TABLES[name], path))
-            path.unlink()
-    return Written(dict(rows), now)
+        files.close()
+        with duckdb.connect() as database:
+            database.execute("SET preserve_insertion_order = false")
+            for name in rows:
+                made = _unfinished(part, name).with_suffix(".made")
+                database.execute(_copy(TABLES[name], _unfinished(part, name), made))
+                made.replace(Path(part["folder"]) / name / f"part-{part['segment']:05}.parquet")
+    return dict(rows)
 
 
 def pseudonym(secret: bytes, name: str) -> str:
@@ -100,29 +95,37 @@ def pseudonym(secret: bytes, name: str) -> str:
     return blake2b(name.encode(), key=secret, digest_size=_PSEUDONYM_BYTES).hexdigest()
 
 
-def _new(path: Path) -> IO[str]:
-    if path.with_suffix(".parquet").exists():
-        raise FileExistsError(0, "it is there already", str(path.with_suffix(".parquet")))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("x", encoding="utf-8")
+def _begin(folder: Path) -> str:
+    """Make the folders of a lake. Raises LocalError if there is one already."""
+    if any((folder / name).exists() for name in TABLES):
+        raise LocalError(f"there is a lake in {folder} already: name another folder")
+    try:
+        for name in TABLES:
+            (folder / name).mkdir(parents=True)
+    except OSError as error:
+        raise LocalError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
+    return str(folder)
 
 
-def _copy(columns: Mapping[str, Column], lines: Path) -> str:
+def _unfinished(part: Part, name: str) -> Path:
+    """The lines of a file while it is made: of a run that was stopped another process may still be at its own."""
+    return Path(part["folder"]) / name / f".{part['segment']}-{os.getpid()}.jsonl"
+
+
+def _copy(columns: Mapping[str, Column], lines: Path, made: Path) -> str:
     types = ", ".join(f"{name}: '{column.type}'" for name, column in columns.items())
     source = f"read_json({_quoted(lines)}, format = 'newline_delimited', columns = {{{types}}})"
-    return f"COPY (SELECT * FROM {source}) TO {_quoted(lines.with_suffix('.parquet'))} (FORMAT parquet)"  # noqa: S608
+    return f"COPY (SELECT * FROM {source}) TO {_quoted(made)} (FORMAT parquet)"  # noqa: S608
 
 
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _accounts(client: "DynamoDBClient", loyalty_table: str, segment: Segment) -> Iterator[Item]:
+def _accounts(part: Part) -> Iterator[Item]:
     """The account of each member, each wallet and each pool, in one segment of the table."""
-    pages = client.get_paginator("scan").paginate(
-        TableName=loyalty_table, ConsistentRead=True, Segment=segment.number, TotalSegments=segment.of
-    )
-    return (item for page in pages for item in page["Items"] if item["sk"]["S"] == "ACCOUNT")
+    pages = segments.pages(part, ConsistentRead=True)
+    return (item for page in pages for item in page if item["sk"]["S"] == "ACCOUNT")
 
 
 def _rows(item: Item, program: Program, now: datetime, secret: bytes) -> Iterator[tuple[str, Row]]:

@@ -3,7 +3,6 @@
 What they need is an extra: a module that imports any of it is imported once that is installed.
 """
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,20 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table as Grid
 from typer import Argument, Option
 
 from infra.analytics import packages
 from infra.cli.options import Data, DueShards, Endpoint, IdentitySecret, PeopleTable, Table
+from infra.cli.running import Resume, Workers, counting, running
+from infra.tools import parts
 from infra.tools.aws_target import Named, named_tables
 from infra.tools.money import money
 
 if TYPE_CHECKING:
-    from infra.analytics.lake import Written
     from infra.analytics.lake_queries import Lake
     from infra.analytics.statement import Statement
-
-_SECRET_BYTES = 32
 
 LakeFolder = Annotated[
     Path | None, Option("--lake", metavar="DIR", help="What `loyalty lake` has written, instead of the tables.")
@@ -43,12 +42,21 @@ def lake(
     people_table: PeopleTable = None,
     identity_secret: IdentitySecret = None,
     due_shards: DueShards = None,
+    workers: Workers = None,
+    resume: Resume = False,
 ) -> int:
     """Write the ledger and its accounts as Parquet files, without personal data, for any engine of SQL."""
     packages.require()
-    written = _write(folder, Named(endpoint, data, table, people_table, identity_secret, due_shards))
-    rows = ", ".join(f"{written.rows.get(name, 0):,} {name}" for name in ("accounts", "entries", "movements"))
-    print(f"{folder}: {rows}, as of {written.as_of.isoformat()}")
+    from infra.analytics.lake import write  # noqa: PLC0415
+
+    named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
+    with (
+        named_tables(named, must_exist=True) as tables,
+        running("lake", tables, [str(folder.resolve())], workers=workers, resume=resume) as (run, progress),
+    ):
+        written = write(tables.client, tables.loyalty, folder, run.telling(counting(progress, "accounts")))
+    rows = ", ".join(f"{written.get(name, 0):,} {name}" for name in ("accounts", "entries", "movements"))
+    print(f"{folder}: {rows}, as of {run.now.isoformat()}")
     return 0
 
 
@@ -111,23 +119,21 @@ def insights(
     return 0
 
 
-def _write(folder: Path, named: Named) -> "Written":
-    from infra.analytics.lake import write  # noqa: PLC0415
-
-    with named_tables(named, must_exist=True) as tables:
-        # Nobody keeps the secret: what stands for an order or for a member who is gone leads nowhere.
-        return write(tables.client, tables.loyalty, folder, tables.now, secret=secrets.token_bytes(_SECRET_BYTES))
-
-
 @contextmanager
 def _opened(folder: Path | None, named: Named) -> "Iterator[Lake]":
     """The lake of a folder, or one of the tables as they are now."""
+    from infra.analytics.lake import write  # noqa: PLC0415
     from infra.analytics.lake_queries import opened  # noqa: PLC0415
 
     with TemporaryDirectory() as temporary:
         if folder is None:
             folder = Path(temporary) / "lake"
-            _write(folder, named)
+            with (
+                named_tables(named, must_exist=True) as tables,
+                Progress(console=Console(stderr=True)) as progress,
+                parts.unkept(tables.now, counting(progress, "accounts"), workers=parts.processors()) as run,
+            ):
+                write(tables.client, tables.loyalty, folder, run)
         with opened(folder) as found:
             yield found
 

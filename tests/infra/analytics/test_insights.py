@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from infra.analytics import lake, lake_queries
+from infra.analytics import lake_queries
 from infra.analytics.insights import Insights, Table, insights
 from infra.cli import main
-from shared import settings
-from shared.tables import client
 from tests.functions.shop import Shop
+from tests.whole_tables import write_lake
 
 
 @contextmanager
 def opened(shop: Shop, folder: Path) -> Iterator[lake_queries.Lake]:
-    lake.write(client.client(), settings.loyalty_table(), folder, shop.now, secret=bytes(32))
+    write_lake(folder, shop.now)
     with lake_queries.opened(folder) as found:
         yield found
 

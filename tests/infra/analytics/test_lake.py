@@ -10,20 +10,20 @@ import pytest
 
 from infra.analytics import lake
 from infra.analytics.columns import TABLES
-from infra.analytics.lake import Segment
 from infra.errors import LocalError
+from infra.tools import parts
+from infra.tools.parts import Part, Tell
 from shared import settings
 from shared.tables import client
 from tests.functions.shop import STOREFRONT, Shop
+from tests.whole_tables import write_lake
 
 WELCOME = 100
 """Points for joining."""
-SECRET = bytes(32)
 
 
-def written(shop: Shop, folder: Path, secret: bytes = SECRET, *segments: Segment) -> Path:
-    for segment in segments or [Segment()]:
-        lake.write(client.client(), settings.loyalty_table(), folder, shop.now, secret=secret, segment=segment)
+def written(shop: Shop, folder: Path) -> Path:
+    write_lake(folder, shop.now)
     return folder
 
 
@@ -105,7 +105,7 @@ def test_a_member_who_is_gone_has_a_name_that_leads_nowhere(shop: Shop, tmp_path
         shop.order(member, f"A-{number}", 10_000)
     shop.merge(ada, old)
     assert shop.erase(ada).status == 200
-    first, second = (written(shop, tmp_path / str(secret[0]), secret) for secret in (bytes(32), bytes([1] * 32)))
+    first, second = (written(shop, tmp_path / name) for name in ("first", "second"))
     for folder in (first, second):
         text = everything(folder)
         assert bob in text
@@ -149,11 +149,39 @@ def test_orders_are_counted_as_they_are_kept_whoever_holds_them(shop: Shop, tmp_
 def test_segments_that_are_written_apart_are_one_lake(shop: Shop, tmp_path: Path) -> None:
     for number in range(5):
         shop.order(shop.enroll(f"member-{number}"), f"A-{number}", 1_000 * number)
-    whole = written(shop, tmp_path / "whole")
-    parts = written(shop, tmp_path / "parts", SECRET, *(Segment(number, 3) for number in range(3)))
+    secret = bytes([7] * 32)
+    whole = write_lake(tmp_path / "whole", shop.now, secret=secret)
+    assert write_lake(tmp_path / "parts", shop.now, secret=secret, segments=3) == whole
     for name in TABLES:
         everything_of = f"SELECT * FROM {name} ORDER BY ALL"
-        assert ask(parts, everything_of) == ask(whole, everything_of), name
+        assert ask(tmp_path / "parts", everything_of) == ask(tmp_path / "whole", everything_of), name
+
+
+def test_a_run_that_was_stopped_goes_on_under_the_same_secret(shop: Shop, tmp_path: Path) -> None:
+    for number in range(9):
+        shop.order(shop.enroll(f"member-{number}"), f"A-{number}", 1_000)
+    folder, stopped = tmp_path / "lake", shop.now
+    with pytest.MonkeyPatch.context() as patch, parts.unkept(shop.now) as run:
+        run.once("segments", lambda: 4)
+        made: list[int] = []
+        write_part = lake.write_part
+
+        def twice(part: Part, tell: Tell) -> Any:
+            if len(made) == 2:
+                raise KeyboardInterrupt
+            made.append(part["segment"])
+            return write_part(part, tell)
+
+        patch.setattr(lake, "write_part", twice)
+        with pytest.raises(KeyboardInterrupt):
+            lake.write(client.client(), settings.loyalty_table(), folder, run)
+        patch.undo()
+        shop.pass_time(days=3)
+        rows = lake.write(client.client(), settings.loyalty_table(), folder, run)
+    assert rows["accounts"] == 9
+    assert ask(folder, "SELECT count(*), count(DISTINCT order_key) FROM entries WHERE type = 'earn'") == [(9, 9)]
+    assert ask(folder, "SELECT as_of FROM about") == [(stopped.replace(tzinfo=None),)]
+    assert not [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".parquet"]
 
 
 def test_a_lake_that_is_there_is_not_written_over(shop: Shop, tmp_path: Path) -> None:

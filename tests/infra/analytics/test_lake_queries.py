@@ -12,9 +12,8 @@ from sqlglot import exp
 from infra.analytics import lake, lake_queries
 from infra.analytics.columns import TABLES
 from infra.errors import UsageError
-from shared import settings
-from shared.tables import client
 from tests.functions.shop import Shop
+from tests.whole_tables import write_lake
 
 AT = datetime(2026, 12, 1, 5, tzinfo=UTC)
 VALUES: dict[str, lake_queries.Value] = {
@@ -49,7 +48,7 @@ def test_athena_is_asked_the_same_and_answers_alike(name: str, shop: Shop, tmp_p
     ada = shop.enroll("ada")
     shop.order(ada, "A-1", 10_000)
     shop.spend(ada, 50, 1_000)
-    lake.write(client.client(), settings.loyalty_table(), tmp_path / "lake", shop.now, secret=bytes(32))
+    write_lake(tmp_path / "lake", shop.now)
     for_athena = lake_queries.for_athena(name, **asked_of(name))
     assert not list(sqlglot.parse_one(for_athena, read="athena").find_all(exp.Parameter, exp.Placeholder))
     back = sqlglot.transpile(for_athena, read="athena", write="duckdb")[0]
@@ -71,7 +70,7 @@ def test_athena_gets_no_question_without_its_values(name: str) -> None:
 
 
 def test_a_lake_without_entries_answers_too(shop: Shop, tmp_path: Path) -> None:
-    lake.write(client.client(), settings.loyalty_table(), tmp_path / "lake", shop.now, secret=bytes(32))
+    write_lake(tmp_path / "lake", shop.now)
     with lake_queries.opened(tmp_path / "lake") as found:
         for name in lake_queries.names():
             found.ask(name, **asked_of(name))

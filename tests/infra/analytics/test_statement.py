@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from infra.analytics import lake, lake_queries
+from infra.analytics import lake_queries
 from infra.analytics.journal import LIABILITY
 from infra.analytics.statement import Statement, month_statement
 from infra.cli import main
@@ -33,8 +33,8 @@ from shared.tables import accounts, client, programs
 from shared.tables.ledger import entry_of, load_history_to
 from tests.functions.shop import OPERATOR, Shop
 from tests.infra.simulation.test_restore_drill import Recorded
+from tests.whole_tables import write_lake
 
-SECRET = bytes(32)
 WELCOME = 100
 """Points for joining."""
 WORLDS = (1, 6, 8)
@@ -44,7 +44,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 @contextmanager
 def opened(shop: Shop, folder: Path) -> Iterator[lake_queries.Lake]:
-    lake.write(client.client(), settings.loyalty_table(), folder, shop.now, secret=SECRET)
+    write_lake(folder, shop.now)
     with lake_queries.opened(folder) as found:
         yield found
 
@@ -206,7 +206,7 @@ class TestAnyHistory:
         world, random = played(number), Random(number)  # noqa: S311
         table: Any = world.restored_to(world.commits, 0, random)
         with seams.in_place_of_the_world(world), runtime.use(database=lambda: table):
-            lake.write(table, LOYALTY.name, tmp_path / "lake", world.now, secret=SECRET)
+            write_lake(tmp_path / "lake", world.now)
             ledgers = [whole_ledger(item, world.now) for _, item in table.everything(LOYALTY.name) if is_account(item)]
             partners = [entry_of(item) for _, item in table.everything(LOYALTY.name) if "partner_pk" in item]
         moments = sorted({entry.recorded_at for _, entries in ledgers for entry in entries})
