@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.domain.account import Account
@@ -679,6 +679,9 @@ turns = st.tuples(
     policy=st.sampled_from([DAYS_30, {"kind": "inactivity", "months": 1}, {"kind": "never"}]),
     turns=st.lists(turns, min_size=18, max_size=30),
 )
+@example(policy=DAYS_30, turns=[("hold", "bob", 12), ("leave", "bob", 1)])
+@example(policy=DAYS_30, turns=[("hold", "bob", 12), ("freeze", "bob", 1)])
+@example(policy=DAYS_30, turns=[("spend", "bob", 12), ("leave", "bob", 1), ("reverse", "bob", 1)])
 def test_nobody_ever_takes_what_others_have_put_in(policy: Any, turns: list[tuple[str, str, int]]) -> None:
     """What is taken beyond one's own was spent, and all stakes together are what is in the pool."""
     shop = a_household("ada", "bob", expiry=policy)
