@@ -1,5 +1,6 @@
 """The first hour with a stack: what is looked at before a deployment, and the smoke test after it."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -39,11 +40,7 @@ def test_the_smoke_test_sees_all_but_whom_nobody_has_named_and_then_them(deploym
     assert report.failed == ["who gets alarms: nobody: give alarm_email"]
     assert [line.how for line in report.lines].count("saw") == 7 + 3
 
-    queue = deployment.client("sqs").create_queue(QueueName="whoever-is-on-duty")["QueueUrl"]
-    attributes = deployment.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-    deployment.client("sns").subscribe(
-        TopicArn=deployment.outputs["AlarmTopic"], Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"]
-    )
+    queue = _on_duty(deployment, deployment.outputs["AlarmTopic"])
     assert smoked(deployment).failed == []
     heard = deployment.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     assert any("loyalty smoke tries whether alarms arrive" in one["Body"] for one in heard)
@@ -55,3 +52,20 @@ def test_what_a_deployment_needs_is_looked_at_before(deployment: Deployment) -> 
     found = preflight.of_the_account(Options(), Place(ACCOUNT, REGION, deployment.client))
     assert [one for one in found if one.weight == "missing"] == []
     assert any(one.what == "the CDK's bucket and roles are of version 30" for one in found)
+
+
+def _on_duty(deployment: Deployment, topic: str) -> str:
+    """A queue that has subscribed to a topic, and lets it deliver."""
+    name = "whoever-is-on-duty"
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    queue: str = deployment.client("sqs").create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+    deployment.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return queue
