@@ -8,7 +8,6 @@ What no template can bridge, `stream_readers` does beside it.
 """
 
 import copy
-import json
 import secrets
 from typing import Any
 

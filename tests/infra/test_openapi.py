@@ -9,6 +9,7 @@ from openapi_spec_validator import validate
 from infra import openapi
 from shared.api.problems import problem
 from shared.domain.errors import Fault, InvalidRequestError, LoyaltyError, MemberMergedError
+from shared.domain.points.operator_limits import TooMuchForOneError
 
 SCOPES = {"loyalty/storefront", "loyalty/member", "loyalty/operator", "loyalty/partner"}
 
@@ -79,4 +80,6 @@ def _kinds(kind: type[LoyaltyError]) -> Iterator[type[LoyaltyError]]:
 def _refused(kind: type[LoyaltyError]) -> LoyaltyError:
     if issubclass(kind, MemberMergedError):
         return kind("x", "y")
+    if issubclass(kind, TooMuchForOneError):
+        return kind("x", 1)
     return kind(Fault("", "x")) if issubclass(kind, InvalidRequestError) else kind("x")

@@ -108,7 +108,7 @@ def test_a_message_that_cannot_be_worked_ends_in_the_dead_letters_while_the_othe
 
 @contextmanager
 def _unknown_sender(world: Deployed) -> Iterator[None]:
-    """While it lasts, SES does not know the stack's sender, which the emulator keeps once for each of its interfaces."""
+    """While it lasts, SES does not know the stack's sender, whom the emulator keeps once for each of its interfaces."""
     old, new = world.deployment.client("ses"), world.deployment.client("sesv2")
     old.delete_identity(Identity=SENDER)
     new.delete_email_identity(EmailIdentity=SENDER)

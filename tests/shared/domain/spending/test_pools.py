@@ -18,7 +18,6 @@ from shared.domain.points import freezing
 from shared.domain.spending import gifts, redemptions, stakes, transfers
 from shared.domain.spending.pools import bring, pools_of
 from shared.domain.spending.prices import MoneyRequest
-from shared.domain.spending.stakes import CONTRIBUTED, SPENT
 from shared.domain.telling.events import event_of
 from tests.model.shop import Shop, a_program, at
 
@@ -639,12 +638,11 @@ def _do(
 
 
 def _leave(shop: Shop, name: str) -> None:
-    """Who leaves gets what they have put in and not spent, as far as it is there; the last gets all."""
+    """Who leaves gets their stake, as far as it is there; the last gets also what is nobody's."""
     pool, member = shop.pool("p"), shop.look(name)
-    put, spent = (
-        pool.uses[key].points if (key := f"{what}:{name}") in pool.uses else 0 for what in (CONTRIBUTED, SPENT)
-    )
-    own = pool.balance if pool.pool_members == (name,) else max(0, min(put - spent, pool.balance))
+    own = max(0, min(stakes.own_points(pool, name), pool.balance))
+    if pool.pool_members == (name,):
+        own = max(own, pool.balance - stakes.claimed_by_former(pool, name))
     shop.leave_pool(name)
     after = shop.look(name)
     assert after.balance - after.debt == member.balance - member.debt + own
