@@ -23,6 +23,8 @@ _UNKNOWN_TYPES = (
 )
 """The nested stack holds schemas of events, which it does not know either."""
 _SECRET_BYTES = 32
+_QUEUE_WORKERS = 2
+"""The fewest that Lambda takes for a limit."""
 
 
 def bridged(template: Template) -> Template:
@@ -39,6 +41,7 @@ def bridged(template: Template) -> Template:
     _ask_for_no_partition_keys(made)
     _ask_for_no_second_factor(made)
     _leave_streams_to_our_readers(made)
+    _work_queues_by_few(made)
     return made
 
 
@@ -132,6 +135,13 @@ def _leave_streams_to_our_readers(template: Template) -> None:
     for mapping in _of_type(template, "AWS::Lambda::EventSourceMapping"):
         if "StartingPosition" in mapping:
             mapping["Enabled"] = False
+
+
+def _work_queues_by_few(template: Template) -> None:
+    """Each of a queue's workers is a process of this machine, which takes seconds to start."""
+    for mapping in _of_type(template, "AWS::Lambda::EventSourceMapping"):
+        if "ScalingConfig" in mapping:
+            mapping["ScalingConfig"] = {"MaximumConcurrency": _QUEUE_WORKERS}
 
 
 def _statements(template: Template) -> list[dict[str, Any]]:

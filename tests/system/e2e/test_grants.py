@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.cloud.permissions import NEEDS, WEBHOOK_QUEUE
+from infra.cloud.permissions import MESSAGE_QUEUE, NEEDS, WEBHOOK_QUEUE
 from tests.infra.cloud.stories import STORIES, ok
 from tests.infra.cloud.test_grants import BY_AWS
 from tests.system.e2e.world import Deployed
@@ -17,8 +17,8 @@ def no_follower(world: Deployed) -> Iterator[None]:
         yield
 
 
-UNSEEN = {("sqs:ChangeMessageVisibility", WEBHOOK_QUEUE)}
-"""Without it a webhook's message merely comes again too soon, which no story waits for. That it is used is seen in
+UNSEEN = {("sqs:ChangeMessageVisibility", MESSAGE_QUEUE), ("sqs:ChangeMessageVisibility", WEBHOOK_QUEUE)}
+"""Without it a message merely comes again too soon, which no story waits for. That it is used is seen in
 `tests/infra/cloud/test_grants.py`."""
 
 
