@@ -118,8 +118,9 @@ def get_many(table: str, keys: Sequence[Key]) -> list[Item | None]:
     For work on whole tables. Raises TryAgainError if the database does not answer, or keeps leaving some out.
     """
     found: dict[Key, Item] = {}
-    for start in range(0, len(keys), READS_AT_ONCE_MAX):
-        left = [key_of(key) for key in keys[start : start + READS_AT_ONCE_MAX]]
+    once = list(dict.fromkeys(keys))  # a request that names a key twice is refused
+    for start in range(0, len(once), READS_AT_ONCE_MAX):
+        left = [key_of(key) for key in once[start : start + READS_AT_ONCE_MAX]]
         for attempt in range(READS_TOGETHER_ATTEMPTS):
             request: Any = {table: {"Keys": left, "ConsistentRead": True}}
             answer = ask(lambda: client().batch_get_item(RequestItems=request))  # noqa: B023 - called here

@@ -116,5 +116,5 @@ def _tables(server: Server) -> list[Any]:
     client = server.database()
     pages = [client.get_paginator("scan").paginate(TableName=name) for name in ("loyalty", "people")]
     items = (item for table in pages for page in table for item in page["Items"])
-    # A message about an earlier request may still be on its way.
-    return [item for item in items if not item["pk"]["S"].startswith("MESSAGE#")]
+    # An event and a message about an earlier request may still be on their way.
+    return [item for item in items if not item["pk"]["S"].startswith(("ANNOUNCED#", "MESSAGE#"))]

@@ -87,10 +87,10 @@ def test_a_reminder_that_nobody_came_for_is_found_and_costs_nothing_the_morning_
 
     shop.now += timedelta(days=1)
     wire.requests.clear()
-    notify.handler({"time": shop.now.isoformat()}, None)
+    notify.handler({"time": shop.now.isoformat(), "work": "reminders"}, None)
     queues.deliver()
     assert "TransactWriteItems" not in wire.requests
-    assert wire.requests.count("GetItem") == 1, "how far the last run came, and nobody's account"
+    assert wire.requests.count("GetItem") == 2, "how far the last run came, before and after, and nobody's account"
 
     shop.now += timedelta(days=30)
     expire.handler({"time": shop.now.isoformat()}, None)
