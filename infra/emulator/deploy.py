@@ -38,7 +38,7 @@ _SIGN_IN = ("/oauth2/", "/login", "/logout", "/.well-known/", f"/{REGION}_")
 """Where people sign in, and the keys of pools: those are found under the pools' ids, which begin with the region."""
 _SESSIONS = "ASIA"
 """Functions sign with keys that the emulator has made for their roles."""
-DEPLOY_SECONDS_MAX = 60
+DEPLOY_SECONDS_MAX = 180
 _POLL_SECONDS = 0.2
 _BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 _BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"

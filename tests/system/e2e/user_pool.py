@@ -15,7 +15,7 @@ from infra.cloud.options import Options
 from infra.emulator.deploy import Deployment
 from shared.caller import MEMBER, OPERATOR, STOREFRONT
 
-ANSWER_SECONDS_MAX = 20
+ANSWER_SECONDS_MAX = 60
 CLIENTS = {STOREFRONT: "Storefront", MEMBER: "Member", OPERATOR: "Operator"}
 [CALLBACK] = Options().callback_urls
 
