@@ -1,13 +1,10 @@
 """The stack as it is without any choice made: its own user pool says who calls, and webhooks lead to the internet."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from infra.emulator.deploy import deployed
-from infra.machine import engine_keys
-from infra.machine.environment import REGION
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
 from tests.infra.cloud.stories import NOBODY_LISTENS, enrolled, keyed, ok
 from tests.system.e2e.user_pool import UserPool
@@ -58,16 +55,7 @@ def test_a_person_who_is_linked_to_no_member_reaches_no_account(world: Deployed,
 
 def test_nobody_links_themselves_to_a_member(world: Deployed, pool: UserPool) -> None:
     token = pool.sign_in(pool.person(), MEMBER)
-    cognito = world.deployment.client("cognito-idp")
-    key = engine_keys.key_of(world.deployment.endpoint)
-
-    def knock(request: Any, **_: Any) -> None:
-        """People's own calls bear no key; the guard before the local services asks everybody for one."""
-        request.headers["Authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={key}/20261130/{REGION}/cognito-idp/aws4_request"
-        )
-
-    cognito.meta.events.register("before-send.cognito-identity-provider", knock)
+    cognito = pool.without_a_key()
     linked = [{"Name": "custom:member_id", "Value": enrolled(world)}]
     with pytest.raises(cognito.exceptions.NotAuthorizedException):
         cognito.update_user_attributes(AccessToken=token, UserAttributes=linked)

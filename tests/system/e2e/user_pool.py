@@ -13,6 +13,8 @@ import jwt
 from infra.cloud.identity import OPERATORS
 from infra.cloud.options import Options
 from infra.emulator.deploy import Deployment
+from infra.machine import engine_keys
+from infra.machine.environment import REGION
 from shared.caller import MEMBER, OPERATOR, STOREFRONT
 
 ANSWER_SECONDS_MAX = 60
@@ -32,6 +34,7 @@ class UserPool:
 
     def __init__(self, deployment: Deployment) -> None:
         self.id = deployment.outputs["UserPoolId"]
+        self._deployment = deployment
         self._outputs = deployment.outputs
         self._cognito = deployment.client("cognito-idp")
         self._endpoint = deployment.endpoint
@@ -78,12 +81,26 @@ class UserPool:
         listed = [{"Name": name, "Value": value} for name, value in attributes.items()]
         self._cognito.admin_create_user(**who, UserAttributes=listed, MessageAction="SUPPRESS")
         self._cognito.admin_set_user_password(**who, Password=machine.password, Permanent=True)
-        answer = self._cognito.initiate_auth(
+        answer = self.without_a_key().initiate_auth(
             ClientId=self._outputs["PartnersClientId"],
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": machine.email, "PASSWORD": machine.password},
         )
         return str(answer["AuthenticationResult"]["AccessToken"])
+
+    def without_a_key(self) -> Any:
+        """A client for what people and machines ask in their own name, without any key of AWS."""
+        key = engine_keys.key_of(self._endpoint)
+
+        def knock(request: Any, **_: Any) -> None:
+            """The guard before the local services asks everybody for a key."""
+            request.headers["Authorization"] = (
+                f"AWS4-HMAC-SHA256 Credential={key}/20261130/{REGION}/cognito-idp/aws4_request"
+            )
+
+        client = self._deployment.client("cognito-idp")
+        client.meta.events.register("before-send.cognito-identity-provider", knock)
+        return client
 
     def sign_in(self, person: Person, scope: str) -> str:
         """A person's token by the client for a scope: sign-in page, code, exchange, with PKCE as an app does it."""
