@@ -101,7 +101,9 @@ class Deployed:
 
     def item(self, pk: str, sk: str) -> Item:
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
-        item: Item = self._database.get_item(TableName=self.resource("Loyalty"), Key=key)["Item"]
+        found = self._database.get_item(TableName=self.resource("Loyalty"), Key=key)
+        assert "Item" in found, f"there is no {pk}, {sk}"
+        item: Item = found["Item"]
         return item
 
     def put_item(self, item: Mapping[str, Any]) -> None:
