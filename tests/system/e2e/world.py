@@ -15,7 +15,7 @@ from infra.cloud import permissions
 from infra.emulator.deploy import ACCOUNT, Deployment
 from infra.machine.engine_keys import key_of
 from infra.machine.environment import REGION
-from shared.services.birthdays import RUN as BIRTHDAY_RUN
+from shared.services.birthdays import NOTED as BIRTHDAY_RUN
 from shared.tables.due_index import EXPIRY_RUN, REMINDER_RUN
 from tests.infra.cloud.stories import OPERATOR, STOREFRONT, Item, Reply, hold, ok, pooled
 
