@@ -547,9 +547,12 @@ def _decide_erasures(world: World) -> None:
 
 
 def birthdays(world: World) -> None:
-    birthday = {"birthday": _today(world)[5:]}
-    for member_id in (enrolled(world), world.member_with_lapsed_hold()):
-        ok(world, "PATCH", f"/v1/members/{member_id}", birthday)
+    today = _today(world)
+    members = [enrolled(world), world.member_with_lapsed_hold()]
+    for member_id in members:
+        ok(world, "PATCH", f"/v1/members/{member_id}", {"birthday": today[5:]})
+    page = {"run": "birthdays", "on": today, "shard": 0, "now": world.now().isoformat(), "members": members}
+    _work_off(world, "birthdays", json.dumps(page))
     world.note_runs()
     _run(world, "birthdays", {"time": world.now().isoformat()})
 
