@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from infra.simulation.fake_dynamodb import Item, Key, Written
+from shared.domain.entry_types import of
 from shared.domain.program.program import Program
 
 Raw = Mapping[str, Any]
@@ -168,7 +169,8 @@ class Books:
                 accounts.append(one)
             else:
                 self._note_other(one.key, one.after)
-        entries.sort(key=lambda booked: (booked.raw["member_id"], booked.raw["sequence"]))
+        # What time has caused comes first, of every account: the rest of a commit was decided on it.
+        entries.sort(key=lambda one: (of(one.raw["type"]).made_by != "time", one.raw["member_id"], one.raw["sequence"]))
         self._stored = {json.loads(one.after["state"]["S"])["member_id"]: one for one in accounts if one.after}
         for missing in {booked.raw["member_id"] for booked in entries} - self._stored.keys():
             self.breach(f"entries of {missing} were written without its account")
