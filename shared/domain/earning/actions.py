@@ -73,13 +73,14 @@ def _action_earnings(account: Account, program: Program, action: Action, now: da
         points, text = 0, f"{action.description} (once in {action.cool_off_days} days, frees on {frees_on})"
     elif action.approval and account.status != "active":
         points, text = 0, f"{action.description} (for those who have agreed to the terms)"
-    uses = {}
-    if action.limit and points:
-        uses[name] = one_more(account, name, action.limit, today, points)
-    if action.cool_off_days and points:
+    earned = Earned((Piece(rule_id=name, points=points, description=text),))
+    capped = under_caps(account, program, earned, today, is_order=False)
+    uses = dict(capped.uses)  # what a cap has cut off has used up nothing of the action's own limit
+    if action.limit and capped.points:
+        uses[name] = one_more(account, name, action.limit, today, capped.points)
+    if action.cool_off_days and capped.points:
         uses[rests] = Use(period=today.isoformat(), times=1)
-    earned = Earned((Piece(rule_id=name, points=points, description=text),), uses)
-    return under_caps(account, program, earned, today, is_order=False)
+    return capped._replace(uses=uses)
 
 
 def _cools_off_until(account: Account, name: str, days: int | None) -> date | None:

@@ -210,14 +210,17 @@ class SharedBooks:
                 effects = [entry.lots for entry in planned if entry.member_id == member.member_id]
                 needed = _needed(member, pool, effects)
                 self._books.draw(member.member_id, pool.member_id, needed, self._actor)
-                self._note_drawn(member, sum(needed.values()))
+                self._note_drawn(member, planned)
                 if any(entry.type == "freeze" and entry.member_id == member.member_id for entry in planned):
                     self._books.contribute(member.member_id, pool.member_id, self._actor)
                     self._released += self._books.let_go(member.member_id, pool.member_id, self._actor)
                     self._books.set_apart(member.member_id, pool.member_id, self._actor)
         return [self._books.current[one.member_id] for one in self._own]
 
-    def _note_drawn(self, member: Account, points: int) -> None:
+    def _note_drawn(self, member: Account, planned: Sequence[Entry]) -> None:
+        """Who shares a pool reserves of the pool, also what has lapsed and is not put in again yet."""
+        own = [entry for entry in planned if entry.member_id == member.member_id]
+        points = sum(hold.points for entry in own for name, hold in entry.opened.items() if name not in entry.closed)
         if points:
             named = {"pool_id": member.pool_id or "", "by": member.member_id}
             self._drawn[member.member_id] = Drawn(**named, points=points)
@@ -412,7 +415,7 @@ def _naming_pools(decided: Sequence[Entry], drawn: Mapping[str, Drawn]) -> list[
     entries = []
     for entry in decided:
         for name, hold in entry.opened.items():
-            points = min(hold.points, left.get(entry.member_id, 0))
+            points = 0 if name in entry.closed else min(hold.points, left.get(entry.member_id, 0))
             if points:
                 named[name] = drawn[entry.member_id].model_copy(update={"points": points})
                 left[entry.member_id] -= points

@@ -37,3 +37,13 @@ def test_staff_earn_nothing_with_actions_and_are_told_why() -> None:
     shop.note("ada", Traits(tags=("staff",)))
     entry = shop.act("ada", "review")
     assert (entry.points, entry.breakdown[0].rule_id) == (0, "excluded")
+
+
+def test_what_a_day_has_no_room_for_uses_up_nothing_of_the_actions_own_limit() -> None:
+    review = {"action_id": "review", "description": "A review", "points": 10, "limit": {"points": 15, "per": "week"}}
+    resting = {"action_id": "visit", "description": "A visit", "points": 10, "cool_off_days": 30}
+    caps = {"caps": {"points_per_day": 14}}
+    shop = a_shop(earning={"actions": [review, resting]}, standing_rules=caps)
+    assert [shop.act("ada", action).points for action in ("review", "review", "visit")] == [10, 4, 0]
+    shop.now = at("2026-11-21 12:00")
+    assert [shop.act("ada", action).points for action in ("visit", "review")] == [10, 1]

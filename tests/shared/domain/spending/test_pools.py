@@ -680,6 +680,7 @@ turns = st.tuples(
 @example(policy=DAYS_30, turns=[("hold", "bob", 12), ("leave", "bob", 1)])
 @example(policy=DAYS_30, turns=[("hold", "bob", 12), ("freeze", "bob", 1)])
 @example(policy=DAYS_30, turns=[("spend", "bob", 12), ("leave", "bob", 1), ("reverse", "bob", 1)])
+@example(policy=DAYS_30, turns=[(one, "bob", 3) for one in ("hold", "pause", "spend", "leave", "reverse")])
 def test_nobody_ever_takes_what_others_have_put_in(policy: Any, turns: list[tuple[str, str, int]]) -> None:
     """What is taken beyond one's own was spent, and all stakes together are what is in the pool."""
     shop = a_household("ada", "bob", expiry=policy)
