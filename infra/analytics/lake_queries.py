@@ -15,7 +15,7 @@ from infra.errors import UsageError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FOLDER = Path(__file__).with_name("queries")
+FOLDER, VIEWS = (Path(__file__).with_name(name) for name in ("queries", "views"))
 
 Value = datetime | date | int
 Answer = list[Mapping[str, Any]]
@@ -30,6 +30,11 @@ def names() -> list[str]:
 def text(name: str) -> str:
     """The SQL of a question."""
     return FOLDER.joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def views() -> Mapping[str, str]:
+    """What several questions take from the tables in the same way: the SQL of each, by its name there."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in VIEWS.glob("*.sql")}
 
 
 class Lake:
@@ -65,15 +70,22 @@ def opened(folder: Path) -> Iterator[Lake]:
             else:
                 types = ", ".join(f"{one} {column.type}" for one, column in columns.items())
                 database.execute(f"CREATE TABLE {name} ({types})")
+        for name, view in views().items():
+            database.execute(f"CREATE VIEW {name} AS {view}")
         yield Lake(database)
 
 
 def for_athena(name: str, **values: Value) -> str:
-    """A question as Athena is asked it, with its values in it. Raises UsageError for one that it lacks."""
+    """A question as Athena is asked it, with values and views in it. Raises UsageError for a value that it lacks."""
     import sqlglot  # noqa: PLC0415 - an extra
     from sqlglot import exp  # noqa: PLC0415
 
+    known = views()
+
     def filled(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Table) and node.name in known:
+            body = sqlglot.parse_one(known[node.name], read="duckdb")
+            return exp.Subquery(this=body, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name)))
         if not isinstance(node, exp.Parameter | exp.Placeholder):
             return node
         value = values.get(node.name)

@@ -10,16 +10,9 @@ sizes AS (
   FROM cohorts
   GROUP BY joined_in
 ),
-kept AS (
-  SELECT member_id, order_key, min(occurred_on) AS ordered_on
-  FROM entries
-  WHERE order_key IS NOT NULL
-  GROUP BY member_id, order_key
-  HAVING sum(orders) > 0
-),
 months AS (
   SELECT DISTINCT member_id, CAST(date_trunc('month', ordered_on) AS DATE) AS ordered_in
-  FROM kept
+  FROM kept_orders
 )
 SELECT
   cohorts.joined_in AS joined_in,

@@ -1,16 +1,9 @@
 -- Who are the members, by when they last ordered?
 -- `joined` are those who joined since `active_from`. `active` ones ordered since then, `lapsing` ones since `lapsing_from`, `lapsed` ones
 -- before. Orders that came back count for nothing.
-WITH kept AS (
-  SELECT member_id, order_key, min(occurred_on) AS ordered_on
-  FROM entries
-  WHERE order_key IS NOT NULL
-  GROUP BY member_id, order_key
-  HAVING sum(orders) > 0
-),
-latest AS (
+WITH latest AS (
   SELECT member_id, max(ordered_on) AS ordered_on
-  FROM kept
+  FROM kept_orders
   GROUP BY member_id
 )
 SELECT

@@ -1,15 +1,8 @@
 -- How often do members order in a year, and for how much?
 -- `repeat_members` ordered at least twice since `year_from`. An order counts if something of it was kept, for what was kept.
-WITH kept AS (
-  SELECT member_id, order_key, sum(order_value) AS order_value, min(occurred_on) AS ordered_on
-  FROM entries
-  WHERE order_key IS NOT NULL
-  GROUP BY member_id, order_key
-  HAVING sum(orders) > 0
-),
-by_member AS (
+WITH by_member AS (
   SELECT member_id, count(*) AS orders, sum(order_value) AS order_value
-  FROM kept
+  FROM kept_orders
   WHERE ordered_on >= $year_from
   GROUP BY member_id
 )

@@ -1,15 +1,8 @@
 -- How many members ordered how recently, how often, and for how much?
 -- A row for each band: `recency` is by the last order, `frequency` by the number of orders kept.
-WITH kept AS (
-  SELECT member_id, order_key, sum(order_value) AS order_value, min(occurred_on) AS ordered_on
-  FROM entries
-  WHERE order_key IS NOT NULL
-  GROUP BY member_id, order_key
-  HAVING sum(orders) > 0
-),
-by_member AS (
+WITH by_member AS (
   SELECT member_id, max(ordered_on) AS last_on, count(*) AS orders, sum(order_value) AS order_value
-  FROM kept
+  FROM kept_orders
   GROUP BY member_id
 )
 SELECT

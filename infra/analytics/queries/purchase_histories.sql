@@ -1,15 +1,8 @@
 -- When did each member order first and last, on how many days, and for how much after the first?
 -- What the forecast of orders is fitted to, through `last_day`. Orders of one day are one, and count if anything of them was kept.
-WITH kept AS (
-  SELECT member_id, order_key, sum(order_value) AS order_value, min(occurred_on) AS ordered_on
-  FROM entries
-  WHERE order_key IS NOT NULL
-  GROUP BY member_id, order_key
-  HAVING sum(orders) > 0
-),
-days AS (
+WITH days AS (
   SELECT member_id, ordered_on, sum(order_value) AS order_value
-  FROM kept
+  FROM kept_orders
   WHERE ordered_on <= $last_day
   GROUP BY member_id, ordered_on
 ),
