@@ -1,6 +1,5 @@
 """Accounts as they are stored: each with how often it was written, and its day in the index of what is due."""
 
-import zlib
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -123,7 +122,7 @@ def put(stored: StoredAccount) -> Write:
         "reminded_on": {"S": stored.reminded_on.isoformat()},
     }
     if stored.due_on is not None:
-        shard = zlib.crc32(account.member_id.encode()) % settings.due_shards()
+        shard = keys.shard_of(account.member_id, settings.due_shards())
         attributes["due_pk"] = {"S": f"DUE#{stored.due_on.isoformat()}#{shard}"}
         attributes["due_sk"] = {"S": account.member_id}
     key = keys.account_key(account.member_id)

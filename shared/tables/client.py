@@ -5,6 +5,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared import runtime
@@ -143,6 +144,23 @@ def query(table: str, *, pages_max: int, **request: Any) -> Iterator[Item]:  # n
             return
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
     raise TryAgainError(f"more than {pages_max} pages were found")
+
+
+def following(table: str, pk: str, after: str, items_max: int, index: str = "") -> list[Item]:
+    """The next items of a partition, of the table or of an index, after one of its sort keys; "" is before them all.
+
+    However large they are: a page of DynamoDB's ends at a megabyte, though more items were asked for.
+    """
+    names = (f"{index}_pk", f"{index}_sk") if index else ("pk", "sk")
+    found = query(
+        table,
+        pages_max=items_max,
+        **({"IndexName": index} if index else {}),
+        KeyConditionExpression="{} = :pk AND {} > :after".format(*names),
+        ExpressionAttributeValues={":pk": {"S": pk}, ":after": {"S": after or " "}},
+        Limit=items_max,
+    )
+    return list(islice(found, items_max))
 
 
 def transact(writes: Sequence[Write]) -> None:

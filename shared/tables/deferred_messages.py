@@ -3,14 +3,13 @@
 Consent, preferences and language are looked at when the time has come, so that a no in between counts.
 """
 
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from shared import settings
 from shared.domain.telling.notifications import Note
-from shared.tables import client, records
+from shared.tables import client, keys, records
 from shared.tables.client import Key
 
 PAGES_MAX = 100
@@ -78,7 +77,7 @@ def _before(shard: int, end: str) -> Iterator[Waiting]:
 
 
 def _shard(member_id: str) -> int:
-    return zlib.crc32(member_id.encode()) % settings.due_shards()
+    return keys.shard_of(member_id, settings.due_shards())
 
 
 def _text(at: datetime) -> str:

@@ -40,16 +40,8 @@ def due_members(day: date, shard: int, pages_max: int = PAGES_MAX) -> Iterator[s
 
 def due_after(day: date, shard: int, after: str, members_max: int) -> list[str]:
     """The next of those members, in order, after one of them; those of another shard are elsewhere."""
-    answer = client.ask(
-        lambda: client.client().query(
-            TableName=settings.loyalty_table(),
-            IndexName="due",
-            KeyConditionExpression="due_pk = :pk AND due_sk > :after",
-            ExpressionAttributeValues={":pk": {"S": _pk(day, shard)}, ":after": {"S": after or " "}},
-            Limit=members_max,
-        )
-    )
-    return [item["due_sk"]["S"] for item in answer["Items"]]
+    found = client.following(settings.loyalty_table(), _pk(day, shard), after, members_max, "due")
+    return [item["due_sk"]["S"] for item in found]
 
 
 def load_day(name: str) -> date | None:

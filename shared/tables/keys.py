@@ -3,6 +3,7 @@
 A `#` parts the parts of a key. All but the last are escaped, so that no two causes have one key, whatever their texts.
 """
 
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from string import Formatter
@@ -17,6 +18,11 @@ from shared.tables.client import Key
 def account_key(member_id: str) -> Key:
     """The key of a member's account."""
     return Key(f"MEMBER#{member_id}", "ACCOUNT")
+
+
+def shard_of(name: str, shards: int) -> int:
+    """Which of some partitions holds what belongs to a name, that one of them takes not all writes."""
+    return zlib.crc32(name.encode()) % shards
 
 
 def entry_key(entry: Entry) -> Key:

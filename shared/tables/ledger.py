@@ -1,9 +1,7 @@
 """The ledger's entries as they are stored, and the indexes that list them by member and by partner."""
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from heapq import merge
 from typing import Any
 
 from shared import settings
@@ -118,44 +116,29 @@ def load_partner_entries(
     partner_id: str, month: str, limit: int, after: str | None = None
 ) -> tuple[list[Entry], str | None]:
     """At most `limit` of a partner's entries of a month (2026-11), as they were booked, and where the next begins."""
-    found = [item for pk in _partner_shards(partner_id, month) for item in _of_partner(pk, limit + 1, after)]
+    table, shards = settings.loyalty_table(), _partner_shards(partner_id, month)
+    found = [item for pk in shards for item in client.following(table, pk, after or "", limit + 1, "partner")]
     items = sorted(found, key=_booked_at)
     more = _booked_at(items[limit - 1]) if len(items) > limit else None
     return [entry_of(item) for item in items[:limit]], more
 
 
 def all_partner_entries(partner_id: str, month: str, pages_max: int) -> Iterator[Entry]:
-    """All of a partner's entries of a month. Raises TryAgainError beyond `pages_max` megabytes of a shard."""
-    shards = [
-        client.query(
+    """All of a partner's entries of a month, in no order. Raises TryAgainError beyond `pages_max` pages of a shard."""
+    for pk in _partner_shards(partner_id, month):
+        items = client.query(
             settings.loyalty_table(),
             pages_max=pages_max,
             IndexName="partner",
             KeyConditionExpression="partner_pk = :pk",
             ExpressionAttributeValues={":pk": {"S": pk}},
         )
-        for pk in _partner_shards(partner_id, month)
-    ]
-    return (entry_of(item) for item in merge(*shards, key=_booked_at))
+        yield from map(entry_of, items)
 
 
 def _partner_shards(partner_id: str, month: str) -> list[str]:
     """Where a partner's entries of a month may stand: one partition takes no more than a thousand writes a second."""
     return [keys.partner_month(partner_id, month, shard) for shard in (None, *range(settings.due_shards_read()))]
-
-
-def _of_partner(pk: str, limit: int, after: str | None) -> list[Item]:
-    answer = client.ask(
-        lambda: client.client().query(
-            TableName=settings.loyalty_table(),
-            IndexName="partner",
-            KeyConditionExpression="partner_pk = :pk AND partner_sk > :after",
-            ExpressionAttributeValues={":pk": {"S": pk}, ":after": {"S": after or " "}},
-            Limit=limit,
-        )
-    )
-    found: list[Item] = answer["Items"]
-    return found
 
 
 def _booked_at(item: Item) -> str:
@@ -169,7 +152,7 @@ def put(entry: Entry, program: Program) -> Write:
     if entry.partner is not None:
         month = settlement_month(entry, program)
         booked_at = entry.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
-        shard = zlib.crc32(entry.entry_id.encode()) % settings.due_shards()
+        shard = keys.shard_of(entry.entry_id, settings.due_shards())
         of_partner["partner_pk"] = {"S": keys.partner_month(entry.partner.partner_id, month, shard)}
         of_partner["partner_sk"] = {"S": f"{booked_at}#{entry.entry_id}"}
     return client.put_new(

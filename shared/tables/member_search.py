@@ -47,16 +47,9 @@ def changes(before: Member | None, after: Member, keyed_hash: Hash) -> list[Writ
 
 def born_after(birthday: str, after: str, members_max: int) -> list[str]:
     """The next members with a birthday (12-10), in order, after one of them."""
-    start = place_of(after) if after else " "
-    answer = client.ask(
-        lambda: client.client().query(
-            TableName=settings.people_table(),
-            KeyConditionExpression="pk = :pk AND sk > :after",
-            ExpressionAttributeValues={":pk": {"S": _birthday_pk(birthday)}, ":after": {"S": start}},
-            Limit=members_max,
-        )
-    )
-    return [_member_of(item) for item in answer["Items"]]
+    start = place_of(after) if after else ""
+    found = client.following(settings.people_table(), _birthday_pk(birthday), start, members_max)
+    return [_member_of(item) for item in found]
 
 
 def known_since(birthday: str, member_id: str) -> datetime | None:

@@ -3,15 +3,14 @@
 A marker for each entry is put with the count in one transaction. They are forgotten after a time.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared import request_ids, settings
 from shared.domain.points.rates import EVIDENCE_MAX, Counted, cause_of
 from shared.tables import client
+from shared.tables.announced import KEPT
 from shared.tables.client import CancelledError, Key
 
-KEPT = timedelta(days=15)
-"""The stream delivers an entry again for a day, and from its dead letters for 14: until then it must count once."""
 _MARKER = "ENTRY#"
 
 

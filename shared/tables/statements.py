@@ -3,13 +3,12 @@
 So the work of a month's statements follows the members who did something, not all there are.
 """
 
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared import settings
-from shared.tables import client
+from shared.tables import client, keys
 from shared.tables.client import Key
 
 KEPT = timedelta(days=92)
@@ -39,15 +38,8 @@ def members(month: str) -> Iterator[str]:
 
 def members_after(month: str, shard: int, after: str, members_max: int) -> list[str]:
     """The next of those members in one shard, in order, after one of them."""
-    answer = client.ask(
-        lambda: client.client().query(
-            TableName=settings.loyalty_table(),
-            KeyConditionExpression="pk = :pk AND sk > :after",
-            ExpressionAttributeValues={":pk": {"S": _pk(month, shard)}, ":after": {"S": after or " "}},
-            Limit=members_max,
-        )
-    )
-    return [item["sk"]["S"] for item in answer["Items"]]
+    found = client.following(settings.loyalty_table(), _pk(month, shard), after, members_max)
+    return [item["sk"]["S"] for item in found]
 
 
 def remove(member_id: str, month: str, shard: int) -> None:
@@ -57,7 +49,7 @@ def remove(member_id: str, month: str, shard: int) -> None:
 
 
 def _key(member_id: str, month: str) -> Key:
-    return Key(_pk(month, zlib.crc32(member_id.encode()) % settings.due_shards()), member_id)
+    return Key(_pk(month, keys.shard_of(member_id, settings.due_shards())), member_id)
 
 
 def _pk(month: str, shard: int) -> str:

@@ -97,6 +97,15 @@ def test_a_query_follows_its_pages() -> None:
 
 
 @pytest.mark.usefixtures("database")
+def test_what_follows_is_found_though_a_page_of_the_database_ends_before() -> None:
+    names = [f"{number:02}" for number in range(6)]
+    for name in names:
+        put(name, text={"S": "x" * 350_000})  # three of them fill a page
+    assert [item["sk"]["S"] for item in client.following(TABLE, "P", "00", 4)] == names[1:5]
+    assert [item["sk"]["S"] for item in client.following(TABLE, "P", "", 9)] == names
+
+
+@pytest.mark.usefixtures("database")
 def test_a_query_with_more_pages_than_expected_is_given_up() -> None:
     for number in range(5):
         put(str(number))
