@@ -74,7 +74,7 @@ def book(account: Account, entry: Entry) -> Account:
             "holds": dict(sorted(holds.items())),
             "debt": account.debt + entry.debt,
             "forgiven": added(account.forgiven, entry.forgiven_lots),
-            "stakes": added(account.stakes, entry.stakes),
+            "stakes": added(account.stakes, entry.stakes) if entry.stakes else account.stakes,
             "prolonged": _prolonged_after(account.prolonged, entry),
             "earned": account.earned + entry.earned,
             "totals": _totals_after(account.totals, entry, row),

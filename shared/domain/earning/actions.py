@@ -53,6 +53,7 @@ def earn_action(
         fingerprint=fingerprint,
         source={"action": occasion.action, "reference": occasion.reference},
         counts=earned.points if program.tiers.measure == "points" else 0,
+        is_activity=not action.approval,
     )
     entry = with_tier_raised(account, program, entry, local_day(now, program.time_zone))
     return left_waiting(account, entry) if action.approval and entry.points else entry

@@ -15,8 +15,8 @@ from shared.domain.calendar import local_day, month_of
 from shared.domain.earning.terms import EarningTerms
 from shared.domain.entry import Entry, Piece
 from shared.domain.facets import Use
-from shared.domain.ledger import combined, draft
-from shared.domain.points.activity import activity
+from shared.domain.ledger import draft
+from shared.domain.points.activity import activity, beside
 from shared.domain.points.eligibility import Cap, capped
 from shared.domain.points.expiry import ends_on
 from shared.domain.points.grants import granted_until
@@ -135,8 +135,7 @@ def earn_entry(
     last_day = ends_on(member, program, terms.expiry, available_on)
     effects = granted_until(account, program, earned.points, available_on, last_day, today)
     if is_activity and earned.points > 0:
-        active = activity(account, terms.expiry, began_on)
-        effects |= {**active, "lots": combined(effects["lots"], active["lots"])}
+        effects = beside(effects, activity(account, terms.expiry, began_on))
     return draft(
         account,
         "earn",

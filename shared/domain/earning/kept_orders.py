@@ -17,7 +17,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.earnings import rounded
 from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
 from shared.domain.facets import Use
-from shared.domain.ledger import uses_after
+from shared.domain.ledger import uses_after, uses_given_back
 from shared.domain.points.eligibility import DAY_USE, EXCLUDED
 from shared.domain.program.partners import Counted
 
@@ -203,10 +203,7 @@ def uses_kept(sale: Sale, earned: Kept) -> dict[str, Use]:
 
 def without_uses(account: Account, sale: Sale, earned: Kept) -> Account:
     """The account had it never bought the order, as far as limits go."""
-    freed = {
-        name: Use(period=use.period, times=-use.times, points=-use.points)
-        for name, use in uses_kept(sale, earned).items()
-    }
+    freed = uses_given_back(uses_kept(sale, earned))
     return account.model_copy(update={"uses": uses_after(account.uses, freed)})
 
 

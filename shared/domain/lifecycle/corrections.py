@@ -26,11 +26,11 @@ from shared.domain.earning.refunds import budgets_change, counted_change, noted_
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Activity, Use
-from shared.domain.ledger import book_all, combined, draft, negative, take
+from shared.domain.ledger import book_all, combined, draft, negative, take, uses_that_count
 from shared.domain.lifecycle.changed_order import Background, Order, lapsed_of, with_all_that_follows
 from shared.domain.lifecycle.kept_facets import uses_on
 from shared.domain.lots import NO_LOTS, Lots
-from shared.domain.points.activity import active_again, inactive
+from shared.domain.points.activity import active_again, beside, inactive
 from shared.domain.points.eligibility import is_excluded
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.operator_limits import agreed, counted_for, counting
@@ -301,8 +301,8 @@ def _change(
 
 def _of_now(account: Account, uses: Mapping[str, Use]) -> dict[str, Use]:
     """What a limit has counted by now stays, whatever the order counts for in a period that is over."""
-    over = {name for name, use in uses.items() if name in account.uses and account.uses[name].period > use.period}
-    return {name: Use(period=use.period) if name in over else use for name, use in uses.items()}
+    counts = uses_that_count(uses, account.uses)
+    return {name: counts.get(name, Use(period=use.period)) for name, use in uses.items()}
 
 
 def _more(before: Sale, after: Sale) -> int:
@@ -315,13 +315,13 @@ def _points(
 ) -> dict[str, Any]:
     """As `_own_points`, with what becomes of last days where the order has not been activity after all, or has."""
     effects = _own_points(account, sale, more, background, cause, taken)
-    before, marks = kept(sale).points, sale.entry.prolonged
-    if not marks or bool(before) == bool(before + more):
+    marks = sale.entry.prolonged
+    if not marks or bool(before := kept(sale).points) == bool(before + more):
         return effects
     after = account.model_copy(update={"lots": combined(account.lots, effects["lots"])})
     today = local_day(cause.now, background.in_force.time_zone)
-    change = active_again(after, marks, today) if more > 0 else inactive(after, marks, today)
-    return {**effects, **change, "lots": combined(effects["lots"], change["lots"])}
+    is_activity, program = more > 0, background.in_force
+    return beside(effects, active_again(after, marks, today) if is_activity else inactive(after, program, marks, today))
 
 
 def _own_points(

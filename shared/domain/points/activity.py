@@ -7,15 +7,15 @@ those that would have ended soonest.
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.entry import Entry
 from shared.domain.ledger import book, combined, negative, take
-from shared.domain.lots import GRACED, NEVER, Hold, LotDay, Lots, Prolonged
-from shared.domain.points.expiry import date_of, expires_on, first_open_day, lot_day
+from shared.domain.lots import NEVER, Hold, LotDay, Lots, Prolonged
+from shared.domain.points.expiry import expires_on, first_open_day, lot_day, returned_lots
 from shared.domain.program.expiry import Expiry, Inactivity
 from shared.domain.program.program import Program
 
@@ -48,13 +48,14 @@ def without_activity(
 
     With `has_grace`, those that have passed get the program's grace days.
     """
-    grace = program.redeeming.returned_points_grace_days if has_grace else 0
+    if not gone.prolonged:
+        return entry
     today = local_day(entry.recorded_at, program.time_zone)
-    return _with(entry, inactive(book(account, entry), gone.prolonged, today, grace_days=grace))
+    return _with(entry, inactive(book(account, entry), program, gone.prolonged, today, has_grace=has_grace))
 
 
 def inactive(
-    account: Account, marks: Mapping[LotDay, Prolonged], today: date, *, grace_days: int = 0
+    account: Account, program: Program, marks: Mapping[LotDay, Prolonged], today: date, *, has_grace: bool = False
 ) -> dict[str, Any]:
     """The effects on an account of activity with these marks that has not been; what would have ended ends today."""
     effects: dict[str, Any] = {"lots": {}, "prolonged": {}, "opened": {}, "closed": {}}
@@ -64,8 +65,13 @@ def inactive(
             continue
         effects["prolonged"][deadline] = Prolonged(by=-1)
         if known.by == 1 and not _shares(account):
-            _bring_back(account, deadline, first_open_day(account, today), timedelta(days=grace_days), effects)
+            _bring_back(account, program, deadline, today, effects, has_grace=has_grace)
     return effects
+
+
+def beside(effects: Mapping[str, Any], active: Mapping[str, Any]) -> dict[str, Any]:
+    """Effects, with those that activity, or its end, has beside them."""
+    return {**effects, **active, "lots": combined(effects["lots"], active["lots"])}
 
 
 def active_again(account: Account, marks: Mapping[LotDay, Prolonged], today: date) -> dict[str, Any]:
@@ -104,7 +110,9 @@ def _moved(lots: Lots, deadline: LotDay) -> dict[LotDay, int]:
     return combined(lots, negative(early), {deadline: sum(early.values())})
 
 
-def _bring_back(account: Account, deadline: LotDay, opens: date, grace: timedelta, effects: dict[str, Any]) -> None:
+def _bring_back(
+    account: Account, program: Program, deadline: LotDay, today: date, effects: dict[str, Any], *, has_grace: bool
+) -> None:
     """Add to `effects` what the points of a deadline that nothing gives any more come back to."""
     holds = {name: hold for name, hold in sorted(account.holds.items()) if hold.lots.get(deadline, 0)}
     available = account.lots.get(deadline, 0)
@@ -121,8 +129,9 @@ def _bring_back(account: Account, deadline: LotDay, opens: date, grace: timedelt
         if lots != dict(hold.lots):
             effects["closed"][name] = hold
             effects["opened"][name] = hold.model_copy(update={"lots": lots})
-    living = combined(*({_living(day, opens, grace): points} for day, points in days.items()))
-    effects["lots"] = combined(effects["lots"], {deadline: -available}, living)
+    living, ended = returned_lots(account, program, days, today, has_grace=has_grace)
+    ending = {lot_day(first_open_day(account, today)): sum(ended.values())}
+    effects["lots"] = combined(effects["lots"], {deadline: -available}, living, ending)
 
 
 def _days_before(
@@ -144,15 +153,6 @@ def _days_before(
         days = combined(days, more)
         used = {name: combined(used.get(name, {}), also.get(name, {})) for name in {*used, *also}}
     return {one: part for one, part in days.items() if part}, used
-
-
-def _living(day: LotDay, opens: date, grace: timedelta) -> LotDay:
-    """The lot of points that come back to a day: if that has passed, its grace days', else the first open day."""
-    last_day = date_of(day)
-    if last_day is None or last_day >= opens:
-        return day
-    graced = last_day + grace
-    return f"{graced}{GRACED}" if graced >= opens and not day.endswith(GRACED) else lot_day(opens)
 
 
 def _with(entry: Entry, effects: Mapping[str, Any]) -> Entry:

@@ -7,10 +7,9 @@ from shared.domain.calendar import local_day, month_of
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.explanations import explained
-from shared.domain.facets import Use
-from shared.domain.ledger import combined, draft
+from shared.domain.ledger import combined, draft, uses_given_back
 from shared.domain.lots import UNTIL_APPROVED
-from shared.domain.points.activity import activity
+from shared.domain.points.activity import activity, beside
 from shared.domain.points.grants import granted, with_tier_raised
 from shared.domain.points.reviews import Review, Verdict
 from shared.domain.program.program import Program
@@ -22,9 +21,6 @@ def left_waiting(account: Account, entry: Entry) -> Entry:
     """The entry of an action, its points left waiting: until the approval they count for nothing."""
     waiting = {
         "lots": {},
-        "prolonged": {},
-        "opened": {},
-        "closed": {},
         "debt": 0,
         "balance_after": account.balance,
         "pending": {UNTIL_APPROVED: entry.points},
@@ -65,8 +61,7 @@ def approve_action(account: Account, program: Program, earned: Entry, verdict: V
     today = local_day(verdict.at, program.time_zone)
     effects = granted(account, program, points, today, today)
     effects["pending"] = combined(effects.get("pending", {}), {UNTIL_APPROVED: -points})
-    active = activity(account, program.expiry, today)
-    effects |= {**active, "lots": combined(effects["lots"], active["lots"])}
+    effects = beside(effects, activity(account, program.expiry, today))
     counts = points if program.tiers.measure == "points" else 0
     entry = _decision(
         account,
@@ -89,8 +84,7 @@ def reject_action(account: Account, program: Program, earned: Entry, verdict: Ve
     Raises InvalidStateError if they are gone.
     """
     points = _waiting(account, earned)
-    uses = {name: Use(period=use.period, times=-use.times, points=-use.points) for name, use in earned.uses.items()}
-    pending = {UNTIL_APPROVED: -points}
+    pending, uses = {UNTIL_APPROVED: -points}, uses_given_back(earned.uses)
     return _decision(account, program, "reject", earned, verdict, points=-points, pending=pending, uses=uses)
 
 

@@ -31,7 +31,7 @@ from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.program import Program
 from shared.domain.spending import stakes
 from shared.domain.spending.redemptions import release
-from shared.domain.spending.stakes import CONTRIBUTED, SPENT, members_ever
+from shared.domain.spending.stakes import SPENT, members_ever
 from shared.domain.subaccounts import is_pool, owner_of, pool_account_of
 
 MEMBERS_EVER_MAX = 30
@@ -127,11 +127,7 @@ def bring(
     entries = join(
         member, pool, program, change_id=change_id, is_new=True, now=now, actor=actor, fingerprint=fingerprint
     )
-    uses = {
-        f"{name}:{member.member_id}": Use(period="always", times=1, points=points)
-        for name, points in ((CONTRIBUTED, contributed), (SPENT, spent))
-        if points
-    }
+    uses = stakes.counts(member.member_id, contributed=contributed, spent=spent)
     return [
         one.model_copy(update={"uses": uses}) if (one.member_id, one.type) == (pool.member_id, "pool_join") else one
         for one in entries
@@ -189,7 +185,6 @@ class SharedBooks:
         self._sharers = _sharers(self._own, accounts)
         self._books = _Books(accounts, program, now)
         self._actor = ""
-        self._drawn: dict[str, Drawn] = {}
         self._released: list[Entry] = []
 
     @property
@@ -210,24 +205,15 @@ class SharedBooks:
                 effects = [entry.lots for entry in planned if entry.member_id == member.member_id]
                 needed = _needed(member, pool, effects)
                 self._books.draw(member.member_id, pool.member_id, needed, self._actor)
-                self._note_drawn(member, planned)
                 if any(entry.type == "freeze" and entry.member_id == member.member_id for entry in planned):
                     self._books.contribute(member.member_id, pool.member_id, self._actor)
                     self._released += self._books.let_go(member.member_id, pool.member_id, self._actor)
                     self._books.set_apart(member.member_id, pool.member_id, self._actor)
         return [self._books.current[one.member_id] for one in self._own]
 
-    def _note_drawn(self, member: Account, planned: Sequence[Entry]) -> None:
-        """Who shares a pool reserves of the pool, also what has lapsed and is not put in again yet."""
-        own = [entry for entry in planned if entry.member_id == member.member_id]
-        points = sum(hold.points for entry in own for name, hold in entry.opened.items() if name not in entry.closed)
-        if points:
-            named = {"pool_id": member.pool_id or "", "by": member.member_id}
-            self._drawn[member.member_id] = Drawn(**named, points=points)
-
     def shared(self, decided: Sequence[Entry]) -> list[Entry]:
         """All entries: what was drawn, what was decided after that, and what it leaves with members put into pools."""
-        decided = _naming_pools(decided, self._drawn)
+        decided = _naming_pools(decided, self._sharers)
         self._books.note(decided)
         for entry in decided:
             for hold in entry.reversed.values():
@@ -369,11 +355,7 @@ class _Books:
                 for index, entry in enumerate(self.entries)
                 if entry.member_id == pool_id and entry.source.get("by") == member_id
             )
-            uses = {
-                f"{name}:{member_id}": Use(period="always", times=1, points=points)
-                for name, points in ((SPENT, spent), (CONTRIBUTED, contributed))
-                if points
-            }
+            uses = stakes.counts(member_id, contributed=contributed, spent=spent)
             change = stakes.moved(self.current[pool_id], member_id, lots)
             self.entries[index] = self.entries[index].model_copy(update={"uses": uses, "stakes": change})
 
@@ -402,9 +384,11 @@ def _sharers(own: Iterable[Account], accounts: Sequence[Account]) -> dict[str, A
     return sharers
 
 
-def _naming_pools(decided: Sequence[Entry], drawn: Mapping[str, Drawn]) -> list[Entry]:
-    """The entries, each hold that they open with what of it was drawn from its member's pool."""
-    left = {member_id: one.points for member_id, one in drawn.items()}
+def _naming_pools(decided: Sequence[Entry], sharers: Mapping[str, Account]) -> list[Entry]:
+    """The entries, each hold that they open with the pool that its points were drawn from.
+
+    Who shares a pool reserves of the pool, also what has lapsed and is not put in again yet.
+    """
     named: dict[str, Drawn] = {}
 
     def with_pools(holds: Mapping[str, Hold]) -> dict[str, Hold]:
@@ -414,11 +398,11 @@ def _naming_pools(decided: Sequence[Entry], drawn: Mapping[str, Drawn]) -> list[
 
     entries = []
     for entry in decided:
-        for name, hold in entry.opened.items():
-            points = 0 if name in entry.closed else min(hold.points, left.get(entry.member_id, 0))
-            if points:
-                named[name] = drawn[entry.member_id].model_copy(update={"points": points})
-                left[entry.member_id] -= points
+        pool = sharers.get(entry.member_id)
+        if pool is not None:
+            by, pool_id = entry.member_id, owner_of(pool.member_id)
+            new = {name: hold for name, hold in entry.opened.items() if name not in entry.closed}
+            named |= {name: Drawn(pool_id=pool_id, by=by, points=hold.points) for name, hold in new.items()}
         holds = {"opened": with_pools(entry.opened), "closed": with_pools(entry.closed)}
         entries.append(entry.model_copy(update=holds) if named else entry)
     return entries

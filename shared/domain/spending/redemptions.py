@@ -184,7 +184,7 @@ def capture(
         points=0,
         program_version=program.version,
         actor=actor,
-        **{**active, "opened": {}, "closed": {redemption_id: hold}},
+        **{**active, "closed": {redemption_id: hold}},
         source=_source(redemption_id, hold),
         partner=hold.partner,
     )
@@ -265,7 +265,7 @@ def reverse(
         source=_source(redemption_id, hold) | ({"reversal_id": part.reversal_id} if part else {}),
         partner=hold.partner,
     )
-    is_over = back == hold.points and bool(captured.prolonged)
+    is_over = back == hold.points
     return without_activity(account, program, entry, captured, has_grace=is_shop(actor)) if is_over else entry
 
 

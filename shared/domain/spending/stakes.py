@@ -48,6 +48,12 @@ def stake_of(pool: Account, member_id: str) -> dict[LotDay, int]:
     return {f"{_UNDATED}/{member_id}": undated, **dated} if undated > 0 else dated
 
 
+def counts(member_id: str, *, contributed: int, spent: int) -> dict[str, Use]:
+    """What an entry of a pool adds to how much a member has put in and spent, all told."""
+    named = ((SPENT, spent), (CONTRIBUTED, contributed))
+    return {f"{name}:{member_id}": Use(period="always", times=1, points=points) for name, points in named if points}
+
+
 def moved(pool: Account, member_id: str, change: Lots) -> dict[LotDay, int]:
     """The change of stakes by what a member has put into a pool, all told, or has taken out of it.
 

@@ -15,7 +15,7 @@ from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Currency, PositiveAmount, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take
 from shared.domain.lots import NO_LOTS
-from shared.domain.points.activity import activity
+from shared.domain.points.activity import activity, beside
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.program import Program
@@ -88,8 +88,7 @@ def pay_out(
     require_points(wallet, payout.amount)
     today = local_day(now, program.time_zone)
     active = activity(wallet, cashback.expiry, today, keeps_holds=True) if is_shop(actor) else {"lots": NO_LOTS}
-    moved = active["lots"]
-    lots = take(combined(wallet.lots, moved), payout.amount)
+    lots = take(combined(wallet.lots, active["lots"]), payout.amount)
     return draft(
         wallet,
         "payout",
@@ -99,7 +98,7 @@ def pay_out(
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
-        **{**active, "lots": combined(moved, negative(lots))},
+        **beside({"lots": negative(lots)}, active),
         source={"payout_id": payout_id, "reference": payout.reference, "to": payout.to},
     )
 
