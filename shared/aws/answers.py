@@ -65,7 +65,7 @@ def ask_once(request: Callable[[], object], for_good: Collection[str]) -> None:
     Raises RefusedError if the answer's code is one of those `for_good`, LostAnswerError, and TryAgainError if nothing
     was done and another try may succeed. Any other failure is raised as it is.
     """
-    from botocore.exceptions import ClientError, ConnectTimeoutError, HTTPClientError  # noqa: PLC0415 - as below
+    from botocore.exceptions import ClientError, HTTPClientError  # noqa: PLC0415 - as below
     from botocore.exceptions import ConnectionError as NotConnectedError  # noqa: PLC0415
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
@@ -75,7 +75,7 @@ def ask_once(request: Callable[[], object], for_good: Collection[str]) -> None:
         if (code := error.response["Error"]["Code"]) in for_good:
             raise RefusedError(code) from error
         refuse(error)
-    except (ConnectTimeoutError, NotConnectedError) as error:
+    except NotConnectedError as error:
         refuse(error)
     except (HTTPClientError, ResponseParserError) as error:
         raise LostAnswerError from error

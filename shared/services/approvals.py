@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from shared import request_ids
@@ -95,11 +96,6 @@ def _decide(review_id: str, verdict: Verdict, caller: Caller) -> Done:
     return DECIDERS[review.kind](review, verdict, also)
 
 
-def _booking(booking: Booking) -> Decide:
-    """Book, in an operation on the members, what the verdict brings."""
-    return lambda review, verdict, also: _decide_by_booking(booking, review, verdict, also)
-
-
 def _agreeing(book: Callable[[Review, Hand], operation.Outcome]) -> Decide:
     """Let a service book what another operator has asked for. A rejection books nothing."""
 
@@ -114,6 +110,7 @@ def _agreeing(book: Callable[[Review, Hand], operation.Outcome]) -> Decide:
 
 
 def _decide_by_booking(booking: Booking, review: Review, verdict: Verdict, also: Sequence[Write]) -> Done:
+    """Book, in an operation on the members, what the verdict brings."""
     if booking.needs_another:
         _require_another(review, verdict)
     members = list(booking.members(review))
@@ -256,23 +253,25 @@ def _adjustment_key(review: Review, member_id: str, decision: Ruling) -> Key | N
 
 
 DECIDERS: Mapping[ReviewKind, Decide] = {
-    "action": _booking(
+    "action": partial(
+        _decide_by_booking,
         Booking(
             _decide_action,
             key=lambda review, _, decision: keys.of(
                 "approve" if decision == "approved" else "reject", **review.details
             ),
             reads=lambda review: [keys.of("earn", **review.details)],
-        )
+        ),
     ),
-    "adjustment": _booking(Booking(_adjust, key=_adjustment_key, needs_another=True)),
+    "adjustment": partial(_decide_by_booking, Booking(_adjust, key=_adjustment_key, needs_another=True)),
     "claim": _agreeing(order_corrections.claim_agreed),
     "erasure": _decide_erasure,
     "merge": _agreeing(merges.merge_agreed),
     "program": _decide_program,
     "rate": _closed,
-    "referral": _booking(
-        Booking(_decide_referral, key=lambda review, *_: keys.of("referral_review", friend=review.member_id))
+    "referral": partial(
+        _decide_by_booking,
+        Booking(_decide_referral, key=lambda review, *_: keys.of("referral_review", friend=review.member_id)),
     ),
     "undo": _agreeing(adjustments.undo_agreed),
 }

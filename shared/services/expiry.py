@@ -5,11 +5,11 @@ Work follows what is due. A run that dies halfway is run again: who was settled 
 
 from datetime import datetime, timedelta
 
-from shared import settings, telemetry
+from shared import telemetry
 from shared.domain.calendar import local_day
 from shared.domain.invariants import standing_breaches
 from shared.services import erasure, runs
-from shared.services.runs import Listing, Page, Run
+from shared.services.runs import Listing, Page
 from shared.tables import accounts, due_index, programs, upkeep
 from shared.tables.accounts import StoredAccount
 
@@ -52,12 +52,4 @@ def _count(booked: int, failed: int) -> None:
         telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)
 
 
-RUN = Run(
-    "expiry",
-    members=lambda day, shard, after: due_index.due_after(day, shard, after, runs.LISTED_TOGETHER),
-    deal=_settle,
-    shards=lambda _day: settings.due_shards_read(),
-    days=due_index.between,
-    listed=lambda through: due_index.note_listed(due_index.EXPIRY_RUN, through),
-    dealt=_count,
-)
+RUN = runs.over_due("expiry", due_index.EXPIRY_RUN, _settle, _count)

@@ -33,7 +33,7 @@ def resume(now: datetime) -> int:
 
 def queue_again(webhook: Webhook, account_id: str, first: int, last: int) -> Sequence[Event]:
     """Queue an account's events that an endpoint wants, at most REPLAYED_MAX, and those alone that exist."""
-    entries = ledger.load_history(account_id, REPLAYED_MAX, before=last + 1)
+    entries = ledger.load_history(account_id, max(1, last - first + 1), before=last + 1)
     events = [event_of(entry) for entry in reversed(entries) if entry.sequence >= first]
     wanted = [event for event in events if webhook.wants(event.type)]
     webhook_queue.enqueue([(webhook, event) for event in wanted])
@@ -51,6 +51,9 @@ def _resume(webhook: Webhook, now: datetime) -> int:
 def _replay(webhook: Webhook, parked: Parked) -> int:
     [newest] = ledger.load_history(parked.account_id, 1)
     pages = range(parked.first, newest.sequence + 1, REPLAYED_MAX)
-    queued = sum(len(queue_again(webhook, parked.account_id, one, one + REPLAYED_MAX - 1)) for one in pages)
+    lasts = (min(one + REPLAYED_MAX - 1, newest.sequence) for one in pages)
+    queued = sum(
+        len(queue_again(webhook, parked.account_id, one, last)) for one, last in zip(pages, lasts, strict=True)
+    )
     table.remove(webhook.webhook_id, parked)
     return queued

@@ -186,9 +186,6 @@ def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, no
     """
     code = _new_code()
 
-    def wallet_beside(situation: Situation) -> str | None:
-        return None if redemption_id.endswith(CREDIT_SUFFIX) else wallet_of(situation.account.member_id)
-
     def step(situation: Situation, account: Account) -> Entry:
         order_id = _order_paid_by(situation, redemption_id)
         return capture(
@@ -202,7 +199,8 @@ def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, no
         )
 
     def asks(situation: Situation) -> Needs:
-        return order_payments.asks_all(situation, _order_paid_by(situation, redemption_id), wallet_beside(situation))
+        wallet = None if redemption_id.endswith(CREDIT_SUFFIX) else wallet_of(situation.account.member_id)
+        return order_payments.asks_all(situation, _order_paid_by(situation, redemption_id), wallet)
 
     return _end_hold(member_id, redemption_id, "capture", step, caller, now, asks)
 

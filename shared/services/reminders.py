@@ -2,13 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from shared import settings
 from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import reminders_to_send, up_to_date, waits_for_reminder
 from shared.domain.telling.notifications import reminder_note
 from shared.messaging import message_queue
 from shared.services import runs
-from shared.services.runs import Listing, Page, Run
+from shared.services.runs import Listing, Page
 from shared.tables import accounts, due_index, programs, upkeep
 
 FIRST_RUN_DAYS = 31
@@ -40,11 +39,4 @@ def _remind(member_id: str, page: Page) -> int:
     return int(bool(due))
 
 
-RUN = Run(
-    "reminders",
-    members=lambda day, shard, after: due_index.due_after(day, shard, after, runs.LISTED_TOGETHER),
-    deal=_remind,
-    shards=lambda _day: settings.due_shards_read(),
-    days=due_index.between,
-    listed=lambda through: due_index.note_listed(due_index.REMINDER_RUN, through),
-)
+RUN = runs.over_due("reminders", due_index.REMINDER_RUN, _remind)

@@ -76,6 +76,24 @@ class Run:
     dealt: Callable[[int, int], None] = lambda _done, _failed: None
 
 
+def over_due(
+    name: RunName,
+    noted: str,
+    deal: Callable[[str, Page], int],
+    dealt: Callable[[int, int], None] = lambda _done, _failed: None,
+) -> Run:
+    """A run over the accounts that are due; it notes how far it has come under the name `noted`."""
+    return Run(
+        name,
+        members=lambda day, shard, after: due_index.due_after(day, shard, after, LISTED_TOGETHER),
+        deal=deal,
+        shards=lambda _day: settings.due_shards_read(),
+        days=due_index.between,
+        listed=lambda through: due_index.note_listed(noted, through),
+        dealt=dealt,
+    )
+
+
 def begin(run: Run, listing: Listing) -> int:
     """Begin a run, and count the pages that it has queued; none if many of earlier runs still wait."""
     if _waiting(run.name) > PAGES_WAITING_MAX:
