@@ -146,16 +146,18 @@ def _forecast(lake: Lake, today: date, currency: str) -> Iterator[Table]:
     except LocalError as error:
         yield Table(title, query, ("what", "figure"), (), str(error))
         return
+    expected = [orders.expected(one.history, FORECAST_WEEKS) for one in members]
+    rows = _order_rows(members, orders, expected)
     try:
         spend = fit_spend([one.history for one in members])
     except LocalError as error:
-        yield Table(title, query, ("what", "figure"), _order_rows(members, orders), str(error))
+        yield Table(title, query, ("what", "figure"), rows, str(error))
         return
-    expected = sum(orders.expected(one.history, FORECAST_WEEKS) * spend.expected(one.history) for one in members)
-    worth = ("what they come to", money(round(expected), currency))
+    comes_to = sum(number * spend.expected(one.history) for number, one in zip(expected, members, strict=True))
+    worth = ("what they come to", money(round(comes_to), currency))
     fitted = f"BG/NBD: r {orders.r:.3f}, alpha {orders.alpha:.3f}, a {orders.a:.3f}, b {orders.b:.3f}"
     note = f"{fitted}, log-likelihood {orders.log_likelihood:.1f}. Time is in weeks."
-    yield Table(title, query, ("what", "figure"), [*_order_rows(members, orders), worth], note)
+    yield Table(title, query, ("what", "figure"), [*rows, worth], note)
     yield _at_risk(members, orders, spend, currency)
 
 
@@ -165,13 +167,12 @@ def _member(row: Mapping[str, Any]) -> _Member:
     return _Member(row["member_id"], History(repeats, *weeks, row["repeat_value"] / repeats if repeats else 0.0))
 
 
-def _order_rows(members: Sequence[_Member], orders: Orders) -> list[tuple[str, str]]:
+def _order_rows(members: Sequence[_Member], orders: Orders, expected: Sequence[float]) -> list[tuple[str, str]]:
     alive = sum(orders.alive(one.history) for one in members)
-    expected = sum(orders.expected(one.history, FORECAST_WEEKS) for one in members)
     return [
         ("members who have ordered", _count(len(members))),
         ("of whom are still there, as expected", _count(round(alive))),
-        ("orders expected of them", _count(round(expected))),
+        ("orders expected of them", _count(round(sum(expected)))),
     ]
 
 

@@ -124,8 +124,7 @@ def _quoted(path: Path) -> str:
 
 def _accounts(part: Part) -> Iterator[Item]:
     """The account of each member, each wallet and each pool, in one segment of the table."""
-    pages = segments.pages(part, ConsistentRead=True)
-    return (item for page in pages for item in page if item["sk"]["S"] == "ACCOUNT")
+    return (item for page in segments.accounts(part, ConsistentRead=True) for item in page)
 
 
 def _rows(item: Item, program: Program, now: datetime, secret: bytes) -> Iterator[tuple[str, Row]]:

@@ -114,8 +114,8 @@ def _of_unit(period: _Month, unit: str) -> list[Line]:
 
 
 def _pools(period: _Month) -> Iterator[Line]:
+    worths = (period.worth(period.from_at), period.worth(period.to_at))
     for row in period.ask("statement_pools"):
-        worths = (period.worth(period.from_at), period.worth(period.to_at))
         yield from _flow(f"pool {row['pool']}", row, worths, "statement_pools")
 
 

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table as Grid
 from typer import Argument, Option
 
 from infra.analytics import packages
 from infra.cli.options import Data, DueShards, Endpoint, IdentitySecret, PeopleTable, Table
-from infra.cli.running import Resume, Workers, counting, running
-from infra.tools import parts
+from infra.cli.running import Resume, Workers, counting, running, running_unkept
 from infra.tools.aws_target import Named, named_tables
 from infra.tools.money import money
 
@@ -128,11 +126,7 @@ def _opened(folder: Path | None, named: Named) -> "Iterator[Lake]":
     with TemporaryDirectory() as temporary:
         if folder is None:
             folder = Path(temporary) / "lake"
-            with (
-                named_tables(named, must_exist=True) as tables,
-                Progress(console=Console(stderr=True)) as progress,
-                parts.unkept(tables.now, counting(progress, "accounts"), workers=parts.processors()) as run,
-            ):
+            with named_tables(named, must_exist=True) as tables, running_unkept(tables.now) as run:
                 write(tables.client, tables.loyalty, folder, run)
         with opened(folder) as found:
             yield found

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -29,6 +30,16 @@ def running(
         parts.begun(command, named, tables.now, workers=count, resume=resume) as run,
     ):
         yield run, progress
+
+
+@contextmanager
+def running_unkept(now: datetime, workers: int | None = None) -> Iterator[Run]:
+    """A run that begins anew each time, for as long as the block lasts."""
+    with (
+        Progress(console=Console(stderr=True)) as progress,
+        parts.unkept(now, counting(progress, "accounts"), workers=workers or parts.processors()) as run,
+    ):
+        yield run
 
 
 def counting(progress: Progress, what: str) -> parts.Tell:

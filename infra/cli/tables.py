@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table as Grid
 from typer import Argument, Option
 
 from infra.cli.options import Data, DueShards, Endpoint, Table
-from infra.cli.running import Resume, Workers, counting, running
+from infra.cli.running import Resume, Workers, counting, running, running_unkept
 from infra.errors import UsageError
 from infra.machine import engine
 from infra.tables import LOYALTY
-from infra.tools import parts
 from infra.tools import rebuild as rebuilding
 from infra.tools.aws_target import Named, Tables, named_tables, on_aws
 from infra.tools.campaign_effect import effect
@@ -185,11 +183,7 @@ def _verdict(report: Report, currency: str) -> str:
 
 
 def _rebuild(client: "DynamoDBClient", table: str, withdraw: Path | None, workers: int | None, *, is_dry: bool) -> int:
-    count = workers or parts.processors()
-    with (
-        Progress(console=Console(stderr=True)) as progress,
-        parts.unkept(datetime.now(UTC), counting(progress, "accounts"), workers=count) as run,
-    ):
+    with running_unkept(datetime.now(UTC), workers) as run:
         report = rebuilding.rebuild(client, table, run, writes=not is_dry, withdrawn_to=withdraw)
     _print_repairs(report, is_dry=is_dry)
     if report.left and withdraw is None:

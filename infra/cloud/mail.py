@@ -9,13 +9,11 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
-from infra.cloud.options import Options
+from infra.cloud.options import WORKERS_MIN, Options
 
 BOUNCES = "bounce"
 MESSAGE_MS = 150
 """What a message takes that nobody holds up: its reads, its marker before and after, and the mail service's answer."""
-WORKERS_MIN, WORKERS_MAX = 2, 1000
-"""Of one queue, as Lambda has it."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Mail:
 def workers_max(options: Options) -> int:
     """How many processes send at once: as few as keep up with the mail service's rate."""
     wanted = math.ceil(options.mail_per_second * MESSAGE_MS / 1000)
-    return min(max(wanted, WORKERS_MIN), WORKERS_MAX)
+    return max(wanted, WORKERS_MIN)
 
 
 def message_ms(options: Options) -> int:

@@ -18,6 +18,7 @@ from botocore.config import Config
 from infra.app import synthesize
 from infra.cloud.deploy import NODE_MAJOR_MIN, is_current, node_version
 from infra.cloud.options import OptionError
+from infra.cloud.preflight import BOOTSTRAP_PARAMETER
 from infra.emulator import stream_readers
 from infra.emulator.gaps import bridged
 from infra.emulator.stream_readers import StreamReader
@@ -41,7 +42,6 @@ _SESSIONS = "ASIA"
 DEPLOY_SECONDS_MAX = 180
 _POLL_SECONDS = 0.2
 _BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
-_BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 _BOOTSTRAP_VERSION = "30"
 _TEMPLATE_KEY = "template.json"
 # Assets are read where they were built: copying their thousands of files takes as long as all the rest.
@@ -119,7 +119,7 @@ def _upload(endpoint: str, assembly: Path, stack: str) -> None:
     """What `cdk bootstrap` leaves in an account, and the assets of one stack."""
     storage = _client(endpoint, "s3")
     storage.create_bucket(Bucket=_BUCKET)
-    _client(endpoint, "ssm").put_parameter(Name=_BOOTSTRAP_PARAMETER, Value=_BOOTSTRAP_VERSION, Type="String")
+    _client(endpoint, "ssm").put_parameter(Name=BOOTSTRAP_PARAMETER, Value=_BOOTSTRAP_VERSION, Type="String")
     template = json.loads((assembly / f"{stack}.template.json").read_text())
     storage.put_object(Bucket=_BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(bridged(template)).encode())
     for asset in json.loads((assembly / f"{stack}.assets.json").read_text())["files"].values():

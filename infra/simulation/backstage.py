@@ -16,7 +16,6 @@ from shared.domain.errors import LoyaltyError, TryAgainError
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
 from shared.messaging import message_queue
-from shared.runtime import RunName
 from shared.services import (
     announcements,
     consequences,
@@ -30,6 +29,8 @@ from shared.services import (
 from shared.tables import ledger
 
 BATCH_MAX = 10
+_QUEUE_TWICE = ("queue delivers twice", 100)
+"""The fault, and one time in how many."""
 _Delivered = TypeVar("_Delivered")
 
 
@@ -40,7 +41,7 @@ class Backstage:
         self._random, self._faults, self._books = random, faults, books
         self._now = now
         self._records: dict[str, list[Booked]] = {"notify": [], "consequences": []}
-        self._jobs: list[tuple[RunName, str]] = []
+        self._jobs: list[str] = []
         self._messages: list[str] = []
         self.sent: Counter[str] = Counter()
         self.overdue: set[str] = set()
@@ -52,9 +53,9 @@ class Backstage:
         self._take()
         return bool(self._jobs or self._messages) or any(self._records.values())
 
-    def queue(self, run: RunName, bodies: Sequence[str]) -> None:
-        """Put messages on a run's queue. It may take them and not say so."""
-        self._jobs += [(run, body) for body in bodies]
+    def queue(self, bodies: Sequence[str]) -> None:
+        """Put messages of runs on their queues. It may take them and not say so."""
+        self._jobs += bodies
         if self._faults.strikes("queue's answer lost", 20):
             raise MachineDiedError("the queue's answer")
 
@@ -84,16 +85,8 @@ class Backstage:
             return "nothing"
         if self._faults.strikes("stream delivers out of order", 100):
             self._random.shuffle(waiting)
-        batch = waiting[: self._random.randint(1, BATCH_MAX)]
-        failed = self._failed(batch, self._announce if consumer == "notify" else self._draw)
-        if failed is None:
-            return "died"
-        for record in batch:  # others may have been delivered meanwhile
-            if record not in failed and record in waiting:
-                waiting.remove(record)
-        if self._faults.strikes("stream delivers twice", 60):
-            waiting += batch
-        return "some failed" if failed else "delivered"
+        work = self._announce if consumer == "notify" else self._draw
+        return self._work_off(waiting, work, "stream delivers twice", 60)
 
     def settle(self) -> str:
         """Hand a batch of the queues' messages to their runs."""
@@ -101,24 +94,25 @@ class Backstage:
             return "nothing"
         if self._faults.strikes("queue delivers out of order", 200):
             self._random.shuffle(self._jobs)
-        outcome = self._work_off(self._jobs, _work)
+        outcome = self._work_off(self._jobs, _work, *_QUEUE_TWICE)
         if outcome == "died":
             self._faults.counts["expiry run killed"] += 1
         return outcome
 
     def send_messages(self) -> str:
         """Hand a batch of the queue's messages to whoever sends."""
-        return self._work_off(self._messages, self._send) if self._messages else "nothing"
+        return self._work_off(self._messages, self._send, *_QUEUE_TWICE) if self._messages else "nothing"
 
-    def _work_off(self, waiting: list[_Delivered], work: Callable[[_Delivered], None]) -> str:
+    def _work_off(self, waiting: list[_Delivered], work: Callable[[_Delivered], None], twice: str, one_in: int) -> str:
+        """Hand over a batch of what waits; one time in so many, the fault `twice`, all of it waits again."""
         batch = waiting[: self._random.randint(1, BATCH_MAX)]
         failed = self._failed(batch, work)
         if failed is None:
             return "died"
-        for one in batch:
+        for one in batch:  # others may have been delivered meanwhile
             if one not in failed and one in waiting:
                 waiting.remove(one)
-        if self._faults.strikes("queue delivers twice", 100):
+        if self._faults.strikes(twice, one_in):
             waiting += batch
         return "some failed" if failed else "delivered"
 
@@ -169,7 +163,5 @@ class Backstage:
             records.extend(news)
 
 
-def _work(job: tuple[RunName, str]) -> None:
-    run, body = job
-    [of_queue] = [one for one in (expiry.RUN, reminders.RUN, statements.RUN) if one.name == run]
-    runs.work(body, of_queue)
+def _work(body: str) -> None:
+    runs.work(body, expiry.RUN, reminders.RUN, statements.RUN)

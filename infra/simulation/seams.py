@@ -48,8 +48,8 @@ class Outside(Protocol):
     def report(self, member_id: str, breaches: Sequence[Breach]) -> None:
         """A service has found a broken invariant."""
 
-    def queue(self, run: RunName, bodies: Sequence[str]) -> None:
-        """Messages for the queue of a run."""
+    def queue(self, bodies: Sequence[str]) -> None:
+        """Messages for the queues of runs: each says of which."""
 
     def queue_messages(self, bodies: Sequence[str]) -> None:
         """Messages to members for their queue."""
@@ -97,7 +97,10 @@ class _Queues:
     """Queues in which nothing seems to wait, so that every run begins."""
 
     def __init__(self, outside: Outside) -> None:
-        self.send = outside.queue
+        self._outside = outside
+
+    def send(self, _run: RunName, bodies: Sequence[str]) -> None:
+        self._outside.queue(bodies)
 
     def waiting(self, _run: RunName) -> int:
         return 0

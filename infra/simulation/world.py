@@ -25,7 +25,6 @@ from shared.domain.errors import LoyaltyError
 from shared.domain.invariants import Breach, breaches
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
-from shared.runtime import RunName
 from shared.tables import accounts, ledger
 from shared.tables import programs as programs_table
 
@@ -168,9 +167,9 @@ class World:
         for breach in breaches:
             self.books.breach(f"{member_id}: invariant {breach.invariant}: {breach.detail}")
 
-    def queue(self, run: RunName, bodies: Sequence[str]) -> None:
+    def queue(self, bodies: Sequence[str]) -> None:
         """See Backstage."""
-        self.backstage.queue(run, bodies)
+        self.backstage.queue(bodies)
 
     def publish(self, events: Sequence[Event | PartnerEvent]) -> None:
         """See Backstage."""

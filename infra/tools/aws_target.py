@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.permissions import WORKER_SECONDS_MAX
 from infra.errors import LocalError, UsageError
 from infra.machine import engine, environment, server_registry
+from infra.machine.server_registry import Server
 from infra.tables import LOYALTY
 from infra.tools.target import opened
 
@@ -111,5 +112,10 @@ def _time_at(endpoint: str) -> datetime:
     server = server_registry.find()
     if server is None or server.endpoint != endpoint:
         return datetime.now(UTC)
+    return clock_of(server)
+
+
+def clock_of(server: Server) -> datetime:
+    """What time a local server says that it is."""
     with urllib.request.urlopen(f"{server.url}/_local/clock", timeout=_ANSWER_SECONDS_MAX) as answer:  # noqa: S310
         return datetime.fromisoformat(json.load(answer)["now"])

@@ -46,13 +46,7 @@ def catch_up_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
     now = datetime.fromisoformat(part["now"])
     today = local_day(now, programs.load_program().time_zone)
     total = CaughtUp()
-    pages = segments.pages(
-        part,
-        FilterExpression="sk = :account",
-        ExpressionAttributeValues={":account": {"S": "ACCOUNT"}},
-        ProjectionExpression="pk",
-        PaginationConfig={"PageSize": _AT_ONCE},
-    )
+    pages = segments.accounts(part, ProjectionExpression="pk", PaginationConfig={"PageSize": _AT_ONCE})
     with ThreadPoolExecutor(WORKERS) as workers:
         for page in pages:
             members = [item["pk"]["S"].removeprefix("MEMBER#") for item in page]

@@ -92,8 +92,8 @@ class Derived:
 
     def wrong_orders(self, of_entries: "OfEntries") -> dict[str, OrderState]:
         """The orders that do not stand as their entries say, by name, and how they do."""
-        names = sorted({*self.orders, *of_entries.orders})
-        states = ((name, of_entries.orders.get(name, OrderState())) for name in names)
+        made = of_entries.orders
+        states = ((name, made.get(name, OrderState())) for name in sorted({*self.orders, *made}))
         return {name: state for name, state in states if self.orders.get(name, OrderState()) != state}
 
     def all_wrong(self, of_entries: "OfEntries") -> list[Wrong]:

@@ -158,9 +158,8 @@ def _unfinished(part: Part, kind: Kind) -> Path:
 def _accounts(part: Part, program: Program, exported: Exported, tell: Tell) -> Iterator[tuple[Account, list[Member]]]:
     """Every account of active members, settled, with whose it is: their own, their wallet, the pool that they share."""
     now = datetime.fromisoformat(part["now"])
-    for page in segments.pages(part, ConsistentRead=True):
-        accounts = [accounts_table.account_of(item) for item in page if item["sk"]["S"] == "ACCOUNT"]
-        accounts = [up_to_date(one, program, now) for one in accounts]
+    for page in segments.accounts(part, ConsistentRead=True):
+        accounts = [up_to_date(accounts_table.account_of(item), program, now) for item in page]
         exported.provisional += sum(one.status == "provisional" for one in accounts)
         owners = {one.member_id: _owners(one) for one in accounts if one.status == "active"}
         wanted = list(dict.fromkeys(name for names in owners.values() for name in names))

@@ -143,7 +143,7 @@ def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 class _Rebuild:
-    """One run over a table's members; without a file, nothing is withdrawn."""
+    """A run over the members of a part of a table; without a file, nothing is withdrawn."""
 
     def __init__(self, table: str, keeps: Path | None, *, writes: bool) -> None:
         self._table, self._keeps, self._writes = table, keeps, writes

@@ -43,6 +43,12 @@ def pages(part: Part, **request: Any) -> Iterator[Sequence[Item]]:  # noqa: ANN4
     return (page["Items"] for page in scan)
 
 
+def accounts(part: Part, **request: Any) -> Iterator[Sequence[Item]]:  # noqa: ANN401 - botocore's own arguments
+    """The accounts of a segment, a page at a time: of members, wallets and pools. Other items are not sent."""
+    only = {"FilterExpression": "sk = :account", "ExpressionAttributeValues": {":account": {"S": "ACCOUNT"}}}
+    return pages(part, **only, **request)
+
+
 def _count(database: "DynamoDBClient", table: str, workers: int) -> int:
     if "LastEvaluatedKey" not in database.scan(TableName=table):
         return 1

@@ -1,25 +1,21 @@
 """Whom a smoke test visits: a stack on AWS, an address, or the server that runs on this machine."""
 
-import json
-import urllib.request
 from datetime import UTC, datetime
-
-import boto3
 
 from infra.errors import LocalError
 from infra.local.tokens import Issuer
-from infra.machine import environment, server_registry
-from infra.tools.smoke import ANSWER_SECONDS_MAX, Api, Report, visit
+from infra.machine import server_registry
+from infra.tools.aws_target import client_of, clock_of
+from infra.tools.smoke import Api, Report, visit
 from infra.tools.smoke_stack import Stack, erase_by_function, look, storefront_token
 from shared.caller import OPERATOR, STOREFRONT
 
 
 def of_stack(name: str, token: str | None) -> int:
     """Visit a stack in the account and region that the shell names, and look at it; 1 if something is not right."""
-    environment.recall_the_shell()
     report = Report()
-    with report.step("the stack"):
-        stack = Stack.of(name, boto3.Session().client)
+    with client_of(None, failure=f"{name} cannot be looked at") as client, report.step("the stack"):
+        stack = Stack.of(name, client)
         with report.step("a token"):
             api = Api(stack.outputs["Url"], token or storefront_token(stack))
             visit(api, report, datetime.now(UTC), erase_by_function(stack))
@@ -39,10 +35,8 @@ def of_this_machine() -> int:
     server = server_registry.find()
     if server is None:
         raise LocalError("no local server runs: start `loyalty dev`, or name --stack or --url")
-    with urllib.request.urlopen(f"{server.url}/_local/clock", timeout=ANSWER_SECONDS_MAX) as answer:  # noqa: S310
-        now = datetime.fromisoformat(json.load(answer)["now"])
     report = Report()
-    visit(Api(server.url, Issuer.of_this_user().token([STOREFRONT, OPERATOR])), report, now)
+    visit(Api(server.url, Issuer.of_this_user().token([STOREFRONT, OPERATOR])), report, clock_of(server))
     return ended(report)
 
 

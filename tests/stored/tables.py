@@ -32,10 +32,10 @@ Item = Mapping[str, Any]
 
 
 class Nowhere:
-    """Takes messages, events and work for the expiry queue, and keeps nothing."""
+    """Takes messages and events, and keeps nothing."""
 
     def send(self, _: object) -> None:
-        """A message, or bodies for the queue."""
+        """A message."""
 
     def publish(self, _: object) -> None:
         """Events."""
