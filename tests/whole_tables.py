@@ -1,10 +1,11 @@
 """Work on the tables that the environment names, by this process alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from infra.analytics import lake
+from infra.analytics import lake, lake_queries
 from infra.tools import exporter, importer, parts
 from infra.tools import rebuild as rebuilding
 from shared import settings
@@ -38,3 +39,11 @@ def write_lake(folder: Path, now: datetime, *, segments: int = 1, secret: bytes 
         if secret:
             run.once("secret", secret.hex)
         return lake.write(client.client(), settings.loyalty_table(), folder, run)
+
+
+@contextmanager
+def opened_lake(folder: Path, now: datetime) -> Iterator[lake_queries.Lake]:
+    """A lake that is written, and open."""
+    write_lake(folder, now)
+    with lake_queries.opened(folder) as found:
+        yield found

@@ -86,3 +86,11 @@ def wire(database: "DynamoDBClient") -> Iterator[Wire]:
     wire = Wire(database)
     yield wire
     wire.close()
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
+    """What was counted for the dashboard."""
+    counts: list[dict[str, int]] = []
+    monkeypatch.setattr("shared.telemetry.count", lambda **amounts: counts.append(amounts))
+    return counts

@@ -1,6 +1,7 @@
 """The queue of messages to members, in hand."""
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 from functions import messages
@@ -12,17 +13,18 @@ class MessageQueue:
     def __init__(self) -> None:
         self.waiting: list[dict[str, Any]] = []
         self.waits: list[int] = []
+        self._numbers = count()
 
     def send(self, bodies: list[str], groups: list[str]) -> None:
         assert len(bodies) == len(groups)
         self.waiting += [
             {
-                "messageId": str(number),
+                "messageId": str(next(self._numbers)),
                 "receiptHandle": "r",
                 "body": body,
                 "attributes": {"ApproximateReceiveCount": "1"},
             }
-            for number, body in enumerate(bodies, len(self.waiting))
+            for body in bodies
         ]
         self.deliver()
 

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
-from functions import birthdays, expire, notify
+from infra.cloud.permissions import RUN_WORKERS
 from shared import runtime
+from shared.aws.sqs import BATCH
 from shared.runtime import RunName
 
-HANDLERS = {
-    "expiry": expire.handler,
-    "birthdays": birthdays.handler,
-    "reminders": notify.handler,
-    "statements": notify.handler,
-}
-BATCH = 10
+HANDLERS = {run: import_module(f"functions.{worker}").handler for run, worker in RUN_WORKERS.items()}
 
 
 class Queues:
@@ -28,7 +24,7 @@ class Queues:
         self.messages += [(run, body) for body in bodies]
 
     def waiting(self, run: RunName) -> int:
-        return sum(name == run for name, _ in self.messages)
+        return len(self.bodies(run))
 
     def bodies(self, run: RunName) -> list[str]:
         """What waits for a run's workers."""

@@ -101,13 +101,6 @@ def queue() -> Iterator[MessageQueue]:
         yield kept
 
 
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
-    counts: list[dict[str, int]] = []
-    monkeypatch.setattr("shared.telemetry.count", lambda **amounts: counts.append(amounts))
-    return counts
-
-
 def _tell(member: str) -> None:
     message_queue.enqueue([Note(message_id=f"welcome:{member}", member_id=member, kind="welcome", values=POINTS)])
 

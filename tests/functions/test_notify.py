@@ -382,14 +382,6 @@ def _receipt_has_expired(*_: Any) -> None:
     raise RuntimeError("the receipt has expired")
 
 
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
-    """What was counted for the dashboard."""
-    counts: list[dict[str, int]] = []
-    monkeypatch.setattr("shared.telemetry.count", lambda **amounts: counts.append(amounts))
-    return counts
-
-
 @pytest.mark.usefixtures("outbox")
 def test_what_the_dashboard_adds_up_is_what_members_hold(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     changes: list[int] = []

@@ -1,8 +1,6 @@
 """What a marketer reads: figures that can be counted by hand, each with its question."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,18 +9,11 @@ from infra.analytics import lake_queries
 from infra.analytics.insights import Insights, Table, insights
 from infra.cli import main
 from tests.functions.shop import Shop
-from tests.whole_tables import write_lake
-
-
-@contextmanager
-def opened(shop: Shop, folder: Path) -> Iterator[lake_queries.Lake]:
-    write_lake(folder, shop.now)
-    with lake_queries.opened(folder) as found:
-        yield found
+from tests.whole_tables import opened_lake, write_lake
 
 
 def made(shop: Shop, folder: Path) -> Insights:
-    with opened(shop, folder) as found:
+    with opened_lake(folder, shop.now) as found:
         return insights(found)
 
 
@@ -106,8 +97,7 @@ def test_each_table_names_its_question_and_an_empty_shop_has_answers(shop: Shop,
 def test_the_page_opens_without_a_network_and_runs_no_text(
     shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with opened(shop, tmp_path / "lake"):
-        pass
+    write_lake(tmp_path / "lake", shop.now)
     page = tmp_path / "insights.html"
     assert main.main(["insights", "--html", str(page), "--lake", str(tmp_path / "lake")]) == 0
     assert "Cohorts" in capsys.readouterr().out

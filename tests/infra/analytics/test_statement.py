@@ -3,8 +3,6 @@
 import csv
 import re
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -33,20 +31,13 @@ from shared.tables import accounts, client, programs
 from shared.tables.ledger import entry_of, load_history_to
 from tests.functions.shop import OPERATOR, Shop
 from tests.infra.simulation.test_restore_drill import Recorded
-from tests.whole_tables import write_lake
+from tests.whole_tables import opened_lake, write_lake
 
 WELCOME = 100
 """Points for joining."""
 WORLDS = (1, 6, 10)
 """Between them, everything happens that moves points."""
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-@contextmanager
-def opened(shop: Shop, folder: Path) -> Iterator[lake_queries.Lake]:
-    write_lake(folder, shop.now)
-    with lake_queries.opened(folder) as found:
-        yield found
 
 
 def numbers(statement: Statement, section: str, subject: str) -> dict[str, tuple[int | None, int | None]]:
@@ -63,7 +54,7 @@ def test_a_month_goes_from_its_opening_to_its_closing_in_points_and_money(shop: 
     redemption = shop.spend(ada, 200, 10_000).body["redemption_id"]
     shop.move(ada, redemption, "capture")
     shop.post(f"/v1/members/{ada}/redemptions/{redemption}/reverse", {"reversal_id": "back-1", "points": 50})
-    with opened(shop, tmp_path / "lake") as found:
+    with opened_lake(tmp_path / "lake", shop.now) as found:
         november, december = month_statement(found, "2026-11"), month_statement(found, "2026-12")
     assert numbers(november, "statement", "points")["closing"] == (WELCOME + 500, 600)
     of = numbers(december, "statement", "points")
@@ -80,12 +71,12 @@ def test_what_time_causes_counts_when_it_does_whoever_books_it_later(shop: Shop,
     shop.change_program(expiry={"kind": "term", "days": 20})
     ada = shop.enroll("ada")  # until 10 December
     shop.pass_time(days=60)
-    with opened(shop, tmp_path / "before") as found:
+    with opened_lake(tmp_path / "before", shop.now) as found:
         assert numbers(month_statement(found, "2026-12"), "statement", "points")["expired"][0] == -WELCOME
         assert "1 entries" in month_statement(found, "2026-12").provisional
         assert month_statement(found, "2026-11").provisional == ""
     shop.order(ada, "A-1", 100)  # books it, in January
-    with opened(shop, tmp_path / "after") as found:
+    with opened_lake(tmp_path / "after", shop.now) as found:
         assert numbers(month_statement(found, "2026-12"), "statement", "points")["expired"][0] == -WELCOME
         assert month_statement(found, "2026-12").provisional == ""
         assert numbers(month_statement(found, "2027-01"), "statement", "points")["expired"][0] == 0
@@ -96,7 +87,7 @@ def test_a_new_worth_of_points_is_a_line_of_its_own(shop: Shop, tmp_path: Path) 
     shop.pass_time(days=15)
     shop.change_program(redeeming={"points_as_money": {"points": 1, "amount": 3}})
     shop.order(ada, "A-1", 10_000)
-    with opened(shop, tmp_path / "lake") as found:
+    with opened_lake(tmp_path / "lake", shop.now) as found:
         of = numbers(month_statement(found, "2026-12"), "statement", "points")
     assert (of["opening"], of["revalued"], of["earned"], of["closing"]) == (
         (100, 100),
@@ -109,7 +100,7 @@ def test_a_new_worth_of_points_is_a_line_of_its_own(shop: Shop, tmp_path: Path) 
 def test_points_without_a_price_are_counted_in_units_alone(shop: Shop, tmp_path: Path) -> None:
     shop.change_program(redeeming={"points_as_money": None})
     shop.enroll()
-    with opened(shop, tmp_path / "lake") as found:
+    with opened_lake(tmp_path / "lake", shop.now) as found:
         statement = month_statement(found, "2026-11")
     assert numbers(statement, "statement", "points")["closing"] == (WELCOME, None)
     assert numbers(statement, "deferred revenue", "points")["deferred"] == (WELCOME, None)
@@ -128,7 +119,7 @@ def test_the_journal_posts_what_the_liabilities_have_changed_by(shop: Shop, tmp_
     shop.pass_time(days=15)
     shop.move(member, shop.spend(member, 99, 10_000).body["redemption_id"], "capture")
     changes = []
-    with opened(shop, tmp_path / "lake") as found:
+    with opened_lake(tmp_path / "lake", shop.now) as found:
         for month in ("2026-11", "2026-12"):
             statement = month_statement(found, month)
             for unit, account in LIABILITY.items():
@@ -158,7 +149,7 @@ def test_a_partners_month_is_that_of_its_settlement(shop: Shop, tmp_path: Path) 
     shop.pass_time(days=15)
     shop.order(ada, "B-2", 5_000, partner_id="bakery")
     shop.refund(ada, 1_100, "B-2")
-    with opened(shop, tmp_path / "lake") as found:
+    with opened_lake(tmp_path / "lake", shop.now) as found:
         of = numbers(month_statement(found, "2026-12"), "statement", "partner bakery")
     settlement = shop.get("/v1/partners/bakery/settlements/2026-12", scope=OPERATOR)
     assert settlement.status == 200, settlement.body
@@ -170,7 +161,7 @@ def test_a_partners_month_is_that_of_its_settlement(shop: Shop, tmp_path: Path) 
 
 def test_each_number_names_its_question(shop: Shop, tmp_path: Path) -> None:
     shop.order(shop.enroll(), "A-1")
-    with opened(shop, tmp_path / "lake") as found:
+    with opened_lake(tmp_path / "lake", shop.now) as found:
         statement = month_statement(found, "2026-11")
     assert {line.query for line in statement.lines} <= set(lake_queries.names())
     assert len({line.section for line in statement.lines}) == 3
@@ -179,7 +170,7 @@ def test_each_number_names_its_question(shop: Shop, tmp_path: Path) -> None:
 @pytest.mark.parametrize("month", ["2026-13", "november", "2026-11-01", "2027-01"])
 def test_what_is_no_month_or_has_not_begun_has_no_statement(shop: Shop, tmp_path: Path, month: str) -> None:
     shop.enroll()
-    with opened(shop, tmp_path / "lake") as found, pytest.raises(UsageError, match=month):
+    with opened_lake(tmp_path / "lake", shop.now) as found, pytest.raises(UsageError, match=month):
         month_statement(found, month)
 
 
@@ -191,7 +182,7 @@ def test_it_closes_with_what_verify_adds_up(shop: Shop, tmp_path: Path) -> None:
     shop.refund(ada, 10_000, "A-1")  # of which 50 are owed
     program = programs.load_program()
     report = check(client.client(), settings.loyalty_table(), view=lambda one: up_to_date(one, program, shop.now))
-    with opened(shop, tmp_path / "lake") as found:
+    with opened_lake(tmp_path / "lake", shop.now) as found:
         statement = month_statement(found, "2026-11")
     points, credit = (numbers(statement, "statement", unit) for unit in ("points", "credit"))
     assert (points["closing"][0] or 0) - (points["of which owed"][0] or 0) == report.outstanding
@@ -305,7 +296,7 @@ class TestFiles:
         self, shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         shop.order(shop.enroll(), "A-1", 10_000)
-        with opened(shop, tmp_path / "lake") as found:
+        with opened_lake(tmp_path / "lake", shop.now) as found:
             statement = month_statement(found, "2026-11")
         csv_file, xlsx_file = tmp_path / "month.csv", tmp_path / "month.xlsx"
         names = ["--csv", str(csv_file), "--xlsx", str(xlsx_file), "--lake", str(tmp_path / "lake")]
@@ -328,8 +319,7 @@ class TestFiles:
         self, shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         shop.enroll()
-        with opened(shop, tmp_path / "lake"):
-            pass
+        write_lake(tmp_path / "lake", shop.now)
         for option in ("--csv", "--xlsx"):
             nowhere = str(tmp_path / "nowhere" / "file")
             assert main.main(["statement", "2026-11", option, nowhere, "--lake", str(tmp_path / "lake")]) == 1

@@ -1,6 +1,5 @@
 """What processes do to the parts of a table on an engine is what one process does to the whole."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from infra.machine import engine, environment, folders
+from infra.bench.world import open_world
 from infra.tables import LOYALTY
 from infra.tools import exporter, importer, parts, segments
 from infra.tools.catch_up import CaughtUp, catch_up_all
 from infra.tools.parts import Run
 from infra.tools.verify import Report, check, check_by_parts
-from shared import runtime
 from shared.domain.account import Account
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.members.members import Identity
@@ -33,14 +31,8 @@ def _engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(importer, "LINES_A_PART", 9)
     monkeypatch.setattr(segments, "_count", lambda *_: SEGMENTS)
-    with environment.restored():
-        environment.forget_the_shell()
-        with engine.running("ministack", folders.private_folder(tmp_path / "engine"), keep=False) as started:
-            os.environ.update(environment.variables(started.endpoint, tmp_path))
-            runtime.reset()
-            engine.create_missing_tables(started.endpoint)
-            yield
-    runtime.reset()
+    with open_world():
+        yield
 
 
 def bring_in(path: Path, header: str, lines: Sequence[str], run: Run) -> importer.Result:
