@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.simulation import seams
+from infra.simulation import expressions, seams
 from infra.simulation.fake_dynamodb import Database, Item, Key, Written
 from infra.simulation.world import World
 from infra.tables import LOYALTY, PEOPLE
@@ -70,8 +70,12 @@ class Restorable(Database):
         """The pages of a scan or a query."""
         return _Pages(self._scanned if operation == "scan" else self._queried)
 
-    def _scanned(self, TableName: str, **_: Any) -> list[Item]:  # noqa: N803 - boto3's
-        return [item for _, item in self.everything(TableName)]
+    def _scanned(self, TableName: str, **request: Any) -> list[Item]:  # noqa: N803 - boto3's
+        items = [item for _, item in self.everything(TableName)]
+        if "FilterExpression" not in request:
+            return items
+        wanted = expressions.condition(request["FilterExpression"], request.get("ExpressionAttributeNames", {}))
+        return [item for item in items if wanted(item, request["ExpressionAttributeValues"])]
 
     def _queried(self, **request: Any) -> list[Item]:
         items: list[Item] = []
