@@ -4,18 +4,17 @@ Both follow from the change's random id under the shop's key. So neither is kept
 here is refused before anything is read.
 """
 
-import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from shared import settings
 from shared.caller import is_valid_id
 from shared.domain.errors import LinkNotFoundError
 from shared.domain.members.address_changes import CONFIRMED_WITHIN, AddressChange, code_of
 from shared.domain.members.members import AddressKind, mail_address
 from shared.domain.message_types import Channel, Kind, Value
 from shared.domain.telling.notifications import Note, Way
+from shared.messaging import signed_links
 from shared.tables import address_changes, members
 
 CODE: Kind = "address_code"
@@ -23,7 +22,7 @@ CHANGED: Kind = "address_changed"
 KINDS = frozenset({CODE, CHANGED})
 PATH = "/v1/changes/undo/"
 _CHANGE = "change_id"
-_SIGNATURE_LENGTH = 24
+_PURPOSE, _DIGITS = "undo", 24
 """96 bits, as hexadecimal digits: a text message has room for no more."""
 _CHANNELS: Mapping[AddressKind, Channel] = {"email": "email", "phone": "sms"}
 
@@ -67,21 +66,20 @@ def code_for(change_id: str) -> str:
 
 def url_for(link: Link) -> str:
     """The address of the page that undoes a change."""
-    return f"{settings.public_url().rstrip('/')}{PATH}{token_for(link)}"
+    return signed_links.url_for(PATH, token_for(link))
 
 
 def token_for(link: Link) -> str:
     """The link as it appears in an address, short enough for a text message. Whoever holds it may undo the change."""
     content = f"{link.member_id}.{link.change_id}"
-    return f"{content}.{_signature(content)}"
+    return f"{content}.{signed_links.signature(_PURPOSE, content, _DIGITS)}"
 
 
 def link_of(token: str) -> Link:
     """The link that a token encodes. Raises LinkNotFoundError for any that was not made here."""
     content, _, signature = token.rpartition(".")
     member_id, _, change_id = content.partition(".")
-    is_made_here = token.isascii() and hmac.compare_digest(signature, _signature(content))
-    if not is_made_here or not is_valid_id(member_id):
+    if not signed_links.is_signed(_PURPOSE, content, signature, _DIGITS) or not is_valid_id(member_id):
         raise LinkNotFoundError("there is no such link; use the one in a message")
     return Link(member_id, change_id)
 
@@ -91,7 +89,3 @@ def _values(note: Note, change: AddressChange) -> dict[str, Value]:
         return {"code": code_for(change.change_id), "hours": int(CONFIRMED_WITHIN.total_seconds()) // 3600}
     link = Link(note.member_id, change.change_id)
     return {"about": change.kind, "undo_url": url_for(link) if change.can_be_undone else ""}
-
-
-def _signature(content: str) -> str:
-    return members.keyed_hash(f"undo:{content}")[:_SIGNATURE_LENGTH]

@@ -1,16 +1,14 @@
 """Links to unsubscribe with one click. A token names member and category, and is signed so that nobody can forge it."""
 
 import base64
-import hmac
 from typing import NamedTuple
 
-from shared import settings
 from shared.domain.errors import LinkNotFoundError
 from shared.domain.message_types import CATEGORIES, Category
-from shared.tables import members
+from shared.messaging import signed_links
 
 PATH = "/v1/unsubscribe/"
-_SIGNATURE_LENGTH = 32
+_PURPOSE, _DIGITS = "unsubscribe", 32
 
 
 class Link(NamedTuple):
@@ -27,13 +25,14 @@ def headers(url: str) -> dict[str, str]:
 
 def url_for(link: Link) -> str:
     """The page's address."""
-    return f"{settings.public_url().rstrip('/')}{PATH}{token_for(link)}"
+    return signed_links.url_for(PATH, token_for(link))
 
 
 def token_for(link: Link) -> str:
     """The link as it appears in an address: neither secret nor personal."""
     content = f"{link.category}:{link.member_id}"
-    return base64.urlsafe_b64encode(f"{content}:{_signature(content)}".encode()).decode().rstrip("=")
+    signature = signed_links.signature(_PURPOSE, content, _DIGITS)
+    return base64.urlsafe_b64encode(f"{content}:{signature}".encode()).decode().rstrip("=")
 
 
 def link_of(token: str) -> Link:
@@ -45,10 +44,6 @@ def link_of(token: str) -> Link:
     content, _, signature = text.rpartition(":")
     category, _, member_id = content.partition(":")
     known = next((one for one in CATEGORIES if one == category), None)
-    if known is None or not hmac.compare_digest(signature, _signature(content)):
+    if known is None or not signed_links.is_signed(_PURPOSE, content, signature, _DIGITS):
         raise LinkNotFoundError("there is no such link; use the one in a message")
     return Link(member_id, known)
-
-
-def _signature(content: str) -> str:
-    return members.keyed_hash(f"unsubscribe:{content}")[:_SIGNATURE_LENGTH]

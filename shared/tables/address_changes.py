@@ -31,7 +31,7 @@ def of_member(member_id: str) -> list[AddressChange]:
 def put(member_id: str, change: AddressChange) -> Write:
     """The write that keeps a change."""
     key = client.key_of(_key(member_id, change.change_id))
-    forget_at = {"forget_at": {"N": str(int((change.ends_at + KEPT).timestamp()))}}
+    forget_at = {"forget_at": client.forget_at(change.ends_at + KEPT)}
     item = {**key, **records.attributes(change), **forget_at}
     return {"Put": {"TableName": settings.people_table(), "Item": item}}
 

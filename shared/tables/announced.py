@@ -20,7 +20,7 @@ def is_marked(entry_id: str) -> bool:
 
 def mark(entry_id: str, now: datetime) -> bool:
     """Note that an entry was announced; False if another delivery of it was quicker."""
-    forget_at = {"N": str(int((now + KEPT).timestamp()))}
+    forget_at = client.forget_at(now + KEPT)
     item = {**client.key_of(_key(entry_id)), "forget_at": forget_at}
     return client.put_if(settings.loyalty_table(), item, "attribute_not_exists(pk)")
 

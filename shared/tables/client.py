@@ -4,6 +4,7 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -246,6 +247,11 @@ def put_over(table: str, key: Key, revision: int, **attributes: Any) -> Write:  
 def key_of(key: Key) -> dict[str, Any]:
     """A key as items carry it."""
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def forget_at(moment: datetime) -> dict[str, str]:
+    """When the database forgets an item, as its attribute `forget_at` says it: in seconds."""
+    return {"N": str(int(moment.timestamp()))}
 
 
 def ask(request: Callable[[], Any]) -> Any:  # noqa: ANN401 - botocore's own answers

@@ -17,13 +17,12 @@ def load(who: str, now: datetime) -> int:
 
 def add(who: str, now: datetime) -> None:
     """Count one guess."""
-    end = str(int((now + KEPT).timestamp()))
     client.ask(
         lambda: client.client().update_item(
             TableName=settings.loyalty_table(),
             Key=client.key_of(_key(who, now)),
             UpdateExpression="SET forget_at = :end ADD guesses :one",
-            ExpressionAttributeValues={":one": {"N": "1"}, ":end": {"N": end}},
+            ExpressionAttributeValues={":one": {"N": "1"}, ":end": client.forget_at(now + KEPT)},
         )
     )
 

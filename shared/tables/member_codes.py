@@ -39,7 +39,7 @@ def code_of(item: Item | None) -> MemberCode | None:
 def put(code: str, member_id: str, expires_at: datetime) -> None:
     """Issue a code. Raises CancelledError if it is somebody's already."""
     named = {"member_id": {"S": member_id}, "expires_at": {"S": expires_at.isoformat()}}
-    forget_at = {"N": str(int((expires_at + KEPT).timestamp()))}
+    forget_at = client.forget_at(expires_at + KEPT)
     client.transact([client.put_new(settings.loyalty_table(), key_of(code), **named, forget_at=forget_at)])
 
 

@@ -21,7 +21,7 @@ KEPT = timedelta(days=2)
 def put(note: Note, now: datetime) -> Write:
     """The write that has a note sent."""
     key = Key(f"NOTE#{note.member_id}", note.message_id)
-    forget_at = {"N": str(int((now + KEPT).timestamp()))}
+    forget_at = client.forget_at(now + KEPT)
     return client.put_new(settings.loyalty_table(), key, **records.attributes(note, ATTRIBUTE), forget_at=forget_at)
 
 

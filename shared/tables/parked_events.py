@@ -29,7 +29,7 @@ class Parked(NamedTuple):
 
 def park(webhook_id: str, account_id: str, sequence: int, now: datetime) -> None:
     """Note that an endpoint was not told an event. Raises TryAgainError if others keep writing."""
-    whole = {":forget_at": {"N": str(int((now + KEPT).timestamp()))}, ":at": {"S": _text(now)}, ":one": {"N": "1"}}
+    whole = {":forget_at": client.forget_at(now + KEPT), ":at": {"S": _text(now)}, ":one": {"N": "1"}}
     request: Any = {
         "TableName": settings.loyalty_table(),
         "Key": client.key_of(_key(webhook_id, account_id)),

@@ -55,7 +55,7 @@ def add(code: str, invitation: Invitation) -> bool:
         "invited_by": {"S": invitation.invited_by},
         "pool_sequence": {"N": str(invitation.pool_sequence)},
         "expires_at": {"S": invitation.expires_at.isoformat()},
-        "forget_at": _forget_at(invitation.expires_at + KEPT),
+        "forget_at": client.forget_at(invitation.expires_at + KEPT),
     }
     return client.put_if(settings.loyalty_table(), item, "attribute_not_exists(pk)")
 
@@ -78,10 +78,6 @@ def note_left(pool_id: str, member_id: str, pool_sequence: int, now: datetime) -
     item = {
         **client.key_of(left_key(pool_id, member_id)),
         "pool_sequence": {"N": str(pool_sequence)},
-        "forget_at": _forget_at(now + VALID_FOR + timedelta(days=1)),  # clocks differ
+        "forget_at": client.forget_at(now + VALID_FOR + timedelta(days=1)),  # clocks differ
     }
     return {"Put": {"TableName": settings.loyalty_table(), "Item": item}}
-
-
-def _forget_at(moment: datetime) -> dict[str, str]:
-    return {"N": str(int(moment.timestamp()))}

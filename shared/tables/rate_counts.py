@@ -22,7 +22,7 @@ def load(one: Counted) -> int:
 
 def add(one: Counted, entry_id: str, now: datetime) -> None:
     """Count an entry, unless it is counted. Raises TryAgainError if others kept counting."""
-    table, forget_at = settings.loyalty_table(), {"N": str(int((now + KEPT).timestamp()))}
+    table, forget_at = settings.loyalty_table(), client.forget_at(now + KEPT)
     count = {
         "TableName": table,
         "Key": client.key_of(_key(one, "COUNT")),

@@ -42,7 +42,7 @@ def opened(member_id: str, addresses: Sequence[Identity], what: Remembered, now:
         return []
     table, case = settings.people_table(), case_of(member_id)
     forget_at = now + timedelta(days=days)
-    led = {"forget_at": _seconds(forget_at), "case": {"S": case}}
+    led = {"forget_at": client.forget_at(forget_at), "case": {"S": case}}
     pks = list(dict.fromkeys(_address_pk(one.kind, _person_at(one)) for one in addresses))
     places = [client.key_of(Key(pk, f"{forget_at.isoformat()}#{case}")) for pk in pks]
     pointers: list[Write] = [
@@ -99,7 +99,7 @@ def _put(case: Case) -> Write:
         _case_key(case.name),
         case.revision,
         **records.attributes(case.what),
-        forget_at=_seconds(case.forget_at),
+        forget_at=client.forget_at(case.forget_at),
         **more,
     )
 
@@ -117,10 +117,6 @@ def _case(name: str, item: Item) -> Case:
     forget_at = datetime.fromtimestamp(int(item["forget_at"]["N"]), UTC)
     met_by = item["met_by"]["S"] if "met_by" in item else None
     return Case(name, records.read(Remembered, item), int(item["revision"]["N"]), forget_at, met_by)
-
-
-def _seconds(moment: datetime) -> dict[str, str]:
-    return {"N": str(int(moment.timestamp()))}
 
 
 def _case_key(name: str) -> Key:

@@ -57,7 +57,7 @@ def count(member_id: str, week: str, now: datetime) -> int:
         "UpdateExpression": "SET forget_at = :end ADD messages :one",
         "ExpressionAttributeValues": {
             ":one": {"N": "1"},
-            ":end": {"N": str(int((now + WEEK_KEPT).timestamp()))},
+            ":end": client.forget_at(now + WEEK_KEPT),
         },
         "ReturnValues": "UPDATED_NEW",
     }

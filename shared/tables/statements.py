@@ -4,7 +4,7 @@ So the work of a month's statements follows the members who did something, not a
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared import settings
@@ -19,7 +19,7 @@ def note(member_id: str, month: str, now: datetime) -> None:
     """Note that a member had an entry in a month, however often."""
     item: dict[str, Any] = {
         **client.key_of(_key(member_id, month)),
-        "forget_at": {"N": str(int((now + KEPT).astimezone(UTC).timestamp()))},
+        "forget_at": client.forget_at(now + KEPT),
     }
     client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
 

@@ -71,7 +71,7 @@ def record(webhook_id: str, delivery: Delivery) -> None:
     item = {
         **client.key_of(key),
         **records.attributes(delivery),
-        "forget_at": {"N": str(int((delivery.at + KEPT).timestamp()))},
+        "forget_at": client.forget_at(delivery.at + KEPT),
     }
     client.ask(lambda: client.client().put_item(TableName=settings.loyalty_table(), Item=item))
 

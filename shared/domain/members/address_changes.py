@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
+from shared.domain import codes
 from shared.domain.errors import TooManyRequestsError
 from shared.domain.fields import Stored
 from shared.domain.members.codes import LENGTH
-from shared.domain.members.members import ADDRESS_KINDS, UNAMBIGUOUS, AddressKind, Member
+from shared.domain.members.members import ADDRESS_KINDS, AddressKind, Member
 
 CONFIRMED_WITHIN = timedelta(hours=24)
 UNDONE_WITHIN = timedelta(days=7)
@@ -61,17 +62,13 @@ class AddressChange(Stored):
 
 def asked(kind: AddressKind, value: str | None, now: datetime, choice: Callable[[str], str]) -> AddressChange:
     """A new change, as a member or the shop asks for it; `choice` draws its id."""
-    change_id = "".join(choice(UNAMBIGUOUS) for _ in range(_ID_LENGTH))
+    change_id = codes.drawn(choice, _ID_LENGTH)
     return AddressChange(change_id=change_id, kind=kind, value=value, at=now, ends_at=now + CONFIRMED_WITHIN)
 
 
 def code_of(digest: str) -> str:
     """A code of characters that nobody mistakes, from a keyed hash in hexadecimal digits."""
-    number, letters = int(digest, 16), []
-    for _ in range(LENGTH):
-        number, place = divmod(number, len(UNAMBIGUOUS))
-        letters.append(UNAMBIGUOUS[place])
-    return "".join(letters)
+    return codes.of_digest(digest, LENGTH)
 
 
 def differences(before: Member, after: Member) -> list[AddressKind]:

@@ -7,7 +7,7 @@ and soon over.
 from collections.abc import Callable
 from datetime import timedelta
 
-from shared.domain.members.members import UNAMBIGUOUS
+from shared.domain.codes import drawn
 
 LENGTH = 8
 """40 bits: far more than can be tried in the minutes that a code lasts."""
@@ -18,7 +18,7 @@ _SCHEME = "LOYALTY:"
 
 def new_code(choice: Callable[[str], str]) -> str:
     """A code of characters that `choice` draws."""
-    return "".join(choice(UNAMBIGUOUS) for _ in range(LENGTH))
+    return drawn(choice, LENGTH)
 
 
 def text_of(code: str) -> str:

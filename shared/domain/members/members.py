@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.domain.account import Status
+from shared.domain.codes import drawn
 from shared.domain.errors import (
     ConsentRequiredError,
     Fault,
@@ -47,8 +48,6 @@ FINGERPRINTS_MAX = 5
 FORMER_MAX = 10
 """How many addresses are kept that were a member's own."""
 
-UNAMBIGUOUS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-"""For codes: no character that is mistaken for another when read aloud or copied by hand."""
 _CODE_NAME_LETTERS_MAX = 8
 _CODE_RANDOM_LETTERS = 6
 
@@ -448,8 +447,7 @@ def new_referral_code(name: str | None, choice: Callable[[str], str]) -> str:
     """A referral code: the name's first letters and six characters that `choice` draws, such as GRACE-7Q2KXM."""
     first = (name or "").split(" ")[0].upper()
     letters = "".join(letter for letter in first if letter.isascii() and letter.isalpha())[:_CODE_NAME_LETTERS_MAX]
-    random = "".join(choice(UNAMBIGUOUS) for _ in range(_CODE_RANDOM_LETTERS))
-    return f"{letters or 'FRIEND'}-{random}"
+    return f"{letters or 'FRIEND'}-{drawn(choice, _CODE_RANDOM_LETTERS)}"
 
 
 def _reachable_again(before: Member, after: Member) -> Member:

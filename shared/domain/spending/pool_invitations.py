@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from shared.domain import codes
 from shared.domain.account import Account
 from shared.domain.errors import CodeExpiredError
 from shared.domain.subaccounts import owner_of
@@ -32,9 +33,7 @@ class Invitation(NamedTuple):
 
 def code_of(digest: str) -> str:
     """The code that hexadecimal digits make: as random as they are, up to 60 bits."""
-    number = int(digest, 16)
-    signs = (_ALPHABET[number >> 5 * place & 31] for place in range(_LENGTH))
-    return "-".join("".join(group) for group in zip(*[signs] * _GROUP, strict=True))
+    return codes.grouped(codes.of_digest(digest, _LENGTH, _ALPHABET), _GROUP)
 
 
 def as_typed(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from shared.domain import entry_types
+from shared.domain import codes, entry_types
 from shared.domain.account import Account
 from shared.domain.actors import is_member, is_shop
 from shared.domain.calendar import local_day
@@ -314,9 +314,9 @@ def as_captured(reserved: Entry, captured: Entry | None) -> Entry:
     """The entry that reserved a redemption, with the code in its hold that the one that captured it, if any, gave."""
     if captured is None:
         return reserved
-    codes = {name: hold.voucher_code for name, hold in captured.closed.items()}
+    given = {name: hold.voucher_code for name, hold in captured.closed.items()}
     opened = {
-        name: hold.model_copy(update={"voucher_code": codes[name]}) if name in codes else hold
+        name: hold.model_copy(update={"voucher_code": given[name]}) if name in given else hold
         for name, hold in reserved.opened.items()
     }
     return reserved.model_copy(update={"opened": opened})
@@ -324,7 +324,7 @@ def as_captured(reserved: Entry, captured: Entry | None) -> Entry:
 
 def new_voucher_code(choice: Callable[[str], str]) -> str:
     """A code that nobody can work out: letters none of which is mistaken for another, picked by `choice`."""
-    return _grouped("".join(choice(_VOUCHER_ALPHABET) for _ in range(_VOUCHER_LENGTH)), _VOUCHER_GROUP)
+    return codes.grouped(codes.drawn(choice, _VOUCHER_LENGTH, _VOUCHER_ALPHABET), _VOUCHER_GROUP)
 
 
 def voucher_code_of(redemption_id: str, hold: Hold) -> str:
@@ -336,16 +336,9 @@ def voucher_code_of(redemption_id: str, hold: Hold) -> str:
 
 
 def _derived_voucher_code(redemption_id: str) -> str:
-    number = int.from_bytes(hashlib.sha256(f"voucher:{redemption_id}".encode()).digest(), "big")
-    letters = []
-    for _ in range(_DERIVED_VOUCHER_LENGTH):
-        number, index = divmod(number, len(_VOUCHER_ALPHABET))
-        letters.append(_VOUCHER_ALPHABET[index])
-    return _grouped("".join(letters), _DERIVED_VOUCHER_GROUP)
-
-
-def _grouped(letters: str, size: int) -> str:
-    return "-".join(letters[start : start + size] for start in range(0, len(letters), size))
+    digest = hashlib.sha256(f"voucher:{redemption_id}".encode()).hexdigest()
+    letters = codes.of_digest(digest, _DERIVED_VOUCHER_LENGTH, _VOUCHER_ALPHABET)
+    return codes.grouped(letters, _DERIVED_VOUCHER_GROUP)
 
 
 def _share_percent(program: Program, *, by_credit: bool) -> int:
