@@ -145,8 +145,8 @@ def _taken_from(places: Sequence[tuple[str, int, int]], line: ReturnedLine) -> d
     holding = [one for one in places if quantity <= one[1] and amount <= one[2]]
     all_left = [one for one in holding if (quantity, amount) == one[1:]]
     of_price = [one for one in holding if amount * one[1] == quantity * one[2]]
-    for name, *_ in (*all_left, *of_price, *holding):
-        return {name: (quantity, amount)}
+    if fitting := [*all_left, *of_price, *holding]:
+        return {fitting[0][0]: (quantity, amount)}
     taken = {}
     for name, pieces, paid in places:
         taken[name] = (min(quantity, pieces), min(amount, paid))

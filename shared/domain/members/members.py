@@ -397,12 +397,11 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
     others = sorted(gone.identities() - survivor.identities(), key=lambda identity: (identity.kind, identity.value))
     rest = Member(member_id=gone.member_id, status="merged", enrolled_at=gone.enrolled_at, merged_into=into.member_id)
     history = sorted((*gone.consent_history, *survivor.consent_history), key=lambda change: change.at)
+    former = (*survivor.former, *gone.former)
     survivor = survivor.model_copy(
         update={
             "also_known_as": (*survivor.also_known_as, *others),
-            "former": tuple(
-                sorted((*survivor.former, *gone.former), key=lambda one: one.left_at)[: -FORMER_MAX - 1 : -1]
-            ),
+            "former": tuple(sorted(former, key=lambda one: one.left_at, reverse=True)[:FORMER_MAX]),
             "consent_history": tuple(history[-CONSENT_HISTORY_MAX:]),
             "fingerprints": tuple(dict.fromkeys((*survivor.fingerprints, *gone.fingerprints)))[:FINGERPRINTS_MAX],
         }

@@ -45,7 +45,7 @@ def counted(entry: Entry, program: Program, store_id: str | None) -> Sequence[Co
     rate = _rate_of(entry, program)
     if rate is None:
         return []
-    what, period = _WATCHED[entry.type], period_of(entry.recorded_at, rate, program)
+    what, period = _WATCHED[entry.type], period_at(entry.recorded_at, rate, program)
     if what == "redemptions":
         return [Counted(what, "member", entry.member_id, period, rate)]
     found = [Counted(what, "store", store_id, period, rate)] if store_id else []
@@ -54,7 +54,7 @@ def counted(entry: Entry, program: Program, store_id: str | None) -> Sequence[Co
     return found
 
 
-def period_of(moment: datetime, rate: Rate, program: Program) -> str:
+def period_at(moment: datetime, rate: Rate, program: Program) -> str:
     """The hour of universal time, or the program's day, that a moment is in."""
     if rate.per == "hour":
         return f"{moment.astimezone(UTC):%Y-%m-%dT%H}Z"

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from shared.domain.account import Account
+from shared.domain.earning.bonuses import NO_BONUS_PERCENT
 from shared.domain.entry import Piece
 from shared.domain.fields import Record
 from shared.domain.points.paid_plans import current_plan
@@ -20,7 +21,6 @@ from shared.domain.program.program import Program
 UNVERIFIED_ID = "unverified"
 """The id of every membership shown to an unverified buyer, whether or not there is such a member."""
 _SHOWN_CHARACTERS = 4
-_NO_BONUS_PERCENT = 100
 
 
 def _is_none(value: object) -> bool:
@@ -131,6 +131,6 @@ def forecast(pieces: Sequence[Piece], tiers: Sequence[TierBlock]) -> Forecast:
 
 def _tier(rule_id: str, id_: str, name: str, percent: int, texts: Sequence[str]) -> TierBlock:
     benefits = [Benefit(id=f"{rule_id}:{number}", description=text) for number, text in enumerate(texts, 1)]
-    if percent > _NO_BONUS_PERCENT:
+    if percent > NO_BONUS_PERCENT:
         benefits.insert(0, Benefit(id=rule_id, description=f"{percent}% of the base points on every order"))
     return TierBlock(id=id_, name=name, benefits=tuple(benefits))
