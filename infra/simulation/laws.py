@@ -106,8 +106,8 @@ def _gives_back(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
     if any(not 0 <= -points <= tally.forgiven.get(day, 0) for day, points in forgiven.items()):
         yield f"keeps {forgiven} back, forgiven are {tally.forgiven}"
     back = added(opened["lots"], forgiven)
-    if any(points < 0 for points in back.values()):  # activity had prolonged them: all are in one lot
-        back, _ = settled(-sum(forgiven.values()), opened["lots"])
+    if missing := -sum(points for points in back.values() if points < 0):  # activity had given them other days
+        back, _ = settled(missing, {day: points for day, points in back.items() if points > 0})
     is_shop = raw.get("actor", "").partition(":")[0] in {"storefront", "operator"}
     living, gone = returned(books, raw, tally, back, today, is_shop=is_shop)
     lots, debt = settled(tally.debt, living)

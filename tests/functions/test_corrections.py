@@ -10,6 +10,7 @@ from shared.tables import budgets
 from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
 from tests.functions.test_consent import agree, opened
 from tests.functions.test_referrals import TERMS, brought, stream
+from tests.functions.test_refunds_of_the_erased import last_entry
 
 EXPIRY = {"kind": "term", "days": 30}
 
@@ -154,6 +155,19 @@ def test_points_that_were_forgiven_do_not_come_back_with_what_held_them(shop: Sh
     assert shop.refund(ada, 10_000).body["entry"]["points"] == 0
     assert shop.move(ada, spent, step).status == 200
     assert stands(shop, ada) == (0, 0)
+
+
+def test_what_is_left_of_held_points_keeps_its_day_beside_what_was_forgiven(shop: Shop, ada: str) -> None:
+    shop.change_program(refund_debt="forgiven", expiry={"kind": "inactivity", "months": 1})
+    shop.order(ada, "A-0", 1_000)
+    ends_on = last_entry(ada).expires_on
+    shop.pass_time(days=3)
+    shop.order(ada, total=10_000)
+    spent = shop.spend(ada, 60, 600).body["redemption_id"]
+    shop.refund(ada, 10_000)
+    assert shop.move(ada, spent, "cancel").status == 200
+    assert ends_on is not None
+    assert last_entry(ada).lots == {ends_on.isoformat(): 10}
 
 
 def test_a_budget_gets_back_what_was_drawn(shop: Shop, ada: str) -> None:

@@ -389,11 +389,11 @@ def _given_back(account: Account, program: Program, lots: Lots, today: date, act
 
     What of them was forgiven when the order that had brought it was returned is not given back.
     """
-    if isinstance(policy_of(account, program), Inactivity):  # all points are in one lot, whatever its day was
-        points = min(sum(lots.values()), sum(account.forgiven.values()))
-        gone, forgiven = take(lots, points), take(account.forgiven, points)
-    else:
-        gone = forgiven = {day: min(points, account.forgiven.get(day, 0)) for day, points in lots.items()}
+    gone = forgiven = {day: min(points, account.forgiven.get(day, 0)) for day, points in lots.items()}
+    if isinstance(policy_of(account, program), Inactivity):  # activity may have given them other days since
+        others, left = (combined(one, negative(gone)) for one in (account.forgiven, lots))
+        points = min(sum(others.values()), sum(left.values()))
+        gone, forgiven = combined(gone, take(left, points)), combined(forgiven, take(others, points))
     back = combined(lots, negative(gone))
     living, expired = returned_lots(account, program, back, today, has_grace=is_shop(actor))
     effects = {"points": sum(living.values()), **give(account, living), "expired": expired}
