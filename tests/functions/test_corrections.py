@@ -170,6 +170,20 @@ def test_what_is_left_of_held_points_keeps_its_day_beside_what_was_forgiven(shop
     assert last_entry(ada).lots == {ends_on.isoformat(): 10}
 
 
+def test_a_tier_goes_with_an_order_that_had_come_back_when_it_was_claimed(shop: Shop, ada: str) -> None:
+    thresholds = {"bronze": 0, "silver": 5_000, "gold": 50_000}
+    levels = [{"tier_id": name, "name": name, "threshold": amount} for name, amount in thresholds.items()]
+    shop.change_program(tiers={"measure": "spend", "levels": levels})
+    grace = shop.enroll("grace")
+    shop.order(ada, total=6_000)
+    shop.refund(ada, 6_000)
+    assert claimed(shop, grace).status == 201
+    assert set_back(shop, grace).status == 201
+    assert shop.account(grace)["tier"]["tier_id"] == "silver"
+    shop.refund(grace, 2_000, "A-1", "R-2")
+    assert shop.account(grace)["tier"]["tier_id"] == "bronze"
+
+
 def test_a_budget_gets_back_what_was_drawn(shop: Shop, ada: str) -> None:
     campaign = {
         "campaign_id": "ten",

@@ -108,7 +108,7 @@ def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
         return True
     tier, booked_on = account.tier, local_day(entry.recorded_at, program.time_zone)
     is_raised = tier is not None and bool(program.tiers.rank(tier.tier_id)) and booked_on <= tier.since
-    return is_raised and bool(entry.qualifying)
+    return is_raised and sale.counts_toward("tiers") and not sale.is_excluded
 
 
 def with_all_that_follows(
