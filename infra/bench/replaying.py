@@ -77,7 +77,7 @@ def _replay(path: Path) -> tuple[int, int, float, float, float]:
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        result = replay(path, datetime.now(UTC), show_progress=False)
+        result = replay(path, datetime.now(UTC), skips_bad=True, show_progress=False)
     finally:
         done.set()
         watching.join()

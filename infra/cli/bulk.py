@@ -2,30 +2,49 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
 from typer import Argument, Option
 
-from infra.cli.options import Data, DueShards, Endpoint, IdentitySecret, PeopleTable, Table
+from infra.cli.options import Data, Dates, DueShards, Endpoint, IdentitySecret, PeopleTable, Table
 from infra.cli.running import Resume, Workers, counting, running
-from infra.tools import csv_files, importer
+from infra.tools import importer, incoming
 from infra.tools.aws_target import Named, named_tables
 from infra.tools.catch_up import catch_up_all
 from infra.tools.exporter import Exported
 from infra.tools.exporter import export as write_files
-from infra.tools.import_rows import kind_of
+from infra.tools.incoming import Choices, Incoming
 from infra.tools.money import money
 from shared.tables import programs
+
+AS_OF_HELP = "The day that stands for what a file does not say: since when they are members, when points were earned."
 
 app = typer.Typer()
 
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path], Argument(metavar="FILE", help="CSV of members, pools, points, credit or tiers.")],
-    dry_run: Annotated[bool, Option("--dry-run", help="Check everything, write nothing.")] = False,
+    files: Annotated[
+        list[Path], Argument(metavar="FILE", help="CSV or XLSX of members, pools, points, credit, tiers, or customers.")
+    ],
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Check everything, show the first lines, write nothing.")
+    ] = False,
+    dates: Dates = None,
+    as_of: Annotated[datetime | None, Option("--as-of", formats=["%Y-%m-%d"], metavar="DAY", help=AS_OF_HELP)] = None,
+    expires_on: Annotated[
+        str | None, Option(metavar="DAY", help="The last day of points of which a file does not say it, or never.")
+    ] = None,
+    map_: Annotated[
+        Path | None, Option("--map", metavar="FILE", help='Which columns are which: TOML such as email = "Mail".')
+    ] = None,
     endpoint: Endpoint = None,
     data: Data = None,
     table: Table = None,
@@ -37,22 +56,53 @@ def import_(
 ) -> int:
     """Bring members, points, store credit and tiers in from another program. Exits with 1 if any line is wrong.
 
-    Name the files in this order: members, pools, points, credit, tiers.
+    Name the files in this order: members, pools, points, credit, tiers. A file of customers or of balances from a shop
+    system may stand for the first ones.
     """
-    for path in files:
-        kind_of(csv_files.header(path))  # before a database is started for what cannot work
+    choices = Choices(dates, f"{as_of:%Y-%m-%d}" if as_of else None, expires_on, map_)
+    found = [incoming.look(path, choices) for path in files]  # before a database is started for what cannot work
     named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
     known = [f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
     with (
         named_tables(named) as tables,
-        running("import", tables, [*known, str(dry_run)], workers=workers, resume=resume) as (run, progress),
+        running("import", tables, [*known, str(choices), str(dry_run)], workers=workers, resume=resume) as (
+            run,
+            progress,
+        ),
     ):
-        for path in files:
-            result = importer.bring_in(path, run.telling(counting(progress, path.name)), dry_run=dry_run)
-            _report(path, result, programs.load_program().currency, dry_run=dry_run)
-            if result.bad:
-                return 1
+        currency, members_come = programs.load_program().currency, False
+        for one in found:
+            _say(one, shows=dry_run)
+            for file in incoming.ready(one, run.folder):
+                result = importer.bring_in(
+                    file.path,
+                    run.telling(counting(progress, one.sheet.path.name)),
+                    dry_run=dry_run,
+                    may_be_members=file.is_opening,
+                    members_come=members_come,
+                )
+                _report(one.sheet.path, result, currency, dry_run=dry_run)
+                if result.bad:
+                    return 1
+                members_come = dry_run and (members_come or file.kind == "members")
+    if dry_run:
+        print("a dry run: nothing was written")
     return 0
+
+
+def _say(found: Incoming, *, shows: bool) -> None:
+    """Tell how a file is read, and, if it shows that, its first lines as they would come in."""
+    for note in found.notes:
+        print(f"{found.sheet.path.name}: {note}", file=sys.stderr)
+    for kind in found.kinds if shows else ():
+        grid = Grid(title=f"{found.sheet.path.name}: {kind}, the first lines", title_justify="left")
+        rows = list(islice(found.rows(kind), incoming.PREVIEW_LINES))
+        names = [name for name in rows[0][1] if any(row[name] for _, row in rows)] if rows else []
+        for name in ("line", *names):
+            grid.add_column(name)
+        for line, row in rows:
+            grid.add_row(str(line.number), *(escape(row[name]) for name in names))
+        Console().print(grid)
 
 
 @app.command()
@@ -123,8 +173,8 @@ def _report(path: Path, result: importer.Result, currency: str, *, dry_run: bool
         f"{path.name}: {result.kind}: {result.new} lines {would}brought in{points}, "
         f"{result.before} brought in before, {result.bad} wrong"
     )
-    if dry_run:
-        print("a dry run: nothing was written")
+    if dry_run and result.bad:
+        print("a dry run: nothing was written; put these lines right")
     elif result.bad and not result.is_written:
         print("nothing was written: put these lines right, and import the file again")
     elif result.bad:

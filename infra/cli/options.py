@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from typer import BadParameter, CallbackParam, Context, Option
 
+from infra.tools.conventions import DayOrder
+
 
 def url(text: str) -> str:
     """An address as it was given. Raises BadParameter for anything else."""
@@ -23,6 +25,9 @@ def _one_place(context: Context, option: CallbackParam, value: Any) -> Any:  # n
 
 Endpoint = Annotated[
     str | None, Option(metavar="URL", parser=url, callback=_one_place, help="A DynamoDB that is running already.")
+]
+Dates = Annotated[
+    DayOrder | None, Option("--dates", help="Whether the day or the month stands first, where a file may mean either.")
 ]
 Data = Annotated[Path | None, Option(metavar="DIR", callback=_one_place, help="Tables kept here.")]
 Table = Annotated[

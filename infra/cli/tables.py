@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from typer import Argument, Option
 
-from infra.cli.options import Data, DueShards, Endpoint, Table
+from infra.cli.options import Data, Dates, DueShards, Endpoint, Table
 from infra.cli.running import Resume, Workers, counting, running, running_unkept
 from infra.errors import UsageError
 from infra.machine import engine
@@ -40,8 +40,10 @@ app = typer.Typer()
 
 @app.command()
 def replay(
-    file: Annotated[Path, Argument(metavar="FILE", help="CSV with a header, or the CDNOW text format.")],
+    file: Annotated[Path, Argument(metavar="FILE", help="CSV or XLSX with a header, or the CDNOW text format.")],
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would be booked, write nothing.")] = False,
+    skip_bad: Annotated[bool, Option("--skip-bad", help="Book the good lines, although others are wrong.")] = False,
+    dates: Dates = None,
     endpoint: Endpoint = None,
     data: Data = None,
 ) -> int:
@@ -50,12 +52,15 @@ def replay(
         client = tables.client
         if dry_run:
             client = engine.client(copies.enter_context(on_copy(client.meta.endpoint_url)))
-        result = replay_file(file, tables.now)
+        result = replay_file(file, tables.now, skips_bad=skip_bad or dry_run, dates=dates)
         held = holdings(client, LOYALTY.name, result.until) if result.until else None
     for bad in result.bad_lines[:BAD_LINES_SHOWN_MAX]:
         print(f"line {bad.line}: {bad.reason}", file=sys.stderr)
     if len(result.bad_lines) > BAD_LINES_SHOWN_MAX:
         print(f"and {len(result.bad_lines) - BAD_LINES_SHOWN_MAX} lines more", file=sys.stderr)
+    if result.bad_lines and not (skip_bad or dry_run):
+        print("nothing was booked: put these lines right, or add --skip-bad to book the others", file=sys.stderr)
+        return 1
     Console().print(_replay_grid(result, held))
     if dry_run:
         print("a dry run: this would be booked, and nothing was written")

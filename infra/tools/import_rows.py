@@ -12,13 +12,15 @@ tiers    one of the identifiers; tier_id, since, and optionally review_on, quali
          qualifying_before, grace (yes or no), earned_before (points earned beside those of the points file),
          badges (each with how often and since when, regular:2:2026-03-04)
 
-Days are written 2026-11-20, times with their offset, 2026-11-20T18:03:00+01:00; a day alone is its first instant.
+Days are written 2026-11-20, times with their offset, 2026-11-20T18:03:00+01:00; a day alone is its first instant, and a
+time without an offset is of the program's zone.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Literal, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -81,6 +83,7 @@ _MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])):(\d{1,15})")
 _POOL = re.compile(r"[0-9a-f]{32}")
 _BADGE = re.compile(r"([a-z0-9][a-z0-9_.-]{0,63}):([1-9]\d{0,5}):(\d{4}-\d\d-\d\d)")
 _SHORTENED = re.compile(r"\d[.,]?\d*[eE]\+\d+")
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 _YES, _NO = frozenset({"yes", "true", "1", "y"}), frozenset({"", "no", "false", "0", "n"})
 _DAY, _INSTANT = TypeAdapter[date](Day), TypeAdapter[datetime](Instant)
 _IDENTITIES = TypeAdapter[tuple[Identity, ...]](tuple[Identity, ...])
@@ -237,6 +240,8 @@ class _Cells:
     def _instant(self, value: str) -> datetime:
         if len(value) == len("2026-11-20"):
             return start_of_day(_DAY.validate_python(value), self._zone)
+        if _LOCAL.fullmatch(value):
+            value = datetime.fromisoformat(value).replace(tzinfo=ZoneInfo(self._zone)).isoformat()
         return _INSTANT.validate_python(value)
 
     def _checked(self, name: str, value: str | None, check: Callable[[str], _Value]) -> _Value | None:

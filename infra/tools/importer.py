@@ -89,8 +89,13 @@ class _Parsed(NamedTuple):
     fingerprint: str
 
 
-def bring_in(path: Path, run: Run, *, dry_run: bool) -> Result:
+def bring_in(
+    path: Path, run: Run, *, dry_run: bool, may_be_members: bool = False, members_come: bool = False
+) -> Result:
     """Import a file as of the run's instant. The environment says into which tables. Raises LocalError.
+
+    `may_be_members`: whoever is a member already stays as they are. `members_come`: a dry run, of which an earlier file
+    would bring in members.
 
     The run is told of lines that are dealt with, twice of each: checked, and written.
     """
@@ -106,6 +111,8 @@ def bring_in(path: Path, run: Run, *, dry_run: bool) -> Result:
             "number": number,
             "stretch": stretch,
             "said": str(run.folder / f"{prefix}-said-{number}"),
+            "may_be_members": may_be_members,
+            "members_come": members_come,
         }
         for number, stretch in enumerate(stretches)
     ]
@@ -130,7 +137,7 @@ def check_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
     `twice` has its lines that say what a line before them says, each with the places of those digests among its own.
     """
     program = programs.load_program()
-    check = _Check(part["kind"], dict(part.get("twice", ())))
+    check = _Check(part["kind"], part, dict(part.get("twice", ())))
     for parsed in _batches(part, program, check):
         check.look(parsed)
         tell(len(parsed))
@@ -198,8 +205,12 @@ class _Check:
     `twice` has the lines of which a line before them says the same, by number, and in which of its digests.
     """
 
-    def __init__(self, kind: Kind, twice: Mapping[int, Sequence[int]]) -> None:
+    def __init__(self, kind: Kind, part: Part, twice: Mapping[int, Sequence[int]]) -> None:
         self.result = Result(kind)
+        self._may_be_members: bool = part["may_be_members"]
+        self._members_come: bool = part["members_come"]
+        self._known: set[int] = set()
+        """The places of lines of people who are members already."""
         self.stands = bytearray()
         """For each line whether it stands already."""
         self.said: list[same_lines.Said] = []
@@ -216,13 +227,17 @@ class _Check:
             if refusal is not None:
                 self.fault(one.line, refusal)
                 continue
-            if existing is not None and existing.fingerprint != one.fingerprint:
+            if existing is not None and existing.fingerprint != one.fingerprint and not self._stays(one):
                 self.fault(one.line, "was brought in before with other details, which stay; correct it over the API")
                 continue
             self.stands += _NEW.encode() * (one.place + 1 - len(self.stands))
-            if existing is not None:
+            if existing is not None or one.place in self._known:
                 self.stands[one.place] = ord(_STANDS)
-            _count(self.result, one, None, was_before=existing is not None)
+            _count(self.result, one, None, was_before=self.stands[one.place] == ord(_STANDS))
+
+    def _stays(self, one: _Parsed) -> bool:
+        """Whether a line is of somebody of whom it need say no more than who they are."""
+        return self._may_be_members and isinstance(one.row, Joining)
 
     def _once(self, one: _Parsed) -> bool:
         """Whether no line before says the same of the same member."""
@@ -245,6 +260,9 @@ class _Check:
         for one, member_id, entry, some in zip(lines, ids, entries, wanted, strict=True):
             taken = [identity.kind for identity in some if next(owners) not in {None, member_id}]
             refusal = f"{', '.join(taken)}: another member has it already" if taken and entry is None else None
+            if taken and self._may_be_members:
+                self._known.add(one.place)
+                refusal = None
             yield one, entry, refusal
 
     def _at_brought(self, lines: Sequence[_Parsed]) -> Iterator[tuple[_Parsed, Entry | None, str | None]]:
@@ -255,11 +273,16 @@ class _Check:
         shared = _sharers_of(lines)
         for one, member_id in zip(lines, ids, strict=True):
             kind, refusal = one.row.identity.kind, None
-            if member_id is None:
+            if member_id is None and not self._members_come:
                 refusal = f"{kind}: there is no such member; import members first"
-            elif isinstance(one.row, Bringing) and one.row.pool_id and member_id not in shared[one.row.pool_id]:
+            elif member_id and _is_outside(one.row, member_id, shared):
                 refusal = "pool_id: the member does not share this pool; import pools first"
             yield one, existing.get(one.place), refusal
+
+
+def _is_outside(row: Row, member_id: str, shared: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a line's points are in a pool that their member does not share."""
+    return isinstance(row, Bringing) and bool(row.pool_id) and member_id not in shared[row.pool_id or ""]
 
 
 def _batches(part: Part, program: Program, check: _Check | None) -> Iterator[list[_Parsed]]:

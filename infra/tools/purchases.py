@@ -9,8 +9,6 @@ dollars, separated by blanks. It has no order numbers and no times: a customer's
 placed at noon. So it has no returns either.
 """
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,10 +18,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from infra.errors import LocalError, UsageError
+from infra.errors import UsageError
+from infra.tools import conventions, sheets
+from infra.tools.conventions import DayOrder, Days
+from infra.tools.csv_files import Line
 from infra.tools.money import minor_units
+from infra.tools.sheets import Sheet
 
-_COLUMNS = ("customer", "order", "date_time", "amount", "currency")
+COLUMNS = ("customer", "order", "date_time", "amount", "currency")
 _SPELLINGS = {"date-time": "date_time", "datetime": "date_time", "date time": "date_time"}
 _CDNOW_FIELDS = (4, 5)
 _CDNOW_CURRENCY = "USD"
@@ -96,16 +98,14 @@ def history(lines: Iterable[Purchase | Return | BadLine], now: datetime) -> Hist
     return History([line for *_, line in in_order], sorted(bad_lines))
 
 
-def read(path: Path, zone: str) -> Iterator[Purchase | Return | BadLine]:
-    """Every line of the file, in its order. Raises LocalError if it cannot be read, or is of neither format."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LocalError(f"{path} cannot be read: {error}") from error
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if not first:
-        raise UsageError(f"{path} is empty")
-    return _csv(text, zone) if "," in first else _cdnow(text, zone)
+def read(path: Path, zone: str, dates: DayOrder | None = None) -> Iterator[Purchase | Return | BadLine]:
+    """Every line of the file, in its order.
+
+    Raises LocalError if it cannot be read, UsageError if it is of neither format, or if its days can be read in two
+    ways and `dates` does not say which is meant.
+    """
+    sheet = sheets.read(path)
+    return _csv(sheet, zone, dates) if len(sheet.header) > 1 else _cdnow(path, zone)
 
 
 def _claimed(line: Purchase | Return, first: Purchase) -> str:
@@ -114,40 +114,41 @@ def _claimed(line: Purchase | Return, first: Purchase) -> str:
     return f"order {line.order_id} is on line {first.line} already{by}: {what}"
 
 
-def _csv(text: str, zone: str) -> Iterator[Purchase | Return | BadLine]:
+def _csv(sheet: Sheet, zone: str, dates: DayOrder | None) -> Iterator[Purchase | Return | BadLine]:
     equal_ones: Counter[str] = Counter()
-    rows = csv.reader(io.StringIO(text))
-    header = [_SPELLINGS.get(name.strip().lower(), name.strip().lower()) for name in next(rows)]
-    missing = [name for name in _COLUMNS if name not in header]
+    header = [_SPELLINGS.get(name.lower(), name.lower()) for name in sheet.header]
+    missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise UsageError(
-            f"the header lacks {', '.join(missing)}: it must name {', '.join(_COLUMNS)}, and may name lines"
+            f"the header lacks {', '.join(missing)}: it must name {', '.join(COLUMNS)}, and may name lines"
         )
-    for row in rows:
-        if row:
-            line = rows.line_num
-            yield _parsed(line, partial(_csv_line, header, row, line, zone, equal_ones))
+    place = header.index("date_time")
+    moments = ((line.number, line.cells[place]) for line in sheet.lines() if place < len(line.cells))
+    days = conventions.days(sheet.header[place], moments, dates)
+    for line in sheet.lines():
+        yield _parsed(line.number, partial(_csv_line, header, line, days, zone, equal_ones))
 
 
-def _csv_line(header: list[str], row: list[str], line: int, zone: str, equal_ones: Counter[str]) -> Purchase | Return:
-    if len(row) != len(header):
-        raise ValueError(f"{len(row)} fields where the header has {len(header)}")
-    fields = {name: value.strip() for name, value in zip(header, row, strict=True)}
-    empty = [name for name in _COLUMNS if not fields[name]]
+def _csv_line(header: list[str], line: Line, days: Days, zone: str, equal_ones: Counter[str]) -> Purchase | Return:
+    if len(line.cells) != len(header):
+        raise ValueError(f"{len(line.cells)} fields where the header has {len(header)}")
+    fields = dict(zip(header, line.cells, strict=True))
+    empty = [name for name in COLUMNS if not fields[name]]
     if empty:
         raise ValueError(f"{', '.join(empty)} is empty")
-    amount = minor_units(fields["amount"], fields["currency"])
-    at, customer, order_id = _instant(fields["date_time"], zone), fields["customer"], fields["order"]
+    amount = minor_units(conventions.amount(fields["amount"]), fields["currency"])
+    at, customer, order_id = _instant(days.day(fields["date_time"]), zone), fields["customer"], fields["order"]
     if amount < 0:
         what = f"{at:%Y%m%dT%H%M%SZ}-{-amount}"
         equal_ones[f"{order_id} {what}"] += 1
         refund_id = f"replay-{what}-{equal_ones[f'{order_id} {what}']}"
-        return Return(line, customer, order_id, refund_id, at, -amount, fields["currency"])
+        return Return(line.number, customer, order_id, refund_id, at, -amount, fields["currency"])
     lines = _lines(fields["lines"]) if fields.get("lines") else ()
-    return Purchase(line, customer, order_id, at, amount, fields["currency"], lines)
+    return Purchase(line.number, customer, order_id, at, amount, fields["currency"], lines)
 
 
-def _cdnow(text: str, zone: str) -> Iterator[Purchase | Return | BadLine]:
+def _cdnow(path: Path, zone: str) -> Iterator[Purchase | Return | BadLine]:
+    text = path.read_text(encoding="utf-8-sig")
     number_on_day: Counter[tuple[str, str]] = Counter()
     for line, row in enumerate(text.splitlines(), start=1):
         fields = row.split()
@@ -177,7 +178,10 @@ def _parsed(line: int, parse: Callable[[], Purchase | Return]) -> Purchase | Ret
 
 
 def _instant(text: str, zone: str) -> datetime:
-    instant = datetime.fromisoformat(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no moment: write it as 2026-11-20 18:03") from error
     local = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))
     return local.astimezone(UTC)
 

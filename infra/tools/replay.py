@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from infra.tools.accounts_at_hand import AccountsAtHand
+from infra.tools.conventions import DayOrder
 from infra.tools.due_index import days_standing
 from infra.tools.purchases import BadLine, Purchase, Return, history, read
 from infra.tools.storefront import RefusedError, Storefront
@@ -52,15 +53,27 @@ class Result:
     seconds: float = 0.0
 
 
-def replay(path: Path, now: datetime, *, show_progress: bool = True) -> Result:
+def replay(
+    path: Path, now: datetime, *, skips_bad: bool, dates: DayOrder | None = None, show_progress: bool = True
+) -> Result:
     """Book every purchase and return of a file, the earliest first. The environment says into which tables.
 
-    What is dated after `now` is a bad line, and no account is settled beyond what was booked. Raises LocalError if the
-    file cannot be read or is of no known format.
+    What is dated after `now` is a bad line, and no account is settled beyond what was booked. Unless it `skips_bad`
+    lines, nothing is booked while the file has one. Raises LocalError if the file cannot be read or is of no known
+    format.
     """
     started = time.monotonic()
-    zone = programs.load_program().time_zone
-    lines, bad_lines = history(read(path, zone), now)
+    program = programs.load_program()
+    zone = program.time_zone
+    known = history(read(path, zone, dates), now)
+    lines = [line for line in known.lines if line.currency == program.currency]
+    others = (line.line for line in known.lines if line.currency != program.currency)
+    bad_lines = [
+        *known.bad_lines,
+        *(BadLine(line, f"must be {program.currency}, the program's currency") for line in others),
+    ]
+    if bad_lines and not skips_bad:
+        return Result(bad_lines=sorted(bad_lines))
     result, own_time = Result(bad_lines=bad_lines), threading.local()
     at_hand: Any = AccountsAtHand(client.client())
     with (
@@ -128,8 +141,6 @@ class _Booking:
         member_id = self._members.get(returned.customer)
         if member_id is None:
             raise RefusedError(f"no order {returned.order_id!r} of customer {returned.customer} has earned points")
-        if returned.currency != (currency := programs.load_program().currency):
-            raise RefusedError(f"must be {currency}, the program's currency")
         booked = _asked_twice(lambda: self._shop.refund(member_id, _refund(returned)))
         with self._counting:
             self._result.returns += not booked.replayed

@@ -35,7 +35,7 @@ def book(shop: Shop, tmp_path: Path) -> Replay:
 
     def book(*lines: str) -> replay.Result:
         path.write_text("\n".join([HEADER, *lines, ""]), encoding="utf-8")
-        return replay.replay(path, shop.now, show_progress=False)
+        return replay.replay(path, shop.now, skips_bad=True, show_progress=False)
 
     return book
 
@@ -61,7 +61,7 @@ def test_who_should_have_been_reminded_on_the_way_is_reminded_after_it_and_then_
     shop.change_program(messages={"reminder_days": [90]})
     file = tmp_path / "purchases.csv"
     file.write_text(PURCHASES, encoding="utf-8")
-    replay.replay(file, shop.now, show_progress=False)
+    replay.replay(file, shop.now, skips_bad=True, show_progress=False)
     last = date(2024, 11, 25)
     found = shop.post("/v1/members/lookup", {"external_id": "early"})
     member = found.body["member_id"]
@@ -125,7 +125,7 @@ class TestReturns:
     def test_a_file_without_order_numbers_has_no_returns(self, shop: Shop, tmp_path: Path) -> None:
         path = tmp_path / "cdnow.txt"
         path.write_text("00004 19970101 2 29.33\n00004 19970118 2 -29.33\n", encoding="utf-8")
-        result = replay.replay(path, shop.now, show_progress=False)
+        result = replay.replay(path, shop.now, skips_bad=True, show_progress=False)
         [(number, said)] = bad(result)
         assert (number, result.orders) == (2, 1)
         assert "-29.33 is a return" in said
