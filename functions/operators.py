@@ -46,7 +46,8 @@ class DecisionAnswer(Record):
 class RememberedAnswer(Record):
     """What of an earlier account is remembered: what is owed, in points and in minor units of credit, and what is used.
 
-    `joined`: whether nothing comes with joining again. It waits until `forget_at`, or is booked on the account: null.
+    `joined`: whether nothing comes with joining again, by an address of the account that has ended, or by one that the
+    member has left. It waits until `forget_at`, or is booked on the account: null.
     """
 
     member_id: str
@@ -122,7 +123,8 @@ def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
     "/v1/members/<member_id>/remembered",
     security=routes.open_to(OPERATOR),
     responses=routes.json_responses({200: RememberedAnswer}, 404, 409),
-    summary="What of an erased member's account waits for the person, or was booked on the account of who came again",
+    summary="What of an erased member's account waits for the person, or was booked on the account of who came again; "
+    "of other members, what waits for whoever joins with an address that they have left",
     tags=["Operators"],
 )
 def read_remembered(member_id: str) -> Answer:
@@ -133,8 +135,8 @@ def read_remembered(member_id: str) -> Answer:
     "/v1/members/<member_id>/remembered/lift",
     security=routes.open_to(OPERATOR),
     responses=routes.json_responses({200: RememberedAnswer}, 404, 409),
-    summary="Let nothing wait for whoever was this member, or take back what was booked on the account of who came "
-    "again",
+    summary="Let nothing wait for whoever was this member, or has an address that they have left, or take back what "
+    "was booked on the account of who came again",
     tags=["Operators"],
 )
 def lift_remembered(member_id: str, request: Annotated[Lift, Body()]) -> Answer:

@@ -31,13 +31,15 @@ def read_member(member_id: str, *, caller: Caller, now: datetime) -> Member:
 def save(before: members.StoredMember, after: Member, *, actor: str, now: datetime, also: Sequence[Write] = ()) -> None:
     """Write a changed profile, and `also`, and an entry if the member's traits change with it.
 
-    What waits for the owner of an address that is theirs from now on is booked before. Raises IdentifierTakenError, or
-    TryAgainError if the profile was changed meanwhile.
+    What waits for the owner of an address that is theirs from now on is booked before, and an address that is theirs no
+    more is remembered. Raises IdentifierTakenError, or TryAgainError if the profile was changed meanwhile.
     """
     after = with_former(before.member, attributed(after, actor, before.member), now)
     program = programs.load_program()
     known = before.member.confirmed_addresses()
-    waiting = remembered.find([one for one in after.confirmed_addresses() if one not in known], program, now)
+    new = [one for one in after.confirmed_addresses() if one not in known]
+    waiting = remembered.find_for_member(new, program, now)
+    also = [*also, *remembered.left(before.member, after, program, now)]
     if not waiting.what.is_nothing:
         _save_and_meet(before, after, waiting, actor=actor, now=now, also=also)
         return

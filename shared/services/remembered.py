@@ -1,7 +1,8 @@
 """What ends with an account waits for the person: written when they are erased, met when they come again, or lifted.
 
 They are known again by a confirmed address alone, for the program's `remembered_days`: numbers are given to others in
-time. Operators see what waits or was met, and can lift it.
+time. An address that a member changes for another waits likewise: whoever joins with it has joined before. Operators
+see what waits or was met, and can lift it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -71,7 +72,7 @@ class Found(NamedTuple):
 
     def writes(self, member_id: str) -> list[Write]:
         """What notes that the member has met it."""
-        return [cases.met(case, member_id) for case in self.cases]
+        return [cases.met(case, member_id) for case in self.cases if case.met_by is None and not case.is_left]
 
 
 class Kept(NamedTuple):
@@ -83,15 +84,33 @@ class Kept(NamedTuple):
 
 
 def find(addresses: Iterable[Identity], program: Program, now: datetime) -> Found:
-    """What waits for whoever has these confirmed addresses."""
+    """What waits for whoever joins with these confirmed addresses."""
     waiting = cases.waiting(addresses, now) if program.remembered_days else []
+    return Found(waiting, together([case.what for case in waiting]))
+
+
+def find_for_member(addresses: Iterable[Identity], program: Program, now: datetime) -> Found:
+    """What waits for a member who has these confirmed addresses from now on.
+
+    They have joined already: that somebody left an address, or joined again by another one, means nothing for them.
+    """
+    waiting = [one for one in find(addresses, program, now).cases if one.met_by is None and not one.is_left]
     return Found(waiting, together([case.what for case in waiting]))
 
 
 def writes(member: Member, account: Account, wallet: Account, program: Program, now: datetime) -> list[Write]:
     """What remembers a member whose accounts end as they are."""
     what, days = remembered_of(account, wallet, program), program.remembered_days
-    return cases.opened(member.member_id, member.addresses_since(now - timedelta(days=days)), what, now, days)
+    addresses = member.addresses_since(now - timedelta(days=days))[: cases.ADDRESSES_MAX]
+    opened = cases.opened(member.member_id, addresses, what, now, days)
+    former = {one.identity for one in member.former}
+    return [*opened, *cases.not_left(one for one in addresses if one in former)] if opened else []
+
+
+def left(before: Member, after: Member, program: Program, now: datetime) -> list[Write]:
+    """What remembers the addresses that are a member's no more: they are not to join anew with them."""
+    kept = after.confirmed_addresses()
+    return cases.left((one for one in before.confirmed_addresses() if one not in kept), now, program.remembered_days)
 
 
 def owe(entry: Entry, now: datetime) -> None:
@@ -119,7 +138,8 @@ def owe(entry: Entry, now: datetime) -> None:
 def read(member_id: str, *, caller: Caller, now: datetime) -> Kept:
     """What waits for a member who is gone, or was booked on the account of one who is here.
 
-    Raises MemberNotFoundError, RememberedNotFoundError.
+    If neither, what waits for whoever joins with an address that one who is here has left. Raises MemberNotFoundError,
+    RememberedNotFoundError.
     """
     account = accounts.load_account(caller.authorized_member_id(member_id)).account
     accounts.require_not_merged(account)
@@ -128,12 +148,14 @@ def read(member_id: str, *, caller: Caller, now: datetime) -> Kept:
         case = _waiting_case(account.member_id, now)
         return Kept(account.member_id, case.what, case.forget_at)
     entries = _unlifted(account.member_id)
+    if not entries:
+        return _left_by(account.member_id, _former(account.member_id), now)
     return Kept(account.member_id, together([_as_met(entry) for entry in entries]), None)
 
 
 def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kept:
     """Let nothing wait for a member who is gone any more, or take back what was booked on the account of one who is
-    here; what it was.
+    here; what it was. Addresses that one who is here has left are those of somebody new from now on.
 
     Raises MemberNotFoundError, RememberedNotFoundError, TryAgainError.
     """
@@ -144,11 +166,15 @@ def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kep
         case = _waiting_case(account.member_id, now)
         _write([cases.changed(case, Remembered(counted=case.what.counted)), *trail])
         return Kept(account.member_id, case.what, case.forget_at)
-    entries = _unlifted(account.member_id)
+    entries, former = _unlifted(account.member_id), _former(account.member_id)
+    if not entries:
+        kept = _left_by(account.member_id, former, now)
+        _write([*cases.not_left(former), *trail])
+        return kept
     names = list(dict.fromkeys([account.member_id, *(entry.member_id for entry in entries)]))
 
     def decide(situation: Situation) -> Decision:
-        return Decision(_lifts(situation, entries, request, caller), trail)
+        return Decision(_lifts(situation, entries, request, caller), [*cases.not_left(former), *trail])
 
     first = entries[0]
     operation.run(
@@ -193,10 +219,22 @@ def _unlifted(member_id: str) -> list[Entry]:
     entries = [one for name in (member_id, wallet_of(member_id)) for one in ledger.load_whole_history(name)[::-1]]
     gone = {(one.member_id, one.source["reference"]) for one in entries if one.type == "remembered_lift"}
     booked = [one for one in entries if one.type == "remembered"]
-    left = [one for one in booked if (one.member_id, one.source["reference"]) not in gone]
-    if not left:
-        raise RememberedNotFoundError(f"nothing of an earlier account is booked for the member {member_id}")
-    return left
+    return [one for one in booked if (one.member_id, one.source["reference"]) not in gone]
+
+
+def _former(member_id: str) -> list[Identity]:
+    """The addresses that a member has left."""
+    member = members.load_member(member_id).member
+    return [one.identity for one in member.former]
+
+
+def _left_by(member_id: str, former: Sequence[Identity], now: datetime) -> Kept:
+    """What waits for whoever joins with an address that a member has left. Raises RememberedNotFoundError."""
+    waiting = cases.load_left(former, now)
+    if not waiting:
+        raise RememberedNotFoundError(f"nothing of an earlier account, or address, of the member {member_id} waits")
+    what = together([case.what for case in waiting])
+    return Kept(member_id, what, max(case.forget_at for case in waiting))
 
 
 def _as_met(entry: Entry) -> Remembered:

@@ -253,6 +253,23 @@ def test_a_link_that_was_not_made_here_is_refused_before_anything_is_read(
     assert wire.requests == []
 
 
+def test_nobody_joins_anew_with_an_address_that_was_theirs_until_its_change_was_undone(
+    shop: Shop, mailbox: Mailbox, ada: str
+) -> None:
+    change(shop, mailbox, ada, "email", NEW["email"])
+    assert undo(shop, link_to(mailbox, OLD["email"])).status == 200
+    assert shop.balance(shop.enroll("again", email=NEW["email"])) == 0
+    change(shop, mailbox, ada, "email", "ada@example.com")
+    assert shop.balance(shop.enroll("third", email=OLD["email"])) == 0
+    assert [entry["type"] for entry in shop.entries(ada)] == ["enroll"]
+
+
+def test_an_address_that_was_never_confirmed_is_anybodys(shop: Shop, ada: str) -> None:
+    own(shop, ada, email=NEW["email"])
+    own(shop, ada, email="ada@example.com")
+    assert shop.balance(shop.enroll("eve", email=NEW["email"])) == 100
+
+
 def test_an_undone_change_takes_along_all_that_came_after_it(shop: Shop, mailbox: Mailbox, ada: str) -> None:
     change(shop, mailbox, ada, "email", "eve@example.org")
     first = link_to(mailbox, OLD["email"])

@@ -1,5 +1,6 @@
 """What ends with an account waits for the person, under a confirmed address, for the program's days."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ def test_a_refund_after_the_end_is_owed_by_whoever_joins_with_an_address(shop: S
     again, account = join(shop, "again", **address)
     assert (account["balance"], account["debt"]) == (0, 2000)
     assert [entry["type"] for entry in shop.entries(again)] == ["remembered", "enroll"]
-    assert_refused(see(shop, ada), 404, "remembered_not_found")
+    waits = see(shop, ada).body
+    assert (waits["joined"], waits["debt"]) == (True, 0), "no other address of theirs is a new person's"
     assert see(shop, again).body["debt"] == 2000
     assert see(shop, again).body["forget_at"] is None
     shop.order(again, "A-2", 300_000)
@@ -69,6 +71,145 @@ def test_an_address_that_was_theirs_lately_is_remembered_too(shop: Shop, days: i
     shop.pass_time(days=days)
     shop.erase(ada)
     assert join(shop, "again", email=ADA["email"])[1]["balance"] == balance
+
+
+OTHER = {"email": "ada@example.net", "phone": "+442079460959"}
+
+
+def refused_code(shop: Shop, advocate: str, **details: Any) -> list[str]:
+    """What is wrong with joining by an advocate's code."""
+    request = {"external_id": "again", **details, "referral_code": code_of(shop, advocate)}
+    reply = shop.post("/v1/members", request, key="again")
+    assert_refused(reply, 422, "invalid_request")
+    return reply.pointers
+
+
+@pytest.mark.parametrize(("days", "balance"), [(0, 0), (364, 0), (366, WELCOME)])
+@pytest.mark.parametrize("kind", ["email", "phone"])
+def test_nobody_joins_anew_with_an_address_that_they_have_left(shop: Shop, kind: str, days: int, balance: int) -> None:
+    ada = shop.enroll("ada", **ADA)
+    assert shop.patch(ada, {kind: OTHER[kind]}).status == 200
+    shop.pass_time(days=days)
+    again, account = join(shop, "again", **{kind: ADA[kind]})
+    assert account["balance"] == balance
+    assert (see(shop, again).status == 200) == (balance == 0)
+
+
+@pytest.mark.parametrize("removed", [{"email": None}, {"email": OTHER["email"]}])
+def test_an_address_that_a_member_has_left_brings_no_advocate_anything(shop: Shop, removed: dict[str, Any]) -> None:
+    shop.change_program(referrals=TERMS)
+    ada = shop.enroll("ada", **ADA)
+    shop.patch(ada, removed)
+    advocate = shop.enroll("advocate", email="advocate@example.org")
+    assert refused_code(shop, advocate, email="ada+again@example.org") == ["/referral_code"]
+    assert join(shop, "eve", email="eve@example.org")[1]["balance"] == WELCOME
+
+
+def test_an_address_left_for_another_and_taken_again_is_its_members(shop: Shop) -> None:
+    ada = shop.enroll("ada", **ADA)
+    for email in (OTHER["email"], ADA["email"], OTHER["email"], "ada+1@example.net", ADA["email"]):
+        assert shop.patch(ada, {"email": email}).status == 200
+    assert [entry["type"] for entry in shop.entries(ada)] == ["enroll"]
+    assert shop.balance(ada) == WELCOME
+    assert join(shop, "again", email=OTHER["email"])[1]["balance"] == 0
+
+
+def test_a_member_who_gets_an_address_that_another_has_left_notices_nothing(shop: Shop) -> None:
+    ada, eve = shop.enroll("ada", **ADA), shop.enroll("eve")
+    shop.patch(ada, {"email": OTHER["email"]})
+    assert shop.patch(eve, {"email": ADA["email"]}).status == 200
+    assert [entry["type"] for entry in shop.entries(eve)] == ["enroll"]
+    assert_refused(see(shop, eve), 404, "remembered_not_found")
+
+
+def test_whoever_has_come_again_is_new_by_no_other_address_either(shop: Shop) -> None:
+    shop.erase(shop.enroll("ada", **ADA))
+    assert join(shop, "again", email=ADA["email"])[1]["balance"] == 0
+    assert join(shop, "third", phone=ADA["phone"])[1]["balance"] == 0
+
+
+def test_an_address_left_before_the_end_leads_to_what_was_left_then(shop: Shop) -> None:
+    ada = shop.enroll("ada", **ADA)
+    shop.patch(ada, {"email": OTHER["email"]})
+    shop.order(ada, total=200_000)
+    shop.adjust(ada, -2100)
+    shop.erase(ada)
+    shop.refund(ada, 200_000)
+    stream("refund")
+    assert join(shop, "again", email=ADA["email"])[1]["debt"] == 2000
+
+
+def test_an_operator_lets_an_address_be_handed_down(shop: Shop) -> None:
+    shop.change_program(referrals=TERMS)
+    ada = shop.enroll("ada", **ADA)
+    assert_refused(lift(shop, ada), 404, "remembered_not_found")
+    shop.patch(ada, {"email": OTHER["email"]})
+    shop.pass_time(days=1)
+    shop.patch(ada, {"phone": OTHER["phone"]})
+    waits = see(shop, ada).body
+    assert (waits["joined"], waits["debt"]) == (True, 0)
+    assert waits["forget_at"].startswith((shop.now + timedelta(days=365)).date().isoformat())
+    assert lift(shop, ada).body == waits
+    for one in (see(shop, ada), lift(shop, ada)):
+        assert_refused(one, 404, "remembered_not_found")
+    daughter = brought(shop, ada, "daughter", email=ADA["email"])
+    assert shop.balance(daughter) == WELCOME
+    assert join(shop, "son", phone=ADA["phone"])[1]["balance"] == WELCOME
+    traces = shop.get("/v1/audit", scope=OPERATOR).body["items"]
+    assert ("remembered.lifted", ada) in [(trace["what"], trace["member_id"]) for trace in traces]
+
+
+def test_what_is_lifted_of_who_came_again_frees_the_addresses_that_they_have_left(shop: Shop) -> None:
+    shop.erase(shop.enroll("ada", **ADA))
+    again, _ = join(shop, "again", email=ADA["email"])
+    shop.patch(again, {"email": OTHER["email"]})
+    assert lift(shop, again).status == 200
+    assert_refused(see(shop, again), 404, "remembered_not_found")
+
+
+def test_what_was_lifted_of_who_is_gone_waits_under_no_address_that_they_left_before(shop: Shop) -> None:
+    ada = shop.enroll("ada", **ADA)
+    shop.patch(ada, {"email": OTHER["email"]})
+    shop.erase(ada)
+    assert lift(shop, ada).status == 200
+    assert join(shop, "again", email=ADA["email"])[1]["balance"] == WELCOME
+
+
+def test_whoever_agrees_under_an_address_that_they_have_left_is_not_welcomed(shop: Shop) -> None:
+    shop.change_program(automatic_enrolment={"identifiers": ["email"], "consent_days": 10})
+    shop.patch(shop.enroll("ada", **ADA), {"email": OTHER["email"]})
+    again = provisional(shop, ADA["email"])
+    assert shop.post(f"/v1/members/{again}/consent", {"terms_version": "v1"}).status == 200
+    assert shop.balance(again) == 500
+
+
+def test_whoever_claims_points_under_an_address_that_they_have_left_is_not_welcomed(shop: Shop) -> None:
+    shop.change_program(automatic_enrolment={"identifiers": ["email"], "consent_days": 10})
+    shop.patch(shop.enroll("ada", **ADA), {"email": OTHER["email"]})
+    again = provisional(shop, ADA["email"])
+    assert join(shop, "again", email=ADA["email"]) == (again, shop.account(again))
+    assert shop.balance(again) == 500
+
+
+def test_whoever_never_agreed_is_welcomed_once_they_join(shop: Shop) -> None:
+    shop.change_program(automatic_enrolment={"identifiers": ["email"], "consent_days": 10})
+    never = provisional(shop, ADA["email"])
+    assert shop.erase(never).status == 200
+    assert join(shop, "ada", email=ADA["email"])[1]["balance"] == WELCOME
+
+
+def test_an_address_that_came_by_a_merge_is_no_new_persons_once_it_is_left(shop: Shop) -> None:
+    ada, other = shop.enroll("ada", **ADA), shop.enroll("other", email=OTHER["email"])
+    assert shop.merge(ada, other).status == 200
+    shop.erase(ada)
+    assert join(shop, "again", email=OTHER["email"])[1]["balance"] == 0
+
+
+def provisional(shop: Shop, email: str) -> str:
+    """Somebody who has bought something for 500.00, and agreed to nothing yet."""
+    order = {"type": "order", "order_id": "A-2", "placed_at": shop.now.isoformat(), "currency": "USD", "total": 50_000}
+    reply = shop.post("/v1/earn", {**order, "identifier": {"email": email}})
+    return str(reply.body["entry"]["entry_id"]).rpartition("-")[0]
 
 
 @pytest.mark.parametrize(
@@ -172,10 +313,7 @@ def test_whoever_was_a_member_is_nobodys_new_friend(shop: Shop) -> None:
     shop.change_program(referrals=TERMS)
     advocate = shop.enroll("advocate", email="advocate@example.org")
     shop.erase(brought(shop, advocate, "ada", **ADA))
-    request = {"external_id": "again", **ADA, "referral_code": code_of(shop, advocate)}
-    reply = shop.post("/v1/members", request, key="again")
-    assert_refused(reply, 422, "invalid_request")
-    assert reply.pointers == ["/referral_code"]
+    assert refused_code(shop, advocate, **ADA) == ["/referral_code"]
 
 
 @pytest.mark.parametrize("by_member", [True, False])
@@ -205,9 +343,7 @@ def test_who_agrees_later_meets_it_with_their_consent(shop: Shop) -> None:
     ada = spent_and_erased(shop)
     shop.refund(ada, 200_000)
     stream("refund")
-    order = {"type": "order", "order_id": "A-2", "placed_at": shop.now.isoformat(), "currency": "USD", "total": 50_000}
-    reply = shop.post("/v1/earn", {**order, "identifier": {"email": ADA["email"]}})
-    [again] = {str(reply.body["entry"]["entry_id"]).rpartition("-")[0]}
+    again = provisional(shop, ADA["email"])
     assert shop.post(f"/v1/members/{again}/consent", {"terms_version": "v1"}).status == 200
     account = shop.account(again)
     assert (account["balance"], account["debt"]) == (0, 1500)

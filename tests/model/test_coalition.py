@@ -52,6 +52,21 @@ def test_welcome_points_for_each_new_account_of_one_person_are_found(
     assert "100 points held and 100 taken, of 150" in error.found
 
 
+def test_a_friends_points_for_who_joins_anew_with_an_address_that_they_have_left_are_found(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = example() | {"celebrations": None}
+    text["referrals"]["friend_gets_them"] = "on_joining"
+    others = step("join", 1, 0, 0)
+    again = Plot(text, 2, (step("join", 0, 0, 0), others, step("change_address"), step("join", 0, 0)))
+    assert beaten(machine, again) is None
+    monkeypatch.setattr(remembered, "left", lambda *_: [])
+    error = beaten(machine, again)
+    assert error is not None
+    assert error.step == 3
+    assert "points held and 0 taken, of" in error.found
+
+
 def test_points_that_a_return_leaves_are_found(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     goods_back = Plot(example(), 1, (step("join"), step("buy", 0, 4, 0), step("return", 0, 4, 0)))
     assert beaten(machine, goods_back) is None

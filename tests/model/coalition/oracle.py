@@ -1,8 +1,8 @@
 """What a coalition may have at most: told by what was bought and kept, and by what is given once; never by a ledger.
 
 Every figure is a bound from above: the best factor that any order may have had, each bonus once for each order and
-never beyond its limit, each gift once for each address that the coalition has ever shown. A tight bound is that of a
-plot in which everything was returned: nothing but gifts is left.
+never beyond its limit, each gift once for each address that nobody was known by. A tight bound is that of a plot in
+which everything was returned: nothing but gifts is left.
 """
 
 from collections import Counter
@@ -100,8 +100,14 @@ class Facts:
     paid_out: int = 0
     joined: dict[str, date] = field(default_factory=dict)
     """Every address that the coalition has shown, since its first day."""
-    welcomed: dict[str, date] = field(default_factory=dict)
-    """The addresses by which somebody has joined, and when they did last."""
+    welcomed: list[date] = field(default_factory=list)
+    """When somebody has joined as a new person."""
+    known: set[str] = field(default_factory=set)
+    """The addresses that were a member's at some time."""
+    left: dict[str, datetime] = field(default_factory=dict)
+    """The addresses that a member has changed for another, and until when that is remembered."""
+    members: set[str] = field(default_factory=set)
+    """The accounts of those who have joined."""
     returned: int = 0
     """How often somebody has joined anew after the program had forgotten them: as good as a new person."""
     friends: int = 0
@@ -126,17 +132,26 @@ class Facts:
 
     def joins(self, account: str, address: str, now: datetime, *, is_friend: bool) -> None:
         """Somebody has joined by an address, perhaps as a friend."""
-        ends = [one.addresses[address] for one in self.owed.values() if address in one.addresses]
-        is_forgotten = address in self.welcomed and bool(ends) and max(ends) <= now
-        is_new = address not in self.welcomed or is_forgotten
+        ended = (one for name, one in self.owed.items() if name in self.members)
+        ends = [one.addresses[address] for one in ended if address in one.addresses]
+        ends += [self.left[address]] if address in self.left else []
+        is_forgotten = address in self.known and bool(ends) and max(ends) <= now
+        is_new = address not in self.known or is_forgotten
         self.returned += is_forgotten
         self.friends += is_friend and is_new
-        self.welcomed[address] = today_of(self.program, now)
+        self.welcomed += [today_of(self.program, now)] if is_new else []
+        self.members.add(account)
+        self.shown(account, address, now)
+
+    def changed(self, account: str, before: str, address: str, now: datetime) -> None:
+        """A member has another address."""
+        self.left[before] = now + timedelta(days=self.program.remembered_days)
         self.shown(account, address, now)
 
     def shown(self, account: str, address: str, now: datetime) -> None:
         """An address is an account's owner's: what waits for whoever has it is booked there."""
         self.joined.setdefault(address, today_of(self.program, now))
+        self.known.add(address)
         for one in self.owed.values():
             if one.met_by is None and address in one.addresses and now < one.addresses[address]:
                 one.met_by = account
@@ -171,10 +186,10 @@ class Facts:
     def grants(self, today: date, paid_by_partners: int) -> Iterator[Grant]:
         """All that may have been granted: points, and how long they live at most."""
         bought = max((day for one in self.orders.values() for day in one.days), default=date.min)
-        came, acted = (max(days, default=date.min) for days in (self.welcomed.values(), self.decided))
+        came, acted = (max(days, default=date.min) for days in (self.welcomed, self.decided))
         yield from self._earned_at_most()
         yield Grant(sum(self._bonuses()) + paid_by_partners, self._last_day(bought))
-        yield Grant(self.program.earning.welcome_points * (len(self.welcomed) + self.returned), self._last_day(came))
+        yield Grant(self.program.earning.welcome_points * len(self.welcomed), self._last_day(came))
         yield Grant(self._of_actions(), self._last_day(acted))
         yield Grant(self._of_badges(), self._last_day(max(bought, acted)))
         waits = self.program.referrals.return_days if self.program.referrals else 0

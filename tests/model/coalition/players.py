@@ -261,11 +261,12 @@ class Game:
                 step, lambda: address_changes.confirm("me", codes[0], caller=caller, now=now)
             ):
                 return
-        if handle.addresses[0] != address:
-            handle.left = {**handle.left, handle.addresses[0]: now}
-            handle.left.pop(address, None)
+        if (before := handle.addresses[0]) == address:
+            return
+        handle.left = {**handle.left, before: now}
+        handle.left.pop(address, None)
         handle.addresses = [address, *(one for one in handle.addresses if one != address)]
-        self.facts.shown(handle.account, address, now)
+        self.facts.changed(handle.account, before, address, now)
 
     def _change_birthday(self, step: Step) -> None:
         handle = self._handle(step)
