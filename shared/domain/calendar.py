@@ -5,7 +5,7 @@ A local day lasts 23, 24 or 25 hours; only its first instant is ever computed, a
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 Period = Literal["day", "week", "month", "year", "lifetime"]
@@ -68,6 +68,11 @@ def period_begins_on(name: str) -> date:
     if name == "always":
         return date.min
     return date.fromisoformat(f"{name}-1" if "W" in name else f"{name}-01-01"[:10])
+
+
+def is_in_period(day: date, name: str) -> bool:
+    """Whether a day lies in the period of that name."""
+    return name in {period_of(day, period) for period in get_args(Period)}
 
 
 def period_frees_on(day: date, period: Period) -> date | None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from shared.domain import entry_types
 from shared.domain.account import Account, Totals
 from shared.domain.actors import CLOCK
-from shared.domain.calendar import add_months, month_of
+from shared.domain.calendar import add_months, is_in_period, month_of, period_begins_on
 from shared.domain.entry import Entry
 from shared.domain.entry_types import EntryType
 from shared.domain.facets import NO_DAY, Activity, Use
@@ -229,23 +229,48 @@ def uses_after(uses: Mapping[str, Use], change: Mapping[str, Use]) -> Mapping[st
 
 
 def uses_that_count(uses: Mapping[str, Use], known: Mapping[str, Use]) -> dict[str, Use]:
-    """Of what limits have counted elsewhere, that of periods which `known` has not left behind."""
-    return {name: use for name, use in uses.items() if name not in known or use.period >= known[name].period}
+    """Of what limits have counted, that of periods which `known` has not left behind."""
+    return {name: use for name, use in uses.items() if name not in known or not _begins_before(use, known[name])}
 
 
-def uses_together(uses: Mapping[str, Use], more: Mapping[str, Use]) -> dict[str, Use]:
-    """What limits have counted here and elsewhere: of one period it adds up, of two the later one counts."""
+def uses_brought(uses: Mapping[str, Use], known: Mapping[str, Use], today: date) -> dict[str, Use]:
+    """The change by which limits that have counted `known` count beside it what they have counted elsewhere.
+
+    A limit may have been one of another period meanwhile. Of two periods the later one holds both, unless the earlier
+    one is over today: so no limit begins anew.
+    """
+    changes: dict[str, Use] = {}
+    for name, use in uses.items():
+        before = known.get(name)
+        if before is None or before.period == use.period:
+            changes[name] = use
+        elif _begins_before(before, use):
+            changes[name] = _sum(use, before) if is_in_period(today, before.period) else use
+        elif is_in_period(today, use.period) or not _begins_before(use, before):
+            changes[name] = use.model_copy(update={"period": before.period})
+    return changes
+
+
+def uses_together(uses: Mapping[str, Use], more: Mapping[str, Use], today: date) -> dict[str, Use]:
+    """What limits have counted here and elsewhere."""
     together = dict(uses)
-    for name, use in uses_that_count(more, uses).items():
+    for name, use in uses_brought(more, uses, today).items():
         known = uses.get(name)
-        same = known if known is not None and known.period == use.period else Use(period=use.period)
-        together[name] = use.model_copy(update={"times": use.times + same.times, "points": use.points + same.points})
+        together[name] = _sum(use, known) if known is not None and known.period == use.period else use
     return together
 
 
 def uses_given_back(uses: Mapping[str, Use]) -> dict[str, Use]:
     """The change by which limits count as much less."""
     return {name: use.model_copy(update={"times": -use.times, "points": -use.points}) for name, use in uses.items()}
+
+
+def _sum(use: Use, other: Use) -> Use:
+    return use.model_copy(update={"times": use.times + other.times, "points": use.points + other.points})
+
+
+def _begins_before(use: Use, other: Use) -> bool:
+    return period_begins_on(use.period) < period_begins_on(other.period)
 
 
 def _prolonged_after(known: Mapping[LotDay, Prolonged], entry: Entry) -> Mapping[LotDay, Prolonged]:

@@ -20,7 +20,7 @@ from shared.domain.errors import (
     MemberNotFoundError,
 )
 from shared.domain.fields import PositivePoints, Record, Reference, Text
-from shared.domain.points.operator_limits import counted_for, counting
+from shared.domain.points.operator_limits import counting
 from shared.domain.spending.gifts import GiftState, accept, gift_state, give_back, offer
 from shared.services import caller_keys
 from shared.tables import accounts, gift_messages, keys, ledger, members, operation
@@ -91,7 +91,7 @@ def _counting(entry: Entry, whose: Account | None, situation: Situation, points:
     if whose is None:
         return entry
     today = local_day(situation.now, situation.program.time_zone)
-    return counting(entry, counted_for(whose, situation.program, entry.actor, points, today))
+    return counting(entry, whose, situation.program, points, today)
 
 
 def read_gift(member_id: str, gift_id: str, *, caller: Caller, now: datetime) -> OfferedGift:

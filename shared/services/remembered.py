@@ -6,13 +6,14 @@ see what waits or was met, and can lift it.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from shared import request_ids
 from shared.caller import Caller
 from shared.domain.account import Account
 from shared.domain.actors import STREAM
+from shared.domain.calendar import local_day
 from shared.domain.earning.enrolment import open_side
 from shared.domain.entry import Entry
 from shared.domain.errors import RememberedNotFoundError, TryAgainError
@@ -30,7 +31,7 @@ from shared.domain.lifecycle.remembered import (
 from shared.domain.members.members import Identity, Member
 from shared.domain.program.program import Program
 from shared.domain.subaccounts import is_wallet, member_of, wallet_of
-from shared.tables import accounts, audit, client, keys, ledger, members, operation
+from shared.tables import accounts, audit, client, keys, ledger, members, operation, programs
 from shared.tables import remembered as cases
 from shared.tables.client import CancelledError, Write
 from shared.tables.operation import Decision, Situation
@@ -86,7 +87,7 @@ class Kept(NamedTuple):
 def find(addresses: Iterable[Identity], program: Program, now: datetime) -> Found:
     """What waits for whoever joins with these confirmed addresses."""
     waiting = cases.waiting(addresses, now) if program.remembered_days else []
-    return Found(waiting, together([case.what for case in waiting]))
+    return Found(waiting, together([case.what for case in waiting], _today(program, now)))
 
 
 def find_for_member(addresses: Iterable[Identity], program: Program, now: datetime) -> Found:
@@ -95,7 +96,7 @@ def find_for_member(addresses: Iterable[Identity], program: Program, now: dateti
     They have joined already: that somebody left an address, or joined again by another one, means nothing for them.
     """
     waiting = [one for one in find(addresses, program, now).cases if one.met_by is None and not one.is_left]
-    return Found(waiting, together([case.what for case in waiting]))
+    return Found(waiting, together([case.what for case in waiting], _today(program, now)))
 
 
 def writes(member: Member, account: Account, wallet: Account, program: Program, now: datetime) -> list[Write]:
@@ -125,7 +126,8 @@ def owe(entry: Entry, now: datetime) -> None:
         if case is None or mark in case.what.counted:
             return
         if case.met_by is None:
-            what = together([case.what, more]).model_copy(update={"counted": (*case.what.counted, mark)})
+            debts = {"debt": case.what.debt + more.debt, "credit_debt": case.what.credit_debt + more.credit_debt}
+            what = case.what.model_copy(update={**debts, "counted": (*case.what.counted, mark)})
             _write([cases.changed(case, what)])
             return
         survivor = accounts.load_survivor(case.met_by)
@@ -150,7 +152,7 @@ def read(member_id: str, *, caller: Caller, now: datetime) -> Kept:
     entries = _unlifted(account.member_id)
     if not entries:
         return _left_by(account.member_id, _former(account.member_id), now)
-    return Kept(account.member_id, together([_as_met(entry) for entry in entries]), None)
+    return _booked(account.member_id, entries, now)
 
 
 def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kept:
@@ -185,7 +187,12 @@ def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kep
         now=now,
         shares=False,
     )
-    return Kept(account.member_id, together([_as_met(entry) for entry in entries]), None)
+    return _booked(account.member_id, entries, now)
+
+
+def _booked(member_id: str, entries: Sequence[Entry], now: datetime) -> Kept:
+    today = _today(programs.load_program(), now)
+    return Kept(member_id, together([_as_met(entry) for entry in entries], today), None)
 
 
 def _lifts(situation: Situation, entries: Sequence[Entry], request: Lift, caller: Caller) -> list[Entry]:
@@ -233,8 +240,11 @@ def _left_by(member_id: str, former: Sequence[Identity], now: datetime) -> Kept:
     waiting = cases.load_left(former, now)
     if not waiting:
         raise RememberedNotFoundError(f"nothing of an earlier account, or address, of the member {member_id} waits")
-    what = together([case.what for case in waiting])
-    return Kept(member_id, what, max(case.forget_at for case in waiting))
+    return Kept(member_id, Remembered(joined=True), max(case.forget_at for case in waiting))
+
+
+def _today(program: Program, now: datetime) -> date:
+    return local_day(now, program.time_zone)
 
 
 def _as_met(entry: Entry) -> Remembered:

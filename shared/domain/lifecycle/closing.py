@@ -9,7 +9,7 @@ from shared.domain.earning.enrolment import open_side
 from shared.domain.entry import Entry
 from shared.domain.facets import Traits
 from shared.domain.ledger import book, book_all, draft, negative
-from shared.domain.points.operator_limits import agreed, counted_for, counting
+from shared.domain.points.operator_limits import agreed, counting
 from shared.domain.program.program import Program
 from shared.domain.spending.merges import merge
 from shared.domain.spending.pools import contribute, leave, pool_among
@@ -67,10 +67,8 @@ def merge_whole(
         change_id = f"merge-{gone.member_id}-{into.member_id}"
         entries += leave(gone, left_pool, program, change_id=change_id, now=now, actor=actor, for_good=True)
     out, received = merge(_after(gone, entries), into, program, now=now, actor=actor)
-    if requested_by is None:
-        today = local_day(now, program.time_zone)
-        alone = counted_for(into, program, actor, received.points, today, become_one=[gone])
-        received = counting(received, alone)
+    today, moved = local_day(now, program.time_zone), received.points
+    received = counting(received, into, program, moved, today, requested_by=requested_by, become_one=[gone])
     both = agreed(requested_by, actor)
     entries += [one.model_copy(update={"source": {**one.source, **both}}) for one in (out, received)]
     if pool is not None:

@@ -33,7 +33,7 @@ from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.activity import active_again, beside, inactive
 from shared.domain.points.eligibility import is_excluded
 from shared.domain.points.freezing import require_not_frozen
-from shared.domain.points.operator_limits import agreed, counted_for, counting
+from shared.domain.points.operator_limits import agreed, counting
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 
@@ -193,14 +193,11 @@ def claimed(
 
 def _counted(entries: list[Entry], members: Sequence[Account], program: Program, cause: Cause) -> list[Entry]:
     """The entries, each member's first one counting toward what one operator may move of the member in a day."""
-    if cause.requested_by is not None:
-        return entries
-    today = local_day(cause.now, program.time_zone)
+    today, by = local_day(cause.now, program.time_zone), cause.requested_by
     for member in members:
         own = [index for index, entry in enumerate(entries) if entry.member_id == member.member_id]
         points = sum(entries[index].points for index in own)
-        alone = counted_for(member, program, cause.actor, points, today)
-        entries[own[0]] = counting(entries[own[0]], alone)
+        entries[own[0]] = counting(entries[own[0]], member, program, points, today, requested_by=by)
     return entries
 
 

@@ -111,7 +111,7 @@ def uses_on(account: Account, histories: Histories, day: date) -> dict[str, Use]
     of_others = [one.uses for each in own.values() for one in each if one.order is None and one.type not in _CARRIES]
     for uses in (*of_orders, *of_others):
         begun = {name: use for name, use in uses.items() if period_begins_on(use.period) <= day}
-        then = uses_together(then, {name: use for name, use in begun.items() if name in left_behind})
+        then = uses_together(then, {name: use for name, use in begun.items() if name in left_behind}, day)
     return then
 
 

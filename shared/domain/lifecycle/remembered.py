@@ -4,7 +4,7 @@ Whoever joins again meets it, as an entry that books it on the new account. An o
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from shared.domain.account import Account
 from shared.domain.actors import is_operator
@@ -14,7 +14,7 @@ from shared.domain.entry import Entry
 from shared.domain.explanations import explained
 from shared.domain.facets import Badge, Use
 from shared.domain.fields import Stored
-from shared.domain.ledger import draft, negative, take, uses_given_back, uses_that_count, uses_together
+from shared.domain.ledger import draft, negative, take, uses_brought, uses_given_back, uses_together
 from shared.domain.points.grants import granted_now
 from shared.domain.program.program import Program
 
@@ -56,7 +56,7 @@ def remembered_of(member: Account, wallet: Account, program: Program) -> Remembe
     )
 
 
-def together(found: Sequence[Remembered]) -> Remembered:
+def together(found: Sequence[Remembered], today: date) -> Remembered:
     """What waits for one person from several accounts."""
     whole = Remembered()
     for one in found:
@@ -65,7 +65,7 @@ def together(found: Sequence[Remembered]) -> Remembered:
             debt=whole.debt + one.debt,
             credit_debt=whole.credit_debt + one.credit_debt,
             frozen=whole.frozen or one.frozen,
-            uses=uses_together(whole.uses, one.uses),
+            uses=uses_together(whole.uses, one.uses, today),
             badges={**one.badges, **whole.badges},
         )
     return whole
@@ -75,7 +75,7 @@ def met(account: Account, program: Program, what: Remembered, *, reference: str,
     """Book on a member's account what has waited for them: what they have pays what they owe, the rest is debt."""
     rest = {
         "frozen": what.frozen if what.frozen and not account.frozen else None,
-        "uses": uses_that_count(what.uses, account.uses),
+        "uses": uses_brought(what.uses, account.uses, local_day(now, program.time_zone)),
         "badges": {name: badge for name, badge in what.badges.items() if name not in account.badges},
     }
     source = _source(what, reference)

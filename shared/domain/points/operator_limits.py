@@ -27,15 +27,23 @@ class TooMuchForOneError(InvalidStateError):
 
 
 def counted_for(
-    account: Account, program: Program, actor: str, points: int, today: date, *, become_one: Sequence[Account] = ()
+    account: Account,
+    program: Program,
+    actor: str,
+    points: int,
+    today: date,
+    *,
+    requested_by: str | None = None,
+    become_one: Sequence[Account] = (),
 ) -> Mapping[str, Use]:
     """What moving points of the member, either way, counts toward the operator's day: what the entry says it uses.
 
-    Nothing if somebody else acts. What has been counted of accounts that become one with the member's adds up. Raises
-    TooMuchForOneError if it is more than is left of the day.
+    Nothing if somebody else acts, or if another operator, `requested_by`, has asked for it: two have agreed on it. What
+    has been counted of accounts that become one with the member's adds up. Raises TooMuchForOneError if it is more than
+    is left of the day.
     """
     most = program.operators.adjustment_limit_points if program.operators else None
-    if most is None or not points or not is_operator(actor):
+    if most is None or not points or not is_operator(actor) or requested_by is not None:
         return {}
     limit = Limit(points=most, per="day")
     before = sum(used(one, actor, limit, today).points for one in (account, *become_one))
@@ -47,13 +55,30 @@ def counted_for(
     return {actor: one_more(account, actor, limit, today, abs(points))}
 
 
-def counting(entry: Entry, alone: Mapping[str, Use]) -> Entry:
-    """The entry, counting toward the operator's day beside what it counts toward already."""
-    return entry.model_copy(update={"uses": uses_together(entry.uses, alone)}) if alone else entry
+def counting(
+    entry: Entry,
+    account: Account,
+    program: Program,
+    points: int,
+    today: date,
+    *,
+    requested_by: str | None = None,
+    become_one: Sequence[Account] = (),
+) -> Entry:
+    """The entry, counting toward its operator's day as `counted_for` says, beside what it counts toward already."""
+    alone = counted_for(account, program, entry.actor, points, today, requested_by=requested_by, become_one=become_one)
+    return entry.model_copy(update={"uses": uses_together(entry.uses, alone, today)}) if alone else entry
 
 
 def counted_for_undoing(
-    account: Account, program: Program, counted: Mapping[str, Use], actor: str, points: int, today: date
+    account: Account,
+    program: Program,
+    counted: Mapping[str, Use],
+    actor: str,
+    points: int,
+    today: date,
+    *,
+    requested_by: str | None = None,
 ) -> Mapping[str, Use]:
     """What an undo of something that `counted` counts toward.
 
@@ -62,7 +87,7 @@ def counted_for_undoing(
     """
     if counted and all(period_begins_on(use.period) >= today for use in counted.values()):
         return _freed_by_undoing(counted, points)
-    return counted_for(account, program, actor, points, today)
+    return counted_for(account, program, actor, points, today, requested_by=requested_by)
 
 
 def _freed_by_undoing(counted: Mapping[str, Use], points: int) -> Mapping[str, Use]:

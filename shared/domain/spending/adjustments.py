@@ -43,8 +43,8 @@ def undo(
         fields = taken.fields
     else:
         fields = given_again(account, program, adjustment, -adjustment.points, today, adjustment)
-    mover = "" if requested_by else actor
-    uses = counted_for_undoing(account, program, adjustment.uses, mover, fields["points"], today)
+    points, counted = fields["points"], adjustment.uses
+    uses = counted_for_undoing(account, program, counted, actor, points, today, requested_by=requested_by)
     return draft(
         account,
         "adjust_undo",
@@ -83,7 +83,7 @@ def adjust(
     InsufficientPointsError if it takes more points than the balance has.
     """
     today = local_day(now, program.time_zone)
-    uses = {} if requested_by else counted_for(account, program, actor, points, today)
+    uses = counted_for(account, program, actor, points, today, requested_by=requested_by)
     if points < 0:
         require_points(account, -points)
     return draft(

@@ -10,7 +10,7 @@ from shared.domain.earning.provisional import require_consent
 from shared.domain.earning.referrals import carried
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Membership, TierStatus, Traits
-from shared.domain.ledger import combined, draft, negative, take, uses_that_count
+from shared.domain.ledger import combined, draft, negative, take, uses_brought
 from shared.domain.lots import UNTIL_APPROVED
 from shared.domain.points.expiry import maturing_day, moved_lots
 from shared.domain.points.freezing import require_not_frozen
@@ -74,7 +74,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         prolonged=dict(gone.prolonged),
         qualifying=dict(gone.qualifying),
         qualifying_before=max(0, gone.qualifying_ever - sum(gone.qualifying.values())),
-        uses=uses_that_count(gone.uses, into.uses),
+        uses=uses_brought(gone.uses, into.uses, today),
         tier=higher_tier(gone, into, program),
         badges=merged_badges(gone, into),
         progress=merged_progress(gone, into),

@@ -7,6 +7,7 @@ from shared.domain.lifecycle.remembered import Remembered, lifted, met, remember
 from tests.model.shop import Shop, a_program, at
 
 NOW = at("2026-11-20 18:03")
+TODAY = NOW.date()
 
 
 def a_shop() -> Shop:
@@ -26,10 +27,10 @@ def test_of_several_accounts_debts_add_up_and_the_later_use_counts() -> None:
         joined=True, debt=5, uses={"a": Use(period="2026-10", times=2), "b": Use(period="always", times=1)}
     )
     other = Remembered(credit_debt=7, frozen="F", uses={"a": Use(period="2026-11", times=1)}, counted=("r",))
-    whole = together([one, other])
+    whole = together([one, other], TODAY)
     assert (whole.joined, whole.debt, whole.credit_debt, whole.frozen) == (True, 5, 7, "F")
     assert whole.uses == {"a": Use(period="2026-11", times=1), "b": Use(period="always", times=1)}
-    assert together([]).is_nothing
+    assert together([], TODAY).is_nothing
     assert Remembered(counted=("r",)).is_nothing
     assert not one.is_nothing
 
@@ -85,4 +86,4 @@ def test_what_one_person_used_of_a_limit_in_two_accounts_counts_together() -> No
         Remembered(uses={"reward:mug": Use(period="2026-11", times=times, points=times * 10)}) for times in (4, 1)
     )
     earlier = Remembered(uses={"reward:mug": Use(period="2026-10", times=9, points=90)})
-    assert together([earlier, first, second]).uses["reward:mug"] == Use(period="2026-11", times=5, points=50)
+    assert together([earlier, first, second], TODAY).uses["reward:mug"] == Use(period="2026-11", times=5, points=50)
