@@ -50,7 +50,9 @@ def reads(text: str | None) -> list[Key]:
     return [] if text is None else [member_codes.key_of(read(text))]
 
 
-def used_up(text: str | None, items: Mapping[Key, Item], account: Account, redemption_id: str, now: datetime) -> Write:
+def used_up(
+    text: str | None, items: Mapping[Key, Item | None], account: Account, redemption_id: str, now: datetime
+) -> Write:
     """What uses the member's code up for a redemption; `items` are those that were read.
 
     Raises InvalidRequestError without a code, and CodeExpiredError for one that was used, is over, or is not theirs.

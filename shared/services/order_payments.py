@@ -28,7 +28,7 @@ def asks(situation: Situation, order_id: str | None) -> Needs:
 
 def asks_all(situation: Situation, order_id: str | None, wallet: str | None) -> Needs:
     """All that `found` looks at, where the order is known by the account alone."""
-    missing = [key for key in reads(order_id, wallet) if key not in situation.asked]
+    missing = [key for key in reads(order_id, wallet) if key not in situation.items]
     return Needs(items=missing) if missing else asks(situation, order_id)
 
 

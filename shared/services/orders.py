@@ -164,7 +164,7 @@ def read_order(member_id: str, order_id: str, *, caller: Caller) -> OrderView:
     )
 
 
-def _found(items: Mapping[Key, Item], account: Account, order_id: str, partner: Partner | None) -> Order:
+def _found(items: Mapping[Key, Item | None], account: Account, order_id: str, partner: Partner | None) -> Order:
     """The order as its items say. Raises OrderNotFoundError, OrderBelongsToAnotherMemberError."""
     state = orders.state_of(items.get(keys.refunded_key(order_id)))
     first = state.claim or keys.of("earn", order_id=order_id)
@@ -175,7 +175,7 @@ def _found(items: Mapping[Key, Item], account: Account, order_id: str, partner: 
     return Order(Sale(entry, state.returned, amendment), Sale(credit, state.returned, amended) if credit else None)
 
 
-def _credit_of(items: Mapping[Key, Item], first: Key, account: Account, order_id: str) -> Entry | None:
+def _credit_of(items: Mapping[Key, Item | None], first: Key, account: Account, order_id: str) -> Entry | None:
     """What the order earned in money: where its claim or its own entry says so, or an amendment after a claim."""
     own = keys.of("earn", order_id=order_id, member_id=wallet_of(account.member_id))
     of_claim = None if first.sk == keys.of("earn", order_id=order_id).sk else _entry(items, _of_wallet(first))
@@ -183,8 +183,9 @@ def _credit_of(items: Mapping[Key, Item], first: Key, account: Account, order_id
     return credit if credit and credit.member_id in {wallet_of(name) for name in account.ids} else None
 
 
-def _entry(items: Mapping[Key, Item], key: Key) -> Entry | None:
-    return ledger.entry_of(items[key]) if key in items else None
+def _entry(items: Mapping[Key, Item | None], key: Key) -> Entry | None:
+    item = items.get(key)
+    return ledger.entry_of(item) if item else None
 
 
 def sales_of(entries: Sequence[Entry]) -> dict[str, Sale]:

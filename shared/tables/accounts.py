@@ -85,8 +85,10 @@ def require_not_merged(account: Account) -> None:
         raise MemberMergedError(owner_of(account.member_id), owner_of(account.merged_into))
 
 
-def load_together(members: Sequence[str], reads: Sequence[Key] = ()) -> tuple[list[StoredAccount], dict[Key, Item]]:
-    """Several accounts and further items as they stood at one instant. An item that is missing is left out.
+def load_together(
+    members: Sequence[str], reads: Sequence[Key] = ()
+) -> tuple[list[StoredAccount], dict[Key, Item | None]]:
+    """Several accounts and further items as they stood at one instant: None for an item that is not there.
 
     Raises MemberNotFoundError.
     """
@@ -95,8 +97,7 @@ def load_together(members: Sequence[str], reads: Sequence[Key] = ()) -> tuple[li
     wanted = [*(keys.account_key(member_id) for member_id in members), *reads]
     items = client.get_together(settings.loyalty_table(), wanted)
     stored = [stored_of(member_id, item) for member_id, item in zip(members, items, strict=False)]
-    found = zip(reads, items[len(members) :], strict=True)
-    return stored, {key: item for key, item in found if item is not None}
+    return stored, dict(zip(reads, items[len(members) :], strict=True))
 
 
 def stored_of(member_id: str, item: Item | None) -> StoredAccount:

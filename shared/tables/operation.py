@@ -43,7 +43,8 @@ class Situation(NamedTuple):
     """What a decision is made on: settled accounts, the program and the instant of the whole request.
 
     The accounts are the members' in the order asked for, then their pools where the decision does not share them.
-    `caps` says what is left of budgets that are nearly used up, by name. `items` are the further reads, by key.
+    `caps` says what is left of budgets that are nearly used up, by name. `items` are the further reads, and what the
+    decision has asked for, by key: None for what is not there.
     `of_time` is what time has done to the accounts, booked in the same transaction as what is decided.
     """
 
@@ -51,15 +52,13 @@ class Situation(NamedTuple):
     program: Program
     now: datetime
     caps: Mapping[str, int]
-    items: Mapping[Key, Item]
+    items: Mapping[Key, Item | None]
     histories: Mapping[str, Sequence[Entry]] = {}
     """All entries of accounts that the decision has asked for, the oldest first, those of time that are booked with it
     among them."""
     programs: Mapping[int, Program] = {}
     """Earlier versions of the program that it has asked for."""
     of_time: Sequence[Entry] = ()
-    asked: Mapping[Key, Item | None] = {}
-    """The further items that it has asked for, None for what is not there."""
 
     @property
     def account(self) -> Account:
@@ -68,12 +67,13 @@ class Situation(NamedTuple):
 
     def entry(self, key: Key) -> Entry | None:
         """The entry that was read at a key, if there is one."""
-        return ledger.entry_of(self.items[key]) if key in self.items else None
+        item = self.items.get(key)
+        return ledger.entry_of(item) if item else None
 
     def other_account(self, member_id: str) -> Account | None:
         """An account that was read beside the members' and is not changed, if there is one."""
-        key = keys.account_key(member_id)
-        return accounts.account_of(self.items[key]) if key in self.items else None
+        item = self.items.get(keys.account_key(member_id))
+        return accounts.account_of(item) if item else None
 
     def order_state(self, order_id: str) -> OrderState:
         """How an order stands, by what was read."""
@@ -81,8 +81,8 @@ class Situation(NamedTuple):
 
     def returned(self, redemption_id: str) -> int:
         """How much of a redemption has come back in parts: points, or minor units of credit."""
-        key = keys.returned_key(redemption_id)
-        return int(self.items[key]["amount"]["N"]) if key in self.items else 0
+        item = self.items.get(keys.returned_key(redemption_id))
+        return int(item["amount"]["N"]) if item else 0
 
     def payments(self, order_id: str) -> Payments:
         """What redemptions pay of an order, without the holds of the accounts that time has released."""
@@ -134,12 +134,12 @@ Refused = Callable[[CancelledError], None]
 
 
 class _Plan(NamedTuple):
-    """What one attempt writes. Not whole: time has done so much that the decision waits."""
+    """What one attempt writes, on the items that it was decided on. Not whole: time has done so much that it waits."""
 
     entries: Sequence[Entry]
     writes: Sequence[Write]
-    is_whole: bool
-    asked: Mapping[Key, Item | None] = {}
+    items: Mapping[Key, Item | None]
+    is_whole: bool = True
 
 
 class AnotherCallersKeyError(Exception):
@@ -187,8 +187,7 @@ def run(
             situation = Situation((), program, now, caps, items)
             how = {"shares": shares, "may_be_closed": may_be_closed}
             stored, plan, instant = _planned_with_all(decide, asks, stored, situation, **how)
-            read = {**{one: items.get(one) for one in reads}, **plan.asked}
-            after = write(stored, plan.entries, program, plan.writes, read=read)
+            after = write(stored, plan.entries, program, plan.writes, read=plan.items)
         except CancelledError as cancelled:
             booked = plan.entries if plan else ()
             if plan and plan.writes:
@@ -295,25 +294,23 @@ def _planned(
         require(account)
     of_time = [entry for one in settled for entry in one.entries]
     if not all(one.complete for one in settled):
-        return _Plan(of_time, (), is_whole=False)
+        return _Plan(of_time, (), situation.items, is_whole=False)
     situation = _informed(asks, situation._replace(accounts=[one.account for one in settled], of_time=of_time))
     decision = _through_pools(decide, situation) if shares else decide(situation)
     if of_time and len(decision.writes) > FURTHER_WRITES_MAX:
-        return _Plan(of_time, (), is_whole=False)
-    return _Plan([*of_time, *decision.entries], decision.writes, is_whole=True, asked=situation.asked)
+        return _Plan(of_time, (), situation.items, is_whole=False)
+    return _Plan([*of_time, *decision.entries], decision.writes, situation.items)
 
 
 def _informed(asks: Asks, situation: Situation) -> Situation:
     """The situation with all that the decision asks for."""
     while any(needs := asks(situation)):
         items = client.get_together(settings.loyalty_table(), needs.items) if needs.items else []
-        asked = dict(zip(needs.items, items, strict=True))
-        found = {key: item for key, item in asked.items() if item is not None}
+        found = dict(zip(needs.items, items, strict=True))
         histories = {name: _history(name, situation) for name in needs.histories}
         versions = {version: load_version(version) for version in needs.versions}
         situation = situation._replace(
             items={**situation.items, **found},
-            asked={**situation.asked, **asked},
             histories={**situation.histories, **histories},
             programs={**situation.programs, **versions},
         )

@@ -49,10 +49,10 @@ def review_of(item: Item) -> Review:
     return records.read(Review, item)
 
 
-def among(items: Mapping[Key, Item], review_id: str) -> Review | None:
+def among(items: Mapping[Key, Item | None], review_id: str) -> Review | None:
     """A review among items that were read, if it is there."""
-    key = key_of(review_id)
-    return review_of(items[key]) if key in items else None
+    item = items.get(key_of(review_id))
+    return review_of(item) if item else None
 
 
 def find(review_id: str) -> Review | None:

@@ -3,7 +3,7 @@
 What is returned was never bought: once nothing of an order is kept, or all of a redemption has come back, the points
 that it has prolonged have the days that they had before, unless other activity gives them the same or later ones. An
 account notes how much activity gives a day, and from which lots points came to that day. What is taken meanwhile is of
-those that would have ended soonest.
+those that would have ended soonest. Whatever is activity gives one day, so its entry has one mark.
 """
 
 from collections.abc import Mapping
@@ -34,11 +34,12 @@ def activity(account: Account, policy: Expiry, active_on: date, *, keeps_holds: 
 def active_by_capturing(account: Account, policy: Expiry, hold: Hold, active_on: date) -> tuple[Hold, dict[str, Any]]:
     """A captured hold, and the effects of its capture: what it takes is prolonged, and what the account has left."""
     effects = activity(account, policy, active_on, keeps_holds=True)
-    for deadline, mark in effects.get("prolonged", {}).items():
-        came = _before(hold.lots, deadline)
-        effects["prolonged"] = {deadline: Prolonged(by=1, lots=combined(mark.lots, came))}
-        hold = hold.model_copy(update={"lots": _moved(hold.lots, deadline)})
-    return hold, effects
+    if "prolonged" not in effects:
+        return hold, effects
+    [(deadline, mark)] = effects["prolonged"].items()
+    came = combined(mark.lots, _before(hold.lots, deadline))
+    captured = hold.model_copy(update={"lots": _moved(hold.lots, deadline)})
+    return captured, {**effects, "prolonged": {deadline: Prolonged(by=1, lots=came)}}
 
 
 def without_activity(
@@ -57,16 +58,14 @@ def without_activity(
 def inactive(
     account: Account, program: Program, marks: Mapping[LotDay, Prolonged], today: date, *, has_grace: bool = False
 ) -> dict[str, Any]:
-    """The effects on an account of activity with these marks that has not been; what would have ended ends today."""
-    effects: dict[str, Any] = {"lots": {}, "prolonged": {}, "opened": {}, "closed": {}}
-    for deadline in marks:
-        known = account.prolonged.get(deadline)
-        if known is None or known.by == 0:
-            continue
-        effects["prolonged"][deadline] = Prolonged(by=-1)
-        if known.by == 1 and not _shares(account):
-            _bring_back(account, program, deadline, today, effects, has_grace=has_grace)
-    return effects
+    """The effects on an account of activity with this mark that has not been; what would have ended ends today."""
+    [deadline] = marks
+    known = account.prolonged.get(deadline)
+    if known is None or known.by == 0:
+        return {"lots": {}}
+    if known.by > 1 or _shares(account):
+        return {"lots": {}, "prolonged": {deadline: Prolonged(by=-1)}}
+    return _brought_back(account, program, deadline, today, has_grace=has_grace)
 
 
 def beside(effects: Mapping[str, Any], active: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,11 +74,11 @@ def beside(effects: Mapping[str, Any], active: Mapping[str, Any]) -> dict[str, A
 
 
 def active_again(account: Account, marks: Mapping[LotDay, Prolonged], today: date) -> dict[str, Any]:
-    """The effects on an account of activity with these marks that has been after all."""
-    for deadline in marks:
-        if not _shares(account) and deadline >= first_open_day(account, today).isoformat():
-            return _active_until(account, deadline)
-    return {"lots": {}}
+    """The effects on an account of activity with this mark that has been after all."""
+    [deadline] = marks
+    if _shares(account) or deadline < first_open_day(account, today).isoformat():
+        return {"lots": {}}
+    return _active_until(account, deadline)
 
 
 def _shares(account: Account) -> bool:
@@ -110,28 +109,31 @@ def _moved(lots: Lots, deadline: LotDay) -> dict[LotDay, int]:
     return combined(lots, negative(early), {deadline: sum(early.values())})
 
 
-def _bring_back(
-    account: Account, program: Program, deadline: LotDay, today: date, effects: dict[str, Any], *, has_grace: bool
-) -> None:
-    """Add to `effects` what the points of a deadline that nothing gives any more come back to."""
+def _brought_back(
+    account: Account, program: Program, deadline: LotDay, today: date, *, has_grace: bool
+) -> dict[str, Any]:
+    """The effects by which the points of a deadline that nothing gives any more have their days before it."""
     holds = {name: hold for name, hold in sorted(account.holds.items()) if hold.lots.get(deadline, 0)}
     available = account.lots.get(deadline, 0)
     points = available + sum(hold.lots[deadline] for hold in holds.values())
     known = {**account.prolonged, deadline: account.prolonged[deadline].model_copy(update={"by": 0})}
-    days, less = _days_before(known, deadline, points)
-    for day, change in less.items():
-        mark = effects["prolonged"].get(day, Prolonged())
-        effects["prolonged"][day] = Prolonged(by=mark.by, lots=combined(mark.lots, negative(change)))
+    days, used = _days_before(known, deadline, points)
+    marks = {day: Prolonged(by=-(day == deadline), lots=negative(change)) for day, change in used.items()}
+    opened: dict[str, Hold] = {}
     for name, hold in holds.items():
         theirs = take(days, hold.lots[deadline])
         days = combined(days, negative(theirs))
         lots = combined(hold.lots, {deadline: -hold.lots[deadline]}, theirs)
         if lots != dict(hold.lots):
-            effects["closed"][name] = hold
-            effects["opened"][name] = hold.model_copy(update={"lots": lots})
+            opened[name] = hold.model_copy(update={"lots": lots})
     living, ended = returned_lots(account, program, days, today, has_grace=has_grace)
     ending = {lot_day(first_open_day(account, today)): sum(ended.values())}
-    effects["lots"] = combined(effects["lots"], {deadline: -available}, living, ending)
+    return {
+        "lots": combined({deadline: -available}, living, ending),
+        "prolonged": {deadline: Prolonged(by=-1), **marks},
+        "opened": opened,
+        "closed": {name: holds[name] for name in opened},
+    }
 
 
 def _days_before(
@@ -157,5 +159,7 @@ def _days_before(
 
 def _with(entry: Entry, effects: Mapping[str, Any]) -> Entry:
     """An entry with further effects, which leave the balance as it is."""
-    more = {name: {**getattr(entry, name), **effects[name]} for name in ("prolonged", "opened", "closed")}
+    more = {
+        name: {**getattr(entry, name), **effects[name]} for name in ("prolonged", "opened", "closed") if name in effects
+    }
     return entry.model_copy(update={"lots": combined(entry.lots, effects["lots"]), **more})

@@ -76,14 +76,14 @@ def moved(pool: Account, member_id: str, change: Lots) -> dict[LotDay, int]:
 def lost(pool: Account, points: int) -> tuple[dict[str, Use], dict[LotDay, int]]:
     """What points that expire in a pool change of its counts, and of its stakes: what is nobody's is not counted."""
     stakes = combined(*(stake_of(pool, one) for one in members_ever(pool)))
+    lost_of: dict[str, int] = {}
     losses: dict[LotDay, int] = {}
     for _, same_day in groupby(stakes.items(), lambda item: item[0].rpartition("/")[0]):
-        losses |= _in_proportion(dict(same_day), points - sum(losses.values()))
-    uses: dict[str, Use] = {}
-    for key, loss in losses.items():
-        name = f"{EXPIRED}:{key.rpartition('/')[2]}"
-        before = uses.get(name, _NOTHING)
-        uses[name] = Use(period="always", times=1, points=before.points + loss)
+        for key, loss in _in_proportion(dict(same_day), points).items():
+            member_id = key.rpartition("/")[2]
+            losses[key], points = loss, points - loss
+            lost_of[member_id] = lost_of.get(member_id, 0) + loss
+    uses = {f"{EXPIRED}:{one}": Use(period="always", times=1, points=loss) for one, loss in lost_of.items()}
     return uses, _dated(negative(losses))
 
 
