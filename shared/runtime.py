@@ -42,7 +42,7 @@ class TaskQueue(Protocol):
     """Where tasks wait that may have to wait longer: deliveries to webhooks, messages to members."""
 
     def send(self, bodies: list[str], groups: list[str]) -> None:
-        """Queue one task for each body, at most `sqs.BATCH`; a group of many tasks holds up no other group."""
+        """Queue one task for each body; a group of many tasks holds up no other group."""
 
     def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
         """Deliver a received task again after so long."""
@@ -52,7 +52,7 @@ class RunQueues(Protocol):
     """Where the pages of runs wait, each run's by itself."""
 
     def send(self, run: RunName, bodies: Sequence[str]) -> None:
-        """Queue one message for each body, at most `sqs.BATCH`."""
+        """Queue one message for each body."""
 
     def waiting(self, run: RunName) -> int:
         """About how many messages nobody has taken yet."""

@@ -20,9 +20,9 @@ ATTEMPTS_MAX = len(RETRY_SECONDS) + 1
 def enqueue(notes: Iterable[Note]) -> None:
     """Have members told. Raises TryAgainError if the queue does not take them all."""
     waiting = list(notes)
-    for start in range(0, len(waiting), sqs.BATCH):
-        batch = waiting[start : start + sqs.BATCH]
-        queue().send([note.model_dump_json(exclude_defaults=True) for note in batch], [note.kind for note in batch])
+    if waiting:
+        bodies = [note.model_dump_json(exclude_defaults=True) for note in waiting]
+        queue().send(bodies, [note.kind for note in waiting])
 
 
 def note_of(record: Mapping[str, Any]) -> Note:
@@ -40,12 +40,4 @@ def queue() -> runtime.TaskQueue:
     return runtime.replaced.get("message_queue", _SQS)
 
 
-class _Sqs:
-    def send(self, bodies: list[str], groups: list[str]) -> None:
-        sqs.send(settings.message_queue_url(), bodies, groups)
-
-    def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
-        sqs.postpone(settings.message_queue_url(), record, seconds)
-
-
-_SQS = _Sqs()
+_SQS = sqs.Queue(settings.message_queue_url)

@@ -78,26 +78,48 @@ def settled(member_id: str, program: Program, now: datetime) -> Account:
 
 
 def _hand_over(message: Message, program: Program, now: datetime) -> None:
-    """Send a claimed message, unless as much marketing as the program allows went to the member this week."""
+    """Send a claimed message, unless as much marketing as the program allows went to the member this week.
+
+    What becomes of the message is noted before the week's count is put right: no failure of that sends it again, or
+    keeps it from being sent.
+    """
     limit = program.messages.marketing_per_week if message.category == "marketing" else None
     week = local_day(now, program.time_zone).strftime("%G-W%V")
-    try:
-        if limit is None or sent_messages.count(message.member_id, week, now) <= limit:
-            channels.current().send(message)
-    except RefusedError as error:
-        if limit is not None:
-            sent_messages.uncount(message.member_id, week)
-        _give_up(message, error, now)
-    except LostAnswerError:
-        telemetry.count(MessagesUnanswered=1)
+    if limit is not None and _number_of(message, week, now) > limit:
         sent_messages.mark_sent(message.message_id, now)
+        return
+    counted_in = None if limit is None else week
+    try:
+        channels.current().send(message)
+    except RefusedError as error:
+        _give_up(message, error, now)
+        _uncount(message, counted_in)
+    except LostAnswerError:
+        sent_messages.mark_sent(message.message_id, now)
+        telemetry.count(MessagesUnanswered=1)
     except Exception:
-        if limit is not None:
-            sent_messages.uncount(message.member_id, week)
         sent_messages.release(message.message_id)
+        _uncount(message, counted_in)
         raise
     else:
         sent_messages.mark_sent(message.message_id, now)
+
+
+def _number_of(message: Message, week: str, now: datetime) -> int:
+    """The how manieth of the week a marketing message is. Where that cannot be counted it is not sent, and free again.
+
+    It may have been counted all the same: one too many keeps a member from an offer, one too few breaks a promise.
+    """
+    try:
+        return sent_messages.count(message.member_id, week, now)
+    except Exception:
+        sent_messages.release(message.message_id)
+        raise
+
+
+def _uncount(message: Message, week: str | None) -> None:
+    if week is not None:
+        sent_messages.uncount(message.member_id, week)
 
 
 def _give_up(message: Message, error: RefusedError, now: datetime) -> None:

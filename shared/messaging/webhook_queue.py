@@ -26,8 +26,8 @@ def enqueue(tasks: Iterable[tuple[Webhook, Event]]) -> None:
     for webhook, event in tasks:
         groups.append(webhook.webhook_id)
         bodies.append(json.dumps({"webhook_id": webhook.webhook_id, "event": event.model_dump(mode="json")}))
-    for start in range(0, len(bodies), sqs.BATCH):
-        queue().send(bodies[start : start + sqs.BATCH], groups[start : start + sqs.BATCH])
+    if bodies:
+        queue().send(bodies, groups)
 
 
 def task_of(record: Mapping[str, Any]) -> Task:
@@ -41,12 +41,4 @@ def queue() -> runtime.TaskQueue:
     return runtime.replaced.get("webhook_queue", _SQS)
 
 
-class _Sqs:
-    def send(self, bodies: list[str], groups: list[str]) -> None:
-        sqs.send(settings.webhook_queue_url(), bodies, groups)
-
-    def postpone(self, record: Mapping[str, Any], seconds: int) -> None:
-        sqs.postpone(settings.webhook_queue_url(), record, seconds)
-
-
-_SQS = _Sqs()
+_SQS = sqs.Queue(settings.webhook_queue_url)

@@ -29,10 +29,8 @@ def _remind(member_id: str, page: Page) -> int:
     stored = accounts.load_account(member_id)
     account = up_to_date(stored.account, program, now)
     due = reminders_to_send(account, program, stored.reminded_on, today)
-    for reminder in due:
-        note = reminder_note(account, program, reminder, today)
-        if note is not None:
-            message_queue.enqueue([note])
+    notes = (reminder_note(account, program, reminder, today) for reminder in due)
+    message_queue.enqueue(note for note in notes if note is not None)
     # An account that waits only for the expiry job is left where it stands: else every morning would find it again.
     if due or waits_for_reminder(stored.account, program, stored.reminded_on, today):
         upkeep.mark_reminded(stored, today)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from shared import runtime, settings, telemetry
@@ -203,11 +204,15 @@ def _task(said: Mapping[str, Any]) -> Listing | Rest | Page:
 def _send(run: RunName, bodies: Sequence[str]) -> None:
     queues = runtime.replaced.get("run_queues")
     if queues is None:
-        sqs.send(settings.run_queue_url(run), bodies)
+        _queue(run).send(bodies)
     else:
         queues.send(run, bodies)
 
 
 def _waiting(run: RunName) -> int:
     queues = runtime.replaced.get("run_queues")
-    return sqs.waiting(settings.run_queue_url(run)) if queues is None else queues.waiting(run)
+    return _queue(run).waiting() if queues is None else queues.waiting(run)
+
+
+def _queue(run: RunName) -> sqs.Queue:
+    return sqs.Queue(partial(settings.run_queue_url, run))

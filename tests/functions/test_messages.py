@@ -11,12 +11,14 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from shared import runtime
+from shared import runtime, settings
 from shared.aws import session
+from shared.domain.errors import TryAgainError
 from shared.domain.telling.notifications import Note
 from shared.messaging import channels, message_queue
+from shared.tables import sent_messages
 from tests.functions.message_queue import MessageQueue
-from tests.functions.shop import Shop
+from tests.functions.shop import Shop, stored
 
 NOWHERE = "https://nowhere.invalid/"
 BY_MAIL = {
@@ -178,6 +180,54 @@ def test_what_was_surely_not_sent_waits_and_is_sent_once(
         queue.deliver()
     _tell(member)
     assert (len(services.asked), queue.waiting) == (2, [])
+
+
+AGREED = {"terms_version": "1", "marketing": {"email": True}}
+
+
+def _offer(member: str) -> Note:
+    return Note(
+        message_id=f"offer:{member}", member_id=member, kind="points_earned", values={**POINTS, "available_on": None}
+    )
+
+
+def _counted(member: str) -> list[str]:
+    """How many offers of a week are counted."""
+    items = [item for item in stored(settings.loyalty_table()) if item["pk"]["S"] == f"MESSAGE#{member}"]
+    return [item["messages"]["N"] for item in items if "messages" in item]
+
+
+def _failing(_: str, *__: object) -> int:
+    raise TryAgainError("the database is silent")
+
+
+def test_an_offer_that_could_not_be_counted_is_not_sent_and_waits(
+    shop: Shop, services: Services, queue: MessageQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.change_program(messages={"marketing_per_week": 1})
+    member = shop.enroll(email="ada@example.org", consent=AGREED)
+    with monkeypatch.context() as patch:
+        patch.setattr(sent_messages, "count", _failing)
+        message_queue.enqueue([_offer(member)])
+    assert (services.asked, len(queue.waiting), _counted(member)) == ([], 1, [])
+    queue.deliver()
+    assert (len(services.asked), queue.waiting, _counted(member)) == (1, [], ["1"])
+
+
+@pytest.mark.parametrize("code", ["Throttling", "MessageRejected"])
+def test_what_has_become_of_an_offer_is_noted_though_its_count_cannot_be_put_right(
+    shop: Shop, services: Services, queue: MessageQueue, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    shop.change_program(messages={"marketing_per_week": 2})
+    member = shop.enroll(email="ada@example.org", consent=AGREED)
+    services.refuse(code)
+    with monkeypatch.context() as patch:
+        patch.setattr(sent_messages, "uncount", _failing)
+        message_queue.enqueue([_offer(member)])
+    assert (len(services.asked), len(queue.waiting)) == (1, 1)
+    services.answer = services.take
+    queue.deliver()
+    assert (len(services.asked), queue.waiting) == (2 if code == "Throttling" else 1, [])
 
 
 def test_one_members_refused_address_holds_up_nobody_elses_message(
