@@ -102,11 +102,28 @@ def under_caps(
     is_order: bool,
     also: Sequence[Cap] = (),
 ) -> Earned:
-    """The earning under the program's caps, and those that it has `also`; a line says where one has cut it."""
+    """The earning under the program's caps, and those that it has `also`; a line says where one has cut it.
+
+    What is cut of a campaign with a budget, which does not pay for it then, comes by no return either.
+    """
     under = capped(account, program, earned.breakdown, today, is_order=is_order, also=also)
     cut = earned.points - sum(piece.points for piece in under.pieces)
     budgets = _really_drawn(earned, cut)
-    return earned._replace(breakdown=under.pieces, uses={**earned.uses, **under.uses}, budgets=budgets, cap=under.cap)
+    less = {
+        piece.rule_id: budgets.get(piece.rule_id, 0)
+        for piece in earned.breakdown
+        if piece.rule_id in earned.budgets and budgets.get(piece.rule_id, 0) < piece.points
+    }
+    pieces = (
+        piece.model_copy(update={"cap": less[piece.rule_id]}) if piece.rule_id in less else piece
+        for piece in under.pieces
+    )
+    uses = {
+        name: use.model_copy(update={"points": less[name]}) if name in less else use
+        for name, use in earned.uses.items()
+        if less.get(name) != 0
+    }
+    return earned._replace(breakdown=tuple(pieces), uses={**uses, **under.uses}, budgets=budgets, cap=under.cap)
 
 
 def earn_entry(

@@ -412,6 +412,9 @@ class Clerk:
             if points > left[name]:
                 room[name] = _at_most(left[name], room[name])
         self._notes.clear()
+        # What the cap cuts of a campaign no budget has paid for: no return brings it.
+        room.update({name: points for name, points in self._draws(sale).items() if points < self._pieces(sale)[name]})
+        self._notes.clear()
         sale.terms = sale.terms._replace(drawn=self._draws(sale))
         self._notes.clear()
 

@@ -129,6 +129,21 @@ def test_what_a_cap_cuts_off_an_order_is_not_charged_to_a_budget(most: int, draw
     assert shop.refund("ada", "a", 1_000).points == -most
 
 
+@pytest.mark.parametrize(("most", "of_kept"), [(100, 75), (110, 85), (150, 125), (200, 150)])
+def test_no_return_brings_what_a_cap_has_cut_of_a_campaign_that_has_a_budget(most: int, of_kept: int) -> None:
+    limited = {**DOUBLE, "budget": {"points": 100}, "limit": {"points": 500, "per": "month"}}
+    shop = shop_with(limited, standing_rules={"caps": {"points_per_order": most}})
+    assert shop.buy("ada", "a", 10_000).points == most
+    of_campaign = min(most - 100, 75)
+    shop.refund("ada", "a", 2_500)
+    assert shop.stored("ada").balance == of_kept
+    assert shop.budgets == {"campaign:double": 100 - of_campaign}
+    assert sum(use.points for use in shop.stored("ada").uses.values()) == of_campaign
+    shop.refund("ada", "a", 7_500)
+    assert (shop.stored("ada").balance, shop.budgets) == (0, {"campaign:double": 100})
+    assert sum(use.points + use.times for use in shop.stored("ada").uses.values()) == 0
+
+
 def test_a_day_that_is_full_leaves_a_budget_alone() -> None:
     campaign = {**DOUBLE, "budget": {"points": 100}}
     shop = shop_with(campaign, standing_rules={"caps": {"points_per_day": 25}})
