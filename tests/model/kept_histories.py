@@ -21,7 +21,8 @@ from infra.simulation.fake_dynamodb import Database, Written
 from infra.simulation.seams import SETTINGS
 from infra.tables import LOYALTY, PEOPLE
 from shared import runtime
-from shared.caller import OPERATOR, STOREFRONT, Caller
+from shared.caller import OPERATOR, PARTNER, STOREFRONT, Caller
+from shared.domain import order_ids
 from shared.domain.account import Account
 from shared.domain.earning.actions import Occasion
 from shared.domain.earning.challenges import courses
@@ -48,6 +49,7 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MEMBERS = ("ada", "bob", "cyd")
 TILL = Caller("till", frozenset({STOREFRONT}), None)
 OLGA = Caller("olga", frozenset({OPERATOR}), None)
+CAFE = Caller("cafe", frozenset({PARTNER}), None, "cafe")
 STEPS_MAX = 16
 
 Text = dict[str, Any]
@@ -91,7 +93,8 @@ def drawn(seed: int, number: int) -> History:
 
 
 _KINDS = (
-    ("buy", 56),
+    ("buy", 50),
+    ("buy_at_partner", 14),
     ("return", 22),
     ("return_lines", 18),
     ("keep", 14),
@@ -178,7 +181,21 @@ def _program(random: Random) -> Text:
         text["standing_rules"] = {"caps": {"points_per_order": 15, "points_per_day": random.choice((20, 30))}}
     if chance():
         text["segments"] = {"scoring": {}, "named": []}
+    if chance():
+        text["partners"] = [_partner(random)]
     return text
+
+
+def _partner(random: Random) -> Text:
+    counts = ("tiers", "challenges", "referrals", "campaigns", "segments")
+    limits = {"points_per_order": 13, "points_per_member_day": 20, "points_per_member_month": 30}
+    return {
+        "partner_id": "cafe",
+        "name": "The Cafe",
+        "point_cost": {"points": 100, "amount": 100},
+        "counts_toward": [one for one in counts if random.randrange(2)],
+        "limits": {name: most for name, most in limits.items() if random.randrange(3) == 0},
+    }
 
 
 def _rules(random: Random) -> list[Text]:
@@ -357,19 +374,36 @@ class Player:
         self._follow()
 
     def _buy(self, step: Step) -> None:
+        name, order = MEMBERS[step.member], self._order(step)
+        earning.earn_order(name, order, caller=TILL, now=self.machine.now)
+        self.clerk.buy(name, order.order_id, order.total, step.lines, _day_of(order))
+        self.done += 1
+
+    def _buy_at_partner(self, step: Step) -> None:
+        """Buy at a partner, which sends the order itself, or has the shop send it."""
+        if not self.program.partners:
+            return
+        [partner] = self.program.partners
+        name, order = MEMBERS[step.member], self._order(step)
+        order_id = order.order_id
+        if step.numbers[3] % 2:
+            earning.earn_order(name, order, caller=CAFE, now=self.machine.now)
+            order_id = order_ids.of_partner(partner.partner_id, order_id)
+        else:
+            named = order.model_copy(update={"partner_id": partner.partner_id})
+            earning.earn_order(name, named, caller=TILL, now=self.machine.now)
+        self.clerk.buy(name, order_id, order.total, step.lines, _day_of(order), partner)
+        self.done += 1
+
+    def _order(self, step: Step) -> Order:
         self.orders += 1
-        name, order_id = MEMBERS[step.member], f"o-{self.orders}"
         total = sum(line.amount for line in step.lines) + (
             step.numbers[0] if step.numbers[1] % 2 or not step.lines else 0
         )
         total = max(1, total)
         placed_at = self.machine.now - timedelta(days=(0, 0, 0, 1, 5)[step.numbers[2] % 5])
-        order = Order(
-            order_id=order_id, placed_at=placed_at, currency="USD", total=total, lines=_order_lines(step.lines)
-        )
-        earning.earn_order(name, order, caller=TILL, now=self.machine.now)
-        self.clerk.buy(name, order_id, total, step.lines, placed_at.date())
-        self.done += 1
+        lines = _order_lines(step.lines)
+        return Order(order_id=f"o-{self.orders}", placed_at=placed_at, currency="USD", total=total, lines=lines)
 
     def _return(self, step: Step) -> None:
         """Part of an order, or all of it, by its amount."""
@@ -400,7 +434,7 @@ class Player:
         refund_id = f"r-{self.others}"
         lines = tuple(ReturnedLine(sku=sku, quantity=one[0], amount=one[1]) for sku, one in part.lines.items())
         request = refunds.Refund(
-            order_id=order_id,
+            order_id=order_ids.shown(order_id),
             refund_id=refund_id,
             refunded_at=self.machine.now,
             **({"lines": lines} if lines else {"amount": part.amount}),
@@ -415,7 +449,7 @@ class Player:
         if sale is None:
             return
         refund_id = list(sale.back)[step.numbers[0] % len(sale.back)]
-        request = order_corrections.RefundOfOrder(order_id=sale.order_id)
+        request = order_corrections.RefundOfOrder(order_id=order_ids.shown(sale.order_id))
         order_corrections.reverse_refund(sale.owner, refund_id, request, caller=TILL, now=self.machine.now)
         self.clerk.keep(sale.order_id, refund_id)
         self.done += 1
@@ -429,7 +463,8 @@ class Player:
         request = order_corrections.Amendment(
             amendment_id=f"a-{self.others}", amended_at=self.machine.now, total=total, lines=_order_lines(step.lines)
         )
-        order_corrections.amend(sale.owner, sale.order_id, request, caller=TILL, now=self.machine.now)
+        shown = order_ids.shown(sale.order_id)
+        order_corrections.amend(sale.owner, shown, request, caller=TILL, now=self.machine.now)
         self.clerk.amend(sale.order_id, total, step.lines)
         self.done += 1
 
@@ -440,7 +475,7 @@ class Player:
             return
         self.others += 1
         request = order_corrections.Claim(claim_id=f"c-{self.others}", reason="the wrong card")
-        order_corrections.claim(name, sale.order_id, request, caller=OLGA, now=self.machine.now)
+        order_corrections.claim(name, order_ids.shown(sale.order_id), request, caller=OLGA, now=self.machine.now)
         self.clerk.claim(sale.order_id, name)
         self.done += 1
 
@@ -470,7 +505,7 @@ class Player:
 
     def _pick(self, step: Step, fits: Callable[[Any], bool]) -> Any:
         fitting = [sale for name in MEMBERS for sale in self.clerk.sales(name) if fits(sale)]
-        fitting.sort(key=lambda sale: int(sale.order_id[2:]))
+        fitting.sort(key=lambda sale: int(sale.order_id.rpartition("-")[2]))
         return fitting[step.which % len(fitting)] if fitting else None
 
     # What has been written --------------------------------------------------------------------------------------------
@@ -587,6 +622,11 @@ def _is_now(period: str, per: str, today: date) -> bool:
     return period == now.get(per, period_of(today, per))
 
 
+def _day_of(order: Order) -> date:
+    placed_at = order.placed_at or START
+    return placed_at.date()
+
+
 def _order_lines(lines: Sequence[Line]) -> tuple[OrderLine, ...]:
     return tuple(OrderLine(sku=one.sku, category=one.category, quantity=one.pieces, amount=one.amount) for one in lines)
 
@@ -639,7 +679,7 @@ _PLAIN: Mapping[str, Any] = {
 
 
 def _plainer(program: Text) -> Iterator[Text]:
-    for name in ("campaigns", "referrals", "cashback", "standing_rules", "segments"):
+    for name in ("campaigns", "referrals", "cashback", "standing_rules", "segments", "partners"):
         if name in program:
             yield {key: value for key, value in program.items() if key != name}
     for number in range(len(program["challenges"])):

@@ -18,6 +18,7 @@ from shared.domain.program.campaigns import Campaign
 from shared.domain.program.cashback import Cashback
 from shared.domain.program.challenges import Challenge, Count, Streak, Variety, Visits
 from shared.domain.program.common import Limit
+from shared.domain.program.partners import Partner
 from shared.domain.program.program import Earning, Program
 from shared.domain.program.rules import Multiply, Rule
 
@@ -91,8 +92,14 @@ class Sale:
     placed_on: date
     booked_on: date
     terms: Terms
+    partner: Partner | None = None
+    """Whose order it is, if it is not the shop's."""
     back: dict[str, Return] = field(default_factory=dict)
     """What came back of it, by the refund's id."""
+
+    def counts_toward(self, what: str) -> bool:
+        """Whether it counts toward something beside points: a partner's as its terms say."""
+        return self.partner is None or what in self.partner.counts_toward
 
     @property
     def is_gone(self) -> bool:
@@ -178,10 +185,18 @@ class Clerk:
         """Somebody joins."""
         self.people[name] = Person(self.today, advocate)
 
-    def buy(self, name: str, order_id: str, total: int, lines: Sequence[Line], placed_on: date) -> None:
+    def buy(
+        self,
+        name: str,
+        order_id: str,
+        total: int,
+        lines: Sequence[Line],
+        placed_on: date,
+        partner: Partner | None = None,
+    ) -> None:
         """An order is credited, by what holds now."""
         terms = Terms(self.rank(name), {}, None)
-        sale = Sale(order_id, name, total, lines, placed_on, self.today, terms)
+        sale = Sale(order_id, name, total, lines, placed_on, self.today, terms, partner)
         self._set_terms(sale)
         self.file.append(sale)
 
@@ -236,7 +251,7 @@ class Clerk:
     def credit(self, sale: Sale) -> int:
         """What is kept of an order earns in money."""
         terms = self.program.cashback
-        if terms is None or sale.is_gone or sale.amount_kept < terms.minimum_spend:
+        if terms is None or sale.partner or sale.is_gone or sale.amount_kept < terms.minimum_spend:
             return 0
         exact = sale.kept().amount(None, terms) * Fraction(terms.amount, terms.per_amount)
         return _rounded(_at_most(exact, terms.order_max), terms.rounding)
@@ -290,7 +305,7 @@ class Clerk:
     def activity(self, name: str) -> dict[str, tuple[int, int]]:
         """Orders and minor units by month, as segments look at them."""
         found: dict[str, tuple[int, int]] = {}
-        for sale in self.sales(name):
+        for sale in (one for one in self.sales(name) if one.counts_toward("segments")):
             orders, amount = found.get(_month(sale.placed_on), (0, 0))
             found[_month(sale.placed_on)] = (orders + (not sale.is_gone), amount + sale.amount_kept)
         return {month: one for month, one in found.items() if one != (0, 0)}
@@ -310,7 +325,8 @@ class Clerk:
         if terms is None or person.advocate is None:
             return []
         last = person.joined + terms.purchase_days * DAY
-        timely = [sale for sale in self.sales(friend) if person.joined <= sale.placed_on <= last]
+        counting = [sale for sale in self.sales(friend) if sale.counts_toward("referrals")]
+        timely = [sale for sale in counting if person.joined <= sale.placed_on <= last]
         return [sale.order_id for sale in timely if 0 < sale.amount_kept >= terms.minimum_spend]
 
     def rewards(self, name: str) -> int:
@@ -338,6 +354,8 @@ class Clerk:
         return [one for one in self.file if one.owner == name]
 
     def _merit(self, one: Sale | Act) -> int:
+        if isinstance(one, Sale) and not one.counts_toward("tiers"):
+            return 0
         if self.program.tiers.measure == "points":
             return self.points(one) if isinstance(one, Sale) else one.points
         return one.amount_kept if isinstance(one, Sale) else 0
@@ -345,7 +363,7 @@ class Clerk:
     def _deed(self, one: Sale | Act) -> Deed | None:
         if isinstance(one, Act):
             return Deed(one.on, one.points, action=one.action)
-        if one.is_gone:
+        if one.is_gone or not one.counts_toward("challenges"):
             return None
         kept = one.kept().lines
         categories = frozenset(line.category for line, pieces, _ in kept if line.category and pieces)
@@ -401,6 +419,7 @@ class Clerk:
         }
         rules = self.program.standing_rules
         most = [rules.caps.points_per_order] if rules and rules.caps.points_per_order else []
+        most += self._partner_room(sale)
         day = self._day_room(sale.owner, sale.booked_on)
         budgets = {name_of(campaign): campaign for campaign in self.program.campaigns if campaign.budget}
         left = {name: max(self.left_of(campaign), has.get(name, 0)) for name, campaign in budgets.items()}
@@ -424,7 +443,7 @@ class Clerk:
             return False
         if when.tiers and self.program.tiers.levels[sale.terms.rank].tier_id not in when.tiers:
             return False
-        if isinstance(bonus, Campaign) and _is_held_out(bonus, sale.owner):
+        if isinstance(bonus, Campaign) and (_is_held_out(bonus, sale.owner) or not sale.counts_toward("campaigns")):
             return False
         return not _names_lines(bonus) or any(_counts(line, bonus, earning) for line in sale.lines)
 
@@ -463,6 +482,22 @@ class Clerk:
         if rules is None or rules.caps.points_per_day is None:
             return None
         return max(0, rules.caps.points_per_day - self._earned_on(name, day))
+
+    def _partner_room(self, sale: Sale) -> list[int]:
+        """What a partner's limits leave for an order."""
+        if sale.partner is None:
+            return []
+        limits = sale.partner.limits
+        room = [limits.points_per_order] if limits.points_per_order else []
+        for most, per in ((limits.points_per_member_day, "day"), (limits.points_per_member_month, "month")):
+            if most is not None:
+                room.append(max(0, most - self.had_of(sale.owner, sale.partner, per, sale.booked_on)))
+        return room
+
+    def had_of(self, name: str, partner: Partner, per: str, day: date) -> int:
+        """The points that a partner's orders of a period bring somebody."""
+        theirs = [one for one in self.sales(name) if one.partner == partner]
+        return sum(self.points(one) for one in theirs if period_of(one.booked_on, per) == period_of(day, per))
 
     def _has_budget(self, name: str) -> bool:
         return any(name_of(one) == name and one.budget for one in self.program.campaigns)
