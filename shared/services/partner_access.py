@@ -33,13 +33,11 @@ def calling(caller: Caller) -> Partner | None:
     return partner
 
 
-def own_id(partner: Partner | None, order_id: str) -> str:
-    """The id that a caller's order is kept under: a partner's is never another's, whatever numbers others use.
+def own_id(partner: Partner, order_id: str) -> str:
+    """The id that a partner's order is kept under: it is never another's, whatever numbers others use.
 
     What a partner booked before its orders were told from a shop's stays where it is.
     """
-    if partner is None:
-        return order_id
     at_first = order_ids.of_partner_at_first(partner.partner_id, order_id)
     is_at_first = has_sent(partner, ledger.load_entry(keys.of("earn", order_id=at_first)))
     return at_first if is_at_first else order_ids.of_partner(partner.partner_id, order_id)

@@ -38,6 +38,7 @@ from shared.domain.spending.redemptions import (
 from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
 from shared.services import caller_keys, guess_limits, member_codes, order_payments, partner_access
+from shared.services.orders import kept_as
 from shared.tables import accounts, audit, keys, ledger, operation
 from shared.tables.client import Key
 from shared.tables.operation import NOTHING_MORE, Asks, Decision, Needs, Situation
@@ -163,10 +164,12 @@ def _require_may_show(code: str | None, partner: Partner | None, caller: Caller,
 
 
 def _with_own_id(partner: Partner | None, request: Request) -> Request:
-    """The request under whose order id a partner's own orders stand."""
-    if request.order_id is None:
+    """The request with the id that its order is kept under, whoever names it."""
+    order_id = request.order_id
+    if order_id is None:
         return request
-    return request.model_copy(update={"order_id": partner_access.own_id(partner, request.order_id)})
+    kept = partner_access.own_id(partner, order_id) if partner else kept_as(order_id)
+    return request.model_copy(update={"order_id": kept})
 
 
 def read(member_id: str, redemption_id: str, *, caller: Caller, now: datetime) -> Standing:

@@ -785,3 +785,16 @@ def test_the_shop_reads_amends_and_claims_a_partners_order_by_the_name_that_it_i
     assert coalition.post(f"{path}/amend", {"amendment_id": "E-1", "total": 4000}).status == 201
     claim = {"claim_id": "C-1", "reason": "wrong card"}
     assert coalition.post(f"/v1/members/{bob}/orders/cafe%2F1/claim", claim, scope=OPERATOR).status == 201
+
+
+def test_what_the_shop_takes_for_a_partners_order_comes_back_with_the_order(coalition: Shop) -> None:
+    ada = coalition.enroll("ada")
+    earn(coalition, ada, total=5000)
+    paid = {"capture": True, "order_id": "cafe/1"}
+    reply = coalition.spend(ada, 40, 5000, key="pay", **paid)
+    assert reply.status == 201
+    assert coalition.entries(ada)[0]["source"]["order_id"] == "cafe/1"
+    assert coalition.balance(ada) == 100 + 50 - 40
+    body = {"order_id": "cafe/1", "refund_id": "r", "amount": 2500, "return_spent": True}
+    assert coalition.post(f"/v1/members/{ada}/refunds", body).body["returned_points"] == 20
+    assert coalition.balance(ada) == 100 + 25 - 20
