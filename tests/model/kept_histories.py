@@ -7,7 +7,7 @@ short as it can be.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -39,8 +39,9 @@ from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
 from shared.domain.program.rules import Rule
 from shared.domain.spending.prices import MoneyRequest
-from shared.domain.subaccounts import wallet_of
-from shared.services import consequences, earning, order_corrections, redemptions, refunds
+from shared.domain.spending.redemptions import Part
+from shared.domain.subaccounts import is_pool, owner_of, wallet_of
+from shared.services import consequences, earning, order_corrections, pools, redemptions, refunds
 from shared.tables import accounts, budgets, ledger, operation, programs
 from tests.model import long_runs
 from tests.model.clerks.kept_orders import Clerk, Line, Return, bonuses_of, name_of, period_of
@@ -50,7 +51,7 @@ MEMBERS = ("ada", "bob", "cyd")
 TILL = Caller("till", frozenset({STOREFRONT}), None)
 OLGA = Caller("olga", frozenset({OPERATOR}), None)
 CAFE = Caller("cafe", frozenset({PARTNER}), None, "cafe")
-STEPS_MAX = 16
+STEPS_MAX = 20
 
 Text = dict[str, Any]
 """A program, as it is stored."""
@@ -88,7 +89,8 @@ class DisagreementError(Exception):
 def drawn(seed: int, number: int) -> History:
     """The `number`th history of a seed."""
     random = Random(f"{seed}/{number}")  # noqa: S311 - the same for the same seed, guards nothing
-    steps = tuple(_step(random) for _ in range(random.randrange(4, STEPS_MAX + 1)))
+    kinds = dict(_KINDS) | (_OFTENER if random.randrange(2) else {})
+    steps = tuple(_step(random, kinds) for _ in range(random.randrange(4, STEPS_MAX + 1)))
     return History(_program(random), (random.randrange(3), random.randrange(3)), steps)
 
 
@@ -102,13 +104,19 @@ _KINDS = (
     ("claim", 8),
     ("act", 8),
     ("spend", 4),
+    ("spend_on_order", 10),
+    ("reverse", 4),
+    ("share", 5),
+    ("unshare", 3),
     ("wait", 14),
 )
+_OFTENER: Mapping[str, int] = {"spend": 12, "spend_on_order": 30, "reverse": 16, "share": 20, "unshare": 12, "keep": 4}
+"""How often what moves points comes in half of the histories."""
 _ARTICLES = (("TEA", "tea"), ("POT", "tea"), ("CUP", None), ("CARD", "gift"), ("BOOK", "books"))
 
 
-def _step(random: Random) -> Step:
-    [kind] = random.choices([kind for kind, _ in _KINDS], [weight for _, weight in _KINDS])
+def _step(random: Random, kinds: Mapping[str, int]) -> Step:
+    [kind] = random.choices(list(kinds), list(kinds.values()))
     numbers = tuple(random.randrange(1000) for _ in range(4))
     return Step(kind, random.randrange(len(MEMBERS)), random.randrange(1000), numbers, _lines(random))
 
@@ -154,6 +162,7 @@ def _program(random: Random) -> Text:
             ],
         },
         "redeeming": {"points_as_money": {"points": 1, "amount": 1}},
+        "pools": {},
         "challenges": [one for one in _challenges(random) if chance()],
     }
     if chance():
@@ -325,6 +334,11 @@ class Player:
     history: History
     accounts: dict[str, Account] = field(default_factory=dict)
     ledgers: dict[str, list[Entry]] = field(default_factory=dict)
+    pools: list[str] = field(default_factory=list)
+    sharing: set[str] = field(default_factory=set)
+    """Who has ever shared a pool: what is theirs is told together."""
+    redemptions: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Whose each is, and for which order."""
     orders: int = 0
     others: int = 0
     done: int = 0
@@ -410,7 +424,7 @@ class Player:
         sale = self._pick(step, lambda sale: sale.amount_kept > 0)
         if sale is not None:
             amount = max(1, sale.amount_kept * (1, 2, 3, 4, 4)[step.numbers[0] % 5] // 4)
-            self._refund(sale.order_id, Return(amount))
+            self._refund(sale.order_id, Return(amount), gives_back=bool(step.numbers[2] % 2))
 
     def _return_lines(self, step: Step) -> None:
         """Pieces of one line of an order, or all of it."""
@@ -426,9 +440,10 @@ class Player:
             return
         gone = pieces if step.numbers[1] % 2 else 1 + step.numbers[1] % pieces
         paid = min(amount * gone // pieces, sale.amount_kept)
-        self._refund(sale.order_id, Return(paid, {line.sku: (gone, paid)}))
+        part = Return(paid, {line.sku: (gone, paid)})
+        self._refund(sale.order_id, part, gives_back=bool(step.numbers[2] % 2))
 
-    def _refund(self, order_id: str, part: Return) -> None:
+    def _refund(self, order_id: str, part: Return, *, gives_back: bool) -> None:
         sale = self.clerk.sale(order_id)
         self.others += 1
         refund_id = f"r-{self.others}"
@@ -437,18 +452,20 @@ class Player:
             order_id=order_ids.shown(order_id),
             refund_id=refund_id,
             refunded_at=self.machine.now,
+            return_spent=gives_back,
             **({"lines": lines} if lines else {"amount": part.amount}),
         )
         refunds.refund(sale.owner, request, caller=TILL, now=self.machine.now)
-        self.clerk.take_back(order_id, refund_id, part)
+        self.clerk.take_back(order_id, refund_id, part, gives_back=gives_back)
         self.done += 1
 
     def _keep(self, step: Step) -> None:
         """A refund is taken back."""
-        sale = self._pick(step, lambda sale: bool(sale.back))
+        sale = self._pick(step, lambda sale: bool(sale.back.keys() - sale.final))
         if sale is None:
             return
-        refund_id = list(sale.back)[step.numbers[0] % len(sale.back)]
+        refund_ids = [one for one in sale.back if one not in sale.final]
+        refund_id = refund_ids[step.numbers[0] % len(refund_ids)]
         request = order_corrections.RefundOfOrder(order_id=order_ids.shown(sale.order_id))
         order_corrections.reverse_refund(sale.owner, refund_id, request, caller=TILL, now=self.machine.now)
         self.clerk.keep(sale.order_id, refund_id)
@@ -490,13 +507,81 @@ class Player:
     def _spend(self, step: Step) -> None:
         self.others += 1
         name = MEMBERS[step.member]
-        request = MoneyRequest(points=1 + step.numbers[0] % 20, order_total=100_000, currency="USD", capture=True)
+        points = self._part(name, step)
+        self._redeem(name, MoneyRequest(points=points, order_total=100_000, currency="USD", capture=True))
+
+    def _part(self, name: str, step: Step) -> int:
+        """How many points are spent, of all that a member can spend."""
+        account = self.accounts[name]
+        shared = [one for one in self.accounts.values() if name in one.pool_members]
+        have = account.balance + sum(pool.balance for pool in shared)
+        return 1 + step.numbers[0] % max(1, have)
+
+    def _spend_on_order(self, step: Step) -> None:
+        """Pay for part of an order with points: its return may give them back."""
+        sale = self._pick(step, lambda sale: sale.amount_kept > 0)
+        if sale is None:
+            return
+        self.others += 1
+        name = sale.owner
+        request = MoneyRequest(
+            points=min(self._part(name, step), sale.amount_kept),
+            order_total=sale.amount_kept,
+            currency="USD",
+            capture=True,
+            order_id=order_ids.shown(sale.order_id),
+        )
+        self._redeem(name, request, sale.order_id)
+
+    def _redeem(self, name: str, request: MoneyRequest, order_id: str | None = None) -> None:
         try:
-            redemptions.redeem(name, request, key=f"k-{self.others}", caller=TILL, now=self.machine.now)
+            done = redemptions.redeem(name, request, key=f"k-{self.others}", caller=TILL, now=self.machine.now)
         except LoyaltyError:
             return
-        self.clerk.spent[name] = self.clerk.spent.get(name, 0) + request.points
+        redemption_id = done.outcome.entry.source["redemption_id"]
+        self.redemptions[redemption_id] = name, order_id
+        self.clerk.spend(redemption_id, name, request.points, order_id)
         self.done += 1
+
+    def _reverse(self, step: Step) -> None:
+        """What was had for points comes back, in part or all of what is left of it."""
+        if not self.redemptions:
+            return
+        redemption_id = list(self.redemptions)[step.which % len(self.redemptions)]
+        name, _ = self.redemptions[redemption_id]
+        left = self.clerk.left_of_redemption(redemption_id)
+        if not left:
+            return
+        self.others += 1
+        points = 1 + step.numbers[0] % left if step.numbers[1] % 2 else left
+        part = Part(reversal_id=f"v-{self.others}", points=points)
+        redemptions.reverse_redemption(name, redemption_id, part, caller=TILL, now=self.machine.now)
+        self.clerk.give_back(redemption_id, points)
+        self.done += 1
+
+    def _share(self, step: Step) -> None:
+        """Open a pool, or join the last one that there is."""
+        self.others += 1
+        name, key, now = MEMBERS[step.member], f"p-{self.others}", self.machine.now
+        with suppress(LoyaltyError):
+            if self.pools and step.numbers[0] % 4:
+                invited = pools.invite(self.pools[-1], key=key, caller=TILL, now=now)
+                pools.join_pool(self.pools[-1], name, invited.code, key=key, caller=TILL, now=now)
+            else:
+                opened = pools.open_pool(name, key=key, caller=TILL, now=now)
+                self.pools.append(owner_of(opened.accounts[1].member_id))
+            self.sharing.add(name)
+            self.done += 1
+
+    def _unshare(self, step: Step) -> None:
+        """Somebody leaves the pool that they share."""
+        self.others += 1
+        sharing = [name for name in MEMBERS if self.accounts[name].pool_id]
+        if sharing:
+            name, key = sharing[step.which % len(sharing)], f"p-{self.others}"
+            pool_id = str(self.accounts[name].pool_id)
+            pools.leave_pool(pool_id, name, key=key, caller=TILL, now=self.machine.now)
+            self.done += 1
 
     def _wait(self, step: Step) -> None:
         self.machine.now += timedelta(hours=(1, 20, 24, 24 * 3, 24 * 8, 24 * 32)[step.numbers[0] % 6])
@@ -531,6 +616,10 @@ class Player:
         said: dict[str, tuple[object, object]] = {}
         for name in MEMBERS:
             said |= {f"{name}: {what}": pair for what, pair in self._of_member(name).items()}
+            if name not in self.sharing:
+                said[f"{name}: owns"] = (_owns(self.accounts[name]), self.clerk.owns(name))
+        shared = [one for name, one in self.accounts.items() if name in self.sharing or is_pool(name)]
+        said["shared"] = (sum(map(_owns, shared)), sum(map(self.clerk.owns, self.sharing)))
         for campaign in self.program.campaigns:
             left = budgets.load(f"campaign:{campaign.campaign_id}").left
             said[f"left of {campaign.campaign_id}"] = (left, self.clerk.left_of(campaign))
@@ -544,7 +633,6 @@ class Player:
         sales = clerk.sales(name)
         wallet = self.ledgers.get(wallet_of(name), ())
         said: dict[str, tuple[object, object]] = {
-            "owns": (account.balance + account.pending_points + account.held_points - account.debt, clerk.owns(name)),
             "points of orders": (
                 _by_order(entries),
                 {one.order_id: clerk.points(one) for one in sales if clerk.points(one)},
@@ -589,6 +677,10 @@ class Player:
 
     def _courses_of_clerk(self, name: str) -> dict[str, tuple[int, int]]:
         return {one.challenge_id: tuple(self.clerk.course(name, one)) for one in self.program.challenges}  # type: ignore[misc]
+
+
+def _owns(account: Account) -> int:
+    return account.balance + account.pending_points + account.held_points - account.debt
 
 
 _OF_ORDERS = frozenset({"earn", "refund", "refund_reversal", "amend", "claim_out", "claim_in"})

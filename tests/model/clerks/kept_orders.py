@@ -96,6 +96,8 @@ class Sale:
     """Whose order it is, if it is not the shop's."""
     back: dict[str, Return] = field(default_factory=dict)
     """What came back of it, by the refund's id."""
+    final: set[str] = field(default_factory=set)
+    """The refunds that gave back what was spent on it: nobody takes them back."""
 
     def counts_toward(self, what: str) -> bool:
         """Whether it counts toward something beside points: a partner's as its terms say."""
@@ -152,6 +154,16 @@ class Act:
 
 
 @dataclass
+class Spent:
+    """What somebody has spent, perhaps on an order, and how much of it has come back."""
+
+    owner: str
+    points: int
+    order_id: str | None
+    back: int = 0
+
+
+@dataclass
 class Person:
     """Who somebody is: since when, and by whom they were brought."""
 
@@ -175,7 +187,8 @@ class Clerk:
     people: dict[str, Person] = field(default_factory=dict)
     file: list[Sale | Act] = field(default_factory=list)
     """Everything that was bought or done, in the order in which it was booked."""
-    spent: dict[str, int] = field(default_factory=dict)
+    spent: dict[str, Spent] = field(default_factory=dict)
+    """By the redemption's id."""
     _notes: dict[str, dict[str, int]] = field(default_factory=dict)
     """The pieces of orders, until anything changes on file."""
 
@@ -200,10 +213,28 @@ class Clerk:
         self._set_terms(sale)
         self.file.append(sale)
 
-    def take_back(self, order_id: str, refund_id: str, part: Return) -> None:
-        """Part of an order comes back."""
+    def take_back(self, order_id: str, refund_id: str, part: Return, *, gives_back: bool = False) -> None:
+        """Part of an order comes back, and with it, if it `gives_back`, the same share of what was spent on it."""
         self._notes.clear()
-        self.sale(order_id).back[refund_id] = part
+        sale = self.sale(order_id)
+        sale.back[refund_id] = part
+        for one in self.spent.values() if gives_back else ():
+            share = one.points * (sale.total - sale.amount_kept) // sale.total
+            if one.order_id == order_id and share > one.back:
+                one.back = share
+                sale.final.add(refund_id)
+
+    def spend(self, redemption_id: str, name: str, points: int, order_id: str | None) -> None:
+        """Points are spent."""
+        self.spent[redemption_id] = Spent(name, points, order_id)
+
+    def give_back(self, redemption_id: str, points: int) -> None:
+        """Some of what was spent comes back by itself."""
+        self.spent[redemption_id].back += points
+
+    def left_of_redemption(self, redemption_id: str) -> int:
+        """What of a redemption has not come back."""
+        return self.spent[redemption_id].points - self.spent[redemption_id].back
 
     def keep(self, order_id: str, refund_id: str) -> None:
         """What had come back is kept after all."""
@@ -346,7 +377,7 @@ class Clerk:
         """All points of somebody, what they owe taken off."""
         earned = sum(self.points(one) if isinstance(one, Sale) else one.points for one in self._of(name))
         gifts = self.program.earning.welcome_points + self.badge_points(name) + self.rewards(name)
-        return earned + gifts - self.spent.get(name, 0)
+        return earned + gifts - sum(one.points - one.back for one in self.spent.values() if one.owner == name)
 
     # How the clerk works ----------------------------------------------------------------------------------------------
 
