@@ -89,7 +89,7 @@ class DisagreementError(Exception):
 def drawn(seed: int, number: int) -> History:
     """The `number`th history of a seed."""
     random = Random(f"{seed}/{number}")  # noqa: S311 - the same for the same seed, guards nothing
-    kinds = dict(_KINDS) | (_OFTENER if random.randrange(2) else {})
+    kinds = {**dict(_KINDS), **(_OFTENER if random.randrange(2) else {})}
     steps = tuple(_step(random, kinds) for _ in range(random.randrange(4, STEPS_MAX + 1)))
     return History(_program(random), (random.randrange(3), random.randrange(3)), steps)
 

@@ -17,6 +17,7 @@ from shared.domain.facets import Use
 from shared.domain.points.limits import allowance, one_more, reached
 from shared.domain.points.segments import in_any
 from shared.domain.program.campaigns import Campaign
+from shared.domain.program.common import Limit
 from shared.domain.program.paid_plans import Plan
 from shared.domain.program.program import Program, Tier
 from shared.domain.program.rules import WEEKDAYS, Effect, Multiply, Rule, When
@@ -78,9 +79,9 @@ def from_rules(program: Program, cart: Cart) -> Earned:
             continue
         piece = _limited(cart.base.sums, rule, bonus, cart.account, cart.today)
         pieces.append(piece)
-        if rule.limit and piece.points:
+        if rule.limit and _is_worth(piece, bonus):
             name = f"rule:{rule.rule_id}"
-            uses[name] = one_more(cart.account, name, rule.limit, cart.today, piece.points)
+            uses[name] = _counted(cart, name, rule.limit, piece.points)
     return Earned(tuple(pieces), uses)
 
 
@@ -105,8 +106,8 @@ def from_campaigns(program: Program, cart: Cart, caps: Mapping[str, int]) -> Ear
         piece = _within(cart.base.sums, campaign, bonus, account, today, left)
         pieces.append(piece)
         groups[campaign_id] = USED_UP if left == 0 else TREATED
-        if campaign.limit and piece.points:
-            uses[name] = one_more(account, name, campaign.limit, today, piece.points)
+        if campaign.limit and _is_worth(piece, bonus):
+            uses[name] = _counted(cart, name, campaign.limit, piece.points)
         if campaign.budget and piece.points:
             budgets[name] = piece.points
     return Earned(tuple(pieces), uses, budgets, groups)
@@ -163,6 +164,17 @@ def _applies(when: When, program: Program, cart: Cart) -> bool:
         return False
     is_allowed = all(not values or value in values for values, value in allowed)
     return is_allowed and in_any(cart.account, program, when.segments, cart.today)
+
+
+def _is_worth(piece: Piece, bonus: _Bonus) -> bool:
+    """Whether a bonus is worth anything, though the sum may have been rounded so that its piece has no point."""
+    return bonus.exact > 0 and piece.cap != 0
+
+
+def _counted(cart: Cart, name: str, limit: Limit, points: int) -> Use:
+    """What a bonus counts for its limit. Without a point it counts no time, until a return has the sum rounded anew."""
+    use = one_more(cart.account, name, limit, cart.today, points)
+    return use if points else use.model_copy(update={"times": 0})
 
 
 def _limited(sums: RunningSum, rule: Rule, bonus: _Bonus, account: Account | None, today: date) -> Piece:

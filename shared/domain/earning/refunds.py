@@ -10,7 +10,7 @@ from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderError
 from shared.domain.facets import Activity, Use
 from shared.domain.fields import Amount, Record, Reference
-from shared.domain.ledger import combined, draft, negative, take
+from shared.domain.ledger import combined, draft, negative, take, uses_that_count
 from shared.domain.lots import NO_LOTS, UNTIL_APPROVED, LotDay, Lots
 from shared.domain.points.activity import without_activity
 from shared.domain.points.expiry import lot_day
@@ -85,7 +85,7 @@ def refund_order(
         fingerprint=fingerprint,
         **taken.fields,
         earned=-taken.points,
-        **counted_change(sale, after, kept_before, keeps),
+        **counted_change(account, sale, after, kept_before, keeps),
         source={"order_id": earn.source["order_id"], "refund_id": refund_id, **of_partner},
         partner=earn.partner,
         budgets=budgets_change(sale, after, kept_before, keeps, taken.points, {}),
@@ -165,7 +165,7 @@ def noted_return(back: Returned, part: Returned) -> dict[str, Any]:
     }
 
 
-def counted_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kept) -> dict[str, Any]:
+def counted_change(account: Account, before: Sale, after: Sale, kept_before: Kept, kept_after: Kept) -> dict[str, Any]:
     """The change of what an order counts for: tiers, segments' activity and limits, as an entry notes it."""
     earn, order = before.entry, before.order
     left, left_before = after.amount_kept, before.amount_kept
@@ -178,8 +178,14 @@ def counted_change(before: Sale, after: Sale, kept_before: Kept, kept_after: Kep
     return {
         "qualifying": {order.month: counted} if counted else {},
         "activity": {month: Activity(orders=orders, amount=left - left_before) for month in earn.activity},
-        "uses": _uses_change(before, after, kept_before, kept_after),
+        "uses": counting_now(account, _uses_change(before, after, kept_before, kept_after)),
     }
+
+
+def counting_now(account: Account, uses: Mapping[str, Use]) -> dict[str, Use]:
+    """What a limit has counted by now stays, whatever an order counts for in a period that is over."""
+    counts = uses_that_count(uses, account.uses)
+    return {name: counts.get(name, Use(period=use.period)) for name, use in uses.items()}
 
 
 def taken_back(account: Account, program: Program, granted: Entry, points: int, lapsed: Lots = NO_LOTS) -> TakenBack:

@@ -22,11 +22,11 @@ from shared.domain.earning.order_points import amended_order
 from shared.domain.earning.orders import Line, purchase_of
 from shared.domain.earning.provisional import require_consent
 from shared.domain.earning.referrals import marked
-from shared.domain.earning.refunds import budgets_change, counted_change, noted_return, taken_back
+from shared.domain.earning.refunds import budgets_change, counted_change, counting_now, noted_return, taken_back
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Activity, Use
-from shared.domain.ledger import book_all, combined, draft, negative, take, uses_that_count
+from shared.domain.ledger import book_all, combined, draft, negative, take
 from shared.domain.lifecycle.changed_order import Background, Order, lapsed_of, with_all_that_follows
 from shared.domain.lifecycle.kept_facets import uses_on
 from shared.domain.lots import NO_LOTS, Lots
@@ -263,7 +263,7 @@ def _claimed_sale(
         qualifying={order.month: counts} if counts and sale.counts_toward("tiers") and not sale.is_excluded else {},
         activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
-        uses=_of_now(account, uses_kept(sale, earned)),
+        uses=counting_now(account, uses_kept(sale, earned)),
         source={**granted.source, **source},
         breakdown=sale.breakdown,
         order=order.model_copy(
@@ -292,14 +292,8 @@ def _change(
     kept_before, kept_after = kept(before), kept(after)
     points = _points(account, before, kept_after.points - kept_before.points, background, cause, taken)
     budgets = budgets_change(before, after, kept_before, kept_after, -points["points"], cause.caps)
-    counted = counted_change(before, after, kept_before, kept_after)
-    return {**points, **counted, "uses": _of_now(account, counted["uses"]), "budgets": budgets}
-
-
-def _of_now(account: Account, uses: Mapping[str, Use]) -> dict[str, Use]:
-    """What a limit has counted by now stays, whatever the order counts for in a period that is over."""
-    counts = uses_that_count(uses, account.uses)
-    return {name: counts.get(name, Use(period=use.period)) for name, use in uses.items()}
+    counted = counted_change(account, before, after, kept_before, kept_after)
+    return {**points, **counted, "budgets": budgets}
 
 
 def _more(before: Sale, after: Sale) -> int:

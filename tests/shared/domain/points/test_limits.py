@@ -13,6 +13,7 @@ from shared.domain.facets import Use
 from shared.domain.ledger import uses_after, uses_brought, uses_together
 from shared.domain.points.limits import allowance, one_more, used
 from shared.domain.program.common import Limit
+from tests.model.shop import Shop, a_program, at
 
 TODAY = date(2026, 11, 20)
 
@@ -107,3 +108,24 @@ def test_what_has_counted_in_a_month_that_is_over_counts_no_more(known: str, use
     before, more = ({NAME: Use(period=period, times=1, points=points)} for period, points in ((known, 5), (use, 2)))
     later = max(before[NAME], more[NAME], key=lambda one: one.period != "2026-10")
     assert uses_after(before, uses_brought(more, before, TODAY)) == {NAME: later}
+
+
+def test_a_return_that_rounding_makes_count_more_begins_no_later_period_anew() -> None:
+    """Of 150, 110, 70 and 30 the bonus has 1, 1, 0 and 1 points: what the sum gains by it once it is rounded."""
+    tea = {
+        "rule_id": "tea",
+        "description": "Tea",
+        "when": {"skus": ["TEA"]},
+        "effect": {"kind": "add", "points": 1, "per": "item"},
+        "limit": {"points": 9, "per": "month"},
+    }
+    shop = Shop(a_program(earning={"rules": [tea], "rounding": "nearest"}), at("2026-03-20 12:00"))
+    shop.enroll("ada")
+    lines = [{"sku": "TEA", "quantity": 1, "amount": 50}]
+    shop.buy("ada", "march", 150, lines=lines)
+    shop.now = at("2026-04-20 12:00")
+    shop.buy("ada", "april", 500, lines=[{"sku": "TEA", "quantity": 5, "amount": 500}])
+    assert shop.stored("ada").uses["rule:tea"] == Use(period="2026-04", times=1, points=5)
+    for amount in (40, 40, 40):
+        shop.refund("ada", "march", amount)
+        assert shop.stored("ada").uses["rule:tea"] == Use(period="2026-04", times=1, points=5)
