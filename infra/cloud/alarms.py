@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, NestedStack, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -27,6 +27,7 @@ from infra.cloud.functions import Function
 from infra.cloud.options import Options
 from infra.cloud.permissions import NEEDS
 from infra.cloud.queues import Queues
+from infra.cloud.stack_resources import alarm_name
 from infra.cloud.tables import Data
 from shared import telemetry
 
@@ -95,14 +96,19 @@ class _Rule:
 
 
 def add_alarms(scope: Construct, watched: Watched, options: Options) -> sns.Topic:
-    """All alarms, and the topic that they tell of trouble and of its end."""
+    """All alarms, and the topic that they tell of trouble and of its end.
+
+    Alarms have a stack of their own, so that the outer one has room for more functions. Who has subscribed to the
+    topic would have to confirm it again if it moved, and what takes a release back is there before that release: both
+    stay.
+    """
     topic = _topic(scope, options)
-    stack = Stack.of(scope).stack_name
+    stack, inner = Stack.of(scope).stack_name, NestedStack(scope, "Watching")
     for rule in _rules(scope, watched, options):
         alarm = cloudwatch.Alarm(
-            scope,
+            scope if rule.stops else inner,
             rule.name,
-            alarm_name=f"{stack}-{rule.name}",
+            alarm_name=alarm_name(stack, rule.name),
             alarm_description=f"[{rule.severity}] {rule.what}. What to do: infra/cloud/RUNBOOK.md#{rule.name}",
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=rule.periods,

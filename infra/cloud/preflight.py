@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.build.bytecode import RUNTIME, runtime_python
 from infra.cloud.functions import reserved_at_once
 from infra.cloud.options import Options
+from infra.cloud.stack_resources import resources_of
 
 Weight = Literal["fine", "mind", "missing"]
 
@@ -204,18 +205,13 @@ def _identity(place: Place, name: str) -> Mapping[str, Any] | None:
 
 def _identities_of_the_stack(options: Options, place: Place) -> set[str]:
     """The senders that the stack has made itself."""
-    pages = place.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=options.stack)
     try:
-        return {
-            one["PhysicalResourceId"]
-            for page in pages
-            for one in page["StackResourceSummaries"]
-            if one["ResourceType"] == "AWS::SES::EmailIdentity" and "PhysicalResourceId" in one
-        }
+        made = resources_of(place.client("cloudformation"), options.stack).values()
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":  # there is no such stack
             raise
         return set()
+    return {one.physical_id for one in made if one.type_ == "AWS::SES::EmailIdentity"}
 
 
 def _texts(options: Options, place: Place) -> Iterator[Finding]:

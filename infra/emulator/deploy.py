@@ -19,6 +19,8 @@ from infra.app import synthesize
 from infra.cloud.deploy import NODE_MAJOR_MIN, is_current, node_version
 from infra.cloud.options import OptionError
 from infra.cloud.preflight import BOOTSTRAP_PARAMETER
+from infra.cloud.stack_resources import Made, resources_of
+from infra.cloud.whole_template import whole_template
 from infra.emulator import stream_readers
 from infra.emulator.gaps import bridged
 from infra.emulator.stream_readers import StreamReader
@@ -120,7 +122,7 @@ def _upload(endpoint: str, assembly: Path, stack: str) -> None:
     storage = _client(endpoint, "s3")
     storage.create_bucket(Bucket=_BUCKET)
     _client(endpoint, "ssm").put_parameter(Name=BOOTSTRAP_PARAMETER, Value=_BOOTSTRAP_VERSION, Type="String")
-    template = json.loads((assembly / f"{stack}.template.json").read_text())
+    template = whole_template(assembly, stack)
     storage.put_object(Bucket=_BUCKET, Key=_TEMPLATE_KEY, Body=json.dumps(bridged(template)).encode())
     for asset in json.loads((assembly / f"{stack}.assets.json").read_text())["files"].values():
         if asset["source"]["packaging"] != "zip":
@@ -138,7 +140,7 @@ def _deploy(endpoint: str, stack: str) -> Deployment:
     while time.monotonic() < deadline:
         description = client.describe_stacks(StackName=stack)["Stacks"][0]
         if description["StackStatus"] == "CREATE_COMPLETE":
-            return _deployment(endpoint, description, client.describe_stack_resources(StackName=stack))
+            return _deployment(endpoint, description, resources_of(client, stack))
         if description["StackStatus"] != "CREATE_IN_PROGRESS":
             break
         time.sleep(_POLL_SECONDS)
@@ -148,15 +150,14 @@ def _deploy(endpoint: str, stack: str) -> Deployment:
     raise LocalError("the stack was not made: " + ("; ".join(reasons) or "it took too long"))
 
 
-def _deployment(endpoint: str, description: Any, resources: Any) -> Deployment:  # noqa: ANN401
-    found = {one["LogicalResourceId"]: one for one in resources["StackResources"]}
-    [api] = [one["PhysicalResourceId"] for one in found.values() if one["ResourceType"] == "AWS::ApiGatewayV2::Api"]
+def _deployment(endpoint: str, description: Any, resources: Mapping[str, Made]) -> Deployment:  # noqa: ANN401
+    [api] = [one.physical_id for one in resources.values() if one.type_ == "AWS::ApiGatewayV2::Api"]
     return Deployment(
         endpoint=endpoint,
         # By path: the name that AWS would give it resolves on few machines.
         url=f"{endpoint}/_aws/execute-api/{api}",
         outputs={one["OutputKey"]: one["OutputValue"] for one in description.get("Outputs", ())},
-        resources={name: one["PhysicalResourceId"] for name, one in found.items()},
+        resources={name: one.physical_id for name, one in resources.items()},
     )
 
 

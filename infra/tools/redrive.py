@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
+from infra.cloud.permissions import WORKER_SECONDS_MAX
+from infra.cloud.stack_resources import named, resources_of
 from infra.errors import LocalError
 
 Kind = Literal["expiry", "birthdays", "reminders", "statements", "webhook", "message", "schedule", "stream"]
@@ -16,12 +18,10 @@ _QUEUES: Mapping[str, str] = {kind: f"{kind.title()}Queue" for kind in KINDS if 
 """Where work of a kind is taken from; the rest is handed to functions here."""
 _LETTERS: Mapping[str, str] = {kind: f"{kind.title()}DeadLetters" for kind in KINDS}
 _BUCKET = "FailedRecords"
-_HASH_LENGTH = 8
-"""Of what the CDK puts behind a construct's name."""
 _BATCH = 10
 _WAIT_SECONDS = 2
-_HIDDEN_SECONDS = 330
-"""For so long nobody else gets a letter in hand: longer than a function takes."""
+_HIDDEN_SECONDS = WORKER_SECONDS_MAX + 30
+"""For so long nobody else gets a letter in hand: longer than one function takes, which is waited for."""
 SENT_MAX = 100_000
 SHOWN_MAX = 10
 
@@ -49,12 +49,7 @@ class GivenUp:
 
     def __init__(self, client: Client, stack: str) -> None:
         self._client = client
-        pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-        self._resources: dict[str, str] = {
-            one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
-            for page in pages
-            for one in page["StackResourceSummaries"]
-        }
+        self._resources = resources_of(client("cloudformation"), stack)
 
     def look(self, kind: Kind) -> Found:
         """What there is; it stays where it is."""
@@ -71,12 +66,14 @@ class GivenUp:
         """Send all of a kind again, at most SENT_MAX."""
         if kind == "stream":
             return self._send_records()
-        return self._send_letters(kind, self._hand_over if kind == "schedule" else self._put_back(kind))
+        if kind == "schedule":
+            return self._send_letters(kind, self._hand_over, at_a_time=1)
+        return self._send_letters(kind, self._put_back(kind))
 
-    def _send_letters(self, kind: Kind, send: Callable[[Mapping[str, Any]], None]) -> Sent:
+    def _send_letters(self, kind: Kind, send: Callable[[Mapping[str, Any]], None], *, at_a_time: int = _BATCH) -> Sent:
         queues, url = self._client("sqs"), self._resource(_LETTERS[kind])
         number, failed = 0, list[str]()
-        for letter in self._letters(url):
+        for letter in self._letters(url, at_a_time):
             try:
                 send(letter)
             except LocalError as error:
@@ -86,14 +83,14 @@ class GivenUp:
                 number += 1
         return Sent(kind, number, failed)
 
-    def _letters(self, url: str) -> Iterator[Mapping[str, Any]]:
-        """Each letter of a queue, once."""
+    def _letters(self, url: str, at_a_time: int) -> Iterator[Mapping[str, Any]]:
+        """Each letter of a queue, once. Letters taken together are hidden from the same moment on."""
         queues = self._client("sqs")
-        for _ in range(SENT_MAX // _BATCH):
+        for _ in range(SENT_MAX // at_a_time):
             page = queues.receive_message(
                 QueueUrl=url,
                 AttributeNames=["All"],
-                MaxNumberOfMessages=_BATCH,
+                MaxNumberOfMessages=at_a_time,
                 MessageAttributeNames=["All"],
                 VisibilityTimeout=_HIDDEN_SECONDS,
                 WaitTimeSeconds=_WAIT_SECONDS,
@@ -161,12 +158,8 @@ class GivenUp:
             raise LocalError(f"{function} gives {len(left)} back")
 
     def _resource(self, name: str) -> str:
-        """The physical id of the one whose logical id is a name and a hash."""
-        found = [
-            physical
-            for logical, physical in self._resources.items()
-            if logical.startswith(name) and len(logical) == len(name) + _HASH_LENGTH
-        ]
-        if len(found) != 1:
+        """The physical id of what the stack has under a name. Raises LocalError."""
+        found = named(self._resources, name)
+        if found is None:
             raise LocalError(f"the stack has no {name}: is it of this release?")
-        return found[0]
+        return found.physical_id

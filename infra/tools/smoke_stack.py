@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from infra.cloud.permissions import LOYALTY, NEEDS, PEOPLE, Grant
+from infra.cloud.stack_resources import Made, alarm_name, resources_of
 from infra.tools.smoke import ANSWER_SECONDS_MAX, MARK, NotSeenError, Reply, Report
 from shared.caller import OPERATOR, STOREFRONT
 
@@ -30,13 +31,13 @@ _TABLES = {LOYALTY: "Loyalty", PEOPLE: "People"}
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack: what it puts out, and what it is made of, by logical id: type and physical id."""
+    """A deployed stack: what it puts out, and what it is made of, by logical id."""
 
     name: str
     client: Any
     """Makes clients of the account and region, by their services' names."""
     outputs: Mapping[str, str]
-    resources: Mapping[str, tuple[str, str]]
+    resources: Mapping[str, Made]
     knows_keys: bool = True
     """Whether the evaluator takes partition keys into account. AWS's does."""
 
@@ -46,12 +47,7 @@ class Stack:
         cloudformation = client("cloudformation")
         try:
             [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-            pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
-            found = {
-                one["LogicalResourceId"]: (one["ResourceType"], one.get("PhysicalResourceId", ""))
-                for page in pages
-                for one in page["StackResourceSummaries"]
-            }
+            found = resources_of(cloudformation, name)
         except (BotoCoreError, ClientError) as error:
             raise NotSeenError(f"there is no stack {name}: {error}") from error
         outputs = {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", ())}
@@ -59,7 +55,7 @@ class Stack:
 
     def of_type(self, type_: str) -> dict[str, str]:
         """Physical ids of a type, by logical ids."""
-        return {logical: physical for logical, (kind, physical) in self.resources.items() if kind == type_}
+        return {logical: made.physical_id for logical, made in self.resources.items() if made.type_ == type_}
 
 
 def storefront_token(stack: Stack, token_url: str | None = None) -> str:
@@ -214,7 +210,7 @@ def _alarm(stack: Stack, report: Report, seconds_max: float) -> None:
 
 def _harmless(stack: Stack, cloudwatch: Any) -> str:  # noqa: ANN401
     """An alarm for which nobody is woken, and that takes no release back."""
-    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack.name}-")
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=alarm_name(stack.name, ""))
     names: list[str] = sorted(
         one["AlarmName"]
         for page in pages

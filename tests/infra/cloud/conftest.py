@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra.app import synthesize
+from infra.cloud.whole_template import whole_template
 
 Resources = Mapping[str, Mapping[str, Any]]
 
@@ -39,11 +40,17 @@ SHOP = "cafe"
 
 
 class Template:
-    """A synthesized stack."""
+    """A synthesized stack: all that it makes, and apart, by file, what CloudFormation counts as one stack's."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.resources: Resources = json.loads(path.read_text())["Resources"]
+        folder, stack = path.parent, path.name.removesuffix(".template.json")
+        self.resources: Resources = whole_template(folder, stack)["Resources"]
+        self.paths = (path, *sorted(folder.glob("*.nested.template.json")))
+
+    def apart(self) -> Mapping[str, Resources]:
+        """The resources of the stack itself and of each inside it, by their files' names."""
+        return {one.name: json.loads(one.read_text())["Resources"] for one in self.paths}
 
     def of(self, type_: str) -> list[Mapping[str, Any]]:
         """The resources of a type."""

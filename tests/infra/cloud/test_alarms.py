@@ -1,8 +1,11 @@
 """An alarm reaches somebody, and that somebody finds what to do."""
 
 import json
+import os
 import re
+import subprocess
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,9 @@ pytestmark = pytest.mark.stack
 RUNBOOK = Path(alarms.__file__).with_name("RUNBOOK.md")
 ALARM_METRICS_MAX = 10
 """CloudWatch takes no alarm of more."""
-NAME = re.compile(r"loyalty-prod-(.+)")
+NAME = re.compile(r"loyalty-prod/(.+)")
+RESOURCES_OF_ONE_ANSWER = 100
+"""As many as `describe-stack-resources` tells of."""
 OWN = {"Ref": "AWS::AccountId"}
 
 
@@ -89,6 +94,27 @@ def test_the_runbook_names_what_is_in_the_stack(prod: Template, entries: Mapping
     for prefix in re.findall(r"\$\(resource (\w+)\)", text):
         found = [name for name in prod.resources if re.fullmatch(rf"{prefix}[0-9A-F]{{8}}", name)]
         assert len(found) == 1, prefix
+
+
+def test_the_runbooks_shell_finds_a_resource_however_many_there_are(tmp_path: Path, prod: Template) -> None:
+    [given] = re.findall(r"```sh\n(export STACK=.*?)```", RUNBOOK.read_text(), flags=re.DOTALL)
+    listed = "".join(f"{name}\tphysical-{name}\n" for name in prod.apart()[prod.path.name])
+    assert listed.count("\n") > RESOURCES_OF_ONE_ANSWER
+    aws = tmp_path / "aws"
+    aws.write_text(f"#!/bin/sh\n[ \"$2\" = list-stack-resources ] && cat <<'END'\n{listed}END\n")
+    aws.chmod(0o755)
+    for prefix in sorted(set(re.findall(r"\$\(resource (\w+)\)", RUNBOOK.read_text()))):
+        done = subprocess.run(  # noqa: S603
+            ["/bin/bash", "-c", f'{given}\nresource {prefix}; echo "$FROM $NOW"'],
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found, times = done.stdout.splitlines()
+        assert re.fullmatch(rf"physical-{prefix}[0-9A-F]{{8}}", found), prefix
+        began, now = map(datetime.fromisoformat, times.split())
+        assert now - began == timedelta(hours=3)
 
 
 def test_tables_and_each_index_and_every_queue_are_watched(template: Template) -> None:

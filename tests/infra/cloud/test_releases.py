@@ -42,7 +42,7 @@ def test_a_new_version_gets_a_tenth_of_the_calls_and_goes_back_when_it_fails(pro
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["Properties"]["AutoRollbackConfiguration"]["Events"]
     [stops] = group["Properties"]["AlarmConfiguration"]["Alarms"]
     alarm = prod.resources[stops["Name"]["Ref"]]["Properties"]
-    assert alarm["AlarmName"] == f"loyalty-prod-{name}-release"
+    assert alarm["AlarmName"] == f"loyalty-prod/{name}-release"
     dimensions = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
     assert dimensions["ExecutedVersion"] == alias["Properties"]["FunctionVersion"]
 

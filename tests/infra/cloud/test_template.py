@@ -29,11 +29,13 @@ from tests.infra.cloud.conftest import SHOP, Template
 pytestmark = pytest.mark.stack
 
 RESOURCES_QUOTA, RESOURCES_MAX = 500, 400
+PARAMETERS_QUOTA = 200
 PHYSICAL_NAMES = {
     "AWS::ApiGatewayV2::Api": ("Name",),
     "AWS::CloudWatch::Alarm": ("AlarmName",),
     "AWS::CloudWatch::Dashboard": ("DashboardName",),
     "AWS::Cognito::UserPoolDomain": ("Domain",),
+    "AWS::EventSchemas::Registry": ("RegistryName",),
     "AWS::Events::Archive": ("ArchiveName",),
     "AWS::Events::EventBus": ("Name",),
     "AWS::Lambda::Function": ("FunctionName",),
@@ -48,6 +50,7 @@ NAMED_WITHIN_SOMETHING = {
     ("AWS::CodeDeploy::DeploymentGroup", "DeploymentConfigName"),
     ("AWS::Cognito::UserPoolGroup", "GroupName"),
     ("AWS::Cognito::UserPoolResourceServer", "Name"),
+    ("AWS::EventSchemas::Schema", "SchemaName"),
     ("AWS::IAM::Policy", "PolicyName"),
     ("AWS::Lambda::Alias", "Name"),
     ("AWS::SNS::Topic", "DisplayName"),
@@ -58,9 +61,25 @@ SYNTHESIS_SECONDS_MAX = 60
 _STARTED = "import shared.start, sys; print(sys.modules['botocore'].__file__)"
 
 
-def test_there_is_room_for_more_in_the_stack(prod: Template) -> None:
-    print(f"{len(prod.resources)} of {RESOURCES_QUOTA} resources")
-    assert len(prod.resources) < RESOURCES_MAX
+def test_there_is_room_for_more_in_the_stack_and_in_each_inside_it(prod: Template) -> None:
+    for name, resources in prod.apart().items():
+        print(f"{name}: {len(resources)} of {RESOURCES_QUOTA} resources")
+        assert len(resources) < RESOURCES_MAX
+
+
+def test_alarms_take_no_room_from_functions_but_those_that_a_release_waits_for(prod: Template) -> None:
+    alarms = {
+        name: [one["Properties"]["AlarmName"] for one in resources.values() if one["Type"] == "AWS::CloudWatch::Alarm"]
+        for name, resources in prod.apart().items()
+    }
+    [(own, kept)] = [(name, found) for name, found in alarms.items() if ".nested." not in name]
+    assert kept == ["loyalty-prod/earn-release", "loyalty-prod/redeem-release"]
+    assert any(len(found) > len(kept) for name, found in alarms.items() if name != own)
+
+
+def test_a_stack_inside_has_no_more_parameters_than_cloudformation_takes(prod: Template) -> None:
+    for path in prod.paths:
+        assert len(json.loads(path.read_text()).get("Parameters", {})) < PARAMETERS_QUOTA
 
 
 def test_two_shops_share_an_account_because_everything_is_named_after_its_stack(prod: Template, dev: Template) -> None:
@@ -298,8 +317,8 @@ def test_what_is_deployed_starts_with_nothing_but_its_layer(function: str) -> No
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_cfn_lint_finds_nothing(stage: str, request: pytest.FixtureRequest) -> None:
     # W3005: the CDK also writes down dependencies that a reference implies.
-    path = request.getfixturevalue(stage).path
-    command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", "--", str(path)]
+    paths = map(str, request.getfixturevalue(stage).paths)
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", "--", *paths]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SYNTHESIS_SECONDS_MAX)
     assert done.returncode == 0, done.stdout
 

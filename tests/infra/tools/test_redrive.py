@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -38,9 +38,11 @@ class Functions:
         self.called: list[tuple[str, Any]] = []
         self.failing: set[str] = set()
         self.giving_back: set[str] = set()
+        self.while_called: Callable[[], object] = lambda: None
 
     def invoke(self, *, FunctionName: str, Payload: str) -> Any:  # noqa: N803 - as boto3 has it
         self.called.append((FunctionName, json.loads(Payload)))
+        self.while_called()
         error = {"FunctionError": "Unhandled"} if FunctionName in self.failing else {}
         told = {"errorMessage": "no such table"} if error else {}
         if FunctionName in self.giving_back:
@@ -133,6 +135,16 @@ def test_a_run_is_started_again_whoever_has_set_it_aside(stack: Stack, given_up:
     assert given_up.send_again("schedule").number == 0
 
 
+def test_a_run_is_taken_once_the_one_before_has_ended(stack: Stack, given_up: GivenUp) -> None:
+    for number in range(3):
+        by_lambda = {"requestContext": {"functionArn": NOTIFY}, "requestPayload": {"time": str(number)}}
+        stack.put("ScheduleDeadLetters", by_lambda)
+    left = [2, 1, 0]
+    stack.functions.while_called = lambda: _is(len(stack.read("ScheduleDeadLetters")), left.pop(0))
+    assert given_up.send_again("schedule") == ("schedule", 3, [])
+    assert left == []
+
+
 def test_a_run_that_fails_again_or_does_not_say_whose_it_is_stays(stack: Stack, given_up: GivenUp) -> None:
     stack.functions.failing.add(BIRTHDAYS)
     target = {"TARGET_ARN": {"DataType": "String", "StringValue": BIRTHDAYS}}
@@ -191,6 +203,11 @@ def test_the_command_says_what_there_is_and_sends_it_when_asked_to(
     assert main(arguments) == 0
     assert stack.functions.called == [(NOTIFY, event)] * 2
     assert main(["redrive", "--stack", "none"]) == 1
+
+
+def _is(seen: int, expected: int) -> None:
+    """How many others may still be taken while one is in hand."""
+    assert seen == expected
 
 
 def _clients(stack: Stack, made: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from infra.cloud.permissions import LOYALTY, NEEDS, PEOPLE
+from infra.cloud.stack_resources import Made
 from infra.tools import smoke_stack
 from infra.tools.smoke import NotSeenError, Report
 from infra.tools.smoke_stack import Stack
@@ -18,16 +19,16 @@ SUBSCRIPTION = f"{TOPIC}:1"
 QUEUE, QUEUE_ARN = "https://sqs.example/1/smoke", f"arn:aws:sqs:{REGION}:{ACCOUNT}:smoke"
 VERSION = "1" * 32
 RESOURCES = {
-    "Loyalty5E0BF725": ("AWS::DynamoDB::Table", "T-loyalty"),
-    "PeopleE38C8D03": ("AWS::DynamoDB::Table", "T-people"),
-    "PeopleKeyD4599107": ("AWS::KMS::Key", "key-1"),
-    "IdentityKeyF50EF652": ("AWS::SecretsManager::Secret", "secret-1"),
+    "Loyalty5E0BF725": Made("AWS::DynamoDB::Table", "T-loyalty"),
+    "PeopleE38C8D03": Made("AWS::DynamoDB::Table", "T-people"),
+    "PeopleKeyD4599107": Made("AWS::KMS::Key", "key-1"),
+    "IdentityKeyF50EF652": Made("AWS::SecretsManager::Secret", "secret-1"),
 }
 TABLES = {"T-loyalty": LOYALTY, "T-people": PEOPLE}
 
 
 def alarm(name: str, severity: str) -> dict[str, str]:
-    return {"AlarmName": f"{NAME}-{name}", "AlarmDescription": f"[{severity}] Something"}
+    return {"AlarmName": f"{NAME}/{name}", "AlarmDescription": f"[{severity}] Something"}
 
 
 def decided(params: Mapping[str, Any]) -> Answer:
@@ -62,14 +63,14 @@ GOOD: Mapping[str, Answer] = {
     "sqs.get_queue_attributes": {"Attributes": {"QueueArn": QUEUE_ARN}},
     "sqs.set_queue_attributes": {},
     "sns.subscribe": {"SubscriptionArn": SUBSCRIPTION},
-    "sqs.receive_message": {"Messages": [{"Body": f'{{"AlarmName": "{NAME}-c", "NewStateValue": "ALARM"}}'}]},
+    "sqs.receive_message": {"Messages": [{"Body": f'{{"AlarmName": "{NAME}/c", "NewStateValue": "ALARM"}}'}]},
     "sns.unsubscribe": {},
     "sqs.delete_queue": {},
 }
 
 
 def looked(
-    resources: Mapping[str, tuple[str, str]] = RESOURCES, *, knows_keys: bool = True, **answers: Answer
+    resources: Mapping[str, Made] = RESOURCES, *, knows_keys: bool = True, **answers: Answer
 ) -> tuple[Report, Account]:
     account = Account({**GOOD, **{name.replace("__", "."): answer for name, answer in answers.items()}})
     report = Report(say=lambda _line: None)
@@ -85,7 +86,7 @@ def test_a_stack_in_order_is_seen_to_be() -> None:
     states = [
         (asked["AlarmName"], asked["StateValue"]) for name, asked in account.calls if name.endswith("alarm_state")
     ]
-    assert states == [(f"{NAME}-c", "OK"), (f"{NAME}-c", "ALARM"), (f"{NAME}-c", "OK")]
+    assert states == [(f"{NAME}/c", "OK"), (f"{NAME}/c", "ALARM"), (f"{NAME}/c", "OK")]
 
 
 def test_what_a_function_may_not_is_named() -> None:
