@@ -49,6 +49,8 @@ def restored() -> Iterator[None]:
 def variables(endpoint: str, folder: Path) -> dict[str, str]:
     """This process's environment, and all that the functions need to work against `endpoint`.
 
+    What they need for queues, messages and events is not among it: a server puts its own in the place of those.
+
     `folder` keeps the key under which identifiers are hashed: it belongs to the data, in which nobody is found without.
     """
     return {
@@ -61,18 +63,12 @@ def variables(endpoint: str, folder: Path) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": engine_keys.key_of(endpoint),
         "AWS_SECRET_ACCESS_KEY": engine_keys.SECRET,
         "POWERTOOLS_SERVICE_NAME": "loyalty",
-        "POWERTOOLS_METRICS_NAMESPACE": "Loyalty",
         "POWERTOOLS_METRICS_DISABLED": "true",
         "LOYALTY_TABLE": LOYALTY.name,
         "PEOPLE_TABLE": PEOPLE.name,
         "IDENTITY_KEY": folders.create_once(folder / "identity-key", _new_identity_key).decode(),
         "DUE_SHARDS": "1",
-        # None of them is reached: the server puts its own queues and mailbox in their places.
-        "WEBHOOK_QUEUE_URL": "in-process",
         "WEBHOOK_TARGETS": "anywhere",
-        "EVENT_BUS": "mailbox",
-        "SENDER_EMAIL": "loyalty@shop.example",
-        "MESSAGES": "send",
     }
 
 

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,9 +13,23 @@ from infra.cli import main
 from infra.errors import LocalError
 
 
+HERE = f"pytest=={version('pytest')} \\\n    --hash=sha256:00\n"
+"""A pin that is met, as pip-tools and the like write it."""
+
+
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What pip is asked for; a package that nobody has is needed."""
+def pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of pins, of which one is of a package that nobody has."""
+    made = tmp_path / "requirements.txt"
+    made.write_text(f"{HERE}a-package-that-nobody-has==1.0 \\\n    --hash=sha256:00\n")
+    monkeypatch.setattr(packages, "PINS", made)
+    return made
+
+
+@pytest.fixture
+def calls(pins: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What pip is asked for."""
+    assert pins.exists()
     made: list[list[str]] = []
 
     def run(command: list[str], *, check: bool) -> SimpleNamespace:
@@ -22,7 +38,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         return SimpleNamespace(returncode=len(made) - 1)
 
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(packages, "NAMES", ("json", "a_package_that_nobody_has"))
     return made
 
 
@@ -31,7 +46,17 @@ def test_what_is_missing_is_installed_by_its_hashes(calls: list[list[str]]) -> N
     [command] = calls
     assert command[:4] == [sys.executable, "-m", "pip", "install"]
     assert command[-3:] == ["--require-hashes", "--requirement", str(packages.PINS)]
-    assert packages.PINS.exists()
+
+
+def test_a_pin_that_has_changed_is_installed(calls: list[list[str]], pins: Path) -> None:
+    pins.write_text(HERE.replace("==", "==0."))
+    packages.require()
+    assert len(calls) == 1
+
+
+def test_the_pins_name_what_reports_import() -> None:
+    pinned = dict(packages._PIN.findall(packages.PINS.read_text()))
+    assert set(packages.NAMES) <= set(pinned)
 
 
 def test_what_cannot_be_installed_is_said(calls: list[list[str]]) -> None:
@@ -40,8 +65,8 @@ def test_what_cannot_be_installed_is_said(calls: list[list[str]]) -> None:
         packages.require()
 
 
-def test_what_is_there_is_not_installed_again(calls: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "NAMES", ("json",))
+def test_what_is_there_is_not_installed_again(calls: list[list[str]], pins: Path) -> None:
+    pins.write_text(HERE)
     packages.require()
     assert calls == []
 

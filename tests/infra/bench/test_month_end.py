@@ -7,6 +7,7 @@ import pytest
 from infra import bench
 from infra.bench import lots, month_end
 from infra.bench.month_end import DUE, SIZES
+from infra.cloud import options
 
 LARGE = SIZES[-1]
 HOUR = 3600
@@ -20,8 +21,8 @@ def test_three_million_accounts_are_booked_in_an_hour_by_a_hundred_workers() -> 
 
 
 def test_reminders_go_out_at_the_rate_of_the_mail_service_where_there_are_workers_for_it() -> None:
-    for options in SIZES:
-        assert month_end.remind(DUE, options).per_second == options.mail_per_second
+    for size in SIZES:
+        assert month_end.remind(DUE, size).per_second == size.mail_per_second
     few = LARGE._replace(reminder_workers=2)
     assert month_end.remind(DUE, few).bound_by == "workers"
 
@@ -29,8 +30,8 @@ def test_reminders_go_out_at_the_rate_of_the_mail_service_where_there_are_worker
 @pytest.mark.parametrize(
     ("changed", "bound_by", "per_second"),
     [
-        ({"table_writes": 4000}, "the table's writes", 1000),
-        ({"index_writes": 4000}, "the index's writes", 2000),
+        ({"warm_table_writes": 0}, "the table's writes", 1000),
+        ({"warm_index_writes": 0}, "the index's writes", 2000),
         ({"due_shards": 1}, "shards", 1000),
     ],
 )
@@ -51,6 +52,11 @@ def test_a_day_costs_what_its_accounts_and_their_pages_do() -> None:
 def test_the_readme_says_what_the_command_prints() -> None:
     said = Path(bench.__file__).with_name("README.md").read_text(encoding="utf-8")
     assert "\n".join(month_end.lines(DUE)) in said
+
+
+def test_options_are_those_of_a_deployment_and_in_its_ranges() -> None:
+    for size in SIZES:
+        assert options.Options(**size._asdict())
 
 
 def test_an_account_with_many_lots_is_measured_beside_one_with_few() -> None:

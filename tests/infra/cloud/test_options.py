@@ -45,7 +45,7 @@ def test_webhooks_lead_anywhere_in_a_stage_for_trying_things_out_alone() -> None
         ({"warm_table_writes": "500"}, "warm_table_writes must be 0 or over 4000"),
         ({"name": "c" * 21}, "name must look like"),
         ({"sender_domain": "shop.example", "sender_identity_arn": IDENTITY}, "give one of them"),
-        ({"mail_per_second": "0"}, "mail_per_second must lie between 1 and 5000"),
+        ({"mail_per_second": "0"}, "mail_per_second must be from 1 to 5000, not 0"),
         ({"mail_per_second": "fast"}, "mail_per_second must be a whole number, not 'fast'"),
         ({"text_sender": "Café"}, r"text_sender must look like \+12125550100"),
         ({"text_sender": "+0123"}, "text_sender must look like"),
