@@ -1,5 +1,6 @@
 """What reports need is installed when the first of them is called, and never again."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -11,7 +12,6 @@ import pytest
 from infra.analytics import packages
 from infra.cli import main
 from infra.errors import LocalError
-
 
 HERE = f"pytest=={version('pytest')} \\\n    --hash=sha256:00\n"
 """A pin that is met, as pip-tools and the like write it."""
@@ -55,7 +55,7 @@ def test_a_pin_that_has_changed_is_installed(calls: list[list[str]], pins: Path)
 
 
 def test_the_pins_name_what_reports_import() -> None:
-    pinned = dict(packages._PIN.findall(packages.PINS.read_text()))
+    pinned = dict(re.findall(r"^([\w.-]+)==(\S+)", packages.PINS.read_text(), re.MULTILINE))
     assert set(packages.NAMES) <= set(pinned)
 
 
