@@ -468,7 +468,11 @@ NEEDS: Mapping[str, Needs] = {
     "redeem": Needs(
         settings=("LOYALTY_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REDEMPTION#*", "CODE#*", "GUESSES#*", "BUDGET#*", _PROGRAM),
+            _get(
+                LOYALTY,
+                *("MEMBER#*", "ORDER#*", "REDEMPTION#*", "CODE#*", "GUESSES#*", "BUDGET#*", "REWARD#*"),
+                _PROGRAM,
+            ),
             Grant(("dynamodb:Query",), LOYALTY, ("REDEMPTION#*",)),
             _query(HISTORY),
             _book("AUDIT#*", "CODE#*", "GUESSES#*", _POOL_MOVES),

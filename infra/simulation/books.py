@@ -127,7 +127,7 @@ class Books:
         self.claimed: set[str] = set()
         """The partition keys of orders that somebody has claimed."""
         self.stock: dict[str, int] = {}
-        self.shelves: dict[str, int] = {}
+        self.stocks: dict[str, dict[Key, int]] = {}
         """Pieces taken of limited rewards: by the sum of the entries, and as the table has it."""
         self.payments: dict[str, dict[str, int]] = {}
         self.tills: dict[str, int] = {}
@@ -231,7 +231,8 @@ class Books:
             may_owe = len(funds.marked) == len(left) - 1 and name.startswith("campaign:")
             if funds.budgeted - sum(left) != funds.drawn or (min(left, default=0) < 0 and not may_owe):
                 self.breach(f"the budget {name}: {funds}")
-        for reward_id, taken in self.shelves.items():
+        for reward_id, counted in self.stocks.items():
+            taken = sum(counted.values())
             if taken != self.stock.get(reward_id, 0):
                 self.breach(f"{taken} pieces of {reward_id} are gone, entries took {self.stock.get(reward_id, 0)}")
         for order_id, paid in self.tills.items():
@@ -273,7 +274,10 @@ class Books:
             if sk == "TOTAL":
                 funds.budgeted = int(item.get("budgeted", {"N": "0"})["N"])
         elif sk == "STOCK":
-            self.shelves[pk.removeprefix("REWARD#")] = int(item["taken"]["N"])
+            self.stocks.setdefault(pk.removeprefix("REWARD#"), {})[key] = int(item["taken"]["N"])
+        elif sk == "SHELF":
+            reward_id = pk.removeprefix("REWARD#").rpartition("#")[0]
+            self.stocks.setdefault(reward_id, {})[key] = -int(item["pieces"]["N"])
         elif sk == "PAID":
             self.tills[pk.removeprefix("ORDER#")] = int(item["by_points"]["N"]) + int(item["by_credit"]["N"])
 

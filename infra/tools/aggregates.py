@@ -27,7 +27,7 @@ from shared.tables.orders import OrderState
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CHANGES_WITH_EACH_WRITE = ("changes", "amount", "taken", "remaining", "revision", BY_POINTS)
+_CHANGES_WITH_EACH_WRITE = ("changes", "amount", "taken", "pieces", "remaining", "revision", BY_POINTS)
 
 
 class Sums(NamedTuple):

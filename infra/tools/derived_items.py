@@ -17,6 +17,7 @@ from shared.tables import keys
 from shared.tables.client import Item, Key
 from shared.tables.order_payments import payments_of
 from shared.tables.orders import OrderState, state_of
+from shared.tables.stock import shelf_in
 
 PROGRAM = "PROGRAM"
 BUDGET, VERSION, DEPOSITED = "BUDGET#", "VERSION#", "#budgeted"
@@ -37,6 +38,7 @@ class Wrong(NamedTuple):
 class Derived:
     """The items of a table that others make, as they are found: `kept` says what each of them holds, by its name.
 
+    The name of a reward's stock stands for the pieces that are gone, those on shelves not among them.
     A budget's name stands for what is spent of it, with `#budgeted` for its total where deposits make that, and
     `PROGRAM` for the current version. What points pay of an order has the name of its item, what credit pays has
     `#credit` after it. How orders stand is more than a number, and apart from them.
@@ -55,9 +57,15 @@ class Derived:
         if sk == "REFUNDED":
             name = name_of(Key(pk, sk))
             self.orders[name] = state_of(item)
-        elif sk in {"RETURNED", "STOCK"}:
-            name, number = name_of(Key(pk, sk)), int(item["taken" if sk == "STOCK" else "amount"]["N"])
-            self.kept[name] = number
+        elif sk == "RETURNED":
+            name = name_of(Key(pk, sk))
+            self.kept[name] = int(item["amount"]["N"])
+        elif sk == "STOCK":
+            name = name_of(Key(pk, sk))
+            self.kept[name] += int(item["taken"]["N"])
+        elif sk == "SHELF":
+            name = name_of(Key(pk.rpartition("#")[0], "STOCK"))
+            self.kept[name] -= shelf_in(item).pieces
         elif sk == "PAID":
             name, payments = name_of(Key(pk, sk)), payments_of(item)
             self.kept[name], self.kept[name + OF_CREDIT] = payments.by_points, payments.by_credit

@@ -102,8 +102,13 @@ def funds_key(partner_id: str) -> Key:
 
 
 def stock_key(reward_id: str) -> Key:
-    """The key of the number of pieces taken of a limited reward."""
+    """The key of the number of pieces of a limited reward that are gone or on shelves."""
     return Key(f"REWARD#{reward_id}", "STOCK")
+
+
+def shelf_key(reward_id: str, number: int) -> Key:
+    """The key of one shelf of a limited reward, with the pieces that lie on it."""
+    return Key(f"REWARD#{_part(reward_id)}#{number}", "SHELF")
 
 
 def is_side_account(account_id: str) -> bool:

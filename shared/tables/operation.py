@@ -369,15 +369,16 @@ def _caught_up(existing: Entry, stored: list[StoredAccount], members: Sequence[s
 
 
 def _refilled(cancelled: CancelledError, booked: Sequence[Entry], program: Program) -> Mapping[str, int] | None:
-    """What is left of the budgets that stood in the way, now that they have been refilled; None if none did.
+    """What is left of the budgets that stood in the way, now that they are refilled as shelves are; None if none did.
 
-    Raises RewardUnavailableError if it was a reward's stock.
+    Raises RewardUnavailableError if no piece is left of a reward.
     """
+    missed = stock.missed(cancelled, booked, program)
+    stock.restock(missed)
     needs = budgets.short(cancelled, booked)
     if needs:
         return budgets.refill(needs, program)
-    stock.require_left(cancelled, booked)
-    return None
+    return {} if missed else None
 
 
 def _replayed(

@@ -56,7 +56,7 @@ def test_there_is_one_of_everything(folder: Path, about: Any) -> None:
     assert {"credit", "pool"} <= {account.member_id.rpartition("~")[2] for account in accounts}
     kinds = Counter(reading.kind_of(item) for item in (*loyalty, *people_) if "type" not in item)
     later = {"CODE|CODE", "ORDER|PAID", "REDEMPTION|RETURNED", "INVITATION|INVITATION", "POOL|LEFT"}
-    later |= {"REMEMBERED|", "REMEMBERED|CASE", "MEMBER|CHANGE", "NOTE|"}
+    later |= {"REMEMBERED|", "REMEMBERED|CASE", "MEMBER|CHANGE", "NOTE|", "REWARD|SHELF"}
     assert set(kinds) >= {*reading.READERS, *reading.PLAIN} - {"MESSAGE|WEEK", *later}
     assert kinds["PROGRAM|"] > 3
 

@@ -18,6 +18,7 @@ from shared import runtime, settings
 from shared.domain.account import Account
 from shared.domain.ledger import book_all
 from shared.domain.points.partner_funding import funding_name
+from shared.domain.spending.shelves import shelf_of
 from shared.tables import budgets, client, keys, ledger, programs, stock, upkeep
 from shared.tables.client import Key
 from tests.functions.shop import OPERATOR, Shop
@@ -332,6 +333,24 @@ def test_stock_is_counted_again(shop: Shop) -> None:
     run()
     assert stock.stock_taken(["mug"]) == {"mug": 1}
     assert is_whole()
+
+
+@pytest.mark.parametrize("lost", ["stock", "shelf"])
+def test_pieces_on_shelves_are_counted_again_too(shop: Shop, lost: str) -> None:
+    ada = shop.enroll()
+    mug = {"reward_id": "mug", "name": "Mug", "kind": "product", "sku": "M", "points": 10, "stock": 1000}
+    shop.change_program(redeeming={"rewards": [mug]})
+    assert shop.redeem(ada, "mug").status == 201
+    assert violations() == []
+    number = shelf_of(programs.load_program().reward("mug"), ada)
+    assert number is not None
+    lose(keys.stock_key("mug") if lost == "stock" else keys.shelf_key("mug", number))
+    holds = {"stock": -14, "shelf": 15}[lost]
+    assert violations() == [Violation(3, "", f"REWARD#mug#STOCK is {holds}, the entries make 1")]
+    run()
+    assert stock.stock_taken(["mug"]) == {"mug": 1}
+    assert is_whole()
+    assert shop.redeem(ada, "mug", key="again").status == 201
 
 
 @pytest.mark.parametrize("place", ["TOTAL", "SLICE"])

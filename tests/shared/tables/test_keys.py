@@ -45,6 +45,7 @@ KINDS = [
     Kind("deposit", ("partner_id", "reference"), keys.deposit_key),
     Kind("funds", ("partner_id",), keys.funds_key),
     Kind("stock", ("reward_id",), keys.stock_key),
+    Kind("shelf", ("reward_id", "number"), keys.shelf_key),
     Kind("month of a partner", ("partner_id", "month"), lambda **of: Key("", keys.partner_month(**of, shard=None))),
     Kind("shard of it", ("partner_id", "month", "shard"), lambda **of: Key("", keys.partner_month(**of))),
 ]
