@@ -42,6 +42,7 @@ class LoyaltyStack(Stack):
             "MESSAGE_QUEUE_URL": queues.messages.queue_url,
             "MESSAGE_MS": str(message_ms(options)),
             "MAIL_SETTINGS": self.stack_name,
+            "SENDER_IDENTITY": mail.lent_identity,
             "TEXT_SENDER": options.text_sender or ANY_SENDER,
             "WEBHOOK_TARGETS": options.webhook_targets,
             "EVENT_BUS": bus.event_bus_name,
@@ -52,13 +53,13 @@ class LoyaltyStack(Stack):
         resources = _resources(self, data, queues, failed_records, bus.event_bus_arn, mail)
         builder = Builder(self, options, resources, settings)
         functions, document = builder.all(), builder.document()
-        identity = add_identity(self, options, builder)
+        identity = add_identity(self, options, builder, functions["enroll"])
         add_routes(self, api, functions, document, identity, options)
         add_schedules(self, functions, queues, options)
         add_queue_workers(self, functions, queues, options)
         add_stream_readers(self, functions, data, failed_records, options)
         add_mail_feedback(self, functions["mail_feedback"], queues)
-        watched = Watched(functions, identity.token_trigger, api, data, queues)
+        watched = Watched(functions, identity.token_trigger, identity.link_trigger, api, data, queues)
         topic = add_alarms(self, watched, options)
         add_dashboard(self, watched)
         outputs = {"Url": public_url(api, options), "AlarmTopic": topic.topic_arn, **identity.outputs, **mail.outputs}

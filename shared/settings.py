@@ -105,6 +105,12 @@ def mail_settings() -> str:
 
 
 @runtime.remembered()
+def sender_identity() -> str:
+    """The ARN of another account's identity that lets this one send; `-`: the sender is this account's own."""
+    return _required("SENDER_IDENTITY")
+
+
+@runtime.remembered()
 def text_sender() -> str:
     """Number or name that text messages come from; `-`, and AWS takes one that the account has."""
     return _required("TEXT_SENDER")

@@ -5,7 +5,7 @@ from datetime import datetime
 import boto3
 
 from infra.cloud.permissions import LOYALTY, MESSAGE_QUEUE, PEOPLE, RUN_QUEUES, WEBHOOK_QUEUE
-from shared.messaging.channels import ANY_SENDER
+from shared.messaging.channels import ANY_SENDER, OWN_SENDER
 from shared.services import birthdays
 from shared.tables import due_index
 
@@ -31,6 +31,7 @@ def make_resources() -> dict[str, str]:
         "MESSAGE_QUEUE_URL": queues[MESSAGE_QUEUE],
         "MESSAGE_MS": "0",
         "MAIL_SETTINGS": "loyalty",
+        "SENDER_IDENTITY": OWN_SENDER,
         "TEXT_SENDER": ANY_SENDER,
         "WEBHOOK_TARGETS": "anywhere",
         "PUBLIC_URL": "https://loyalty.example",

@@ -75,6 +75,8 @@ class Watched:
     functions: Mapping[str, Function]
     token_trigger: lambda_.IFunction | None
     """Without it nobody gets a token; None where the issuer is somebody else's."""
+    link_trigger: lambda_.IFunction | None
+    """None where nobody signs up."""
     api: apigateway.HttpApi
     data: Data
     queues: Queues
@@ -196,6 +198,9 @@ def _of_callers(scope: Construct, watched: Watched) -> Iterable[_Rule]:
     if watched.token_trigger:
         errors = watched.token_trigger.metric_errors(period=PERIOD)
         yield _Rule("sign-in-errors", "page", "The user pool issues no tokens", errors)
+    if watched.link_trigger:
+        errors = watched.link_trigger.metric_errors(period=PERIOD)
+        yield _Rule("sign-up-errors", "ticket", "Who has signed up is linked to no member", errors)
 
 
 def _of_releases(watched: Watched) -> Iterable[_Rule]:

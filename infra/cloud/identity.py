@@ -20,7 +20,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.cloud.functions import Builder
+from infra.cloud.functions import Builder, Function
 from infra.cloud.nag import acknowledge
 from infra.cloud.options import Options
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT
@@ -32,6 +32,7 @@ SECOND_FACTOR = "SECOND_FACTOR"
 PASSWORD_LENGTH_MIN = 12
 _ANY_POOL = "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:cognito-idp:<AWS::Region>:<AWS::AccountId>:userpool/*]"
 _TRIGGER = Path(__file__).with_name("token_trigger.py")
+_LINK_TRIGGER = Path(__file__).with_name("link_trigger.py")
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,21 @@ class Identity:
     """What callers have to know to get one."""
     token_trigger: lambda_.IFunction | None = None
     """Runs whenever the user pool issues a token."""
+    link_trigger: lambda_.IFunction | None = None
+    """Runs whenever somebody has signed up, where people may."""
 
 
-def add_identity(scope: Construct, options: Options, builder: Builder) -> Identity:
-    """The issuer that the options name, or a user pool."""
+def add_identity(scope: Construct, options: Options, builder: Builder, enroll: Function) -> Identity:
+    """The issuer that the options name, or a user pool; `enroll` looks members up."""
     if options.issuer:
         return Identity(options.issuer, list(options.audiences), {})
     pool = user_pool(scope, options)
     trigger = _trigger(scope, builder)
     pool.add_trigger(cognito.UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger, cognito.LambdaVersion.V3_0)
+    link = None
+    if options.sign_up == "open":
+        link = _link_trigger(scope, builder, enroll)
+        pool.add_trigger(cognito.UserPoolOperation.POST_CONFIRMATION, link)
     scopes = _scopes(pool)
     clients = {
         "Storefront": pool.add_client(
@@ -83,6 +90,7 @@ def add_identity(scope: Construct, options: Options, builder: Builder) -> Identi
         audiences=list(outputs.values()),
         outputs={"UserPoolId": pool.user_pool_id, "SignInUrl": domain.base_url(), **outputs},
         token_trigger=trigger,
+        link_trigger=link,
     )
 
 
@@ -113,7 +121,7 @@ def user_pool(scope: Construct, options: Options) -> cognito.UserPool:
             require_uppercase=True,
         ),
         removal_policy=RemovalPolicy.RETAIN if options.is_kept else RemovalPolicy.DESTROY,
-        self_sign_up_enabled=False,
+        self_sign_up_enabled=options.sign_up == "open",
         sign_in_aliases=cognito.SignInAliases(email=True),
         sign_in_case_sensitive=False,
     )
@@ -127,11 +135,25 @@ def user_pool(scope: Construct, options: Options) -> cognito.UserPool:
 
 def _trigger(scope: Construct, builder: Builder) -> lambda_.IFunction:
     trigger = builder.inline("token", lambda_.Code.from_inline(_TRIGGER.read_text()), {SECOND_FACTOR: "required"})
+    _allow_on_pools(scope, trigger.role, "cognito-idp:AdminGetUser")
+    return trigger.function
+
+
+def _link_trigger(scope: Construct, builder: Builder, enroll: Function) -> lambda_.IFunction:
+    settings = {"ENROLL": enroll.entrance.function_arn}
+    trigger = builder.inline("sign_up", lambda_.Code.from_inline(_LINK_TRIGGER.read_text()), settings)
+    _allow_on_pools(scope, trigger.role, "cognito-idp:AdminUpdateUserAttributes")
+    trigger.role.add_to_policy(
+        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[enroll.entrance.function_arn])
+    )
+    return trigger.function
+
+
+def _allow_on_pools(scope: Construct, role: iam.Role, action: str) -> None:
     # The pool names its trigger, so the trigger's role cannot name the pool.
     pools = Stack.of(scope).format_arn(service="cognito-idp", resource="userpool", resource_name="*")
-    trigger.role.add_to_policy(iam.PolicyStatement(actions=["cognito-idp:AdminGetUser"], resources=[pools]))
-    acknowledge(trigger.role, _ANY_POOL, "the pool names this function, which therefore cannot name the pool")
-    return trigger.function
+    role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[pools]))
+    acknowledge(role, _ANY_POOL, "the pool names this function, which therefore cannot name the pool")
 
 
 def _scopes(pool: cognito.UserPool) -> dict[str, cognito.OAuthScope]:

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Arn, ArnFormat, Aws, CfnCondition, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from infra.cloud.options import WORKERS_MIN, Options
+from shared.messaging.channels import OWN_SENDER
 
 BOUNCES = "bounce"
 MESSAGE_MS = 150
@@ -22,6 +23,8 @@ class Mail:
 
     sender_arn: str
     settings_arn: str
+    lent_identity: str = OWN_SENDER
+    """The sender's ARN as the functions have to name it, where it is another account's."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """DNS records without which SES does not send, or others do not believe that it is us."""
 
@@ -48,13 +51,20 @@ def add_mail(scope: Construct, options: Options) -> Mail:
     )
     settings_arn = stack.format_arn(service="ses", resource="configuration-set", resource_name=stack.stack_name)
     if options.sender_identity_arn:
-        return Mail(options.sender_identity_arn, settings_arn)
+        return Mail(options.sender_identity_arn, settings_arn, _lent(scope, options.sender_identity_arn))
     if options.sender_domain:
         return _of_domain(scope, options.sender_domain, settings, settings_arn)
     sender = ses.EmailIdentity(
         scope, "Sender", identity=ses.Identity.email(options.sender_email), configuration_set=settings
     )
     return Mail(sender.email_identity_arn, settings_arn)
+
+
+def _lent(scope: Construct, identity_arn: str) -> str:
+    """Nothing that has to be named if the account that the stack goes to is the identity's own."""
+    owner = Arn.split(identity_arn, ArnFormat.SLASH_RESOURCE_NAME).account or ""
+    own = CfnCondition(scope, "SenderIsOwn", expression=Fn.condition_equals(owner, Aws.ACCOUNT_ID))
+    return Fn.condition_if(own.logical_id, OWN_SENDER, identity_arn).to_string()
 
 
 def _of_domain(scope: Construct, domain: str, settings: ses.ConfigurationSet, settings_arn: str) -> Mail:
@@ -74,7 +84,7 @@ def _of_domain(scope: Construct, domain: str, settings: ses.ConfigurationSet, se
     return Mail(
         identity.email_identity_arn,
         settings_arn,
-        {
+        outputs={
             **records,
             "MailFromMx": f"{bounces} MX 10 feedback-smtp.{region}.amazonses.com",
             "MailFromSpf": f"{bounces} TXT v=spf1 include:amazonses.com ~all",

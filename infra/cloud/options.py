@@ -13,6 +13,7 @@ from shared.runtime import RunName
 Stage = Literal["dev", "prod"]
 WebhookTargets = Literal["public", "anywhere"]
 Messages = Literal["send", "dry_run"]
+SignUp = Literal["invited", "open"]
 
 
 AUDIENCES_MAX = 50
@@ -62,6 +63,8 @@ class Options:
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call the API from a browser."""
     callback_urls: tuple[str, ...] = (_CALLBACK_HERE,)
+    sign_up: SignUp = "invited"
+    """Who gets into the user pool: whom the shop makes a user of, or everybody, linked by a confirmed address."""
     sender_email: str = _SENDER_HERE
     """Address that e-mails come from."""
     sender_domain: str | None = None
@@ -144,11 +147,11 @@ class Options:
         """Each value by itself."""
         if self.stage not in get_args(Stage):
             raise OptionError(f"stage must be one of {', '.join(get_args(Stage))}, not {self.stage!r}")
-        if self.messages not in get_args(Messages):
-            raise OptionError(f"messages must be {' or '.join(get_args(Messages))}, not {self.messages!r}")
-        if self.webhook_targets not in get_args(WebhookTargets):
-            allowed = " or ".join(get_args(WebhookTargets))
-            raise OptionError(f"webhook_targets must be {allowed}, not {self.webhook_targets!r}")
+        words = {"messages": Messages, "sign_up": SignUp, "webhook_targets": WebhookTargets}
+        for name, allowed in words.items():
+            if getattr(self, name) not in get_args(allowed):
+                said = " or ".join(get_args(allowed))
+                raise OptionError(f"{name} must be {said}, not {getattr(self, name)!r}")
         if not _NAME.fullmatch(self.name):
             raise OptionError(f"name must look like cafe-luna: {_NAME.pattern}, not {self.name!r}")
 

@@ -310,6 +310,7 @@ NEEDS: Mapping[str, Needs] = {
             "MESSAGES",
             "PUBLIC_URL",
             "SENDER_EMAIL",
+            "SENDER_IDENTITY",
             "TEXT_SENDER",
         ),
         grants=(

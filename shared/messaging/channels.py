@@ -30,6 +30,8 @@ REFUSALS = frozenset(
     }
 )
 """What SES and SNS answer if another try would be refused as well: the address is at fault, or the account."""
+OWN_SENDER = "-"
+"""Instead of an identity that another account lends: the sender is the account's own."""
 ANY_SENDER = "-"
 """Instead of a number or name that text messages come from: whichever the account has."""
 MEMBER_TAG = "member_id"
@@ -87,7 +89,10 @@ def _send_email(message: Message) -> None:
     content: Any = {"Subject": {"Data": message.subject}, "Body": body}
     if message.headers:
         content["Headers"] = [{"Name": name, "Value": value} for name, value in message.headers.items()]
+    identity = settings.sender_identity()
+    lent: Any = {} if identity == OWN_SENDER else {"FromEmailAddressIdentityArn": identity}
     _ses().send_email(
+        **lent,
         ConfigurationSetName=settings.mail_settings(),
         FromEmailAddress=settings.sender_email(),
         Destination={"ToAddresses": [message.to]},

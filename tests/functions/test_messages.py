@@ -89,7 +89,8 @@ def services(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
 
     monkeypatch.setattr(session, "client", connected)
     settings = {"SENDER_EMAIL": "club@shop.example", "MAIL_SETTINGS": "cafe-prod", "MESSAGE_MS": "0"}
-    for name, value in {**settings, "TEXT_SENDER": channels.ANY_SENDER}.items():
+    senders = {"SENDER_IDENTITY": channels.OWN_SENDER, "TEXT_SENDER": channels.ANY_SENDER}
+    for name, value in {**settings, **senders}.items():
         monkeypatch.setenv(name, value)
     runtime.forget()
     yield made
@@ -278,6 +279,16 @@ def test_a_text_message_comes_from_whom_the_shop_says(
 def test_an_e_mail_names_the_settings_by_which_its_bounces_are_heard_of(shop: Shop, services: Services) -> None:
     _tell(shop.enroll(email="ada@example.org"))
     assert json.loads(services.asked[0].body)["ConfigurationSetName"] == "cafe-prod"
+
+
+@pytest.mark.parametrize("identity", [channels.OWN_SENDER, "arn:aws:ses:us-east-1:210987654321:identity/shop.example"])
+def test_an_e_mail_names_the_identity_that_another_account_lends(
+    shop: Shop, services: Services, monkeypatch: pytest.MonkeyPatch, identity: str
+) -> None:
+    monkeypatch.setenv("SENDER_IDENTITY", identity)
+    _tell(shop.enroll(email="ada@example.org"))
+    expected = None if identity == channels.OWN_SENDER else identity
+    assert json.loads(services.asked[0].body).get("FromEmailAddressIdentityArn") == expected
 
 
 def test_messages_keep_to_the_mail_services_rate(

@@ -10,6 +10,9 @@ import pytest
 
 from infra.app import synthesize
 from infra.cloud.whole_template import whole_template
+from tests.functions.conftest import database, moto, shop, wire
+
+__all__ = ["database", "moto", "shop", "wire"]
 
 Resources = Mapping[str, Mapping[str, Any]]
 

@@ -34,6 +34,7 @@ def test_webhooks_lead_anywhere_in_a_stage_for_trying_things_out_alone() -> None
     ("context", "why"),
     [
         ({"webhook_targets": "loopback"}, "webhook_targets must be public or anywhere, not 'loopback'"),
+        ({"sign_up": "maybe"}, "sign_up must be invited or open, not 'maybe'"),
         ({"stage": "test"}, "stage must be one of dev, prod, not 'test'"),
         ({"issuer": "https://login.example"}, "issuer and audiences belong together"),
         ({"partners": ",".join(f"cafe{number}" for number in range(47))}, "may name 46, not 47"),

@@ -21,8 +21,10 @@ from infra.cloud.build.function_code import function_folder
 from infra.cloud.build.layer import layer_folder
 from infra.cloud.failed_records import KEPT_DAYS
 from infra.cloud.identity import user_pool
+from infra.cloud.mail import add_mail
 from infra.cloud.options import Options
 from infra.cloud.permissions import NEEDS
+from shared.messaging.channels import OWN_SENDER
 from shared.tables import announced
 from tests.infra.cloud.conftest import SHOP, Template
 
@@ -286,6 +288,17 @@ def test_invitations_and_codes_go_by_ses_where_there_is_a_verified_identity() ->
         sent[arn] = pool["Properties"].get("EmailConfiguration")
     by_ses = {"EmailSendingAccount": "DEVELOPER", "From": "club@shop.example", "SourceArn": identity}
     assert sent == {None: None, identity: by_ses}
+
+
+def test_functions_name_an_identity_that_is_another_accounts(tmp_path: Path) -> None:
+    identity = "arn:aws:ses:us-east-1:210987654321:identity/shop.example"
+    stack = Stack(App(outdir=str(tmp_path)), "sender")
+    mail = add_mail(stack, Options(sender_email="club@shop.example", sender_identity_arn=identity))
+    assert mail.sender_arn == identity
+    [(condition, found)] = Synthesized.from_stack(stack).to_json()["Conditions"].items()
+    assert found == {"Fn::Equals": ["210987654321", {"Ref": "AWS::AccountId"}]}
+    assert stack.resolve(mail.lent_identity) == {"Fn::If": [condition, OWN_SENDER, identity]}
+    assert add_mail(Stack(App(), "own"), Options()).lent_identity == OWN_SENDER
 
 
 def test_pages_of_the_shop_and_no_others_may_call(prod: Template, dev: Template) -> None:

@@ -8,8 +8,11 @@ from moto import mock_aws
 
 from infra.cloud import token_trigger
 from infra.cloud.identity import SECOND_FACTOR
+from infra.cloud.options import AUDIENCES_MAX
 from infra.cloud.token_trigger import OWN_ACCOUNT
 from shared.caller import OPERATOR, PARTNER
+from shared.domain.program.partners import PARTNERS_MAX
+from tests.functions.shop import Shop
 
 
 class Directory:
@@ -81,6 +84,19 @@ def test_a_machine_that_signs_in_is_the_partner_that_an_operator_has_linked() ->
         "scopesToAdd": [PARTNER],
         "scopesToSuppress": [OPERATOR, OWN_ACCOUNT],
     }
+
+
+def test_as_many_partners_as_a_program_takes_sign_in_by_one_client_and_each_reaches_its_own(shop: Shop) -> None:
+    names = [f"cafe-{number}" for number in range(PARTNERS_MAX)]
+    assert len(names) > AUDIENCES_MAX
+    cost = {"points": 1, "amount": 1}
+    shop.change_program(partners=[{"partner_id": name, "name": name, "point_cost": cost} for name in names])
+    for own, other in zip(names, [*names[1:], names[0]], strict=True):
+        token = _token(userAttributes={"custom:partner_id": own}, scopes=[OWN_ACCOUNT])
+        assert token["scopesToAdd"] == [PARTNER]
+        partner_id = token["claimsToAddOrOverride"]["partner_id"]
+        found = [shop.get(f"/v1/partners/{name}", partner_id=partner_id) for name in (own, other)]
+        assert [reply.status for reply in found] == [200, 404], found
 
 
 def test_nobody_else_who_signs_in_acts_as_a_partner_or_changes_their_own_account() -> None:
