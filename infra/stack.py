@@ -9,6 +9,7 @@ from constructs import Construct
 from infra.cloud import permissions
 from infra.cloud.alarms import Watched, add_alarms
 from infra.cloud.api import add_routes, make_api, public_url
+from infra.cloud.backups import add_backups
 from infra.cloud.events import add_event_bus
 from infra.cloud.failed_records import add_failed_records
 from infra.cloud.functions import Builder, Resource
@@ -29,6 +30,7 @@ class LoyaltyStack(Stack):
     def __init__(self, scope: Construct, id_: str, options: Options, **properties: Any) -> None:  # noqa: ANN401
         super().__init__(scope, id_, termination_protection=options.is_kept, **properties)
         data, queues = add_data(self, options), add_queues(self)
+        add_backups(self, data, options)
         failed_records = add_failed_records(self, options, queues.failed_records)
         bus = add_event_bus(self, options)
         mail, api = add_mail(self, options), make_api(self, options)

@@ -91,6 +91,8 @@ class Options:
     """The key of the table of personal data, if it is not the stack's own."""
     identity_secret_arn: str | None = None
     """The secret under which identifiers are hashed, if it is not the stack's own."""
+    backup_vault_arn: str | None = None
+    """A vault of AWS Backup in another account or region, in which each night's backup of both tables is kept."""
     partners: tuple[str, ...] = ()
     """Ids of the program's partners that get a client of their own in the user pool."""
     domain: str | None = None

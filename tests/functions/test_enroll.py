@@ -131,6 +131,13 @@ def test_several_faults_are_named_together(shop: Shop) -> None:
     assert reply.pointers == ["/email", "/phone"]
 
 
+@pytest.mark.parametrize("email", ["jürgen@example.com", "用户@例子.公司", "jürgen@müller.example"])
+def test_nobody_joins_with_an_address_that_the_mail_service_takes_from_nobody(shop: Shop, email: str) -> None:
+    reply = shop.post("/v1/members", {"email": email}, key="join")
+    assert_refused(reply, 422, "invalid_request")
+    assert [error["pointer"] for error in reply.body["errors"]] == ["/email"]
+
+
 @pytest.mark.parametrize(
     "taken",
     [

@@ -468,6 +468,18 @@ def test_a_reservation_that_is_repeated_takes_one_piece(shop: Shop) -> None:
     assert stock_left(shop) == 0
 
 
+def test_a_reservation_that_is_repeated_after_it_lapsed_is_the_same_again_and_its_state_is_read(shop: Shop) -> None:
+    ada = member_with(shop, 500)
+    reserved = shop.redeem(ada)
+    shop.pass_time(minutes=HOLD_MINUTES)
+    again = shop.redeem(ada)
+    assert (again.status, again.replayed, again.body["redemption_id"]) == (200, True, reserved.body["redemption_id"])
+    assert again.body["state"] == "reserved"
+    path = f"/v1/members/{ada}/redemptions/{reserved.body['redemption_id']}"
+    assert shop.get(path).body["state"] == "lapsed"
+    assert_refused(shop.post(f"{path}/capture"), 409, "invalid_state")
+
+
 def cancelled(shop: Shop, member: str, first: Reply) -> None:
     shop.move(member, first.body["redemption_id"], "cancel")
 

@@ -153,7 +153,10 @@ def test_every_route_and_the_stage_are_throttled_and_logged(prod: Template) -> N
     keys = {route["RouteKey"] for route in prod.properties("AWS::ApiGatewayV2::Route")}
     assert set(stage["RouteSettings"]) == keys - {"$default"}
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
-    assert "sourceIp" not in stage["AccessLogSettings"]["Format"]
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    assert "sourceIp" not in json.dumps(logged)
+    # Which storefront, partner or page floods the others.
+    assert logged["clientId"] == "$context.authorizer.claims.client_id"
 
 
 def test_functions_are_granted_what_is_declared_and_their_own_log(prod: Template) -> None:
