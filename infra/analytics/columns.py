@@ -45,7 +45,8 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "recorded_at": Column(_INSTANT, "when it was booked"),
         "effective_at": Column(
             _INSTANT,
-            "when it counts: once it was booked, or when time caused it; never before the account's entry before it",
+            "when it counts: once it was booked, or when time caused it; never before the account's entry before it, "
+            "nor in a month that was closed by then",
         ),
         "occurred_on": Column(_DAY, "the day of `occurred_at`"),
         "effective_on": Column(_DAY, "the day of `effective_at`"),
@@ -104,6 +105,14 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "version": Column(_NUMBER, "the version"),
         "worth_points": Column(_NUMBER, "so many points pay `worth_amount` minor units; NULL: points have no price"),
         "worth_amount": Column(_NUMBER, "see there"),
+    },
+    "closed_months": {
+        "month": Column(_TEXT, "the month, such as 2026-11"),
+        "from_at": Column(_INSTANT, "when it began"),
+        "to_at": Column(_INSTANT, "before when an entry counts in it"),
+        "as_of": Column(_INSTANT, "what is booked after it counts in later months"),
+        "entries": Column(_NUMBER, "how many entries count in it"),
+        "hash": Column(_TEXT, "covers those entries, the statement, and the hash of the month before"),
     },
     "about": {
         "as_of": Column(_INSTANT, "what time has done until then is in it"),

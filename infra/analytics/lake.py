@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,13 +20,14 @@ from infra.analytics.columns import TABLES, Column
 from infra.analytics.ledger_rows import Names, Row, Sales, account_row, instant, ledger_rows
 from infra.errors import LocalError
 from infra.tools import segments
+from infra.tools.closed_months import Closings, bounds_of, closings_of
 from infra.tools.parts import Part, Run, Tell
 from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.lifecycle.passing_of_time import settle
 from shared.domain.program.program import Program
 from shared.tables import accounts as accounts_table
-from shared.tables import ledger, programs
+from shared.tables import ledger, programs, reports
 from shared.tables.client import Item
 
 if TYPE_CHECKING:
@@ -53,7 +55,8 @@ def write(database: "DynamoDBClient", loyalty_table: str, folder: Path, run: Run
     """
     run.once("folder", lambda: _begin(folder))
     secret = run.once("secret", lambda: secrets.token_hex(_SECRET_BYTES))
-    named = {"now": run.now.isoformat(), "folder": str(folder.resolve()), "secret": secret}
+    closings = run.once("closings", lambda: Closings(map(bounds_of, reports.closed_months())).as_json())
+    named = {"now": run.now.isoformat(), "folder": str(folder.resolve()), "secret": secret, "closings": closings}
     parts = ({**part, **named} for part in segments.segments(database, loyalty_table, run))
     rows = Counter[str]()
     for written in run.through("lake", write_part, parts):
@@ -62,28 +65,28 @@ def write(database: "DynamoDBClient", loyalty_table: str, folder: Path, run: Run
 
 
 def write_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
-    """Write the files of a segment as of its `now`; how many rows each has. The first writes of the program, too."""
+    """Write the files of a segment as of its `now`; how many rows each has. The first writes what belongs to none."""
     import duckdb  # noqa: PLC0415 - an extra
 
     now, secret = datetime.fromisoformat(part["now"]), bytes.fromhex(part["secret"])
-    program, rows = programs.load_program(), Counter[str]()
+    program, closings, rows = programs.load_program(), closings_of(part["closings"]), Counter[str]()
     with ExitStack() as removed, ExitStack() as files:
         opened = {name: files.enter_context(_unfinished(part, name).open("w", encoding="utf-8")) for name in TABLES}
         for name in TABLES:
             removed.callback(_unfinished(part, name).unlink, missing_ok=True)
         for account in _accounts(part):
-            for name, row in _rows(account, program, now, secret):
+            for name, row in _rows(account, program, now, secret, closings):
                 rows[name] += 1
                 opened[name].write(json.dumps(row) + "\n")
             tell(1)
         if part["segment"] == 0:
-            for name, row in _of_program(program, now):
+            for name, row in _of_whole(program, now, len(part["closings"])):
                 rows[name] += 1
                 opened[name].write(json.dumps(row) + "\n")
         files.close()
         with duckdb.connect() as database:
             database.execute("SET preserve_insertion_order = false")
-            for name in rows:
+            for name in TABLES if part["segment"] == 0 else rows:  # no table is without a file, though it have no row
                 made = _unfinished(part, name).with_suffix(".made")
                 database.execute(_copy(TABLES[name], _unfinished(part, name), made))
                 made.replace(Path(part["folder"]) / name / f"part-{part['segment']:05}.parquet")
@@ -127,7 +130,7 @@ def _accounts(part: Part) -> Iterator[Item]:
     return (item for page in segments.accounts(part, ConsistentRead=True) for item in page)
 
 
-def _rows(item: Item, program: Program, now: datetime, secret: bytes) -> Iterator[tuple[str, Row]]:
+def _rows(item: Item, program: Program, now: datetime, secret: bytes, closings: Closings) -> Iterator[tuple[str, Row]]:
     account, entries = _with_ledger(accounts_table.account_of(item))
     settled = settle(account, program, account.present(now))
     survivor = accounts_table.survivor_of(settled.account)
@@ -139,7 +142,7 @@ def _rows(item: Item, program: Program, now: datetime, secret: bytes) -> Iterato
         for entry in ledger.load_whole_history(name)[::-1]:
             sales.change(entry)
     all_entries = [*entries, *settled.entries]
-    for row, movements in ledger_rows(all_entries, account.sequence, names, program.time_zone, sales):
+    for row, movements in ledger_rows(all_entries, account.sequence, names, program.time_zone, sales, closings):
         yield "entries", row
         yield from (("movements", one) for one in movements)
 
@@ -154,7 +157,10 @@ def _with_ledger(account: Account) -> _Read:
     raise LocalError(f"the ledger of {account.member_id} is not whole: check the table with `loyalty verify`")
 
 
-def _of_program(program: Program, now: datetime) -> Iterator[tuple[str, Row]]:
+def _of_whole(program: Program, now: datetime, closed: int) -> Iterator[tuple[str, Row]]:
+    for month in islice(reports.closed_months(), closed):
+        instants = {name: instant(getattr(month, name)) for name in ("from_at", "to_at", "as_of")}
+        yield "closed_months", {"month": month.month, **instants, "entries": month.entries, "hash": month.hash}
     for version in range(1, program.version + 1):
         try:
             stored = program if version == program.version else programs.load_version(version)

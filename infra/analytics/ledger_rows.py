@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from infra.analytics.columns import COMES, GOES, SOURCES
+from infra.tools.closed_months import Closings
 from shared.domain import entry_types
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
@@ -100,7 +101,7 @@ def account_row(account: Account, names: Names, zone: str) -> Row:
 
 
 def ledger_rows(
-    entries: Sequence[Entry], booked: int, names: Names, zone: str, sales: Sales
+    entries: Sequence[Entry], booked: int, names: Names, zone: str, sales: Sales, closings: Closings
 ) -> Iterator[tuple[Row, list[Row]]]:
     """The row of each entry of an account, the oldest first, and the rows of what it moved between lots.
 
@@ -108,12 +109,8 @@ def ledger_rows(
     accounts that were merged into it, and become those of all.
     """
     whose, holds = names.whose(), dict[str, Lots]()
-    effective_at: datetime | None = None
-    for entry in entries:
+    for entry, effective_at in zip(entries, closings.counted_at(entries), strict=True):
         row = entry_types.of(entry.type)
-        at = entry.occurred_at if row.made_by == "time" else entry.recorded_at
-        # What counted once is never counted before what came earlier: so any instant cuts the ledger in two.
-        effective_at = at if effective_at is None else max(effective_at, at)
         first: Row = {
             "entry_id": f"{names.written}-{entry.sequence}",
             **whose,

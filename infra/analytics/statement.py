@@ -7,7 +7,7 @@ sum, so that all lines add up to the closing to the minor unit.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from math import floor
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from infra.analytics.journal import Posting, postings
 from infra.analytics.lake_queries import Lake
 from infra.analytics.lines import Line
 from infra.errors import LocalError, UsageError
-from shared.domain.calendar import add_months, start_of_day
+from shared.domain.calendar import add_months, month_of, start_of_day
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _WAYS = ("moved_in", "moved_out", "earned", "given_back", "spent", "expired", "taken_back", "forfeited")
@@ -28,14 +28,25 @@ _PARTNERS = {"issued": 1, "taken_back": -1, "redeemed": -1, "reversed": 1}
 
 
 class Statement(NamedTuple):
-    """A month. `provisional`: it is not over, or something of it is not booked yet, and why."""
+    """A month. `provisional`: it is not over, or something of it is not booked yet, and why.
+
+    `closed`: the hash of a closed month.
+    """
 
     month: str
     currency: str
     as_of: datetime
     provisional: str
+    closed: str
     lines: Sequence[Line]
     journal: Sequence[Posting]
+
+    @property
+    def state(self) -> str:
+        """How far the month is, in words."""
+        if self.closed:
+            return f"closed, hash {self.closed}"
+        return f"provisional: {self.provisional}" if self.provisional else "final, not closed yet"
 
 
 class _Worth(NamedTuple):
@@ -49,8 +60,12 @@ class _Worth(NamedTuple):
         return floor(units * Fraction(self.amount, self.points)) if self.points else None
 
 
-class _Month(NamedTuple):
+class Period(NamedTuple):
+    """A month in a lake: its days, the instants between which entries count in it, and its hash if it is closed."""
+
     lake: Lake
+    month: str
+    closed: str
     first: date
     end: date
     from_at: datetime
@@ -75,7 +90,7 @@ def month_statement(lake: Lake, month: str) -> Statement:
     Raises LocalError if the lake's numbers contradict one another.
     """
     about = lake.ask_one("about")
-    period = _month_of(lake, month, about["time_zone"])
+    period = period_of(lake, month, about["time_zone"])
     as_of = about["as_of"]
     if period.from_at.replace(tzinfo=None) > as_of:
         raise UsageError(f"{month} has not begun: the ledger is as of {as_of} UTC")
@@ -83,20 +98,35 @@ def month_statement(lake: Lake, month: str) -> Statement:
     lines = [*points, *credit, *_pools(period), *_partners(period), *_ageing(period, [*points, *credit])]
     deferred = _deferred(period)
     lines += deferred
-    return Statement(
-        month, about["currency"], as_of, _provisional(period, as_of), lines, postings([*lines, *_before(period)])
-    )
+    provisional = "" if period.closed else _provisional(period, as_of)
+    journal = postings([*lines, *_before(period)])
+    return Statement(month, about["currency"], as_of, provisional, period.closed, lines, journal)
 
 
-def _month_of(lake: Lake, month: str, zone: str) -> _Month:
+def period_of(lake: Lake, month: str, zone: str) -> Period:
+    """A month such as 2026-11 in a lake. Raises UsageError for another text.
+
+    A closed month has the instants that it was closed with, and the month after begins there, whatever the program's
+    time zone has become since.
+    """
     if not _MONTH.fullmatch(month):
         raise UsageError(f"{month!r} is not a month: write it as 2026-11")
     first = date.fromisoformat(f"{month}-01")
     end = add_months(first, 1)
-    return _Month(lake, first, end, start_of_day(first, zone), start_of_day(end, zone))
+    from_at, to_at, hash_ = start_of_day(first, zone), start_of_day(end, zone), ""
+    for closed in lake.ask("closed_months"):
+        if closed["month"] == month:
+            from_at, to_at, hash_ = (
+                closed["from_at"].replace(tzinfo=UTC),
+                closed["to_at"].replace(tzinfo=UTC),
+                closed["hash"],
+            )
+        elif closed["month"] == month_of(add_months(first, -1)):
+            from_at = closed["to_at"].replace(tzinfo=UTC)
+    return Period(lake, month, hash_, first, end, from_at, to_at)
 
 
-def _provisional(period: _Month, as_of: datetime) -> str:
+def _provisional(period: Period, as_of: datetime) -> str:
     if as_of < period.to_at.replace(tzinfo=None):
         return f"the month is not over: this is as of {as_of} UTC"
     [row] = period.lake.ask("unbooked", to_at=period.to_at)
@@ -104,7 +134,7 @@ def _provisional(period: _Month, as_of: datetime) -> str:
     return waiting if row["entries"] else ""
 
 
-def _of_unit(period: _Month, unit: str) -> list[Line]:
+def _of_unit(period: Period, unit: str) -> list[Line]:
     rows = [row for row in period.ask("statement_lines") if row["unit"] == unit]
     if not rows:
         return []
@@ -113,7 +143,7 @@ def _of_unit(period: _Month, unit: str) -> list[Line]:
     return [*lines, Line("statement", unit, "of which owed", -rows[0]["owed"], None, "statement_lines")]
 
 
-def _pools(period: _Month) -> Iterator[Line]:
+def _pools(period: Period) -> Iterator[Line]:
     worths = (period.worth(period.from_at), period.worth(period.to_at))
     for row in period.ask("statement_pools"):
         yield from _flow(f"pool {row['pool']}", row, worths, "statement_pools")
@@ -138,7 +168,7 @@ def _flow(subject: str, row: Mapping[str, Any], worths: tuple[_Worth, _Worth], q
     return [*lines, Line("statement", subject, "closing", running, after.of(running), query)]
 
 
-def _partners(period: _Month) -> Iterator[Line]:
+def _partners(period: Period) -> Iterator[Line]:
     """What each partner's points come to, since the beginning; payments are not in the ledger."""
     rows = period.ask("statement_partners")
     for partner in dict.fromkeys(row["partner"] for row in rows):
@@ -165,7 +195,7 @@ def _nearest(exact: Fraction) -> int:
     return floor(exact + Fraction(1, 2))
 
 
-def _ageing(period: _Month, of_units: Sequence[Line]) -> list[Line]:
+def _ageing(period: Period, of_units: Sequence[Line]) -> list[Line]:
     """When what is outstanding ends. Raises LocalError if it is not what the statement closes with."""
     rows = period.lake.ask("ageing", to_at=period.to_at)
     lines = []
@@ -184,7 +214,7 @@ def _ageing(period: _Month, of_units: Sequence[Line]) -> list[Line]:
     return lines
 
 
-def _deferred(period: _Month) -> list[Line]:
+def _deferred(period: Period) -> list[Line]:
     """What of the points' worth is revenue not yet earned: all of it, less what will go unspent."""
     worth = period.worth(period.to_at)
     rows = [row for row in period.lake.ask("ageing", to_at=period.to_at) if row["unit"] == "points"]
@@ -209,7 +239,7 @@ def _deferred(period: _Month) -> list[Line]:
     return lines
 
 
-def _before(period: _Month) -> list[Line]:
+def _before(period: Period) -> list[Line]:
     """The breakage that was expected when the month began, for the journal to carry on from."""
     rows = [row for row in period.lake.ask("ageing", to_at=period.from_at) if row["unit"] == "points"]
     found = _breakage(period, period.from_at, period.first)
@@ -219,7 +249,7 @@ def _before(period: _Month) -> list[Line]:
     return [Line("deferred revenue before", "points", "expected breakage", units, worth.of(units), "breakage")]
 
 
-def _breakage(period: _Month, at: datetime, first_open_day: date) -> breakage.Breakage | None:
+def _breakage(period: Period, at: datetime, first_open_day: date) -> breakage.Breakage | None:
     return breakage.estimated(period.lake.ask_one("breakage", to_at=at, **breakage.window(first_open_day)))
 
 

@@ -37,7 +37,7 @@ def write_xlsx(statement: Statement, path: Path) -> None:
     for section in dict.fromkeys(line[0] for line in _rows(statement)):
         columns = journal if section == "journal" else kept
         sheet = book.add_worksheet(section.capitalize())
-        sheet.write(0, 0, f"{statement.month}: {_title(statement)}", bold)
+        sheet.write(0, 0, f"{statement.month}: {statement.state}", bold)
         for place, name in enumerate(columns):
             sheet.write(1, place, name, bold)
             sheet.set_column(place, place, _USUAL if name in {"units", "amount", "currency"} else _WIDE)
@@ -51,10 +51,6 @@ def write_xlsx(statement: Statement, path: Path) -> None:
         book.close()
     except FileCreateError as error:
         raise LocalError(f"{path} cannot be written: {error}") from error
-
-
-def _title(statement: Statement) -> str:
-    return f"provisional: {statement.provisional}" if statement.provisional else "final"
 
 
 def _rows(statement: Statement) -> Iterator[Sequence[str]]:

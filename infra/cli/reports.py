@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -17,8 +17,10 @@ from typer import Argument, Option
 from infra.analytics import packages
 from infra.cli.options import Data, DueShards, Endpoint, IdentitySecret, PeopleTable, Table
 from infra.cli.running import Resume, Workers, counting, running, running_unkept
-from infra.tools.aws_target import Named, named_tables
+from infra.errors import UsageError
+from infra.tools.aws_target import Named, Tables, named_tables
 from infra.tools.money import money
+from infra.tools.parts import Run
 
 if TYPE_CHECKING:
     from infra.analytics.lake_queries import Lake
@@ -63,6 +65,10 @@ def statement(
     month: Annotated[str, Argument(metavar="MONTH", help="Such as 2026-11.")],
     csv: Annotated[Path | None, Option(metavar="FILE", help="Write every number to this file, too.")] = None,
     xlsx: Annotated[Path | None, Option(metavar="FILE", help="Write a workbook, too.")] = None,
+    store: Annotated[
+        bool,
+        Option("--store", help="Store it and all open months before for the API, and close those that are final."),
+    ] = False,
     lake_folder: LakeFolder = None,
     endpoint: Endpoint = None,
     data: Data = None,
@@ -76,9 +82,20 @@ def statement(
     from infra.analytics.statement import month_statement  # noqa: PLC0415
     from infra.analytics.statement_files import write_csv, write_xlsx  # noqa: PLC0415
 
-    with _opened(lake_folder, Named(endpoint, data, table, people_table, identity_secret, due_shards)) as lake_:
-        found = month_statement(lake_, month)
+    named, stored = Named(endpoint, data, table, people_table, identity_secret, due_shards), []
+    if store:
+        _require_tables(lake_folder)
+        from infra.analytics import closing  # noqa: PLC0415
+
+        with _of_tables(named) as of:
+            found = month_statement(of.lake, month)
+            stored = closing.store(of.lake, of.tables.client, of.tables.loyalty, of.run, month)
+    else:
+        with _opened(lake_folder, named) as lake_:
+            found = month_statement(lake_, month)
     _print_statement(found)
+    for one in stored:
+        print(f"{one.month}: stored, and closed under the hash {one.hash}" if one.hash else f"{one.month}: stored")
     if csv:
         write_csv(found, csv)
     if xlsx:
@@ -117,19 +134,48 @@ def insights(
     return 0
 
 
+class _Opened(NamedTuple):
+    """A lake that is open, and the tables and the run that it was written from."""
+
+    lake: "Lake"
+    tables: Tables
+    run: Run
+
+
 @contextmanager
-def _opened(folder: Path | None, named: Named) -> "Iterator[Lake]":
-    """The lake of a folder, or one of the tables as they are now."""
+def _of_tables(named: Named) -> Iterator[_Opened]:
+    """A lake of the tables as they are now."""
     from infra.analytics.lake import write  # noqa: PLC0415
     from infra.analytics.lake_queries import opened  # noqa: PLC0415
 
-    with TemporaryDirectory() as temporary:
-        if folder is None:
-            folder = Path(temporary) / "lake"
-            with named_tables(named, must_exist=True) as tables, running_unkept(tables.now) as run:
-                write(tables.client, tables.loyalty, folder, run)
+    with (
+        TemporaryDirectory() as temporary,
+        named_tables(named, must_exist=True) as tables,
+        running_unkept(tables.now) as run,
+    ):
+        folder = Path(temporary) / "lake"
+        write(tables.client, tables.loyalty, folder, run)
+        with opened(folder) as found:
+            yield _Opened(found, tables, run)
+
+
+@contextmanager
+def _opened(folder: Path | None, named: Named) -> "Iterator[Lake]":
+    """The lake of a folder, or one of the tables as they are now."""
+    from infra.analytics.lake_queries import opened  # noqa: PLC0415
+
+    if folder:
         with opened(folder) as found:
             yield found
+        return
+    with _of_tables(named) as of_tables:
+        yield of_tables.lake
+
+
+def _require_tables(folder: Path | None) -> None:
+    """Raises UsageError with a lake that was written before: what it says may have passed."""
+    if folder:
+        raise UsageError("--store makes a lake of its own: leave --lake out")
 
 
 def _print_statement(found: "Statement") -> None:
@@ -146,7 +192,7 @@ def _print_statement(found: "Statement") -> None:
     for one in found.journal:
         journal.add_row(one.debit, one.credit, _amount(one.amount, found.currency), one.text)
     console.print(journal)
-    print(f"{found.month}: provisional: {found.provisional}" if found.provisional else f"{found.month}: final")
+    print(f"{found.month}: {found.state}")
 
 
 def _amount(amount: int | None, currency: str) -> str:

@@ -1,14 +1,15 @@
 """The invariants over a whole table."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from infra.tools import parts, segments
+from infra.tools import closed_months, parts, segments
+from infra.tools.closed_months import Closings, Proof, Sums
 from infra.tools.derived_items import Derived, OfEntries, makers_of, name_of
 from infra.tools.parts import Part, Run, Tell
 from infra.tools.totals import outstanding
@@ -33,6 +34,10 @@ ACCOUNTS_A_PART = 500
 
 View = Callable[[Account], Account]
 """How an account is seen: as it was booked, or as an answer shows it."""
+
+
+_OF_CLOSED_MONTHS = 6
+"""The invariant of the table as a whole: what counts in a closed month is as it was when the month was closed."""
 
 
 class Violation(NamedTuple):
@@ -79,7 +84,9 @@ def check(client: "DynamoDBClient", loyalty_table: str, view: View = as_booked) 
 
     def check_once(_: int) -> _Checked:
         looked = _look(table, table.pages())
-        return _checked([looked], [_check_members(table, looked["accounts"], view, parts.nobody)])
+        closings = _proof_of([looked]).closings()
+        checked = _check_members(table, looked["accounts"], view, closings, parts.nobody)
+        return _checked([looked], [checked], lambda numbers: _find(table, looked["accounts"], numbers))
 
     return _checked_until_still(check_once)
 
@@ -93,12 +100,18 @@ def check_by_parts(client: "DynamoDBClient", loyalty_table: str, run: Run) -> Re
 
     def check_once(attempt: int) -> _Checked:
         looked = run.through(f"items-{attempt}", look_part, of_table)
-        of_accounts = (
-            {"name": f"accounts from {some[0]} on", "table": loyalty_table, "members": some, "now": run.now.isoformat()}
-            for one in looked
-            for some in _some_of(one["accounts"])
-        )
-        return _checked(looked, run.through(f"accounts-{attempt}", check_part, of_accounts))
+
+        def of_accounts(**more: Any) -> Iterator[Part]:  # noqa: ANN401 - JSON
+            for some in (some for one in looked for some in _some_of(one["accounts"])):
+                yield {"name": f"accounts from {some[0]} on", "table": loyalty_table, "members": some, **more}
+
+        def find(numbers: Mapping[str, str]) -> Iterator[Any]:
+            found = run.telling(parts.nobody).through(f"changed-{attempt}", find_part, of_accounts(numbers=numbers))
+            return (one for some in found for one in some)
+
+        closings = _proof_of(looked).closings().as_json()
+        checks = of_accounts(now=run.now.isoformat(), closings=closings)
+        return _checked(looked, run.through(f"accounts-{attempt}", check_part, checks), find)
 
     return _checked_until_still(check_once)
 
@@ -112,7 +125,22 @@ def check_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
     """What is wrong with some members, what they hold at `now`, and what their entries make."""
     program, now = programs.load_program(), datetime.fromisoformat(part["now"])
     table = _Table(database.client(), part["table"])
-    return _check_members(table, part["members"], lambda account: up_to_date(account, program, now), tell)
+    closings = closed_months.closings_of(part["closings"])
+    return _check_members(table, part["members"], lambda account: up_to_date(account, program, now), closings, tell)
+
+
+def find_part(part: Part, _: Tell) -> Any:  # noqa: ANN401 - JSON
+    """Which entries of some members have one of `numbers`: member, entry, and what the number stands for."""
+    return list(_find(_Table(database.client(), part["table"]), part["members"], part["numbers"]))
+
+
+class _Member(NamedTuple):
+    """What is wrong with an account, and what was read of it: nothing if it cannot be read."""
+
+    violations: list[Violation]
+    account: Account | None = None
+    ledger: Sequence[Entry] = ()
+    items: Sequence[Item] = ()
 
 
 class _Checked(NamedTuple):
@@ -130,8 +158,10 @@ def _checked_until_still(check_once: Callable[[int], _Checked]) -> Report:
     return report._replace(violations=[*report.violations, *of_table])
 
 
-def _checked(looked: Iterable[Any], checked: Iterable[Any]) -> _Checked:
-    """All that was found, put together."""
+def _checked(
+    looked: Iterable[Any], checked: Iterable[Any], find: Callable[[Mapping[str, str]], Iterable[Any]]
+) -> _Checked:
+    """All that was found, put together. `find` finds entries by their numbers."""
     derived, of_entries, sums = Derived(), OfEntries(), Counter[str]()
     alone: list[Violation] = []
     violations: list[Violation] = []
@@ -139,8 +169,10 @@ def _checked(looked: Iterable[Any], checked: Iterable[Any]) -> _Checked:
         derived.add(one["derived"])
         alone += (Violation(*violation) for violation in one["alone"])
         sums.update(accounts=len(one["accounts"]), seen=one["entries"])
+    closed = dict[str, Sums]()
     for one in checked:
         of_entries.add(one["made"])
+        closed_months.add_all(closed, one["closed"])
         violations += (Violation(*violation) for violation in one["violations"])
         sums.update(one["sums"])
     of_table = [
@@ -150,13 +182,32 @@ def _checked(looked: Iterable[Any], checked: Iterable[Any]) -> _Checked:
     of_table += alone
     if sums["entries"] < sums["seen"]:
         of_table.append(Violation(3, "", f"{sums['seen'] - sums['entries']} entries belong to no account"))
+    violations += _of_closed_months(_proof_of(looked), closed, find)
     violations.sort(key=lambda violation: violation.member_id)
     report = Report(sums["accounts"], sums["entries"], violations, sums["points"], sums["credit"])
     return _Checked(report, of_table)
 
 
+def _proof_of(looked: Iterable[Any]) -> Proof:
+    proof = Proof()
+    for one in looked:
+        proof.add(one["proof"])
+    return proof
+
+
+def _of_closed_months(
+    proof: Proof, sums: Mapping[str, Sums], find: Callable[[Mapping[str, str]], Iterable[Any]]
+) -> Iterator[Violation]:
+    wrong, numbers = proof.changed(sums)
+    yield from (Violation(_OF_CLOSED_MONTHS, "", detail) for detail in wrong)
+    if numbers:
+        for member_id, entry_id, month in find(numbers):
+            detail = f"entry {entry_id} is not as it was when {month} was closed"
+            yield Violation(_OF_CLOSED_MONTHS, member_id, detail)
+
+
 def _look(table: "_Table", pages: Iterable[Sequence[Item]]) -> dict[str, Any]:
-    derived, together = Derived(), Together()
+    derived, together, proof = Derived(), Together(), Proof()
     members, entries = [], 0
     for item in chain.from_iterable(pages):
         if item["sk"]["S"] == "ACCOUNT":
@@ -166,26 +217,41 @@ def _look(table: "_Table", pages: Iterable[Sequence[Item]]) -> dict[str, Any]:
             together.take(item)
         else:
             derived.take(item)
+            proof.take(item)
     alone = [
         Violation(5, one.member_id, f"entry {one.entry_id} stands without {name_of(key)}, written with it")
         for key, one in together.alone.items()
         if not table.has(key)
     ]
-    return {"accounts": sorted(members), "entries": entries, "derived": derived.as_json(), "alone": alone}
+    found = {"derived": derived.as_json(), "proof": proof.as_json(), "alone": alone}
+    return {"accounts": sorted(members), "entries": entries, **found}
 
 
-def _check_members(table: "_Table", members: Iterable[str], view: View, tell: Tell) -> dict[str, Any]:
-    of_entries, sums = OfEntries(), Counter[str]()
+def _check_members(
+    table: "_Table", members: Iterable[str], view: View, closings: Closings, tell: Tell
+) -> dict[str, Any]:
+    of_entries, sums, closed = OfEntries(), Counter[str](), defaultdict[str, Sums](Sums)
     violations: list[Violation] = []
     for member_id in members:
-        found, account, ledger = _check_member(table, member_id)
+        found, account, ledger, items = _check_member(table, member_id)
         violations += found
         of_entries.take(ledger)
+        for month, item in closed_months.by_month(items, ledger, closings):
+            closed[month].take(item)
         sums["entries"] += len(ledger)
         if account is not None:
             sums["credit" if is_wallet(member_id) else "points"] += outstanding(account if found else view(account))
         tell(1)
-    return {"violations": violations, "made": of_entries.as_json(), "sums": sums}
+    in_months = {month: one.as_json() for month, one in closed.items()}
+    return {"violations": violations, "made": of_entries.as_json(), "sums": sums, "closed": in_months}
+
+
+def _find(table: "_Table", members: Iterable[str], numbers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for member_id in members:
+        for item in table.ledger(member_id):
+            month = numbers.get(str(closed_months.number_of(item)))
+            if month is not None:
+                yield member_id, f"{member_id}-{item['sequence']['N']}", month
 
 
 def _some_of(members: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -210,27 +276,25 @@ class _Table:
         item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True)["Item"]
         return account_of(item)
 
-    def ledger(self, member_id: str) -> list[Entry]:
+    def ledger(self, member_id: str) -> list[Item]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             IndexName="history",
             KeyConditionExpression="member_id = :member",
             ExpressionAttributeValues={":member": {"S": member_id}},
         )
-        return [entry_of(item) for page in pages for item in page["Items"]]
+        return [item for page in pages for item in page["Items"]]
 
 
-def _check_member(table: _Table, member_id: str) -> tuple[list[Violation], Account | None, list[Entry]]:
+def _check_member(table: _Table, member_id: str) -> _Member:
     """An account under traffic is looked at again until its entries were read as they stood with it."""
     for _ in range(READS_MAX):
         try:
-            account, ledger = table.account(member_id), table.ledger(member_id)
+            account, items = table.account(member_id), table.ledger(member_id)
+            ledger = list(map(entry_of, items))
         except ValidationError as error:
-            return [Violation(4, member_id, f"the stored account or an entry cannot be read: {error}")], None, []
+            return _Member([Violation(4, member_id, f"the stored account or an entry cannot be read: {error}")])
         if not ledger or ledger[-1].sequence == account.sequence:
             break
-    return (
-        [Violation(breach.invariant, member_id, breach.detail) for breach in breaches(account, ledger)],
-        account,
-        ledger,
-    )
+    found = [Violation(breach.invariant, member_id, breach.detail) for breach in breaches(account, ledger)]
+    return _Member(found, account, ledger, items)

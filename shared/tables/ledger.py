@@ -94,6 +94,17 @@ def load_whole_history(member_id: str) -> list[Entry]:
     return [entry_of(item) for item in items]
 
 
+def stored_history(member_id: str) -> Iterator[Item]:
+    """All of a member's entries as they are stored, the oldest first."""
+    return client.query(
+        settings.loyalty_table(),
+        pages_max=HISTORY_PAGES_MAX,
+        IndexName="history",
+        KeyConditionExpression="member_id = :member",
+        ExpressionAttributeValues={":member": {"S": member_id}},
+    )
+
+
 def load_history_to(member_id: str, sequence: int | None) -> list[Entry] | None:
     """All of a member's entries, the oldest first, through the one numbered `sequence`; without one, through the last.
 
