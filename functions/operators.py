@@ -1,4 +1,7 @@
-"""What operators do by hand: adjust points, freeze and unfreeze members, decide reviews, read the audit trail."""
+"""What operators do by hand: adjust points, freeze and unfreeze members, decide reviews.
+
+And what they read: the audit trail, the months' statements, insights.
+"""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -6,7 +9,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from shared import clock
-from shared.api import auth, ledger_answers, paging, resolver, routes
+from shared.api import auth, ledger_answers, paging, paths, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
@@ -15,12 +18,13 @@ from shared.caller import OPERATOR, Caller
 from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.reviews import ReviewKind
-from shared.services import adjustments, approvals, audit_trail, freezes, remembered
+from shared.services import adjustments, approvals, audit_trail, freezes, remembered, reports
 from shared.services import program as program_service
 from shared.services.adjustments import Adjustment, Undo
 from shared.services.approvals import Done, Rejection
 from shared.services.freezes import Cause
 from shared.services.remembered import Kept, Lift
+from shared.services.reports import StatementPage
 from shared.tables.audit import Trace
 
 app = resolver.resolver()
@@ -65,6 +69,55 @@ class AuditPage(Record):
 
     items: tuple[Trace, ...]
     next_cursor: str | None
+
+
+class ClosedAnswer(Record):
+    """How a month was closed: `hash` covers statement, entries and `previous_hash`, that of the month before."""
+
+    hash: str
+    previous_hash: str
+    entries: int
+    closed_at: datetime
+
+
+class StatementLineAnswer(Record):
+    """A number of a statement. `units` are points, or minor units of store credit; `amount` is in minor units.
+
+    `query` is the question to the ledger that it answers. A line of the journal says what to `debit` and `credit`.
+    """
+
+    section: str
+    subject: str
+    line: str
+    units: int | None
+    amount: int | None
+    query: str
+    debit: str
+    credit: str
+
+
+class StatementAnswer(Record):
+    """A page of a month's statement. More may come in a month that is not closed, and `provisional` says why."""
+
+    month: str
+    currency: str
+    as_of: datetime
+    provisional: str | None
+    closed: ClosedAnswer | None
+    items: tuple[StatementLineAnswer, ...]
+    next_cursor: str | None
+
+
+class InsightsAnswer(Record):
+    """A table of texts, as of when it was made. `query` is the question to the ledger that it answers."""
+
+    report: str
+    title: str
+    as_of: datetime
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str
+    query: str
 
 
 @app.post(
@@ -201,6 +254,52 @@ def read_audit(
     before = paging.decode_cursor(cursor, str)[0] if cursor else None
     items, more = audit_trail.read_month(month, limit, before, now=clock.now())
     return json_answer(AuditPage(items=tuple(items), next_cursor=paging.encode_cursor(more) if more else None))
+
+
+@app.get(
+    "/v1/statements/<month>",
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: StatementAnswer}, 404),
+    summary="What a month (such as 2026-11) came to in points and money, as a job stored it last",
+    tags=["Reports"],
+)
+def read_statement(
+    month: str, limit: paging.PageLimit = paging.PAGE_DEFAULT, cursor: paging.PageCursor = None
+) -> Answer:
+    first, as_of = paging.decode_cursor(cursor, int, str) if cursor else (0, None)
+    if first < 0:
+        raise foreign_cursor()
+    return json_answer(_statement(reports.read_statement(paths.parsed_month(month), first, limit, as_of)))
+
+
+@app.get(
+    "/v1/insights/<report>",
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: InsightsAnswer}, 404),
+    summary="A report on the whole ledger, as a job stored it last",
+    tags=["Reports"],
+)
+def read_insights(report: str) -> Answer:
+    found = reports.read_report(report)
+    return json_answer(InsightsAnswer(**{name: getattr(found, name) for name in InsightsAnswer.model_fields}))
+
+
+def _statement(page: StatementPage) -> StatementAnswer:
+    head, closed = page.head, page.closed
+    names = StatementLineAnswer.model_fields
+    as_of = head.as_of.isoformat()
+    return StatementAnswer(
+        month=head.month,
+        currency=head.currency,
+        as_of=head.as_of,
+        provisional=head.provisional or None,
+        closed=closed
+        and ClosedAnswer(
+            hash=closed.hash, previous_hash=closed.previous, entries=closed.entries, closed_at=closed.as_of
+        ),
+        items=tuple(StatementLineAnswer(**{name: getattr(line, name) for name in names}) for line in page.lines),
+        next_cursor=paging.encode_cursor(page.next_first, as_of) if page.next_first is not None else None,
+    )
 
 
 def _remembered(kept: Kept) -> Answer:

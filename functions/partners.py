@@ -1,6 +1,5 @@
 """What partners and operators read of a partner's ledger, and what partners pay in."""
 
-import re
 from datetime import date, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -8,13 +7,13 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from shared import clock
-from shared.api import auth, paging, resolver, routes
+from shared.api import auth, paging, paths, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.money import Money
 from shared.caller import OPERATOR, PARTNER
 from shared.domain import order_ids
 from shared.domain.entry import Entry
-from shared.domain.errors import Fault, InvalidRequestError, foreign_cursor
+from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.budgets import Budget
 from shared.domain.points.partner_funding import MOVEMENTS, points_for_partner
@@ -23,8 +22,6 @@ from shared.domain.program.program import Program
 from shared.services import partner_deposits, partner_statements
 from shared.services.partner_deposits import DepositRequest
 from shared.services.partner_statements import MonthSettlement, Terms
-
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 app = resolver.resolver()
 
@@ -156,7 +153,7 @@ def read_entries(
     limit: paging.PageLimit = paging.PAGE_DEFAULT,
     cursor: paging.PageCursor = None,
 ) -> Answer:
-    wanted = _parsed_month(month, "query:month") if month else None
+    wanted = paths.parsed_month(month, "query:month") if month else None
     after = paging.decode_cursor(cursor, str)[0] if cursor else None
     if after == "":
         raise foreign_cursor()
@@ -174,7 +171,7 @@ def read_entries(
     tags=["Partners"],
 )
 def read_settlement(partner_id: str, month: str) -> Answer:
-    caller, now, wanted = auth.caller(app), clock.now(), _parsed_month(month, "")
+    caller, now, wanted = auth.caller(app), clock.now(), paths.parsed_month(month)
     return json_answer(_settlement(partner_statements.read_settlement(partner_id, wanted, caller=caller, now=now)))
 
 
@@ -256,12 +253,6 @@ def _settlement(month: MonthSettlement) -> SettlementAnswer:
         owed_by=settlement.owed_by,
         is_final=month.is_final,
     )
-
-
-def _parsed_month(month: str, pointer: str) -> str:
-    if not _MONTH.fullmatch(month):
-        raise InvalidRequestError(Fault(pointer, "the month must look like 2026-11"))
-    return month
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

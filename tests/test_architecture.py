@@ -44,6 +44,8 @@ HEAVY = {
     "tzdata",
 }
 """What a cold start does not wait for: imported where it is used, if at all."""
+REPORTS = {"duckdb", "numpy", "pandas", "scipy", "sqlglot", "xlsxwriter"}
+"""What reports on the whole ledger are made with: an extra, that no function of the API carries."""
 TIME_AND_CHANCE = {"shared/clock.py", "shared/runtime.py"}
 HOSTS_FUNCTIONS = {
     *("infra/local/server.py", "infra/openapi.py"),
@@ -235,6 +237,7 @@ def test_points_and_money_are_never_floats() -> None:
 def test_what_ships_leans_on_nothing_that_does_not() -> None:
     for source in shipped():
         assert not source.roots & {"infra", "tests", "moto", "ministack", "pytest"}, source.name
+        assert not source.roots & REPORTS, f"{source.name} makes reports, and does not only read what was stored"
 
 
 def test_no_product_code_leans_on_tests() -> None:
@@ -367,7 +370,7 @@ def test_importing_what_ships_needs_no_environment_makes_no_client_and_loads_not
 import importlib, sys
 for name in {[source.module for source in shipped() if source.name != STARTER]}:
     importlib.import_module(name)
-print(sorted({HEAVY | {"infra", "moto"}} & set(sys.modules)))
+print(sorted({HEAVY | REPORTS | {"infra", "moto"}} & set(sys.modules)))
 """
     answer = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env={}, capture_output=True, text=True, check=False, timeout=60

@@ -12,10 +12,12 @@ from infra.analytics.lifetime_value import History, Orders, Spend, fit_orders, f
 from infra.errors import LocalError
 from infra.tools.money import money
 from shared.domain.calendar import add_months, local_day
+from shared.tables import reports
+from shared.tables.reports import Report
 
 MONTH_DAYS, ACTIVE_DAYS, LAPSING_DAYS, YEAR_DAYS = 30, 90, 180, 365
 COHORTS = 12
-"""Months of joining that are shown, and months after each."""
+"""The last months of joining are shown, so many, and as many months after each."""
 FORECAST_WEEKS = 52
 AT_RISK_MAX = 20
 """Members who are listed as valuable and about to be lost."""
@@ -27,8 +29,9 @@ _VALUABLE_SHARE = 10
 
 
 class Table(NamedTuple):
-    """A table of texts, the question that it answers, and what is to be said of it."""
+    """A table of texts by its name in the API, the question that it answers, and what is to be said of it."""
 
+    name: str
     title: str
     query: str
     columns: Sequence[str]
@@ -58,6 +61,24 @@ def insights(lake: Lake) -> Insights:
     return Insights(as_of, (*tables, *more))
 
 
+def store(found: Insights) -> None:
+    """Store every table where `GET /v1/insights/{report}` finds it, in place of those that are stored."""
+    reports.store_reports(
+        [
+            Report(
+                report=one.name,
+                title=one.title,
+                as_of=found.as_of,
+                columns=tuple(one.columns),
+                rows=tuple(map(tuple, one.rows)),
+                note=one.note,
+                query=one.query,
+            )
+            for one in found.tables
+        ]
+    )
+
+
 def _before(today: date, days: int) -> date:
     return today - timedelta(days=days)
 
@@ -75,7 +96,7 @@ def _members(lake: Lake, today: date) -> Table:
         "never_ordered": "never ordered",
     }
     rows = [(text, _count(found[name] or 0)) for name, text in words.items()]
-    return Table("Members", "insights_members", ("who", "how many"), rows)
+    return Table("members", "Members", "insights_members", ("who", "how many"), rows)
 
 
 def _orders(lake: Lake, today: date, currency: str) -> Table:
@@ -88,7 +109,7 @@ def _orders(lake: Lake, today: date, currency: str) -> Table:
         ("orders a member", f"{orders / members:.2f}" if members else "-"),
         ("average order", money(found["order_value"] // orders, currency) if orders else "-"),
     ]
-    return Table(f"Orders of {YEAR_DAYS} days", "insights_orders", ("what", "figure"), rows)
+    return Table("orders", f"Orders of {YEAR_DAYS} days", "insights_orders", ("what", "figure"), rows)
 
 
 def _redemption(lake: Lake, today: date) -> Table:
@@ -99,22 +120,23 @@ def _redemption(lake: Lake, today: date) -> Table:
         ("redemption rate", _share(found["spent"], found["earned"])),
         ("members who spent, of those who earned", _share(found["spending_accounts"], found["earning_accounts"])),
     ]
-    return Table(f"Points of {YEAR_DAYS} days", "insights_redemption", ("what", "figure"), rows)
+    return Table("points", f"Points of {YEAR_DAYS} days", "insights_redemption", ("what", "figure"), rows)
 
 
 def _cohorts(lake: Lake, today: date) -> Table:
-    first = add_months(today.replace(day=1), 1 - COHORTS)
-    found = lake.ask("insights_cohorts", cohorts_from=first)
+    found = lake.ask("insights_cohorts")
     ordered = {(row["joined_in"], row["months_since"]): row["ordered"] for row in found}
     sizes = {row["joined_in"]: row["joined"] for row in found}
     rows = []
-    for month, joined in sizes.items():
+    for month, joined in list(sizes.items())[-COHORTS:]:
         shown = [since for since in range(COHORTS) if add_months(month, since) <= today]
         shares = [_share(ordered.get((month, since), 0), joined) for since in shown]
         rows.append([f"{month:%Y-%m}", _count(joined), *shares, *[""] * (COHORTS - len(shown))])
     columns = ("joined in", "members", *(f"+{since}" for since in range(COHORTS)))
     note = "Which share of those who joined in a month ordered in it, and in each month after."
-    return Table("Cohorts", "insights_cohorts", columns, rows, note)
+    if len(sizes) > COHORTS:
+        note += f" The last {COHORTS} months in which anybody joined."
+    return Table("cohorts", "Cohorts", "insights_cohorts", columns, rows, note)
 
 
 def _rfm(lake: Lake, today: date, currency: str) -> Table:
@@ -135,7 +157,7 @@ def _rfm(lake: Lake, today: date, currency: str) -> Table:
         for row in found
     ]
     columns = ("last order", "orders", "members", "spent by each")
-    return Table("Recency, frequency, money", "insights_rfm", columns, rows)
+    return Table("rfm", "Recency, frequency, money", "insights_rfm", columns, rows)
 
 
 def _forecast(lake: Lake, today: date, currency: str) -> Iterator[Table]:
@@ -144,20 +166,20 @@ def _forecast(lake: Lake, today: date, currency: str) -> Iterator[Table]:
     try:
         orders = fit_orders([one.history for one in members])
     except LocalError as error:
-        yield Table(title, query, ("what", "figure"), (), str(error))
+        yield Table("forecast", title, query, ("what", "figure"), (), str(error))
         return
     expected = [orders.expected(one.history, FORECAST_WEEKS) for one in members]
     rows = _order_rows(members, orders, expected)
     try:
         spend = fit_spend([one.history for one in members])
     except LocalError as error:
-        yield Table(title, query, ("what", "figure"), rows, str(error))
+        yield Table("forecast", title, query, ("what", "figure"), rows, str(error))
         return
     comes_to = sum(number * spend.expected(one.history) for number, one in zip(expected, members, strict=True))
     worth = ("what they come to", money(round(comes_to), currency))
     fitted = f"BG/NBD: r {orders.r:.3f}, alpha {orders.alpha:.3f}, a {orders.a:.3f}, b {orders.b:.3f}"
     note = f"{fitted}, log-likelihood {orders.log_likelihood:.1f}. Time is in weeks."
-    yield Table(title, query, ("what", "figure"), [*rows, worth], note)
+    yield Table("forecast", title, query, ("what", "figure"), [*rows, worth], note)
     yield _at_risk(members, orders, spend, currency)
 
 
@@ -195,7 +217,7 @@ def _at_risk(members: Sequence[_Member], orders: Orders, spend: Spend, currency:
     ]
     columns = ("member", "orders after the first", "next order", "still there")
     note = f"Of the tenth that has spent most, {len(lost)} are more likely gone than not; {len(rows)} are shown."
-    return Table("Valuable, and about to be lost", "purchase_histories", columns, rows, note)
+    return Table("at_risk", "Valuable, and about to be lost", "purchase_histories", columns, rows, note)
 
 
 def _count(number: int) -> str:

@@ -23,6 +23,7 @@ from infra.tools.money import money
 from infra.tools.parts import Run
 
 if TYPE_CHECKING:
+    from infra.analytics.insights import Insights
     from infra.analytics.lake_queries import Lake
     from infra.analytics.statement import Statement
 
@@ -106,6 +107,7 @@ def statement(
 @app.command()
 def insights(
     html: Annotated[Path | None, Option(metavar="FILE", help="Write a page that opens without a network, too.")] = None,
+    store: Annotated[bool, Option("--store", help="Store every report for the API.")] = False,
     lake_folder: LakeFolder = None,
     endpoint: Endpoint = None,
     data: Data = None,
@@ -116,19 +118,19 @@ def insights(
 ) -> int:
     """Print who orders, how often and for how much, and what is expected of them."""
     packages.require()
-    from infra.analytics.insights import insights as made  # noqa: PLC0415
+    from infra.analytics import insights as made  # noqa: PLC0415
     from infra.analytics.insights_file import write_html  # noqa: PLC0415
 
-    with _opened(lake_folder, Named(endpoint, data, table, people_table, identity_secret, due_shards)) as lake_:
-        found = made(lake_)
-    console = Console()
-    for one in found.tables:
-        grid = Grid(*one.columns, title=one.title, caption=f"{one.note} {one.query}.sql".strip())
-        for column in grid.columns[1:]:
-            column.justify = "right"
-        for row in one.rows:
-            grid.add_row(*row)
-        console.print(grid)
+    named = Named(endpoint, data, table, people_table, identity_secret, due_shards)
+    if store:
+        _require_tables(lake_folder)
+        with _of_tables(named) as of:
+            found = made.insights(of.lake)
+            made.store(found)
+    else:
+        with _opened(lake_folder, named) as lake_:
+            found = made.insights(lake_)
+    _print_insights(found)
     if html:
         write_html(found, html)
     return 0
@@ -193,6 +195,22 @@ def _print_statement(found: "Statement") -> None:
         journal.add_row(one.debit, one.credit, _amount(one.amount, found.currency), one.text)
     console.print(journal)
     print(f"{found.month}: {found.state}")
+
+
+def _print_insights(found: "Insights") -> None:
+    console = Console()
+    for one in found.tables:
+        console.print(f"\n[bold]{one.title}[/bold] ({one.query})", highlight=False)
+        if one.rows:
+            grid = Grid(*one.columns)
+            for column in grid.columns[1:]:
+                column.justify = "right"
+            for row in one.rows:
+                grid.add_row(*row)
+            console.print(grid)
+        if one.note:
+            console.print(one.note, highlight=False, markup=False)
+    print(f"\nas of {found.as_of:%Y-%m-%d %H:%M} UTC")
 
 
 def _amount(amount: int | None, currency: str) -> str:

@@ -382,7 +382,18 @@ NEEDS: Mapping[str, Needs] = {
     "operators": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "ACTION#*", "REVIEW#*", "REFERRAL#*", "BUDGET#*", _PROGRAM),
+            _get(
+                LOYALTY,
+                "MEMBER#*",
+                "ORDER#*",
+                "ACTION#*",
+                "REVIEW#*",
+                "REFERRAL#*",
+                "BUDGET#*",
+                "STATEMENTS*",
+                "INSIGHTS",
+                _PROGRAM,
+            ),
             _book(
                 "ACTION#*",
                 "MERGE#*",

@@ -23,6 +23,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "remembered_not_found": HTTPStatus.NOT_FOUND,
     "reward_not_found": HTTPStatus.NOT_FOUND,
     "campaign_not_found": HTTPStatus.NOT_FOUND,
+    "report_not_found": HTTPStatus.NOT_FOUND,
     "redemption_not_found": HTTPStatus.NOT_FOUND,
     "order_not_found": HTTPStatus.NOT_FOUND,
     "refund_not_found": HTTPStatus.NOT_FOUND,

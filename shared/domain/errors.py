@@ -141,6 +141,12 @@ class CampaignNotFoundError(LoyaltyError):
     code = "campaign_not_found"
 
 
+class ReportNotFoundError(LoyaltyError):
+    """No such report was stored: no job has made it yet, or there is none of that name."""
+
+    code = "report_not_found"
+
+
 class LinkNotFoundError(LoyaltyError):
     """No message carries this link."""
 

@@ -157,9 +157,14 @@ def load_report(name: str) -> Report | None:
     return records.read(Report, item) if item else None
 
 
-def store_report(report: Report) -> None:
-    """Store a report in place of the one that is stored."""
-    _put(settings.loyalty_table(), _item(Key(INSIGHTS, report.report), report))
+def store_reports(made: Sequence[Report]) -> None:
+    """Store reports in place of all that are stored."""
+    table, names = settings.loyalty_table(), {report.report for report in made}
+    for report in made:
+        _put(table, _item(Key(INSIGHTS, report.report), report))
+    for old in partitions.items(table, INSIGHTS):
+        if old["sk"]["S"] not in names:
+            _delete(table, old)
 
 
 def _page_key(head: StatementHead, number: int) -> Key:

@@ -21,7 +21,7 @@ from shared.domain.calendar import month_of
 from shared.domain.entry import Entry
 from shared.tables import client, reports
 from shared.tables.ledger import entry_of, stored_history
-from tests.functions.shop import Shop
+from tests.functions.shop import OPERATOR, Shop, assert_refused
 from tests.infra.analytics.test_statement import WORLDS, played
 from tests.whole_tables import opened_lake, write_lake
 
@@ -243,6 +243,48 @@ class TestProof:
         for item in items:
             other.take(item)
         assert other.fingerprint != whole.fingerprint
+
+
+class TestRoute:
+    def test_it_answers_with_the_statement_as_it_was_stored_page_by_page(
+        self, shop: Shop, two_months: str, tmp_path: Path
+    ) -> None:
+        for month in ("2026-11", "2026-12"):
+            assert_refused(shop.get(f"/v1/statements/{month}", scope=OPERATOR), 404, "report_not_found")
+        [november, _] = store(shop, tmp_path / "lake", "2026-12")
+        whole = shop.get("/v1/statements/2026-11", scope=OPERATOR, query={"limit": "100"}).body
+        assert (whole["month"], whole["currency"], whole["provisional"]) == ("2026-11", "USD", None)
+        assert whole["closed"]["hash"] == november.hash
+        assert (whole["closed"]["previous_hash"], whole["closed"]["entries"]) == ("", 4)
+        lines = [line for line in whole["items"] if line["section"] != "journal"]
+        with lake_queries.opened(tmp_path / "lake") as found:
+            statement = month_statement(found, "2026-11")
+        assert [(line["subject"], line["line"], line["units"], line["amount"]) for line in lines] == [
+            (line.subject, line.what, line.units, line.amount) for line in statement.lines
+        ]
+        journal = [(line["debit"], line["credit"], line["amount"]) for line in whole["items"][len(lines) :]]
+        assert journal == [(one.debit, one.credit, one.amount) for one in statement.journal]
+        assert shop.pages("/v1/statements/2026-11", 7, scope=OPERATOR) == whole["items"]
+        december = shop.get("/v1/statements/2026-12", scope=OPERATOR).body
+        assert "the month is not over" in december["provisional"]
+        assert december["closed"] is None
+        assert two_months
+
+    def test_a_page_of_a_statement_that_was_replaced_is_refused(
+        self, shop: Shop, two_months: str, tmp_path: Path
+    ) -> None:
+        store(shop, tmp_path / "first", "2026-12")
+        path = "/v1/statements/2026-12"
+        cursor = shop.get(path, scope=OPERATOR, query={"limit": "5"}).body["next_cursor"]
+        assert shop.get(path, scope=OPERATOR, query={"cursor": cursor}).status == 200
+        shop.pass_time(days=1)
+        store(shop, tmp_path / "second", "2026-12")
+        assert_refused(shop.get(path, scope=OPERATOR, query={"cursor": cursor}), 422, "invalid_request")
+        assert two_months
+
+    def test_it_is_for_operators(self, shop: Shop) -> None:
+        assert_refused(shop.get("/v1/statements/2026-11"), 403, "forbidden")
+        assert_refused(shop.get("/v1/statements/november", scope=OPERATOR), 422, "invalid_request")
 
 
 class TestCommand:

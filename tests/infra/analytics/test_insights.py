@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from infra.analytics import lake_queries
-from infra.analytics.insights import Insights, Table, insights
+from infra.analytics.insights import Insights, Table, insights, store
 from infra.cli import main
-from tests.functions.shop import Shop
+from tests.functions.shop import OPERATOR, Shop, assert_refused
 from tests.whole_tables import opened_lake, write_lake
 
 
@@ -70,7 +70,21 @@ def test_points_spent_are_a_share_of_those_earned(shop: Shop, year: dict[str, st
 @pytest.mark.usefixtures("year")
 def test_cohorts_are_by_month_of_joining(shop: Shop, tmp_path: Path) -> None:
     rows = table(made(shop, tmp_path / "lake"), "insights_cohorts").rows
-    assert [tuple(row[:6]) for row in rows] == [("2026-11", "3", "66.7 %", "0.0 %", "0.0 %", "33.3 %")]
+    assert [tuple(row[:6]) for row in rows] == [
+        ("2026-11", "3", "66.7 %", "0.0 %", "0.0 %", "33.3 %"),
+        ("2027-02", "1", "0.0 %", "", "", ""),
+    ]
+
+
+def test_those_who_joined_long_ago_and_those_who_never_ordered_are_cohorts_too(shop: Shop, tmp_path: Path) -> None:
+    shop.enroll("ada")
+    shop.pass_time(days=500)
+    shop.enroll("bob")
+    rows = table(made(shop, tmp_path / "lake"), "insights_cohorts").rows
+    assert [(row[0], row[1], *set(row[2:])) for row in rows] == [
+        ("2026-11", "1", "0.0 %"),
+        ("2028-04", "1", *{"0.0 %", ""}),
+    ]
 
 
 @pytest.mark.usefixtures("year")
@@ -100,8 +114,29 @@ def test_the_page_opens_without_a_network_and_runs_no_text(
     write_lake(tmp_path / "lake", shop.now)
     page = tmp_path / "insights.html"
     assert main.main(["insights", "--html", str(page), "--lake", str(tmp_path / "lake")]) == 0
-    assert "Cohorts" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Cohorts" in printed
+    assert f"as of {shop.now:%Y-%m-%d %H:%M} UTC" in printed
+    assert "2 members have ordered: a forecast takes 100" in printed, "a note is not squeezed into a table"
     text = page.read_text(encoding="utf-8")
     assert "36.66 USD" in text
     assert not re.search(r"(src|href)=|url\(|<script", text)
     assert text.count("<h2>") == 6
+
+
+@pytest.mark.usefixtures("year")
+def test_the_api_answers_with_what_was_stored_last(shop: Shop, tmp_path: Path) -> None:
+    assert_refused(shop.get("/v1/insights/members", scope=OPERATOR), 404, "report_not_found")
+    before = made(shop, tmp_path / "before")
+    store(before._replace(tables=[*before.tables, before.tables[0]._replace(name="of_before")]))
+    assert shop.get("/v1/insights/of_before", scope=OPERATOR).status == 200
+    found = made(shop, tmp_path / "lake")
+    store(found)
+    for one in found.tables:
+        reply = shop.get(f"/v1/insights/{one.name}", scope=OPERATOR)
+        assert reply.status == 200
+        assert reply.body["rows"] == [list(row) for row in one.rows]
+        assert (reply.body["title"], reply.body["query"], reply.body["note"]) == (one.title, one.query, one.note)
+        assert reply.body["as_of"] == shop.now.isoformat().replace("+00:00", "Z")
+    assert_refused(shop.get("/v1/insights/of_before", scope=OPERATOR), 404, "report_not_found")
+    assert_refused(shop.get("/v1/insights/members"), 403, "forbidden")

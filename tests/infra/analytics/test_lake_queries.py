@@ -26,7 +26,6 @@ VALUES: dict[str, lake_queries.Value] = {
     "active_from": date(2026, 9, 1),
     "lapsing_from": date(2026, 6, 1),
     "year_from": date(2025, 12, 1),
-    "cohorts_from": date(2026, 1, 1),
     "last_day": date(2026, 12, 1),
 }
 QUESTIONS = pytest.mark.parametrize("name", lake_queries.names())

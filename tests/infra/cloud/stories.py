@@ -482,7 +482,23 @@ def operators(world: World) -> None:
     _agree_on_what_moves_much(world)
     _loosen(world)
     assert ok(world, "GET", "/v1/audit", scope=OPERATOR)["items"]
+    _read_reports(world)
     ok(world, "POST", f"/v1/members/{world.member_with_lapsed_hold()}/freeze", cause, scope=OPERATOR)
+
+
+def _read_reports(world: World) -> None:
+    """What a job has stored: a month's statement, with its lines, and insights."""
+    as_of, page = "2026-11-20T18:03:00Z", "2026-11-20T18:03:00.000000+00:00#00000"
+    head = {"month": "2026-11", "currency": "USD", "as_of": as_of, "lines": 1}
+    report = {"report": "members", "title": "Members", "as_of": as_of, "columns": [], "rows": [], "query": "q"}
+    for pk, sk, body in (
+        ("STATEMENTS", "2026-11", head),
+        ("STATEMENTS#2026-11", page, {"lines": [{"section": "statement", "line": "opening"}]}),
+        ("INSIGHTS", "members", report),
+    ):
+        world.put_item({"pk": {"S": pk}, "sk": {"S": sk}, "body": {"S": json.dumps(body)}})
+    assert len(ok(world, "GET", "/v1/statements/2026-11", scope=OPERATOR)["items"]) == 1
+    assert ok(world, "GET", "/v1/insights/members", scope=OPERATOR)["title"] == "Members"
 
 
 def _loosen(world: World) -> None:
