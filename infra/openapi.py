@@ -18,6 +18,8 @@ from shared.api.routes import SECURITY_SCHEME
 
 _FUNCTIONS = tuple(sorted(module.name for module in iter_modules(functions.__path__)))
 DOCUMENT_PATH = "/v1/openapi.json"
+ANY = "ANY"
+"""Whatever method, as API Gateway calls it."""
 
 _TITLE = "Loyalty Functions"
 _VERSION = "2.0.0"
@@ -72,6 +74,25 @@ def document() -> dict[str, Any]:
 def routes() -> tuple[Route, ...]:
     """Every route of the document with the function that answers it."""
     return tuple(route for function in http_functions() for route in _routes_of(function, _schema(function)))
+
+
+@cache
+def page_functions() -> tuple[str, ...]:
+    """The functions that answer people with a browser: those with a site."""
+    return tuple(name for name in _FUNCTIONS if hasattr(import_module(f"functions.{name}"), "site"))
+
+
+@cache
+def page_routes() -> tuple[Route, ...]:
+    """The paths of pages, by whatever method. The document has none of them: HTML is nothing to write a client for.
+
+    A function's own resolver knows which pages there are: a path for each would be a resource of the stack for each.
+    """
+    return tuple(
+        Route(ANY, path, function, frozenset())
+        for function in page_functions()
+        for path in import_module(f"functions.{function}").site.entrances
+    )
 
 
 @cache

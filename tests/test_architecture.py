@@ -25,7 +25,7 @@ MACHINE = {
 }
 LIBRARIES = {"email_validator", "iso4217", "jinja2", "phonenumbers", "pydantic"}
 """What the rules of points may lean on beside Python's own library."""
-LAYERS = ("", "tables", "messaging", "services", "api")
+LAYERS = ("", "tables", "messaging", "services", "api", "pages")
 """The folders of `shared` from the lowest up, after `domain`, which leans on nothing; "" is what all layers may use."""
 ROOMS = ("", "program", "members", "points", "earning", "spending", "lifecycle", "telling")
 """The folders of `domain` from the lowest up; "" is what all of them are made of."""

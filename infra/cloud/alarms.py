@@ -273,7 +273,8 @@ def _of_queues(watched: Watched) -> Iterable[_Rule]:
             watched.functions[name].function.metric("IteratorAge", period=PERIOD, statistic="Maximum"),
             above=Duration.minutes(STREAM_AGE_MINUTES_MAX).to_milliseconds(),
         )
-    background = [one for name, one in watched.functions.items() if name not in openapi.http_functions()]
+    awaited = {*openapi.http_functions(), *openapi.page_functions()}
+    background = [one for name, one in watched.functions.items() if name not in awaited]
     yield _Rule(
         "background-errors",
         "ticket",

@@ -81,7 +81,7 @@ def add_routes(
         "Tokens", identity.issuer, jwt_audience=identity.audiences, identity_source=["$request.header.Authorization"]
     )
     routes: list[apigateway.HttpRoute] = []
-    for route in openapi.routes():
+    for route in (*openapi.routes(), *openapi.page_routes()):
         routes += api.add_routes(
             path=route.path,
             methods=[apigateway.HttpMethod(route.method)],

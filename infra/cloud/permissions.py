@@ -75,6 +75,10 @@ _REMEMBERED = "REMEMBERED#*"
 """What waits for whoever comes again, under keyed hashes."""
 
 
+_SIGN_INS = "SIGN_IN#*"
+"""Addresses that have asked for a code to sign in."""
+
+
 _READ_STREAM = (
     # Lambda reads the stream, and keeps what goes on failing, in the function's name.
     Grant(("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), STREAM),
@@ -288,6 +292,37 @@ NEEDS: Mapping[str, Needs] = {
         memory_mb=256,
         seconds_max=WORKER_SECONDS_MAX,
     ),
+    "member_pages": Needs(
+        settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS", "PUBLIC_URL"),
+        grants=(
+            _get(
+                LOYALTY,
+                "MEMBER#*",
+                "ORDER#*",
+                "REDEMPTION#*",
+                "REFERRAL#*",
+                "REVIEW#*",
+                "REWARD#*",
+                "GUESSES#*",
+                _PROGRAM,
+            ),
+            _book("GUESSES#*", "CODE#*", "NOTE#*", _POOL_MOVES, "POOL_CHANGE#*", "REFERRAL*", "REVIEW*"),
+            _query(HISTORY),
+            Grant(("dynamodb:Query",), LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REFERRALS#*", "WAITING#*")),
+            _get(PEOPLE, "MEMBER#*", "IDENTITY#*", _SIGN_INS, _REMEMBERED),
+            Grant(
+                ("dynamodb:PutItem", "dynamodb:DeleteItem"),
+                PEOPLE,
+                ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*", _SIGN_INS, _REMEMBERED),
+            ),
+            Grant(("dynamodb:Query",), PEOPLE, ("MEMBER#*", _REMEMBERED)),
+            _use_key(),
+            Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
+        ),
+        memory_mb=256,
+        seconds_max=HTTP_SECONDS_MAX,
+        is_snapshot=True,
+    ),
     "memberships": Needs(
         settings=("LOYALTY_TABLE", "DUE_SHARDS"),
         grants=(
@@ -318,7 +353,7 @@ NEEDS: Mapping[str, Needs] = {
             Grant(("dynamodb:PutItem",), LOYALTY, ("MESSAGE#*", "WAITING#*")),
             Grant(("dynamodb:UpdateItem", "dynamodb:DeleteItem"), LOYALTY, ("MESSAGE#*",)),
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
-            _get(PEOPLE, "MEMBER#*"),
+            _get(PEOPLE, "MEMBER#*", _SIGN_INS),
             _use_key(),
             Grant(("ses:SendEmail",), SENDER),
             # SES asks for the configuration set as well.

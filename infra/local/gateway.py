@@ -22,12 +22,14 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from infra.local import payload
 from infra.local.invoke import Context, Handler
 from infra.local.tokens import Issuer, require_scope
-from infra.openapi import Route
+from infra.openapi import ANY, Route
 from shared.api.problems import problem
 from shared.domain.errors import ForbiddenError, LoyaltyError, RouteNotFoundError, TooManyRequestsError
 from shared.messaging import address_notices, unsubscribe
 
 LINKS = (unsubscribe.PATH, address_notices.PATH)
+PAGE_METHODS = frozenset({"GET", "POST"})
+"""What browsers send of their own accord."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 HANDLERS_AT_ONCE_MAX = 16
 HANDLERS_WAITING_MAX = 256
@@ -64,9 +66,10 @@ class Gateway:
         async def answer(request: Request) -> Response:
             return await self._answer(request, route)
 
-        made = HttpRoute(route.path, answer, methods=[route.method])
+        methods = PAGE_METHODS if route.method == ANY else {route.method}
+        made = HttpRoute(route.path.replace("+}", ":path}"), answer, methods=sorted(methods))
         # Starlette adds HEAD wherever there is GET; API Gateway does not.
-        made.methods = {route.method}
+        made.methods = set(methods)
         return made
 
     async def _key_set(self, _request: Request) -> Response:

@@ -129,8 +129,9 @@ def _application(config: ServerConfig) -> Starlette:
     )
     issuer = Issuer.of_this_user()
     announce = partial(_announce, folder, examples.greeting(config.url, issuer, sample, time.now()))
-    handlers = {function: import_module(f"functions.{function}").handler for function in openapi.http_functions()}
-    return Gateway(openapi.routes(), handlers, issuer).application(
+    names = (*openapi.http_functions(), *openapi.page_functions())
+    handlers = {function: import_module(f"functions.{function}").handler for function in names}
+    return Gateway((*openapi.routes(), *openapi.page_routes()), handlers, issuer).application(
         [*control.routes(), *docs.routes(openapi.document())],
         _lifespan(stream, schedule, (mails, webhooks), announce),
     )

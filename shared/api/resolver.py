@@ -26,17 +26,15 @@ class Forms(NamedTuple):
     require: Callable[[str], object]
 
 
-class Resolver(APIGatewayHttpResolver):
+class ForEachThread(APIGatewayHttpResolver):
     """Powertools' resolver, with what a request brings kept apart for each thread.
 
     In the cloud an execution environment has one request at a time; a local server runs them side by side.
     """
 
-    def __init__(self, forms: Forms | None = None, bytes_max: int = BODY_BYTES_MAX) -> None:
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - Powertools' own
         self._here = threading.local()
-        self._forms = forms
-        self._bytes_max = bytes_max
-        super().__init__(enable_validation=True, json_body_deserializer=json_object)
+        super().__init__(**options)
 
     @property
     def context(self) -> dict[str, Any]:
@@ -62,6 +60,15 @@ class Resolver(APIGatewayHttpResolver):
     def _to_proxy_event(self, event: dict[str, Any]) -> Any:  # noqa: ANN401
         self.current_event = super()._to_proxy_event(event)
         return self.current_event
+
+
+class Resolver(ForEachThread):
+    """The resolver of functions that speak JSON."""
+
+    def __init__(self, forms: Forms | None = None, bytes_max: int = BODY_BYTES_MAX) -> None:
+        self._forms = forms
+        self._bytes_max = bytes_max
+        super().__init__(enable_validation=True, json_body_deserializer=json_object)
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
         """The answer to an event, refusals included."""

@@ -34,6 +34,7 @@ Kind = Literal[
     "erasure_warning",
     "address_code",
     "address_changed",
+    "sign_in_code",
     "statement",
 ]
 CHANNELS: tuple[Channel, ...] = ("email", "sms")
@@ -158,6 +159,14 @@ KINDS: Mapping[Kind, About] = {
                 "https://api.example.com/v1/changes/undo/xka2c4f6h2j4l6n2p4r6.7Q2K9XW37Q2K9XW3.0123456789abcdef01234567",
                 may_be_empty=True,
             ),
+        ),
+        is_urgent=True,
+    ),
+    "sign_in_code": About(
+        "service",
+        (
+            Variable("code", "what is entered to sign in, or to join", "7Q2K9XW3"),
+            Variable("minutes", "for how many minutes it is valid", 15),
         ),
         is_urgent=True,
     ),

@@ -22,7 +22,7 @@ from shared.domain.spending.pools import pool_among, united
 from shared.domain.telling import templates
 from shared.domain.telling.notifications import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
 from shared.domain.telling.templates import RenderingError, Words
-from shared.messaging import address_notices, channels, unsubscribe
+from shared.messaging import address_notices, channels, sign_in_codes, unsubscribe
 from shared.messaging.unsubscribe import Link
 from shared.tables import accounts, deferred_messages, members, sent_messages
 
@@ -33,6 +33,9 @@ def send(note: Note, program: Program, now: datetime) -> None:
     Raises what the channels raise, but what they refuse for good or have not answered; then nothing was sent.
     """
     if not program.messages.sends(note.kind):
+        return
+    if note.kind == sign_in_codes.KIND:
+        _send_code(note, program, now)
         return
     account = with_pool(accounts.load_with_pool(note.member_id), program, now)
     today = local_day(now, program.time_zone)
@@ -61,6 +64,19 @@ def _send_notice(note: Note, member: Member, account: Account, program: Program,
         return
     note = note.model_copy(update={"values": told.values})
     message = _worded(note, member, account, program, told.way, local_day(now, program.time_zone))
+    if message is not None and sent_messages.claim(note.message_id, now):
+        _hand_over(message, program, now)
+
+
+def _send_code(note: Note, program: Program, now: datetime) -> None:
+    """Tell an address its code to sign in, whoever's it is, and whatever they like to be told: they wait for it."""
+    told = sign_in_codes.told(note, now)
+    if told is None:
+        return
+    note = note.model_copy(update={"values": told.values})
+    somebody = Member(member_id=note.member_id, locale=told.locale, enrolled_at=now)
+    nothing, today = Account(member_id=note.member_id), local_day(now, program.time_zone)
+    message = _worded(note, somebody, nothing, program, told.way, today)
     if message is not None and sent_messages.claim(note.message_id, now):
         _hand_over(message, program, now)
 

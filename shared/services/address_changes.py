@@ -43,7 +43,7 @@ from shared.domain.members.members import (
 from shared.domain.program.program import Program
 from shared.messaging import address_notices as notices
 from shared.services import guess_limits, profiles
-from shared.tables import address_changes, audit, members, notes, programs
+from shared.tables import address_changes, audit, members, notes, programs, sessions
 from shared.tables.client import Write
 from shared.tables.members import StoredMember
 
@@ -124,6 +124,8 @@ def undo(token: str, *, now: datetime) -> str:
     for attempts_left in reversed(range(SAVE_ATTEMPTS_MAX)):
         try:
             _undo(link, now)
+            # Whoever has changed the address may be signed in.
+            sessions.end_all(link.member_id)
             break
         except TryAgainError:
             if attempts_left == 0:

@@ -34,6 +34,7 @@ from shared.tables import (
     partitions,
     programs,
     reviews,
+    sessions,
 )
 from shared.tables.client import Key
 
@@ -53,6 +54,7 @@ BOOKKEEPING: Mapping[str, str] = {
     "MESSAGE#": "that a message went out, so that it goes once; how many in a week",
     "STATEMENT#": "that a month's statement is still to be sent",
     "NOTE#": "that a message about an address is to be sent, without the address",
+    "SIGN_IN#": "an address that has asked for a code to sign in, for an hour",
     "RATE#": "how often something was done in an hour or a day, for a time",
     "REVIEWS": "the queue of open reviews, each of which is also kept by its own id",
     "WEBHOOK#": "deliveries of events, which say what the entries say",
@@ -196,6 +198,12 @@ def _address_changes(account: Account) -> list[Any]:
     return [change.model_dump(mode="json") for change in changes]
 
 
+def _sessions(account: Account) -> list[Any]:
+    """When the member has signed in to their pages, as far as that still lasts."""
+    found = (one for member_id in account.ids for one in sessions.of_member(member_id))
+    return [session.model_dump(mode="json") for session in found]
+
+
 def _words(account: Account) -> dict[str, str]:
     return gift_messages.all_words(account.ids)
 
@@ -217,6 +225,7 @@ SOURCES: Mapping[str, Callable[[Account], Any]] = {
     "messages_waiting": _waiting,
     "gift_messages": _words,
     "address_changes": _address_changes,
+    "sessions": _sessions,
     "accesses": _accesses,
 }
 """What is held, and where it is found. A profile has preferences and the history of consent; an account has tags,

@@ -10,6 +10,7 @@ from shared.domain.calendar import local_day
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.program.program import Program, Reward
 from shared.domain.spending.pools import pool_among, united
+from shared.domain.spending.prices import why_unavailable
 from shared.tables import accounts, programs, stock
 
 
@@ -44,6 +45,16 @@ def read_rewards(member_id: str | None, limit: int, start: int, *, caller: Calle
     offers = [Offer(reward, taken.get(reward.reward_id, 0)) for reward in page]
     next_start = end if end < len(rewards) else None
     return Catalogue(offers, next_start, program, account, local_day(now, program.time_zone))
+
+
+def within_reach(account: Account, pools: Sequence[Account], *, now: datetime) -> list[Reward]:
+    """The rewards that a member can have at once, the dearest first. The number of pieces left is not looked at."""
+    program = programs.load_program()
+    settled = [up_to_date(one, program, now) for one in (account, *pools)]
+    own, today = united(settled[0], pool_among(settled[0], settled)), local_day(now, program.time_zone)
+    found = (one for one in program.redeeming.rewards if one.points <= own.balance)
+    open_to_member = (one for one in found if why_unavailable(own, program, one, today) is None)
+    return sorted(open_to_member, key=lambda reward: -reward.points)
 
 
 def _with_pool(member_id: str, program: Program, now: datetime) -> Account:

@@ -44,7 +44,12 @@ def load_accounts(members: Sequence[str]) -> list[Account]:
 def load_with_pool(member_id: str) -> tuple[Account, ...]:
     """A member's account, and after it, at the cost of one more read, the pool that they share in."""
     account = load_account(member_id).account
-    return (account, *(load_account(name).account for name in pools_of([account])))
+    return (account, *load_pools(account))
+
+
+def load_pools(account: Account) -> tuple[Account, ...]:
+    """The account of the pool that a member shares in, at the cost of one read; nothing, if there is none."""
+    return tuple(load_account(name).account for name in pools_of([account]))
 
 
 def load_survivor(member_id: str) -> Account:

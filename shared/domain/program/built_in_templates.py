@@ -176,6 +176,13 @@ _EN: Mapping[Kind, tuple[str, str]] = {
             " If you did not ask for it, do nothing: nothing changes without it."
         ),
     ),
+    "sign_in_code": (
+        "{{ code }} is your code for {{ program_name }}",
+        (
+            "{{ code }} is your code to sign in to {{ program_name }}. It is valid for {{ minutes }} minutes."
+            " If you did not ask for it, do nothing, and give it to nobody."
+        ),
+    ),
     "address_changed": (
         (
             "Your {% if about == 'phone' %}phone number{% else %}e-mail address{% endif %} in {{ program_name }}"
@@ -365,6 +372,13 @@ _DE: Mapping[Kind, tuple[str, str]] = {
         (
             "{{ code }} ist der Code, der diese Adresse bei {{ program_name }} bestätigt. Er gilt {{ hours }} Stunden."
             " Haben Sie ihn nicht angefordert, tun Sie nichts: ohne ihn ändert sich nichts."
+        ),
+    ),
+    "sign_in_code": (
+        "{{ code }} ist Ihr Code für {{ program_name }}",
+        (
+            "{{ code }} ist Ihr Code für die Anmeldung bei {{ program_name }}. Er gilt {{ minutes }} Minuten."
+            " Haben Sie ihn nicht angefordert, tun Sie nichts, und geben Sie ihn niemandem."
         ),
     ),
     "address_changed": (

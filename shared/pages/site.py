@@ -1,0 +1,243 @@
+"""How pages are asked for and answered: a resolver for functions whose callers are people with a browser.
+
+A page is never kept by a browser or a proxy, never shown in a frame, loads nothing from elsewhere, and runs no script.
+A form is taken only from a page of ours in the same browser: it brings a token that is bound to the browser's cookie.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.shared.cookies import Cookie
+
+from shared import runtime, settings
+from shared.api.answers import Answer
+from shared.api.bodies import FORM_TYPES, with_form_as_json
+from shared.api.problems import STATUS
+from shared.api.resolver import ForEachThread
+from shared.api.routes import HTML_TYPE
+from shared.domain.errors import ForbiddenError, InvalidRequestError, LoyaltyError, RouteNotFoundError
+from shared.domain.members.sign_ins import new_token
+from shared.pages import cookies, languages
+from shared.pages.languages import Language
+from shared.services import program as program_service
+from shared.tables import members
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
+REST = "/{rest+}"
+"""What API Gateway calls whatever follows."""
+ASSETS = "/assets"
+_HERE = Path(__file__).parent
+_STYLESHEET = _HERE / "assets" / "pages.css"
+_LANGUAGE_SECONDS = 365 * 24 * 3600
+_ASSET_SECONDS = 365 * 24 * 3600
+_TOKEN_LENGTH = 32
+_DIGEST_LENGTH = 12
+_POLICY = {
+    "default-src": "'none'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    # A browser that is told to say nothing says "null" where a form comes from.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""Of every page."""
+
+
+class StaleFormError(ForbiddenError):
+    """A form comes from no page of ours in this browser, or from one that was open for too long."""
+
+
+class Visit(NamedTuple):
+    """A browser that asks for a page: in which language, and the cookie that its forms are bound to."""
+
+    language: Language
+    bound_to: str
+    session: str | None
+    """The token of the session that it says it has."""
+    cookies: tuple[Cookie, ...]
+    """What it is to keep from now on."""
+
+
+class Site(ForEachThread):
+    """A function's pages; `entrances` are the paths that lead to it, in API Gateway's notation."""
+
+    def __init__(self, session_cookie: cookies.Name, *entrances: str) -> None:
+        super().__init__()
+        self.entrances = entrances
+        self._session_cookie = session_cookie
+        self.use([_require_own_form])
+        self.exception_handler(LoyaltyError)(self._refused)
+        self.not_found(lambda _: self._refused(RouteNotFoundError("there is no such page")))
+        self.get(f"{ASSETS}/<name>")(stylesheet)
+
+    def visit(self, *, of: str | None = None) -> Visit:
+        """The browser in hand; `of` is the language of whoever is signed in."""
+        if "visit" not in self.context:
+            self.context["visit"] = self._visit()
+        visit: Visit = self.context["visit"]
+        return visit if of is None else visit._replace(language=languages.nearest([of, visit.language.tag]))
+
+    def form(self) -> Mapping[str, str]:
+        """The fields of the form in hand that are not empty."""
+        return form_of(self)
+
+    def query(self, name: str) -> str | None:
+        """A parameter of the address."""
+        value: str | None = (self.current_event.query_string_parameters or {}).get(name)
+        return value
+
+    def _visit(self) -> Visit:
+        event = self.current_event
+        sent: Sequence[str] = event.get("cookies") or ()
+        session, visit = cookies.read(sent, self._session_cookie), cookies.read(sent, "visit")
+        chosen = self.query("lang")
+        accepted = languages.accepted((event.get("headers") or {}).get("accept-language", ""))
+        wishes = [chosen, cookies.read(sent, "language"), *accepted, program_service.read_program().messages.locale]
+        language = languages.nearest(wishes)
+        kept = [cookies.made("language", language.tag, _LANGUAGE_SECONDS)] if chosen == language.tag else []
+        bound_to = session or visit
+        if bound_to is None:
+            bound_to = new_token(runtime.random().choice)
+            kept.append(cookies.made("visit", bound_to))
+        return Visit(language, bound_to, session, tuple(kept))
+
+    def _refused(self, error: LoyaltyError) -> Answer:
+        visit = self.visit()
+        return page("refused.html", visit, status=STATUS[error.code], text=refusal(visit.language, error))
+
+
+def refusal(language: Language, error: LoyaltyError) -> str:
+    """Why something was refused, in the words of a language."""
+    name = "stale_form" if isinstance(error, StaleFormError) else error.code
+    return language.any_text(f"refused.{name}", "refused.other")
+
+
+def faults(language: Language, error: InvalidRequestError, *fields: str) -> dict[str, str]:
+    """What is wrong with a form, by the field of it; `""`: with none of its `fields`."""
+    found = {}
+    for fault in error.faults:
+        name = fault.pointer.strip("/").split("/")[0]
+        field = name if name in fields else ""
+        found[field] = language.any_text(f"wrong.{name}", "wrong.other")
+    return found
+
+
+def page(
+    template: str,
+    visit: Visit,
+    *,
+    status: int = HTTPStatus.OK,
+    also: Sequence[Cookie] = (),
+    **values: Any,  # noqa: ANN401 - whatever a template shows
+) -> Answer:
+    """A page from a template."""
+    language = visit.language
+    text = _environment().get_template(template)
+    body = text.render(
+        t=language.text,
+        language=language,
+        languages=languages.languages().values(),
+        program=program_service.read_program(),
+        stylesheet=stylesheet_path(),
+        form_token=token_for(visit.bound_to),
+        **values,
+    )
+    return Answer(
+        status_code=int(status),
+        content_type=f"{HTML_TYPE}; charset=utf-8",
+        headers={**HEADERS, "Content-Language": language.tag, **_transport()},
+        cookies=[*visit.cookies, *also],
+        body=body,
+    )
+
+
+def redirect(path: str, also: Sequence[Cookie] = (), **query: str) -> Answer:
+    """Leads a browser on after a form, so that it is not sent again when the page is loaded anew."""
+    location = f"{path}?{urlencode(query)}" if query else path
+    headers = {"Cache-Control": "no-store", "Location": location, **_transport()}
+    return Answer(status_code=int(HTTPStatus.SEE_OTHER), headers=headers, cookies=list(also), body="")
+
+
+def stylesheet_path() -> str:
+    """Where the stylesheet is: another one has another name, so that a browser may keep it."""
+    return f"{ASSETS}/pages-{_stylesheet()[1]}.css"
+
+
+def stylesheet(name: str) -> Answer:
+    """The stylesheet. Raises RouteNotFoundError for any other name."""
+    text, digest = _stylesheet()
+    if name != f"pages-{digest}.css":
+        raise RouteNotFoundError("there is no such file")
+    headers = {"Cache-Control": f"public, max-age={_ASSET_SECONDS}, immutable", "X-Content-Type-Options": "nosniff"}
+    return Answer(status_code=int(HTTPStatus.OK), content_type="text/css; charset=utf-8", headers=headers, body=text)
+
+
+def token_for(bound_to: str) -> str:
+    """The token of forms in pages that a browser with this cookie has asked for."""
+    return members.keyed_hash(f"form:{bound_to}")[:_TOKEN_LENGTH]
+
+
+def form_of(app: APIGatewayHttpResolver) -> Mapping[str, str]:
+    """The fields of a form. Raises BodyTooLargeError, and StaleFormError for what is no form."""
+    event = app.current_event.raw_event
+    media_type = str((event.get("headers") or {}).get("content-type", "")).partition(";")[0].strip().lower()
+    if not event.get("body") or media_type not in FORM_TYPES:
+        raise StaleFormError("this is no form of ours")
+    fields: dict[str, str] = json.loads(with_form_as_json(event).get("body") or "{}")
+    return {name: value.strip() for name, value in fields.items() if value.strip()}
+
+
+def _require_own_form(
+    app: "Site",
+    next_middleware: Callable[["Site"], Answer],
+) -> Answer:
+    """Raises StaleFormError for a form that comes from elsewhere."""
+    if app.current_event.request_context.http.method != "GET":
+        sent_from = (app.current_event.get("headers") or {}).get("sec-fetch-site")
+        given = app.form().get(FORM_TOKEN, "")
+        is_ours = hmac.compare_digest(given.encode(), token_for(app.visit().bound_to).encode())
+        if sent_from in {"cross-site", "same-site"} or not is_ours:
+            raise StaleFormError("the form comes from another site, or was open for too long")
+    return next_middleware(app)
+
+
+def _transport() -> dict[str, str]:
+    """Has browsers ask by HTTPS alone, where it is there."""
+    is_encrypted = settings.public_url().startswith("https://")
+    return {"Strict-Transport-Security": "max-age=31536000"} if is_encrypted else {}
+
+
+@cache
+def _stylesheet() -> tuple[str, str]:
+    text = _STYLESHEET.read_text(encoding="utf-8")
+    return text, hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - a cold start does without
+
+    loader = FileSystemLoader(_HERE / "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
