@@ -330,10 +330,10 @@ def _join_page(visit: Visit, form: Mapping[str, str], wrong: Mapping[str, str], 
 def _enrollment(form: Mapping[str, str], visit: Visit) -> Enrollment:
     """What somebody has said who wants to join. Raises InvalidRequestError."""
     program = program_service.read_program()
-    missing = [Fault("/terms", "")] if "terms" not in form else []
-    if program.standing_rules and program.standing_rules.minimum_age and "age" not in form:
-        missing.append(Fault("/age", ""))
-    if missing:
+    wanted = ["address", "terms"]
+    if program.standing_rules and program.standing_rules.minimum_age:
+        wanted.append("age")
+    if missing := [Fault(f"/{name}", "is missing") for name in wanted if name not in form]:
         raise InvalidRequestError(*missing)
     offers, is_email = "marketing" in form, "@" in form.get("address", "")
     given = {

@@ -38,6 +38,7 @@ REST = "/{rest+}"
 """What API Gateway calls whatever follows."""
 ASSETS = "/assets"
 _HERE = Path(__file__).parent
+TEMPLATES = _HERE / "templates"
 _STYLESHEET = _HERE / "assets" / "pages.css"
 _LANGUAGE_SECONDS = 365 * 24 * 3600
 _ASSET_SECONDS = 365 * 24 * 3600
@@ -239,5 +240,5 @@ def _stylesheet() -> tuple[str, str]:
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - a cold start does without
 
-    loader = FileSystemLoader(_HERE / "templates")
+    loader = FileSystemLoader(TEMPLATES)
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
