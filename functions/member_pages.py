@@ -120,7 +120,7 @@ def show_code() -> Answer:
 def enter_code() -> Answer:
     visit, form = site.visit(), site.form()
     try:
-        token = sessions.enter(visit.bound_to, form.get("code", ""), now=clock.now())
+        token = sessions.enter(visit.asked, form.get("code", ""), now=clock.now())
     except InvalidRequestError as error:
         # What keeps somebody from joining is not in this form.
         wrong = faults(visit.language, error, "code")

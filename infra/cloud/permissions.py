@@ -309,9 +309,9 @@ NEEDS: Mapping[str, Needs] = {
             _book("GUESSES#*", "CODE#*", "NOTE#*", _POOL_MOVES, "POOL_CHANGE#*", "REFERRAL*", "REVIEW*"),
             _query(HISTORY),
             Grant(("dynamodb:Query",), LOYALTY, ("MEMBER#*", "REDEMPTION#*", "REFERRALS#*", "WAITING#*")),
-            _get(PEOPLE, "MEMBER#*", "IDENTITY#*", _SIGN_INS, _REMEMBERED),
+            _get(PEOPLE, "MEMBER#*", "IDENTITY#*", "SOURCE#*", _SIGN_INS, _REMEMBERED),
             Grant(
-                ("dynamodb:PutItem", "dynamodb:DeleteItem"),
+                ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
                 PEOPLE,
                 ("MEMBER#*", "IDENTITY#*", "NAME#*", "BIRTHDAY#*", "SOURCE#*", _SIGN_INS, _REMEMBERED),
             ),

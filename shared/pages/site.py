@@ -77,6 +77,8 @@ class Visit(NamedTuple):
     bound_to: str
     session: str | None
     """The token of the session that it says it has."""
+    asked: str
+    """The token with which it has asked for a code, if it has."""
     cookies: tuple[Cookie, ...]
     """What it is to keep from now on."""
 
@@ -122,7 +124,7 @@ class Site(ForEachThread):
         if bound_to is None:
             bound_to = new_token(runtime.random().choice)
             kept.append(cookies.made("visit", bound_to))
-        return Visit(language, bound_to, session, tuple(kept))
+        return Visit(language, bound_to, session, visit or "", tuple(kept))
 
     def _refused(self, error: LoyaltyError) -> Answer:
         visit = self.visit()

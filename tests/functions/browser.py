@@ -1,7 +1,7 @@
 """Somebody with a browser: keeps cookies, follows where pages lead, and sends the forms that it was shown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -25,9 +25,10 @@ class Shown(NamedTuple):
 
 
 class Browser:
-    """One browser; `page` is what it shows."""
+    """One browser; `page` is what it shows. Requests are answered by the function of the pages, or by `answers`."""
 
-    def __init__(self, language: str = "en") -> None:
+    def __init__(self, language: str = "en", answers: Callable[[Any], Any] | None = None) -> None:
+        self._answers = answers or (lambda event: member_pages.handler(event, None))
         self.cookies: dict[str, str] = {}
         self.language = language
         self.page: Shown | None = None
@@ -78,7 +79,7 @@ class Browser:
             "body": body,
             "isBase64Encoded": False,
         }
-        answer = member_pages.handler(event, None)
+        answer = self._answers(event)
         told = tuple(answer.get("cookies") or ())
         for cookie in told:
             name, _, rest = cookie.partition("=")

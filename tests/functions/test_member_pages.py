@@ -272,6 +272,16 @@ class TestSigningIn:
         shop.pass_time(seconds=SESSION_LASTS.total_seconds())
         assert browser.get("/me").path == "/me/sign-in"
 
+    def test_whoever_is_signed_in_signs_in_as_somebody_else(
+        self, shop: Shop, browser: Browser, mailbox: Mailbox
+    ) -> None:
+        shop.enroll("ada", email=ADA, name="Ada")
+        shop.enroll("grace", email="grace@example.org", name="Grace")
+        sign_in(browser, mailbox)
+        assert "Hello Grace" in words(sign_in(browser, mailbox, "grace@example.org"))
+        browser.cookies[SESSION] = "of.nobody"
+        assert "Hello Ada" in words(sign_in(browser, mailbox))
+
     def test_all_sessions_end_from_one_browser(self, shop: Shop, browser: Browser, mailbox: Mailbox) -> None:
         shop.enroll("ada", email=ADA)
         other = Browser()

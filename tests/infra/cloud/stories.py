@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from shared.domain.calendar import local_day
 from shared.domain.members.address_changes import code_of
 from shared.domain.telling.webhooks import OPEN_AFTER
 from shared.tables import reviews
+from tests.functions.browser import Browser
 
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
 PARTNERS = "loyalty/partner"
@@ -58,7 +60,7 @@ PARTNER = {
 HOLD_MINUTES = 1
 CONSENT_DAYS = 3
 REMINDER_DAYS = 30
-OK = 200
+OK, CONFLICT = 200, 409
 NOBODY_LISTENS = "http://127.0.0.1:9/"
 
 Item = Mapping[str, Any]
@@ -257,6 +259,61 @@ def _changed_address(world: World, email: str) -> str:
     ok(world, "POST", "/v1/members/me/confirmations", {"code": code}, member_id=member_id, **own)
     content = f"{member_id}.{change['change_id']}"
     return f"{content}.{_keyed(world, f'undo:{content}')[:24]}"
+
+
+def member_pages(world: World) -> None:
+    """Two who join, one with a friend's code; what there is to see and to change; one leaves who holds something."""
+    browser = Browser(answers=lambda event: world.invoke("member_pages", event))
+    email, advocates = (f"{uuid4().hex}@example.com" for _ in range(2))
+    advocate = enrolled(world, email=advocates, fingerprints=["card"])
+    code = ok(world, "GET", f"/v1/members/{advocate}")["referral_code"]
+    _signed_in(world, browser, email, referral_code=code)
+    _signed_in(world, browser, advocates)
+    assert browser.get("/me/friends").status == OK
+    _signed_in(world, browser, email)
+    member_id = ok(world, "POST", "/v1/members/lookup", {"email": email})["member_id"]
+    ordered(world, member_id)
+    for path in ("", "/card", "/points", "/vouchers", "/friends", "/rewards"):
+        assert browser.get(f"/me{path}").status == OK, path
+    dear = urlencode({**browser.form("/me/rewards/mug"), "key": "dear"})
+    assert browser.ask("POST", "/me/rewards/gift-card-25", dear).status == CONFLICT
+    voucher = browser.send("/me/rewards/mug")
+    assert (voucher.status, "/me/vouchers/" in voucher.path) == (OK, True), voucher.text
+    browser.get("/me/you")
+    assert browser.send("/me/you/details", name="Ada Story").status == OK
+    assert browser.send("/me/you/messages", **{"marketing.email": "yes"}).status == OK
+    assert browser.send("/me/you/addresses/email", email=f"{uuid4().hex}@example.com").status == OK
+    [change] = json.loads(browser.get("/me/export").text)["held"]["address_changes"]
+    browser.get("/me/you")
+    confirmation = code_of(_keyed(world, f"address-code:{change['change_id']}"))
+    assert "confirmed" in browser.send("/me/you/confirm", code=confirmation).path
+    browser.send("/me/sign-out", everywhere="yes")
+    email = f"{uuid4().hex}@example.com"
+    late = world.member_with_lapsed_hold(email=email)
+    ok(world, "PATCH", f"/v1/members/{late}", {"birthday": "12-10"})
+    for _ in range(2):  # and again with the address that is remembered
+        _signed_in(world, browser, email)
+        browser.get("/me/erase")
+        assert browser.send("/me/erase", confirm="yes").status == OK
+    debtor = enrolled(world, email=email)
+    refund = {"order_id": ordered(world, debtor), "refund_id": uuid4().hex, "amount": 5000}
+    hold(world, debtor)
+    ok(world, "POST", f"/v1/members/{debtor}/refunds", refund)
+    _signed_in(world, browser, email)
+    browser.get("/me/erase")
+    assert browser.send("/me/erase", confirm="yes").status == OK
+
+
+def _signed_in(world: World, browser: Browser, email: str, **fields: str) -> None:
+    """Sign in, or join, with a code that was entered wrong at first."""
+    browser.get("/join")
+    browser.send("/join", address=email, terms="yes", name="Ada", **fields)
+    [token] = [value for name, value in browser.cookies.items() if name.endswith("visit")]
+    sign_in_id = _keyed(world, f"sign-in:{token}")[:32]
+    code = code_of(_keyed(world, f"sign-in-code:{sign_in_id}"))
+    for entered in ("23456789", code):
+        page = browser.send("/me/code?joining=1", code=entered)
+    assert page.path == "/me?said=welcome", page.text
 
 
 def _keyed(world: World, text: str) -> str:
@@ -617,7 +674,7 @@ def notify(world: World) -> None:
 
 
 def messages(world: World) -> None:
-    """By each channel, after a failure, with a link and a weekly count, and one that waits."""
+    """By each channel, after a failure, with a link and a weekly count, one that waits, and a code to sign in."""
     address = f"{uuid4().hex}@example.com"
     member_id = enrolled(world, email=address)
     _send(world, _note(enrolled(world, phone=f"+1 212 555 {uuid4().int % 10**4:04}")))
@@ -638,6 +695,9 @@ def messages(world: World) -> None:
         details = {"email": f"{uuid4().hex}@example.com", "consent": {"marketing": {"email": True}}, "time_zone": zone}
         _send(world, _note(enrolled(world, **details), "points_earned"))
     _use_messages(world, whole, "messages")
+    sign_in_id = uuid4().hex
+    code = {"message_id": sign_in_id, "member_id": sign_in_id, "kind": "sign_in_code"}
+    _send(world, {**code, "values": {"sign_in_id": sign_in_id}})
 
 
 def mail_feedback(world: World) -> None:
@@ -722,6 +782,7 @@ STORIES: Mapping[str, Callable[[World], None]] = {
     "expire": expire,
     "consequences": consequences,
     "memberships": memberships,
+    "member_pages": member_pages,
     "messages": messages,
     "notify": notify,
     "operators": operators,

@@ -114,7 +114,7 @@ def test_one_permission_lets_the_api_call_a_function(prod: Template) -> None:
         for one in prod.properties("AWS::Lambda::Permission")
         if one["Principal"] == "apigateway.amazonaws.com"
     ]
-    assert len(callers) == len(set(callers)) == len({*openapi.http_functions(), "document"})
+    assert len(callers) == len(set(callers)) == len({*openapi.http_functions(), *openapi.page_functions(), "document"})
 
 
 def test_tables_are_backed_up_protected_and_outlive_the_stack(prod: Template) -> None:
@@ -139,9 +139,10 @@ def test_personal_data_is_encrypted_under_a_key_of_its_own(prod: Template) -> No
     assert secret["DeletionPolicy"] == "Retain"
 
 
-def test_routes_and_scopes_are_those_of_the_document(prod: Template) -> None:
+def test_routes_and_scopes_are_those_of_the_document_and_of_the_pages(prod: Template) -> None:
     routes = {route["RouteKey"]: route for route in prod.properties("AWS::ApiGatewayV2::Route")}
-    documented = {f"{route.method} {route.path}": route.scopes for route in openapi.routes()}
+    known = (*openapi.routes(), *openapi.page_routes())
+    documented = {f"{route.method} {route.path}": route.scopes for route in known}
     assert set(routes) == {*documented, f"GET {openapi.DOCUMENT_PATH}", "$default"}
     for key, scopes in documented.items():
         assert routes[key].get("AuthorizationScopes", []) == sorted(scopes)
@@ -202,7 +203,7 @@ def test_what_anybody_may_call_has_limits_below_the_tills_and_concurrency_of_its
         for one in prod.properties("AWS::Lambda::Function")
         if "ReservedConcurrentExecutions" in one
     }
-    assert reserved == {"anybody": 20, "document": 5}
+    assert reserved == {"anybody": 20, "member_pages": 20, "document": 5}
     for route in prod.properties("AWS::ApiGatewayV2::Route"):
         if route["AuthorizationType"] != "NONE":
             continue
@@ -210,7 +211,8 @@ def test_what_anybody_may_call_has_limits_below_the_tills_and_concurrency_of_its
         assert own["ThrottlingRateLimit"] < at_till["ThrottlingRateLimit"]
         assert own["ThrottlingBurstLimit"] < at_till["ThrottlingBurstLimit"]
         integration = resources[route["Target"]["Fn::Join"][1][1]["Ref"]]["Properties"]
-        [called, _] = integration["IntegrationUri"]["Fn::GetAtt"]
+        uri = integration["IntegrationUri"]
+        called = resources[uri["Ref"]]["Properties"]["FunctionName"]["Ref"] if "Ref" in uri else uri["Fn::GetAtt"][0]
         assert resources[called]["Properties"]["FunctionName"].rsplit("-", 1)[1] in reserved
 
 
