@@ -3,9 +3,12 @@
 from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
 
+from infra import openapi
+
 _EVERYWHERE = {
     "AwsSolutions-L1": "Python 3.13 is the version that the layer's bytecode and wheels are made for",
 }
+_PAGES = "a browser shows no token of the issuer's: the function looks at the session's cookie"
 _EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("IdentityKey", "AwsSolutions-SMG4", "under another key no member would be found by an identifier again"),
     ("StreamDeadLetters", "AwsSolutions-SQS3", "it holds notices of the stream's records that kept failing"),
@@ -18,6 +21,10 @@ _EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("Api/GET--v1--changes--undo--{token}", "AwsSolutions-APIG4", "everybody who has the link may: it came by e-mail"),
     ("Api/POST--v1--changes--undo--{token}", "AwsSolutions-APIG4", "everybody who has the link may: it came by e-mail"),
     ("Api/POST--v1--changes--undo", "AwsSolutions-APIG4", "everybody who has the link's token may"),
+    *(
+        (f"Api/{route.method}{route.path.replace('/', '--')}", "AwsSolutions-APIG4", _PAGES)
+        for route in openapi.page_routes()
+    ),
     ("NotFound", "AwsSolutions-APIG4", "answers 404 and nothing else"),
     ("Users", "AwsSolutions-COG2", "members choose; the trigger gives operators nothing without a second factor"),
     ("Users", "AwsSolutions-COG8", "the plus plan costs two cents for each member and month: a shop's own choice"),

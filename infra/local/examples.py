@@ -10,8 +10,11 @@ from infra.local.tokens import Issuer
 from shared.caller import MEMBER, OPERATOR, STOREFRONT
 
 
-def greeting(url: str, issuer: Issuer, member_id: str | None, now: datetime) -> str:
-    """The text to print. Without a member to show, as on tables that came with others, one is enrolled by the calls."""
+def greeting(url: str, issuer: Issuer, member_id: str | None, address: str | None, now: datetime) -> str:
+    """The text to print. Without a member to show, as on tables that came with others, one is enrolled by the calls.
+
+    `address` is the member's, by which they sign in.
+    """
     storefront = issuer.token([STOREFRONT])
     tokens = {"storefront": storefront, "operator": issuer.token([OPERATOR])}
     if member_id:
@@ -21,6 +24,8 @@ def greeting(url: str, issuer: Issuer, member_id: str | None, now: datetime) -> 
         f"Loyalty Functions at {url}",
         f"  browse     {url}{docs.PATH}",
         f"  controls   {url}/_local",
+        f"  join       {url}/join, and for a wall {url}/join/poster",
+        f"  sign in    {url}/me{_as_whom(url, address)}",
         "",
         *(f"{name} token\n  {token}" for name, token in tokens.items()),
         "",
@@ -30,6 +35,10 @@ def greeting(url: str, issuer: Issuer, member_id: str | None, now: datetime) -> 
         "Ctrl-C stops it.",
     ]
     return "\n".join(lines)
+
+
+def _as_whom(url: str, address: str | None) -> str:
+    return f" as {address}; the code comes to {url}/_local/mailbox" if address else ""
 
 
 _Call = tuple[str, dict[str, Any] | None]

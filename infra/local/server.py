@@ -38,10 +38,11 @@ from infra.tables import LOYALTY
 from infra.tools import verify
 from infra.tools.due_index import days_standing, earliest_due, earliest_waiting
 from shared import runtime
+from shared.domain.errors import MemberNotFoundError
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.telling import webhooks as webhook_rules
 from shared.messaging import message_queue
-from shared.tables import programs
+from shared.tables import members, programs
 
 STOP_SECONDS_MAX = 5
 CONNECTIONS_MAX = 1000
@@ -128,7 +129,9 @@ def _application(config: ServerConfig) -> Starlette:
         feedback=mail_feedback.handler,
     )
     issuer = Issuer.of_this_user()
-    announce = partial(_announce, folder, examples.greeting(config.url, issuer, sample, time.now()))
+    announce = partial(
+        _announce, folder, examples.greeting(config.url, issuer, sample, _address_of(sample), time.now())
+    )
     names = (*openapi.http_functions(), *openapi.page_functions())
     handlers = {function: import_module(f"functions.{function}").handler for function in names}
     return Gateway((*openapi.routes(), *openapi.page_routes()), handlers, issuer).application(
@@ -175,6 +178,16 @@ def _sample_member(folder: Path, until: datetime) -> str | None:
         folders.replace(sample, seed.seed(until))
         unseeded.unlink()
     return sample.read_text() if sample.exists() else None
+
+
+def _address_of(member_id: str | None) -> str | None:
+    """By which address a member signs in to their pages; None: the tables have no such member any more."""
+    if member_id is None:
+        return None
+    try:
+        return members.load_member(member_id).member.email
+    except MemberNotFoundError:
+        return None
 
 
 if __name__ == "__main__":

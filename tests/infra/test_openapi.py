@@ -36,6 +36,16 @@ def test_only_the_program_and_links_in_messages_are_open_to_everybody() -> None:
     assert public == {("GET", "/v1/program"), ("POST", "/v1/changes/undo"), *of_links}
 
 
+def test_pages_for_people_have_paths_of_their_own_and_stand_in_no_document() -> None:
+    """They are HTML, and no client is written for them."""
+    pages = openapi.page_routes()
+    assert {route.path for route in pages} >= {"/join", "/me", "/me/{rest+}", "/assets/{rest+}"}
+    assert {route.function for route in pages} == set(openapi.page_functions())
+    assert not set(openapi.page_functions()) & set(openapi.http_functions())
+    assert not [path for path in openapi.document()["paths"] if not path.startswith("/v1/")]
+    assert not [route for route in pages if route.path.startswith("/v1") or route.scopes]
+
+
 def test_routes_ask_for_the_contracts_scopes() -> None:
     scopes = {(route.method, route.path): route.scopes for route in openapi.routes()}
     assert set().union(*scopes.values()) == SCOPES

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,14 @@ from typing import Any
 from tests.system.browser import browser
 
 SECONDS_MAX = 60
-_SHELL = 'exec "$0" "$@" 3<&{taken} 4>&{given}'
+_STARTER = """
+import fcntl, os, sys
+taken, given = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(taken, 3)
+os.dup2(given, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser takes commands from file descriptor 3, and answers by 4."""
 _LABELLED = """
 (() => {
   const shown = one => one.offsetParent !== null;
@@ -156,8 +164,8 @@ def tab(folder: Path) -> Iterator[Tab]:
     taken, sent = os.pipe()
     received, given = os.pipe()
     options = ["--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-sandbox", "--hide-scrollbars"]
-    shell = _SHELL.format(taken=taken, given=given)
-    command = ["sh", "-c", shell, browser(), *options, "--remote-debugging-pipe", f"--user-data-dir={folder / 'tab'}"]
+    started = [browser(), *options, "--remote-debugging-pipe", f"--user-data-dir={folder / 'tab'}"]
+    command = [sys.executable, "-c", _STARTER, str(taken), str(given), *started]
     process = subprocess.Popen(
         command, pass_fds=(taken, given), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )

@@ -24,6 +24,8 @@ ROUTES = (
     Route("GET", "/v1/members/lookup", "lookup", frozenset()),
     Route("POST", "/v1/echo", "echo", frozenset()),
     Route("POST", "/v1/earn", "echo", STOREFRONT),
+    Route("ANY", "/me", "echo", frozenset()),
+    Route("ANY", "/me/{rest+}", "echo", frozenset()),
 )
 
 
@@ -136,6 +138,23 @@ def test_no_such_path_and_no_such_method_are_both_not_found(shop: str, method: s
     assert response.headers["content-type"] == "application/problem+json"
     if method != "HEAD":
         assert response.json()["code"] == "route_not_found"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("path", "rest"), [("/me", None), ("/me/rewards", "rewards"), ("/me/vouchers/a-1", "vouchers/a-1")]
+)
+def test_a_greedy_route_takes_whatever_follows_by_any_method(
+    shop: str, function: Function, method: str, path: str, rest: str | None
+) -> None:
+    function.answer = {"statusCode": 303, "headers": {"Location": "/me"}, "cookies": ["a=1; Path=/", "b=2"]}
+    answer = httpx.request(method, f"{shop}{path}", headers={"Cookie": "a=0"})
+    [event] = function.events
+    assert event["routeKey"] == ("ANY /me/{rest+}" if rest else "ANY /me")
+    assert event.get("pathParameters") == ({"rest": rest} if rest else None)
+    assert event["cookies"] == ["a=0"]
+    assert answer.headers.get_list("set-cookie") == ["a=1; Path=/", "b=2"]
+    assert httpx.get(f"{shop}/meadow").status_code == 404
 
 
 def test_a_function_that_fails_is_an_internal_error_as_in_the_cloud(shop: str, function: Function) -> None:
