@@ -23,6 +23,7 @@ WIDTHS = (360, 1280)
 OWN = ("/me", "/me/card", "/me/rewards", "/me/vouchers", "/me/points", "/me/friends", "/me/you", "/me/erase")
 OPEN = ("/join", "/join/poster", "/me/sign-in", "/me/code")
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
 UNNAMED = """
 [...document.querySelectorAll("a, button, input:not([type=hidden]), select, summary, progress, [role=img]")].filter(
   one => !(one.innerText || "").trim() && !one.getAttribute("aria-label") && !(one.labels && one.labels.length)
@@ -138,6 +139,7 @@ def test_every_page_fits_reads_well_and_can_be_used_by_thumb(
     for path in (*OWN, *OPEN, "/me/nothing"):
         phone.go(server.url + path)
         _keep_picture(phone, f"{path.strip('/').replace('/', '-')}-{width}-{'dark' if is_dark else 'light'}")
+        phone.value(UNFOLD)
         assert phone.value(FITS), path
         assert phone.value(UNNAMED) == [], path
         assert phone.value(SMALL) == [], path
@@ -157,6 +159,7 @@ def test_everything_is_reached_by_the_keyboard_alone(server: Server, phone: Tab)
     sign_in(server, phone, "dorothy@example.org")
     for path in (*OWN, *OPEN):
         phone.go(server.url + path)
+        phone.value(UNFOLD)
         wanted = phone.value(
             "[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, summary')]"
             ".filter(one => one.offsetParent !== null || one.className === 'skip')"

@@ -208,7 +208,7 @@ def test_a_bill_is_what_an_addition_by_hand_comes_to(members: int, orders: int, 
     by_hand = {
         "requests": 1.00e-6 * requests,
         "Lambda": 0.0000133334 * 0.25 * (worked + waited + started) + 0.20e-6 * (requests + 2 * entries + messages),
-        "five snapshots": 1.5 * 2_628_000 * 0.0000015046 + 0.01 * 0.00014 * (0.25 * 3.1 * orders + 0.5 * joined),
+        "six snapshots": 1.75 * 2_628_000 * 0.0000015046 + 0.01 * 0.00014 * (0.25 * 3.1 * orders + 0.5 * joined),
         "DynamoDB": 0.125e-6 * (reads + 149_000) + 0.625e-6 * writes + 0.45 * kept,
         "queues": 0.40e-6 * (6 * 5 * 131_400 + 2 * 480 + 2 * entries + 2 * messages),
         "events": 1.00e-6 * entries + entries * 900 / gigabyte * (0.10 + 0.023 * months),
