@@ -20,6 +20,7 @@ from shared.api.schemas.accounts import account_answer
 from shared.api.schemas.exports import export_answer
 from shared.api.schemas.redemptions import redemption_answer
 from shared.api.schemas.rewards import reward_page
+from shared.domain.codes import drawn
 from shared.domain.errors import (
     CodeExpiredError,
     ConsentRequiredError,
@@ -33,7 +34,7 @@ from shared.domain.errors import (
     UnauthenticatedError,
 )
 from shared.domain.members.contact_preferences import PreferencesChange, allowed
-from shared.domain.members.members import ADDRESS_KINDS, UNAMBIGUOUS, Change, Enrollment, Member
+from shared.domain.members.members import ADDRESS_KINDS, Change, Enrollment, Member
 from shared.domain.members.sign_ins import ENTERED_WITHIN, SESSION_LASTS
 from shared.domain.message_types import CATEGORIES, Channel
 from shared.domain.spending.prices import RewardRequest
@@ -358,7 +359,7 @@ def _code_page(visit: Visit, wrong: Mapping[str, str], status: int = HTTPStatus.
 def _rewards_page(me: SignedIn, visit: Visit, refused: str | None = None, status: int = HTTPStatus.OK) -> Answer:
     now = clock.now()
     found = rewards.read_rewards("me", REWARDS_SHOWN, 0, caller=me.caller, now=now)
-    key = "".join(runtime.random().choice(UNAMBIGUOUS) for _ in range(_KEY_LENGTH))
+    key = drawn(runtime.random().choice, _KEY_LENGTH)
     items = reward_page(found, None).items
     tiers = {tier.tier_id: tier.name for tier in found.program.tiers.levels}
     return _own_page("rewards.html", me, visit, status=status, rewards=items, key=key, refused=refused, tiers=tiers)

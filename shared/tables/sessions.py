@@ -28,7 +28,7 @@ class Found(NamedTuple):
 
 def put(member_id: str, token: str, session: Session) -> Write:
     """The write that begins a session."""
-    forget_at = {"N": str(int(session.ends_at.timestamp()))}
+    forget_at = client.forget_at(session.ends_at)
     return client.put_new(
         settings.people_table(), _key(member_id, token), **records.attributes(session), forget_at=forget_at
     )

@@ -25,7 +25,7 @@ def load(sign_in_id: str) -> SignIn | None:
 
 def put(sign_in: SignIn) -> Write:
     """The write that keeps one."""
-    forget_at = {"N": str(int((sign_in.ends_at + KEPT).timestamp()))}
+    forget_at = client.forget_at(sign_in.ends_at + KEPT)
     return client.put_new(
         settings.people_table(), _key(sign_in.sign_in_id), **records.attributes(sign_in), forget_at=forget_at
     )

@@ -7,9 +7,10 @@ theirs. So nobody joins with an address of somebody else's, and whether somebody
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from shared.domain.codes import drawn
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Locale, Stored
-from shared.domain.members.members import UNAMBIGUOUS, AddressKind, Enrollment, normalised
+from shared.domain.members.members import AddressKind, Enrollment, normalised
 
 ENTERED_WITHIN = timedelta(minutes=15)
 """For how long a code to sign in can be entered: mail is sometimes slow."""
@@ -42,7 +43,7 @@ class Session(Stored):
 
 def new_token(choice: Callable[[str], str]) -> str:
     """A token that a browser keeps, of characters that `choice` draws."""
-    return "".join(choice(UNAMBIGUOUS) for _ in range(_TOKEN_LENGTH))
+    return drawn(choice, _TOKEN_LENGTH)
 
 
 def address_of(text: str, country: str, *, is_new: bool) -> tuple[AddressKind, str]:
