@@ -61,7 +61,7 @@ def left(addresses: Iterable[Identity], now: datetime, days: int) -> list[Write]
     """The writes that remember that addresses were a member's who has others now; none without days."""
     if not days:
         return []
-    table, forget_at = settings.people_table(), _seconds(now + timedelta(days=days))
+    table, forget_at = settings.people_table(), client.forget_at(now + timedelta(days=days))
     keys = dict.fromkeys(map(_left_key, addresses))
     # An older release finds no item under the name of the case, and so nothing that waits.
     return [

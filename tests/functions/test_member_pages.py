@@ -14,11 +14,12 @@ from functions import member_pages
 from shared import runtime, settings
 from shared.api.bodies import FORM_BYTES_MAX
 from shared.domain import entry_types
+from shared.domain.members.codes import LIFE
 from shared.domain.members.sign_ins import ENTERED_WITHIN, SESSION_LASTS
 from shared.domain.telling.notifications import Message
 from shared.pages import site as sites
 from shared.pages.languages import languages
-from shared.services import guess_limits, member_codes
+from shared.services import guess_limits
 from tests.functions.browser import FORM, Browser, Shown
 from tests.functions.mailbox import Mailbox
 from tests.functions.shop import Shop, stored
@@ -501,7 +502,7 @@ class TestPages:
         [shown] = re.findall(r"\b([2-9A-Z]{4} [2-9A-Z]{4})\b", words(page))
         assert "<svg" in page.text
         assert shop.post("/v1/members/lookup", {"code": shown}).body["member_id"] == ada
-        shop.pass_time(seconds=member_codes.LIFE.total_seconds())
+        shop.pass_time(seconds=LIFE.total_seconds())
         assert shop.post("/v1/members/lookup", {"code": shown}).status == 404
 
     def test_a_reward_is_had_with_one_tap_and_once_however_often_it_is_sent(

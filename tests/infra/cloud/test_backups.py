@@ -32,9 +32,7 @@ def test_both_tables_are_copied_each_night_to_the_vault_that_is_named(tables: di
     assert len(resources) == 2
     if tables:
         assert resources == [ELSEWHERE["loyalty_table_arn"], ELSEWHERE["people_table_arn"]]
-    made.has_resource_properties(
-        "AWS::Backup::BackupSelection", {"BackupSelection": {"IamRoleArn": Match.any_value()}}
-    )
+    made.has_resource_properties("AWS::Backup::BackupSelection", {"BackupSelection": {"IamRoleArn": Match.any_value()}})
 
 
 def test_nothing_is_made_without_one() -> None:
