@@ -185,7 +185,9 @@ def begun(
         )
         if resume:
             said = (
-                f"goes on with the run as of {began.isoformat()}" if began != now else "nothing to go on with; begins"
+                f"goes on with the run as of {began.isoformat()}"
+                if began != now
+                else "no stopped run to go on with; starting anew"
             )
             print(f"loyalty {name}: {said}", file=sys.stderr)
         run = Run(folder, began, workers, tell)

@@ -1,8 +1,8 @@
 """One message on its way: is it wanted, allowed, due, not sent before; then its words, and out.
 
-What may not go now waits, what fails is tried again. Nothing goes twice: each message has a marker. So what is refused
-for good is not tried again, nor is what may have gone though nobody said so: a message is sent at most once, and never
-twice for being safe.
+What may not go now waits, and what fails is tried again. Each message has a marker. What is refused for good is not
+tried again, and a message whose answer is lost counts as sent. Only a crash between sending and marking sends one
+twice.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,8 @@ from shared.tables import accounts, deferred_messages, members, sent_messages
 def send(note: Note, program: Program, now: datetime) -> None:
     """See that a member is told, now or when their quiet hours end, if they are to be told at all.
 
-    Raises what the channels raise, but what they refuse for good or have not answered; then nothing was sent.
+    Raises what the channels raise; nothing was sent then. Two failures are not raised: a refusal for good is marked,
+    and a lost answer counts as sent.
     """
     if not program.messages.sends(note.kind):
         return
@@ -82,13 +83,13 @@ def _send_code(note: Note, program: Program, now: datetime) -> None:
 
 
 def with_pool(found: Sequence[Account], program: Program, now: datetime) -> Account:
-    """The first of some accounts to the second, with what its pool adds to it, if that is one of them."""
+    """The first account with all that time has done up to `now`, and its pool's points if its pool is among `found`."""
     settled = [up_to_date(one, program, now) for one in found]
     return united(settled[0], pool_among(settled[0], settled))
 
 
 def settled(member_id: str, program: Program, now: datetime) -> Account:
-    """A member's account to the second."""
+    """A member's account as it is at `now`."""
     account = accounts.load_account(member_id).account
     return up_to_date(account, program, now)
 

@@ -52,4 +52,4 @@ def _count(booked: int, failed: int) -> None:
         telemetry.count(EntriesOfTime=booked, AccountsNotSettled=failed)
 
 
-RUN = runs.over_due("expiry", due_index.EXPIRY_RUN, _settle, _count)
+RUN = runs.run_over_due_accounts("expiry", due_index.EXPIRY_RUN, _settle, _count)

@@ -135,7 +135,7 @@ def require_order_id(order_id: str) -> None:
 
 
 def kept_as(order_id: str) -> str:
-    """The id that an order is kept under which the shop names as answers show it: its own, or else a partner's."""
+    """The id under which an order is stored, from the id that answers show: the shop's own order, else a partner's."""
     of_partner = order_ids.perhaps_of_partner(order_id)
     if of_partner is None:
         return order_id

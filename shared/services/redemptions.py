@@ -155,7 +155,7 @@ def _without_code(request: Request) -> tuple[Request, str | None]:
 
 
 def _require_may_show(code: str | None, partner: Partner | None, caller: Caller, now: datetime) -> None:
-    """Raises InvalidRequestError for a code from who needs none, TooManyRequestsError for who has guessed too often."""
+    """Raises InvalidRequestError if anybody but a partner sends a code, TooManyRequestsError after too many guesses."""
     if code is None:
         return
     if partner is None:

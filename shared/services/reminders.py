@@ -37,4 +37,4 @@ def _remind(member_id: str, page: Page) -> int:
     return int(bool(due))
 
 
-RUN = runs.over_due("reminders", due_index.REMINDER_RUN, _remind)
+RUN = runs.run_over_due_accounts("reminders", due_index.REMINDER_RUN, _remind)

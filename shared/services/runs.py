@@ -77,7 +77,7 @@ class Run:
     dealt: Callable[[int, int], None] = lambda _done, _failed: None
 
 
-def over_due(
+def run_over_due_accounts(
     name: RunName,
     noted: str,
     deal: Callable[[str, Page], int],
@@ -98,7 +98,9 @@ def over_due(
 def begin(run: Run, listing: Listing) -> int:
     """Begin a run, and count the pages that it has queued; none if many of earlier runs still wait."""
     if _waiting(run.name) > PAGES_WAITING_MAX:
-        telemetry.logger().warning("a run leaves the queue to the one before it", extra={"run": run.name})
+        telemetry.logger().warning(
+            "a run was skipped: the pages of earlier runs are still queued", extra={"run": run.name}
+        )
         return 0
     return _list(run, listing)
 

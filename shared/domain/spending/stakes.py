@@ -36,7 +36,7 @@ def members_ever(pool: Account) -> list[str]:
 
 
 def claimed_by_former(pool: Account, leaving: str) -> int:
-    """What those have a stake in who share a pool no longer, but for who is just leaving."""
+    """The sum of the stakes of former members, without `leaving`."""
     former = set(members_ever(pool)) - {*pool.pool_members, leaving}
     return sum(max(0, own_points(pool, one)) for one in former)
 
