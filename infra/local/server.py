@@ -132,12 +132,17 @@ def _application(config: ServerConfig) -> Starlette:
     announce = partial(
         _announce, folder, examples.greeting(config.url, issuer, sample, _address_of(sample), time.now())
     )
-    names = (*openapi.http_functions(), *openapi.page_functions())
-    handlers = {function: import_module(f"functions.{function}").handler for function in names}
-    return Gateway((*openapi.routes(), *openapi.page_routes()), handlers, issuer).application(
+    return _gateway(issuer).application(
         [*control.routes(), *docs.routes(openapi.document())],
         _lifespan(stream, schedule, (mails, webhooks), announce),
     )
+
+
+def _gateway(issuer: Issuer) -> Gateway:
+    """The gateway over every function that answers HTTP, with a program or a browser on the other end."""
+    names = (*openapi.http_functions(), *openapi.page_functions())
+    handlers = {function: import_module(f"functions.{function}").handler for function in names}
+    return Gateway((*openapi.routes(), *openapi.page_routes()), handlers, issuer)
 
 
 def _lifespan(
