@@ -34,6 +34,7 @@ from shared.domain.entry import Entry
 from shared.domain.errors import LoyaltyError
 from shared.domain.facets import Referred
 from shared.domain.invariants import breaches
+from shared.domain.lifecycle.closing import merge_whole
 from shared.domain.points.tiers import held_tier
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.program import Program
@@ -42,7 +43,8 @@ from shared.domain.spending.prices import MoneyRequest
 from shared.domain.spending.redemptions import Part
 from shared.domain.subaccounts import is_pool, owner_of, wallet_of
 from shared.services import consequences, earning, order_corrections, pools, redemptions, refunds
-from shared.tables import accounts, budgets, ledger, operation, programs
+from shared.tables import accounts, budgets, keys, ledger, operation, programs
+from shared.tables.operation import Decision, Situation
 from tests.model import long_runs
 from tests.model.clerks.kept_orders import Clerk, Line, Return, bonuses_of, name_of, period_of
 
@@ -90,8 +92,12 @@ def drawn(seed: int, number: int) -> History:
     """The `number`th history of a seed."""
     random = Random(f"{seed}/{number}")  # noqa: S311 - the same for the same seed, guards nothing
     kinds = {**dict(_KINDS), **(_OFTENER if random.randrange(2) else {})}
+    program = _program(random)
+    if random.randrange(3) == 0:
+        program = {**program, "challenges": [], "referrals": None}
+        kinds["merge"] = 12
     steps = tuple(_step(random, kinds) for _ in range(random.randrange(4, STEPS_MAX + 1)))
-    return History(_program(random), (random.randrange(3), random.randrange(3)), steps)
+    return History(program, (random.randrange(3), random.randrange(3)), steps)
 
 
 _KINDS = (
@@ -337,8 +343,9 @@ class Player:
     pools: list[str] = field(default_factory=list)
     sharing: set[str] = field(default_factory=set)
     """Who has ever shared a pool: what is theirs is told together."""
-    redemptions: dict[str, tuple[str, str | None]] = field(default_factory=dict)
-    """Whose each is, and for which order."""
+    redemptions: list[str] = field(default_factory=list)
+    survivors: dict[str, str] = field(default_factory=dict)
+    """Into whom others were merged."""
     orders: int = 0
     others: int = 0
     done: int = 0
@@ -388,7 +395,7 @@ class Player:
         self._follow()
 
     def _buy(self, step: Step) -> None:
-        name, order = MEMBERS[step.member], self._order(step)
+        name, order = self._name(step), self._order(step)
         earning.earn_order(name, order, caller=TILL, now=self.machine.now)
         self.clerk.buy(name, order.order_id, order.total, step.lines, _day_of(order))
         self.done += 1
@@ -398,7 +405,7 @@ class Player:
         if not self.program.partners:
             return
         [partner] = self.program.partners
-        name, order = MEMBERS[step.member], self._order(step)
+        name, order = self._name(step), self._order(step)
         order_id = order.order_id
         if step.numbers[3] % 2:
             earning.earn_order(name, order, caller=CAFE, now=self.machine.now)
@@ -486,7 +493,7 @@ class Player:
         self.done += 1
 
     def _claim(self, step: Step) -> None:
-        name = MEMBERS[step.member]
+        name = self._name(step)
         sale = self._pick(step, lambda sale: sale.owner != name)
         if sale is None:
             return
@@ -498,7 +505,7 @@ class Player:
 
     def _act(self, step: Step) -> None:
         self.others += 1
-        name, occurred_at = MEMBERS[step.member], self.machine.now - timedelta(days=(0, 0, 2)[step.numbers[0] % 3])
+        name, occurred_at = self._name(step), self.machine.now - timedelta(days=(0, 0, 2)[step.numbers[0] % 3])
         occasion = Occasion(action="review", reference=f"v-{self.others}", occurred_at=occurred_at)
         earning.earn_for_action(name, occasion, caller=TILL, now=self.machine.now)
         self.clerk.act(name, "review", occurred_at.date())
@@ -506,7 +513,7 @@ class Player:
 
     def _spend(self, step: Step) -> None:
         self.others += 1
-        name = MEMBERS[step.member]
+        name = self._name(step)
         points = self._part(name, step)
         self._redeem(name, MoneyRequest(points=points, order_total=100_000, currency="USD", capture=True))
 
@@ -539,7 +546,7 @@ class Player:
         except LoyaltyError:
             return
         redemption_id = done.outcome.entry.source["redemption_id"]
-        self.redemptions[redemption_id] = name, order_id
+        self.redemptions.append(redemption_id)
         self.clerk.spend(redemption_id, name, request.points, order_id)
         self.done += 1
 
@@ -547,8 +554,8 @@ class Player:
         """What was had for points comes back, in part or all of what is left of it."""
         if not self.redemptions:
             return
-        redemption_id = list(self.redemptions)[step.which % len(self.redemptions)]
-        name, _ = self.redemptions[redemption_id]
+        redemption_id = self.redemptions[step.which % len(self.redemptions)]
+        name = self.clerk.spent[redemption_id].owner
         left = self.clerk.left_of_redemption(redemption_id)
         if not left:
             return
@@ -562,7 +569,7 @@ class Player:
     def _share(self, step: Step) -> None:
         """Open a pool, or join the last one that there is."""
         self.others += 1
-        name, key, now = MEMBERS[step.member], f"p-{self.others}", self.machine.now
+        name, key, now = self._name(step), f"p-{self.others}", self.machine.now
         with suppress(LoyaltyError):
             if self.pools and step.numbers[0] % 4:
                 invited = pools.invite(self.pools[-1], key=key, caller=TILL, now=now)
@@ -576,12 +583,44 @@ class Player:
     def _unshare(self, step: Step) -> None:
         """Somebody leaves the pool that they share."""
         self.others += 1
-        sharing = [name for name in MEMBERS if self.accounts[name].pool_id]
+        sharing = [name for name in MEMBERS if self.accounts[name].pool_id and name not in self.survivors]
         if sharing:
             name, key = sharing[step.which % len(sharing)], f"p-{self.others}"
             pool_id = str(self.accounts[name].pool_id)
             pools.leave_pool(pool_id, name, key=key, caller=TILL, now=self.machine.now)
             self.done += 1
+
+    def _merge(self, step: Step) -> None:
+        """Two become one, where the program has nothing that the clerk cannot tell of who they were before."""
+        into, gone = self._name(step), self._name(step._replace(member=step.which))
+        if into == gone or self.program.challenges or self.program.referrals:
+            return
+        ids = [into, gone, wallet_of(into), wallet_of(gone)]
+
+        def decide(situation: Situation) -> Decision:
+            stays, goes, wallet, gone_wallet, *beside = situation.accounts
+            how: dict[str, Any] = {"now": situation.now, "actor": TILL.actor}
+            return Decision(merge_whole(goes, stays, (gone_wallet, wallet), beside, situation.program, **how))
+
+        key = keys.of("merge_out", **{"from": gone, "into": into})
+        operation.run(ids, decide, key=key, fingerprint="", now=self.machine.now, shares=False)
+        self.survivors[gone] = into
+        self.sharing |= {into} if gone in self.sharing else set()
+        self.clerk.merge(gone, into)
+        self.done += 1
+
+    def _name(self, step: Step) -> str:
+        """Who does it: whoever the member has become by merges."""
+        name = MEMBERS[step.member % len(MEMBERS)]
+        while name in self.survivors:
+            name = self.survivors[name]
+        return name
+
+    def _ledger(self, name: str, account_of: Callable[[str], str] = str) -> list[Entry]:
+        """All entries of somebody, of their wallets if `account_of` says so, and of those merged into them."""
+        merged = [gone for gone, into in self.survivors.items() if into == name]
+        own = self.ledgers.get(account_of(name), [])
+        return [*own, *(entry for gone in merged for entry in self._ledger(gone, account_of))]
 
     def _wait(self, step: Step) -> None:
         self.machine.now += timedelta(hours=(1, 20, 24, 24 * 3, 24 * 8, 24 * 32)[step.numbers[0] % 6])
@@ -589,7 +628,7 @@ class Player:
         self.done += 1
 
     def _pick(self, step: Step, fits: Callable[[Any], bool]) -> Any:
-        fitting = [sale for name in MEMBERS for sale in self.clerk.sales(name) if fits(sale)]
+        fitting = [sale for sale in self.clerk.all_sales() if fits(sale)]
         fitting.sort(key=lambda sale: int(sale.order_id.rpartition("-")[2]))
         return fitting[step.which % len(fitting)] if fitting else None
 
@@ -614,12 +653,13 @@ class Player:
     def _differences(self) -> list[str]:
         """Where shop and clerk do not say the same."""
         said: dict[str, tuple[object, object]] = {}
-        for name in MEMBERS:
+        for name in (one for one in MEMBERS if one not in self.survivors):
             said |= {f"{name}: {what}": pair for what, pair in self._of_member(name).items()}
             if name not in self.sharing:
                 said[f"{name}: owns"] = (_owns(self.accounts[name]), self.clerk.owns(name))
         shared = [one for name, one in self.accounts.items() if name in self.sharing or is_pool(name)]
-        said["shared"] = (sum(map(_owns, shared)), sum(map(self.clerk.owns, self.sharing)))
+        owners = self.sharing - self.survivors.keys()
+        said["shared"] = (sum(map(_owns, shared)), sum(map(self.clerk.owns, owners)))
         for campaign in self.program.campaigns:
             left = budgets.load(f"campaign:{campaign.campaign_id}").left
             said[f"left of {campaign.campaign_id}"] = (left, self.clerk.left_of(campaign))
@@ -629,9 +669,8 @@ class Player:
 
     def _of_member(self, name: str) -> dict[str, tuple[object, object]]:
         account, clerk, program = self.accounts[name], self.clerk, self.program
-        entries = self.ledgers[name]
+        entries, wallet = self._ledger(name), self._ledger(name, wallet_of)
         sales = clerk.sales(name)
-        wallet = self.ledgers.get(wallet_of(name), ())
         said: dict[str, tuple[object, object]] = {
             "points of orders": (
                 _by_order(entries),

@@ -189,6 +189,8 @@ class Clerk:
     """Everything that was bought or done, in the order in which it was booked."""
     spent: dict[str, Spent] = field(default_factory=dict)
     """By the redemption's id."""
+    welcomes: dict[str, int] = field(default_factory=dict)
+    """How many somebody was before they became one, if more than that."""
     _notes: dict[str, dict[str, int]] = field(default_factory=dict)
     """The pieces of orders, until anything changes on file."""
 
@@ -265,15 +267,27 @@ class Clerk:
         sale.owner = name
         self.file.append(sale)
 
+    def merge(self, gone: str, into: str) -> None:
+        """Two become one: what the one has bought, done and spent is the other's."""
+        self._notes.clear()
+        of_gone: list[Sale | Act | Spent] = [one for one in (*self.file, *self.spent.values()) if one.owner == gone]
+        for one in of_gone:
+            one.owner = into
+        self.welcomes[into] = self.welcomes.get(into, 1) + self.welcomes.pop(gone, 1)
+
     # What anybody may ask ---------------------------------------------------------------------------------------------
 
     def sale(self, order_id: str) -> Sale:
         """The order of an id."""
         return next(one for one in self.file if isinstance(one, Sale) and one.order_id == order_id)
 
+    def all_sales(self) -> list[Sale]:
+        """Everybody's orders."""
+        return [one for one in self.file if isinstance(one, Sale)]
+
     def sales(self, name: str) -> list[Sale]:
         """Somebody's orders."""
-        return [one for one in self.file if isinstance(one, Sale) and one.owner == name]
+        return [one for one in self.all_sales() if one.owner == name]
 
     def points(self, sale: Sale) -> int:
         """What is kept of an order earns: its pieces, rounded once, under the cap."""
@@ -376,7 +390,11 @@ class Clerk:
     def owns(self, name: str) -> int:
         """All points of somebody, what they owe taken off."""
         earned = sum(self.points(one) if isinstance(one, Sale) else one.points for one in self._of(name))
-        gifts = self.program.earning.welcome_points + self.badge_points(name) + self.rewards(name)
+        gifts = (
+            self.program.earning.welcome_points * self.welcomes.get(name, 1)
+            + self.badge_points(name)
+            + self.rewards(name)
+        )
         return earned + gifts - sum(one.points - one.back for one in self.spent.values() if one.owner == name)
 
     # How the clerk works ----------------------------------------------------------------------------------------------
