@@ -96,6 +96,8 @@ def drawn(seed: int, number: int) -> History:
     if random.randrange(3) == 0:
         program = {**program, "challenges": [], "referrals": None}
         kinds["merge"] = 12
+    if program["expiry"]["kind"] != "never":
+        kinds["wait"] = 40
     steps = tuple(_step(random, kinds) for _ in range(random.randrange(4, STEPS_MAX + 1)))
     return History(program, (random.randrange(3), random.randrange(3)), steps)
 
@@ -136,6 +138,16 @@ def _lines(random: Random) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+_EXPIRIES: tuple[Text, ...] = (
+    {"kind": "never"},
+    {"kind": "never"},
+    {"kind": "term", "days": 2},
+    {"kind": "term", "days": 25},
+    {"kind": "term", "months": 1, "ends": "month"},
+    {"kind": "inactivity", "months": 1},
+)
+
+
 def _program(random: Random) -> Text:
     chance: Callable[[], bool] = lambda: random.random() < 0.4  # noqa: E731
     text: Text = {
@@ -157,7 +169,7 @@ def _program(random: Random) -> Text:
                 {"action_id": "review", "description": "Review", "points": 4, "limit": {"points": 7, "per": "week"}}
             ],
         },
-        "expiry": {"kind": "never"},
+        "expiry": random.choice(_EXPIRIES),
         "tiers": {
             "measure": random.choice(("points", "spend")),
             "period": random.choice(("lifetime", "rolling_12_months")),
@@ -656,10 +668,11 @@ class Player:
         for name in (one for one in MEMBERS if one not in self.survivors):
             said |= {f"{name}: {what}": pair for what, pair in self._of_member(name).items()}
             if name not in self.sharing:
-                said[f"{name}: owns"] = (_owns(self.accounts[name]), self.clerk.owns(name))
-        shared = [one for name, one in self.accounts.items() if name in self.sharing or is_pool(name)]
+                said[f"{name}: owns"] = (_owns(self.accounts[name], self._ledger(name)), self.clerk.owns(name))
+        shared = [name for name in self.accounts if name in self.sharing or is_pool(name)]
         owners = self.sharing - self.survivors.keys()
-        said["shared"] = (sum(map(_owns, shared)), sum(map(self.clerk.owns, owners)))
+        owned = sum(_owns(self.accounts[name], self.ledgers[name]) for name in shared)
+        said["shared"] = (owned, sum(map(self.clerk.owns, owners)))
         for campaign in self.program.campaigns:
             left = budgets.load(f"campaign:{campaign.campaign_id}").left
             said[f"left of {campaign.campaign_id}"] = (left, self.clerk.left_of(campaign))
@@ -718,8 +731,16 @@ class Player:
         return {one.challenge_id: tuple(self.clerk.course(name, one)) for one in self.program.challenges}  # type: ignore[misc]
 
 
-def _owns(account: Account) -> int:
-    return account.balance + account.pending_points + account.held_points - account.debt
+def _owns(account: Account, entries: Sequence[Entry]) -> int:
+    """What an account has, and what of it has expired and was not taken back since."""
+    expired = sum(-one.points if one.type == "expiry" else one.expired_points for one in entries)
+    has = account.balance + account.pending_points + account.held_points - account.debt
+    return has + expired - sum(sum(one.lapsed.values()) for one in entries)
+
+
+def _moved(entry: Entry) -> int:
+    """The points of an entry, with those that have expired instead of being given or taken."""
+    return entry.points + (entry.expired_points if entry.type != "expiry" else 0) - sum(entry.lapsed.values())
 
 
 _OF_ORDERS = frozenset({"earn", "refund", "refund_reversal", "amend", "claim_out", "claim_in"})
@@ -731,12 +752,12 @@ def _by_order(entries: Sequence[Entry]) -> dict[str, int]:
     for entry in entries:
         if entry.type in _OF_ORDERS and "order_id" in entry.source:
             order_id = entry.source["order_id"]
-            found[order_id] = found.get(order_id, 0) + entry.points
+            found[order_id] = found.get(order_id, 0) + _moved(entry)
     return {order_id: points for order_id, points in found.items() if points}
 
 
 def _sum(entries: Sequence[Entry], *types: str) -> int:
-    return sum(entry.points for entry in entries if entry.type in types)
+    return sum(_moved(entry) for entry in entries if entry.type in types)
 
 
 def _use(account: Account, bonus: Rule | Campaign, today: date) -> tuple[int, int]:
@@ -823,9 +844,8 @@ def _plainer(program: Text) -> Iterator[Text]:
     for name, value in _PLAIN.items():
         if earning[name] != value:
             yield {**program, "earning": {**earning, name: value}}
-    for name, value in (("measure", "points"), ("period", "lifetime")):
-        if program["tiers"][name] != value:
-            yield {**program, "tiers": {**program["tiers"], name: value}}
+    terms = {"expiry": _EXPIRIES[0]}, {"tiers": {**program["tiers"], "measure": "points", "period": "lifetime"}}
+    yield from (plainer for one in terms if (plainer := {**program, **one}) != program)
 
 
 def played(seed: int, first: int, end: int) -> str | None:
