@@ -105,7 +105,9 @@ def _gives_back(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
     today, forgiven = books.today(raw, "occurred_at"), raw.get("forgiven_lots", {})
     if any(not 0 <= -points <= tally.forgiven.get(day, 0) for day, points in forgiven.items()):
         yield f"keeps {forgiven} back, forgiven are {tally.forgiven}"
-    back = added(opened["lots"], forgiven)
+    back = dict(opened["lots"])
+    for noted, points in forgiven.items():
+        back = added(back, {noted.partition("@")[0]: points})
     if missing := -sum(points for points in back.values() if points < 0):  # activity had given them other days
         back, _ = settled(missing, {day: points for day, points in back.items() if points > 0})
     is_shop = raw.get("actor", "").partition(":")[0] in {"storefront", "operator"}

@@ -68,7 +68,7 @@ class Account(Stored):
     provisional_until: date | None = None
     forgiven: Lots = {}
     """Points that were spent, or are held, when what had brought them was returned, and that were forgiven; by the lot
-    that they were in. They do not come back with what they were spent on."""
+    that they were in and by when that was. They do not come back with what they were spent on. See `forgiveness`."""
     prolonged: Mapping[LotDay, Prolonged] = {}
     """Where inactivity ends points: by the last day that it gives, what activity has done."""
 

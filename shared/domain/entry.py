@@ -149,7 +149,8 @@ class Entry(Stored):
     owed: int = 0
     """For such a refund: points that had been spent, of which the person may be reminded."""
     forgiven_lots: Lots = {}
-    """Signed change of the forgiven points that may still come back with what they were spent on, by their own lot."""
+    """Signed change of the forgiven points that may still come back with what they were spent on, by their own lot
+    and by when they were forgiven."""
     undone: Undone | None = None
     """For a refund."""
     prolonged: Mapping[LotDay, Prolonged] = {}

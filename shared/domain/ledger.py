@@ -18,6 +18,9 @@ QUALIFYING_MONTHS_KEPT = 17
 
 ACTIVITY_MONTHS_KEPT = 13
 
+FORGIVEN_KEPT = 100
+"""Of so many notes of forgiven points, those of the lots that end last, it is known what they went for."""
+
 PROLONGED_DAYS_KEPT = 100
 """Of so many days on which somebody was active, the newest ones, it is known what each has prolonged."""
 
@@ -53,6 +56,11 @@ def draft(account: Account, type_: str, *, occurred_at: datetime, recorded_at: d
     )
 
 
+def next_entry_id(account: Account) -> str:
+    """The id of the entry that is drafted next for the account."""
+    return f"{account.member_id}-{account.sequence + 1}"
+
+
 def book(account: Account, entry: Entry) -> Account:
     """The account after the entry.
 
@@ -73,7 +81,7 @@ def book(account: Account, entry: Entry) -> Account:
             "pending": added(account.pending, entry.pending),
             "holds": dict(sorted(holds.items())),
             "debt": account.debt + entry.debt,
-            "forgiven": added(account.forgiven, entry.forgiven_lots),
+            "forgiven": _forgiven_after(account.forgiven, entry.forgiven_lots),
             "stakes": added(account.stakes, entry.stakes) if entry.stakes else account.stakes,
             "prolonged": _prolonged_after(account.prolonged, entry),
             "earned": account.earned + entry.earned,
@@ -271,6 +279,13 @@ def _sum(use: Use, other: Use) -> Use:
 
 def _begins_before(use: Use, other: Use) -> bool:
     return period_begins_on(use.period) < period_begins_on(other.period)
+
+
+def _forgiven_after(known: Lots, change: Lots) -> Lots:
+    if not change:
+        return known
+    after = added(known, change)
+    return {key: after[key] for key in sorted(after)[-FORGIVEN_KEPT:]}
 
 
 def _prolonged_after(known: Mapping[LotDay, Prolonged], entry: Entry) -> Mapping[LotDay, Prolonged]:

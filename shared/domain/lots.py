@@ -80,5 +80,7 @@ class Hold(Stored):
     """What it uses up of the limits of the partner that asked for it: given back with its points."""
     budgets: Mapping[str, int] = {}
     """What it takes out of that partner's budgets of a day, by name: given back with its points."""
+    opened_by: str | None = None
+    """The entry that opened it, by its id; None: it was stored before that was kept."""
     drawn: Drawn | None = None
     """None: they are the member's own, or were reserved before it was kept where they come from."""

@@ -138,6 +138,14 @@ class Redemption:
 
 
 @dataclass
+class Forgiven:
+    """One point that was gone when its order came back: its lot, and the redemptions that it may have gone for."""
+
+    lot: Lot
+    out: frozenset[str]
+
+
+@dataclass
 class Use:
     """One time that something limited was had."""
 
@@ -191,8 +199,8 @@ class Member:
     """The tier that somebody came with."""
     diary: list[Page] = field(default_factory=list)
     debt: int = 0
-    forgiven: Counter[Lot] = field(default_factory=Counter)
-    """Points that were gone when their order came back, by lot: they do not come back."""
+    forgiven: list["Forgiven"] = field(default_factory=list)
+    """Points that were gone when their order came back: they do not come back."""
     late: Counter[tuple[Lot, Lot]] = field(default_factory=Counter)
     """Points that came back after their last day, by the lot that they were in and by the one they got."""
     prolonged: dict[date, Prolonged] = field(default_factory=dict)
@@ -683,7 +691,8 @@ class Clerk:
         taken = owed + sum(card.state == "taken_back" for card in cards)
         member.debt += owed
         if grant.last_day != date.min:
-            member.forgiven[grant.last_day or date.max, False] += short - owed
+            out = frozenset(id_ for id_, one in self.redemptions.items() if one.owner == name)
+            member.forgiven += [Forgiven((grant.last_day or date.max, False), out)] * (short - owed)
         member.earned -= taken
         return taken
 
@@ -762,13 +771,15 @@ class Clerk:
         one = self.redemptions[redemption]
         one.state = ends_as
         cards, member = sorted(self._in(redemption, state), key=_end), self.members[one.owner]
-        for card in cards:
-            lot: Lot | None = _end(card)
-            if isinstance(self.program.expiry, Inactivity):
-                lot = min((lot for lot, points in member.forgiven.items() if points), default=None)
-            if lot and member.forgiven[lot]:
-                member.forgiven[lot] -= 1
-                card.state = "taken_back"
+        known = sorted((one for one in member.forgiven if redemption in one.out), key=lambda one: one.lot)
+        others = isinstance(self.program.expiry, Inactivity)
+        for of_own_lot in (True, False) if others else (True,):
+            for card in (one for one in cards if one.state == state):
+                found = next((one for one in known if one.lot == _end(card) or not of_own_lot), None)
+                if found:
+                    known.remove(found)
+                    member.forgiven.remove(found)
+                    card.state = "taken_back"
         lots = [(card, _end(card)) for card in cards if card.state == state]
         self._arrive(one.owner, self._keep_living([card for card, _ in lots], by_shop=by_shop))
         for card, lot in lots:

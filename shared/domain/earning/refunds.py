@@ -11,9 +11,10 @@ from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderE
 from shared.domain.facets import Activity, Use
 from shared.domain.fields import Amount, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take, uses_that_count
-from shared.domain.lots import NO_LOTS, UNTIL_APPROVED, LotDay, Lots
+from shared.domain.lots import NO_LOTS, UNTIL_APPROVED, Lots
 from shared.domain.points.activity import without_activity
 from shared.domain.points.expiry import lot_day
+from shared.domain.points.forgiveness import noted
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 
@@ -33,21 +34,20 @@ class ReturnedLine(Record):
 class TakenBack(NamedTuple):
     """Points taken back, those that are owed from now on included, and the effects of it on an account.
 
-    `lapsed` of them had expired and `forgiven`, of the lot `own`, were spent: those are not among `points`.
+    `lapsed` of them had expired and `forgiven` were spent: those are not among `points`.
     """
 
     points: int
     effects: dict[str, Any]
     lapsed: Lots = NO_LOTS
     forgiven: int = 0
-    own: LotDay = ""
+    forgiven_lots: Lots = NO_LOTS
 
     @property
     def fields(self) -> dict[str, Any]:
         """What an entry says of it."""
-        forgiven_lots = {self.own: self.forgiven} if self.own and self.forgiven else {}
-        noted = {"lapsed": self.lapsed, "forgiven": self.forgiven, "forgiven_lots": forgiven_lots}
-        return {"points": -self.points, **self.effects, **noted}
+        told = {"lapsed": self.lapsed, "forgiven": self.forgiven, "forgiven_lots": self.forgiven_lots}
+        return {"points": -self.points, **self.effects, **told}
 
 
 def refund_order(
@@ -208,7 +208,9 @@ def taken_back(account: Account, program: Program, granted: Entry, points: int, 
     debt = short if program.refund_debt == "allowed" else 0
     lots = negative(combined(rest, {own: from_own}))
     effects = {"lots": lots, "pending": {pending_key: -pending} if pending else {}, "debt": debt}
-    return TakenBack(points - short + debt, effects, lapsed=gone, forgiven=short - debt, own=own)
+    forgiven = short - debt
+    forgiven_lots = noted(account, own, forgiven) if own else NO_LOTS
+    return TakenBack(points - forgiven, effects, lapsed=gone, forgiven=forgiven, forgiven_lots=forgiven_lots)
 
 
 def budgets_change(

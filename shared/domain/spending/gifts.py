@@ -11,7 +11,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError, NotOfferedError
-from shared.domain.ledger import draft, give, negative, take
+from shared.domain.ledger import draft, give, negative, next_entry_id, take
 from shared.domain.lots import Hold
 from shared.domain.points.expiry import moved_lots, returned_lots
 from shared.domain.points.freezing import require_not_frozen
@@ -70,7 +70,8 @@ def offer(
             f"{OPEN_HOLDS_MAX} redemptions and gifts are open at most; end one, or wait: the first ends at {first}"
         )
     lots = take(giver.lots, points)
-    hold = Hold(points=points, lots=lots, expires_at=now + timedelta(days=program.gifts.accept_days))
+    expires_at = now + timedelta(days=program.gifts.accept_days)
+    hold = Hold(points=points, lots=lots, expires_at=expires_at, opened_by=next_entry_id(giver))
     return draft(
         giver,
         "gift_offer",

@@ -19,11 +19,12 @@ from shared.domain.entry_types import RedemptionState
 from shared.domain.errors import Fault, InsufficientPointsError, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Use
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
-from shared.domain.ledger import combined, draft, give, negative, take, uses_given_back
-from shared.domain.lots import NO_LOTS, Drawn, Hold, Lots, PartnerShare
+from shared.domain.ledger import combined, draft, give, negative, next_entry_id, take, uses_given_back
+from shared.domain.lots import NO_LOTS, Drawn, Hold, PartnerShare
 from shared.domain.points.activity import active_by_capturing, without_activity
 from shared.domain.points.budgets import NO_CAPS
 from shared.domain.points.expiry import policy_of, returned_lots
+from shared.domain.points.forgiveness import kept_back
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.limits import one_more
 from shared.domain.points.partner_funding import Taking, share_of, taking
@@ -131,6 +132,7 @@ def lock(
         partner=_taken_by(program, cost.reward, at),
         uses=taken.uses,
         budgets=taken.budgets,
+        opened_by=next_entry_id(account),
     )
     return draft(
         account,
@@ -213,7 +215,7 @@ def release(
         recorded_at=now,
         program_version=program.version,
         actor=actor,
-        **_given_back(account, program, hold.lots, local_day(occurred_at, program.time_zone), actor),
+        **_given_back(account, program, hold, local_day(occurred_at, program.time_zone), actor),
         closed={redemption_id: hold},
         uses=_uses_given_back(hold),
         budgets=_budgets_given_back(hold),
@@ -256,7 +258,7 @@ def reverse(
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
-        **_given_back(account, program, gone.lots, local_day(now, program.time_zone), actor),
+        **_given_back(account, program, gone, local_day(now, program.time_zone), actor),
         uses=_uses_given_back(gone),
         budgets=_budgets_given_back(gone),
         stock={gone.reward_id: 1} if gone.reward_id and gone.stocked else {},
@@ -384,20 +386,17 @@ def _part_drawn(drawn: Drawn | None, before: int, back: int) -> Drawn | None:
     return drawn.model_copy(update={"points": points}) if drawn and points else None
 
 
-def _given_back(account: Account, program: Program, lots: Lots, today: date, actor: str) -> dict[str, Any]:
-    """Lots that come back, with the grace that those past their date may get, and the debt that they settle.
+def _given_back(account: Account, program: Program, hold: Hold, today: date, actor: str) -> dict[str, Any]:
+    """A hold's lots that come back, with the grace that those past their date may get, and the debt that they settle.
 
     What of them was forgiven when the order that had brought it was returned is not given back.
     """
-    gone = forgiven = {day: min(points, account.forgiven.get(day, 0)) for day, points in lots.items()}
-    if isinstance(policy_of(account, program), Inactivity):  # activity may have given them other days since
-        others, left = (combined(one, negative(gone)) for one in (account.forgiven, lots))
-        points = min(sum(others.values()), sum(left.values()))
-        gone, forgiven = combined(gone, take(left, points)), combined(forgiven, take(others, points))
-    back = combined(lots, negative(gone))
+    is_prolonged = isinstance(policy_of(account, program), Inactivity)
+    gone = kept_back(account, hold, any_lot=is_prolonged)
+    back = combined(hold.lots, negative(gone.lots))
     living, expired = returned_lots(account, program, back, today, has_grace=is_shop(actor))
     effects = {"points": sum(living.values()), **give(account, living), "expired": expired}
-    return {**effects, "forgiven_lots": combined(negative(forgiven))}
+    return {**effects, "forgiven_lots": gone.change}
 
 
 def _use_of(account: Account, reward: Reward | None, today: date) -> Use | None:
