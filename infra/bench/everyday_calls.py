@@ -193,6 +193,7 @@ EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
     "expire": _expire,
     "gifts": _give,
     "mail_feedback": _complain,
+    "member_pages": _look_at_page,
     "memberships": _membership,
     "messages": _send,
     "notify": _notify,
