@@ -3,12 +3,15 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from infra.bench.world import World, new_order, unique
+from infra.bench.world import World, event, new_order, unique
 from shared import clock
 from shared.caller import OPERATOR
+from shared.domain.members.sign_ins import SESSION_LASTS, Session
+from shared.tables import client, sessions
 
 FIRST_WHILE_FEW_ARE_DUE = ("expire",)
 WHOLE_PROGRAM: Mapping[str, Any] = {
@@ -163,6 +166,16 @@ def _open_pool(day: Everyday) -> None:
 def _transfer(day: Everyday) -> None:
     points = {"to_member_id": day.world.enroll(), "points": 1}
     day.world.ok("transfers", "POST", f"{day.path}/transfers", points, scope=OPERATOR, key=unique("transfer"))
+
+
+def _look_at_page(day: Everyday) -> None:
+    """Look at the first page, signed in. Raises RuntimeError if it is not shown."""
+    token, now = uuid4().hex, clock.now()
+    client.transact([sessions.put(day.member_id, token, Session(started_at=now, ends_at=now + SESSION_LASTS))])
+    cookies = [f"__Host-member={day.member_id}.{token}"]
+    answer = day.world.invoke("member_pages", {**event("GET", "/me", None, "", "", ""), "cookies": cookies})
+    if answer["statusCode"] != HTTPStatus.OK:
+        raise RuntimeError(f"the page was not shown: {answer}")
 
 
 def _get(function: str, path: str, **options: Any) -> Callable[[Everyday], Any]:

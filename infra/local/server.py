@@ -132,17 +132,16 @@ def _application(config: ServerConfig) -> Starlette:
     announce = partial(
         _announce, folder, examples.greeting(config.url, issuer, sample, _address_of(sample), time.now())
     )
-    return _gateway(issuer).application(
+    return Gateway((*openapi.routes(), *openapi.page_routes()), _handlers(), issuer).application(
         [*control.routes(), *docs.routes(openapi.document())],
         _lifespan(stream, schedule, (mails, webhooks), announce),
     )
 
 
-def _gateway(issuer: Issuer) -> Gateway:
-    """The gateway over every function that answers HTTP, with a program or a browser on the other end."""
+def _handlers() -> dict[str, Handler]:
+    """The functions that answer requests, by their names."""
     names = (*openapi.http_functions(), *openapi.page_functions())
-    handlers = {function: import_module(f"functions.{function}").handler for function in names}
-    return Gateway((*openapi.routes(), *openapi.page_routes()), handlers, issuer)
+    return {function: import_module(f"functions.{function}").handler for function in names}
 
 
 def _lifespan(

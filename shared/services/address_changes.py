@@ -85,6 +85,9 @@ def change_member(member_id: str, change: Change, *, caller: Caller, now: dateti
     trail = audit.trail(caller, "member.changed", now, after.member_id)
     told = _changed_by_shop(before.member, after, now)
     profiles.save(before, after, actor=caller.actor, now=now, also=[*trail, *told])
+    if differences(before.member, after):
+        # Whoever has had the address may be signed in by it.
+        sessions.end_all(after.member_id)
     return Profile(after)
 
 

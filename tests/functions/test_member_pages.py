@@ -308,6 +308,16 @@ class TestSigningIn:
         assert shop.post("/v1/changes/undo", {"token": token}, scope=None).status == 200
         assert browser.get("/me").path == "/me/sign-in"
 
+    def test_the_shop_puts_out_whoever_was_signed_in_by_an_address_that_it_changes(
+        self, shop: Shop, browser: Browser, mailbox: Mailbox
+    ) -> None:
+        ada = shop.enroll("ada", email=ADA)
+        sign_in(browser, mailbox)
+        shop.patch(ada, {"name": "Ada"})
+        assert browser.get("/me").status == 200
+        shop.patch(ada, {"email": "ada@example.net"})
+        assert browser.get("/me").path == "/me/sign-in"
+
 
 class TestWhatNoOtherSiteCanDo:
     @pytest.fixture
@@ -650,6 +660,24 @@ class TestLanguages:
         named = set(re.findall(r'"((?:[a-z]+\.)+[a-z_]+)"', source))
         assert len(named) > 100
         assert {name for name in named - known if not name.endswith(".html")} == {"you.by_"}
+
+    def test_there_is_no_text_that_no_page_uses(self) -> None:
+        made_up = (
+            "entry",
+            "format",
+            "friends.state",
+            "nav",
+            "points",
+            "refused",
+            "said",
+            "unit",
+            "voucher.state",
+            "wrong",
+        )
+        source = "".join(path.read_text() for path in sites.TEMPLATES.glob("*.html"))
+        for name in languages()["en"].texts:
+            is_made_up = any(name.startswith(f"{one}.") for one in made_up) or name.startswith("you.")
+            assert is_made_up or f'"{name}"' in source, name
 
     def test_every_type_of_entry_has_its_words(self) -> None:
         for language in languages().values():
