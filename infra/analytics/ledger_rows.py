@@ -146,7 +146,8 @@ def moves(entry: Entry, row: EntryType) -> dict[str, object]:
         forgiven = -sum(entry.forgiven_lots.values())
         found |= {"given_back": came + forgiven, "taken_back": forgiven}
     elif row.pair:
-        found["moved_in" if came > 0 else "moved_out"] = abs(came)
+        forgiven = -sum(entry.forgiven_lots.values()) if entry.type == "gift_out" else 0
+        found |= {"moved_in" if came > 0 else "moved_out": abs(came + forgiven), "taken_back": forgiven}
     elif came > 0:
         found["earned"] = came
     elif came < 0:

@@ -105,11 +105,7 @@ def _gives_back(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
     today, forgiven = books.today(raw, "occurred_at"), raw.get("forgiven_lots", {})
     if any(not 0 <= -points <= tally.forgiven.get(day, 0) for day, points in forgiven.items()):
         yield f"keeps {forgiven} back, forgiven are {tally.forgiven}"
-    back = dict(opened["lots"])
-    for noted, points in forgiven.items():
-        back = added(back, {noted.partition("@")[0]: points})
-    if missing := -sum(points for points in back.values() if points < 0):  # activity had given them other days
-        back, _ = settled(missing, {day: points for day, points in back.items() if points > 0})
+    back = _unforgiven(opened["lots"], forgiven)
     is_shop = raw.get("actor", "").partition(":")[0] in {"storefront", "operator"}
     living, gone = returned(books, raw, tally, back, today, is_shop=is_shop)
     lots, debt = settled(tally.debt, living)
@@ -121,13 +117,24 @@ def _gives_back(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
         yield f"gave back {found}, not {lots}, {debt} and {gone}"
 
 
+def _unforgiven(lots: Mapping[str, int], forgiven: Mapping[str, int]) -> dict[str, int]:
+    """Held lots without those that were forgiven, which the signed change of the notes of that says."""
+    back = dict(lots)
+    for noted, points in forgiven.items():
+        back = added(back, {noted.partition("@")[0]: points})
+    if missing := -sum(points for points in back.values() if points < 0):  # activity had given them other days
+        back, _ = settled(missing, {day: points for day, points in back.items() if points > 0})
+    return back
+
+
 def _hands_over(books: Books, raw: Raw, tally: Tally, together: Sequence[Booked]) -> Iterable[str]:
     """What arrives has the dates of what left."""
     other = "transfer_out" if raw["type"] == "transfer_in" else "gift_out"
     [out] = [booked.raw for booked in together if booked.raw["type"] == other] or [{}]
     lots = {day: -points for day, points in out.get("lots", {}).items()}
     for hold in out.get("closed", {}).values():
-        lots, gone = returned(books, out, books.tally(out["member_id"]), hold["lots"], books.today(out), is_shop=False)
+        held = _unforgiven(hold["lots"], out.get("forgiven_lots", {}))
+        lots, gone = returned(books, out, books.tally(out["member_id"]), held, books.today(out), is_shop=False)
         if gone != out.get("expired", {}):
             yield f"{out.get('expired', {})} expired on the way, not {gone}"
         lots, _ = settled(-out.get("debt", 0), lots)

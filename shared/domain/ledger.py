@@ -188,6 +188,9 @@ def _totals_after(totals: Totals, entry: Entry, row: EntryType) -> Totals:
         back = min(came, totals.captured)
         update = {"captured": totals.captured - back, "granted": totals.granted + came - back}
         return totals.model_copy(update={**update, "taken_back": totals.taken_back + forgiven})
+    if entry.type == "gift_out":  # what of the gift was forgiven goes nowhere
+        forgiven = -sum(entry.forgiven_lots.values())
+        totals, net = totals.model_copy(update={"taken_back": totals.taken_back + forgiven}), net + forgiven
     if net == 0:
         return totals
     name = "granted" if net > 0 else row.leaves_as

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.functions.shop import Shop
-from tests.functions.test_corrections import pool_of, stands
+from tests.functions.test_corrections import claimed, pool_of, stands
 
 FORGIVING: dict[str, Any] = {"earning": {"rules": [], "welcome_points": 0}, "refund_debt": "forgiven"}
 
@@ -127,3 +127,49 @@ def test_who_was_forgiven_takes_nothing_from_those_who_share_their_pool(shop: Sh
     shop.order(grace, "G-1", 50_000)
     assert shop.move(ada, held(shop, ada), "cancel").status == 200
     assert stands(shop, grace) == (500, 0)
+
+
+def test_a_gift_hands_over_only_what_was_not_forgiven_while_it_waited(shop: Shop, ada: str) -> None:
+    shop.change_program(gifts={"accept_days": 7, "points_max": 1_000})
+    grace = shop.enroll("grace")
+    shop.order(ada, total=50_000)
+    offered = {"to_member_id": grace, "points": 500}
+    gift = shop.post(f"/v1/members/{ada}/gifts", offered, key="gift").body["gift_id"]
+    shop.refund(ada, 20_000)
+    assert shop.post(f"/v1/members/{grace}/gifts/{gift}/accept").status == 200
+    assert (stands(shop, ada), stands(shop, grace)) == ((0, 0), (300, 0))
+
+
+def test_a_gift_that_was_offered_after_points_were_forgiven_arrives_whole(shop: Shop, ada: str) -> None:
+    shop.change_program(gifts={"accept_days": 7, "points_max": 1_000})
+    grace = shop.enroll("grace")
+    forgiven(shop, ada)
+    shop.order(ada, total=50_000)
+    offered = {"to_member_id": grace, "points": 500}
+    gift = shop.post(f"/v1/members/{ada}/gifts", offered, key="gift").body["gift_id"]
+    assert shop.post(f"/v1/members/{grace}/gifts/{gift}/accept").status == 200
+    assert (stands(shop, ada), stands(shop, grace)) == ((0, 0), (500, 0))
+
+
+def test_an_order_that_is_claimed_there_and_back_brings_nothing_that_was_forgiven(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.order(ada, total=50_000)
+    assert shop.spend(ada, 400, 100_000, capture=True).status == 201
+    assert claimed(shop, grace).status == 201
+    assert (stands(shop, ada), stands(shop, grace)) == ((0, 0), (500, 0))
+    assert shop.spend(grace, 500, 100_000, key="grace", capture=True).status == 201
+    assert claimed(shop, ada, "C-2").status == 201
+    assert (stands(shop, ada), stands(shop, grace)) == ((100, 0), (0, 0))
+    assert shop.refund(ada, 50_000).status == 201
+    assert stands(shop, ada) == (0, 0)
+
+
+def test_an_order_that_is_claimed_back_brings_what_has_been_kept_back_since(shop: Shop, ada: str) -> None:
+    grace = shop.enroll("grace")
+    shop.order(ada, total=50_000)
+    redemption = held(shop, ada)
+    claimed(shop, grace)
+    assert shop.move(ada, redemption, "cancel").status == 200
+    assert stands(shop, ada) == (0, 0)
+    assert claimed(shop, ada, "C-2").status == 201
+    assert (stands(shop, ada), stands(shop, grace)) == ((500, 0), (0, 0))

@@ -37,7 +37,7 @@ from shared.domain.points.operator_limits import agreed, counting
 from shared.domain.points.partner_funding import is_of_partner
 from shared.domain.program.program import Program
 
-_CHANGES_ORDER = frozenset({"refund", "refund_reversal", "amend", "claim_out"})
+_CHANGES_ORDER = frozenset({"refund", "refund_reversal", "amend", "claim_out", "claim_in"})
 """The types of entries that take an order's points, or give them again."""
 
 
@@ -243,22 +243,28 @@ def _claimed_credit(
 def _claimed_sale(
     account: Account, sale: Sale, background: Background, source: Mapping[str, str], cause: Cause
 ) -> Entry:
-    """The order's entry in another ledger: what is kept of it, with its own days. What has lapsed by then stays so."""
+    """The order's entry in another ledger: what is kept of it, with its own days. What has lapsed by then stays so.
+
+    What of it was forgiven there when it was claimed away does not come back with it.
+    """
     program = background.in_force
     earned, granted, order = kept(sale), sale.entry, sale.order
     today, placed_on = (
         local_day(one, program.time_zone) for one in (cause.now, min(granted.occurred_at, granted.recorded_at))
     )
     own = own_day(account, program, granted)
-    has_lapsed = own < today.isoformat()
-    effects = given_again(account, program, granted, 0 if has_lapsed else earned.points, today)
+    has_lapsed, untaken = own < today.isoformat(), _untaken(account, sale, background)
+    forgiven = min(earned.points, untaken.forgiven)
+    came = earned.points - forgiven
+    effects = given_again(account, program, granted, 0 if has_lapsed else came, today)
     counts = earned.points if order.measure == "points" else sale.amount_kept
     return draft(
         account,
         "claim_in",
         **_by(background, cause._replace(occurred_at=granted.occurred_at)),
         **effects,
-        lapsed={own: -earned.points} if has_lapsed and earned.points else {},
+        lapsed={own: -came} if has_lapsed and came else {},
+        **_unforgiven(forgiven, untaken),
         earned=effects["points"],
         qualifying={order.month: counts} if counts and sale.counts_toward("tiers") and not sale.is_excluded else {},
         activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
@@ -333,9 +339,13 @@ def _own_points(
     points = more - forgiven - sum(gone.values())
     today = local_day(cause.now, program.time_zone)
     effects = given_again(account, program, sale.entry, points, today, taken)
-    of_lots = take(untaken.forgiven_lots, min(forgiven, sum(untaken.forgiven_lots.values())))
-    noted = {"lapsed": negative(gone), "forgiven": -forgiven, "forgiven_lots": negative(of_lots)}
-    return {**effects, "earned": effects["points"], **noted}
+    return {**effects, "earned": effects["points"], "lapsed": negative(gone), **_unforgiven(forgiven, untaken)}
+
+
+def _unforgiven(points: int, untaken: Untaken) -> dict[str, Any]:
+    """What an entry notes of points that were forgiven, and that the order brings again: they count as taken."""
+    of_lots = take(untaken.forgiven_lots, min(points, sum(untaken.forgiven_lots.values())))
+    return {"forgiven": -points, "forgiven_lots": negative(of_lots)}
 
 
 def _untaken(account: Account, sale: Sale, background: Background) -> Untaken:
@@ -343,7 +353,8 @@ def _untaken(account: Account, sale: Sale, background: Background) -> Untaken:
     order_id = sale.entry.source["order_id"]
     entries = [one for name in account.ids for one in background.histories.get(name, ())]
     ours = [one for one in entries if one.source.get("order_id") == order_id and one.type in _CHANGES_ORDER]
-    lapsed = {day: points for day, points in combined(*(one.lapsed for one in ours)).items() if points > 0}
+    lost = combined(*(one.lapsed for one in ours if one.type != "claim_in"))
+    lapsed = {day: points for day, points in lost.items() if points > 0}
     by_lot = combined(*(one.forgiven_lots for one in ours))
     still = {day: min(points, account.forgiven.get(day, 0)) for day, points in by_lot.items()}
     forgiven = sum(one.forgiven for one in ours) - sum(by_lot.values()) + sum(still.values())

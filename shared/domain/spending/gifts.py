@@ -11,10 +11,12 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.provisional import require_consent
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError, NotOfferedError
-from shared.domain.ledger import draft, give, negative, next_entry_id, take
+from shared.domain.ledger import combined, draft, give, negative, next_entry_id, take
 from shared.domain.lots import Hold
 from shared.domain.points.expiry import moved_lots, returned_lots
+from shared.domain.points.forgiveness import kept_back
 from shared.domain.points.freezing import require_not_frozen
+from shared.domain.program.expiry import Inactivity
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import OPEN_HOLDS_MAX, release, require_points
 from shared.domain.spending.sharing_limits import counted
@@ -91,14 +93,17 @@ def offer(
 def accept(receiver: Account, giver: Account, program: Program, gift_id: str, *, now: datetime, actor: str) -> Moved:
     """Hand a gift over; each lot keeps its date. What the giver owes by now is settled from it, then the receiver's.
 
-    So nobody gives away what is taken back meanwhile. What of it has ended while it waited has expired.
+    So nobody gives away what is taken back meanwhile, or what is forgiven. What of it has ended while it waited has
+    expired.
 
     Raises MemberFrozenError if the giver has been frozen meanwhile, InvalidStateError if the gift waits no longer.
     """
     hold = _open(giver, gift_id)
     require_not_frozen(giver)
     today = local_day(now, program.time_zone)
-    lots, expired = returned_lots(giver, program, hold.lots, today, has_grace=False)
+    forgiven = kept_back(giver, hold, any_lot=isinstance(program.expiry, Inactivity))
+    waiting = combined(hold.lots, negative(forgiven.lots))
+    lots, expired = returned_lots(giver, program, waiting, today, has_grace=False)
     left = give(giver, lots)
     incoming = moved_lots(receiver, left["lots"], today)
     source = {"gift_id": gift_id, "from": giver.member_id, "to": receiver.member_id}
@@ -115,6 +120,7 @@ def accept(receiver: Account, giver: Account, program: Program, gift_id: str, *,
             debt=left["debt"],
             closed={hold_of(gift_id): hold},
             expired=expired,
+            forgiven_lots=forgiven.change,
             source=source,
         ),
         draft(
