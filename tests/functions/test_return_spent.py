@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.functions.shop import OPERATOR, Reply, Shop, assert_refused
+from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
 
 CASHBACK = {"amount": 10, "per_amount": 100}
 
@@ -77,6 +77,23 @@ def test_a_full_refund_in_parts_gives_all_back_and_no_more(shop: Shop, ada: str)
     assert back[0] == (33, 101)
     assert (state(shop, ada, points), state(shop, ada, money)) == (("reversed", 101), ("reversed", 305))
     assert (shop.balance(ada), credit(shop, ada)) == (before[0] - 10, before[1] - 100)
+
+
+@pytest.mark.parametrize("amount", [100, 90])
+def test_a_reward_stays_with_who_has_its_code_whatever_order_it_names(shop: Shop, ada: str, amount: int) -> None:
+    shop.order(ada, total=100)
+    body = {"reward_id": "free-coffee", "order_id": "A-1", "capture": True}
+    path, by_member = f"/v1/members/{ada}/redemptions", {"scope": MEMBER, "member_id": ada}
+    had = shop.post(path, body, key="reward", **by_member).body
+    paid = pay(shop, ada, 50, order_total=100)
+    balance = shop.balance(ada)
+    reply = refund(shop, ada, amount)
+    assert (reply.status, told(reply)[2]) == (201, amount // 2)
+    assert state(shop, ada, paid) == ("reversed" if amount == 100 else "captured", amount // 2)
+    assert state(shop, ada, had["redemption_id"]) == ("captured", 0)
+    assert shop.balance(ada) == balance + amount // 2 - reply.body["points"]
+    assert shop.move(ada, had["redemption_id"], "reverse").status == 200
+    assert shop.balance(ada) == balance + amount // 2 - reply.body["points"] + had["points"]
 
 
 def test_what_was_given_back_before_is_not_given_back_again(shop: Shop, ada: str) -> None:

@@ -1,4 +1,8 @@
-"""What was spent on an order comes back with the order: the same share of its redemptions as of its goods."""
+"""What was spent on an order comes back with the order: the same share of what paid for it as of its goods.
+
+A reward does not: no order's total says what it is worth there, and whoever has its code has had it. The shop reverses
+it if it takes the code back.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -32,13 +36,13 @@ def given_back(
 ) -> list[Entry]:
     """The reversals that give back `share` of what the account has spent on an order, less what was given back before.
 
-    `entries` are all of the account's, and of those merged into it. What was only reserved is left alone. Raises
-    InvalidStateError if too many redemptions name the order.
+    `entries` are all of the account's, and of those merged into it. What was only reserved is left alone, and so are
+    rewards. Raises InvalidStateError if too many redemptions name the order.
     """
     captured: list[Entry] = []
     returned: dict[str, int] = {}
     for entry in entries:
-        if entry.type == "capture" and entry.source.get("order_id") == order_id:
+        if entry.type == "capture" and entry.source.get("order_id") == order_id and "reward_id" not in entry.source:
             captured.append(entry)
         elif entry.type == "reverse":
             name = entry.source["redemption_id"]
