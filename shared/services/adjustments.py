@@ -23,7 +23,7 @@ from shared.domain.spending.adjustments import adjust, undo
 from shared.services import asking
 from shared.services.asking import Asked, Hand
 from shared.tables import accounts, audit, keys, ledger, operation, programs, reviews
-from shared.tables.operation import NOTHING_MORE, Decision, Needs, Situation
+from shared.tables.operation import Decision, Needs, Situation
 
 
 class Adjustment(Record):
@@ -87,8 +87,9 @@ def _undo(member_id: str, adjustment: Entry, request: Undo, by: Hand) -> operati
     fingerprint = request_ids.fingerprint(request)
 
     def asks(situation: Situation) -> Needs:
-        needed = ledgers_of_lapsed(situation.accounts, situation.program.expiry, adjustment)
-        return Needs(histories=needed) if needed and not situation.histories else NOTHING_MORE
+        known = situation.histories
+        needed = ledgers_of_lapsed(situation.accounts, situation.program.expiry, adjustment, known)
+        return Needs(histories=[name for name in needed if name not in known])
 
     def decide(situation: Situation) -> Decision:
         entry = undo(

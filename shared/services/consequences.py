@@ -19,7 +19,7 @@ from shared.services import personal_data, remembered
 from shared.tables import accounts, keys, ledger, operation, programs
 from shared.tables import members as people
 from shared.tables.client import Key, Write
-from shared.tables.operation import NOTHING_MORE, Decision, Needs, Situation
+from shared.tables.operation import Decision, Needs, Situation
 
 ROLES: tuple[Role, ...] = ("FRIEND", "ADVOCATE")
 
@@ -83,8 +83,9 @@ def _take_back(entry: Entry, now: datetime) -> None:
 
 def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None:
     def asks(situation: Situation) -> Needs:
-        needed = ledgers_of_lapsed(situation.accounts, situation.program.expiry, paid)
-        return Needs(histories=needed) if needed and not situation.histories else NOTHING_MORE
+        known = situation.histories
+        needed = ledgers_of_lapsed(situation.accounts, situation.program.expiry, paid, known)
+        return Needs(histories=[name for name in needed if name not in known])
 
     def take(situation: Situation) -> Decision:
         account, program = situation.account, situation.program

@@ -51,7 +51,7 @@ class OrderReader(NamedTuple):
         if missing:
             return Needs(items=[one for key in missing for one in (key, _of_wallet(key))])
         order = self.find(situation)
-        needed = ledgers_needed(situation.accounts, situation.program, order)
+        needed = ledgers_needed(situation.accounts, situation.program, order, situation.histories)
         ledgers = [name for name in needed if name not in situation.histories]
         if not ledgers:
             return NOTHING_MORE

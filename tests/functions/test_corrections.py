@@ -330,3 +330,86 @@ def test_an_id_with_reserved_characters_works_in_a_path(shop: Shop, ada: str, or
     assert set_back(shop, ada, name).status == 201
     assert claimed(shop, grace, order_id=name).status == 201
     assert shop.balance(grace) == 80
+
+
+def left(shop: Shop, pool: str, member: str) -> None:
+    gone = shop.call("DELETE", f"/v1/pools/{pool}/members/{member}", headers={"Idempotency-Key": f"left-{member}"})
+    assert gone.status == 200
+
+
+@pytest.mark.parametrize("then", ["stays", "leaves", "joins again", "joins another", "is merged"])
+def test_points_that_expired_in_a_pool_are_not_owed_wherever_their_owner_is_by_then(
+    shop: Shop, ada: str, then: str
+) -> None:
+    shop.change_program(expiry=EXPIRY, pools={})
+    grace, keep = shop.enroll("grace"), shop.enroll("keep")
+    pool = pool_of(shop, ada, grace)
+    shop.order(grace, total=50_000)
+    shop.pass_time(days=32)
+    if then in {"leaves", "joins again", "joins another"}:
+        left(shop, pool, grace)
+    if then == "joins again":
+        shop.join_pool(pool, grace, "again")
+    if then == "joins another":
+        pool_of(shop, grace, keep)
+    if then == "is merged":
+        assert shop.merge(keep, grace).status == 200
+    assert shop.refund(grace, 50_000).status == 201
+    assert stands(shop, keep if then == "is merged" else grace) == (0, 0)
+
+
+def test_points_that_expired_in_a_pool_are_not_remembered_of_who_is_erased(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry=EXPIRY, pools={})
+    grace = shop.enroll("grace", email="grace@example.org")
+    pool_of(shop, ada, grace)
+    shop.order(grace, total=50_000)
+    shop.pass_time(days=32)
+    assert shop.erase(grace).status == 200
+    assert shop.refund(grace, 50_000).status == 201
+    assert last_entry(grace).owed == 0
+
+
+def test_what_was_spent_of_a_left_pool_is_owed(shop: Shop, ada: str) -> None:
+    shop.change_program(expiry=EXPIRY, pools={})
+    grace = shop.enroll("grace")
+    pool = pool_of(shop, ada, grace)
+    shop.order(grace, total=50_000)
+    assert shop.spend(grace, 200, 100_000, capture=True).status == 201
+    shop.pass_time(days=32)
+    left(shop, pool, grace)
+    assert shop.refund(grace, 50_000).status == 201
+    assert stands(shop, grace) == (0, 200)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_who_returns_what_they_spent_is_not_let_off_by_what_expired_of_another(
+    shop: Shop, ada: str, *, is_first: bool
+) -> None:
+    shop.change_program(expiry=EXPIRY, pools={})
+    grace = shop.enroll("grace")
+    pool_of(shop, ada, grace)
+    shop.order(ada, total=50_000)
+    shop.order(grace, "G-1", 50_000)
+    assert shop.spend(ada, 500, 100_000, capture=True).status == 201
+    shop.pass_time(days=32)
+    for member, order_id in [(ada, "A-1"), (grace, "G-1")][:: 1 if is_first else -1]:
+        assert shop.refund(member, 50_000, order_id).status == 201
+    assert (stands(shop, ada), stands(shop, grace)) == ((0, 500), (0, 0))
+
+
+def test_a_badge_whose_points_expired_in_a_pool_that_was_left_leaves_no_debt(shop: Shop, ada: str) -> None:
+    goal = {"kind": "count", "of": "orders", "target": 1}
+    shop.change_program(
+        expiry=EXPIRY, pools={}, challenges=[{"challenge_id": "big", "name": "Big", "goal": goal, "points": 200}]
+    )
+    grace = shop.enroll("grace")
+    pool = pool_of(shop, ada, grace)
+    shop.order(grace, total=50_000)
+    adjusted = shop.adjust(grace, 300).body["entry"]["entry_id"]
+    shop.pass_time(days=32)
+    left(shop, pool, grace)
+    shop.refund(grace, 50_000)
+    assert stands(shop, grace) == (0, 0)
+    undone = shop.post(f"/v1/members/{grace}/entries/{adjusted}/undo", {"reason": "goodwill"}, scope=OPERATOR)
+    assert undone.status in {200, 201}
+    assert stands(shop, grace) == (0, 0)

@@ -272,15 +272,14 @@ class Shop:
 
     def background(self, accounts: Sequence[Account], order: changed_order.Order) -> Background:
         """What a change of an order is decided on, as the functions read it."""
-        pools = [self._accounts[name] for name in pooling.pools_of(accounts)]
-        names = changed_order.ledgers_needed([*accounts[:2], *pools], self.program, order)
+        names = changed_order.ledgers_needed(accounts[:2], self.program, order, self.ledgers)
         credited_by = self.programs[order.sale.entry.program_version]
         return Background(credited_by, self.program, {name: self.ledgers[name] for name in names})
 
     def lapsed(self, account: Account, granted: Entry) -> Lots:
         """What of a grant has expired unspent, as the functions read it."""
-        pools, policy = [self._accounts[name] for name in pooling.pools_of([account])], self.program.expiry
-        names = ledgers_of_lapsed([account, *pools], policy, granted)
+        policy = self.program.expiry
+        names = ledgers_of_lapsed([account], policy, granted, self.ledgers)
         return lapsed_unspent(account, policy, granted, {name: self.ledgers[name] for name in names})
 
     def order_of(self, order_id: str) -> changed_order.Order:

@@ -80,17 +80,18 @@ def refunded(
     return entries
 
 
-def ledgers_needed(accounts: Sequence[Account], program: Program, order: Order) -> list[str]:
+def ledgers_needed(accounts: Sequence[Account], program: Program, order: Order, histories: Histories) -> list[str]:
     """Whose entries a change of the order must know: the member's if more rests on it than points, or has expired.
 
-    `accounts` are the member's, their wallet, and the others of the situation, their pool among them.
+    `accounts` are the member's, their wallet, and the others of the situation. More may be needed once `histories` has
+    what was.
     """
     account, wallet = accounts[:2]
-    names = ledgers_of_lapsed(accounts, program.expiry, order.sale.entry)
+    names = ledgers_of_lapsed(accounts, program.expiry, order.sale.entry, histories)
     if _reaches_further(account, program, order.sale):
         names += account.ids
     if order.credit is not None:
-        names += ledgers_of_lapsed([wallet], policy_of(wallet, program), order.credit.entry)
+        names += ledgers_of_lapsed([wallet], policy_of(wallet, program), order.credit.entry, histories)
     return list(dict.fromkeys(names))
 
 

@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 from shared.domain.account import Account
 from shared.domain.entry import Entry
-from shared.domain.ledger import combined, negative
+from shared.domain.ledger import combined, negative, take
 from shared.domain.lifecycle.kept_facets import Histories
 from shared.domain.lots import NEVER, NO_LOTS, UNTIL_APPROVED, LotDay, Lots
 from shared.domain.points.expiry import lot_day
 from shared.domain.program.expiry import Expiry, Inactivity
-from shared.domain.spending.pools import pool_among
-from shared.domain.spending.stakes import members_ever
+from shared.domain.spending.stakes import lost_by
 from shared.domain.subaccounts import pool_account_of
 
 
@@ -26,24 +25,24 @@ class _Grant(NamedTuple):
     lots: Lots | None
 
 
-def ledgers_of_lapsed(accounts: Sequence[Account], policy: Expiry, granted: Entry) -> list[str]:
-    """Whose entries tell what of a grant has expired: the first account's, its pool's, and those of all who shared it.
+def ledgers_of_lapsed(accounts: Sequence[Account], policy: Expiry, granted: Entry, histories: Histories) -> list[str]:
+    """Whose entries tell what of a grant has expired: the first account's, and those of all pools it ever shared in.
 
-    Nobody's if nothing of it can have expired. `accounts` has the account's pool, if it shares in one.
+    Nobody's if nothing of it can have expired. The account's own entries say which pools: they come first, and once
+    `histories` has them, the pools follow.
     """
     account = accounts[0]
-    pool = pool_among(account, accounts)
-    if not _may_have_lapsed(account, pool, policy, granted):
+    if not _may_have_lapsed(account, policy, granted):
         return []
-    return list(dict.fromkeys([*account.ids, *((pool.member_id, *members_ever(pool)) if pool else ())]))
+    return [*account.ids, *_pools_of(_entries(histories, account.ids))]
 
 
 def lapsed_unspent(account: Account, policy: Expiry, granted: Entry, histories: Histories) -> Lots:
     """Points of an entry's lot that have expired unspent, and that nothing has counted yet, by the lot they were in.
 
-    They may have come back to a lot of a later day, and may have expired in the member's pool. Where activity prolongs
-    all lots, whatever has expired since was in one lot with the entry's. `histories` has the ledgers that
-    `ledgers_of_lapsed` names; without them nothing has expired.
+    They may have come back to a lot of a later day, and may have expired in a pool that the member shares in, or has
+    left since. Where activity prolongs all lots, whatever has expired since was in one lot with the entry's.
+    `histories` has the ledgers that `ledgers_of_lapsed` names; without them nothing has expired.
     """
     own = _own_day(granted, histories)
     if own == NEVER:
@@ -51,19 +50,19 @@ def lapsed_unspent(account: Account, policy: Expiry, granted: Entry, histories: 
     ours = _entries(histories, account.ids)
     lots = None if isinstance(policy, Inactivity) else _lots_of(granted, own, ours)
     grant = _Grant(granted, own, lots)
-    left = combined(_positive(_left(ours, grant)), _left_of_pool(account, grant, histories))
+    left = _of_grant(combined(_left(ours, grant), _lost_in_pools(account, grant, histories)), grant)
     return {day: points if not lots or day == own else min(points, lots[day]) for day, points in left.items()}
 
 
-def _may_have_lapsed(account: Account, pool: Account | None, policy: Expiry, granted: Entry) -> bool:
-    """An account does not know what has expired on those that were merged into it."""
+def _may_have_lapsed(account: Account, policy: Expiry, granted: Entry) -> bool:
+    """An account does not know what has expired on those that were merged into it, or in pools."""
     own, waited = lot_day(granted.expires_on), UNTIL_APPROVED in granted.pending
     if own == NEVER and not waited:
         return False
-    if account.merged_from or granted.lapsed:
+    if account.merged_from or granted.lapsed or account.pool_id is not None:
         return True
-    through = [one.expired_through.isoformat() for one in (account, pool) if one and one.expired_through]
-    return any(waited or isinstance(policy, Inactivity) or own <= day for day in through)
+    through = account.expired_through
+    return through is not None and (waited or isinstance(policy, Inactivity) or own <= through.isoformat())
 
 
 def _own_day(granted: Entry, histories: Histories) -> LotDay:
@@ -94,8 +93,12 @@ def _lots_of(granted: Entry, own: LotDay, entries: Sequence[Entry]) -> dict[LotD
 
 def _left(entries: Iterable[Entry], grant: _Grant) -> Lots:
     """What has expired of a grant's lots, less what was counted as taken back: below 0 if more was than has expired."""
-    left = combined(*(change for entry in entries for change in (_gone(entry, grant), negative(entry.lapsed))))
-    return {day: points for day, points in left.items() if grant.lots is None or day in grant.lots}
+    return combined(*(change for entry in entries for change in (_gone(entry, grant), negative(entry.lapsed))))
+
+
+def _of_grant(left: Lots, grant: _Grant) -> Lots:
+    """What of some lots, as far as it is more than nothing, is in those that the grant can have been in."""
+    return {day: points for day, points in left.items() if points > 0 and (grant.lots is None or day in grant.lots)}
 
 
 def _gone(entry: Entry, grant: _Grant) -> Lots:
@@ -107,31 +110,24 @@ def _gone(entry: Entry, grant: _Grant) -> Lots:
     return {day: points for day, points in entry.expired.items() if day >= grant.own}
 
 
-def _left_of_pool(account: Account, grant: _Grant, histories: Histories) -> Lots:
-    """What has expired in the member's pool since they have shared it, less what was counted for any of its members."""
-    name = pool_account_of(account.pool_id) if account.pool_id else ""
-    pool = histories.get(name, ())
-    joined = max((one.recorded_at for one in pool if _is_join(one, account)), default=grant.entry.recorded_at)
-    since = max(joined, grant.entry.recorded_at)
-    left = _left((one for one in pool if one.occurred_at > since), grant)
-    if not left:
-        return NO_LOTS
-    others = [(one,) for one in histories if one not in account.ids and one != name]
-    for ids in (account.ids, *others):
-        more = {day: min(0, points) for day, points in _left(_entries(histories, ids), grant).items()}
-        left = combined(left, more)
-    return _positive(left)
+def _lost_in_pools(account: Account, grant: _Grant, histories: Histories) -> Lots:
+    """What of the member's stakes has expired in pools since the grant: what others had put in there is not theirs."""
+    lost: Lots = {}
+    for name in _pools_of(_entries(histories, account.ids)):
+        for entry in histories.get(name, ()):
+            if entry.type == "expiry" and entry.occurred_at > grant.entry.recorded_at:
+                gone = negative(entry.lots)
+                lost = combined(lost, take(gone, min(lost_by(entry.uses, account.ids), sum(gone.values()))))
+    return lost
 
 
-def _is_join(entry: Entry, account: Account) -> bool:
-    return entry.type == "pool_join" and entry.source["by"] in account.ids
+def _pools_of(entries: Iterable[Entry]) -> list[str]:
+    """The accounts of the pools that a member has ever shared in."""
+    joined = (pool_account_of(one.source["pool_id"]) for one in entries if one.type == "pool_join")
+    return list(dict.fromkeys(joined))
 
 
 def _entries(histories: Histories, ids: Sequence[str]) -> list[Entry]:
     """The entries of some accounts as they were booked."""
     found = [entry for name in ids for entry in histories.get(name, ())]
     return sorted(found, key=lambda one: (one.recorded_at, one.sequence))
-
-
-def _positive(lots: Lots) -> Lots:
-    return {day: points for day, points in lots.items() if points > 0}

@@ -4,7 +4,7 @@ It is what they have put in and neither spent nor lost by expiry. Of points that
 first that were put in with the soonest last day, and of those with the same one each in proportion.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from shared.domain.account import Account
@@ -85,6 +85,11 @@ def lost(pool: Account, points: int) -> tuple[dict[str, Use], dict[LotDay, int]]
             lost_of[member_id] = lost_of.get(member_id, 0) + loss
     uses = {f"{EXPIRED}:{one}": Use(period="always", times=1, points=loss) for one, loss in lost_of.items()}
     return uses, _dated(negative(losses))
+
+
+def lost_by(uses: Mapping[str, Use], member_ids: Iterable[str]) -> int:
+    """How many points of some members' stakes an entry of a pool books as expired, by what it adds to the counts."""
+    return sum(uses.get(f"{EXPIRED}:{name}", _NOTHING).points for name in member_ids)
 
 
 def _in_proportion(stakes: Mapping[LotDay, int], points: int) -> dict[LotDay, int]:
