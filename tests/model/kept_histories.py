@@ -669,9 +669,9 @@ class Player:
             said |= {f"{name}: {what}": pair for what, pair in self._of_member(name).items()}
             if name not in self.sharing:
                 said[f"{name}: owns"] = (_owns(self.accounts[name], self._ledger(name)), self.clerk.owns(name))
-        shared = [name for name in self.accounts if name in self.sharing or is_pool(name)]
         owners = self.sharing - self.survivors.keys()
-        owned = sum(_owns(self.accounts[name], self.ledgers[name]) for name in shared)
+        shared = [name for name in self.accounts if name in owners or is_pool(name)]
+        owned = sum(_owns(self.accounts[name], self._ledger(name)) for name in shared)
         said["shared"] = (owned, sum(map(self.clerk.owns, owners)))
         for campaign in self.program.campaigns:
             left = budgets.load(f"campaign:{campaign.campaign_id}").left
