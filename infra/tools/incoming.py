@@ -24,8 +24,8 @@ OPENING_BALANCE = "opening balance"
 """The reference of points of which a file says nothing but how many somebody has."""
 PREVIEW_LINES = 5
 
-_OTHER_MARKS = frozenset({"tier_id", "amount", "pool_id"})
-"""Tell files that no other system writes."""
+_OUR_MARKS = frozenset({"tier_id", "amount", "pool_id", "reference"})
+"""Columns of files that no other system writes."""
 _DAYS = frozenset({"enrolled_at", "earned_at", "expires_on", "available_on", "since", "review_on"})
 _NUMBERS = frozenset({"points", "contributed", "spent", "qualifying_before", "earned_before"})
 _FLAGS = frozenset({"marketing_email", "marketing_sms", "grace"})
@@ -108,7 +108,7 @@ def look(path: Path, choices: Choices) -> Incoming:
     sheet = sheets.read(path)
     names = [name.lower() for name in sheet.header]
     columns = spellings.mapped(sheet.header, choices.columns) if choices.columns else spellings.recognised(sheet.header)
-    is_ours = set(names) == set(columns.of) and (bool(_OTHER_MARKS & set(names)) or _says_all(columns))
+    is_ours = set(names) == set(columns.of) and (bool(_OUR_MARKS & set(names)) or _says_all(columns))
     kinds: tuple[Kind, ...]
     if is_ours:
         kinds = (kind_of(names),)

@@ -136,8 +136,8 @@ def test_every_wrong_line_is_named_and_nothing_is_written(tmp_path: Path) -> Non
     [
         ("external_id,points,earned_at,reference", "lacks expires_on"),
         ("points,earned_at,expires_on,reference", "lacks one of external_id"),
-        ("email,enrolled_at,shoe_size", "names 'shoe_size'"),
-        ("email;enrolled_at", "by semicolons"),
+        ("shoe_size,favourite_tea", "names nobody"),
+        ("email;tier_id", "lacks since"),
     ],
 )
 def test_a_header_that_will_not_do_says_what_would(header: str, words: str, tmp_path: Path) -> None:

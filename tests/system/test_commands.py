@@ -67,13 +67,16 @@ def test_a_replay_that_is_interrupted_ends_soon_and_books_the_rest_when_it_is_ru
     assert _figure(again.stdout, "orders booked now") + booked_before == len(lines)
 
 
-def test_a_bad_line_is_named_and_the_rest_is_booked(tmp_path: Path) -> None:
-    file = tmp_path / "orders.csv"
+def test_a_bad_line_is_named_and_the_rest_is_booked_only_if_that_is_asked_for(tmp_path: Path) -> None:
+    file, data = tmp_path / "orders.csv", ("--data", str(tmp_path / "data"))
     file.write_text(CSV)
 
-    done = run_loyalty(tmp_path, "replay", str(file), "--data", str(tmp_path / "data"))
+    refused = run_loyalty(tmp_path, "replay", str(file), *data)
+    done = run_loyalty(tmp_path, "replay", "--skip-bad", str(file), *data)
 
-    assert done.returncode == 1
+    assert refused.returncode == done.returncode == 1
+    assert "nothing was booked" in refused.stderr
+    assert refused.stdout == ""
     assert _figure(done.stdout, "orders booked now") == 2
     assert _figure(done.stdout, "lines not booked") == 4
     named = [line for line in done.stderr.splitlines() if line.startswith("line ")]
@@ -88,7 +91,7 @@ def test_a_dry_run_says_what_would_be_booked_and_writes_nothing(tmp_path: Path) 
 
     dry = run_loyalty(tmp_path, "replay", "--dry-run", str(file), *data)
     nothing = run_loyalty(tmp_path, "verify", *data)
-    real = run_loyalty(tmp_path, "replay", str(file), *data)
+    real = run_loyalty(tmp_path, "replay", "--skip-bad", str(file), *data)
     again = run_loyalty(tmp_path, "replay", "--dry-run", str(file), *data)
 
     assert "nothing was written" in dry.stdout

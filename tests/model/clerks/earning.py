@@ -155,6 +155,7 @@ class EarningClerk(SharingClerk):
                 sale.flat = self._spring(name, sale)
                 sale.extra = 100 * ("vip" in self.people[name].tags)
         sale.drawn = self._drawn(sale)
+        sale.flat = min(sale.flat, sale.drawn)  # what a cap cuts no budget has paid for: no return brings it
         earned = self._worth(sale)
         if partner:
             if earned > self.deposits_left:
