@@ -1,4 +1,4 @@
-"""Reserve, capture, cancel, reverse; and read what was redeemed."""
+"""Reserve, capture, cancel, reverse; read what was redeemed; and use the vouchers that it brings."""
 
 from http import HTTPStatus
 from typing import Annotated, Any, Self
@@ -17,14 +17,24 @@ from shared.api.schemas.redemptions import (
     partner_redemption,
     redemption_answer,
 )
+from shared.api.schemas.vouchers import (
+    FoundVoucherAnswer,
+    UsedVoucherAnswer,
+    VoucherList,
+    found_voucher,
+    own_voucher,
+    used_voucher,
+)
 from shared.caller import MEMBER, OPERATOR, PARTNER, STOREFRONT, Caller
 from shared.domain.fields import PositiveAmount, PositivePoints, Record, Reference
 from shared.domain.spending.prices import Spending
 from shared.domain.spending.redemptions import Part, returned_by
 from shared.domain.spending.spent_on_orders import REVERSAL_OF_REFUND
-from shared.services import redemption_lists, redemptions
+from shared.domain.spending.vouchers import Use
+from shared.services import redemption_lists, redemptions, vouchers
 from shared.services.redemption_lists import Place
 from shared.services.redemptions import Redemption
+from shared.services.vouchers import Undo
 from shared.tables import programs
 
 app = resolver.resolver()
@@ -52,6 +62,12 @@ class Reversal(Record):
         if self.reversal_id is None:
             return None
         return Part(reversal_id=self.reversal_id, points=self.points, credit=self.credit)
+
+
+class VoucherCode(Record):
+    """A voucher's code, as it was shown or typed."""
+
+    code: Reference
 
 
 ALL_THAT_IS_LEFT = Reversal.model_construct()
@@ -146,6 +162,53 @@ def reverse_redemption(
     return _shown(
         caller, redemptions.reverse_redemption(member_id, redemption_id, request.part, caller=caller, now=now)
     )
+
+
+@app.get(
+    "/v1/members/<member_id>/vouchers",
+    security=routes.MEMBER_OR_SHOP,
+    responses=routes.json_responses({200: VoucherList}, 404, 409),
+    summary="The vouchers that a member can use, with their codes",
+    tags=["Vouchers"],
+)
+def list_vouchers(member_id: str) -> Answer:
+    found = vouchers.list_live(member_id, caller=auth.caller(app), now=clock.now())
+    return json_answer(VoucherList(items=tuple(map(own_voucher, found))))
+
+
+@app.post(
+    "/v1/vouchers/lookup",
+    security=routes.open_to(STOREFRONT, OPERATOR, PARTNER),
+    responses=routes.json_responses({200: FoundVoucherAnswer}, 404),
+    summary="Find a voucher by its code; a partner finds those of its own rewards",
+    tags=["Vouchers"],
+)
+def look_up_voucher(request: Annotated[VoucherCode, Body()]) -> Answer:
+    return json_answer(found_voucher(vouchers.look_up(request.code, caller=auth.caller(app), now=clock.now())))
+
+
+@app.post(
+    "/v1/vouchers/use",
+    security=routes.open_to(STOREFRONT, OPERATOR, PARTNER),
+    responses=routes.json_responses({200: UsedVoucherAnswer}, 404, 409),
+    summary="Use a voucher, or a part of it where its reward says so, under the shop's own reference",
+    tags=["Vouchers"],
+)
+def use_voucher(request: Annotated[Use, Body()]) -> Answer:
+    used = vouchers.use(request, caller=auth.caller(app), now=clock.now())
+    return json_answer(used_voucher(used), replayed=used.replayed)
+
+
+@app.post(
+    "/v1/vouchers/undo",
+    security=routes.open_to(STOREFRONT, OPERATOR, PARTNER),
+    responses=routes.json_responses({200: UsedVoucherAnswer}, 404, 409),
+    summary="Undo a use of a voucher by its reference: what it took can be used again",
+    tags=["Vouchers"],
+)
+def undo_voucher(request: Annotated[Undo, Body()]) -> Answer:
+    used = vouchers.undo(request, caller=auth.caller(app), now=clock.now())
+    return json_answer(used_voucher(used), replayed=used.replayed)
 
 
 def _shown(caller: Caller, redemption: Redemption, status: HTTPStatus = HTTPStatus.OK) -> Answer:

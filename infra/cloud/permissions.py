@@ -517,12 +517,12 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(
                 LOYALTY,
-                *("MEMBER#*", "ORDER#*", "REDEMPTION#*", "CODE#*", "GUESSES#*", "BUDGET#*", "REWARD#*"),
+                *("MEMBER#*", "ORDER#*", "REDEMPTION#*", "CODE#*", "GUESSES#*", "BUDGET#*", "REWARD#*", "VOUCHER*"),
                 _PROGRAM,
             ),
-            Grant(("dynamodb:Query",), LOYALTY, ("REDEMPTION#*",)),
+            Grant(("dynamodb:Query",), LOYALTY, ("REDEMPTION#*", "VOUCHER#*")),
             _query(HISTORY),
-            _book("AUDIT#*", "CODE#*", "GUESSES#*", _POOL_MOVES),
+            _book("AUDIT#*", "CODE#*", "GUESSES#*", "VOUCHER*", _POOL_MOVES),
             # The key under whose hashes members' codes stand.
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),

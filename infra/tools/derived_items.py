@@ -13,7 +13,7 @@ from shared.domain.entry import Entry
 from shared.domain.points.partner_funding import funding_name
 from shared.domain.spending.order_payments import Payments, changes
 from shared.domain.subaccounts import is_wallet
-from shared.tables import keys
+from shared.tables import keys, vouchers
 from shared.tables.client import Item, Key
 from shared.tables.order_payments import payments_of
 from shared.tables.orders import OrderState, state_of
@@ -57,7 +57,7 @@ class Derived:
         if sk == "REFUNDED":
             name = name_of(Key(pk, sk))
             self.orders[name] = state_of(item)
-        elif sk == "RETURNED":
+        elif sk in {"RETURNED", "USED"}:
             name = name_of(Key(pk, sk))
             self.kept[name] = int(item["amount"]["N"])
         elif sk == "STOCK":
@@ -145,6 +145,8 @@ class OfEntries:
                 name = name_of(keys.returned_key(entry.source["redemption_id"]))
                 self.sums[name] = max(entry.returned.points, self.sums[name])
             self.sums.update({f"{BUDGET}{name}": points for name, points in entry.budgets.items()})
+            for voucher_id in entry.vouchers if entry.voucher_used else ():
+                self.sums[name_of(vouchers.used_key(voucher_id))] += entry.voucher_used
             for reward_id, change in entry.stock.items():
                 self.sums[name_of(keys.stock_key(reward_id))] -= change
             for order_id, paid in changes([entry]).items():

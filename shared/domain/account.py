@@ -7,6 +7,7 @@ from typing import Literal
 from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
 from shared.domain.fields import Stored
 from shared.domain.lots import Hold, LotDay, Lots, Prolonged
+from shared.domain.vouchers import Vouchers
 
 Status = Literal["active", "provisional", "merged", "erased", "lapsed"]
 """`provisional`: accrues for somebody who has not agreed to the terms; `lapsed`: never did."""
@@ -71,6 +72,8 @@ class Account(Stored):
     that they were in and by when that was. They do not come back with what they were spent on. See `forgiveness`."""
     prolonged: Mapping[LotDay, Prolonged] = {}
     """Where inactivity ends points: by the last day that it gives, what activity has done."""
+    vouchers: Vouchers = {}
+    """Those of which something is left, by their ids."""
 
     def as_known(self) -> "Account":
         """The account without what a newer release keeps in it, in fields that this one does not know."""

@@ -8,6 +8,7 @@ from shared.domain.actors import CLOCK
 from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
 from shared.domain.fields import Stored
 from shared.domain.lots import Hold, LotDay, Lots, PartnerShare, Prolonged
+from shared.domain.vouchers import Vouchers
 
 
 class Piece(Stored):
@@ -176,6 +177,10 @@ class Entry(Stored):
     stakes: Lots = {}
     """Signed change of what members may take along of a pool."""
     provisional_until: date | None = None
+    vouchers: Vouchers = {}
+    """Signed change of what is left of vouchers, by their ids."""
+    voucher_used: int = 0
+    """Signed change of how much of the entry's voucher has been used."""
 
     @property
     def entry_id(self) -> str:

@@ -497,6 +497,20 @@ _SPENDING = (
         partner_movement="reversed",
     ),
     EntryType(
+        "voucher_use",
+        _at("VOUCHER#{voucher_id}", "USE#{reference}"),
+        "voucher.used",
+        made_by="request",
+        source=("reward_id",),
+    ),
+    EntryType(
+        "voucher_undo",
+        _at("VOUCHER#{voucher_id}", "UNDO#{reference}"),
+        "voucher.use_undone",
+        source=("reward_id",),
+    ),
+    EntryType("voucher_expiry", _member("VOUCHER_EXPIRY#{on}"), "voucher.expired", made_by="time"),
+    EntryType(
         "payout",
         _at("PAYOUT#{payout_id}", "PAYOUT"),
         "credit.paid_out",

@@ -165,6 +165,24 @@ class RedemptionNotFoundError(LoyaltyError):
     code = "redemption_not_found"
 
 
+class VoucherNotFoundError(LoyaltyError):
+    """Nobody has a voucher with such a code, or not one that the caller may know of."""
+
+    code = "voucher_not_found"
+
+
+class VoucherUsedError(LoyaltyError):
+    """Nothing is left of the voucher, or less than is asked for."""
+
+    code = "voucher_used"
+
+
+class VoucherExpiredError(LoyaltyError):
+    """The voucher's last day has passed."""
+
+    code = "voucher_expired"
+
+
 class WebhookNotFoundError(LoyaltyError):
     """There is no such webhook."""
 

@@ -18,19 +18,20 @@ class Breach(NamedTuple):
 def breaches(account: Account, entries: Sequence[Entry]) -> list[Breach]:
     """Every breach of an account against all its entries in ledger order; none if all is well.
 
-    1. The balance is the sum of its lots, and nothing is negative or empty; an account in debt has no balance.
+    1. The balance is the sum of its lots, and nothing is negative or empty, no voucher either; an account in debt has
+       no balance.
     2. What is held is the sum of the holds, each of them the sum of its lots.
     3. Every bucket is the sum of its entries' effects; entries are numbered 1, 2, 3 and so on without a gap.
     4. Replaying the entries gives the stored account.
     5. All points ever granted, plus debt, are in a bucket or have left as some entry type says that points leave.
     """
-    found = [*_lots(account), *_holds(account), *_sums(account, entries), *_replay(account, entries)]
-    return sorted([*found, *_whereabouts(account, entries)])
+    of_entries = [*_sums(account, entries), *_replay(account, entries), *_whereabouts(account, entries)]
+    return sorted([*standing_breaches(account), *of_entries])
 
 
 def standing_breaches(account: Account) -> list[Breach]:
     """Breaches of the first two, which an account shows by itself: cheap enough to look for whenever one is read."""
-    return sorted([*_lots(account), *_holds(account)])
+    return sorted([*_lots(account), *_vouchers(account), *_holds(account)])
 
 
 def _lots(account: Account) -> Iterator[Breach]:
@@ -44,6 +45,12 @@ def _lots(account: Account) -> Iterator[Breach]:
     negative += [name for name, amount in account.qualifying.items() if amount < 0]
     if negative:
         yield Breach(1, f"negative: {', '.join(negative)}")
+
+
+def _vouchers(account: Account) -> Iterator[Breach]:
+    for voucher_id, voucher in account.vouchers.items():
+        if not 0 < voucher.left <= voucher.of:
+            yield Breach(1, f"of the voucher {voucher_id}, good for {voucher.of}, {voucher.left} are left")
 
 
 def _holds(account: Account) -> Iterator[Breach]:

@@ -12,6 +12,7 @@ from shared.domain.entry import Entry
 from shared.domain.entry_types import EntryType
 from shared.domain.facets import NO_DAY, Activity, Use
 from shared.domain.lots import GRACED, LotDay, Lots, Prolonged
+from shared.domain.vouchers import vouchers_after
 
 QUALIFYING_MONTHS_KEPT = 17
 """Thirteen months of a rolling year, and the four that the longest grace reaches into."""
@@ -84,6 +85,7 @@ def book(account: Account, entry: Entry) -> Account:
             "forgiven": _forgiven_after(account.forgiven, entry.forgiven_lots),
             "stakes": added(account.stakes, entry.stakes) if entry.stakes else account.stakes,
             "prolonged": _prolonged_after(account.prolonged, entry),
+            "vouchers": vouchers_after(account.vouchers, entry.vouchers),
             "earned": account.earned + entry.earned,
             "totals": _totals_after(account.totals, entry, row),
             **{name: value for name in _REPLACED if (value := getattr(entry, name)) is not None},
@@ -109,6 +111,8 @@ def book(account: Account, entry: Entry) -> Account:
     )
     if after.debt < 0 or after.balance != entry.balance_after:
         raise BrokenLedgerError(f"entry {entry.entry_id} leaves the debt {after.debt}, the balance {after.balance}")
+    if any(not 0 < voucher.left <= voucher.of for voucher in after.vouchers.values()):
+        raise BrokenLedgerError(f"entry {entry.entry_id} leaves less than nothing of a voucher, or more than all")
     return after
 
 

@@ -82,5 +82,7 @@ class Hold(Stored):
     """What it takes out of that partner's budgets of a day, by name: given back with its points."""
     opened_by: str | None = None
     """The entry that opened it, by its id; None: it was stored before that was kept."""
+    quantity: int = 1
+    """How many of its reward it takes."""
     drawn: Drawn | None = None
     """None: they are the member's own, or were reserved before it was kept where they come from."""

@@ -12,6 +12,7 @@ Kind = Literal[
     "tier_reached",
     "points_refunded",
     "points_expiring",
+    "voucher_expiring",
     "nudge",
     "reward_reached",
     "programme_explained",
@@ -69,6 +70,7 @@ _AMOUNT = Variable("amount", "minor units of the program's currency; show it wit
 _PLAN = Variable("plan_name", "the membership's name", "Plus")
 _ACTION = Variable("action_name", "what the member did, in the program's words", "a review")
 _LAST_DAY = Variable("last_day", "the last day on which it can be spent; show it with the filter day", "2027-11-30")
+_VOUCHER_CODE = Variable("voucher_code", "what is shown at the till", "7Q2K9-XW3HT-B5MJR")
 _DAYS = Variable("days", "how many days are left", 7)
 
 COMMON: tuple[Variable, ...] = (
@@ -90,7 +92,7 @@ KINDS: Mapping[Kind, About] = {
         (
             _POINTS,
             _REWARD._replace(may_be_empty=True),
-            Variable("voucher_code", "what is shown at the till", "7Q2K9-XW3HT-B5MJR"),
+            _VOUCHER_CODE,
         ),
         is_urgent=True,
     ),
@@ -99,6 +101,7 @@ KINDS: Mapping[Kind, About] = {
     ),
     "points_refunded": About("service", (_POINTS,)),
     "points_expiring": About("service", (_POINTS, _LAST_DAY, _DAYS)),
+    "voucher_expiring": About("service", (_REWARD, _VOUCHER_CODE, _LAST_DAY, _DAYS)),
     "nudge": About("marketing", (_REWARD, Variable("missing", "points that are missing", 10))),
     "reward_reached": About("marketing", (_REWARD, _POINTS), is_optional=True),
     "programme_explained": About(

@@ -256,4 +256,7 @@ def _listed(entries: Sequence[Entry]) -> list[Any]:
     for holds in (body.get(name, {}) for body in listed for name in ("opened", "closed", "reversed")):
         for redemption_id in holds.keys() & over:
             holds[redemption_id].pop("voucher_code", None)
+    for vouchers in (body.get("vouchers", {}) for body in listed):
+        for voucher_id in vouchers.keys() & over:
+            del vouchers[voucher_id]["code"]
     return listed

@@ -37,9 +37,10 @@ from shared.domain.spending.redemptions import (
 )
 from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
-from shared.services import caller_keys, guess_limits, member_codes, order_payments, partner_access
+from shared.services import caller_keys, guess_limits, member_codes, order_payments, partner_access, vouchers
 from shared.services.orders import kept_as
 from shared.tables import accounts, audit, keys, ledger, operation
+from shared.tables import vouchers as voucher_items
 from shared.tables.client import Key
 from shared.tables.operation import NOTHING_MORE, Asks, Decision, Needs, Situation
 
@@ -229,7 +230,8 @@ def reverse_redemption(
 ) -> Redemption:
     """Give captured points back to the lots that they came from: a part of them, or all that is left.
 
-    Raises RedemptionNotFoundError, InvalidStateError if less is left, IdempotencyMismatchError.
+    Raises RedemptionNotFoundError, InvalidStateError if less is left, VoucherUsedError if its voucher was used,
+    IdempotencyMismatchError.
     """
     captured_key = keys.of("capture", redemption_id=redemption_id)
     whole_key = keys.of("reverse", redemption_id=redemption_id)
@@ -240,6 +242,9 @@ def reverse_redemption(
         is_over = part is not None and situation.entry(whole_key) is not None
         if captured is None or is_over or not _belongs(captured, account):
             raise InvalidStateError("only a captured redemption can be reversed")
+        before = situation.returned(redemption_id)
+        back = before + ((part.points or part.credit or 0) if part else captured.closed[redemption_id].points - before)
+        vouchers.require_unused(situation, redemption_id, captured, back)
         return reverse(
             account,
             situation.program,
@@ -249,10 +254,10 @@ def reverse_redemption(
             actor=caller.actor,
             fingerprint=fingerprint,
             part=part,
-            returned_before=situation.returned(redemption_id),
+            returned_before=before,
         )
 
-    reads = [captured_key, whole_key, keys.returned_key(redemption_id)]
+    reads = [captured_key, whole_key, keys.returned_key(redemption_id), voucher_items.used_key(redemption_id)]
     return _take(member_id, redemption_id, "reverse", step, caller, now, reads=reads, part=part)
 
 

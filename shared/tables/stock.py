@@ -20,9 +20,10 @@ ATTEMPTS_MAX = 12
 
 
 class Take(NamedTuple):
-    """A piece of a reward that a member could not take: from which shelf, or with None from stock."""
+    """Pieces of a reward that a member could not take: from which shelf, or with None from stock."""
 
     reward_id: str
+    pieces: int
     stock: int
     shelf: int | None
     is_shelved: bool
@@ -66,7 +67,7 @@ def missed(cancelled: CancelledError, entries: Sequence[Entry], program: Program
         reward, shelf = program.reward(reward_id), _shelf(reward_id, entries, program)
         key = _place(reward_id, shelf)
         if change < 0 and reward is not None and reward.stock is not None and key in cancelled.keys:
-            takes.append(Take(reward_id, reward.stock, shelf, shelf is not None or _has_shelves(found.get(key))))
+            takes.append(Take(reward_id, -change, reward.stock, shelf, shelf is not None or _has_shelves(found.get(key))))
     return takes
 
 
@@ -83,7 +84,7 @@ def _restock(take: Take) -> None:
     name = take.reward_id
     for attempt in range(ATTEMPTS_MAX):
         before = _load(name) if take.is_shelved else Shelved(take.stock, {})
-        after = restocked(before, take.stock, take.shelf)
+        after = restocked(before, take.stock, take.shelf, take.pieces)
         if after is None:
             raise RewardUnavailableError(f"{name}: none is left")
         try:
@@ -131,9 +132,10 @@ def _of_stock(reward_id: str, change: int, reward: Reward | None) -> Write:
     key = keys.stock_key(reward_id)
     if change >= 0 or reward is None or reward.stock is None:
         return _update(key, "ADD taken :pieces", values)
-    untouched = "attribute_not_exists(taken) OR " if reward.stock else ""
-    values[":stock"] = {"N": str(reward.stock)}
-    update = _update(key, "ADD taken :pieces", values, f"{untouched}taken < :stock")
+    most_before = reward.stock + change
+    untouched = "attribute_not_exists(taken) OR " if most_before >= 0 else ""
+    values[":most"] = {"N": str(most_before)}
+    update = _update(key, "ADD taken :pieces", values, f"{untouched}taken <= :most")
     # Whether pieces may be on shelves has not to be asked then.
     return {"Update": {**update["Update"], "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}
 

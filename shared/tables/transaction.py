@@ -10,7 +10,7 @@ from shared.domain.entry import Entry
 from shared.domain.ledger import book_all
 from shared.domain.lifecycle.passing_of_time import due_on, reminded_through
 from shared.domain.program.program import Program
-from shared.tables import accounts, budgets, client, ledger, order_payments, orders, stock
+from shared.tables import accounts, budgets, client, ledger, order_payments, orders, stock, vouchers
 from shared.tables.accounts import StoredAccount
 from shared.tables.client import Item, Key, Write
 
@@ -45,6 +45,7 @@ def write(
     writes += stock.changes(booked, program)
     writes += [write for entry in booked for write in orders.changes(entry)]
     writes += [write for entry in booked for write in ledger.returned_sums(entry)]
+    writes += [write for entry in booked for write in vouchers.changes(entry)]
     writes += order_payments.writes(booked, read)
     writes += budgets.draws(booked)
     client.transact([*further, *writes])

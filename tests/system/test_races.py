@@ -80,6 +80,27 @@ def test_members_who_send_each_other_points_lose_none(server: Server) -> None:
     assert server.is_sound()
 
 
+def test_tills_that_use_one_voucher_at_once_use_it_once(server: Server) -> None:
+    tea = {"reward_id": "tea", "name": "Tea", "kind": "product", "sku": "TEA", "points": 10, "voucher": {}}
+    redeeming = server.call("GET", "/v1/program/whole", scope="operator").json()["redeeming"]
+    server.change_program(redeeming={**redeeming, "rewards": [*redeeming["rewards"], tea]})
+    member = server.enroll("guest")
+    bought = {"reward_id": "tea", "capture": True}
+    code = server.post(f"/v1/members/{member}/redemptions", bought, key="tea").json()["voucher_code"]
+    calls = [
+        partial(server.post, "/v1/vouchers/use", {"code": code, "reference": f"till-{number}", "store_id": "Main"})
+        for number in range(AT_ONCE)
+    ]
+
+    answers = _at_once(calls)
+
+    codes = Counter(answer.json().get("code", answer.status_code) for answer in answers)
+    assert codes == {200: 1, "voucher_used": AT_ONCE - 1}
+    assert {answer.status_code for answer in answers} == {200, 409}
+    assert [one["undone_at"] for one in server.post("/v1/vouchers/lookup", {"code": code}).json()["uses"]] == [None]
+    assert server.is_sound()
+
+
 def _at_once(calls: list[partial[httpx.Response]]) -> list[httpx.Response]:
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]

@@ -14,6 +14,7 @@ from shared.domain.program.program import Program
 from shared.domain.spending.merges import merge
 from shared.domain.spending.pools import contribute, leave, pool_among
 from shared.domain.spending.redemptions import release
+from shared.domain.vouchers import taken_away
 
 
 def erase_whole(
@@ -95,6 +96,7 @@ def erase(account: Account, program: Program, *, now: datetime, actor: str) -> l
         pending=negative(account.pending),
         debt=-account.debt,
         traits=None if account.traits == Traits() else Traits(),
+        vouchers=taken_away(account.vouchers),
     )
     return [*entries, last]
 

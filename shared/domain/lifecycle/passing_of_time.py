@@ -26,6 +26,7 @@ from shared.domain.points.tiers import missing_at_review, reviewed
 from shared.domain.program.program import Program
 from shared.domain.spending.redemptions import release
 from shared.domain.spending.stakes import lost
+from shared.domain.spending.vouchers import expire, first_to_end
 from shared.domain.subaccounts import is_pool
 
 
@@ -49,14 +50,15 @@ class Reminder(NamedTuple):
     """On which day to tell a member that points end `days_ahead` days later, after `last_day`.
 
     Or that their tier will be reviewed on `last_day`, and that `points` are missing to keep it. Or that they will be
-    erased on `last_day`, with the `points` that they have.
+    erased on `last_day`, with the `points` that they have. Or that a voucher ends.
     """
 
     on: date
     days_ahead: int
     last_day: date
     points: int
-    about: Literal["points", "tier", "erasure"] = "points"
+    about: Literal["points", "tier", "erasure", "voucher"] = "points"
+    voucher_id: str = ""
 
 
 def settle(account: Account, program: Program, now: datetime, entries_max: int | None = None) -> Settled:
@@ -111,7 +113,7 @@ def waits_for_reminder(account: Account, program: Program, reminded_on: date, to
 def reminders_to_send(account: Account, program: Program, reminded_on: date, today: date) -> list[Reminder]:
     """The reminders that wait to be sent: of several for one lot the latest, none for a lot whose day has passed."""
     due = (one for one in reminders(account, program, reminded_on, today) if today <= one.last_day)
-    return list({(reminder.about, reminder.last_day): reminder for reminder in due}.values())
+    return list({(one.about, one.last_day, one.voucher_id): one for one in due}.values())
 
 
 def reminders(account: Account, program: Program, after: date = date.min, through: date = date.max) -> list[Reminder]:
@@ -152,7 +154,21 @@ def _reminded_of(days_ahead: int) -> Callable[[LotDay], date]:
 
 def _warnings(account: Account, program: Program) -> list[Reminder]:
     """What is announced beside the end of points."""
-    return [*_tier_warnings(account, program), *_erasure_warnings(account, program)]
+    return [
+        *_tier_warnings(account, program),
+        *_erasure_warnings(account, program),
+        *_voucher_warnings(account, program),
+    ]
+
+
+def _voucher_warnings(account: Account, program: Program) -> list[Reminder]:
+    """The reminders of vouchers that end, as many days ahead as those of points."""
+    return [
+        Reminder(one.ends_on - timedelta(days=ahead), ahead, one.ends_on, 0, "voucher", voucher_id)
+        for voucher_id, one in account.vouchers.items()
+        if one.ends_on is not None
+        for ahead in program.messages.reminder_days
+    ]
 
 
 def _erasure_warnings(account: Account, program: Program) -> list[Reminder]:
@@ -205,6 +221,10 @@ def _next_change(account: Account, program: Program) -> _Change | None:
     if anniversary is not None:
         at = start_of_day(anniversary, zone)
         changes.append(_Change(at, 4, lambda now: celebrate_anniversary(account, program, anniversary, now)))
+    voucher_ends_on = first_to_end(account)
+    if voucher_ends_on is not None:
+        over_at = start_of_day(voucher_ends_on + timedelta(days=1), zone)
+        changes.append(_Change(over_at, 2, lambda now: expire(account, program, voucher_ends_on, over_at, now)))
     lapse_at = lapses_at(account, program)
     if lapse_at is not None:
         changes.append(_Change(lapse_at, 5, lambda now: unclaimed(account, program, lapse_at, now)))

@@ -54,6 +54,13 @@ _EN: Mapping[Kind, tuple[str, str]] = {
             " they can be spent until the end of {{ last_day | day }}."
         ),
     ),
+    "voucher_expiring": (
+        (
+            "{{ reward_name }}: your voucher ends"
+            " {% if days == 0 %}today{% elif days == 1 %}tomorrow{% else %}in {{ days }} days{% endif %}"
+        ),
+        "Your voucher {{ voucher_code }} for {{ reward_name }} can be used until the end of {{ last_day | day }}.",
+    ),
     "nudge": (
         "{{ missing | counted('point', 'points') }} to {{ reward_name }}",
         "Only {{ missing | counted('point', 'points') }} to {{ reward_name }}.",
@@ -250,6 +257,13 @@ _DE: Mapping[Kind, tuple[str, str]] = {
             " {% if days == 0 %}heute{% elif days == 1 %}morgen{% else %}in {{ days }} Tagen{% endif %}:"
             " einlösbar bis einschließlich {{ last_day | day }}."
         ),
+    ),
+    "voucher_expiring": (
+        (
+            "{{ reward_name }}: Ihr Gutschein endet"
+            " {% if days == 0 %}heute{% elif days == 1 %}morgen{% else %}in {{ days }} Tagen{% endif %}"
+        ),
+        ("Ihr Gutschein {{ voucher_code }} für {{ reward_name }} gilt bis einschließlich {{ last_day | day }}."),
     ),
     "nudge": (
         "Noch {{ missing | counted('Punkt', 'Punkte') }} bis {{ reward_name }}",

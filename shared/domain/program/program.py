@@ -137,6 +137,16 @@ class Tiers(Stored):
         return next((rank for rank, tier in enumerate(self.levels) if tier.tier_id == tier_id), None)
 
 
+class VoucherTerms(Stored):
+    """What a reward's voucher is like: it is fetched by its code, until `valid_days` after it was issued.
+
+    With `in_parts` it may be used little by little: money off by amounts, other things by pieces.
+    """
+
+    valid_days: Annotated[Days, Field(ge=1)] | None = None
+    in_parts: Flag = False
+
+
 class _Reward(Validity):
     reward_id: Slug
     name: Text
@@ -146,6 +156,8 @@ class _Reward(Validity):
     minimum_tier: Slug | None = None
     segments: SegmentIds = ()
     limit: Times | None = None
+    voucher: VoucherTerms | None = None
+    """With it, what a redemption issues is a voucher that the shop looks up and uses by its code."""
 
 
 class MoneyReward(_Reward):

@@ -19,6 +19,7 @@ from shared.domain.points.paid_plans import current
 from shared.domain.points.segments import united
 from shared.domain.program.program import Program
 from shared.domain.spending.transfers import Moved
+from shared.domain.vouchers import taken_away
 
 MERGES_MAX = 20
 
@@ -57,6 +58,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         closed=dict(gone.holds),
         earned=-gone.earned,
         forgiven_lots=negative(gone.forgiven),
+        vouchers=taken_away(gone.vouchers),
         source=source,
     )
     today = local_day(now, program.time_zone)
@@ -71,6 +73,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         opened=dict(gone.holds),
         earned=gone.earned,
         forgiven_lots=dict(gone.forgiven),
+        vouchers=dict(gone.vouchers),
         prolonged=dict(gone.prolonged),
         qualifying=dict(gone.qualifying),
         qualifying_before=max(0, gone.qualifying_ever - sum(gone.qualifying.values())),

@@ -5,7 +5,7 @@ from datetime import date
 from math import gcd
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Discriminator, Tag
+from pydantic import Discriminator, Field, Tag
 
 from shared.domain.account import Account
 from shared.domain.calendar import period_frees_on
@@ -17,11 +17,15 @@ from shared.domain.points.tiers import held_tier
 from shared.domain.program.program import MoneyReward, PartnerReward, Program, Reward
 from shared.domain.spending.order_payments import NOTHING_PAID, Payments, require_room, require_total
 
+QUANTITY_MAX = 20
+Quantity = Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX)]
+
 
 class RewardRequest(Record):
-    """Spend points on a reward of the catalogue; a partner with a `code` that the member shows."""
+    """Spend points on so many of a reward of the catalogue; a partner with a `code` that the member shows."""
 
     reward_id: Slug
+    quantity: Quantity = 1
     capture: Flag = False
     order_id: Reference | None = None
     code: Reference | None = None
@@ -69,12 +73,16 @@ Request = PointsRequest | CreditRequest
 
 
 class Price(NamedTuple):
-    """What a redemption takes and gives; `order_total` is what the order comes to that it pays for, if it names one."""
+    """What a redemption takes and gives; `order_total` is what the order comes to that it pays for, if it names one.
+
+    `quantity` is how many of the reward.
+    """
 
     points: int
     value: int | None
     reward: Reward | None
     order_total: int | None = None
+    quantity: int = 1
 
 
 def price(
@@ -90,10 +98,11 @@ def price(
     reward = program.reward(request.reward_id)
     if reward is None:
         raise RewardNotFoundError(f"the program has no reward {request.reward_id!r}")
-    reason = why_unavailable(account, program, reward, today)
+    reason = why_unavailable(account, program, reward, today, request.quantity)
     if reason is not None:
         raise RewardUnavailableError(reason)
-    return Price(reward.points, reward_value(reward), reward)
+    quantity, value = request.quantity, reward_value(reward)
+    return Price(reward.points * quantity, None if value is None else value * quantity, reward, None, quantity)
 
 
 def named_total(request: MoneyRequest | CreditRequest) -> int | None:
@@ -106,8 +115,8 @@ def reward_value(reward: Reward) -> int | None:
     return reward.value if isinstance(reward, MoneyReward | PartnerReward) else None
 
 
-def why_unavailable(account: Account, program: Program, reward: Reward, today: date) -> str | None:
-    """Why the member cannot have the reward today, points and stock aside; None: nothing is in the way."""
+def why_unavailable(account: Account, program: Program, reward: Reward, today: date, quantity: int = 1) -> str | None:
+    """Why the member cannot have so many of the reward today, points and stock aside; None: nothing is in the way."""
     if not reward.covers(today):
         return f"{reward.name} is offered from {reward.starts_on or 'the start'} to {reward.ends_on or 'any day'}"
     if reward.minimum_tier is not None:
@@ -118,7 +127,7 @@ def why_unavailable(account: Account, program: Program, reward: Reward, today: d
     if not in_any(account, program, reward.segments, today):
         return f"{reward.name} is for members of {' or '.join(repr(name) for name in reward.segments)}"
     limit = reward.limit
-    if limit is not None and used(account, f"reward:{reward.reward_id}", limit, today).times >= limit.times:
+    if limit is not None and used(account, f"reward:{reward.reward_id}", limit, today).times + quantity > limit.times:
         frees_on = period_frees_on(today, limit.per)
         until = f"; it frees on {frees_on}" if frees_on else "; it never frees"
         return f"{reward.name} can be had {limit.times} times per {limit.per}{until}"

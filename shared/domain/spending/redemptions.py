@@ -33,6 +33,7 @@ from shared.domain.program.partners import Partner
 from shared.domain.program.program import PartnerReward, Program, Reward
 from shared.domain.spending.order_payments import NOTHING_PAID, Payments, confirmed
 from shared.domain.spending.prices import PointsRequest, Price, price
+from shared.domain.spending.vouchers import given_up, issued, require_room
 from shared.domain.subaccounts import is_wallet
 
 OPEN_HOLDS_MAX = 20
@@ -117,7 +118,9 @@ def lock(
     today = local_day(now, program.time_zone)
     taken = taking(account, at, cost.points, today, caps) if at else Taking()
     lots = take(account.lots, cost.points)
-    of_reward = _use_of(account, cost.reward, today)
+    if cost.reward is not None and cost.reward.voucher is not None:
+        require_room(account)
+    of_reward = _use_of(account, cost.reward, today, cost.quantity)
     held = Hold(
         points=cost.points,
         lots=lots,
@@ -129,6 +132,7 @@ def lock(
         unconfirmed=cost.order_total is not None and is_member(actor) and not payments.is_booked,
         stocked=cost.reward is not None and cost.reward.stock is not None,
         limit_period=of_reward.period if of_reward else None,
+        quantity=cost.quantity,
         partner=_taken_by(program, cost.reward, at),
         uses=taken.uses,
         budgets=taken.budgets,
@@ -147,7 +151,7 @@ def lock(
         opened={redemption_id: held},
         uses={**({f"reward:{held.reward_id}": of_reward} if of_reward else {}), **taken.uses},
         budgets=taken.budgets,
-        stock={held.reward_id: -1} if held.reward_id and held.stocked else {},
+        stock={held.reward_id: -cost.quantity} if held.reward_id and held.stocked else {},
         source=_source(redemption_id, held),
         partner=held.partner,
     )
@@ -175,8 +179,8 @@ def capture(
     by_credit = is_wallet(account.member_id)
     hold = confirmed(hold, payments, _share_percent(program, by_credit=by_credit), by_credit=by_credit)
     hold, active = hold.model_copy(update={"voucher_code": voucher_code}), {"lots": NO_LOTS}
+    today = local_day(now, program.time_zone)
     if is_shop(actor):
-        today = local_day(now, program.time_zone)
         hold, active = active_by_capturing(account, policy_of(account, program), hold, today)
     return draft(
         account,
@@ -187,6 +191,7 @@ def capture(
         program_version=program.version,
         actor=actor,
         **{**active, "closed": {redemption_id: hold}},
+        vouchers=issued(program, redemption_id, hold, today),
         source=_source(redemption_id, hold),
         partner=hold.partner,
     )
@@ -219,7 +224,7 @@ def release(
         closed={redemption_id: hold},
         uses=_uses_given_back(hold),
         budgets=_budgets_given_back(hold),
-        stock={hold.reward_id: 1} if hold.reward_id and hold.stocked else {},
+        stock={hold.reward_id: hold.quantity} if hold.reward_id and hold.stocked else {},
         source=_source(redemption_id, hold),
         partner=hold.partner,
     )
@@ -261,8 +266,9 @@ def reverse(
         **_given_back(account, program, gone, local_day(now, program.time_zone), actor),
         uses=_uses_given_back(gone),
         budgets=_budgets_given_back(gone),
-        stock={gone.reward_id: 1} if gone.reward_id and gone.stocked else {},
+        stock={gone.reward_id: gone.quantity} if gone.reward_id and gone.stocked else {},
         reversed={redemption_id: gone},
+        vouchers=given_up(account, captured, redemption_id, returned_before, back),
         returned=GivenBack(points=back, of_points=hold.points, of_value=hold.value) if in_parts else None,
         source=_source(redemption_id, hold) | ({"reversal_id": part.reversal_id} if part else {}),
         partner=hold.partner,
@@ -399,18 +405,19 @@ def _given_back(account: Account, program: Program, hold: Hold, today: date, act
     return {**effects, "forgiven_lots": gone.change}
 
 
-def _use_of(account: Account, reward: Reward | None, today: date) -> Use | None:
-    """What one more of a reward counts toward its limit for a member; None: it has none."""
+def _use_of(account: Account, reward: Reward | None, today: date, quantity: int) -> Use | None:
+    """What so many more of a reward count toward its limit for a member; None: it has none."""
     if reward is None or reward.limit is None:
         return None
-    return one_more(account, f"reward:{reward.reward_id}", reward.limit, today)
+    one = one_more(account, f"reward:{reward.reward_id}", reward.limit, today)
+    return one.model_copy(update={"times": quantity})
 
 
 def _uses_given_back(hold: Hold) -> dict[str, Use]:
     """What was not had in the end does not count against the period it was taken in: a limited reward, a partner's."""
     uses = uses_given_back(hold.uses)
     if hold.limit_period is not None:
-        uses[f"reward:{hold.reward_id}"] = Use(period=hold.limit_period, times=-1)
+        uses[f"reward:{hold.reward_id}"] = Use(period=hold.limit_period, times=-hold.quantity)
     return uses
 
 

@@ -56,8 +56,8 @@ def shelf_of(reward: Reward | None, member_id: str) -> int | None:
     return zlib.crc32(member_id.encode()) % SHELVES
 
 
-def restocked(shelved: Shelved, stock: int, number: int | None) -> Restocked | None:
-    """What leaves a piece to be taken from a shelf, or with None from stock; None if none is left anywhere.
+def restocked(shelved: Shelved, stock: int, number: int | None, pieces: int = 1) -> Restocked | None:
+    """What leaves so many pieces to be taken from a shelf, or with None from stock; None if they are left nowhere.
 
     What lies on shelves for another stock goes back first, and all does if nobody takes from shelves any more.
     """
@@ -69,11 +69,11 @@ def restocked(shelved: Shelved, stock: int, number: int | None) -> Restocked | N
     taken = shelved.taken - sum(shelf.pieces for shelf in stale.values())
     changed = dict.fromkeys(stale, _EMPTY)
     if number is None:
-        return Restocked(taken, changed) if taken < stock else None
+        return Restocked(taken, changed) if taken + pieces <= stock else None
     held = {place: shelf.pieces for place, shelf in shelved.shelves.items() if place not in stale}
-    moves = dict(lease(Budget(stock, max(0, stock - taken), held), number, 1))
-    if held.get(number, 0) + moves.get(number, 0) < 1:
+    moves = dict(lease(Budget(stock, max(0, stock - taken), held), number, pieces))
+    if held.get(number, 0) + moves.get(number, 0) < pieces:
         return None
     taken -= moves.pop(UNLEASED, 0)
-    changed |= {place: Shelf(held.get(place, 0) + pieces, stock) for place, pieces in moves.items()}
+    changed |= {place: Shelf(held.get(place, 0) + more, stock) for place, more in moves.items()}
     return Restocked(taken, changed)

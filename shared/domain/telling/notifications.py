@@ -99,11 +99,27 @@ def reminder_note(account: Account, program: Program, reminder: Reminder, today:
     if reminder.about == "erasure":
         values = {"last_day": last_day, "days": days}
         return Note(message_id=f"erasure:{about}", member_id=member_id, kind="erasure_warning", values=values)
+    if reminder.about == "voucher":
+        voucher = account.vouchers[reminder.voucher_id]
+        values = {
+            "reward_name": _reward_name(program, voucher.reward_id),
+            "voucher_code": voucher.code,
+            "last_day": last_day,
+            "days": days,
+        }
+        about = f"{account.member_id}:{reminder.voucher_id}:{reminder.days_ahead}"
+        return Note(message_id=f"voucher:{about}", member_id=member_id, kind="voucher_expiring", values=values)
     if is_wallet(account.member_id):
         values = {"amount": reminder.points, "last_day": last_day, "days": days}
         return Note(message_id=f"expiring:{about}", member_id=member_id, kind="credit_expiring", values=values)
     values = {"points": reminder.points, "last_day": last_day, "days": days, "balance": account.balance}
     return Note(message_id=f"expiring:{about}", member_id=member_id, kind="points_expiring", values=values)
+
+
+def _reward_name(program: Program, reward_id: str) -> str:
+    """A reward's name; its id, if the program does not have it any more."""
+    reward = program.reward(reward_id)
+    return reward.name if reward else reward_id
 
 
 def is_wanted(note: Note, account: Account, program: Program, today: date) -> bool:

@@ -30,6 +30,14 @@ LIMITED_REWARD = {
     "points": 10,
     "stock": 1000,
 }
+VOUCHER_REWARD = {
+    "reward_id": "cake",
+    "name": "Cake",
+    "kind": "product",
+    "sku": "CAKE",
+    "points": 1,
+    "voucher": {},
+}
 PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12, "percent": 150}
 CHECKED_ACTION = {"action_id": "survey", "description": "Survey", "points": 5, "approval": True}
 ADJUSTMENT_LIMIT = 500
@@ -167,7 +175,8 @@ def prepare(world: World) -> None:
     program = dict(reply.body)
     program["redeeming"]["hold_minutes"] = HOLD_MINUTES
     rewards = [reward for reward in program["redeeming"]["rewards"] if reward["reward_id"] != "mug"]
-    program["redeeming"]["rewards"] = [*rewards, LIMITED_REWARD]
+    kept = [reward for reward in rewards if reward["reward_id"] != "cake"]
+    program["redeeming"]["rewards"] = [*kept, LIMITED_REWARD, VOUCHER_REWARD]
     program["memberships"] = [PLAN]
     program |= {
         "cashback": {"amount": 10, "per_amount": 100},
@@ -450,7 +459,22 @@ def redeem(world: World) -> None:
     ok(world, "POST", f"{path}/{cancelled}/cancel")
     ok(world, "POST", path, {"reward_id": "mug", "code": "AAAAAAAA"}, 409, scope=PARTNERS, headers=keyed())
     ok(world, "POST", path, {"points": 1_000_000, "order_total": 10_000_000, "currency": "USD"}, 409, headers=keyed())
+    _voucher(world, member_id)
     hold(world, pooled(world))
+
+
+def _voucher(world: World, member_id: str) -> None:
+    """A voucher that is issued, looked up, used, given back and taken back."""
+    path = f"/v1/members/{member_id}/redemptions"
+    bought = ok(world, "POST", path, {"reward_id": "cake", "capture": True}, headers=keyed())
+    code = {"code": bought["voucher_code"]}
+    ok(world, "GET", f"/v1/members/{member_id}/vouchers")
+    for _ in range(2):
+        ok(world, "POST", "/v1/vouchers/use", {**code, "reference": "s-1"}, scope=OPERATOR)
+    ok(world, "POST", "/v1/vouchers/lookup", code)
+    ok(world, "POST", f"{path}/{bought['redemption_id']}/reverse", status=409)
+    ok(world, "POST", "/v1/vouchers/undo", {**code, "reference": "s-1"})
+    ok(world, "POST", f"{path}/{bought['redemption_id']}/reverse")
 
 
 def pools(world: World) -> None:
