@@ -194,8 +194,8 @@ NEEDS: Mapping[str, Needs] = {
     "consequences": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", _PROGRAM),
-            _book("REFERRAL#*", _POOL_MOVES),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", "VOUCHER#*", _PROGRAM),
+            _book("REFERRAL#*", "VOUCHER*", _POOL_MOVES),
             _query(HISTORY),
             _get(PEOPLE, "MEMBER#*", _REMEMBERED),
             Grant(
@@ -255,9 +255,10 @@ NEEDS: Mapping[str, Needs] = {
     "expire": Needs(
         settings=("LOYALTY_TABLE", "EXPIRY_QUEUE_URL", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "SCHEDULE", _PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "SCHEDULE", "VOUCHER#*", _PROGRAM),
             Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
-            _book(),
+            # Whoever stays away is given what wins them back.
+            _book("VOUCHER*"),
             _query(DUE),
             _query(HISTORY),
             *_work_off("expiry"),

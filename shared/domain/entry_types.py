@@ -306,6 +306,7 @@ _EARNING = (
         earned="all",
         is_explained=True,
         message="birthday",
+        message_needs_points=True,
         may_reach_reward=True,
     ),
     EntryType(
@@ -508,6 +509,21 @@ _SPENDING = (
         _at("VOUCHER#{voucher_id}", "UNDO#{reference}"),
         "voucher.use_undone",
         source=("reward_id",),
+    ),
+    EntryType(
+        "voucher_given",
+        _at("VOUCHER#{voucher_id}", "GIVEN"),
+        "voucher.given",
+        made_by="anything",
+        source=("gift_id", "reward_id", "on", "cause"),
+        message="voucher_given",
+    ),
+    EntryType(
+        "voucher_taken_back",
+        _at("VOUCHER#{voucher_id}", "TAKEN_BACK"),
+        "voucher.taken_back",
+        source=("gift_id", "reward_id"),
+        leaves_as="taken_back",
     ),
     EntryType("voucher_expiry", _member("VOUCHER_EXPIRY#{on}"), "voucher.expired", made_by="time"),
     EntryType(

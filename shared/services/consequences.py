@@ -15,7 +15,7 @@ from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lap
 from shared.domain.members import members
 from shared.domain.members.members import Member
 from shared.domain.subaccounts import member_of, wallet_of
-from shared.services import personal_data, remembered
+from shared.services import given_vouchers, personal_data, remembered
 from shared.tables import accounts, keys, ledger, operation, programs
 from shared.tables import members as people
 from shared.tables.client import Key, Write
@@ -33,6 +33,7 @@ def draw(entry: Entry, now: datetime) -> None:
         personal_data.forget((entry.member_id, *accounts.load_account(entry.member_id).account.merged_from))
     if entry.owed:
         remembered.owe(entry, now)
+    given_vouchers.follow(entry, now)
     if entry.referred is None:
         return
     if entry.referred.state == "rewarded":
@@ -53,11 +54,14 @@ def _reward_advocate(entry: Entry, now: datetime) -> None:
     referred = friend.referred if friend else None
     if terms is None or friend is None or referred is None or not _still_pays(referred, entry):
         return
+    cause = _cause(friend_of(friend), referred.times)
+    given_vouchers.give_for_referral(friend.member_id, "friend", cause, now)
     advocate = _open_survivor(referred.advocate)
     order = ledger.load_entry(keys.of("earn", order_id=referred.order_id or ""))
     if advocate is None or advocate.member_id == friend.member_id or order is None:
         return
     name, earned = friend_of(friend), order
+    given_vouchers.give_for_referral(advocate.member_id, "advocate", cause, now)
 
     def reward(situation: Situation) -> Decision:
         account, program = situation.account, situation.program
@@ -74,6 +78,8 @@ def _take_back(entry: Entry, now: datetime) -> None:
     """
     name = entry.referred.friend or entry.member_id if entry.referred else entry.member_id
     times = entry.referred.times if entry.referred else 1
+    for to in ("friend", "advocate"):
+        given_vouchers.take_back_for_referral(to, _cause(name, times), now)
     for role in (side_of(one, times) for one in ROLES):
         paid = ledger.load_entry(keys.of("referral", friend=name, role=role))
         owner = _open_survivor(paid.member_id) if paid and paid.points else None
@@ -93,6 +99,11 @@ def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None
         return Decision([reversal(account, program, paid, situation.now, lapsed)])
 
     operation.run([member_id], take, key=key, fingerprint="", now=now, asks=asks)
+
+
+def _cause(friend: str, times: int) -> str:
+    """What gifts for a referral follow from: a friend's purchase that made it pay off, for the how manieth time."""
+    return f"referral-{friend}-{times}"
 
 
 def _still_pays(referred: Referred, entry: Entry) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared import telemetry
 from shared.domain.calendar import local_day
 from shared.domain.invariants import standing_breaches
-from shared.services import erasure, runs
+from shared.services import erasure, given_vouchers, runs
 from shared.services.runs import Listing, Page
 from shared.tables import accounts, due_index, programs, upkeep
 from shared.tables.accounts import StoredAccount
@@ -33,6 +33,7 @@ def _settle(member_id: str, page: Page) -> int:
     stored = accounts.load_account(member_id)
     _check(stored, is_audited=member_id == page.members[0])
     booked = upkeep.catch_up(member_id, page.now, stored)
+    given_vouchers.win_back(member_id, page.now)
     erasure.close_if_idle(member_id, page.now)
     return booked
 

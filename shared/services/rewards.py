@@ -39,7 +39,7 @@ def read_rewards(member_id: str | None, limit: int, start: int, *, caller: Calle
     program = programs.load_program()
     account = None if member_id is None else _with_pool(caller.authorized_member_id(member_id), program, now)
     end = start + limit
-    rewards = program.redeeming.rewards
+    rewards = [reward for reward in program.redeeming.rewards if reward.offered]
     page = rewards[start:end]
     taken = stock.stock_taken(reward.reward_id for reward in page if reward.stock is not None)
     offers = [Offer(reward, taken.get(reward.reward_id, 0)) for reward in page]

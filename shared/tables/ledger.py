@@ -9,6 +9,7 @@ from shared.domain.entry import Entry
 from shared.domain.ledger import concerns_others
 from shared.domain.points.partner_funding import settlement_month
 from shared.domain.program.program import Program
+from shared.domain.spending.given_vouchers import follow_from
 from shared.tables import client, keys, partitions, records
 from shared.tables.client import Item, Key, Write
 
@@ -173,7 +174,7 @@ def put(entry: Entry, program: Program) -> Write:
         sequence={"N": str(entry.sequence)},
         type={"S": entry.type},
         # What the stream's filter for the function `consequences` looks at.
-        **({"follow": {"S": entry.type}} if concerns_others(entry) else {}),
+        **({"follow": {"S": entry.type}} if concerns_others(entry) or follow_from(entry, program) else {}),
         **of_partner,
         **records.attributes(entry),
     )

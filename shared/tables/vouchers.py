@@ -74,4 +74,4 @@ def changes(entry: Entry) -> Iterator[Write]:
 
 def is_issued_by(entry: Entry) -> bool:
     """Whether an entry issues the vouchers that it brings."""
-    return entry.type == "capture"
+    return entry.type in {"capture", "voucher_given"}

@@ -19,7 +19,8 @@ from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.invariants import breaches
 from shared.domain.ledger import concerns_others
-from shared.tables import ledger
+from shared.domain.spending.given_vouchers import follow_from
+from shared.tables import ledger, programs
 from tests.model.entries import check_entry
 
 REGION = "us-east-1"
@@ -340,6 +341,7 @@ def _check_item(item: dict[str, Any]) -> None:
     elif {"body", "sequence"} <= names:
         entry = ledger.entry_of(item)
         of_partner = {"partner_pk", "partner_sk"} if entry.partner else set()
-        follows = {"follow"} if concerns_others(entry) else set()
+        program = programs.load_version(entry.program_version)
+        follows = {"follow"} if concerns_others(entry) or follow_from(entry, program) else set()
         assert names == {"member_id", "sequence", "type", "body", "schema", *of_partner, *follows}
         assert (item["type"]["S"], int(item["sequence"]["N"])) == (entry.type, entry.sequence)

@@ -204,7 +204,7 @@ def test_the_member_is_reminded_of_a_voucher_that_ends(
     shop: Shop, ada: str, queues: Queues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes: list[Note] = []
-    monkeypatch.setattr("shared.messaging.message_queue.enqueue", lambda queued: notes.extend(queued))
+    monkeypatch.setattr("shared.messaging.message_queue.enqueue", notes.extend)
     code, _ = bought(shop, ada)
     other, _ = bought(shop, ada, key="other")
     for day in (13, 19):

@@ -72,7 +72,9 @@ def celebrate_birthday(account: Account, program: Program, birthday: Occurrence,
         earned=terms.points,
         uses=_noted(BIRTHDAY, birthday.day),
         source={"year": str(birthday.day.year)},
-        breakdown=(Piece(rule_id=BIRTHDAY, points=terms.points, description=terms.description),),
+        breakdown=(Piece(rule_id=BIRTHDAY, points=terms.points, description=terms.description),)
+        if terms.points
+        else (),
     )
 
 

@@ -24,6 +24,7 @@ from shared.domain.points.paid_plans import end as end_membership
 from shared.domain.points.paid_plans import ends_at as membership_ends_at
 from shared.domain.points.tiers import missing_at_review, reviewed
 from shared.domain.program.program import Program
+from shared.domain.spending.given_vouchers import next_to_win_back
 from shared.domain.spending.redemptions import release
 from shared.domain.spending.stakes import lost
 from shared.domain.spending.vouchers import expire, first_to_end
@@ -93,6 +94,8 @@ def due_on(account: Account, program: Program, reminded_on: date) -> date | None
         days.append(local_day(change.at, program.time_zone))
     if (last_day := erased_on(account, program)) is not None:
         days.append(last_day)
+    if (won_back := next_to_win_back(account, program)) is not None:
+        days.append(won_back.on)
     return min(days, default=None)
 
 

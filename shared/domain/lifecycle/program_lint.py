@@ -10,6 +10,7 @@ from typing import NamedTuple
 from shared.domain.program.campaigns import Campaign
 from shared.domain.program.challenges import Challenge, Count, Streak, Visits
 from shared.domain.program.expiry import CalendarDate, Inactivity, Term
+from shared.domain.program.given_vouchers import GivenVoucher, OnAbsence, OnBadge, OnReferral
 from shared.domain.program.program import Program, Reward
 from shared.domain.program.rules import WEEKDAYS, Multiply, When
 from shared.domain.program.segments import Segment
@@ -50,6 +51,7 @@ def advice(program: Program, today: date) -> list[Advice]:
         *_on_plans(program),
         *_on_privacy(program),
         *_on_partners(program),
+        *_on_vouchers(program),
         *_on_farming(program),
     ]
 
@@ -157,6 +159,32 @@ def _on_rewards(program: Program, today: date) -> Iterator[Advice]:
         tiers = _tier_ids_from(program, reward.minimum_tier)
         if reward.segments and not tiers & _tiers_of_segments(program, reward.segments):
             yield Advice(at, f"{name} is for nobody: its segments have no member in {reward.minimum_tier!r} or above")
+
+
+def _on_vouchers(program: Program) -> Iterator[Advice]:
+    given = {gift.reward_id for gift in program.given_vouchers}
+    for number, reward in enumerate(program.redeeming.rewards):
+        at, name = f"/redeeming/rewards/{number}", f"reward {reward.reward_id!r}"
+        if reward.voucher is not None and reward.voucher.valid_days is None:
+            yield Advice(f"{at}/voucher", f"vouchers of {name} never end, and are owed until then: set valid_days")
+        if not reward.offered and reward.reward_id not in given:
+            yield Advice(f"{at}/offered", f"{name} is neither offered nor given: nobody can have it")
+    for number, gift in enumerate(program.given_vouchers):
+        if gift.limit is None and (why := _farmed(program, gift)):
+            yield Advice(f"/given_vouchers/{number}", f"gift {gift.gift_id!r} comes again and again{why}: set limit")
+
+
+def _farmed(program: Program, gift: GivenVoucher) -> str | None:
+    """By what a gift without a limit is had as often as one likes; None: by nothing."""
+    if isinstance(gift.on, OnBadge):
+        challenge = next(one for one in program.challenges if one.challenge_id == gift.on.challenge_id)
+        is_bounded = not challenge.repeatable or (_spend_min(challenge) or 0) > 0
+        return None if is_bounded else f" with {challenge.name!r}, for orders of any amount"
+    if isinstance(gift.on, OnReferral) and program.referrals and program.referrals.limit is None:
+        return " with friends"
+    if isinstance(gift.on, OnAbsence):
+        return " for an order of any amount now and then"
+    return None
 
 
 def _on_worth(program: Program, reward: Reward, at: str, name: str) -> Iterator[Advice]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.domain.fields import Day, Days, PositivePoints, Stored, Text
+from shared.domain.fields import Day, Days, Points, PositivePoints, Stored, Text
 
 
 class BirthdayTerms(Stored):
@@ -13,7 +13,8 @@ class BirthdayTerms(Stored):
     After a change of birthday, none pays until `change_wait_days` after the last one that paid.
     """
 
-    points: PositivePoints
+    points: Points
+    """0 where the program gives a voucher alone."""
     description: Text = "Happy birthday"
     notice_days: Annotated[Days, Field(le=366)] = 30
     change_wait_days: Annotated[Days, Field(le=730)] = 365

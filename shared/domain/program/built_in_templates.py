@@ -54,6 +54,13 @@ _EN: Mapping[Kind, tuple[str, str]] = {
             " they can be spent until the end of {{ last_day | day }}."
         ),
     ),
+    "voucher_given": (
+        "A gift for you: {{ reward_name }}",
+        (
+            "We have a gift for you: {{ reward_name }}. Your code is {{ voucher_code }}."
+            "{% if last_day %} It can be used until the end of {{ last_day | day }}.{% endif %}"
+        ),
+    ),
     "voucher_expiring": (
         (
             "{{ reward_name }}: your voucher ends"
@@ -256,6 +263,13 @@ _DE: Mapping[Kind, tuple[str, str]] = {
             "{{ points | counted('Punkt verfällt', 'Punkte verfallen') }}"
             " {% if days == 0 %}heute{% elif days == 1 %}morgen{% else %}in {{ days }} Tagen{% endif %}:"
             " einlösbar bis einschließlich {{ last_day | day }}."
+        ),
+    ),
+    "voucher_given": (
+        "Ein Geschenk für Sie: {{ reward_name }}",
+        (
+            "Wir haben ein Geschenk für Sie: {{ reward_name }}. Ihr Code lautet {{ voucher_code }}."
+            "{% if last_day %} Er gilt bis einschließlich {{ last_day | day }}.{% endif %}"
         ),
     ),
     "voucher_expiring": (

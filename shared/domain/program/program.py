@@ -32,6 +32,7 @@ from shared.domain.program.challenges import CHALLENGES_MAX, Challenge
 from shared.domain.program.common import Filter, Limit, Percent, Rounding, Times, Validity, require_unique
 from shared.domain.program.eligibility import StandingRules
 from shared.domain.program.expiry import Expiry
+from shared.domain.program.given_vouchers import GivenVoucher, GivenVouchers, OnBadge, OnBirthday, OnTier
 from shared.domain.program.messages import Messages
 from shared.domain.program.operators import Operators
 from shared.domain.program.paid_plans import PLANS_MAX, Plan
@@ -152,6 +153,8 @@ class _Reward(Validity):
     name: Text
     description: Text | None = None
     points: PositivePoints
+    offered: Flag = True
+    """False: nobody has it for points, which then say what it is worth. It is given alone."""
     stock: Points | None = None
     minimum_tier: Slug | None = None
     segments: SegmentIds = ()
@@ -252,6 +255,7 @@ class Program(Stored):
     """How long what ends with an account waits for the person: debt, a freeze, what is given once; 0: not at all."""
     partners: Partners = ()
     agents: Agents | None = None
+    given_vouchers: GivenVouchers = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -297,6 +301,27 @@ class Program(Stored):
                 unknown = f"names the partner {reward.partner_id!r}, which is not one of: {known}"
                 raise ValueError(f"reward {reward.reward_id!r} {unknown}")
         return self
+
+    @model_validator(mode="after")
+    def _of_given_vouchers(self) -> Self:
+        require_unique("gift_id", (gift.gift_id for gift in self.given_vouchers))
+        for gift in self.given_vouchers:
+            self._require_gift(gift)
+        birthday = self.celebrations.birthday if self.celebrations else None
+        if birthday and not birthday.points and not any(isinstance(one.on, OnBirthday) for one in self.given_vouchers):
+            raise ValueError("a birthday brings points, or a voucher of given_vouchers")
+        return self
+
+    def _require_gift(self, gift: GivenVoucher) -> None:
+        where, reward = f"the given voucher {gift.gift_id!r}", self.reward(gift.reward_id)
+        if reward is None or reward.voucher is None:
+            raise ValueError(f"{where} needs a reward of the program that has a voucher, not {gift.reward_id!r}")
+        if isinstance(gift.on, OnTier):
+            self._require_tiers((gift.on.tier_id,), where)
+        if isinstance(gift.on, OnBadge) and all(one.challenge_id != gift.on.challenge_id for one in self.challenges):
+            raise ValueError(f"{where} names the challenge {gift.on.challenge_id!r}, which the program does not have")
+        if isinstance(gift.on, OnBirthday) and (self.celebrations is None or self.celebrations.birthday is None):
+            raise ValueError(f"{where} is for birthdays: say in celebrations from when on one is known")
 
     def _require_segments(self, segment_ids: Sequence[str], where: str) -> None:
         known = [segment.segment_id for segment in self.segments.named] if self.segments else []

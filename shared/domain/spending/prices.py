@@ -117,6 +117,8 @@ def reward_value(reward: Reward) -> int | None:
 
 def why_unavailable(account: Account, program: Program, reward: Reward, today: date, quantity: int = 1) -> str | None:
     """Why the member cannot have so many of the reward today, points and stock aside; None: nothing is in the way."""
+    if not reward.offered:
+        return f"{reward.name} is given, and cannot be had for points"
     if not reward.covers(today):
         return f"{reward.name} is offered from {reward.starts_on or 'the start'} to {reward.ends_on or 'any day'}"
     if reward.minimum_tier is not None:

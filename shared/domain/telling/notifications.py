@@ -215,6 +215,11 @@ def _on_points(entry: Entry, program: Program) -> Iterator[Note]:
         reward = program.reward(hold.reward_id) if hold.reward_id else None
         name, code = reward.name if reward else "", voucher_code_of(redemption_id, hold)
         yield _note(entry, "reward_redeemed", {"points": hold.points, "reward_name": name, "voucher_code": code})
+    elif entry.type == "voucher_given":
+        [voucher] = entry.vouchers.values()
+        ends_on = {"last_day": voucher.ends_on.isoformat() if voucher.ends_on else None}
+        name = _reward_name(program, voucher.reward_id)
+        yield _note(entry, "voucher_given", {"reward_name": name, "voucher_code": voucher.code, **ends_on})
     elif kind is not None and (entry.points or not row.message_needs_points):
         yield _note(entry, kind, _values_of(entry, program))
 
@@ -224,7 +229,8 @@ def _earned(entry: Entry, program: Program) -> Iterator[Note]:
         available_on = entry.available_on.isoformat() if entry.available_on else None
         yield _note(entry, "points_earned", {"points": entry.points, "available_on": available_on})
     if "order_id" in entry.source:
-        cheapest = min(program.redeeming.rewards, key=lambda reward: reward.points, default=None)
+        offered = [reward for reward in program.redeeming.rewards if reward.offered]
+        cheapest = min(offered, key=lambda reward: reward.points, default=None)
         yield Note(
             message_id=f"programme_explained:{entry.member_id}",
             member_id=entry.member_id,

@@ -38,6 +38,10 @@ VOUCHER_REWARD = {
     "points": 1,
     "voucher": {},
 }
+GIVEN_VOUCHERS = [
+    {"gift_id": "friend", "reward_id": "cake", "on": {"kind": "referral", "to": "friend"}},
+    {"gift_id": "away", "reward_id": "cake", "on": {"kind": "absence", "days": 7}},
+]
 PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12, "percent": 150}
 CHECKED_ACTION = {"action_id": "survey", "description": "Survey", "points": 5, "approval": True}
 ADJUSTMENT_LIMIT = 500
@@ -191,6 +195,7 @@ def prepare(world: World) -> None:
     program["campaigns"] = [CAMPAIGN, LARGE_ORDERS]
     program["partners"] = [PARTNER]
     program["agents"] = {"claim": "com.example.rewards", "currency_name": "Points", "currency_code": "PTS"}
+    program["given_vouchers"] = GIVEN_VOUCHERS
     program["referrals"] = {"advocate_points": 10, "friend_points": 5}
     program["automatic_enrolment"] = {"consent_days": CONSENT_DAYS}
     etag = next(value for name, value in reply.headers.items() if name.lower() == "etag")
@@ -666,7 +671,9 @@ def program(world: World) -> None:
 def expire(world: World) -> None:
     member_id = world.member_with_lapsed_hold()
     _, on, shard = world.item(f"MEMBER#{member_id}", "ACCOUNT")["due_pk"]["S"].split("#")
-    page = {"run": "expiry", "on": on, "shard": int(shard), "now": world.now().isoformat(), "members": [member_id]}
+    ordered(world, away_id := enrolled(world), placed_at=(world.now() - timedelta(days=10)).isoformat())
+    members = [member_id, away_id]
+    page = {"run": "expiry", "on": on, "shard": int(shard), "now": world.now().isoformat(), "members": members}
     _work_off(world, "expire", json.dumps(page))
     world.member_with_lapsed_hold()
     assert _run(world, "expire", {"time": world.now().isoformat()})["pages"] > 0

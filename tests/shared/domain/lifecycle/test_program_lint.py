@@ -57,6 +57,14 @@ def challenge(**changes: Any) -> dict[str, Any]:
     return {"challenges": [{"challenge_id": "b", "name": "B", "goal": goal, **changes}]}
 
 
+TWO_ORDERS = {"kind": "count", "of": "orders", "target": 2}
+
+
+def given(on: dict[str, Any], **more: Any) -> dict[str, Any]:
+    gift = {"gift_id": "g", "reward_id": "coffee", "on": on, **more}
+    return {**rewards({**COFFEE, "voucher": {"valid_days": 30}}), "given_vouchers": [gift]}
+
+
 def referrals(**changes: Any) -> dict[str, Any]:
     plain = {"advocate_points": 100, "minimum_spend": 1000, "limit": LIMIT}
     return {"referrals": {**plain, **changes}}
@@ -237,6 +245,19 @@ def test_the_default_program_needs_no_advice() -> None:
             "/segments/named/0",
             "no tier fits",
         ),
+        (rewards({**COFFEE, "voucher": {}}), "/redeeming/rewards/0/voucher", "set valid_days"),
+        (rewards({**COFFEE, "offered": False}), "/redeeming/rewards/0/offered", "nobody can have it"),
+        (given({"kind": "absence", "days": 90}), "/given_vouchers/0", "for an order of any amount now and then"),
+        (
+            {**given({"kind": "badge", "challenge_id": "b"}), **challenge(repeatable=True, goal=TWO_ORDERS)},
+            "/given_vouchers/0",
+            "for orders of any amount",
+        ),
+        (
+            {**given({"kind": "referral", "to": "advocate"}), **referrals(limit=None)},
+            "/given_vouchers/0",
+            "again and again with friends",
+        ),
     ],
 )
 def test_what_is_unwise_is_named_with_its_place(changes: dict[str, Any], pointer: str, words: str) -> None:
@@ -307,6 +328,10 @@ def test_what_is_unwise_is_named_with_its_place(changes: dict[str, Any], pointer
         {"memberships": [{"plan_id": "p", "name": "P", "price": 100, "months": 12, "benefits": ["A cake"]}]},
         {"privacy": {"inactive_months": 6, "starts_on": "2026-01-01"}},
         {"expiry": YEAR, "privacy": {"inactive_months": 12, "starts_on": "2026-01-01"}},
+        rewards({**COFFEE, "voucher": {"valid_days": 30}}),
+        given({"kind": "absence", "days": 90}, limit={"times": 1, "per": "year"}),
+        given({"kind": "tier", "tier_id": "silver"}),
+        {**given({"kind": "badge", "challenge_id": "b"}), **challenge(goal=TWO_ORDERS)},
     ],
 )
 def test_what_is_only_just_wise_needs_no_advice(changes: dict[str, Any]) -> None:
