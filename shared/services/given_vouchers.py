@@ -89,7 +89,9 @@ def _take_back_with_badge(lost: Entry, program: Program, now: datetime) -> None:
     badge = ledger.load_entry(
         keys.of("badge", member_id=lost.source["of"], badge_id=lost.source["badge_id"], times=lost.source["times"])
     )
-    for gift in rules.of_badge(program, lost.source["badge_id"]) if badge else ():
+    if badge is None:
+        raise AssertionError(f"the badge that {lost.entry_id} takes back was never earned")
+    for gift in rules.of_badge(program, lost.source["badge_id"]):
         _take_back(_id_of(gift, badge.entry_id), now)
 
 
@@ -101,9 +103,9 @@ def _take_back(voucher_id: str, now: datetime) -> None:
     used_key = vouchers.used_key(voucher_id)
 
     def decide(situation: Situation) -> Decision:
+        account, program, at = situation.account, situation.program, situation.now
         used = vouchers.used_of(situation.items.get(used_key))
-        named = {"now": situation.now, "actor": STREAM}
-        return Decision([rules.gift_taken_back(situation.account, situation.program, given_by, used=used, **named)])
+        return Decision([rules.gift_taken_back(account, program, given_by, used=used, now=at, actor=STREAM)])
 
     key = keys.of("voucher_taken_back", voucher_id=voucher_id)
     _book(accounts.load_survivor(given_by.member_id), decide, key, [used_key], now)
