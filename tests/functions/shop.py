@@ -341,7 +341,7 @@ def _check_item(item: dict[str, Any]) -> None:
     elif {"body", "sequence"} <= names:
         entry = ledger.entry_of(item)
         of_partner = {"partner_pk", "partner_sk"} if entry.partner else set()
-        program = programs.load_version(entry.program_version)
-        follows = {"follow"} if concerns_others(entry) or follow_from(entry, program) else set()
+        brings_gifts = "follow" in names and follow_from(entry, programs.load_program())
+        follows = {"follow"} if concerns_others(entry) or brings_gifts else set()
         assert names == {"member_id", "sequence", "type", "body", "schema", *of_partner, *follows}
         assert (item["type"]["S"], int(item["sequence"]["N"])) == (entry.type, entry.sequence)
