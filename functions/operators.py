@@ -18,13 +18,14 @@ from shared.caller import OPERATOR, Caller
 from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.reviews import ReviewKind
-from shared.services import adjustments, approvals, audit_trail, freezes, remembered, reports
+from shared.services import adjustments, approvals, audit_trail, freezes, remembered, reports, tiers_by_hand
 from shared.services import program as program_service
 from shared.services.adjustments import Adjustment, Undo
 from shared.services.approvals import Done, Rejection
 from shared.services.freezes import Cause
 from shared.services.remembered import Kept, Lift
 from shared.services.reports import StatementPage
+from shared.services.tiers_by_hand import TierUntil
 from shared.tables.audit import Trace
 
 app = resolver.resolver()
@@ -170,6 +171,18 @@ def freeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
 def unfreeze_member(member_id: str, cause: Annotated[Cause, Body()]) -> Answer:
     caller = auth.caller(app)
     return ledger_answers.booked(freezes.unfreeze_member(member_id, cause, caller=caller, now=clock.now()), caller)
+
+
+@app.post(
+    "/v1/members/<member_id>/tier",
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({201: BookedAnswer, 200: BookedAnswer}, 404, 409),
+    summary="Let a member hold at least a tier through a day, with a reason: a status match, or goodwill",
+    tags=["Operators"],
+)
+def set_tier(member_id: str, request: Annotated[TierUntil, Body()]) -> Answer:
+    caller = auth.caller(app)
+    return ledger_answers.booked(tiers_by_hand.set_by_hand(member_id, request, caller=caller, now=clock.now()), caller)
 
 
 @app.get(

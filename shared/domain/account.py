@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 
-from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
+from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierByHand, TierStatus, Traits, Use
 from shared.domain.fields import Stored
 from shared.domain.lots import Hold, LotDay, Lots, Prolonged
 from shared.domain.vouchers import Vouchers
@@ -38,6 +38,7 @@ class Account(Stored):
     earned: int = 0
     totals: Totals = Totals.model_construct()
     tier: TierStatus | None = None
+    tier_by_hand: TierByHand | None = None
     qualifying: Mapping[str, int] = {}
     """What counts toward tiers, by month; `qualifying_ever` is all of it."""
     qualifying_ever: int = 0

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 from shared.domain.actors import CLOCK
-from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
+from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierByHand, TierStatus, Traits, Use
 from shared.domain.fields import Stored
 from shared.domain.lots import Hold, LotDay, Lots, PartnerShare, Prolonged
 from shared.domain.vouchers import Vouchers
@@ -124,6 +124,7 @@ class Entry(Stored):
     """For a merge: what has counted toward tiers in months that are no longer kept one by one."""
     uses: Mapping[str, Use] = {}
     tier: TierStatus | None = None
+    tier_by_hand: TierByHand | None = None
     source: Mapping[str, str] = {}
     breakdown: tuple[Piece, ...] = ()
     available_on: date | None = None

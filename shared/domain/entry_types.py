@@ -640,6 +640,14 @@ _MEMBERSHIP = (
         metric="PointsExpired",
     ),
     EntryType(
+        "tier_set",
+        _member("TIER_SET#{reference}"),
+        "tier.set",
+        made_by="request",
+        source=("to", "until", "reason"),
+    ),
+    EntryType("tier_set_end", _member("TIER_SET_END#{on}"), "tier.set_ended", made_by="time", source=("from",)),
+    EntryType(
         "tier_review",
         _member("TIER#{on}"),
         "tier.reviewed",

@@ -21,6 +21,17 @@ class TierStatus(Stored):
     grace: bool = False
 
 
+class TierByHand(Stored):
+    """At least which tier an operator lets the member hold, and through which day."""
+
+    tier_id: str
+    until: date
+
+
+NO_TIER_BY_HAND = TierByHand(tier_id="", until=NO_DAY)
+"""In an entry: none is set any more."""
+
+
 class Traits(Stored):
     """What segments look at beside points, tier and purchases: the shop's own tags, a place, opt-ins to marketing."""
 

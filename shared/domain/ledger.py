@@ -10,7 +10,7 @@ from shared.domain.actors import CLOCK
 from shared.domain.calendar import add_months, is_in_period, month_of, period_begins_on
 from shared.domain.entry import Entry
 from shared.domain.entry_types import EntryType
-from shared.domain.facets import NO_DAY, Activity, Use
+from shared.domain.facets import NO_DAY, NO_TIER_BY_HAND, Activity, TierByHand, Use
 from shared.domain.lots import GRACED, LotDay, Lots, Prolonged
 from shared.domain.vouchers import vouchers_after
 
@@ -89,6 +89,7 @@ def book(account: Account, entry: Entry) -> Account:
             "earned": account.earned + entry.earned,
             "totals": _totals_after(account.totals, entry, row),
             **{name: value for name in _REPLACED if (value := getattr(entry, name)) is not None},
+            "tier_by_hand": _tier_by_hand_after(account.tier_by_hand, entry.tier_by_hand),
             "progress": {**account.progress, **entry.progress} if entry.progress else account.progress,
             "badges": {**account.badges, **entry.badges} if entry.badges else account.badges,
             "activity": _activity_after(account.activity, entry.activity),
@@ -311,6 +312,11 @@ def _prolonged_after(known: Mapping[LotDay, Prolonged], entry: Entry) -> Mapping
 def _idle_after(account: Account, entry: Entry) -> datetime | None:
     """Since when nothing but time has done anything; None: it was somebody's doing now."""
     return (account.idle_since or account.booked_at or account.enrolled_at) if entry.actor == CLOCK else None
+
+
+def _tier_by_hand_after(before: TierByHand | None, change: TierByHand | None) -> TierByHand | None:
+    after = before if change is None else change
+    return None if after == NO_TIER_BY_HAND else after
 
 
 def _last_order_after(before: date | None, change: date | None, row: EntryType) -> date | None:

@@ -64,6 +64,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "POST /v1/members/{member_id}/refunds/{refund_id}/reverse": {},
     "POST /v1/members/{member_id}/remembered/lift": {"reason": "r"},
     "POST /v1/members/{member_id}/tags": {"add": ["vip"]},
+    "POST /v1/members/{member_id}/tier": {"tier_id": "gold", "until": "2026-12-31", **CAUSE},
     "POST /v1/members/{member_id}/transfers": {"to_member_id": "nobody", "points": 1},
     "POST /v1/members/{member_id}/unfreeze": CAUSE,
     "POST /v1/messages/preview": {"kind": "points_earned"},

@@ -27,7 +27,10 @@ class NextTier(Record):
 
 
 class TierAnswer(Record):
-    """The tier held, the day it is reviewed on (null: never), what counts, and what is missing to keep it."""
+    """The tier held, the day it is reviewed on (null: never), what counts, and what is missing to keep it.
+
+    `set_until`: through which day the shop has set at least a tier by hand.
+    """
 
     tier_id: str
     name: str
@@ -37,6 +40,7 @@ class TierAnswer(Record):
     to_keep: int
     benefits: tuple[str, ...]
     next: NextTier | None
+    set_until: date | None = None
 
 
 class ExpiringPoints(Record):
@@ -166,6 +170,7 @@ def _tier_answer(account: Account, program: Program, today: date) -> TierAnswer:
         to_keep=max(0, tier.threshold - counted),
         benefits=tier.benefits,
         next=upper,
+        set_until=account.tier_by_hand.until if account.tier_by_hand else None,
     )
 
 

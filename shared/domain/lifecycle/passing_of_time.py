@@ -5,7 +5,7 @@ where nobody looks. Each entry's key is its cause, so it is booked once however 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -23,6 +23,8 @@ from shared.domain.points.paid_plans import current as current_membership
 from shared.domain.points.paid_plans import end as end_membership
 from shared.domain.points.paid_plans import ends_at as membership_ends_at
 from shared.domain.points.tiers import missing_at_review, reviewed
+from shared.domain.points.tiers_by_hand import end as end_tier_by_hand
+from shared.domain.points.tiers_by_hand import ends_at as tier_by_hand_ends_at
 from shared.domain.program.program import Program
 from shared.domain.spending.given_vouchers import next_to_win_back
 from shared.domain.spending.redemptions import release
@@ -224,14 +226,23 @@ def _next_change(account: Account, program: Program) -> _Change | None:
     if anniversary is not None:
         at = start_of_day(anniversary, zone)
         changes.append(_Change(at, 4, lambda now: celebrate_anniversary(account, program, anniversary, now)))
-    voucher_ends_on = first_to_end(account)
-    if voucher_ends_on is not None:
-        over_at = start_of_day(voucher_ends_on + timedelta(days=1), zone)
-        changes.append(_Change(over_at, 2, lambda now: expire(account, program, voucher_ends_on, over_at, now)))
+    changes += _ends_of_days(account, program)
     lapse_at = lapses_at(account, program)
     if lapse_at is not None:
         changes.append(_Change(lapse_at, 5, lambda now: unclaimed(account, program, lapse_at, now)))
     return min(changes, key=lambda change: change[:2], default=None)
+
+
+def _ends_of_days(account: Account, program: Program) -> Iterator[_Change]:
+    """The ends of what has a last day of its own: vouchers, and a tier set by hand."""
+    last_day, by_hand = first_to_end(account), account.tier_by_hand
+    if last_day is not None:
+        ends_at = start_of_day(last_day + timedelta(days=1), program.time_zone)
+        yield _Change(ends_at, 2, lambda now: expire(account, program, last_day, ends_at, now))
+    if by_hand is not None:
+        yield _Change(
+            tier_by_hand_ends_at(by_hand, program), 3, lambda now: end_tier_by_hand(account, program, by_hand, now)
+        )
 
 
 def _mature(account: Account, program: Program, day: date, now: datetime) -> Entry:

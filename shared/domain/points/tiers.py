@@ -19,16 +19,19 @@ def tier_for(tiers: Tiers, amount: int) -> Tier:
 
 
 def held_tier(account: Account, tiers: Tiers, day: date) -> Tier:
-    """The tier an account holds: the one it has reached, or a paid membership's if that is higher.
+    """The tier an account holds: the one it has reached, or a paid membership's or one set by hand if that is higher.
 
     If the program no longer has the tier that was reached, it is the one that the member qualifies for.
     """
     rank = tiers.rank(account.tier_status().tier_id)
     reached = tier_for(tiers, qualifying(account, tiers, day)) if rank is None else tiers.levels[rank]
-    membership = account.membership
-    if membership is None or membership.state != "paid" or membership.tier_id is None:
-        return reached
-    return tiers.levels[max(tiers.levels.index(reached), tiers.rank(membership.tier_id) or 0)]
+    membership, by_hand = account.membership, account.tier_by_hand
+    ranks = [tiers.levels.index(reached)]
+    if membership is not None and membership.state == "paid" and membership.tier_id is not None:
+        ranks.append(tiers.rank(membership.tier_id) or 0)
+    if by_hand is not None and day <= by_hand.until:
+        ranks.append(tiers.rank(by_hand.tier_id) or 0)
+    return tiers.levels[max(ranks)]
 
 
 def entered(tiers: Tiers, tier: Tier, day: date) -> TierStatus:

@@ -17,6 +17,7 @@ from shared.domain.points.freezing import require_not_frozen
 from shared.domain.points.grants import with_tier_raised
 from shared.domain.points.paid_plans import current
 from shared.domain.points.segments import united
+from shared.domain.points.tiers_by_hand import longer
 from shared.domain.program.program import Program
 from shared.domain.spending.transfers import Moved
 from shared.domain.vouchers import taken_away
@@ -79,6 +80,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         qualifying_before=max(0, gone.qualifying_ever - sum(gone.qualifying.values())),
         uses=uses_brought(gone.uses, into.uses, today),
         tier=higher_tier(gone, into, program),
+        tier_by_hand=longer(gone.tier_by_hand, into.tier_by_hand),
         badges=merged_badges(gone, into),
         progress=merged_progress(gone, into),
         membership=_longer_paid(gone, into),
