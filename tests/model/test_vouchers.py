@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from itertools import count
 from math import ceil, floor
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -32,7 +33,7 @@ PROGRAM = a_program(
     given_vouchers=[{"gift_id": "away", "reward_id": "card", "on": {"kind": "absence", "days": 7}}],
 )
 [GIFT] = PROGRAM.given_vouchers
-SHOP = {"actor": "storefront:till"}
+SHOP: dict[str, Any] = {"actor": "storefront:till"}
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Vouchers(RuleBasedStateMachine):
             return
         name = f"R-{next(self.names)}"
         request = RewardRequest(reward_id=reward, quantity=quantity)
-        by = {"now": self.shop.now, **SHOP}
+        by: dict[str, Any] = {"now": self.shop.now, **SHOP}
         reserved = redemptions.reserve(account, PROGRAM, request, redemption_id=name, fingerprint="f", **by)
         self.shop.book([reserved])
         code = f"CODE-{name}"
@@ -90,7 +91,7 @@ class Vouchers(RuleBasedStateMachine):
         name, account = f"G-{next(self.names)}", self.shop.look("ada")
         if given_vouchers.why_not(account, PROGRAM, GIFT, self.shop.today) is not None:
             return
-        named = {"voucher_id": name, "code": f"CODE-{name}", "cause": name}
+        named: dict[str, Any] = {"voucher_id": name, "code": f"CODE-{name}", "cause": name}
         entry = given_vouchers.given(account, PROGRAM, GIFT, **named, now=self.shop.now, actor="stream")
         self.shop.book([entry])
         self.cards[name] = Card(entry, 0, 1000, in_money=True)
@@ -105,10 +106,10 @@ class Vouchers(RuleBasedStateMachine):
         if live is None:
             return
         units = max(1, live.left // share)
-        asked = {"amount": units} if card.in_money else {"quantity": units}
+        asked: dict[str, Any] = {"amount": units} if card.in_money else {"quantity": units}
         request = Use(code="c", reference=reference, **asked)
         [issue] = card.entry.vouchers.values()
-        how = {"used": card.units_used, "now": self.shop.now, "fingerprint": "f", **SHOP}
+        how: dict[str, Any] = {"used": card.units_used, "now": self.shop.now, "fingerprint": "f", **SHOP}
         entry = vouchers.use(account, PROGRAM, name, issue, request, **how)
         self.shop.book([entry])
         card.used[reference] = entry
@@ -119,7 +120,7 @@ class Vouchers(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(name for name, card in self.cards.items() if card.used)))
         card, account = self.cards[name], self.shop.look("ada")
         reference = data.draw(st.sampled_from(sorted(card.used)))
-        how = {"used": card.units_used, "stays": card.paid_for, "now": self.shop.now, **SHOP}
+        how: dict[str, Any] = {"used": card.units_used, "stays": card.paid_for, "now": self.shop.now, **SHOP}
         entry = vouchers.undo(account, PROGRAM, name, card.used.pop(reference), **how)
         self.shop.book([entry])
         [issue] = card.entry.vouchers.values()
@@ -137,7 +138,7 @@ class Vouchers(RuleBasedStateMachine):
         if not by_refund and card.units_used > vouchers.paid_for(issue, card.points, card.back + points):
             return
         part = Part(reversal_id=f"V-{next(self.names)}", points=points)
-        how = {"part": part, "returned_before": card.back, "now": self.shop.now, **SHOP}
+        how: dict[str, Any] = {"part": part, "returned_before": card.back, "now": self.shop.now, **SHOP}
         self.shop.book([redemptions.reverse(self.shop.look("ada"), PROGRAM, card.entry, name, **how)])
         card.back += points
 
@@ -146,7 +147,7 @@ class Vouchers(RuleBasedStateMachine):
     def take_gift_back(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(name for name, card in self.cards.items() if not card.points)))
         card, account = self.cards.pop(name), self.shop.look("ada")
-        how = {"used": card.units_used, "now": self.shop.now, "actor": "stream"}
+        how: dict[str, Any] = {"used": card.units_used, "now": self.shop.now, "actor": "stream"}
         entry = given_vouchers.gift_taken_back(account, PROGRAM, card.entry, **how)
         self.shop.book([entry])
         assert entry.points == -(300 * card.units_used // card.of)
