@@ -10,6 +10,7 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import EntryPage
 from shared.api.schemas.rewards import RewardPage, reward_page
+from shared.domain.fields import LOCALE_PATTERN, as_bcp_47
 from shared.services import accounts, rewards
 
 app = resolver.resolver()
@@ -52,13 +53,16 @@ def read_entries(
 )
 def read_rewards(
     member_id: Annotated[str | None, Query()] = None,
+    locale: Annotated[
+        str | None, Query(pattern=LOCALE_PATTERN, description="de-AT; the nearest language that the rewards have")
+    ] = None,
     limit: paging.PageLimit = paging.PAGE_DEFAULT,
     cursor: paging.PageCursor = None,
 ) -> Answer:
     start, caller, now = paging.decode_start(cursor), auth.caller(app), clock.now()
     catalogue = rewards.read_rewards(member_id, limit, start, caller=caller, now=now)
     following = None if catalogue.next_start is None else paging.encode_cursor(catalogue.next_start)
-    return json_answer(reward_page(catalogue, following))
+    return json_answer(reward_page(catalogue, following, as_bcp_47(locale) if locale else None))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -59,7 +59,7 @@ def _utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
-def _as_bcp_47(locale: str) -> str:
+def as_bcp_47(locale: str) -> str:
     """A locale in BCP 47's recommended case (RFC 5646, 2.1.1): zh-Hant-TW."""
     language, *rest = locale.replace("_", "-").split("-")
     more = (part.title() if len(part) == _SCRIPT_LETTERS else part.upper() for part in rest)
@@ -101,10 +101,11 @@ Text = Annotated[
 ]
 
 
+LOCALE_PATTERN = r"^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"
 Locale = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"),
-    AfterValidator(_as_bcp_47),
+    StringConstraints(strict=True, pattern=LOCALE_PATTERN),
+    AfterValidator(as_bcp_47),
 ]
 """A language, perhaps a script, perhaps a region, taken in any case, with `-` or `_`; kept as BCP 47 writes it."""
 TimeZone = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64), AfterValidator(_known_zone)]

@@ -15,6 +15,7 @@ class RewardAnswer(Record):
     reward_id: str
     name: str
     description: str | None
+    picture: str | None
     kind: str
     points: int
     value: Money | None
@@ -37,13 +38,13 @@ class RewardPage(Record):
     next_cursor: str | None
 
 
-def reward_page(catalogue: Catalogue, next_cursor: str | None) -> RewardPage:
-    """Part of the catalogue as callers see it."""
-    items = tuple(_reward_answer(offer, catalogue) for offer in catalogue.offers)
+def reward_page(catalogue: Catalogue, next_cursor: str | None, locale: str | None = None) -> RewardPage:
+    """Part of the catalogue as callers see it, in the nearest language where a locale is given."""
+    items = tuple(_reward_answer(offer, catalogue, locale) for offer in catalogue.offers)
     return RewardPage(items=items, next_cursor=next_cursor)
 
 
-def _reward_answer(offer: Offer, catalogue: Catalogue) -> RewardAnswer:
+def _reward_answer(offer: Offer, catalogue: Catalogue, locale: str | None) -> RewardAnswer:
     (reward, taken), program, account = offer, catalogue.program, catalogue.account
     for_member: dict[str, Any] = {}
     left = None if reward.stock is None else max(0, reward.stock - taken)
@@ -53,10 +54,12 @@ def _reward_answer(offer: Offer, catalogue: Catalogue) -> RewardAnswer:
             "eligible": left != 0 and why_unavailable(account, program, reward, catalogue.today) is None,
             "points_missing": max(0, reward.points - account.balance),
         }
+    text = reward.text_in(locale or "")
     return RewardAnswer(
         reward_id=reward.reward_id,
-        name=reward.name,
-        description=reward.description,
+        name=text.name,
+        description=text.description,
+        picture=reward.picture,
         kind=reward.kind,
         points=reward.points,
         value=money_of(reward_value(reward), program),

@@ -4,7 +4,7 @@ Money is in minor units of the program's currency, points are integers, shares a
 Days are days in the program's time zone, first and last included.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -14,6 +14,7 @@ from shared.domain.fields import (
     Currency,
     Days,
     Flag,
+    Locale,
     Points,
     PositiveAmount,
     PositivePoints,
@@ -46,6 +47,7 @@ from shared.domain.program.sharing import Gifts, Pools, Transfers
 RULES_MAX = 100
 REWARDS_MAX = 200
 TIERS_MAX = 10
+LANGUAGES_MAX = 30
 ACTIONS_MAX = 50
 
 
@@ -148,6 +150,20 @@ class VoucherTerms(Stored):
     in_parts: Flag = False
 
 
+class RewardText(Stored):
+    """A reward's words in another language."""
+
+    name: Text
+    description: Text | None = None
+
+
+class EarlyAccess(Stored):
+    """Members from a tier up have a reward so many days before it starts for all."""
+
+    tier_id: Slug
+    days: Annotated[Days, Field(ge=1, le=366)]
+
+
 class _Reward(Validity):
     reward_id: Slug
     name: Text
@@ -161,6 +177,22 @@ class _Reward(Validity):
     limit: Times | None = None
     voucher: VoucherTerms | None = None
     """With it, what a redemption issues is a voucher that the shop looks up and uses by its code."""
+    picture: Annotated[str, StringConstraints(strict=True, pattern=r"^https://[^\s\"'<>]+$", max_length=500)] | None = (
+        None
+    )
+    translations: Annotated[Mapping[Locale, RewardText], Field(max_length=LANGUAGES_MAX)] = {}
+    early_access: EarlyAccess | None = None
+
+    @model_validator(mode="after")
+    def _is_early_for_a_start(self) -> Self:
+        if self.early_access is not None and self.starts_on is None:
+            raise ValueError("early_access is before starts_on: give that, too")
+        return self
+
+    def text_in(self, locale: str) -> RewardText:
+        """Its words in the nearest language: de-AT, then de, then as the program says them."""
+        own = RewardText.model_construct(name=self.name, description=self.description)
+        return self.translations.get(locale) or self.translations.get(locale.split("-", maxsplit=1)[0]) or own
 
 
 class MoneyReward(_Reward):
@@ -272,7 +304,9 @@ class Program(Stored):
         for rule in self.earning.rules:
             self._require_tiers(rule.when.tiers, f"rule {rule.rule_id!r}")
         for reward in self.redeeming.rewards:
-            self._require_tiers((reward.minimum_tier,) if reward.minimum_tier else (), f"reward {reward.reward_id!r}")
+            early = (reward.early_access.tier_id,) if reward.early_access else ()
+            least = (reward.minimum_tier,) if reward.minimum_tier else ()
+            self._require_tiers((*least, *early), f"reward {reward.reward_id!r}")
         return self
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """What can be asked for points or credit, what it costs a member, and what it is worth."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from math import gcd
 from typing import Annotated, Any, NamedTuple
 
@@ -119,7 +119,7 @@ def why_unavailable(account: Account, program: Program, reward: Reward, today: d
     """Why the member cannot have so many of the reward today, points and stock aside; None: nothing is in the way."""
     if not reward.offered:
         return f"{reward.name} is given, and cannot be had for points"
-    if not reward.covers(today):
+    if not reward.covers(today) and not _is_early_for(account, program, reward, today):
         return f"{reward.name} is offered from {reward.starts_on or 'the start'} to {reward.ends_on or 'any day'}"
     if reward.minimum_tier is not None:
         needed = program.tiers.rank(reward.minimum_tier)
@@ -134,6 +134,15 @@ def why_unavailable(account: Account, program: Program, reward: Reward, today: d
         until = f"; it frees on {frees_on}" if frees_on else "; it never frees"
         return f"{reward.name} can be had {limit.times} times per {limit.per}{until}"
     return None
+
+
+def _is_early_for(account: Account, program: Program, reward: Reward, today: date) -> bool:
+    """Whether the member may have a reward before it starts for all."""
+    early, starts_on = reward.early_access, reward.starts_on
+    if early is None or starts_on is None or not starts_on - timedelta(days=early.days) <= today < starts_on:
+        return False
+    needed = program.tiers.rank(early.tier_id)
+    return needed is not None and program.tiers.levels.index(held_tier(account, program.tiers, today)) >= needed
 
 
 def nearest_reward(account: Account, program: Program, today: date) -> Reward | None:

@@ -16,7 +16,7 @@ from shared.domain.members.members import Member, mail_address
 from shared.domain.message_types import CHANNELS, KINDS, Category, Channel, Kind, Value
 from shared.domain.points.segments import in_any
 from shared.domain.points.tiers import held_tier
-from shared.domain.program.program import Program
+from shared.domain.program.program import Program, Reward
 from shared.domain.spending.gifts import lapsed_gift
 from shared.domain.spending.prices import nearest_reward, why_unavailable
 from shared.domain.spending.redemptions import voucher_code_of
@@ -24,6 +24,10 @@ from shared.domain.subaccounts import is_wallet, member_of
 
 _FOR_PROSPECTS: frozenset[Kind] = frozenset({"consent_requested", "programme_explained"})
 """What somebody who has not joined yet may be told."""
+
+
+_REWARD_ID = "reward_id"
+"""Under which name a note says which reward it is about."""
 
 
 class Message(Record):
@@ -102,7 +106,7 @@ def reminder_note(account: Account, program: Program, reminder: Reminder, today:
     if reminder.about == "voucher":
         voucher = account.vouchers[reminder.voucher_id]
         values = {
-            "reward_name": _reward_name(program, voucher.reward_id),
+            **_named(program.reward(voucher.reward_id), voucher.reward_id),
             "voucher_code": voucher.code,
             "last_day": last_day,
             "days": days,
@@ -116,10 +120,18 @@ def reminder_note(account: Account, program: Program, reminder: Reminder, today:
     return Note(message_id=f"expiring:{about}", member_id=member_id, kind="points_expiring", values=values)
 
 
-def _reward_name(program: Program, reward_id: str) -> str:
-    """A reward's name; its id, if the program does not have it any more."""
-    reward = program.reward(reward_id)
-    return reward.name if reward else reward_id
+def _named(reward: Reward | None, otherwise: str = "") -> dict[str, Value]:
+    """A reward's name, and which it is where it has names in other languages; without it, `otherwise`."""
+    if reward is None:
+        return {"reward_name": otherwise}
+    which: dict[str, Value] = {_REWARD_ID: reward.reward_id} if reward.translations else {}
+    return {"reward_name": reward.name, **which}
+
+
+def _named_in(values: Mapping[str, Value], program: Program, locale: str) -> dict[str, Value]:
+    """The name of a note's reward in a language, where it has one there."""
+    reward = program.reward(str(values.get(_REWARD_ID)))
+    return {"reward_name": reward.text_in(locale).name} if reward else {}
 
 
 def is_wanted(note: Note, account: Account, program: Program, today: date) -> bool:
@@ -193,6 +205,7 @@ def values_for(
         "currency": program.currency,
         "unsubscribe_url": "",
         **note.values,
+        **_named_in(note.values, program, locale),
         **days,
     }
 
@@ -213,13 +226,13 @@ def _on_points(entry: Entry, program: Program) -> Iterator[Note]:
     elif entry.type == "capture":
         [(redemption_id, hold)] = entry.closed.items()
         reward = program.reward(hold.reward_id) if hold.reward_id else None
-        name, code = reward.name if reward else "", voucher_code_of(redemption_id, hold)
-        yield _note(entry, "reward_redeemed", {"points": hold.points, "reward_name": name, "voucher_code": code})
+        code = voucher_code_of(redemption_id, hold)
+        yield _note(entry, "reward_redeemed", {"points": hold.points, **_named(reward), "voucher_code": code})
     elif entry.type == "voucher_given":
         [voucher] = entry.vouchers.values()
         ends_on = {"last_day": voucher.ends_on.isoformat() if voucher.ends_on else None}
-        name = _reward_name(program, voucher.reward_id)
-        yield _note(entry, "voucher_given", {"reward_name": name, "voucher_code": voucher.code, **ends_on})
+        name = _named(program.reward(voucher.reward_id), voucher.reward_id)
+        yield _note(entry, "voucher_given", {**name, "voucher_code": voucher.code, **ends_on})
     elif kind is not None and (entry.points or not row.message_needs_points):
         yield _note(entry, kind, _values_of(entry, program))
 
@@ -238,7 +251,7 @@ def _earned(entry: Entry, program: Program) -> Iterator[Note]:
             values={
                 "points": entry.points,
                 "how": program.earning.description,
-                "reward_name": cheapest.name if cheapest else "",
+                **_named(cheapest),
                 "reward_points": cheapest.points if cheapest else None,
             },
         )
@@ -285,7 +298,7 @@ def _nudge(entry: Entry, account: Account, program: Program) -> Iterator[Note]:
         message_id=f"nudge:{entry.member_id}:{reward.reward_id}:{month_of(today)}",
         member_id=entry.member_id,
         kind="nudge",
-        values={"reward_name": reward.name, "missing": reward.points - account.balance},
+        values={**_named(reward), "missing": reward.points - account.balance},
     )
 
 
@@ -301,7 +314,7 @@ def _reward_reached(entry: Entry, account: Account, program: Program) -> Iterato
     ]
     if crossed:
         dearest = max(crossed, key=lambda reward: reward.points)
-        yield _note(entry, "reward_reached", {"reward_name": dearest.name, "points": dearest.points})
+        yield _note(entry, "reward_reached", {**_named(dearest), "points": dearest.points})
 
 
 def _note(entry: Entry, kind: Kind, values: Mapping[str, Value], to: str | None = None) -> Note:
