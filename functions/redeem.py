@@ -31,7 +31,8 @@ from shared.domain.spending.prices import Spending
 from shared.domain.spending.redemptions import Part, returned_by
 from shared.domain.spending.spent_on_orders import REVERSAL_OF_REFUND
 from shared.domain.spending.vouchers import Use
-from shared.services import redemption_lists, redemptions, vouchers
+from shared.services import own_codes, redemption_lists, redemptions, vouchers
+from shared.services.own_codes import Added, Codes
 from shared.services.redemption_lists import Place
 from shared.services.redemptions import Redemption
 from shared.services.vouchers import Undo
@@ -174,6 +175,18 @@ def reverse_redemption(
 def list_vouchers(member_id: str) -> Answer:
     found = vouchers.list_live(member_id, caller=auth.caller(app), now=clock.now())
     return json_answer(VoucherList(items=tuple(map(own_voucher, found))))
+
+
+@app.post(
+    "/v1/rewards/<reward_id>/codes",
+    security=routes.open_to(OPERATOR),
+    responses=routes.json_responses({200: Added}, 404),
+    summary="Add codes of the shop's own for a reward's vouchers; those that are known are passed over",
+    tags=["Vouchers"],
+)
+def add_codes(reward_id: str, request: Annotated[Codes, Body()]) -> Answer:
+    auth.caller(app)
+    return json_answer(own_codes.add(reward_id, request))
 
 
 @app.post(

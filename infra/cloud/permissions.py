@@ -194,8 +194,8 @@ NEEDS: Mapping[str, Needs] = {
     "consequences": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", "VOUCHER#*", _PROGRAM),
-            _book("REFERRAL#*", "VOUCHER*", _POOL_MOVES),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "REFERRAL#*", "VOUCHER#*", "CODES#*", _PROGRAM),
+            _book("REFERRAL#*", "VOUCHER*", "CODES#*", _POOL_MOVES),
             _query(HISTORY),
             _get(PEOPLE, "MEMBER#*", _REMEMBERED),
             Grant(
@@ -255,10 +255,10 @@ NEEDS: Mapping[str, Needs] = {
     "expire": Needs(
         settings=("LOYALTY_TABLE", "EXPIRY_QUEUE_URL", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "SCHEDULE", "VOUCHER#*", _PROGRAM),
+            _get(LOYALTY, "MEMBER#*", "SCHEDULE", "VOUCHER#*", "CODES#*", _PROGRAM),
             Grant(("dynamodb:PutItem",), LOYALTY, ("SCHEDULE",)),
             # Whoever stays away is given what wins them back.
-            _book("VOUCHER*"),
+            _book("VOUCHER*", "CODES#*"),
             _query(DUE),
             _query(HISTORY),
             *_work_off("expiry"),
@@ -518,12 +518,20 @@ NEEDS: Mapping[str, Needs] = {
         grants=(
             _get(
                 LOYALTY,
-                *("MEMBER#*", "ORDER#*", "REDEMPTION#*", "CODE#*", "GUESSES#*", "BUDGET#*", "REWARD#*", "VOUCHER*"),
+                "MEMBER#*",
+                "ORDER#*",
+                "REDEMPTION#*",
+                "CODE#*",
+                "GUESSES#*",
+                "BUDGET#*",
+                "REWARD#*",
+                "VOUCHER*",
+                "CODES#*",
                 _PROGRAM,
             ),
             Grant(("dynamodb:Query",), LOYALTY, ("REDEMPTION#*", "VOUCHER#*")),
             _query(HISTORY),
-            _book("AUDIT#*", "CODE#*", "GUESSES#*", "VOUCHER*", _POOL_MOVES),
+            _book("AUDIT#*", "CODE#*", "GUESSES#*", "VOUCHER*", "CODES#*", _POOL_MOVES),
             # The key under whose hashes members' codes stand.
             Grant(("secretsmanager:GetSecretValue",), IDENTITY_SECRET),
         ),

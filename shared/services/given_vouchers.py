@@ -6,7 +6,7 @@ A voucher's id follows from the gift and its cause: whatever is told twice gives
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared import request_ids, runtime
+from shared import request_ids
 from shared.domain.account import Account
 from shared.domain.actors import CLOCK, STREAM
 from shared.domain.calendar import local_day
@@ -15,7 +15,7 @@ from shared.domain.errors import InvalidStateError, MemberNotActiveError
 from shared.domain.program.given_vouchers import GivenVoucher
 from shared.domain.program.program import Program
 from shared.domain.spending import given_vouchers as rules
-from shared.domain.spending.redemptions import new_voucher_code
+from shared.services import own_codes
 from shared.tables import accounts, keys, ledger, operation, programs, vouchers
 from shared.tables.client import Key
 from shared.tables.operation import Decision, Situation
@@ -64,9 +64,12 @@ def win_back(member_id: str, now: datetime) -> None:
 def _give(
     member_id: str, gift: GivenVoucher, cause: str, now: datetime, undone: Sequence[Key] = (), actor: str = STREAM
 ) -> None:
-    """Give a voucher, unless it was given, something is in the way, or what brought it is `undone`."""
+    """Give a voucher, unless it was given, something is in the way, or what brought it is `undone`.
+
+    Raises RewardUnavailableError if none of the shop's own codes is left: it is given once there are some.
+    """
     survivor = accounts.load_survivor(member_id)
-    voucher_id, code = _id_of(gift, cause), new_voucher_code(runtime.random().choice)
+    voucher_id, drawn = _id_of(gift, cause), own_codes.drawn()
     given_key = keys.of("voucher_given", voucher_id=voucher_id)
 
     def decide(situation: Situation) -> Decision:
@@ -78,10 +81,12 @@ def _give(
         reason = "what brought it has come back" if is_undone else rules.why_not(account, program, gift, today)
         if reason is not None:
             raise _NothingGivenError(reason)
+        code, takes = own_codes.next_code(situation, gift.reward_id, drawn)
         named = {"voucher_id": voucher_id, "code": code, "cause": cause}
-        return Decision([rules.given(account, program, gift, **named, now=situation.now, actor=actor)])
+        return Decision([rules.given(account, program, gift, **named, now=situation.now, actor=actor)], takes)
 
-    _book(survivor, decide, given_key, [given_key, *undone], now)
+    reads = [given_key, *undone]
+    _book(survivor, decide, given_key, reads, now, lambda situation: own_codes.asks(situation, gift.reward_id))
 
 
 def _take_back_with_badge(lost: Entry, program: Program, now: datetime) -> None:
@@ -111,9 +116,16 @@ def _take_back(voucher_id: str, now: datetime) -> None:
     _book(accounts.load_survivor(given_by.member_id), decide, key, [used_key], now)
 
 
-def _book(account: Account, decide: operation.Decide, key: Key, reads: Sequence[Key], now: datetime) -> None:
+def _book(
+    account: Account,
+    decide: operation.Decide,
+    key: Key,
+    reads: Sequence[Key],
+    now: datetime,
+    asks: operation.Asks = lambda _: operation.NOTHING_MORE,
+) -> None:
     try:
-        operation.run([account.member_id], decide, key=key, fingerprint="", now=now, reads=reads)
+        operation.run([account.member_id], decide, key=key, fingerprint="", now=now, reads=reads, asks=asks)
     except (_NothingGivenError, MemberNotActiveError):
         return
 

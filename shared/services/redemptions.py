@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn
 
-from shared import request_ids, runtime
+from shared import request_ids
 from shared.caller import Caller, is_valid_id
 from shared.domain.account import Account
 from shared.domain.entry import Entry
@@ -26,7 +26,6 @@ from shared.domain.spending.redemptions import (
     Part,
     as_captured,
     capture,
-    new_voucher_code,
     release,
     reserve,
     returned_by,
@@ -37,11 +36,19 @@ from shared.domain.spending.redemptions import (
 )
 from shared.domain.spending.store_credit import reserve_credit
 from shared.domain.subaccounts import wallet_of
-from shared.services import caller_keys, guess_limits, member_codes, order_payments, partner_access, vouchers
+from shared.services import (
+    caller_keys,
+    guess_limits,
+    member_codes,
+    order_payments,
+    own_codes,
+    partner_access,
+    vouchers,
+)
 from shared.services.orders import kept_as
 from shared.tables import accounts, audit, keys, ledger, operation
 from shared.tables import vouchers as voucher_items
-from shared.tables.client import Key
+from shared.tables.client import Key, Write
 from shared.tables.operation import NOTHING_MORE, Asks, Decision, Needs, Situation
 
 CREDIT_SUFFIX = "-credit"
@@ -49,6 +56,10 @@ CREDIT_SUFFIX = "-credit"
 
 Step = Callable[[Situation, Account], Entry]
 """From a situation and the account that the redemption is of to the entry that takes it a step further."""
+
+
+Also = Callable[[Situation], Sequence[Write]]
+"""What is written with that entry, beside the trace of an operator."""
 
 
 class Redemption(NamedTuple):
@@ -100,7 +111,8 @@ def _redeemed(
     fingerprint = request_ids.fingerprint(request)
     request = _with_own_id(partner, request)
     order_id = request.order_id if caller.is_member or not isinstance(request, RewardRequest) else None
-    wallet, voucher_code = wallet_of(member_id), _new_code()
+    wallet, drawn = wallet_of(member_id), own_codes.drawn()
+    reward_id = request.reward_id if request.capture and isinstance(request, RewardRequest) else None
 
     def decide(situation: Situation) -> Decision:
         account, program = situation.accounts[-1], situation.program
@@ -126,6 +138,8 @@ def _redeemed(
             raise partner_access.told(partner, error) from error
         if not request.capture:
             return Decision([reserved], writes)
+        voucher_code, takes = own_codes.next_code(situation, reward_id, drawn)
+        writes += takes
         captured = capture(book(account, reserved), program, redemption_id, voucher_code=voucher_code, **by)
         return Decision([as_captured(reserved, captured), captured], writes)
 
@@ -140,7 +154,9 @@ def _redeemed(
             fingerprint=fingerprint,
             now=now,
             reads=reads,
-            asks=lambda situation: order_payments.asks(situation, order_id),
+            asks=lambda situation: _first(
+                own_codes.asks(situation, reward_id), order_payments.asks(situation, order_id)
+            ),
             actor=None if partner else caller.actor,
         )
     except CodeExpiredError:
@@ -188,7 +204,10 @@ def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, no
 
     Raises RedemptionNotFoundError, InvalidStateError, InvalidRequestError if its order takes less by now.
     """
-    code = _new_code()
+    drawn = own_codes.drawn()
+
+    def next_code(situation: Situation) -> tuple[str, list[Write]]:
+        return own_codes.next_code(situation, _reward_of(situation, redemption_id), drawn)
 
     def step(situation: Situation, account: Account) -> Entry:
         order_id = _order_paid_by(situation, redemption_id)
@@ -196,17 +215,26 @@ def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, no
             account,
             situation.program,
             redemption_id,
-            voucher_code=code,
+            voucher_code=next_code(situation)[0],
             now=situation.now,
             actor=caller.actor,
             payments=order_payments.found(situation, order_id, wallet_of(situation.account.member_id)),
         )
 
     def asks(situation: Situation) -> Needs:
+        own = own_codes.asks(situation, _reward_of(situation, redemption_id))
+        if any(own):
+            return own
         wallet = None if redemption_id.endswith(CREDIT_SUFFIX) else wallet_of(situation.account.member_id)
         return order_payments.asks_all(situation, _order_paid_by(situation, redemption_id), wallet)
 
-    return _end_hold(member_id, redemption_id, "capture", step, caller, now, asks)
+    return _end_hold(member_id, redemption_id, "capture", step, caller, now, asks, lambda one: next_code(one)[1])
+
+
+def _reward_of(situation: Situation, redemption_id: str) -> str | None:
+    """The reward that an open redemption is for, if it is for one."""
+    holds = (one.holds[redemption_id] for one in situation.accounts if redemption_id in one.holds)
+    return next((hold.reward_id for hold in holds), None)
 
 
 def _order_paid_by(situation: Situation, redemption_id: str) -> str | None:
@@ -269,13 +297,14 @@ def _end_hold(
     caller: Caller,
     now: datetime,
     asks: Asks = lambda _: NOTHING_MORE,
+    also: Also = lambda _: (),
 ) -> Redemption:
     def end(situation: Situation, account: Account) -> Entry:
         if redemption_id not in account.holds:
             raise InvalidStateError(f"only a reserved redemption can be {state_after(type_)}")
         return step(situation, account)
 
-    return _take(member_id, redemption_id, type_, end, caller, now, asks=asks)
+    return _take(member_id, redemption_id, type_, end, caller, now, asks=asks, also=also)
 
 
 def _take(
@@ -288,6 +317,7 @@ def _take(
     reads: Sequence[Key] = (),
     part: Part | None = None,
     asks: Asks = lambda _: NOTHING_MORE,
+    also: Also = lambda _: (),
 ) -> Redemption:
     member_id, partner = caller.authorized_member_id(member_id), partner_access.calling(caller)
     _require_valid(redemption_id)
@@ -297,7 +327,8 @@ def _take(
         entry = step(situation, situation.accounts[-1])
         _require_own(partner, entry)
         what = f"redemption.{state_after(type_)}"
-        return Decision([entry], audit.trail(caller, what, now, member_id, redemption_id=redemption_id, **of_part))
+        trail = audit.trail(caller, what, now, member_id, redemption_id=redemption_id, **of_part)
+        return Decision([entry], [*also(situation), *trail])
 
     key, members = keys.of(type_, redemption_id=redemption_id, **of_part), _accounts(member_id, redemption_id)
     fingerprint = request_ids.fingerprint(part) if part else ""
@@ -330,8 +361,9 @@ def _require_own(partner: Partner | None, entry: Entry) -> None:
         raise RedemptionNotFoundError("the partner has no such redemption")
 
 
-def _new_code() -> str:
-    return new_voucher_code(runtime.random().choice)
+def _first(*needs: Needs) -> Needs:
+    """The first of what is needed that is not nothing."""
+    return next((one for one in needs if any(one)), NOTHING_MORE)
 
 
 def _accounts(member_id: str, redemption_id: str) -> list[str]:

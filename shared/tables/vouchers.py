@@ -29,7 +29,7 @@ def used_key(voucher_id: str) -> Key:
 def load(code: str) -> tuple[str, str, Voucher] | None:
     """Whose voucher has a code, its id, and how it was issued; None: nobody's."""
     item = client.get(settings.loyalty_table(), code_key(code))
-    if item is None:
+    if item is None or "member_id" not in item:
         return None
     return item["member_id"]["S"], item["voucher_id"]["S"], records.read(Voucher, item)
 
@@ -54,13 +54,21 @@ def changes(entry: Entry) -> Iterator[Write]:
     """The writes that make what an entry issues found by its code, and note what it uses."""
     for voucher_id, voucher in entry.vouchers.items():
         if is_issued_by(entry):
-            yield client.put_new(
-                settings.loyalty_table(),
-                code_key(voucher.code),
-                member_id={"S": entry.member_id},
-                voucher_id={"S": voucher_id},
+            item = {
+                **client.key_of(code_key(voucher.code)),
+                "member_id": {"S": entry.member_id},
+                "voucher_id": {"S": voucher_id},
                 **records.attributes(voucher),
-            )
+            }
+            # One of the shop's own codes stands there since it was added, and is nobody's yet.
+            yield {
+                "Put": {
+                    "TableName": settings.loyalty_table(),
+                    "Item": item,
+                    "ConditionExpression": "attribute_not_exists(member_id)",
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            }
         if entry.voucher_used:
             yield {
                 "Update": {

@@ -73,6 +73,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "POST /v1/pools/{pool_id}/members": {"invitation": "0000-0000-0000"},
     "PUT /v1/program": default_program().model_dump(mode="json"),
     "POST /v1/reviews/{review_id}/reject": {"reason": "r"},
+    "POST /v1/rewards/{reward_id}/codes": {"codes": ["SHOP-1"]},
     "POST /v1/ucp/loyalty": {"currency": "USD", "total": 1000},
     "POST /v1/unsubscribe/{token}": {"List-Unsubscribe": "One-Click"},
     "POST /v1/vouchers/lookup": {"code": "AAAAA-AAAAA-AAAAA"},

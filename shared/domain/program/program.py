@@ -143,11 +143,16 @@ class Tiers(Stored):
 class VoucherTerms(Stored):
     """What a reward's voucher is like: it is fetched by its code, until `valid_days` after it was issued.
 
-    With `in_parts` it may be used little by little: money off by amounts, other things by pieces.
+    With `in_parts` it may be used little by little: money off by amounts, other things by pieces. With `own_codes` it
+    has one of the codes that the shop has added, else one that is drawn.
     """
 
     valid_days: Annotated[Days, Field(ge=1)] | None = None
     in_parts: Flag = False
+    own_codes: Flag = False
+
+
+PictureUrl = Annotated[str, StringConstraints(strict=True, pattern=r"^https://[^\s\"'<>]+$", max_length=500)]
 
 
 class RewardText(Stored):
@@ -177,9 +182,7 @@ class _Reward(Validity):
     limit: Times | None = None
     voucher: VoucherTerms | None = None
     """With it, what a redemption issues is a voucher that the shop looks up and uses by its code."""
-    picture: Annotated[str, StringConstraints(strict=True, pattern=r"^https://[^\s\"'<>]+$", max_length=500)] | None = (
-        None
-    )
+    picture: PictureUrl | None = None
     translations: Annotated[Mapping[Locale, RewardText], Field(max_length=LANGUAGES_MAX)] = {}
     early_access: EarlyAccess | None = None
 

@@ -38,9 +38,10 @@ VOUCHER_REWARD = {
     "points": 1,
     "voucher": {},
 }
+OWN_CODES = {**VOUCHER_REWARD, "reward_id": "bun", "name": "Bun", "voucher": {"own_codes": True}}
 GIVEN_VOUCHERS = [
-    {"gift_id": "friend", "reward_id": "cake", "on": {"kind": "referral", "to": "friend"}},
-    {"gift_id": "away", "reward_id": "cake", "on": {"kind": "absence", "days": 7}},
+    {"gift_id": "friend", "reward_id": "bun", "on": {"kind": "referral", "to": "friend"}},
+    {"gift_id": "away", "reward_id": "bun", "on": {"kind": "absence", "days": 7}},
 ]
 PLAN = {"plan_id": "plus", "name": "Plus", "price": 4900, "months": 12, "percent": 150}
 CHECKED_ACTION = {"action_id": "survey", "description": "Survey", "points": 5, "approval": True}
@@ -179,8 +180,8 @@ def prepare(world: World) -> None:
     program = dict(reply.body)
     program["redeeming"]["hold_minutes"] = HOLD_MINUTES
     rewards = [reward for reward in program["redeeming"]["rewards"] if reward["reward_id"] != "mug"]
-    kept = [reward for reward in rewards if reward["reward_id"] != "cake"]
-    program["redeeming"]["rewards"] = [*kept, LIMITED_REWARD, VOUCHER_REWARD]
+    kept = [reward for reward in rewards if reward["reward_id"] not in {"cake", "bun"}]
+    program["redeeming"]["rewards"] = [*kept, LIMITED_REWARD, VOUCHER_REWARD, OWN_CODES]
     program["memberships"] = [PLAN]
     program |= {
         "cashback": {"amount": 10, "per_amount": 100},
@@ -200,6 +201,11 @@ def prepare(world: World) -> None:
     program["automatic_enrolment"] = {"consent_days": CONSENT_DAYS}
     etag = next(value for name, value in reply.headers.items() if name.lower() == "etag")
     ok(world, "PUT", "/v1/program", program, scope=OPERATOR, headers={"If-Match": etag})
+    _add_codes(world)
+
+
+def _add_codes(world: World) -> None:
+    ok(world, "POST", "/v1/rewards/bun/codes", {"codes": [uuid4().hex for _ in range(40)]}, scope=OPERATOR)
 
 
 def pooled(world: World, **details: Any) -> str:
@@ -469,7 +475,10 @@ def redeem(world: World) -> None:
 
 
 def _voucher(world: World, member_id: str) -> None:
-    """A voucher that is issued, looked up, used, given back and taken back."""
+    """A voucher that is issued, looked up, used, given back and taken back; and one with a code of the shop's own."""
+    _add_codes(world)
+    own = ok(world, "POST", f"/v1/members/{member_id}/redemptions", {"reward_id": "bun"}, headers=keyed())
+    ok(world, "POST", f"/v1/members/{member_id}/redemptions/{own['redemption_id']}/capture")
     path = f"/v1/members/{member_id}/redemptions"
     bought = ok(world, "POST", path, {"reward_id": "cake", "capture": True}, headers=keyed())
     code = {"code": bought["voucher_code"]}
