@@ -19,6 +19,11 @@ def local_day(instant: datetime, zone: str) -> date:
     return instant.astimezone(ZoneInfo(zone)).date()
 
 
+def local_time(instant: datetime, zone: str) -> time:
+    """The wall clock's time in `zone` at `instant`."""
+    return instant.astimezone(ZoneInfo(zone)).time()
+
+
 def start_of_day(day: date, zone: str) -> datetime:
     """The first instant of `day` in `zone`, in UTC.
 

@@ -7,7 +7,7 @@ from math import floor
 from typing import NamedTuple
 
 from shared.domain.account import Account
-from shared.domain.calendar import local_day
+from shared.domain.calendar import local_day, local_time
 from shared.domain.earning.campaigns import HELD_OUT, TREATED, USED_UP, budget_name, is_held_out
 from shared.domain.earning.earnings import Earned, RunningSum
 from shared.domain.earning.kept_orders import lines_mask
@@ -159,8 +159,13 @@ def _applies(when: When, program: Program, cart: Cart) -> bool:
         (when.partner_ids, order.partner_id),
         (when.tiers, cart.tier.tier_id),
         (when.weekdays, WEEKDAYS[day.weekday()]),
+        (when.payment_methods, order.payment_method),
     )
     if order.total < when.minimum_spend or not when.covers(day):
+        return False
+    if when.hours is not None and not when.hours.cover(local_time(order.placed_at, program.time_zone)):
+        return False
+    if when.codes and not set(when.codes) & set(order.codes):
         return False
     is_allowed = all(not values or value in values for values, value in allowed)
     return is_allowed and in_any(cart.account, program, when.segments, cart.today)

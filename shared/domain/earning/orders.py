@@ -23,6 +23,9 @@ from shared.domain.points.eligibility import is_excluded, nothing_for_excluded
 from shared.domain.program.program import Program
 
 LINES_MAX = 200
+CODES_MAX = 10
+_BETWEEN_CODES = "\n"
+"""In an entry's source, where a code itself cannot have it."""
 
 
 def _whole_pieces(quantity: object) -> object:
@@ -53,6 +56,9 @@ class Order(Record):
     store_id: Reference | None = None
     touchpoint: Reference | None = None
     partner_id: Reference | None = None
+    payment_method: Reference | None = None
+    codes: Annotated[tuple[Reference, ...], Field(max_length=CODES_MAX)] = ()
+    """What the customer has entered for the offers of rules and campaigns."""
 
 
 _Placed = TypeVar("_Placed", bound=Order)
@@ -128,7 +134,8 @@ def purchase_of(sale: Sale, total: int, lines: Sequence[Line]) -> Order:
         currency=sale.order.currency,
         total=total,
         lines=tuple(lines),
-        **{name: source.get(name) for name in ("channel", "store_id", "touchpoint", "partner_id")},
+        codes=tuple(source["codes"].split(_BETWEEN_CODES)) if "codes" in source else (),
+        **{name: source.get(name) for name in ("channel", "store_id", "touchpoint", "partner_id", "payment_method")},
     )
     return order.model_copy(update={"order_id": source["order_id"]})  # a partner's has a mark that requests cannot have
 
@@ -154,7 +161,13 @@ def order_entry(
     `held` is the tier, if it is not the lowest, and the paid plan that it is credited in. `counts_toward` is what it
     counts toward beside points; None: everything.
     """
-    where = {"channel": order.channel, "store_id": order.store_id, "touchpoint": order.touchpoint}
+    where = {
+        "channel": order.channel,
+        "store_id": order.store_id,
+        "touchpoint": order.touchpoint,
+        "payment_method": order.payment_method,
+        "codes": _BETWEEN_CODES.join(order.codes) or None,
+    }
     entry = earn_entry(
         account,
         program,

@@ -86,6 +86,8 @@ def _on_rules(program: Program, today: date) -> Iterator[Advice]:
         why = _never_applies(program, rule.when, today)
         if why:
             yield Advice(f"{at}/when", f"rule {rule.rule_id!r} never applies: {why}")
+        if rule.when.codes and rule.limit is None:
+            yield Advice(at, f"rule {rule.rule_id!r} pays for each order that names a code: set limit")
         if isinstance(rule.effect, Multiply) and rule.effect.percent > MULTIPLY_PERCENT_WISE_MAX:
             yield Advice(
                 f"{at}/effect", f"rule {rule.rule_id!r} pays {rule.effect.percent} % of the base: 200 doubles it"

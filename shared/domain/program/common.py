@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from shared.domain.calendar import Period
 from shared.domain.fields import Day, PositivePoints, Reference, Stored
@@ -14,6 +14,7 @@ FILTERS_MAX = 200
 Filter = Annotated[tuple[Reference, ...], Field(max_length=FILTERS_MAX)]
 Months = Annotated[int, Field(strict=True, ge=1, le=120)]
 Percent = Annotated[int, Field(strict=True, ge=1, le=100)]
+TimeOfDay = Annotated[str, StringConstraints(strict=True, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Rounding = Literal["down", "nearest", "up"]
 
 

@@ -7,14 +7,13 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.domain.fields import Days, Locale, Points, PositivePoints, Slug, Stored
 from shared.domain.message_types import KINDS, Channel, Kind
+from shared.domain.program.common import TimeOfDay
 
 TEMPLATES_MAX = 300
 SUBJECT_LENGTH_MAX = 500
 TEXT_LENGTH_MAX = 10_000
 HTML_LENGTH_MAX = 50_000
 SEGMENTS_MAX = 20
-
-TimeOfDay = Annotated[str, StringConstraints(strict=True, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class Template(Stored):

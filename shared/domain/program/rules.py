@@ -1,11 +1,12 @@
 """Bonuses on top of the base points: on which orders, how much, how often. Rules and campaigns are made of these."""
 
-from typing import Annotated, Literal
+from datetime import time
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.domain.fields import Amount, PositivePoints, Slug, Stored, Text
-from shared.domain.program.common import Filter, Limit, Validity
+from shared.domain.program.common import Filter, Limit, TimeOfDay, Validity
 
 SEGMENTS_NAMED_MAX = 20
 
@@ -15,8 +16,28 @@ SegmentIds = Annotated[tuple[Slug, ...], Field(max_length=SEGMENTS_NAMED_MAX)]
 """Segments of the program; members of any of them are meant, and everybody if none is named."""
 
 
+class Hours(Stored):
+    """From a time of day until before another, in the program's zone; over midnight if it ends earlier."""
+
+    starts_at: TimeOfDay
+    ends_at: TimeOfDay
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if self.starts_at == self.ends_at:
+            raise ValueError("hours that start when they end are none: leave them out for all day")
+        return self
+
+    def cover(self, clock: time) -> bool:
+        """Whether a local time of day is one of them."""
+        starts, ends = time.fromisoformat(self.starts_at), time.fromisoformat(self.ends_at)
+        return starts <= clock < ends if starts < ends else clock >= starts or clock < ends
+
+
 class When(Validity):
     """What an order must be for a rule to apply, and whose. What is left empty does not matter.
+
+    Of `codes` the order has to name one.
 
     Categories and SKUs select lines; the rule then works on those lines alone.
     """
@@ -29,6 +50,9 @@ class When(Validity):
     tiers: Filter = ()
     segments: SegmentIds = ()
     weekdays: tuple[Weekday, ...] = ()
+    hours: Hours | None = None
+    payment_methods: Filter = ()
+    codes: Filter = ()
     minimum_spend: Amount = 0
 
 

@@ -245,6 +245,7 @@ def test_the_default_program_needs_no_advice() -> None:
             "/segments/named/0",
             "no tier fits",
         ),
+        (rule(codes=["SPRING"]), "/earning/rules/0", "for each order that names a code"),
         (rewards({**COFFEE, "voucher": {}}), "/redeeming/rewards/0/voucher", "set valid_days"),
         (rewards({**COFFEE, "offered": False}), "/redeeming/rewards/0/offered", "nobody can have it"),
         (given({"kind": "absence", "days": 90}), "/given_vouchers/0", "for an order of any amount now and then"),
