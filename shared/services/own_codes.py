@@ -49,11 +49,11 @@ def asks(situation: Situation, reward_id: str | None) -> Needs:
     if reward_id is None or not _has_own(situation.program, reward_id):
         return NOTHING_MORE
     key = stored.pool_key(reward_id)
-    if key not in situation.asked:
+    if key not in situation.items:
         return Needs(items=[key])
-    pool = stored.pool_of(situation.asked[key])
+    pool = stored.pool_of(situation.items[key])
     number_key = stored.numbered_key(reward_id, pool.taken + 1)
-    return Needs(items=[number_key]) if pool.left and number_key not in situation.asked else NOTHING_MORE
+    return Needs(items=[number_key]) if pool.left and number_key not in situation.items else NOTHING_MORE
 
 
 def drawn() -> str:
@@ -68,8 +68,8 @@ def next_code(situation: Situation, reward_id: str | None, otherwise: str) -> tu
     """
     if reward_id is None or not _has_own(situation.program, reward_id):
         return otherwise, []
-    pool = stored.pool_of(situation.asked[stored.pool_key(reward_id)])
-    item = situation.asked.get(stored.numbered_key(reward_id, pool.taken + 1))
+    pool = stored.pool_of(situation.items[stored.pool_key(reward_id)])
+    item = situation.items.get(stored.numbered_key(reward_id, pool.taken + 1))
     if item is None:
         raise RewardUnavailableError(f"no code is left for {reward_id!r}: the shop has to add some")
     return stored.code_of(item), [stored.take(reward_id, pool)]

@@ -67,7 +67,8 @@ def missed(cancelled: CancelledError, entries: Sequence[Entry], program: Program
         reward, shelf = program.reward(reward_id), _shelf(reward_id, entries, program)
         key = _place(reward_id, shelf)
         if change < 0 and reward is not None and reward.stock is not None and key in cancelled.keys:
-            takes.append(Take(reward_id, -change, reward.stock, shelf, shelf is not None or _has_shelves(found.get(key))))
+            is_shelved = shelf is not None or _has_shelves(found.get(key))
+            takes.append(Take(reward_id, -change, reward.stock, shelf, is_shelved))
     return takes
 
 
