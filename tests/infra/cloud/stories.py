@@ -299,6 +299,8 @@ def member_pages(world: World) -> None:
     assert browser.ask("POST", "/me/rewards/gift-card-25", dear).status == CONFLICT
     voucher = browser.send("/me/rewards/mug")
     assert (voucher.status, "/me/vouchers/" in voucher.path) == (OK, True), voucher.text
+    browser.get("/me/rewards")
+    assert browser.send("/me/rewards/bun").status == OK
     browser.get("/me/you")
     assert browser.send("/me/you/details", name="Ada Story").status == OK
     assert browser.send("/me/you/messages", **{"marketing.email": "yes"}).status == OK
