@@ -19,8 +19,8 @@ class Voucher(Stored):
     reward_id: str
     code: str
     """What is shown at the till."""
-    of: int
-    left: int
+    of: int = 1
+    left: int = 1
     in_money: bool = False
     """Whether it counts minor units of money; else pieces."""
     in_parts: bool = False
@@ -30,7 +30,7 @@ class Voucher(Stored):
     partner_id: str | None = None
     """The partner that gives what it is good for."""
     points: int = 0
-    """What all of it is worth in points."""
+    """What all of it is worth in points, as the entry says that issued it; an account does not keep that."""
 
 
 Vouchers = Mapping[str, Voucher]
@@ -44,7 +44,7 @@ def vouchers_after(vouchers: Vouchers, change: Vouchers) -> Vouchers:
     after = dict(vouchers)
     for voucher_id, changed in change.items():
         before = vouchers[voucher_id].left if voucher_id in vouchers else 0
-        after[voucher_id] = changed.model_copy(update={"left": before + changed.left})
+        after[voucher_id] = changed.model_copy(update={"left": before + changed.left, "points": 0})
     return {voucher_id: one for voucher_id, one in sorted(after.items()) if one.left}
 
 

@@ -3,8 +3,9 @@
 from datetime import UTC, date, datetime, timedelta
 
 from shared.domain.account import Account, Totals
-from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierStatus, Traits, Use
+from shared.domain.facets import Activity, Badge, Membership, Progress, Referred, TierByHand, TierStatus, Traits, Use
 from shared.domain.lots import Hold
+from shared.domain.vouchers import Voucher
 
 BYTES_MAX = 4096
 KEYS_AND_INDEXES_BYTES = 200
@@ -25,12 +26,13 @@ def test_an_active_members_account_stays_below_four_kilobytes() -> None:
         order_id="2026-11-22-000123456",
         limit_period="2026-11",
     )
+    voucher = Voucher(reward_id="birthday-cake", code="7Q2K9-XW3HT-B5MJR", of=1, left=1, ends_on=date(2026, 12, 31))
     account = Account(
         member_id=MEMBER,
         sequence=1_234,
         lots=lots,
         pending={"2026-12-06/2027-12-31": 120, "2026-12-13/2027-12-31": 80},
-        holds={f"{number}cmpkthvzd3qdlnlawgu5htbas": hold for number in range(3)},
+        holds={f"{number}cmpkthvzd3qdlnlawgu5htbas": hold for number in range(2)},
         earned=987_654,
         totals=Totals(granted=987_654, captured=654_321, expired=12_345, taken_back=4_321, transferred_out=500),
         tier=TierStatus(tier_id="silver", since=date(2026, 3, 1), review_on=date(2027, 3, 1)),
@@ -58,6 +60,9 @@ def test_an_active_members_account_stays_below_four_kilobytes() -> None:
             amount=4_900,
             tier_id="silver",
         ),
+        tier_by_hand=TierByHand(tier_id="gold", until=date(2027, 1, 31)),
+        vouchers={f"{number}mpkthvzd3qdlnlawgu5htbas4": voucher for number in range(2)},
         referred=Referred(advocate=MEMBER, state="rewarded", order_id="2026-11-22-000123456"),
     )
-    assert len(account.model_dump_json(exclude_defaults=True)) < BYTES_MAX - KEYS_AND_INDEXES_BYTES
+    size = len(account.model_dump_json(exclude_defaults=True))
+    assert size < BYTES_MAX - KEYS_AND_INDEXES_BYTES, size
