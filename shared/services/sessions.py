@@ -21,7 +21,15 @@ from shared.domain.errors import (
 )
 from shared.domain.members.codes import read
 from shared.domain.members.members import Enrollment, Identity, Member, require_active
-from shared.domain.members.sign_ins import ENTERED_WITHIN, SESSION_LASTS, Session, SignIn, address_of, new_token
+from shared.domain.members.sign_ins import (
+    ENTERED_WITHIN,
+    SESSION_LASTS,
+    Applicant,
+    Session,
+    SignIn,
+    address_of,
+    new_token,
+)
 from shared.domain.points.eligibility import require_age
 from shared.messaging import sign_in_codes
 from shared.services import enrolment, guess_limits
@@ -57,7 +65,6 @@ def ask(address: str, locale: str, enrollment: Enrollment | None, *, now: dateti
     if enrollment is not None:
         today = local_day(now, program.time_zone)
         require_age(program, today, is_confirmed=enrollment.age_confirmed, born_on=enrollment.birth_date)
-        enrollment = enrollment.model_copy(update={"email": None, "phone": None, kind: value})
     asker = _guesser("sign-in-address", f"{kind}:{value}")
     guess_limits.require_may_guess(asker, now)
     guess_limits.count(asker, now)
@@ -68,7 +75,7 @@ def ask(address: str, locale: str, enrollment: Enrollment | None, *, now: dateti
         kind=kind,
         value=value,
         locale=locale,
-        enrollment=enrollment,
+        applicant=_applicant(enrollment) if enrollment else None,
         ends_at=now + ENTERED_WITHIN,
     )
     is_awaited = member_id is not None or enrollment is not None
@@ -142,10 +149,17 @@ def _signing_in(sign_in: SignIn, now: datetime) -> str:
     if known is not None and known.status == "active":
         require_active(known)
         return known.member_id
-    if sign_in.enrollment is None:
+    if sign_in.applicant is None:
         raise ConsentRequiredError("whoever has this address has not joined yet")
-    enrolled = enrolment.enroll_member(sign_in.enrollment, key=sign_in.sign_in_id, caller=_ENROLLS, now=now)
+    enrollment = sign_in.applicant.enrollment(sign_in.kind, sign_in.value)
+    enrolled = enrolment.enroll_member(enrollment, key=sign_in.sign_in_id, caller=_ENROLLS, now=now)
     return enrolled.member.member_id
+
+
+def _applicant(said: Enrollment) -> Applicant:
+    """What is kept until the code is entered."""
+    names = ("name", "locale", "consent", "referral_code", "age_confirmed", "channel")
+    return Applicant.model_validate({name: getattr(said, name) for name in names})
 
 
 def _guesser(about: str, name: str) -> Caller:

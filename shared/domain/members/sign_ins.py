@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from shared.domain.codes import drawn
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.fields import Locale, Stored
-from shared.domain.members.members import AddressKind, Enrollment, normalised
+from shared.domain.members.members import AddressKind, Consent, Enrollment, normalised
 
 ENTERED_WITHIN = timedelta(minutes=15)
 """For how long a code to sign in can be entered: mail is sometimes slow."""
@@ -18,6 +18,22 @@ SESSION_LASTS = timedelta(days=14)
 """A member takes the card out at a till: it must not ask for a code each time."""
 _TOKEN_LENGTH = 26
 """128 bits."""
+
+
+class Applicant(Stored):
+    """What somebody has said who wants to join: for as long as their code is valid."""
+
+    name: str | None = None
+    locale: str | None = None
+    consent: Consent = Consent.model_construct()
+    referral_code: str | None = None
+    age_confirmed: bool = False
+    channel: str | None = None
+
+    def enrollment(self, kind: AddressKind, value: str) -> Enrollment:
+        """Their request, under the address that they have proved to be theirs."""
+        said = {name: getattr(self, name) for name in type(self).model_fields}
+        return Enrollment.model_validate({**said, "consent": self.consent.model_dump(), kind: value})
 
 
 class SignIn(Stored):
@@ -29,7 +45,7 @@ class SignIn(Stored):
     """The address, as it is kept of members."""
     locale: Locale
     """In which language the code is sent."""
-    enrollment: Enrollment | None = None
+    applicant: Applicant | None = None
     """What somebody has said who wants to join; None: they sign in."""
     ends_at: datetime
 
