@@ -21,6 +21,7 @@ from infra.cloud.options import Options
 from infra.cloud.queues import Queues, add_queues
 from infra.cloud.tables import Data, add_data
 from infra.cloud.triggers import add_mail_feedback, add_queue_workers, add_schedules, add_stream_readers
+from infra.cloud.whole_tables import add_whole_tables
 from shared.messaging.channels import ANY_SENDER
 
 
@@ -61,6 +62,7 @@ class LoyaltyStack(Stack):
         add_queue_workers(self, functions, queues, options)
         add_stream_readers(self, functions, data, failed_records, options)
         add_mail_feedback(self, functions["mail_feedback"], queues)
+        add_whole_tables(self, builder, data, options)
         watched = Watched(functions, identity.token_trigger, identity.link_trigger, api, data, queues)
         topic = add_alarms(self, watched, options)
         add_dashboard(self, watched)

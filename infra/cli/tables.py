@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table as Grid
 from typer import Argument, Option
 
@@ -17,6 +18,7 @@ from infra.cli.running import Resume, Workers, counting, running, running_unkept
 from infra.errors import UsageError
 from infra.machine import engine
 from infra.tables import LOYALTY
+from infra.tools import in_cloud
 from infra.tools import rebuild as rebuilding
 from infra.tools.aws_target import Named, Tables, named_tables, on_aws
 from infra.tools.campaign_effect import effect
@@ -75,10 +77,17 @@ def verify(
     publish: Annotated[
         str | None, Option(metavar="STACK", help="With --table: send the totals to the dashboard of this stack.")
     ] = None,
+    in_cloud_of: Annotated[
+        str | None, Option("--in-cloud", metavar="STACK", help="Have functions of this stack check its own tables.")
+    ] = None,
     workers: Workers = None,
     resume: Resume = False,
 ) -> int:
     """Check every account against its ledger. Exits with 1 if an invariant is broken."""
+    if in_cloud_of:
+        if data or table or publish or workers or resume:
+            raise UsageError("--in-cloud STACK takes no option but the --endpoint of an emulator")
+        return _verify_in_cloud(in_cloud_of, endpoint)
     if table:
         with on_aws(table, {}, failure=f"{table} cannot be checked") as client:
             tables = Tables(client, table, datetime.now(UTC))
@@ -134,10 +143,18 @@ def _verify(tables: Tables, *, publish_for: str | None, workers: int | None, res
     program = programs.load_program()
     with running("verify", tables, workers=workers, resume=resume) as (run, progress):
         report = check_by_parts(tables.client, tables.loyalty, run.telling(counting(progress, "accounts")))
-    print(_verdict(report, program.currency))
+    print(_verdict(report, len(report.violations), program.currency))
     if publish_for:
         publish_totals(publish_for, report.outstanding, report.credit, program)
     return 1 if report.violations else 0
+
+
+def _verify_in_cloud(stack: str, endpoint: str | None) -> int:
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("parts", total=None)
+        found = in_cloud.verify(stack, endpoint, lambda done, of: progress.update(task, completed=done, total=of))
+    print(_verdict(found.first, found.violations, found.currency))
+    return 1 if found.violations else 0
 
 
 def _replay_grid(result: Result, held: Holdings | None) -> Grid:
@@ -175,11 +192,11 @@ def _worth(held: Holdings) -> str:
     return "points have no price" if worth is None else money(worth, held.currency)
 
 
-def _verdict(report: Report, currency: str) -> str:
+def _verdict(report: Report, violations: int, currency: str) -> str:
     seen = f"{report.accounts} accounts, {report.entries} entries, {report.outstanding} points outstanding"
     if report.credit:
         seen += f", {money(report.credit, currency)} of store credit"
-    lines = [f"{seen}: {len(report.violations)} violations"]
+    lines = [f"{seen}: {violations} violations"]
     lines += [
         f"invariant {first.invariant}: {first.member_id or 'the table'}: {first.detail}"
         for first in report.first_of_each()

@@ -29,6 +29,7 @@ from infra.cloud.permissions import NEEDS
 from infra.cloud.queues import Queues
 from infra.cloud.stack_resources import alarm_name
 from infra.cloud.tables import Data
+from infra.tools.publish_totals import LEDGER_CHECKS, LEDGER_VIOLATIONS
 from shared import telemetry
 
 Severity = Literal["page", "ticket"]
@@ -66,6 +67,8 @@ RUNS: Mapping[str, int] = {"expire": 2, "birthdays": 2}
 BOUNCES_MAX, COMPLAINTS_MAX = 0.05, 0.001
 """Above these shares SES reviews an account, and may stop all of its e-mail."""
 FLAT_HOURS = 24
+UNVERIFIED_DAYS_MAX = 7
+"""CloudWatch looks no further back."""
 
 
 @dataclass(frozen=True)
@@ -303,6 +306,17 @@ def _of_time(watched: Watched) -> Iterable[_Rule]:
 
 def _of_books(scope: Construct, options: Options) -> Iterable[_Rule]:
     yield _Rule("invariants", "page", "An account breaks an invariant", counted(scope, "InvariantViolations"))
+    checks, day = "FILL(checks, 0)", Duration.days(1)
+    unverified = cloudwatch.MathExpression(
+        expression=f"IF({checks} < 1, 1, 0)",
+        label="not verified",
+        period=day,
+        using_metrics={"checks": counted(scope, LEDGER_CHECKS, period=day)},
+    )
+    what = f"The ledger was not verified for {UNVERIFIED_DAYS_MAX} days"
+    yield _Rule("not-verified", "ticket", what, unverified, periods=UNVERIFIED_DAYS_MAX, is_missing_bad=True)
+    broken = counted(scope, LEDGER_VIOLATIONS, statistic="Maximum")
+    yield _Rule("ledger-broken", "page", "A check of the whole ledger found something wrong", broken)
     yield _Rule("not-settled", "ticket", "Accounts could not be settled", counted(scope, "AccountsNotSettled"))
     if options.is_kept:  # nobody is earning where things are tried out
         flat = cloudwatch.MathExpression(

@@ -164,11 +164,11 @@ PAGES_MIN: Mapping[str, float] = {"expire": 30 * SHARDS, "notify": 30 * SHARDS}
 KEY_REQUESTS = 12 * _HOURS * 4
 """DynamoDB asks for the table's key again after five minutes, here for four connections."""
 
-ALARMS = 57
+ALARMS = 59
 """Metrics that alarms look at: each is billed, however many an alarm has."""
-METRICS = 22
+METRICS = 24
 """Names that functions count under, the one that the access log is counted by, and those that
-`loyalty verify --publish` adds; one dimension each.
+a check of the whole ledger adds; one dimension each.
 """
 TOKENS = _HOURS
 """A storefront that keeps its token for the hour that it is good."""

@@ -12,7 +12,14 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.cloud.build.function_code import HANDLER, document_folder, function_folder, function_names
+from infra.cloud.build.function_code import (
+    HANDLER,
+    WHOLE_TABLES_HANDLER,
+    document_folder,
+    function_folder,
+    function_names,
+    whole_tables_folder,
+)
 from infra.cloud.build.layer import layer_folder
 from infra.cloud.nag import acknowledge
 from infra.cloud.options import OptionError, Options
@@ -27,6 +34,8 @@ CODEDEPLOY_POLICY = (
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited]"
 )
 SMALL_MEMORY_MB, SMALL_SECONDS_MAX = 128, 5
+PROCESSOR_MB, LAMBDA_MAX = 1769, Duration.minutes(15)
+"""With so much memory a function has a whole processor; longer than that no function runs."""
 ANYBODY = "anybody"
 """Answers every route that asks for no token, and what no route takes."""
 RESERVED_AT_ONCE = {ANYBODY: 20, "member_pages": 20, "document": 5}
@@ -114,6 +123,18 @@ class Builder:
             environment=dict(environment),
             memory_size=SMALL_MEMORY_MB,
             timeout=Duration.seconds(SMALL_SECONDS_MAX),
+        )
+
+    def whole_tables(self, name: str, environment: Mapping[str, str]) -> Function:
+        """The function that works on parts of whole tables, and puts together what they come to."""
+        return self._made(
+            name,
+            code=_code(whole_tables_folder()),
+            handler=WHOLE_TABLES_HANDLER,
+            layers=[self._layer],
+            environment={"POWERTOOLS_SERVICE_NAME": Stack.of(self._scope).stack_name, **environment},
+            memory_size=PROCESSOR_MB,
+            timeout=LAMBDA_MAX,
         )
 
     def _function(self, name: str, needs: Needs) -> Function:

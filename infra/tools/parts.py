@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from infra.errors import LocalError
-from infra.machine import folders
 
 FAILURES_SHOWN_MAX = 10
 _END_SECONDS_MAX = 5
@@ -85,8 +84,8 @@ class Run:
             nonlocal count
             for part in parts:
                 count += 1
-                if _digest(part) in finished:
-                    self.tell(finished[_digest(part)])
+                if digest(part) in finished:
+                    self.tell(finished[digest(part)])
                 else:
                     yield part
 
@@ -104,6 +103,8 @@ class Run:
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - JSON
         """What `make` returned the first time in this run, before it was stopped perhaps."""
+        from infra.machine import folders  # noqa: PLC0415 - a function in the cloud has none
+
         return json.loads(folders.create_once(self.folder / name, lambda: _ENCODING.encode(make()).encode()))
 
     def _done(self, work: Work, parts: Iterator[Part]) -> Iterator["_Done"]:
@@ -145,7 +146,7 @@ class Results:
             file.seek(0, os.SEEK_END)
 
             def keep(part: Part, told: int, result: Any) -> None:  # noqa: ANN401 - JSON
-                line = _ENCODING.encode({"part": _digest(part), "told": told, "result": result})
+                line = _ENCODING.encode({"part": digest(part), "told": told, "result": result})
                 file.write(f"{line}\n".encode())
                 file.flush()
                 os.fsync(file.fileno())
@@ -170,6 +171,8 @@ def begun(
     With `resume` it goes on from where the last run of that name was stopped, as of that run's instant. Raises
     LocalError while another process runs the same.
     """
+    from infra.machine import folders  # noqa: PLC0415 - as above
+
     root = folders.private_folder(folders.state_folder() / "runs" / f"{name}-{sha256(_joined(of)).hexdigest()[:16]}")
     with ExitStack() as stack:
         try:
@@ -349,7 +352,8 @@ def _as_json(value: Any) -> Any:  # noqa: ANN401 - JSON
     return json.loads(_ENCODING.encode(value))
 
 
-def _digest(part: Part) -> str:
+def digest(part: Part) -> str:
+    """What tells a part from others."""
     return sha256(_ENCODING.encode(part).encode()).hexdigest()[:32]
 
 

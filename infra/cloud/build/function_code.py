@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,8 +10,29 @@ from infra import openapi
 from infra.cloud.build.asset_folder import ROOT, asset_folder
 from infra.cloud.build.bytecode import compile_folder, runtime_python
 
-FUNCTIONS, SHARED = ROOT / "functions", ROOT / "shared"
+FUNCTIONS, SHARED, INFRA = ROOT / "functions", ROOT / "shared", ROOT / "infra"
 HANDLER = "shared.start.handler"
+WHOLE_TABLES_HANDLER = "infra.tools.cloud_run.handler"
+WHOLE_TABLES = (
+    "__init__.py",
+    "errors.py",
+    "tools/__init__.py",
+    *(
+        f"tools/{name}.py"
+        for name in (
+            "closed_months",
+            "cloud_run",
+            "derived_items",
+            "parts",
+            "publish_totals",
+            "segments",
+            "totals",
+            "transaction_groups",
+            "verify",
+        )
+    ),
+)
+"""What WHOLE_TABLES_HANDLER imports of `infra/`."""
 
 _NOT_SHIPPED = {".md", ".pyc"}
 
@@ -28,8 +50,11 @@ def shared_files(shared: Path = SHARED) -> list[Path]:
 
 def function_folder(name: str) -> Path:
     """A folder with the function's file, `shared/` and nothing else. HANDLER starts it."""
-    files = {f"{name}.py": FUNCTIONS / f"{name}.py"}
-    files |= {f"shared/{path.as_posix()}": SHARED / path for path in shared_files()}
+    return _folder(f"function-{name}", {f"{name}.py": FUNCTIONS / f"{name}.py"})
+
+
+def _folder(name: str, own: Mapping[str, Path]) -> Path:
+    files = {**own, **{f"shared/{path.as_posix()}": SHARED / path for path in shared_files()}}
 
     def fill(folder: Path) -> None:
         for place, source in files.items():
@@ -38,7 +63,13 @@ def function_folder(name: str) -> Path:
         compile_folder(folder, "/var/task")
 
     content = [f"{place}\0{sha256(source.read_bytes()).hexdigest()}" for place, source in files.items()]
-    return asset_folder(f"function-{name}", fill, *content, str(runtime_python()))
+    return asset_folder(name, fill, *content, str(runtime_python()))
+
+
+def whole_tables_folder() -> Path:
+    """A folder with `shared/` and what of `infra/` works on whole tables in the cloud."""
+    files = {f"infra/{place}": INFRA / place for place in WHOLE_TABLES}
+    return _folder("whole-tables", files)
 
 
 def document_folder() -> Path:

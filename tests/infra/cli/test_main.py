@@ -40,6 +40,7 @@ def _own_environment() -> Iterator[None]:
         (["dev", "--engine", "moto", "--endpoint", "http://127.0.0.1:9"], "not allowed with", 2),
         (["verify", "--data", "here", "--endpoint", "http://127.0.0.1:9"], "'--endpoint': not allowed with --data", 2),
         (["verify", "--table", "there", "--data", "here"], "'--data': not allowed with --table", 2),
+        (["verify", "--in-cloud", "loyalty-dev", "--workers", "2"], "takes no option but the --endpoint", 2),
         (["cost", "--members", "-1", "--orders-per-month", "1"], "'--members': Input should be greater", 2),
         (["deploy", "--context", "prod"], "--context prod must be a name and a value", 2),
         (["token"], "Missing option '--scope'", 2),

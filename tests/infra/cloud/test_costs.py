@@ -16,7 +16,13 @@ from moto import mock_aws
 from infra.cloud import costs
 from infra.cloud.api import TOO_MANY_REQUESTS
 from infra.cloud.build.function_code import FUNCTIONS, SHARED
-from infra.tools.publish_totals import OUTSTANDING_CREDIT, OUTSTANDING_LIABILITY, OUTSTANDING_POINTS
+from infra.tools.publish_totals import (
+    LEDGER_CHECKS,
+    LEDGER_VIOLATIONS,
+    OUTSTANDING_CREDIT,
+    OUTSTANDING_LIABILITY,
+    OUTSTANDING_POINTS,
+)
 from shared import runtime
 from shared.domain.entry_types import ENTRY_TYPES
 from tests.infra.cloud.conftest import Template, metrics_of
@@ -58,6 +64,7 @@ FREE = {
     "EventSchemas::Schema",
     "IAM::Policy",
     "IAM::Role",
+    "StepFunctions::StateMachine",
     "Lambda::Alias",
     "Lambda::EventInvokeConfig",
     "Lambda::EventSourceMapping",
@@ -158,9 +165,8 @@ def test_the_bill_counts_what_stands_in_the_stack_and_nothing_in_it_is_unknown(p
 def test_the_bill_counts_every_metric_that_functions_publish() -> None:
     names = {name for folder in (FUNCTIONS, SHARED) for path in folder.rglob("*.py") for name in _counted_in(path)}
     names |= {row.metric for row in ENTRY_TYPES.values()}
-    assert (
-        len(names | {TOO_MANY_REQUESTS, OUTSTANDING_POINTS, OUTSTANDING_LIABILITY, OUTSTANDING_CREDIT}) == costs.METRICS
-    )
+    names |= {TOO_MANY_REQUESTS, OUTSTANDING_POINTS, OUTSTANDING_LIABILITY, OUTSTANDING_CREDIT}
+    assert len(names | {LEDGER_CHECKS, LEDGER_VIOLATIONS}) == costs.METRICS
 
 
 def test_queues_cost_what_waiting_at_them_costs_even_when_nobody_comes() -> None:

@@ -17,7 +17,7 @@ from infra import openapi
 from infra.bench.cold_start import EVERYDAY, MACHINE
 from infra.cloud import token_trigger
 from infra.cloud.build.bytecode import runtime_python
-from infra.cloud.build.function_code import function_folder
+from infra.cloud.build.function_code import WHOLE_TABLES_HANDLER, function_folder, whole_tables_folder
 from infra.cloud.build.layer import layer_folder
 from infra.cloud.failed_records import KEPT_DAYS
 from infra.cloud.identity import user_pool
@@ -43,6 +43,7 @@ PHYSICAL_NAMES = {
     "AWS::Lambda::Function": ("FunctionName",),
     "AWS::Logs::LogGroup": ("LogGroupName",),
     "AWS::SES::ConfigurationSet": ("Name",),
+    "AWS::StepFunctions::StateMachine": ("StateMachineName",),
 }
 """Names that no other of its kind in the account and region may have."""
 NAMED_WITHIN_SOMETHING = {
@@ -332,6 +333,32 @@ def test_what_is_deployed_starts_with_nothing_but_its_layer(function: str) -> No
     assert Path(started.stdout.strip()).is_relative_to(layer)
 
 
+@pytest.mark.skipif(runtime_python() is None, reason="only the runtime's own Python imports the layer")
+def test_work_on_whole_tables_starts_with_nothing_but_its_layer() -> None:
+    module, _, name = WHOLE_TABLES_HANDLER.rpartition(".")
+    places = (whole_tables_folder(), layer_folder(MACHINE) / "python")
+    command = [
+        str(runtime_python()),
+        "-P",
+        "-c",
+        f"import {module} as it, sys; print(it.{name}, 'duckdb' in sys.modules)",
+    ]
+    environment = {"PYTHONPATH": os.pathsep.join(map(str, places))}
+    started = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert started.stdout.endswith("False\n"), started.stderr
+
+
+def test_whoever_works_on_whole_tables_reads_the_ledger_and_writes_nothing_of_it(prod: Template) -> None:
+    [policy] = [one for key, one in prod.resources.items() if key.startswith("wholetablesroleDefaultPolicy")]
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    granted = {action for one in statements for action in _listed(one["Action"])}
+    assert granted == {
+        *("dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"),
+        *("s3:GetObject", "s3:ListBucket", "s3:PutObject"),
+        *("logs:CreateLogStream", "logs:PutLogEvents"),
+    }
+
+
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_cfn_lint_finds_nothing(stage: str, request: pytest.FixtureRequest) -> None:
     # W3005: the CDK also writes down dependencies that a reference implies.
@@ -346,15 +373,19 @@ def _listed(value: str | list[str]) -> list[str]:
 
 
 def test_records_that_keep_failing_are_kept_whole_encrypted_and_for_a_time(prod: Template) -> None:
-    [(name, bucket)] = [(name, one) for name, one in prod.resources.items() if one["Type"] == "AWS::S3::Bucket"]
-    kept = bucket["Properties"]
-    assert set(kept["PublicAccessBlockConfiguration"].values()) == {True}
-    assert kept["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    buckets = {name: one for name, one in prod.resources.items() if one["Type"] == "AWS::S3::Bucket"}
+    for bucket in buckets.values():
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    [name] = [name for name in buckets if name.startswith("FailedRecords")]
+    kept = buckets[name]["Properties"]
     assert [rule["ExpirationInDays"] for rule in kept["LifecycleConfiguration"]["Rules"]] == [KEPT_DAYS]
     assert timedelta(days=KEPT_DAYS) < announced.KEPT, "what is sent again is not announced again"
-    [policy] = prod.properties("AWS::S3::BucketPolicy")
-    [statement] = policy["PolicyDocument"]["Statement"]
-    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    policies = prod.properties("AWS::S3::BucketPolicy")
+    assert len(policies) == len(buckets)
+    for policy in policies:
+        [statement] = policy["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     mappings = [one for one in prod.properties("AWS::Lambda::EventSourceMapping") if "StartingPosition" in one]
     assert len(mappings) == 2
     for mapping in mappings:
@@ -362,7 +393,7 @@ def test_records_that_keep_failing_are_kept_whole_encrypted_and_for_a_time(prod:
 
 
 def test_each_record_that_is_set_aside_is_noted_where_an_alarm_looks(prod: Template) -> None:
-    [bucket] = prod.of("AWS::S3::Bucket")
+    [bucket] = [one for one in prod.of("AWS::S3::Bucket") if "NotificationConfiguration" in one["Properties"]]
     [told] = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
     [queue, _] = told["Queue"]["Fn::GetAtt"]
     assert queue.startswith("StreamDeadLetters")
