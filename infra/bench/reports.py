@@ -4,13 +4,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from infra.analytics.columns import COMES, GOES, TABLES
 
 ENTRIES, MEMBERS = 1_000_000, 50_000
+SECONDS_MAX = 10
 MONTH = "2026-11"
+BEGINS, ENDS = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 12, 2, 12, tzinfo=UTC)
 _NUMBERS = (*COMES, *GOES, "net", "debt", "orders", "order_value", "available", "pending", "held", "sequence")
 _ORDERED_ON = "DATE '2025-01-01' + CAST(hash(number) % 700 AS INTEGER)"
 _SPENDS = "sequence % 4 = 0"
@@ -18,9 +21,10 @@ _SPENDS = "sequence % 4 = 0"
 
 
 def timed(entries: int = ENTRIES, members: int = MEMBERS) -> tuple[float, int]:
-    """Seconds that the month's statement and all insights take together, and the peak of memory in megabytes.
+    """Seconds of processor time that the month's statement and all insights take together, and megabytes at most.
 
-    They are made by a process of their own.
+    They are made by a process of their own. A machine with nothing else to do takes no longer than its processors:
+    DuckDB uses them all.
     """
     with TemporaryDirectory() as name:
         write(Path(name), entries, members)
@@ -77,7 +81,7 @@ def _tables() -> Iterator[tuple[str, str]]:
     program = {"version": "1", "worth_points": "1", "worth_amount": "1"}
     yield "program_versions", _select("program_versions", program, "range(1)")
     yield "closed_months", _select("closed_months", {}, "range(0)")
-    about = {"as_of": "TIMESTAMP '2026-12-02 12:00:00'", "time_zone": "'America/New_York'", "currency": "'USD'"}
+    about = {"as_of": f"TIMESTAMP '{ENDS:%Y-%m-%d %H:%M}'", "time_zone": "'America/New_York'", "currency": "'USD'"}
     yield "about", _select("about", {**about, "program_version": "1"}, "range(1)")
 
 
@@ -97,14 +101,14 @@ def _main() -> None:
     from infra.analytics.insights import insights  # noqa: PLC0415
     from infra.analytics.statement import month_statement  # noqa: PLC0415
 
-    began = time.perf_counter()
+    began = time.process_time()
     with lake_queries.opened(Path(sys.argv[1])) as lake:
         statement, found = month_statement(lake, MONTH), insights(lake)
     silent = {table.name for table in found.tables if not table.rows} - {"at_risk"}
     if not statement.lines or silent:
         raise AssertionError(f"reports with nothing to say: {silent}")
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps([time.perf_counter() - began, peak_kb // 1024]))
+    print(json.dumps([time.process_time() - began, peak_kb // 1024]))
 
 
 if __name__ == "__main__":
