@@ -112,6 +112,7 @@ def confirm(member_id: str, code: str, *, caller: Caller, now: datetime) -> Prof
     if change.ends_at <= now:
         raise CodeExpiredError("the code is no longer valid; enter the address again to get a new one")
     after = addressed(before.member, change.kind, change.value)
+    after = after.has_proven(change.kind, change.value) if change.value else after
     profiles.save(before, after, actor=caller.actor, now=now, also=_made(before.member, change, known, now))
     return Profile(after, [one for one in waiting(known, now) if one.kind != change.kind])
 
@@ -158,6 +159,7 @@ def _undo(link: notices.Link, now: datetime) -> None:
     ended = address_changes.remove(link.member_id, ended_by_undoing(known, change))
     also = [address_changes.put(link.member_id, change.undone()), *ended]
     after = addressed(before.member, change.kind, change.old)
+    after = after.has_proven(change.kind, change.old) if change.old else after
     profiles.save(before, after, actor=_BY_LINK, now=now, also=also)
 
 

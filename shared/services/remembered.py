@@ -1,8 +1,9 @@
 """What ends with an account waits for the person: written when they are erased, met when they come again, or lifted.
 
 They are known again by a confirmed address alone, for the program's `remembered_days`: numbers are given to others in
-time. An address that a member changes for another waits likewise: whoever joins with it has joined before. Operators
-see what waits or was met, and can lift it.
+time. One that only the shop has entered leads to them as it is; variants of it do so once they have answered from it:
+nobody is held to what somebody else ran up under a spelling of their address. An address that a member changes for
+another waits likewise: whoever joins with it has joined before. Operators see what waits or was met, and can lift it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -103,7 +104,7 @@ def writes(member: Member, account: Account, wallet: Account, program: Program, 
     """What remembers a member whose accounts end as they are."""
     what, days = remembered_of(account, wallet, program), program.remembered_days
     addresses = member.addresses_since(now - timedelta(days=days))[: cases.ADDRESSES_MAX]
-    opened = cases.opened(member.member_id, addresses, what, now, days)
+    opened = cases.opened(member.member_id, addresses, member.proven, what, now, days)
     former = {one.identity for one in member.former}
     return [*opened, *cases.not_left(one for one in addresses if one in former)] if opened else []
 

@@ -1,11 +1,12 @@
 """What waits for persons whose accounts have ended: in the table of personal data, under keyed hashes, for a time.
 
-A case holds what waits, under a keyed hash of the member's id. Each confirmed address leads to its cases. An address
-that a member has changed for another leads to a case of its own, which is no item: it waits with the address. None of
-them says whose it is: nobody without the key comes from a ledger to a person, or from a case to an address.
+A case holds what waits, under a keyed hash of the member's id. Each confirmed address leads to its cases, and so do
+variants of one from which the member has answered. An address that a member has changed for another leads to a case of
+its own, which is no item: it waits with the address. None of them says whose it is: nobody without the key comes from a
+ledger to a person, or from a case to an address.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -42,14 +43,25 @@ def case_of(member_id: str) -> str:
     return members.private_fingerprint(f"remembered:{member_id}")
 
 
-def opened(member_id: str, addresses: Sequence[Identity], what: Remembered, now: datetime, days: int) -> list[Write]:
-    """The writes that remember what ends with a member's account, by their addresses; none without days."""
+def opened(
+    member_id: str,
+    addresses: Sequence[Identity],
+    proven: Collection[Identity],
+    what: Remembered,
+    now: datetime,
+    days: int,
+) -> list[Write]:
+    """The writes that remember what ends with a member's account, by their addresses; none without days.
+
+    All variants of an address lead there if it is among those `proven`, otherwise that spelling alone.
+    """
     if not days or not addresses or what.is_nothing:
         return []
     table, case = settings.people_table(), case_of(member_id)
     forget_at = now + timedelta(days=days)
     led = {"forget_at": client.forget_at(forget_at), "case": {"S": case}}
-    pks = list(dict.fromkeys(_address_pk(one.kind, _person_at(one)) for one in addresses))
+    names = ((one.kind, _person_at(one) if one in proven else one.value) for one in addresses)
+    pks = list(dict.fromkeys(_address_pk(kind, name) for kind, name in names))
     places = [client.key_of(Key(pk, f"{forget_at.isoformat()}#{case}")) for pk in pks]
     pointers: list[Write] = [
         {"Put": {"TableName": table, "Item": {**place, **led}}} for place in places[:ADDRESSES_MAX]
@@ -112,7 +124,7 @@ def changed(case: Case, what: Remembered) -> Write:
 
 
 def _led_to(address: Identity) -> list[Item]:
-    """What leads to the newest cases of whoever an address reaches: also what was kept under it as it is, once."""
+    """What leads to the newest cases of whoever an address reaches: and what is kept under it as it is."""
     pks = dict.fromkeys(_address_pk(address.kind, value) for value in (_person_at(address), address.value))
     return [item for pk in pks for item in _under(pk)]
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from shared.tables import remembered as cases
+from tests.functions.mailbox import Mailbox
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
+from tests.functions.test_address_changes import change, link_to, mailbox, undo
 from tests.functions.test_referrals import TERMS, brought, code_of, stream
+
+__all__ = ["mailbox"]
 
 ADA = {"email": "ada@example.org", "phone": "+44 20 7946 0958"}
 WELCOME = 100
@@ -377,26 +380,47 @@ def test_only_operators_see_and_lift_it(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("first", "again"),
     [
-        ("ada@example.org", "Ada+shop@example.org"),
+        ("ada+a@example.org", "Ada+shop@example.org"),
         ("ada+x@example.org", "ada@example.org"),
         ("a.d.a@gmail.com", "ada+1@googlemail.com"),
     ],
 )
-def test_whoever_joins_with_a_variant_of_their_address_meets_it(shop: Shop, first: str, again: str) -> None:
-    ada = spent_and_erased(shop, email=first)
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_whoever_joins_with_a_variant_of_an_address_they_have_proven_meets_it(
+    shop: Shop, mailbox: Mailbox, first: str, again: str, is_proven: bool
+) -> None:
+    ada = shop.enroll("ada", email="old@example.org" if is_proven else first)
+    if is_proven:
+        change(shop, mailbox, ada, "email", first)
+    shop.order(ada, total=200_000)
+    shop.adjust(ada, -2100)
+    shop.post(f"/v1/members/{ada}/freeze", {"reason": "fraud", "reference": "f"}, scope=OPERATOR)
+    review = shop.call("DELETE", f"/v1/members/{ada}", scope=MEMBER, member_id=ada).body["review_id"]
+    assert shop.post(f"/v1/reviews/{review}/approve", scope=OPERATOR, caller="otto").status == 200
     shop.refund(ada, 200_000)
     stream("refund")
-    assert join(shop, "again", email=again)[1]["debt"] == 2000
     assert join(shop, "other", email="a.da@example.org")[1]["debt"] == 0
+    account = join(shop, "again", email=again)[1]
+    assert (account["balance"], account["debt"]) == ((0, 2000) if is_proven else (WELCOME, 0))
+    assert account["frozen"] == is_proven
+    if not is_proven:
+        assert join(shop, "same", email=first)[1]["debt"] == 2000, "as it is spelled"
 
 
-def test_what_was_kept_under_an_address_as_it_is_is_still_found(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as before:
-        before.setattr(cases, "alike", str)
-        ada = spent_and_erased(shop, email="ada+x@example.org")
-    shop.refund(ada, 200_000)
-    stream("refund")
-    assert join(shop, "again", email="ada+x@example.org")[1]["debt"] == 2000
+def test_an_address_that_was_put_back_by_its_link_is_proven(shop: Shop, mailbox: Mailbox) -> None:
+    ada = shop.enroll("ada", email="ada+x@example.org")
+    change(shop, mailbox, ada, "email", "thief@example.org")
+    assert undo(shop, link_to(mailbox, "ada+x@example.org")).status == 200
+    shop.erase(ada)
+    assert join(shop, "again", email="ada@example.org")[1]["balance"] == 0
+
+
+def test_what_two_members_have_proven_stays_so_when_they_are_merged(shop: Shop, mailbox: Mailbox) -> None:
+    ada, bob = shop.enroll("ada", email="ada@example.org"), shop.enroll("bob", email="bob@example.org")
+    change(shop, mailbox, ada, "email", "ada+x@example.org")
+    shop.merge(bob, ada)
+    shop.erase(bob)
+    assert join(shop, "again", email="ada+y@example.org")[1]["balance"] == 0
 
 
 def test_what_was_lifted_leaves_no_trace_on_whoever_joins_or_confirms_the_address(shop: Shop) -> None:

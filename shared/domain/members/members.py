@@ -47,6 +47,8 @@ CONSENT_HISTORY_MAX = 100
 FINGERPRINTS_MAX = 5
 FORMER_MAX = 10
 """How many addresses are kept that were a member's own."""
+PROVEN_MAX = 10
+"""How many addresses are kept from which a member has answered."""
 
 _CODE_NAME_LETTERS_MAX = 8
 _CODE_RANDOM_LETTERS = 6
@@ -204,6 +206,11 @@ class Member(Identifiers, Stored):
     """Identifiers of merged members, where this member has another one of the same kind."""
     former: tuple[FormerAddress, ...] = ()
     """Addresses that were theirs, the newest first: whoever changes one and leaves is known by it for a time."""
+    proven: tuple[Identity, ...] = ()
+    """Addresses, present and former ones, from which a code or a link has come back, the newest first.
+
+    What the shop enters counts at once, but it may be anybody's: a till takes what it is told.
+    """
     erasure: ErasureRequest | None = None
     """While it waits, what is kept of the member is not used."""
 
@@ -226,6 +233,12 @@ class Member(Identifiers, Stored):
         """The confirmed addresses, and after them those that were the member's own at some time since a moment."""
         former = [one.identity for one in self.former if one.left_at > moment]
         return list(dict.fromkeys((*self.confirmed_addresses(), *former)))
+
+    def has_proven(self, kind: AddressKind, value: str) -> Self:
+        """The member once a code or a link has come back from an address."""
+        address = Identity(kind=kind, value=value)
+        proven = dict.fromkeys((address, *self.proven))
+        return self.model_copy(update={"proven": tuple(proven)[:PROVEN_MAX]})
 
 
 def joined(request: Enrollment, *, member_id: str, referral_code: str, country: str, now: datetime) -> Member:
@@ -402,6 +415,7 @@ def united(gone: Member, into: Member) -> tuple[Member, Member]:
         update={
             "also_known_as": (*survivor.also_known_as, *others),
             "former": tuple(sorted(former, key=lambda one: one.left_at, reverse=True)[:FORMER_MAX]),
+            "proven": tuple(dict.fromkeys((*survivor.proven, *gone.proven)))[:PROVEN_MAX],
             "consent_history": tuple(history[-CONSENT_HISTORY_MAX:]),
             "fingerprints": tuple(dict.fromkeys((*survivor.fingerprints, *gone.fingerprints)))[:FINGERPRINTS_MAX],
         }
