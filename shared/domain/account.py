@@ -61,6 +61,8 @@ class Account(Stored):
     badges: Mapping[str, Badge] = {}
     membership: Membership | None = None
     referred: Referred | None = None
+    also_referred: Mapping[str, Referred] = {}
+    """Referrals of merged members that have paid off beside it: by the friend whom an advocate brought."""
     pool_id: str | None = None
     """The pool that a member shares points in; empty after leaving."""
     pool_members: tuple[str, ...] = ()

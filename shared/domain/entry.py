@@ -165,6 +165,8 @@ class Entry(Stored):
     """Points that come out of campaigns' and partners' budgets, by the budget's name."""
     activity: Mapping[str, Activity] = {}
     """Signed changes by month."""
+    also_referred: Mapping[str, Referred] = {}
+    """For a merge: referrals that have paid off and rest on their orders still, by the friend."""
     frozen: str | None = None
     """Empty: no longer."""
     traits: Traits | None = None

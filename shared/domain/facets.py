@@ -1,6 +1,6 @@
 """What an account knows of a member beside points: tier, traits, activity, challenges, plan, referral, limits."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from shared.domain.fields import Stored
@@ -100,6 +100,8 @@ class Referred(Stored):
     """How often it has paid off, the next time included: again, once its order came back and another one was kept."""
     friend: str | None = None
     """The friend that the advocate brought, where that member has been merged into this one."""
+    joined_at: datetime | None = None
+    """When that friend had joined, where the referral had paid off by the merge."""
 
 
 class Use(Stored):

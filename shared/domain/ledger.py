@@ -30,7 +30,6 @@ _REPLACED = (
     "frozen",
     "traits",
     "membership",
-    "referred",
     "pool_id",
     "pool_members",
     "provisional_until",
@@ -90,6 +89,7 @@ def book(account: Account, entry: Entry) -> Account:
             "totals": _totals_after(account.totals, entry, row),
             **{name: value for name in _REPLACED if (value := getattr(entry, name)) is not None},
             "tier_by_hand": _tier_by_hand_after(account.tier_by_hand, entry.tier_by_hand),
+            **_referrals_after(account, entry),
             "progress": {**account.progress, **entry.progress} if entry.progress else account.progress,
             "badges": {**account.badges, **entry.badges} if entry.badges else account.badges,
             "activity": _activity_after(account.activity, entry.activity),
@@ -294,6 +294,16 @@ def _forgiven_after(known: Lots, change: Lots) -> Lots:
         return known
     after = added(known, change)
     return {key: after[key] for key in sorted(after)[-FORGIVEN_KEPT:]}
+
+
+def _referrals_after(account: Account, entry: Entry) -> dict[str, Any]:
+    """What a member's own referral and those of merged members have become."""
+    others, changed = {**account.also_referred, **entry.also_referred}, entry.referred
+    if changed is None:
+        return {"also_referred": others}
+    if changed.friend in account.also_referred:
+        return {"also_referred": {**others, str(changed.friend): changed}}
+    return {"also_referred": others, "referred": changed}
 
 
 def _prolonged_after(known: Mapping[LotDay, Prolonged], entry: Entry) -> Mapping[LotDay, Prolonged]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.domain.account import Account
-from shared.domain.earning.referrals import Role, advocate_reward, friend_of, reversal, side_of
+from shared.domain.earning.referrals import Role, advocate_reward, referral_of, reversal, side_of
 from shared.domain.entry import Entry
 from shared.domain.facets import Referred
 from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lapsed
@@ -50,17 +50,17 @@ def _remembering(member: Member, now: datetime) -> Sequence[Write]:
 
 def _reward_advocate(entry: Entry, now: datetime) -> None:
     """Book the advocate's reward, unless the referral has been reversed meanwhile, or there is nobody to pay."""
-    terms, friend = programs.load_program().referrals, _open_survivor(entry.member_id)
-    referred = friend.referred if friend else None
+    terms, friend, name = programs.load_program().referrals, _open_survivor(entry.member_id), _friend_in(entry)
+    referred = referral_of(friend, name) if friend else None
     if terms is None or friend is None or referred is None or not _still_pays(referred, entry):
         return
-    cause = _cause(friend_of(friend), referred.times)
+    cause = _cause(name, referred.times)
     given_vouchers.give_for_referral(friend.member_id, "friend", cause, now)
     advocate = _open_survivor(referred.advocate)
     order = ledger.load_entry(keys.of("earn", order_id=referred.order_id or ""))
     if advocate is None or advocate.member_id == friend.member_id or order is None:
         return
-    name, earned = friend_of(friend), order
+    earned = order
     given_vouchers.give_for_referral(advocate.member_id, "advocate", cause, now)
 
     def reward(situation: Situation) -> Decision:
@@ -76,7 +76,7 @@ def _take_back(entry: Entry, now: datetime) -> None:
 
     Whoever the friend has been merged into since may have been brought by somebody too: that is another referral.
     """
-    name = entry.referred.friend or entry.member_id if entry.referred else entry.member_id
+    name = _friend_in(entry)
     times = entry.referred.times if entry.referred else 1
     for to in ("friend", "advocate"):
         given_vouchers.take_back_for_referral(to, _cause(name, times), now)
@@ -104,6 +104,11 @@ def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None
 def _cause(friend: str, times: int) -> str:
     """What gifts for a referral follow from: a friend's purchase that made it pay off, for the how manieth time."""
     return f"referral-{friend}-{times}"
+
+
+def _friend_in(entry: Entry) -> str:
+    """Whose referral an entry is about: the member's, or that of somebody who was merged into them."""
+    return entry.referred.friend or entry.member_id if entry.referred else entry.member_id
 
 
 def _still_pays(referred: Referred, entry: Entry) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from shared.caller import Caller
 from shared.domain.account import Account
 from shared.domain.calendar import local_day, period_frees_on
-from shared.domain.earning.referrals import USE, may_pay_off
+from shared.domain.earning.referrals import USE, may_pay_off, referral_of
 from shared.domain.facets import Use
 from shared.domain.points.limits import used
 from shared.domain.program.common import Limit
@@ -68,7 +68,7 @@ def read_referrals(member_id: str, limit: int, place: Place[str] | None, *, call
 
 
 def _friend(friend: referrals.Friend, program: Program, today: date) -> ReferredFriend:
-    referred, reward = friend.account.referred, friend.reward
+    referred, reward = referral_of(friend.account, friend.member_id), friend.reward
     state: str = referred.state if referred else "refused"
     if state == "open" and not may_pay_off(friend.account, program, today):
         state = "expired"

@@ -215,6 +215,90 @@ def test_a_reversal_of_a_merged_friend_takes_nothing_of_another_friends_reward(s
     assert shop.account(ada)["pending"] * 2 == pending, "hopper's order was kept"
 
 
+def owed_of(shop: Shop, *member_ids: str) -> list[int]:
+    """What is left to each of the rewards, long after."""
+    assert [stream(), stream()] == [[], []]
+    shop.pass_time(days=40)
+    accounts = [shop.account(member_id) for member_id in member_ids]
+    return [account["balance"] + account["pending"] - account["debt"] for account in accounts]
+
+
+def test_a_friend_who_has_become_the_advocate_keeps_both_rewards_as_long_as_the_order(shop: Shop, ada: str) -> None:
+    friends = [brought(shop, ada, f"friend-{number}") for number in range(3)]
+    for number, friend in enumerate(friends):
+        shop.order(friend, f"A-{number}", 2_000)
+    assert stream() == []
+    for friend in friends:
+        assert shop.merge(ada, friend).status == 200
+    for number in (0, 1):
+        shop.refund(ada, 2_000, f"A-{number}", f"R-{number}")
+        assert [stream(), stream()] == [[], []]
+    assert {one["state"] for one in listed(shop, ada)["items"]} == {"reversed", "rewarded"}
+    shop.post(f"/v1/members/{ada}/refunds/R-1/reverse")
+    assert owed_of(shop, ada) == [150 + 20 + 20], "nobody is paid for having brought themselves"
+    shop.refund(ada, 2_000, "A-2", "R-2")
+    assert owed_of(shop, ada) == [20]
+
+
+def test_friends_who_are_one_keep_the_rewards_of_each_as_long_as_its_order(shop: Shop, ada: str) -> None:
+    first, second = brought(shop, ada, "first"), brought(shop, ada, "second")
+    shop.order(first, "A-1", 5_000)
+    shop.order(second, "A-2", 5_000)
+    assert stream() == []
+    shop.merge(first, second)
+    shop.order(first, "A-3", 5_000)
+    shop.refund(first, 5_000, "A-2", "R-2")
+    assert owed_of(shop, ada, first) == [100, 50 + 100]
+    shop.post(f"/v1/members/{first}/refunds/R-2/reverse")
+    assert owed_of(shop, ada, first) == [200, 100 + 150]
+    shop.refund(first, 5_000, "A-2", "R-3")
+    shop.refund(first, 5_000, "A-1", "R-1")
+    assert owed_of(shop, ada, first) == [100, 50 + 50], "the first one's rests on A-3"
+    shop.refund(first, 5_000, "A-3", "R-4")
+    assert owed_of(shop, ada, first) == [0, 0]
+
+
+def test_no_order_bears_two_referrals_of_friends_who_are_one(shop: Shop, ada: str) -> None:
+    first, second = brought(shop, ada, "first"), brought(shop, ada, "second")
+    shop.order(first, "A-1", 5_000)
+    for number in (2, 3):
+        shop.order(second, f"A-{number}", 5_000)
+    assert stream() == []
+    shop.merge(first, second)
+    shop.refund(first, 5_000, "A-2", "R-2")
+    assert owed_of(shop, ada, first) == [200, 100 + 100], "A-3 is the second one's too"
+    shop.refund(first, 5_000, "A-1", "R-1")
+    assert owed_of(shop, ada, first) == [100, 50 + 50]
+
+
+def test_advocate_and_friend_who_both_become_somebody_else_keep_nothing_of_what_came_back(shop: Shop, ada: str) -> None:
+    grace, other = brought(shop, ada), shop.enroll("other")
+    shop.order(grace, "A-1", 5_000)
+    assert stream() == []
+    shop.merge(other, ada)
+    shop.merge(other, grace)
+    shop.refund(other, 5_000)
+    assert owed_of(shop, other) == [0]
+
+
+@pytest.mark.parametrize(("days", "kept"), [(10, [100, 50 + 50]), (95, [0, 50])])
+def test_the_next_order_takes_a_referral_over_after_the_friend_has_become_an_older_member(
+    shop: Shop, days: int, kept: list[int]
+) -> None:
+    shop.change_program(referrals={**TERMS, "purchase_days": 90}, earning={"welcome_points": 0})
+    old = shop.enroll("old")
+    shop.pass_time(days=200)
+    ada = shop.enroll("ada", email="ada@example.com")
+    grace = brought(shop, ada)
+    shop.order(grace, "A-1", 5_000)
+    assert stream() == []
+    shop.pass_time(days=days)
+    shop.order(grace, "A-2", 5_000)
+    shop.merge(old, grace)
+    shop.refund(old, 5_000)
+    assert owed_of(shop, ada, old) == kept
+
+
 def test_a_replay_is_a_replay_though_the_code_is_of_no_use_any_more(shop: Shop, ada: str) -> None:
     body = {"external_id": "grace", "referral_code": code_of(shop, ada)}
     first = shop.post("/v1/members", body, key="g")

@@ -4,7 +4,7 @@ The friend's side is booked with what the friend does. The advocate's is a conse
 the ledger's stream when an entry says that the referral has paid off, or that it has not after all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -40,12 +40,25 @@ def friend_of(account: Account) -> str:
     return referred.friend if referred and referred.friend else account.member_id
 
 
+def referral_of(account: Account, friend: str) -> Referred | None:
+    """The referral of a friend whom somebody has brought: the member's, or of a member who was merged into them."""
+    if account.referred is not None and friend_of(account) == friend:
+        return account.referred
+    return account.also_referred.get(friend)
+
+
+def rests_on(account: Account, order_id: str) -> bool:
+    """Whether a referral rests on an order."""
+    known = (*([account.referred] if account.referred else []), *account.also_referred.values())
+    return any(one.order_id == order_id for one in known)
+
+
 def on_joining(account: Account, program: Program, *, now: datetime, actor: str) -> list[Entry]:
     """The reward of a friend who has just joined, where it comes with joining and nobody has to look first."""
     terms, referred = program.referrals, account.referred
     if terms is None or referred is None or referred.state != "open" or terms.friend_gets_them != "on_joining":
         return []
-    return _friend_reward(account, program, terms, None, now, actor)
+    return _friend_reward(account, program, terms, referred, None, now, actor)
 
 
 def marked(account: Account, program: Program, earn: Entry) -> Entry:
@@ -64,30 +77,49 @@ def friend_reward(account: Account, program: Program, earn: Entry) -> list[Entry
         return []
     if terms.friend_gets_them == "on_joining" and referred.times == 1:
         return []
-    return _friend_reward(account, program, terms, _day_of(earn, program), earn.recorded_at, earn.actor)
+    return _friend_reward(account, program, terms, referred, _day_of(earn, program), earn.recorded_at, earn.actor)
 
 
 def rested_anew(
-    account: Account, program: Program, before: Sale | None, after: Sale | None, sales: Iterable[Sale]
+    account: Account, program: Program, before: Sale | None, after: Sale | None, sales: Sequence[Sale]
 ) -> Referred | None:
     """What a member's referral rests on now that an order was as `before` and is as `after`; None: on what it did.
 
     `sales` are the member's orders as they stand, in the order in which they were booked. It rests on one that is kept.
     When that comes back the next one that is kept and qualifies takes its place; without one, what both got is to be
     taken back, until another order qualifies: one that is booked, or one that qualifies by what it was changed to.
+    One that a merged member had beside the member's own rests on orders of that friend alone. No order bears two.
     """
-    terms, referred = program.referrals, account.referred
-    if terms is None or referred is None or referred.state == "refused":
+    others = account.also_referred.items()
+    of_friends = ((one, [sale for sale in sales if sale.entry.member_id == friend]) for friend, one in others)
+    known = [*of_friends, *([(account.referred, sales)] if account.referred else [])]
+    changed = (_rested_anew(account, program, one, before, after, of_one) for one, of_one in known)
+    return next((one for one in changed if one is not None), None)
+
+
+def _rested_anew(
+    account: Account,
+    program: Program,
+    referred: Referred,
+    before: Sale | None,
+    after: Sale | None,
+    sales: Sequence[Sale],
+) -> Referred | None:
+    """What one referral rests on after a change of an order; it may rest on others of `sales`."""
+    terms = program.referrals
+    if terms is None or referred.state == "refused":
         return None
     least = referred.minimum_spend if referred.order_id else terms.minimum_spend
     if referred.state == "reversed" or referred.order_id is None:
-        did, does = (one is not None and _qualifies(account, program, one, least) for one in (before, after))
-        return _resting_on(referred, after.entry.source["order_id"], least) if after and does and not did else None
+        did, does = (one is not None and _qualifies(account, program, referred, one, least) for one in (before, after))
+        is_new = does and not did and any(one is after for one in sales)
+        return _resting_on(referred, after.entry.source["order_id"], least) if after and is_new else None
     if before is None or before.entry.source["order_id"] != referred.order_id or (after and _is_enough(after, least)):
         return None
-    fitting = [sale.entry.source["order_id"] for sale in sales if _qualifies(account, program, sale, least)]
-    if fitting:
-        return referred.model_copy(update={"order_id": fitting[0]})
+    fitting = [sale.entry.source["order_id"] for sale in sales if _qualifies(account, program, referred, sale, least)]
+    free = [order_id for order_id in fitting if not rests_on(account, order_id)]
+    if free:
+        return referred.model_copy(update={"order_id": free[0]})
     if referred.state == "in_review":  # nothing was paid: another order may still count
         return referred.model_copy(update={"order_id": None, "minimum_spend": 0})
     return referred.model_copy(update={"state": "reversed"})
@@ -120,7 +152,7 @@ def reviewed(
     terms = program.referrals
     if not is_approved or terms is None or (terms.friend_gets_them == "on_first_purchase" and not after.order_id):
         return [entry]
-    return [entry, *_friend_reward(book(account, entry), program, terms, None, now, actor)]
+    return [entry, *_friend_reward(book(account, entry), program, terms, after, None, now, actor)]
 
 
 def advocate_reward(
@@ -181,7 +213,19 @@ def carried(gone: Account, into: Account) -> Referred | None:
     ours = {*into.ids, *gone.ids}
     if into.referred is not None or gone.referred is None or gone.referred.advocate in ours:
         return None
-    return gone.referred.model_copy(update={"friend": friend_of(gone)})
+    return _of_merged(gone, gone.referred)
+
+
+def carried_beside(gone: Account, into: Account) -> dict[str, Referred]:
+    """The referrals that a merge leaves to rest on their orders beside the one that stays.
+
+    What they have paid is taken back when these come back, though the friend is the advocate by now, or somebody whom
+    an advocate has brought. One that has not paid off is none any more.
+    """
+    kept = dict(gone.also_referred)
+    if gone.referred is not None and carried(gone, into) is None and _has_paid(gone.referred):
+        kept[friend_of(gone)] = _of_merged(gone, gone.referred)
+    return kept
 
 
 def may_pay_off(account: Account, program: Program, today: date) -> bool:
@@ -191,23 +235,33 @@ def may_pay_off(account: Account, program: Program, today: date) -> bool:
     return today <= local_day(account.enrolled_at, program.time_zone) + timedelta(days=program.referrals.purchase_days)
 
 
+def _of_merged(gone: Account, referred: Referred) -> Referred:
+    """A merged member's referral, as the account that they have become has it."""
+    joined_at = (referred.joined_at or gone.enrolled_at) if _has_paid(referred) else None
+    return referred.model_copy(update={"friend": friend_of(gone), "joined_at": joined_at})
+
+
+def _has_paid(referred: Referred) -> bool:
+    return referred.order_id is not None and referred.state in {"rewarded", "reversed"}
+
+
 def _pays_off(account: Account, program: Program, terms: Referrals, referred: Referred, earn: Entry) -> bool:
     is_waiting = referred.state in {"open", "in_review"} and referred.order_id is None
     if not is_waiting and referred.state != "reversed":
         return False
-    return _qualifies(account, program, Sale(earn, returned_of(earn)), terms.minimum_spend)
+    return _qualifies(account, program, referred, Sale(earn, returned_of(earn)), terms.minimum_spend)
 
 
-def _qualifies(account: Account, program: Program, sale: Sale, minimum_spend: int) -> bool:
+def _qualifies(account: Account, program: Program, referred: Referred, sale: Sale, minimum_spend: int) -> bool:
     """Whether what is kept of an order is enough, and came soon enough, for a referral to rest on it."""
-    terms, referred = program.referrals, account.referred
-    if terms is None or referred is None or account.enrolled_at is None:
+    terms, joined_at = program.referrals, referred.joined_at or account.enrolled_at
+    if terms is None or joined_at is None:
         return False
     if referred.advocate in account.ids or sale.breakdown == (nothing_for_excluded(),):
         return False
     if not sale.counts_toward("referrals"):
         return False
-    joined_on, day = local_day(account.enrolled_at, program.time_zone), _day_of(sale.entry, program)
+    joined_on, day = local_day(joined_at, program.time_zone), _day_of(sale.entry, program)
     is_in_time = joined_on <= day <= joined_on + timedelta(days=terms.purchase_days)
     return is_in_time and _is_enough(sale, minimum_spend)
 
@@ -229,13 +283,18 @@ def _resting_on(referred: Referred, order_id: str, minimum_spend: int) -> Referr
 
 
 def _friend_reward(
-    account: Account, program: Program, terms: Referrals, began_on: date | None, now: datetime, actor: str
+    account: Account,
+    program: Program,
+    terms: Referrals,
+    referred: Referred,
+    began_on: date | None,
+    now: datetime,
+    actor: str,
 ) -> list[Entry]:
     points = points_for(account, program, terms.friend_points)
     if not points:
         return []
     today = local_day(now, program.time_zone)
-    times = account.referred.times if account.referred else 1
     effects = (
         granted_now(account, program, points, today)
         if began_on is None
@@ -251,7 +310,7 @@ def _friend_reward(
         actor=actor,
         **effects,
         earned=points,
-        source={"friend": friend_of(account), "role": side_of("FRIEND", times)},
+        source={"friend": referred.friend or account.member_id, "role": side_of("FRIEND", referred.times)},
         breakdown=(Piece(rule_id="referral", points=points, description="Brought by a friend"),),
     )
     return [entry]

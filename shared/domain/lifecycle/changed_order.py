@@ -9,7 +9,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import take_back_credit
 from shared.domain.earning.challenges import badges_for, counts, order_deed
 from shared.domain.earning.kept_orders import Returned, Sale, returned_of
-from shared.domain.earning.referrals import friend_reward, rested_anew
+from shared.domain.earning.referrals import friend_reward, referral_of, rested_anew, rests_on
 from shared.domain.earning.refunds import refund_order, taken_back
 from shared.domain.entry import Entry
 from shared.domain.facets import Badge
@@ -98,7 +98,7 @@ def ledgers_needed(accounts: Sequence[Account], program: Program, order: Order, 
 def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
     """Whether more than points can rest on an order: then the member's entries are needed to change it."""
     entry, order_id = sale.entry, sale.entry.source["order_id"]
-    if account.referred is not None and order_id == account.referred.order_id:
+    if rests_on(account, order_id):
         return True
     deed = order_deed(program, sale, entry.points)
     nobody = Account(member_id=account.member_id)
@@ -143,7 +143,9 @@ def with_all_that_follows(
             entries.append(_badge_lost(book_all(account, entries), in_force, badge, changed, known))
         challenge = [one for one in program.challenges if one.challenge_id == name] * max(0, times)
         entries += badges_for(book_all(account, entries), in_force, challenge, changed)
-    if account.referred is not None and account.referred.state != "rewarded":
+    pays = entries[0].referred
+    referral = referral_of(account, pays.friend or account.member_id) if pays else None
+    if referral is not None and referral.state != "rewarded":
         entries += friend_reward(book_all(account, entries), in_force, entries[0])
     return entries
 

@@ -7,7 +7,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.challenges import merged_badges, merged_progress
 from shared.domain.earning.provisional import require_consent
-from shared.domain.earning.referrals import carried
+from shared.domain.earning.referrals import carried, carried_beside
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Membership, TierStatus, Traits
 from shared.domain.ledger import combined, draft, negative, take, uses_brought
@@ -87,6 +87,7 @@ def merge(gone: Account, into: Account, program: Program, *, now: datetime, acto
         source=source,
         merged_from=absorbed,
         referred=carried(gone, into),
+        also_referred=carried_beside(gone, into),
         activity=dict(gone.activity),
         last_order_on=gone.last_order_on,
         traits=None if gone.traits == Traits() else united(gone.traits, into.traits),
