@@ -123,6 +123,44 @@ def test_an_order_claimed_away_and_back_is_one_order_of_a_challenge(shop: Shop, 
     assert [one["done"] for one in shop.account(ada)["challenges"]] == [1]
 
 
+BIG = {
+    "challenge_id": "big",
+    "name": "Big",
+    "goal": {"kind": "count", "of": "orders", "target": 1},
+    "points": 200,
+    "minimum_spend": 5_000,
+}
+
+
+def badges(shop: Shop, member: str) -> dict[str, int]:
+    return {one["badge_id"]: one["times"] for one in shop.account(member)["badges"]}
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+@pytest.mark.parametrize("backwards", [True, False])
+def test_each_badge_of_members_who_are_one_goes_with_its_order(
+    shop: Shop, ada: str, repeatable: bool, backwards: bool
+) -> None:
+    shop.change_program(challenges=[{**BIG, "repeatable": repeatable}])
+    others = [shop.enroll(f"other-{number}") for number in range(2)]
+    orders = [f"A-{number}" for number in range(6)]
+    for number, order_id in enumerate(orders):
+        shop.order([ada, *others][number % 3], order_id, 5_000)
+    for other in others:
+        shop.merge(ada, other)
+    left = 6 if repeatable else 3
+    assert (shop.balance(ada), badges(shop, ada)) == (left * 200 + 6 * 50, {"big": left})
+    for number, order_id in enumerate(reversed(orders) if backwards else orders, 1):
+        shop.refund(ada, 5_000, order_id, f"R-{number}")
+        held = 6 - number if repeatable else min(3, 6 - number)
+        assert (shop.balance(ada), badges(shop, ada)) == (
+            held * 200 + (6 - number) * 50,
+            {"big": held} if held else {},
+        )
+    shop.order(ada, "A-9", 5_000)
+    assert badges(shop, ada) == {"big": 1}
+
+
 def test_an_order_that_is_claimed_draws_what_it_drew_of_a_campaigns_budget(shop: Shop, ada: str) -> None:
     shop.change_program(campaigns=[{**TEN, "budget": {"points": 12}}])
     grace = shop.enroll("grace")

@@ -132,7 +132,10 @@ def courses(account: Account, program: Program, today: date) -> list[Course]:
 
 
 def merged_badges(gone: Account, into: Account) -> dict[str, Badge]:
-    """The badges of a merged member that the other lacks, and those that both hold, since the earlier day."""
+    """The badges of a merged member that the other lacks, and those that both hold: all of them, since the earlier day.
+
+    Each was earned by itself, and goes by itself with what it rests on.
+    """
     badges = {}
     for name, badge in gone.badges.items():
         own = into.badges.get(name)
@@ -147,10 +150,8 @@ def merged_progress(gone: Account, into: Account) -> dict[str, Progress]:
 
 def _united(own: Badge, other: Badge) -> Badge:
     held = [badge for badge in (own, other) if badge.times] or [own]
-    # As many in all as the one of them that was earned more often: the next one's number is new for either.
-    earned = max(own.times + own.lost, other.times + other.lost)
-    times = max(own.times, other.times)
-    return own.model_copy(update={"on": min(badge.on for badge in held), "times": times, "lost": earned - times})
+    times, lost = own.times + other.times, own.lost + other.lost
+    return own.model_copy(update={"on": min(badge.on for badge in held), "times": times, "lost": lost})
 
 
 def _rank(progress: Progress) -> tuple[str, int]:

@@ -184,7 +184,7 @@ def _badge_lost(account: Account, program: Program, badge: Entry, cause: Entry, 
         actor=cause.actor,
         **taken.fields,
         earned=-taken.points,
-        badges={name: Badge(on=held.on, times=held.times - 1, lost=held.lost + 1)},
+        badges={name: Badge(on=held.on, times=max(0, held.times - 1), lost=held.lost + 1)},
         source={
             "badge_id": name,
             "times": badge.source["times"],

@@ -37,7 +37,7 @@ _CARRIES = _DERIVED | {"merge_in"}
 class Change(NamedTuple):
     """What a change of an order does to a member beside its own points.
 
-    `badges` says how many of each are gained, or with a minus lost. `tier` is None if it stays, `last_order_on` too.
+    `badges` says how many of each are gained, or with a minus lost, as far as they are held. `tier` is None if it stays, `last_order_on` too.
     """
 
     progress: Mapping[str, Progress]
@@ -84,9 +84,7 @@ def change_of(account: Account, program: Program, histories: Histories, before: 
         if account.progress.get(name, Progress()) == was.progress.get(name, Progress())
     }
     gained = {
-        one.challenge_id: max(
-            _times(will_be, one.challenge_id) - _times(was, one.challenge_id), -_times(account, one.challenge_id)
-        )
+        one.challenge_id: _times(will_be, one.challenge_id) - _times(was, one.challenge_id)
         for one in program.challenges
     }
     is_same_tier = was.tier and account.tier and account.tier.tier_id == was.tier.tier_id

@@ -65,7 +65,7 @@ class Stamps:
         if (other.run_day or date.min, other.run) > (self.run_day or date.min, self.run):
             self.run_day, self.run = other.run_day, other.run
         for badge, times in other.badges.items():
-            self.badges[badge] = max(times, self.badges.get(badge, 0))
+            self.badges[badge] = times + self.badges.get(badge, 0)
 
 
 @dataclass

@@ -204,7 +204,7 @@ def test_badges_are_paid_once_each_and_nothing_else_changes(
     assert progress is None or len(progress.days) + len(progress.kinds) <= goal["target"]
 
 
-def test_of_two_who_become_one_the_further_keeps_its_progress_and_the_earlier_its_badge() -> None:
+def test_of_two_who_become_one_the_further_keeps_its_progress_and_each_its_badges() -> None:
     ada = Account(
         member_id="ada",
         progress={
@@ -226,10 +226,10 @@ def test_of_two_who_become_one_the_further_keeps_its_progress_and_the_earlier_it
     )
     assert set(merged_progress(ada, bob)) == {"later", "new"}
     assert merged_badges(ada, bob) == {
-        "old": Badge(on=date(2026, 1, 1), times=3),
+        "old": Badge(on=date(2026, 1, 1), times=4),
         "lone": Badge(on=date(2026, 3, 1), times=4),
     }
-    assert merged_badges(bob, ada) == {"old": Badge(on=date(2026, 1, 1), times=3)}
+    assert merged_badges(bob, ada) == {"old": Badge(on=date(2026, 1, 1), times=4)}
 
 
 def test_points_of_actions_count_where_points_are_counted() -> None:
