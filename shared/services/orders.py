@@ -11,7 +11,7 @@ from shared.domain.earning.kept_orders import Sale
 from shared.domain.entry import Entry
 from shared.domain.errors import IdempotencyMismatchError, OrderBelongsToAnotherMemberError, OrderNotFoundError
 from shared.domain.fields import is_reference
-from shared.domain.lifecycle.changed_order import Background, Order, ledgers_needed
+from shared.domain.lifecycle.changed_order import Background, Order, asks_credited_by, ledgers_needed
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.program.partners import Partner
 from shared.domain.subaccounts import is_wallet, wallet_of
@@ -51,9 +51,10 @@ class OrderReader(NamedTuple):
         if missing:
             return Needs(items=[one for key in missing for one in (key, _of_wallet(key))])
         order = self.find(situation)
-        needed = ledgers_needed(situation.accounts, situation.program, order, situation.histories)
+        credited_by = self.background(situation, order).credited_by
+        needed = ledgers_needed(situation.accounts, situation.program, credited_by, order, situation.histories)
         ledgers = [name for name in needed if name not in situation.histories]
-        if not ledgers:
+        if not ledgers and not asks_credited_by(situation.account, order.sale):
             return NOTHING_MORE
         return Needs(histories=ledgers, versions=_unknown_version(situation, order))
 

@@ -1,5 +1,7 @@
 """What is kept of orders decides, however they came back, were amended or changed hands."""
 
+from typing import Any
+
 import pytest
 
 from shared.services import order_corrections
@@ -159,6 +161,26 @@ def test_each_badge_of_members_who_are_one_goes_with_its_order(
         )
     shop.order(ada, "A-9", 5_000)
     assert badges(shop, ada) == {"big": 1}
+
+
+@pytest.mark.parametrize(
+    "later",
+    [[], [{**BIG, "repeatable": True, "ends_on": "2026-11-01"}], [{**BIG, "repeatable": True, "minimum_spend": 6000}]],
+)
+@pytest.mark.parametrize("goal", [BIG["goal"], {"kind": "count", "of": "amount", "target": 5_000}])
+def test_badges_go_with_their_orders_though_the_shop_has_changed_the_challenge(
+    shop: Shop, ada: str, goal: Any, later: list[Any]
+) -> None:
+    shop.change_program(challenges=[{**BIG, "goal": goal, "repeatable": True}])
+    for number in range(4):
+        shop.order(ada, f"A-{number}", 5_000)
+    shop.change_program(challenges=[{**one, "goal": goal} for one in later])
+    shop.order(ada, "A-9", 5_000)
+    for number in reversed(range(4)):
+        shop.refund(ada, 5_000, f"A-{number}", f"R-{number}")
+        assert shop.balance(ada) == 50 + number * 250
+    shop.refund(ada, 5_000, "A-9", "R-9")
+    assert (shop.balance(ada), badges(shop, ada)) == (0, {})
 
 
 def test_an_order_that_is_claimed_draws_what_it_drew_of_a_campaigns_budget(shop: Shop, ada: str) -> None:

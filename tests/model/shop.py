@@ -272,8 +272,8 @@ class Shop:
 
     def background(self, accounts: Sequence[Account], order: changed_order.Order) -> Background:
         """What a change of an order is decided on, as the functions read it."""
-        names = changed_order.ledgers_needed(accounts[:2], self.program, order, self.ledgers)
         credited_by = self.programs[order.sale.entry.program_version]
+        names = changed_order.ledgers_needed(accounts[:2], self.program, credited_by, order, self.ledgers)
         return Background(credited_by, self.program, {name: self.ledgers[name] for name in names})
 
     def lapsed(self, account: Account, granted: Entry) -> Lots:

@@ -80,22 +80,33 @@ def refunded(
     return entries
 
 
-def ledgers_needed(accounts: Sequence[Account], program: Program, order: Order, histories: Histories) -> list[str]:
+def ledgers_needed(
+    accounts: Sequence[Account], program: Program, credited_by: Program, order: Order, histories: Histories
+) -> list[str]:
     """Whose entries a change of the order must know: the member's if more rests on it than points, or has expired.
 
-    `accounts` are the member's, their wallet, and the others of the situation. More may be needed once `histories` has
-    what was.
+    `accounts` are the member's, their wallet, and the others of the situation. What the order has brought is told by
+    the program that it was `credited_by`, as far as that is known: see `asks_credited_by`. More may be needed once
+    `histories` has what was.
     """
     account, wallet = accounts[:2]
     names = ledgers_of_lapsed(accounts, program.expiry, order.sale.entry, histories)
-    if _reaches_further(account, program, order.sale):
+    if _reaches_further(account, program, credited_by, order.sale):
         names += account.ids
     if order.credit is not None:
         names += ledgers_of_lapsed([wallet], policy_of(wallet, program), order.credit.entry, histories)
     return list(dict.fromkeys(names))
 
 
-def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
+def asks_credited_by(account: Account, sale: Sale) -> bool:
+    """Whether it takes the program that the order was credited by to tell if more than points rest on it.
+
+    Its own entry tells nothing of a challenge where the count begins anew at the number that it had.
+    """
+    return sale.counts_toward("challenges") and bool(account.progress or account.badges)
+
+
+def _reaches_further(account: Account, program: Program, credited_by: Program, sale: Sale) -> bool:
     """Whether more than points can rest on an order: then the member's entries are needed to change it."""
     entry, order_id = sale.entry, sale.entry.source["order_id"]
     if rests_on(account, order_id):
@@ -103,7 +114,8 @@ def _reaches_further(account: Account, program: Program, sale: Sale) -> bool:
     deed = order_deed(program, sale, entry.points)
     nobody = Account(member_id=account.member_id)
     is_deed = sale.counts_toward("challenges")
-    if entry.progress or (is_deed and any(counts(challenge, nobody, deed) for challenge in program.challenges)):
+    challenges = [*program.challenges, *credited_by.challenges]
+    if entry.progress or (is_deed and any(counts(challenge, nobody, deed) for challenge in challenges)):
         return True
     if entry.activity and account.last_order_on == deed.on:
         return True
