@@ -183,6 +183,52 @@ def test_badges_go_with_their_orders_though_the_shop_has_changed_the_challenge(
     assert (shop.balance(ada), badges(shop, ada)) == (0, {})
 
 
+def levels(silver: int, gold: int) -> dict[str, Any]:
+    steps = {"bronze": 0, "silver": silver, "gold": gold}
+    return {"levels": [{"tier_id": name, "name": name, "threshold": points} for name, points in steps.items()]}
+
+
+@pytest.mark.parametrize("order_id", ["A-1", "A-2"])
+def test_a_tier_goes_with_its_order_though_the_shop_has_lowered_thresholds(shop: Shop, ada: str, order_id: str) -> None:
+    shop.change_program(tiers=levels(500, 1000))
+    shop.order(ada, "A-1", 60_000)
+    shop.change_program(tiers=levels(300, 600))
+    shop.order(ada, "A-2", 1_000)
+    assert tier(shop, ada) == "gold"
+    amount = {"A-1": 60_000, "A-2": 1_000}[order_id]
+    shop.refund(ada, amount, order_id)
+    assert tier(shop, ada) == ("bronze" if order_id == "A-1" else "gold")
+    kept_after_all(shop, ada, order_id)
+    assert tier(shop, ada) == ("silver" if order_id == "A-1" else "gold"), "as the order was credited"
+    for number, (name, total) in enumerate((("A-1", 60_000), ("A-2", 1_000))):
+        shop.refund(ada, total, name, f"R-{number + 2}")
+    assert (tier(shop, ada), shop.balance(ada)) == ("bronze", 0)
+
+
+def test_a_tier_stays_where_the_thresholds_of_then_support_it_with_what_is_kept(shop: Shop, ada: str) -> None:
+    shop.change_program(tiers=levels(300, 1000))
+    shop.order(ada, "A-1", 60_000)
+    shop.change_program(tiers=levels(500, 1000))
+    shop.refund(ada, 20_000)
+    assert tier(shop, ada) == "silver"
+    shop.refund(ada, 20_000, refund_id="R-2")
+    assert tier(shop, ada) == "bronze"
+
+
+def test_progress_goes_with_its_orders_though_the_shop_has_raised_the_goal(shop: Shop, ada: str) -> None:
+    shop.change_program(challenges=[{**BIG, "goal": {"kind": "count", "of": "orders", "target": 3}}])
+    for number in range(2):
+        shop.order(ada, f"A-{number}", 5_000)
+    shop.change_program(challenges=[{**BIG, "goal": {"kind": "count", "of": "orders", "target": 6}}])
+    for number in range(2, 4):
+        shop.order(ada, f"A-{number}", 5_000)
+    for number in range(2):
+        shop.refund(ada, 5_000, f"A-{number}", f"R-{number}")
+        [one] = shop.account(ada)["challenges"]
+        assert (one["done"], one["target"]) == (3 - number, 6)
+    assert (badges(shop, ada), shop.balance(ada)) == ({}, 100)
+
+
 def test_an_order_that_is_claimed_draws_what_it_drew_of_a_campaigns_budget(shop: Shop, ada: str) -> None:
     shop.change_program(campaigns=[{**TEN, "budget": {"points": 12}}])
     grace = shop.enroll("grace")

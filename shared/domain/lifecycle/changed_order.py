@@ -137,7 +137,7 @@ def with_all_that_follows(
     histories[account.member_id] = [*histories[account.member_id], changed]
     others = {name: sale for name, sale in sales_of(histories).items() if name != changed.source["order_id"]}
     was, will_be = ({**others, **_named(sale)} for sale in (before, after))
-    change = change_of(account, program, histories, was, will_be)
+    change = change_of(account, program, in_force, histories, was, will_be)
     referred = rested_anew(account, program, before, after, sorted(will_be.values(), key=_when_booked))
     update = {
         "progress": {**changed.progress, **change.progress},

@@ -5,7 +5,7 @@ time has booked stays as it was booked. A change of an order is told by the diff
 and after it; so a program that has changed since, or an order without lines, changes nothing that the order did not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -37,13 +37,21 @@ _CARRIES = _DERIVED | {"merge_in"}
 class Change(NamedTuple):
     """What a change of an order does to a member beside its own points.
 
-    `badges` says how many of each are gained, or with a minus lost, as far as they are held. `tier` is None if it stays, `last_order_on` too.
+    `badges` says how many of each are gained, or with a minus lost, as far as they are held. `tier`
+    is None if it stays, `last_order_on` too.
     """
 
     progress: Mapping[str, Progress]
     badges: Mapping[str, int]
     tier: TierStatus | None
     last_order_on: date | None
+
+
+class _Lives(NamedTuple):
+    """A member by what was kept of their orders, before a change of one and after it."""
+
+    was: Account
+    will_be: Account
 
 
 def sales_of(histories: Histories) -> dict[str, Sale]:
@@ -74,25 +82,58 @@ def _changes(entry: Entry) -> int:
     return entry.returns
 
 
-def change_of(account: Account, program: Program, histories: Histories, before: Sales, after: Sales) -> Change:
-    """What becomes of a member whose orders were as `before` and are as `after`. `account` is theirs as it is."""
-    was = facets(account.member_id, program, histories, before)
-    will_be = facets(account.member_id, program, histories, after)
-    progress = {
-        name: one
-        for name, one in _changed(was.progress, will_be.progress)
-        if account.progress.get(name, Progress()) == was.progress.get(name, Progress())
-    }
+def change_of(
+    account: Account, program: Program, in_force: Program, histories: Histories, before: Sales, after: Sales
+) -> Change:
+    """What becomes of a member whose orders were as `before` and are as `after`. `account` is theirs as it is.
+
+    It is told by the program that the order was credited by. Where that does not lead to the tier or the progress that
+    the account has, because the shop has changed thresholds or goals since, the one `in_force` tells that.
+    """
+
+    def lives(by: Program) -> _Lives:
+        return _Lives(*(facets(account.member_id, by, histories, sales) for sales in (before, after)))
+
+    was, will_be = known = lives(program)
+    told = [known]
+    if program.version != in_force.version and not _leads_to(was, account):
+        told.append(lives(in_force))
     gained = {
         one.challenge_id: _times(will_be, one.challenge_id) - _times(was, one.challenge_id)
         for one in program.challenges
     }
-    is_same_tier = was.tier and account.tier and account.tier.tier_id == was.tier.tier_id
-    tier = will_be.tier if is_same_tier and was.tier != will_be.tier else None
+    by_tier = next((one for one in told if _has_tier_of(one.was, account)), None)
+    tier = by_tier.will_be.tier if by_tier and by_tier.was.tier != by_tier.will_be.tier else None
     ordered_on = None
     if account.last_order_on == was.last_order_on != will_be.last_order_on:
         ordered_on = will_be.last_order_on or NO_DAY
+    progress: dict[str, Progress] = {}
+    for one in reversed(told):
+        progress |= _changed_progress(account, one)
     return Change(progress, {name: times for name, times in gained.items() if times}, tier, ordered_on)
+
+
+def _leads_to(state: Account, account: Account) -> bool:
+    """Whether a history leads to the tier and the progress that the account has."""
+    names = {*state.progress, *account.progress}
+    return _has_tier_of(state, account) and all(_progress(state, one) == _progress(account, one) for one in names)
+
+
+def _has_tier_of(state: Account, account: Account) -> bool:
+    return state.tier is not None and account.tier is not None and state.tier.tier_id == account.tier.tier_id
+
+
+def _changed_progress(account: Account, lives: _Lives) -> dict[str, Progress]:
+    """The progress that is another, of what a history leads to as the account has it."""
+    was, will_be = lives
+    names = [
+        one for one in sorted({*was.progress, *will_be.progress}) if _progress(was, one) == _progress(account, one)
+    ]
+    return {one: _progress(will_be, one) for one in names if _progress(will_be, one) != _progress(was, one)}
+
+
+def _progress(state: Account, name: str) -> Progress:
+    return state.progress.get(name, Progress())
 
 
 def uses_on(account: Account, histories: Histories, day: date) -> dict[str, Use]:
@@ -191,13 +232,6 @@ def _merged(state: Account, program: Program, gone: Account, day: date) -> Accou
     }
     earlier = max(0, gone.qualifying_ever - sum(gone.qualifying.values()))
     return _counted(state.model_copy(update=update), program, gone.qualifying, earlier, day)
-
-
-def _changed(before: Mapping[str, Progress], after: Mapping[str, Progress]) -> Iterator[tuple[str, Progress]]:
-    for name in sorted({*before, *after}):
-        one = after.get(name, Progress())
-        if one != before.get(name, Progress()):
-            yield name, one
 
 
 def _times(state: Account, badge_id: str) -> int:
