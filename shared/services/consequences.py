@@ -11,6 +11,7 @@ from shared.domain.account import Account
 from shared.domain.earning.referrals import Role, advocate_reward, referral_of, reversal, side_of
 from shared.domain.entry import Entry
 from shared.domain.facets import Referred
+from shared.domain.lifecycle.closed_accounts import reward_of_gone_taken_back
 from shared.domain.lifecycle.lapsed_points import lapsed_unspent, ledgers_of_lapsed
 from shared.domain.members import members
 from shared.domain.members.members import Member
@@ -74,7 +75,8 @@ def _reward_advocate(entry: Entry, now: datetime) -> None:
 def _take_back(entry: Entry, now: datetime) -> None:
     """Take back what both got for an order that was returned, as far as they have got anything.
 
-    Whoever the friend has been merged into since may have been brought by somebody too: that is another referral.
+    Whoever the friend has been merged into since may have been brought by somebody too: that is another referral. Of
+    an advocate who is gone it is recorded, as of a friend who is gone it is with the refund itself.
     """
     name = _friend_in(entry)
     times = entry.referred.times if entry.referred else 1
@@ -82,8 +84,8 @@ def _take_back(entry: Entry, now: datetime) -> None:
         given_vouchers.take_back_for_referral(to, _cause(name, times), now)
     for role in (side_of(one, times) for one in ROLES):
         paid = ledger.load_entry(keys.of("referral", friend=name, role=role))
-        owner = _open_survivor(paid.member_id) if paid and paid.points else None
-        if paid is not None and owner is not None:
+        owner = accounts.load_survivor(paid.member_id) if paid and paid.points else None
+        if paid and owner and (owner.is_open or role.startswith("ADVOCATE")):
             _book_reversal(owner.member_id, paid, keys.of("referral_reversal", friend=name, role=role), now)
 
 
@@ -91,14 +93,17 @@ def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None
     def asks(situation: Situation) -> Needs:
         known = situation.histories
         needed = ledgers_of_lapsed(situation.accounts, situation.program.expiry, paid, known)
-        return Needs(histories=[name for name in needed if name not in known])
+        needed += [] if situation.account.is_open else situation.account.ids
+        return Needs(histories=[name for name in dict.fromkeys(needed) if name not in known])
 
     def take(situation: Situation) -> Decision:
         account, program = situation.account, situation.program
+        if not account.is_open:
+            return Decision([reward_of_gone_taken_back(account, program, paid, situation.histories, situation.now)])
         lapsed = lapsed_unspent(account, program.expiry, paid, situation.histories)
         return Decision([reversal(account, program, paid, situation.now, lapsed)])
 
-    operation.run([member_id], take, key=key, fingerprint="", now=now, asks=asks)
+    operation.run([member_id], take, key=key, fingerprint="", now=now, asks=asks, may_be_closed=True)
 
 
 def _cause(friend: str, times: int) -> str:

@@ -299,6 +299,40 @@ def test_the_next_order_takes_a_referral_over_after_the_friend_has_become_an_old
     assert owed_of(shop, ada, old) == kept
 
 
+def test_an_erased_member_owes_what_they_had_as_a_friend_of_themselves(shop: Shop, ada: str) -> None:
+    grace = brought(shop, ada)
+    shop.order(grace, "A-1", 5_000)
+    assert stream() == []
+    shop.merge(ada, grace)
+    shop.pass_time(days=40)
+    shop.adjust(ada, -200)
+    shop.erase(ada)
+    shop.refund(ada, 5_000)
+    assert [stream(), stream()] == [[], []]
+    again = shop.enroll("again", email="ada@example.com")
+    assert shop.account(again)["debt"] == 50 + 50 + 100
+
+
+@pytest.mark.parametrize("spent", [100, 30, 0])
+@pytest.mark.parametrize("joins_first", [True, False])
+def test_an_advocate_who_has_left_owes_what_they_had_spent_of_a_reward_that_goes(
+    shop: Shop, ada: str, spent: int, joins_first: bool
+) -> None:
+    grace = brought(shop, ada)
+    shop.order(grace, "A-1", 5_000)
+    assert stream() == []
+    shop.pass_time(days=40)
+    if spent:
+        shop.adjust(ada, -spent)
+    shop.erase(ada)
+    again = shop.enroll("again", email="ada@example.com") if joins_first else ""
+    shop.refund(grace, 5_000)
+    assert [stream(), stream()] == [[], []]
+    again = again or shop.enroll("again", email="ada@example.com")
+    assert shop.account(again)["debt"] == spent
+    assert shop.account(grace)["balance"] == 0
+
+
 def test_a_replay_is_a_replay_though_the_code_is_of_no_use_any_more(shop: Shop, ada: str) -> None:
     body = {"external_id": "grace", "referral_code": code_of(shop, ada)}
     first = shop.post("/v1/members", body, key="g")

@@ -58,6 +58,18 @@ def refunded_of_gone(
     return [_unbooked(of_points), *of_wallet]
 
 
+def reward_of_gone_taken_back(
+    account: Account, program: Program, paid: Entry, histories: Mapping[str, Sequence[Entry]], now: datetime
+) -> Entry:
+    """Record that an advocate who is gone was paid for an order that came back: what they had spent of it is owed.
+
+    `histories` has the account's ledger.
+    """
+    found = _before_closing(account, histories)
+    lapsed = lapsed_unspent(found, program.expiry, paid, histories)
+    return _unbooked([reversal(found, program, paid, now, lapsed)])
+
+
 def _before_closing(account: Account, histories: Mapping[str, Sequence[Entry]]) -> Account:
     """The account as its closing found it, without what refunds have counted of that since."""
     if account.is_open:
