@@ -97,6 +97,7 @@ def cancel(
 ) -> Entry:
     """End the running membership today; the entry's source says what is to be paid back, in minor units.
 
+    Of one that was renewed early the term that has not begun ends alone: the days before it were paid, and run on.
     `points_brought` are those that the plan has brought in the term: the source says them, and what is taken off for
     them if the plan takes anything off. Raises InvalidStateError if none runs.
     """
@@ -123,7 +124,7 @@ def cancel(
         program_version=program.version,
         actor=actor,
         fingerprint=fingerprint,
-        membership=running.model_copy(update={"state": "ended", "paid_through": today}),
+        membership=_without_term(running, today),
         uses={_WITHDRAWN: Use(period=today.isoformat(), times=1)} if is_withdrawal else {},
         source=source if deducted is None else {**source, "deducted_amount": str(deducted)},
     )
@@ -166,6 +167,15 @@ def end(account: Account, program: Program, now: datetime) -> Entry:
 def ends_at(membership: Membership, program: Program) -> datetime:
     """The first instant after the last day that is paid."""
     return start_of_day(membership.paid_through + timedelta(days=1), program.time_zone)
+
+
+def _without_term(running: Membership, today: date) -> Membership:
+    """What is left of a membership once the term last paid is cancelled: nothing, or what was paid before it began."""
+    if running.term_began_on <= today:
+        return running.model_copy(update={"state": "ended", "paid_through": today})
+    paid_through = running.term_began_on - timedelta(days=1)
+    earlier = {"paid_through": paid_through, "term_began_on": min(running.since, paid_through), "amount": 0}
+    return running.model_copy(update=earlier)
 
 
 def _has_withdrawn(account: Account, today: date) -> bool:
