@@ -150,7 +150,7 @@ def read(member_id: str, *, caller: Caller, now: datetime) -> Kept:
     if not account.is_open:
         case = _waiting_case(account.member_id, now)
         return Kept(account.member_id, case.what, case.forget_at)
-    entries = _unlifted(account.member_id)
+    entries = _unlifted(account)
     if not entries:
         return _left_by(account.member_id, _former(account.member_id), now)
     return _booked(account.member_id, entries, now)
@@ -169,21 +169,22 @@ def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kep
         case = _waiting_case(account.member_id, now)
         _write([cases.changed(case, Remembered(counted=case.what.counted)), *trail])
         return Kept(account.member_id, case.what, case.forget_at)
-    entries, former = _unlifted(account.member_id), _former(account.member_id)
+    entries, former = _unlifted(account), _former(account.member_id)
     if not entries:
         kept = _left_by(account.member_id, former, now)
         _write([*cases.not_left(former), *trail])
         return kept
-    names = list(dict.fromkeys([account.member_id, *(entry.member_id for entry in entries)]))
+    names = list(dict.fromkeys([account.member_id, *(_booked_on(entry, account) for entry in entries)]))
 
     def decide(situation: Situation) -> Decision:
         return Decision(_lifts(situation, entries, request, caller), [*cases.not_left(former), *trail])
 
     first = entries[0]
+    reference = first.source["reference"]
     operation.run(
         names,
         decide,
-        key=keys.of("remembered_lift", member_id=first.member_id, reference=first.source["reference"]),
+        key=keys.of("remembered_lift", member_id=_booked_on(first, account), reference=reference),
         fingerprint=request_ids.fingerprint(request),
         now=now,
         shares=False,
@@ -200,8 +201,9 @@ def _lifts(situation: Situation, entries: Sequence[Entry], request: Lift, caller
     made: list[Entry] = []
     known = {one.member_id: one for one in situation.accounts}
     for entry in entries:
+        name = _booked_on(entry, situation.account)
         one = lifted(
-            known[entry.member_id],
+            known[name],
             situation.program,
             entry,
             reason=request.reason,
@@ -210,7 +212,7 @@ def _lifts(situation: Situation, entries: Sequence[Entry], request: Lift, caller
             actor=caller.actor,
             fingerprint=request_ids.fingerprint(request),
         )
-        known[entry.member_id] = book_all(known[entry.member_id], [one])
+        known[name] = book_all(known[name], [one])
         made.append(one)
     return made
 
@@ -222,12 +224,21 @@ def _waiting_case(member_id: str, now: datetime) -> cases.Case:
     return case
 
 
-def _unlifted(member_id: str) -> list[Entry]:
-    """What was booked on a member's account and in their wallet, the oldest first, and has not been lifted."""
-    entries = [one for name in (member_id, wallet_of(member_id)) for one in ledger.load_whole_history(name)[::-1]]
-    gone = {(one.member_id, one.source["reference"]) for one in entries if one.type == "remembered_lift"}
+def _booked_on(entry: Entry, account: Account) -> str:
+    """The account that has by now what an entry has booked: the member's, or their wallet."""
+    return wallet_of(account.member_id) if is_wallet(entry.member_id) else account.member_id
+
+
+def _unlifted(account: Account) -> list[Entry]:
+    """What was booked on a member's account and in their wallet, the oldest first, and has not been lifted.
+
+    What members had met who were merged into this one is among it.
+    """
+    names = (*account.ids, *map(wallet_of, account.ids))
+    entries = [one for name in names for one in ledger.load_whole_history(name)[::-1]]
+    gone = {(_booked_on(one, account), one.source["reference"]) for one in entries if one.type == "remembered_lift"}
     booked = [one for one in entries if one.type == "remembered"]
-    return [one for one in booked if (one.member_id, one.source["reference"]) not in gone]
+    return [one for one in booked if (_booked_on(one, account), one.source["reference"]) not in gone]
 
 
 def _former(member_id: str) -> list[Identity]:

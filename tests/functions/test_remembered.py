@@ -273,6 +273,29 @@ def test_what_was_met_can_be_lifted_once(shop: Shop) -> None:
     assert_refused(see(shop, again), 404, "remembered_not_found")
 
 
+def test_what_was_met_can_be_lifted_once_the_member_was_merged(shop: Shop) -> None:
+    shop.change_program(cashback={"amount": 5, "per_amount": 100})
+    ada = shop.enroll("ada", **ADA)
+    shop.order(ada, total=10_000)
+    shop.adjust(ada, -200)
+    spend = {"credit": 500, "order_total": 1000, "currency": "USD", "capture": True}
+    assert shop.post(f"/v1/members/{ada}/redemptions", spend, key="spend").status == 201
+    shop.erase(ada)
+    shop.refund(ada, 10_000)
+    assert stream("refund") == []
+    again, _ = join(shop, "again", **ADA)
+    into = shop.enroll("into")
+    assert shop.merge(into, again).status == 200
+    seen = see(shop, into).body
+    assert (seen["debt"], seen["credit_debt"]) == (100, 500)
+    before = shop.balance(into) - shop.account(into)["debt"]
+    assert lift(shop, into).status == 200
+    assert shop.balance(into) - shop.account(into)["debt"] == before + 100
+    assert shop.get(f"/v1/members/{into}/credit").body["debt"]["amount"] == 0
+    assert_refused(lift(shop, into), 404, "remembered_not_found")
+    assert_refused(see(shop, into), 404, "remembered_not_found")
+
+
 def test_a_refund_reaches_whoever_has_joined_again_already_and_once(shop: Shop) -> None:
     ada = spent_and_erased(shop)
     again, _ = join(shop, "again", **ADA)
