@@ -183,6 +183,32 @@ def test_badges_go_with_their_orders_though_the_shop_has_changed_the_challenge(
     assert (shop.balance(ada), badges(shop, ada)) == (0, {})
 
 
+def test_what_somebody_excluded_buys_or_does_is_nothing_to_challenges(shop: Shop, ada: str) -> None:
+    big = {**BIG, "goal": {"kind": "count", "of": "orders", "target": 2}}
+    wrote = {**BIG, "challenge_id": "wrote", "goal": {"kind": "count", "of": "actions", "target": 2}}
+    review = {"action_id": "review", "description": "Review", "points": 5}
+    rules = {"excluded": {"tags": ["staff"]}}
+    shop.change_program(
+        standing_rules=rules,
+        challenges=[big, {**wrote, "minimum_spend": 0}],
+        earning={"rules": [], "welcome_points": 0, "actions": [review]},
+    )
+    assert shop.post(f"/v1/members/{ada}/tags", {"excluded": True}, key="out").status < 300
+    shop.action(ada, "r-1")
+    shop.order(ada, "A-1", 5_000)
+    shop.order(ada, "A-2", 5_000)
+    assert shop.post(f"/v1/members/{ada}/tags", {"excluded": False}, key="in").status < 300
+    shop.action(ada, "r-2")
+    shop.order(ada, "A-3", 5_000)
+    assert ([one["done"] for one in shop.account(ada)["challenges"]], badges(shop, ada)) == ([1, 1], {})
+    shop.refund(ada, 5_000)
+    assert [one["done"] for one in shop.account(ada)["challenges"]] == [1, 1]
+    shop.order(ada, "A-4", 5_000)
+    assert badges(shop, ada) == {"big": 1}
+    shop.refund(ada, 5_000, "A-2", "R-2")
+    assert badges(shop, ada) == {"big": 1}
+
+
 def levels(silver: int, gold: int) -> dict[str, Any]:
     steps = {"bronze": 0, "silver": silver, "gold": gold}
     return {"levels": [{"tier_id": name, "name": name, "threshold": points} for name, points in steps.items()]}

@@ -15,7 +15,7 @@ from shared.domain.entry import Entry, Piece
 from shared.domain.facets import Badge, Progress
 from shared.domain.ledger import book, draft
 from shared.domain.lots import UNTIL_APPROVED
-from shared.domain.points.eligibility import points_for
+from shared.domain.points.eligibility import EXCLUDED, points_for
 from shared.domain.points.grants import granted, with_tier_raised
 from shared.domain.program.challenges import KINDS_KEPT_MAX, Challenge, Count, Streak, Variety, Visits
 from shared.domain.program.program import Program
@@ -65,8 +65,10 @@ def order_deed(program: Program, sale: Sale, points: int) -> Deed:
 def action_deed(program: Program, entry: Entry) -> Deed | None:
     """What the entry of an action is to challenges; None: nothing yet.
 
-    An action that waits for approval counts once it is approved, on that day.
+    An action that waits for approval counts once it is approved, on that day. One of somebody excluded never does.
     """
+    if any(piece.rule_id == EXCLUDED for piece in entry.breakdown):
+        return None
     if entry.type == "approve":
         on = local_day(entry.recorded_at, program.time_zone)
         return Deed(on=on, points=entry.earned, action=entry.source["action"])

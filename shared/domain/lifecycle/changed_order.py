@@ -113,7 +113,7 @@ def _reaches_further(account: Account, program: Program, credited_by: Program, s
         return True
     deed = order_deed(program, sale, entry.points)
     nobody = Account(member_id=account.member_id)
-    is_deed = sale.counts_toward("challenges")
+    is_deed = sale.counts_toward("challenges") and not sale.is_excluded
     challenges = [*program.challenges, *credited_by.challenges]
     if entry.progress or (is_deed and any(counts(challenge, nobody, deed) for challenge in challenges)):
         return True

@@ -192,7 +192,7 @@ def _bought(state: Account, program: Program, sale: Sale, day: date) -> Account:
     placed_on = local_day(min(sale.entry.occurred_at, sale.entry.recorded_at), program.time_zone)
     if sale.entry.activity and (state.last_order_on is None or state.last_order_on < placed_on):
         state = state.model_copy(update={"last_order_on": placed_on})
-    if not sale.counts_toward("challenges"):
+    if not sale.counts_toward("challenges") or sale.is_excluded:
         return state
     return _did(state, program, order_deed(program, sale, earned.points), day)
 
