@@ -209,6 +209,28 @@ def test_what_somebody_excluded_buys_or_does_is_nothing_to_challenges(shop: Shop
     assert badges(shop, ada) == {"big": 1}
 
 
+@pytest.mark.parametrize("returned", [0, 20_000])
+def test_an_order_on_the_card_of_somebody_excluded_earns_for_who_made_it(shop: Shop, ada: str, returned: int) -> None:
+    shop.change_program(
+        standing_rules={"excluded": {"tags": ["staff"]}}, campaigns=[TEN], challenges=[{**BIG, "points": 7}]
+    )
+    assert shop.post(f"/v1/members/{ada}/tags", {"excluded": True}, key="out").status < 300
+    bob = shop.enroll("bob")
+    shop.order(ada, "A-1", 50_000)
+    if returned:
+        shop.refund(ada, returned)
+    assert (shop.balance(ada), left()) == (0, 25)
+    assert claimed(shop, bob).body["entry"]["points"] == 510 - returned // 100
+    assert (shop.balance(ada), left(), badges(shop, bob)) == (0, 15, {"big": 1})
+    assert shop.account(bob)["tier"]["qualifying"] == 510 - returned // 100
+    if not returned:
+        amended(shop, bob, 60_000)
+        assert shop.balance(bob) == 617
+    order = shop.get(f"/v1/members/{bob}/orders/A-1", scope=OPERATOR).body
+    shop.refund(bob, order["total"] - returned, refund_id="R-9")
+    assert (shop.balance(bob), shop.account(bob)["debt"], left(), badges(shop, bob)) == (0, 0, 25, {})
+
+
 def levels(silver: int, gold: int) -> dict[str, Any]:
     steps = {"bronze": 0, "silver": silver, "gold": gold}
     return {"levels": [{"tier_id": name, "name": name, "threshold": points} for name, points in steps.items()]}

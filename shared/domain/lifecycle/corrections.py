@@ -181,8 +181,12 @@ def claimed(
     )
     leaving = with_all_that_follows(losing[0], out, sale, None, background)
     returns = noted_return(sale.returned._replace(changes=sale.returned.changes + 1), NOTHING_RETURNED)
-    entry = _claimed_sale(gaining[0], sale, background, source, cause)
-    entry = entry.model_copy(update={**returns, "budgets": _drawn(entry, out, sale, cause.caps)})
+    theirs = _as_earned_by(gaining[0], sale, background, cause.caps) if sale.is_excluded else sale
+    entry = _claimed_sale(gaining[0], theirs, background, source, cause)
+    drawn = _drawn(entry, out, sale, cause.caps)
+    if theirs is not sale:
+        drawn = budgets_change(sale, theirs, kept(sale), kept(theirs), -entry.points, cause.caps)
+    entry = entry.model_copy(update={**returns, "budgets": drawn})
     entry = marked(gaining[0], program, entry)
     arriving = with_all_that_follows(gaining[0], entry, None, Sale(entry, returned_of(entry)), background)
     entries = _counted([*arriving, *leaving], (gaining[0], losing[0]), program, cause)
@@ -279,6 +283,19 @@ def _claimed_sale(
         available_on=granted.available_on,
         expires_on=granted.expires_on,
     )
+
+
+def _as_earned_by(account: Account, sale: Sale, background: Background, caps: Mapping[str, int]) -> Sale:
+    """An order that earned nothing because of whose it was, with what it earns for the one who made it.
+
+    As after an amendment: on the terms it was credited on, within what limits have left of the day it was credited on.
+    """
+    lines = [Line.model_construct(**line._asdict()) for line in sale.order.lines]
+    day = sale.booked_on(background.credited_by.time_zone)
+    then = account.model_copy(update={"uses": uses_on(account, background.histories, day)})
+    nothing = Sale(sale.entry.model_copy(update={"order": sale.order, "breakdown": ()}), sale.returned)
+    terms = amended_order(then, background.credited_by, nothing, sale.order.total, lines, caps)
+    return Sale(sale.entry.model_copy(update=terms), sale.returned)
 
 
 def _drawn(entry: Entry, out: Entry, sale: Sale, caps: Mapping[str, int]) -> dict[str, int]:
