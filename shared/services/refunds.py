@@ -1,6 +1,6 @@
 """Taking back what an order earned, for the part of it that was returned."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import Annotated
@@ -20,7 +20,7 @@ from shared.domain.fields import Flag, Instant, PositiveAmount, Record, Referenc
 from shared.domain.ledger import book_all
 from shared.domain.lifecycle.changed_order import refunded
 from shared.domain.lifecycle.closed_accounts import refunded_of_gone
-from shared.domain.spending.spent_on_orders import given_back
+from shared.domain.spending.spent_on_orders import drawn_from, given_back
 from shared.domain.subaccounts import is_wallet, wallet_of
 from shared.services import partner_access
 from shared.services.orders import OrderReader, for_owner, former_owners, kept_as
@@ -47,9 +47,9 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
     """Take back points and store credit of the returned part of an order, and whatever rests on it.
 
     For a member who is gone it is recorded: nothing is booked to their closed accounts, and nothing given back to them.
-
-    Raises OrderNotFoundError, OrderBelongsToAnotherMemberError, RefundExceedsOrderError, and InvalidRequestError for
-    lines that the order does not have.
+    What they had spent of others' points goes back to the pool that they drew it from. Raises OrderNotFoundError,
+    OrderBelongsToAnotherMemberError, RefundExceedsOrderError, and InvalidRequestError for lines that the order does not
+    have.
     """
     _require_one_amount(request)
     partner = partner_access.calling(caller)
@@ -65,9 +65,9 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
         refunded_at = moment(request.refunded_at, "/refunded_at", situation.program, now)
         part = _part(order.sale, request)
         is_gone = not situation.account.is_open
+        change = refunded_of_gone if is_gone else refunded
         gives_back = request.return_spent and not is_gone
         returns = _spent_given_back(situation, order.sale, part, request, caller) if gives_back else []
-        change = refunded_of_gone if is_gone else refunded
         # What comes back is there before points are taken: so a refund of all neither owes nor forgives it.
         entries = change(
             [book_all(one, _of_account(one, returns)) for one in situation.accounts[:2]],
@@ -80,12 +80,14 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
             actor=caller.actor,
             fingerprint=fingerprint,
         )
-        undone = _undone(situation, order.credit is not None, returns, entries)
-        return Decision([*returns, entries[0].model_copy(update={"undone": undone}), *entries[1:]])
+        to_pools = _given_to_pools(situation, entries, order.sale, part, request, caller) if is_gone else []
+        undone = _undone(situation, order.credit is not None, [*returns, *to_pools], entries)
+        return Decision([*returns, entries[0].model_copy(update={"undone": undone}), *entries[1:], *to_pools])
 
     def asks(situation: Situation) -> Needs:
-        needs_all = request.return_spent or not situation.account.is_open
-        return reader.asks_for_all(situation) if needs_all else reader.asks(situation)
+        is_gone = not situation.account.is_open
+        needs = reader.asks_for_all(situation) if request.return_spent or is_gone else reader.asks(situation)
+        return needs if any(needs) or not (is_gone and request.return_spent) else _pools_needed(situation, request)
 
     key = keys.of("refund", order_id=request.order_id, refund_id=request.refund_id)
 
@@ -110,8 +112,12 @@ def _of_account(account: Account, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _spent_given_back(situation: Situation, sale: Sale, part: Returned, request: Refund, caller: Caller) -> list[Entry]:
-    """What gives back the share of what was spent on the order that has come back of it, to whoever spent it."""
+    """What gives back the share of what was spent on the order that has come back of it, to whoever spent it.
+
+    Of what somebody has spent who is gone, that is what others are missing in a pool.
+    """
     share = Fraction(together(sale.returned, part).amount, sale.order.total or 1)
+    is_open = situation.account.is_open
     return [
         reversal
         for account in situation.accounts
@@ -124,8 +130,35 @@ def _spent_given_back(situation: Situation, sale: Sale, part: Returned, request:
             refund_id=request.refund_id,
             now=situation.now,
             actor=caller.actor,
+            pools=None if is_open else _pools(situation, account, request.order_id),
         )
     ]
+
+
+def _given_to_pools(
+    situation: Situation, refund: Sequence[Entry], sale: Sale, part: Returned, request: Refund, caller: Caller
+) -> list[Entry]:
+    """What gives back to pools what a member who is gone has spent of them, after what the refund itself books."""
+    if not request.return_spent:
+        return []
+    accounts = [book_all(one, _of_account(one, refund)) for one in situation.accounts]
+    return _spent_given_back(situation._replace(accounts=accounts), sale, part, request, caller)
+
+
+def _pools_needed(situation: Situation, request: Refund) -> Needs:
+    """The pools that a member who is gone has paid for the order from, as far as they are not known yet."""
+    keys_of_pools = [keys.account_key(name) for name in _drawn_from(situation, situation.account, request.order_id)]
+    return Needs(items=[key for key in keys_of_pools if key not in situation.items])
+
+
+def _pools(situation: Situation, account: Account, order_id: str) -> Mapping[str, Account]:
+    """The pools that were asked for of which an account has paid for the order, by their ids."""
+    found = ((name, situation.other_account(name)) for name in _drawn_from(situation, account, order_id))
+    return {name: pool for name, pool in found if pool is not None}
+
+
+def _drawn_from(situation: Situation, account: Account, order_id: str) -> list[str]:
+    return drawn_from((one for name in account.ids for one in situation.histories.get(name, ())), order_id)
 
 
 def _undone(

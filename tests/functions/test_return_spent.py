@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
+from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused, check_every_account
+from tests.functions.test_corrections import pool_of
 
 CASHBACK = {"amount": 10, "per_amount": 100}
 
@@ -172,3 +173,45 @@ def test_what_a_member_spent_out_of_a_pool_goes_back_into_it(shop: Shop, ada: st
     assert told(refund(shop, ada, 1_000)) == (10, 100, 100, None)
     assert state(shop, ada, spent) == ("reversed", 100)
     assert shop.account(ada)["pool"]["balance"] == shop.balance(ada) == balance - 10
+
+
+def paid_from_a_pool(shop: Shop) -> tuple[str, str, str, str]:
+    """Who has paid 400 for an order, 300 of it of another's points; the other, their pool, and the redemption."""
+    shop.change_program(pools={}, earning={"rules": [], "welcome_points": 0})
+    ada, grace = shop.enroll("ada"), shop.enroll("grace")
+    pool = pool_of(shop, ada, grace)
+    shop.order(grace, "G-1", 50_000)
+    shop.order(ada, total=10_000)
+    return ada, grace, pool, pay(shop, ada, 400, order_total=10_000)
+
+
+def test_what_the_erased_had_spent_of_a_pools_points_goes_back_there(shop: Shop) -> None:
+    ada, grace, pool, _ = paid_from_a_pool(shop)
+    assert shop.erase(ada).status == 200
+    assert shop.balance(grace) == 200
+    reply = refund(shop, ada, 5_000)
+    assert (reply.status, told(reply)[2]) == (201, 200)
+    assert shop.balance(grace) == 400
+    assert told(refund(shop, ada, 5_000, "R-2"))[2] == 100
+    assert shop.balance(grace) == 500
+    assert refund(shop, ada, 5_000, "R-2").replayed
+    assert (shop.account(ada)["balance"], shop.account(ada)["debt"]) == (0, 0)
+    [member] = shop.get(f"/v1/pools/{pool}").body["members"]
+    assert member["member_id"] == grace
+    check_every_account()
+
+
+def test_nothing_goes_back_to_a_pool_that_the_refund_does_not_ask_for(shop: Shop) -> None:
+    ada, grace, _, _ = paid_from_a_pool(shop)
+    shop.erase(ada)
+    assert told(refund(shop, ada, 10_000, return_spent=False))[2] == 0
+    assert shop.balance(grace) == 200
+
+
+def test_of_a_pool_that_nobody_shares_the_erased_get_nothing_back(shop: Shop) -> None:
+    ada, grace, _, _ = paid_from_a_pool(shop)
+    shop.erase(ada)
+    assert shop.erase(grace).status == 200
+    reply = refund(shop, ada, 10_000)
+    assert (reply.status, told(reply)[2]) == (201, 0)
+    assert shop.account(ada)["balance"] == 0

@@ -1,8 +1,9 @@
 """Refunds for members who are gone: the order's sums follow, and so do those whom the order has brought something.
 
-Nothing is booked to a closed account. What a refund would have taken is told by the account as it stood before it was
-closed: points that were forfeited unspent count as taken back, and those that had been spent are owed by the person.
-The wallet of a provisional member who has lapsed stays open: what a refund takes from it is booked.
+A closed account keeps nothing: what its member had spent of a pool's points only passes through. What a refund would
+have taken is told by the account as it stood before it was closed: points that were forfeited unspent count as taken
+back, and those that had been spent are owed by the person. The wallet of a provisional member who has lapsed stays
+open: what a refund takes from it is booked.
 """
 
 from collections.abc import Mapping, Sequence

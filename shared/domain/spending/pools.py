@@ -57,6 +57,11 @@ def drawn_by(entries: Iterable[Entry]) -> list[str]:
     return list(dict.fromkeys(pool_account_of(hold.drawn.pool_id) for hold in holds if hold.drawn))
 
 
+def missing_of_others(pool: Account, member_id: str, drawn: Drawn) -> int:
+    """How many points that a member, who shares the pool no longer, has drawn from it are still missing there."""
+    return _missing(pool, member_id, drawn.by, stakes.own_points(pool, drawn.by))
+
+
 def united(member: Account, pool: Account | None) -> Account:
     """The member as if the pool's points were theirs; what they owe is settled from those first."""
     if pool is None or member.frozen:
@@ -301,9 +306,8 @@ class _Books:
         if pool_id not in self.current or (member.pool_id == drawn.pool_id and not member.frozen):
             return
         pool = self.current[pool_id]
-        points = min(drawn.points, reversal.points, max(0, -self._own_points(drawn.by, pool_id)))
-        if not set(pool.pool_members) - {member.member_id}:
-            points = min(points, stakes.claimed_by_former(pool, drawn.by))
+        own = self._own_points(drawn.by, pool_id)
+        points = min(drawn.points, reversal.points, _missing(pool, member.member_id, drawn.by, own))
         if not points:
             return
         lots = take(reversal.lots, min(points, reversal.available_effect))
@@ -372,6 +376,13 @@ class _Books:
 
     def _flow(self, member_id: str, pool_id: str, lots: Lots) -> None:
         self._moved[member_id, pool_id] = combined(self._moved.get((member_id, pool_id), {}), lots)
+
+
+def _missing(pool: Account, member_id: str, drawn_by: str, own: int) -> int:
+    """What others' points somebody with a stake of `own` has drawn; who have left have some only if it is claimed."""
+    points = max(0, -own)
+    has_members = bool(set(pool.pool_members) - {member_id})
+    return points if has_members else min(points, stakes.claimed_by_former(pool, drawn_by))
 
 
 def _sharers(own: Iterable[Account], accounts: Sequence[Account]) -> dict[str, Account]:

@@ -4,7 +4,8 @@ A reward does not: no order's total says what it is worth there, and whoever has
 it if it takes the code back.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from fractions import Fraction
 from math import floor
@@ -13,9 +14,11 @@ from shared.domain.account import Account
 from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book
+from shared.domain.lots import Hold
 from shared.domain.program.program import Program
+from shared.domain.spending.pools import missing_of_others
 from shared.domain.spending.redemptions import Part, returned_by, reverse
-from shared.domain.subaccounts import is_wallet
+from shared.domain.subaccounts import is_wallet, pool_account_of
 
 REVERSAL_OF_REFUND = "refund:"
 """Begins the ids of reversals that a refund makes; the refund's own id follows."""
@@ -33,13 +36,16 @@ def given_back(
     refund_id: str,
     now: datetime,
     actor: str,
+    pools: Mapping[str, Account] | None = None,
 ) -> list[Entry]:
     """The reversals that give back `share` of what the account has spent on an order, less what was given back before.
 
     `entries` are all of the account's, and of those merged into it. What was only reserved is left alone, and so are
-    rewards. Raises InvalidStateError if too many redemptions name the order.
+    rewards. Of a member who is gone only that comes back which others in a pool are missing: `pools` has the accounts
+    of those, by their ids. Raises InvalidStateError if too many redemptions name the order.
     """
     captured: list[Entry] = []
+    given: Counter[str] = Counter()
     returned: dict[str, int] = {}
     for entry in entries:
         if entry.type == "capture" and entry.source.get("order_id") == order_id and "reward_id" not in entry.source:
@@ -52,6 +58,8 @@ def given_back(
         [(redemption_id, hold)] = entry.closed.items()
         before = returned.get(redemption_id, 0)
         part = floor(hold.points * share) - before
+        if pools is not None:
+            part = min(part, _missing(account, hold, before, pools, given))
         if part <= 0:
             continue
         of_credit = is_wallet(account.member_id)
@@ -71,9 +79,27 @@ def given_back(
         )
         account = book(account, reversal)
         reversals.append(reversal)
+        if hold.drawn is not None:
+            given[hold.drawn.pool_id] += part
     if len(reversals) > REDEMPTIONS_MAX:
         raise InvalidStateError(
             f"{len(reversals)} redemptions pay for the order, a refund gives {REDEMPTIONS_MAX} back at most; "
             "reverse some of them first"
         )
     return reversals
+
+
+def drawn_from(entries: Iterable[Entry], order_id: str) -> list[str]:
+    """The accounts of the pools whose points have paid for an order, by the entries of who spent them."""
+    paid = (one for one in entries if one.type == "capture" and one.source.get("order_id") == order_id)
+    holds = (hold for one in paid for hold in one.closed.values())
+    return list(dict.fromkeys(pool_account_of(hold.drawn.pool_id) for hold in holds if hold.drawn))
+
+
+def _missing(account: Account, hold: Hold, before: int, pools: Mapping[str, Account], given: Mapping[str, int]) -> int:
+    """How much of what a hold has drawn, and has not given back, is missing in its pool beside what is `given` now."""
+    pool = pools.get(pool_account_of(hold.drawn.pool_id)) if hold.drawn else None
+    if hold.drawn is None or pool is None:
+        return 0
+    left = max(0, hold.drawn.points - before)
+    return min(left, missing_of_others(pool, account.member_id, hold.drawn) - given.get(hold.drawn.pool_id, 0))
