@@ -120,13 +120,13 @@ def is_claimed_by(account: Account, order_id: str) -> bool | None:
 
 
 def former_owners(order_id: str, member_id: str) -> list[str]:
-    """From whom an order was claimed, as whom they are by now; not the member, nor anybody who is gone."""
+    """From whom an order was claimed, as whom they are by now, be they gone; not the member."""
     if orders.load_state(order_id).claim is None:
         return []
     entries = (ledger.entry_of(item) for item in ledger.load_order(order_id) if "body" in item)
     names = dict.fromkeys(one.member_id for one in entries if one.type == "claim_out" and not is_wallet(one.member_id))
     found = (accounts.load_survivor(name) for name in names)
-    return list(dict.fromkeys(one.member_id for one in found if one.is_open and member_id not in one.ids))
+    return list(dict.fromkeys(one.member_id for one in found if member_id not in one.ids))
 
 
 def require_order_id(order_id: str) -> None:

@@ -87,7 +87,7 @@ def refund(member_id: str, request: Refund, *, caller: Caller, now: datetime) ->
     def asks(situation: Situation) -> Needs:
         is_gone = not situation.account.is_open
         needs = reader.asks_for_all(situation) if request.return_spent or is_gone else reader.asks(situation)
-        return needs if any(needs) or not (is_gone and request.return_spent) else _pools_needed(situation, request)
+        return needs if any(needs) or not request.return_spent else _pools_needed(situation, request.order_id)
 
     key = keys.of("refund", order_id=request.order_id, refund_id=request.refund_id)
 
@@ -117,7 +117,7 @@ def _spent_given_back(situation: Situation, sale: Sale, part: Returned, request:
     Of what somebody has spent who is gone, that is what others are missing in a pool.
     """
     share = Fraction(together(sale.returned, part).amount, sale.order.total or 1)
-    is_open = situation.account.is_open
+    gone = _gone(situation)
     return [
         reversal
         for account in situation.accounts
@@ -130,7 +130,7 @@ def _spent_given_back(situation: Situation, sale: Sale, part: Returned, request:
             refund_id=request.refund_id,
             now=situation.now,
             actor=caller.actor,
-            pools=None if is_open else _pools(situation, account, request.order_id),
+            pools=_pools(situation, account, request.order_id) if account in gone else None,
         )
     ]
 
@@ -145,10 +145,16 @@ def _given_to_pools(
     return _spent_given_back(situation._replace(accounts=accounts), sale, part, request, caller)
 
 
-def _pools_needed(situation: Situation, request: Refund) -> Needs:
-    """The pools that a member who is gone has paid for the order from, as far as they are not known yet."""
-    keys_of_pools = [keys.account_key(name) for name in _drawn_from(situation, situation.account, request.order_id)]
-    return Needs(items=[key for key in keys_of_pools if key not in situation.items])
+def _gone(situation: Situation) -> list[Account]:
+    """The accounts to which nothing is given back: all closed ones, and if the order's member is gone all others."""
+    return [one for one in situation.accounts if not (one.is_open and situation.account.is_open)]
+
+
+def _pools_needed(situation: Situation, order_id: str) -> Needs:
+    """The pools that those who are gone have paid for the order from, as far as they are not known yet."""
+    names = [name for account in _gone(situation) for name in _drawn_from(situation, account, order_id)]
+    wanted = [keys.account_key(name) for name in dict.fromkeys(names)]
+    return Needs(items=[key for key in wanted if key not in situation.items])
 
 
 def _pools(situation: Situation, account: Account, order_id: str) -> Mapping[str, Account]:

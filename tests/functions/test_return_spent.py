@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused, check_every_account
-from tests.functions.test_corrections import pool_of
+from tests.functions.test_corrections import claimed, pool_of
 
 CASHBACK = {"amount": 10, "per_amount": 100}
 
@@ -215,3 +215,15 @@ def test_of_a_pool_that_nobody_shares_the_erased_get_nothing_back(shop: Shop) ->
     reply = refund(shop, ada, 10_000)
     assert (reply.status, told(reply)[2]) == (201, 0)
     assert shop.account(ada)["balance"] == 0
+
+
+def test_what_an_erased_former_owner_had_spent_of_a_pools_points_goes_back_there(shop: Shop) -> None:
+    ada, grace, _, _ = paid_from_a_pool(shop)
+    carol = shop.enroll("carol")
+    assert claimed(shop, carol).status == 201
+    before = shop.balance(grace)
+    shop.erase(ada)
+    reply = refund(shop, carol, 10_000)
+    assert (reply.status, told(reply)[2]) == (201, 400)
+    assert shop.balance(grace) == before + 400
+    check_every_account()
