@@ -413,3 +413,45 @@ def test_a_badge_whose_points_expired_in_a_pool_that_was_left_leaves_no_debt(sho
     undone = shop.post(f"/v1/members/{grace}/entries/{adjusted}/undo", {"reason": "goodwill"}, scope=OPERATOR)
     assert undone.status in {200, 201}
     assert stands(shop, grace) == (0, 0)
+
+
+class TestWhatAReturnedOrderProlonged:
+    """Where inactivity ends points: a pool that its buyer has joined since changes nothing."""
+
+    @pytest.fixture
+    def ends(self, shop: Shop, ada: str) -> str:
+        """Ada has 1000 points that end on this day, and an order since that prolongs them; it brings 50 more."""
+        shop.change_program(expiry={"kind": "inactivity", "months": 12}, pools={})
+        shop.order(ada, "A-0", 100_000)
+        [lot] = shop.account(ada)["expiring"]
+        shop.pass_time(days=350)
+        shop.order(ada, total=5_000)
+        assert shop.account(ada)["expiring"][0]["on"] > lot["on"]
+        return str(lot["on"])
+
+    def test_has_its_days_again_in_a_pool_and_out_of_it(self, shop: Shop, ada: str, ends: str) -> None:
+        grace = shop.enroll("grace")
+        pool = pool_of(shop, ada, grace)
+        shop.refund(ada, 5_000)
+        assert shop.account(grace)["expiring"] == [{"on": ends, "points": 1_000}]
+        left(shop, pool, ada)
+        assert shop.account(ada)["expiring"] == [{"on": ends, "points": 1_000}]
+        shop.pass_time(days=20)
+        assert stands(shop, ada) == (0, 0)
+
+    def test_leaves_the_days_of_others_alone(self, shop: Shop, ada: str, ends: str) -> None:
+        grace = shop.enroll("grace")
+        pool_of(shop, ada, grace)
+        shop.order(grace, "G-1", 20_000)
+        [before] = shop.account(ada)["expiring"]
+        shop.refund(ada, 5_000)
+        assert shop.account(ada)["expiring"] == [{"on": ends, "points": 1_000}, {"on": before["on"], "points": 200}]
+
+    def test_is_prolonged_after_all_once_the_order_is_kept(self, shop: Shop, ada: str, ends: str) -> None:
+        grace = shop.enroll("grace")
+        pool_of(shop, ada, grace)
+        [before] = shop.account(ada)["expiring"]
+        shop.refund(ada, 5_000)
+        assert set_back(shop, ada).status == 201
+        assert before["on"] > ends
+        assert shop.account(ada)["expiring"] == [before]

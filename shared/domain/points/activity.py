@@ -58,12 +58,15 @@ def without_activity(
 def inactive(
     account: Account, program: Program, marks: Mapping[LotDay, Prolonged], today: date, *, has_grace: bool = False
 ) -> dict[str, Any]:
-    """The effects on an account of activity with this mark that has not been; what would have ended ends today."""
+    """The effects on an account of activity with this mark that has not been; what would have ended ends today.
+
+    Who shares a pool has put in there what it had prolonged: `account` has the pool's lots, too.
+    """
     [deadline] = marks
     known = account.prolonged.get(deadline)
     if known is None or known.by == 0:
         return {"lots": {}}
-    if known.by > 1 or _shares(account):
+    if known.by > 1:
         return {"lots": {}, "prolonged": {deadline: Prolonged(by=-1)}}
     return _brought_back(account, program, deadline, today, has_grace=has_grace)
 
@@ -74,11 +77,14 @@ def beside(effects: Mapping[str, Any], active: Mapping[str, Any]) -> dict[str, A
 
 
 def active_again(account: Account, marks: Mapping[LotDay, Prolonged], today: date) -> dict[str, Any]:
-    """The effects on an account of activity with this mark that has been after all."""
-    [deadline] = marks
-    if _shares(account) or deadline < first_open_day(account, today).isoformat():
+    """The effects on an account of activity with this mark that has been after all; in a pool, on what it prolonged."""
+    [(deadline, mark)] = marks.items()
+    if deadline < first_open_day(account, today).isoformat():
         return {"lots": {}}
-    return _active_until(account, deadline)
+    if not _shares(account):
+        return _active_until(account, deadline)
+    ours = {day: min(points, mark.lots.get(day, 0)) for day, points in account.lots.items()}
+    return _active_until(account.model_copy(update={"lots": combined(ours)}), deadline, keeps_holds=True)
 
 
 def _shares(account: Account) -> bool:
