@@ -34,6 +34,7 @@ def test_an_account_shows_everything_the_member_has(shop: Shop) -> None:
             "to_keep": 0,
             "benefits": ["Free standard shipping"],
             "next": {"tier_id": "gold", "name": "Gold", "missing": 60, "percent": 94},
+            "set_until": None,
         },
         "expiring": [{"on": "2027-11-30", "points": 140}],
         "next_reward": {"reward_id": "free-coffee", "name": "Free coffee", "missing": 10},
@@ -228,6 +229,7 @@ def test_the_catalogue_shows_every_reward_and_what_it_takes(shop: Shop) -> None:
         "affordable": None,
         "eligible": None,
         "points_missing": None,
+        "picture": None,
     }
     assert (rewards["tasting"]["stock_left"], rewards["tasting"]["minimum_tier"]) == (20, "gold")
 

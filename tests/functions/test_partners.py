@@ -433,6 +433,10 @@ def asked_by_partners(shop: Shop, member: str) -> Iterator[tuple[str, Reply]]:
         of_step = f"{path}/redemptions/{made.body['redemption_id']}/{step}"
         for _ in range(2):
             yield f"POST /v1/members/{{member_id}}/redemptions/{{redemption_id}}/{step}", shop.post(of_step, **own)
+    body = {"reward_id": "bun", "capture": True, "code": shop.code(member)}
+    code = {"code": shop.post(f"{path}/redemptions", body, key="bun", **own).body["voucher_code"]}
+    for step, more in (("lookup", {}), ("use", {"reference": "T-1"}), ("undo", {"reference": "T-1"})):
+        yield f"POST /v1/vouchers/{step}", shop.post(f"/v1/vouchers/{step}", code | more, **own)
     for part in ("", "/entries", "/settlements/2026-11"):
         name = part.replace("2026-11", "{month}")
         yield f"GET /v1/partners/{{partner_id}}{name}", shop.get(f"/v1/partners/me{part}", **own)
@@ -441,7 +445,13 @@ def asked_by_partners(shop: Shop, member: str) -> Iterator[tuple[str, Reply]]:
 def test_no_answer_to_a_partner_tells_of_the_account(coalition: Shop) -> None:
     challenge = {"challenge_id": "one", "name": "One order", "goal": {"kind": "count", "of": "orders", "target": 1}}
     terms = {**CAFE, "counts_toward": ["tiers", "challenges", "campaigns"]}
-    coalition.change_program(challenges=[challenge], pools={"members_max": 3}, partners=[terms, HOTEL])
+    bun = {"reward_id": "bun", "name": "Bun", "kind": "partner", "partner_id": "cafe", "points": 5, "voucher": {}}
+    coalition.change_program(
+        challenges=[challenge],
+        pools={"members_max": 3},
+        partners=[terms, HOTEL],
+        redeeming={"rewards": [*REWARDS, bun]},
+    )
     ada = coalition.enroll("ada")
     coalition.order(ada, "A-1", 100_000)
     pool = coalition.post("/v1/pools", {"member_id": ada}, key="k").body["pool_id"]
