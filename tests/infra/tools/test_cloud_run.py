@@ -14,10 +14,7 @@ from infra.tools.parts import Part, Tell
 from infra.tools.verify import Report, check_by_parts
 from shared import runtime, settings
 from shared.tables import client, keys
-from tests.functions.conftest import database, moto, shop, wire
 from tests.functions.shop import Shop
-
-__all__ = ["database", "moto", "shop", "wire"]
 
 BUCKET = "runs"
 MEMBERS = 7

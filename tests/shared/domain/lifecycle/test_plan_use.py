@@ -38,11 +38,11 @@ def test_what_came_back_brought_nothing() -> None:
     assert brought(shop) == 10 + 25
 
 
-def test_the_tier_of_a_member_who_has_it_anyway_is_not_the_plans() -> None:
+def test_the_tier_of_a_member_who_has_reached_it_by_then_is_not_the_plans() -> None:
     shop = paying()
     shop.buy("ada", "big", 100_000)
     shop.buy("ada", "order", 10_000)
-    assert brought(shop) == 500 + 50
+    assert brought(shop) == (200 + 500) + 50
 
 
 def test_orders_of_an_earlier_term_are_not_of_this_one() -> None:
