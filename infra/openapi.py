@@ -12,12 +12,14 @@ from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer, OpenAPI, SecurityScheme
 
 import functions
+from infra import problem_pages, unrouted
+from infra.document.dress import dress
 from infra.refusals import code_schema
 from shared.api.idempotency import KEY_LENGTH_MAX
 from shared.api.routes import SECURITY_SCHEME
 
 _FUNCTIONS = tuple(sorted(module.name for module in iter_modules(functions.__path__)))
-DOCUMENT_PATH = "/v1/openapi.json"
+DOCUMENT_PATH = unrouted.DOCUMENT_PATH
 ANY = "ANY"
 """Whatever method, as API Gateway calls it."""
 
@@ -67,6 +69,7 @@ def document() -> dict[str, Any]:
                     "required": True,
                     "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
                 }
+    dress(merged)
     return merged
 
 
@@ -92,6 +95,16 @@ def page_routes() -> tuple[Route, ...]:
         Route(ANY, path, function, frozenset())
         for function in page_functions()
         for path in import_module(f"functions.{function}").site.entrances
+    )
+
+
+@cache
+def unrouted_content() -> unrouted.Content:
+    """What is answered beside the routes: see `infra/unrouted.py`."""
+    return unrouted.Content(
+        document=json.dumps(document(), separators=(",", ":")),
+        routes=[(route.method, route.path) for route in routes()],
+        pages=problem_pages.pages(),
     )
 
 

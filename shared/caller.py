@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shared.domain.errors import ForbiddenError, MemberNotFoundError
+from shared.domain.errors import ForbiddenError, UnknownMemberError
 
 STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/operator"
 PARTNER = "loyalty/partner"
@@ -53,7 +53,7 @@ class Caller(NamedTuple):
         """
         meant = self.member_id if member_id == "me" else member_id
         if meant is None or not is_valid_id(meant) or (self.is_member and meant != self.member_id):
-            raise MemberNotFoundError(f"there is no member {member_id}")
+            raise UnknownMemberError(member_id)
         return meant
 
 

@@ -1,9 +1,10 @@
 """Structured logs and metrics, made when first needed. Ids and counts only: personal data never goes here."""
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared import runtime
+from shared import correlation, runtime
 from shared.domain.invariants import Breach
 
 if TYPE_CHECKING:
@@ -64,4 +65,13 @@ def _current() -> runtime.Telemetry:
 def _logger() -> "Logger":
     from aws_lambda_powertools import Logger  # noqa: PLC0415 - as above
 
-    return Logger()
+    made = Logger()
+    made.addFilter(_name_request)
+    return made
+
+
+def _name_request(record: logging.LogRecord) -> bool:
+    """Let a line of the log name the request for which it is written."""
+    if request_id := correlation.request_id():
+        record.request_id = request_id
+    return True

@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra import openapi
-from infra.cloud.functions import ANYBODY, LOG_RETENTION, Function
+from infra.cloud.functions import LOG_RETENTION, Function
 from infra.cloud.identity import Identity
 from infra.cloud.options import Options
 from shared import telemetry
@@ -77,6 +77,9 @@ def add_routes(
         name: integrations.HttpLambdaIntegration(f"{name}-integration", one.entrance, scope_permission_to_route=False)
         for name, one in functions.items()
     }
+    of_document = integrations.HttpLambdaIntegration(
+        "document-integration", document.entrance, scope_permission_to_route=False
+    )
     authorizer = authorizers.HttpJwtAuthorizer(
         "Tokens", identity.issuer, jwt_audience=identity.audiences, identity_source=["$request.header.Authorization"]
     )
@@ -92,13 +95,13 @@ def add_routes(
     routes += api.add_routes(
         path=openapi.DOCUMENT_PATH,
         methods=[apigateway.HttpMethod.GET],
-        integration=integrations.HttpLambdaIntegration("document-integration", document.entrance),
+        integration=of_document,
     )
     apigateway.HttpRoute(
         scope,
         "NotFound",
         http_api=api,
-        integration=entrances[ANYBODY],
+        integration=of_document,
         route_key=apigateway.HttpRouteKey.DEFAULT,
     )
     _add_stage(scope, api, routes, options)
@@ -175,6 +178,6 @@ def _cors(options: Options) -> apigateway.CorsPreflightOptions:
         allow_origins=list(options.allowed_origins),
         allow_methods=[apigateway.CorsHttpMethod(method) for method in sorted({r.method for r in openapi.routes()})],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match"],
-        expose_headers=["ETag", "Idempotency-Replayed", "Retry-After"],
+        expose_headers=["ETag", "Idempotency-Replayed", "Request-Id", "Retry-After"],
         max_age=Duration.hours(PREFLIGHT_HOURS),
     )

@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from anyio import to_thread
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.local import payload
+from infra.local.activity import Activity
 from infra.local.gateway import LOOPBACK, hostname
 from infra.local.invoke import Context, Handler
 from infra.local.journal import Journal
@@ -21,6 +22,7 @@ from infra.local.schedule import Schedule, Scheduled
 from infra.local.stream import Stream
 from infra.local.task_queue import TaskQueue
 from infra.tools.verify import Report
+from shared.api.wording import Place, in_words
 from shared.domain.errors import Fault, ForbiddenError, InvalidRequestError, MalformedJsonError
 from shared.domain.fields import Instant, Record
 
@@ -66,7 +68,9 @@ class Control:
         dead_letters: Journal,
         check: Callable[[], Report],
         feedback: Handler,
+        activity: Activity | None = None,
     ) -> None:
+        self._activity = activity or Activity()
         self._about = about
         self._clock = clock
         self._schedule = schedule
@@ -114,6 +118,7 @@ class Control:
     async def _move_clock(self, request: Request) -> Response:
         move = await _asked(request, Move)
         runs = await to_thread.run_sync(self._schedule.move, move.now)
+        self._activity.tell("clock", f"moved to {self._now()}, {runs} runs of reminders", now=self._now(), runs=runs)
         return JSONResponse({"now": self._now(), "reminder_runs": runs})
 
     async def _read_mailbox(self, request: Request) -> Response:
@@ -166,15 +171,17 @@ def _require_this_machine(request: Request) -> None:
 
 async def _asked(request: Request, shape: type[_Asked]) -> _Asked:
     """The request's body. Raises MalformedJsonError or InvalidRequestError."""
+    content = await payload.body(request)
     try:
-        return shape.model_validate_json(await payload.body(request))
+        return shape.model_validate_json(content)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         if problems[0]["type"] == "json_invalid":
-            raise MalformedJsonError(problems[0]["msg"]) from error
-        raise InvalidRequestError(*map(_fault, problems)) from error
+            raise MalformedJsonError("the body is not JSON") from error
+        whole, body = Place.of(shape.model_json_schema()), from_json(content)
+        raise InvalidRequestError(*(_fault(one, whole, body) for one in problems)) from error
 
 
-def _fault(problem: ErrorDetails) -> Fault:
+def _fault(problem: ErrorDetails, whole: Place, body: Any) -> Fault:  # noqa: ANN401 - whatever JSON holds
     pointer = "".join(f"/{step}" for step in problem["loc"])
-    return Fault(pointer, problem["msg"].removeprefix("Value error, "))
+    return Fault(pointer, in_words(problem, problem["loc"], whole, body))

@@ -16,6 +16,7 @@ from watchfiles import PythonFilter, watch
 from watchfiles.main import FileChange
 
 from infra.errors import LocalError, UsageError
+from infra.local.activity import Form
 from infra.local.server_config import UNANNOUNCED, UNSEEDED, ServerConfig
 from infra.machine import engine, environment, folders, server_registry, supervised_process
 from infra.machine.engine import LOOPBACK, Engine
@@ -39,6 +40,8 @@ class Options:
     kind: engine.Kind = "ministack"
     endpoint: str | None = None
     is_empty: bool = False
+    form: Form = "lines"
+    is_verbose: bool = False
 
 
 def dev(options: Options) -> None:
@@ -67,6 +70,8 @@ def dev(options: Options) -> None:
             endpoint=used.endpoint,
             folder=folder,
             start=options.start,
+            form=options.form,
+            is_verbose=options.is_verbose,
         )
         (folder / UNANNOUNCED).touch()
         _Supervisor(used, config, variables).run(stopping)
@@ -93,7 +98,7 @@ class _Supervisor:
                 if self._engine.ended():
                     raise LocalError("the engine ended by itself: start again")
                 if changes:
-                    print("the code has changed: starting again", flush=True)
+                    print(f"{_named(changes)} changed: starting again", flush=True)
                     supervised_process.stop(server)
                     server = self._start()
                     is_first, is_up = False, True
@@ -108,6 +113,7 @@ class _Supervisor:
                         raise LocalError("the server ended: it says why above")
                     print("the server ended: it starts again when the code changes", flush=True)
                     is_up = False
+            print("stopping", flush=True)
         finally:
             supervised_process.stop(server)
 
@@ -119,6 +125,13 @@ class _Supervisor:
             # With an end of the engine's leash in its hand: the engine outlives the server, whatever happens to us.
             descriptors=(self._config.descriptor, *self._engine.descriptors),
         )
+
+
+def _named(changes: set[FileChange]) -> str:
+    """The first of the files that changed, and how many more there are."""
+    root = Path(__file__).resolve().parents[2]
+    first, *others = sorted(str(Path(path).relative_to(root)) for _, path in changes)
+    return f"{first} and {len(others)} more" if others else first
 
 
 def _changes(stopping: threading.Event) -> Iterator[set[FileChange]]:

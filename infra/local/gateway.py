@@ -4,6 +4,7 @@ It finds the route, checks the token against the route's scopes, makes an event 
 and makes a response of its answer.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -13,24 +14,31 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
+from infra import unrouted
 from infra.local import payload
+from infra.local.activity import CALLER, Activity, Told
 from infra.local.invoke import Context, Handler
 from infra.local.tokens import Issuer, require_scope
 from infra.openapi import ANY, Route
+from shared import correlation
 from shared.api.problems import problem
-from shared.domain.errors import ForbiddenError, LoyaltyError, RouteNotFoundError, TooManyRequestsError
+from shared.domain.errors import ForbiddenError, LoyaltyError, TooManyRequestsError
 from shared.messaging import address_notices, unsubscribe
+
+_LOG = logging.getLogger("loyalty")
 
 LINKS = (unsubscribe.PATH, address_notices.PATH)
 PAGE_METHODS = frozenset({"GET", "POST"})
 """What browsers send of their own accord."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_LOOPBACK_ORIGIN = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 HANDLERS_AT_ONCE_MAX = 16
 HANDLERS_WAITING_MAX = 256
 
@@ -38,8 +46,18 @@ HANDLERS_WAITING_MAX = 256
 class Gateway:
     """Answers `routes` by `handlers`, which are given by the function's name."""
 
-    def __init__(self, routes: Sequence[Route], handlers: Mapping[str, Handler], issuer: Issuer) -> None:
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        handlers: Mapping[str, Handler],
+        issuer: Issuer,
+        content: unrouted.Content | None = None,
+        activity: Activity | None = None,
+    ) -> None:
+        self._activity = activity or Activity()
         self._routes = routes
+        listed = [(route.method, route.path) for route in routes]
+        self._content = content or unrouted.Content(document="{}", routes=listed, pages={})
         self._handlers = handlers
         self._issuer = issuer
         self._threads = CapacityLimiter(HANDLERS_AT_ONCE_MAX)
@@ -52,11 +70,22 @@ class Gateway:
             routes=[*others, keys, *map(self._http_route, sorted(self._routes, key=_literal_first))],
             exception_handlers={
                 LoyaltyError: _problem,
-                HTTPException: _route_not_found,
+                HTTPException: self._unrouted,
                 Exception: _internal_server_error,
             },
             lifespan=lifespan,
-            middleware=[Middleware(_OnThisMachine)],
+            middleware=[
+                Middleware(Told, activity=self._activity),
+                Middleware(_OnThisMachine),
+                # A page of this machine, on whatever port; in the cloud the option allowed_origins names pages.
+                Middleware(
+                    CORSMiddleware,
+                    allow_origin_regex=_LOOPBACK_ORIGIN,
+                    allow_methods=sorted({route.method for route in self._routes}),
+                    allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match"],
+                    expose_headers=["ETag", "Idempotency-Replayed", correlation.HEADER, "Retry-After"],
+                ),
+            ],
         )
         # A path that ends in a slash is another path.
         application.router.redirect_slashes = False
@@ -72,6 +101,16 @@ class Gateway:
         made.methods = set(methods)
         return made
 
+    async def _unrouted(self, request: Request, error: Exception) -> Response:
+        """The answer to what no route takes. A path beside the functions' own says itself what it takes."""
+        own = cast("HTTPException", error).headers or {}
+        beside = [(method, request.url.path) for method in own.get("Allow", "").split(", ") if method]
+        content = {**self._content, "routes": [*self._content["routes"], *beside]}
+        answer = unrouted.answer(
+            cast("unrouted.Content", content), request.method, request.scope["path"], correlation.request_id()
+        )
+        return payload.response(answer)
+
     async def _key_set(self, _request: Request) -> Response:
         return JSONResponse(self._issuer.key_set())
 
@@ -79,9 +118,16 @@ class Gateway:
         claims = None
         if route.scopes:
             claims = self._issuer.claims(request.headers.get("authorization"))
+            request.scope[CALLER] = claims
             require_scope(claims, route.scopes)
         event = payload.event(request, route, await payload.body(request), claims)
-        return payload.response(await self._call(route.function, event))
+        try:
+            return payload.response(await self._call(route.function, event))
+        except LoyaltyError:
+            raise
+        except Exception:
+            _LOG.exception("%s failed over %s %s", route.function, request.method, request.scope["path"])
+            return _internal_server_error(request, None)
 
     async def _call(self, function: str, event: payload.Event) -> Mapping[str, Any]:
         # Counted here: the limiter learns only later of who comes at the same moment.
@@ -144,11 +190,6 @@ def _problem(_request: Request, error: Exception) -> Response:
     return Response(answer.body, answer.status_code, {name: str(value) for name, value in answer.headers.items()})
 
 
-def _route_not_found(request: Request, _error: Exception) -> Response:
-    # A known path with another method too: an HTTP API has no 405.
-    return _problem(request, RouteNotFoundError("there is no such path, or not with this method"))
-
-
-def _internal_server_error(_request: Request, _error: Exception) -> Response:
-    # The server prints the trace.
+def _internal_server_error(_request: Request, _error: Exception | None) -> Response:
+    # The log has the trace.
     return JSONResponse({"message": "Internal Server Error"}, 500)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from infra.local.activity import Activity
 from infra.local.journal import Journal
 from shared.domain.telling.events import Event, PartnerEvent
 from shared.domain.telling.notifications import Message
@@ -13,13 +14,15 @@ from shared.messaging.channels import MEMBER_TAG
 class Mailbox:
     """Stands in for the e-mail, SMS and event services. What it takes it keeps in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, activity: Activity | None = None) -> None:
+        self._activity = activity or Activity()
         self._messages = Journal(folder / "messages.jsonl")
         self._events = Journal(folder / "events.jsonl")
 
     def send(self, message: Message) -> None:
         """Take a message to a member."""
         self._messages.append(message.model_dump(mode="json"))
+        self._activity.tell_mail(message.kind, message.channel, message.to)
 
     def publish(self, events: Iterable[Event | PartnerEvent]) -> None:
         """Take domain events."""

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from infra.local.tokens import Claims
 from infra.openapi import Route
-from shared import clock
+from shared import clock, correlation
 from shared.domain.errors import BodyTooLargeError
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
@@ -65,6 +65,8 @@ def response(answer: Mapping[str, Any]) -> Response:
     """The response that a function's answer describes. Raises KeyError for an answer without a status."""
     text = answer.get("body") or ""
     content = base64.b64decode(text) if answer.get("isBase64Encoded") else text
+    if isinstance(content, str) and content.startswith("{"):
+        content += "\n"  # for terminals, whose prompt would stand behind it
     made = Response(content, status_code=answer["statusCode"], headers=answer.get("headers") or {})
     for cookie in answer.get("cookies") or ():
         made.headers.append("set-cookie", cookie)
@@ -88,7 +90,7 @@ def _context(request: Request, route: Route, claims: Claims | None) -> Event:
             "sourceIp": request.client.host if request.client else "",
             "userAgent": request.headers.get("user-agent", ""),
         },
-        "requestId": str(uuid4()),
+        "requestId": correlation.request_id() or str(uuid4()),
         "routeKey": _route_key(route),
         "stage": _STAGE,
         "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),

@@ -20,6 +20,7 @@ from functions import birthdays, consequences, expire, mail_feedback, messages, 
 from infra import openapi
 from infra.errors import LocalError
 from infra.local import docs, examples, seed
+from infra.local.activity import Activity
 from infra.local.control import Control
 from infra.local.delivery import Delivery
 from infra.local.gateway import Gateway
@@ -73,17 +74,15 @@ def _application(config: ServerConfig) -> Starlette:
     folder, endpoint = config.folder, config.endpoint
     database = engine.client(endpoint)
     time = MovableClock(folder / "clock.json", config.start)
-    mailbox, dead_letters = Mailbox(folder), Journal(folder / "dead-letters.jsonl")
+    activity = Activity(config.form, verbose=config.is_verbose)
+    mailbox, dead_letters = Mailbox(folder, activity), Journal(folder / "dead-letters.jsonl")
     scheduled: dict[str, Handler] = {
         "expire": expire.handler,
         "notify": notify.handler,
         "birthdays": birthdays.handler,
     }
     queues = RunQueues(scheduled, dead_letters)
-    webhooks = TaskQueue(
-        "webhook_deliveries", webhook_deliveries.handler, webhook_rules.ATTEMPTS_MAX, time.now, dead_letters
-    )
-    mails = TaskQueue("messages", messages.handler, message_queue.ATTEMPTS_MAX, time.now, dead_letters)
+    webhooks, mails = _task_queues(time, dead_letters, activity)
     runtime.use(
         channels=mailbox,
         run_queues=queues,
@@ -92,7 +91,7 @@ def _application(config: ServerConfig) -> Starlette:
         due_days=partial(days_standing, database),
     )
     os.environ["PUBLIC_URL"] = config.url
-    sample = _sample_member(folder, time.now())
+    sample = _sample_member(folder, time.now(), activity)
     runtime.use(clock=time.now)
 
     stream = Stream(
@@ -104,6 +103,7 @@ def _application(config: ServerConfig) -> Starlette:
             Delivery("notify", notify.handler, sequence_number, dead_letters),
         ],
         folder / "stream.json",
+        activity.list_mails,
     )
     schedule = Schedule(
         time,
@@ -116,7 +116,7 @@ def _application(config: ServerConfig) -> Starlette:
         afterwards=mails.deliver,
     )
     control = Control(
-        {"pid": config.pid},
+        {"pid": config.pid, "sample_member": sample},
         clock=time,
         schedule=schedule,
         stream=stream,
@@ -127,12 +127,12 @@ def _application(config: ServerConfig) -> Starlette:
             database, LOYALTY.name, view=lambda account: up_to_date(account, programs.load_program(), time.now())
         ),
         feedback=mail_feedback.handler,
+        activity=activity,
     )
     issuer = Issuer.of_this_user()
-    announce = partial(
-        _announce, folder, examples.greeting(config.url, issuer, sample, _address_of(sample), time.now())
-    )
-    return Gateway((*openapi.routes(), *openapi.page_routes()), _handlers(), issuer).application(
+    announce = partial(_announce, folder, examples.greeting(config.url, sample, _address_of(sample)), activity)
+    routes = (*openapi.routes(), *openapi.page_routes())
+    return Gateway(routes, _handlers(), issuer, openapi.unrouted_content(), activity).application(
         [*control.routes(), *docs.routes(openapi.document())],
         _lifespan(stream, schedule, (mails, webhooks), announce),
     )
@@ -167,18 +167,35 @@ def _lifespan(
     return lifespan
 
 
-def _announce(folder: Path, greeting: str) -> None:
-    """Print the greeting, once for all the reloads of a server."""
+def _task_queues(time: MovableClock, dead_letters: Journal, activity: Activity) -> tuple[TaskQueue, TaskQueue]:
+    """The queues of deliveries to webhooks, and of messages to members."""
+    webhooks = TaskQueue(
+        "webhook_deliveries",
+        webhook_deliveries.handler,
+        webhook_rules.ATTEMPTS_MAX,
+        time.now,
+        dead_letters,
+        activity.tell_delivery,
+    )
+    mails = TaskQueue("messages", messages.handler, message_queue.ATTEMPTS_MAX, time.now, dead_letters)
+    return webhooks, mails
+
+
+def _announce(folder: Path, greeting: str, activity: Activity) -> None:
+    """Print the greeting, once for all the reloads of a server; of each reload, that it is done."""
     unannounced = folder / UNANNOUNCED
     if unannounced.exists():
         print(greeting, flush=True)
         unannounced.unlink()
+    else:
+        activity.tell("reload", "done: the code as it is now answers")
 
 
-def _sample_member(folder: Path, until: datetime) -> str | None:
+def _sample_member(folder: Path, until: datetime, activity: Activity) -> str | None:
     """A member to show the server with; new tables get their members first, with a history that ends at `until`."""
     unseeded, sample = folder / UNSEEDED, folder / "sample-member"
     if unseeded.exists():
+        activity.count_mails()
         folders.replace(sample, seed.seed(until))
         unseeded.unlink()
     return sample.read_text() if sample.exists() else None

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel
 
+from infra.local.activity import Form
+
 UNSEEDED = "unseeded"
 """A file of this name in the server's folder says that the tables are new, and have yet to get their members."""
 UNANNOUNCED = "unannounced"
@@ -22,3 +24,5 @@ class ServerConfig(BaseModel):
     endpoint: str
     folder: Path
     start: AwareDatetime | None
+    form: Form = "lines"
+    is_verbose: bool = False

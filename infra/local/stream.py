@@ -5,7 +5,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,8 +37,14 @@ class Stream:
     """
 
     def __init__(
-        self, client: "DynamoDBStreamsClient", arn: str, deliveries: Sequence[Delivery], checkpoint: Path
+        self,
+        client: "DynamoDBStreamsClient",
+        arn: str,
+        deliveries: Sequence[Delivery],
+        checkpoint: Path,
+        caught_up: Callable[[], None] = lambda: None,
     ) -> None:
+        self._caught_up = caught_up
         self._client = client
         self._arn = arn
         self._deliveries = deliveries
@@ -74,7 +80,8 @@ class Stream:
         pause = POLL_SECONDS
         while not self._stopping.wait(pause):
             try:
-                self.catch_up(_TROUBLE_SECONDS)
+                if self.catch_up(_TROUBLE_SECONDS):
+                    self._caught_up()
                 pause = POLL_SECONDS
             except Exception:
                 _log.exception("the stream cannot be read, and is tried again")

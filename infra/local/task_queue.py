@@ -30,7 +30,9 @@ class TaskQueue:
         attempts_max: int,
         now: Callable[[], datetime],
         dead_letters: Journal,
+        tell: Callable[[Mapping[str, Any], int | None], None] = lambda _record, _wait_seconds: None,
     ) -> None:
+        self._tell = tell
         self._function = function
         self._handler = handler
         self._attempts_max = attempts_max
@@ -82,6 +84,7 @@ class TaskQueue:
             failed = [record]
         attempt = int(record["attributes"]["ApproximateReceiveCount"])
         wait = self._postponed.pop(record["messageId"], _VISIBILITY)
+        self._tell(record, int(wait.total_seconds()) if failed else None)
         if failed and attempt >= self._attempts_max:
             self._dead_letters.append({"function": self._function, "record": record})
         elif failed:

@@ -30,6 +30,15 @@ _ALGORITHM = "RS256"
 _KEY_BITS = 2048
 _KEY_FILE = "signing-key.pem"
 
+_INVALID: Mapping[type[jwt.InvalidTokenError], str] = {
+    jwt.ExpiredSignatureError: "it has expired",
+    jwt.ImmatureSignatureError: "its time has not come",
+    jwt.InvalidSignatureError: "another key has signed it",
+    jwt.MissingRequiredClaimError: "it lacks a claim",
+    jwt.DecodeError: "it is not three parts of a JSON Web Token",
+}
+"""Why a token is refused, the particular before the general."""
+
 Claims = Mapping[str, Any]
 
 
@@ -102,7 +111,9 @@ class Issuer:
                 options={"require": ["exp", "iss"], "verify_aud": False},
             )
         except jwt.InvalidTokenError as error:
-            raise UnauthenticatedError(f"the access token is not valid: {error}") from error
+            why = next((why for kind, why in _INVALID.items() if isinstance(error, kind)), "nobody here has issued it")
+            detail = f"the access token is not valid: {why}; `loyalty token` prints another"
+            raise UnauthenticatedError(detail) from error
         _require_audience(claims)
         return claims
 
@@ -119,7 +130,8 @@ def require_scope(claims: Claims, scopes: frozenset[str]) -> None:
     """Raises ForbiddenError unless the token has any one of `scopes`."""
     granted = str(claims.get("scope", "")).split()
     if scopes.isdisjoint(granted):
-        raise ForbiddenError(f"this needs one of the scopes {', '.join(sorted(scopes))}")
+        has = f"has {', '.join(granted)}" if granted else "has none"
+        raise ForbiddenError(f"this needs a token with one of the scopes {', '.join(sorted(scopes))}; yours {has}")
 
 
 def _require_audience(claims: Claims) -> None:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.errors import UsageError
+from shared.api.wording import Place, in_words
 from shared.domain.calendar import local_day
 from shared.domain.errors import Fault
 from shared.domain.lifecycle.program_lint import Advice, advice
@@ -52,7 +54,7 @@ def faults(text: Any) -> list[Fault]:  # noqa: ANN401
         except ValidationError as error:
             paths = [_path(detail, rest) for detail in error.errors()]
             found += [
-                Fault(pointer(_path_in(path, rest, text)), _message(detail))
+                Fault(pointer(_path_in(path, rest, text)), _words(detail, path, rest))
                 for path, detail in zip(paths, error.errors(), strict=True)
             ]
             if not _without(rest, paths):
@@ -86,6 +88,18 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if twice:
         raise ValueError(f"{', '.join(map(repr, twice))} is listed twice in one object")
     return dict(pairs)
+
+
+def _words(detail: ErrorDetails, path: Sequence[str | int], rest: Any) -> str:  # noqa: ANN401
+    """What to do about an error at a path of what is checked."""
+    if detail["type"].startswith("union_tag"):
+        path = [*path, detail["ctx"]["discriminator"].strip("'")]
+    return in_words(detail, path, _shape(), rest)
+
+
+@cache
+def _shape() -> Place:
+    return Place.of(Program.model_json_schema())
 
 
 def _message(detail: ErrorDetails) -> str:

@@ -24,7 +24,7 @@ def authorize(app: APIGatewayHttpResolver, next_middleware: Callable[[APIGateway
     """The gateway checks scopes too; a route that it was not told about is refused here."""
     wanted = wanted_scopes(app)
     if wanted and not caller(app).scopes:
-        raise ForbiddenError(f"the token needs one of the scopes {', '.join(sorted(wanted))}")
+        raise ForbiddenError(f"this needs a token with one of the scopes {', '.join(sorted(wanted))}")
     return next_middleware(app)
 
 

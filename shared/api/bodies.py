@@ -25,6 +25,21 @@ MULTIPART_TYPE = "multipart/form-data"
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", MULTIPART_TYPE})
 _BOUNDARY = re.compile(r'boundary="?([^";,\s]{1,70})', re.IGNORECASE)
 """RFC 2046 gives it at most 70 characters."""
+_JSON_IN_WORDS: Mapping[str, str] = {
+    "Expecting value": "a value belongs",
+    "Expecting ',' delimiter": "a comma or a closing bracket belongs",
+    "Expecting ':' delimiter": "a colon belongs after the name",
+    "Expecting property name enclosed in double quotes": "a name in double quotes belongs: JSON has neither comments "
+    "nor a comma after the last field",
+    "Illegal trailing comma before end of object": "a comma follows the last field",
+    "Illegal trailing comma before end of array": "a comma follows the last item",
+    "Extra data": "the object has ended already",
+    "Unterminated string starting at": "a text begins that has no closing quote",
+    "Invalid control character at": "a line break or another control character is in a text: write it as \\n",
+    "Invalid \\escape": "a backslash is followed by no letter that JSON knows: write it as \\\\",
+    "Invalid \\uXXXX escape": "four hexadecimal digits belong after \\u",
+}
+"""What Python's parser finds, by its phrase."""
 _NAME = re.compile(r'\bname="?([^";\n]{1,100})', re.IGNORECASE)
 
 
@@ -53,10 +68,14 @@ def json_object(text: str) -> Any:  # noqa: ANN401 - its fields are validated la
     """The object that a body holds. Raises MalformedJsonError, or InvalidRequestError for JSON of another kind."""
     try:
         value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        words = _JSON_IN_WORDS.get(error.msg, "something else belongs there")
+        detail = f"the body is not JSON: at line {error.lineno}, column {error.colno}, {words}"
+        raise MalformedJsonError(detail) from error
     except (ValueError, RecursionError) as error:
         raise MalformedJsonError(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise InvalidRequestError(Fault("", "the body must be a JSON object"))
+        raise InvalidRequestError(Fault("", 'the body must be a JSON object, such as {"name": "value"}'))
     return value
 
 
@@ -86,7 +105,7 @@ def _text(event: Mapping[str, Any], bytes_max: int = BODY_BYTES_MAX) -> str | No
         data = base64.b64decode(body) if event.get("isBase64Encoded") else str(body).encode()
         text = data.decode("utf-8-sig")
     except ValueError as error:
-        raise MalformedJsonError("the body is not UTF-8") from error
+        raise MalformedJsonError("the body is not UTF-8: send it in that encoding") from error
     if len(data) > bytes_max:
         raise too_large
     return text or None

@@ -7,12 +7,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from shared import correlation
 from shared.api.answers import Answer
-from shared.domain.errors import InvalidRequestError, LoyaltyError, MemberMergedError
+from shared.domain.errors import InvalidRequestError, LoyaltyError, MemberMergedError, UnknownMemberError
 from shared.domain.fields import Record
 
 FAULTS_MAX = 100
 PROBLEM_TYPE = "application/problem+json"
+PAGES_PATH = "/v1/problems/"
+"""Where a page explains each code: a problem's `type` leads there."""
+
+_LOOK_UP = ": POST /v1/members/lookup finds one by external_id, email, phone or card_number"
 
 STATUS: Mapping[str, HTTPStatus] = {
     "idempotency_key_required": HTTPStatus.BAD_REQUEST,
@@ -54,6 +59,7 @@ STATUS: Mapping[str, HTTPStatus] = {
     "partner_limit_reached": HTTPStatus.CONFLICT,
     "consent_required": HTTPStatus.CONFLICT,
     "not_eligible": HTTPStatus.CONFLICT,
+    "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "program_changed": HTTPStatus.PRECONDITION_FAILED,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -82,6 +88,7 @@ class Problem(Record):
     status: int
     detail: str
     code: str
+    request_id: str | None = None
     errors: Annotated[tuple[ProblemFault, ...], Field(max_length=FAULTS_MAX)] | None = None
     merged_into: str | None = None
 
@@ -95,12 +102,14 @@ def problem(error: LoyaltyError) -> Answer:
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     details: dict[str, Any] = {
-        "type": "about:blank",
+        "type": f"{PAGES_PATH}{error.code}",
         "title": status.phrase,
         "status": int(status),
-        "detail": error.detail,
+        "detail": f"{error.detail}{_LOOK_UP if isinstance(error, UnknownMemberError) else ''}",
         "code": error.code,
     }
+    if request_id := correlation.request_id():
+        details["request_id"] = request_id
     if isinstance(error, InvalidRequestError):
         details["errors"] = [fault.__dict__ for fault in error.faults[:FAULTS_MAX]]
     if isinstance(error, MemberMergedError):

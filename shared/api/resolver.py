@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
+from shared import correlation
 from shared.api.auth import authorize
 from shared.api.bodies import BODY_BYTES_MAX, json_object, with_form_as_json, with_readable_body
 from shared.api.merges import follow_merges
@@ -71,7 +72,15 @@ class Resolver(ForEachThread):
         super().__init__(enable_validation=True, json_body_deserializer=json_object)
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
-        """The answer to an event, refusals included."""
+        """The answer to an event, refusals included; it names the request."""
+        request_id = correlation.id_of(event)
+        with correlation.within(request_id):
+            answer = self._resolved(event, context)
+        if request_id:
+            answer["headers"] = {**answer.get("headers", {}), correlation.HEADER: request_id}
+        return answer
+
+    def _resolved(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401
         try:
             event = with_readable_body(self._with_form(event), self._bytes_max)
         except LoyaltyError as error:
@@ -97,6 +106,6 @@ def resolver(forms: Forms | None = None, bytes_max: int = BODY_BYTES_MAX) -> Res
     app = Resolver(forms, bytes_max)
     app.use([authorize, require_described, with_whole_ids, follow_merges])
     app.exception_handler(LoyaltyError)(problem)
-    app.exception_handler(RequestValidationError)(lambda error: problem(invalid_request(error, app.current_event)))
-    app.not_found(lambda _: problem(RouteNotFoundError("there is no such path, or not with this method")))
+    app.exception_handler(RequestValidationError)(lambda error: problem(invalid_request(error, app)))
+    app.not_found(lambda _: problem(RouteNotFoundError("this function has no such path and method")))
     return app

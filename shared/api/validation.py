@@ -1,15 +1,19 @@
-"""Where a request breaks a rule: what the validator says of it, in the words of the contract."""
+"""Where a request breaks a rule: the place, and what to send there, in the words of the contract."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from pydantic import TypeAdapter
 
 from shared.api.answers import Answer
 from shared.api.problems import FAULTS_MAX
 from shared.api.routes import answers_json
+from shared.api.wording import Place, in_words, open_choice, unknown_name
 from shared.domain.errors import Fault, InvalidRequestError
 
 _NOTHING = object()
@@ -35,8 +39,9 @@ def require_described(
     return next_middleware(app)
 
 
-def invalid_request(error: RequestValidationError, event: APIGatewayProxyEventV2) -> InvalidRequestError:
-    """The refusal of a request whose body, path or query breaks a rule."""
+def invalid_request(error: RequestValidationError, app: APIGatewayHttpResolver) -> InvalidRequestError:
+    """The refusal of the request in hand, whose body, path or query breaks a rule."""
+    event, route = app.current_event, app.context["_route"]
     faults = []
     for fault in error.errors()[:FAULTS_MAX]:
         place, *path = fault["loc"]
@@ -44,22 +49,49 @@ def invalid_request(error: RequestValidationError, event: APIGatewayProxyEventV2
         if fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:
             path.append(fault["ctx"]["discriminator"].strip("'"))
         if place == "body":
-            pointer = _pointer(path, event.json_body if event.body else None, is_missing)
+            body = event.json_body if event.body else None
+            steps = _steps(path, body, is_missing)
+            if choice := open_choice(fault, steps, _body_of(route), body):
+                faults.append(Fault(_pointer(steps[:-1]), choice))
+            else:
+                faults.append(Fault(_pointer(steps), in_words(fault, steps, _body_of(route), body)))
         else:
-            pointer = f"{place}:{'/'.join(map(str, path))}"
-        faults.append(Fault(pointer, fault["msg"].removeprefix("Value error, ")))
-    return InvalidRequestError(*faults)
+            faults.append(Fault(f"{place}:{_named(path)}", in_words(fault, path, _parameters_of(route), {})))
+    return InvalidRequestError(*dict.fromkeys(faults))
 
 
 def _unknown_parameters(event: APIGatewayProxyEventV2, known: set[str]) -> Iterator[Fault]:
     """A fault for each query parameter that is not among the `known`, which it names."""
-    takes = f"known are: {', '.join(sorted(known))}" if known else "this request takes none"
     for name in sorted(event.query_string_parameters.keys() - known):
-        yield Fault(f"query:{name}", f"is not a known query parameter; {takes}")
+        yield Fault(f"query:{name}", unknown_name("query parameter", name, sorted(known)))
 
 
-def _pointer(path: Sequence[str | int], body: Any, is_missing: bool) -> str:  # noqa: ANN401
-    """RFC 6901. A validator's path also names which of several shapes was tried; the body tells those apart.
+@cache
+def _body_of(route: Route) -> Place:
+    """What a route's body may hold. Made for the first refusal: nobody else waits for it."""
+    [field] = route.dependant.body_params
+    return Place.of(TypeAdapter(field.type_).json_schema())
+
+
+@cache
+def _parameters_of(route: Route) -> Place:
+    """What a route's parameters may hold, by their names."""
+    taken = route.dependant
+    fields = (*taken.query_params, *taken.header_params, *taken.path_params)
+    schemas = {}
+    for field in fields:
+        annotated: Any = Annotated[field.type_, field.field_info]
+        schemas[field.alias] = TypeAdapter(annotated).json_schema()
+    return Place.of({"type": "object", "properties": schemas})
+
+
+def _named(path: Sequence[str | int]) -> str:
+    return "/".join(map(str, path))
+
+
+def _steps(path: Sequence[str | int], body: Any, is_missing: bool) -> list[str | int]:  # noqa: ANN401
+    """The steps to a place of a body. A validator's path also names which of several shapes was tried; the body tells
+    those apart.
 
     A shape may be called as one of its fields is (`action`, `points`), but there the path leads no further.
     """
@@ -69,7 +101,11 @@ def _pointer(path: Sequence[str | int], body: Any, is_missing: bool) -> str:  # 
         if isinstance(inner, dict | list):
             steps.append(step)
             body = inner
-    steps += [step for step in path[-1:] if is_missing or _at(body, step) is not _NOTHING]
+    return steps + [step for step in path[-1:] if is_missing or _at(body, step) is not _NOTHING]
+
+
+def _pointer(steps: Sequence[str | int]) -> str:
+    """A JSON pointer (RFC 6901)."""
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
 
 

@@ -31,7 +31,7 @@ class InvalidRequestError(LoyaltyError):
     code = "invalid_request"
 
     def __init__(self, *faults: Fault) -> None:
-        super().__init__("; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults))
+        super().__init__("; ".join(f"{one.pointer}: {one.detail}" if one.pointer else one.detail for one in faults))
         self.faults = faults
 
 
@@ -88,10 +88,23 @@ class RouteNotFoundError(LoyaltyError):
     code = "route_not_found"
 
 
+class MethodNotAllowedError(LoyaltyError):
+    """The path is there, but not with this method; the header `Allow` names those that it takes."""
+
+    code = "method_not_allowed"
+
+
 class MemberNotFoundError(LoyaltyError):
     """No such member, or not one that the caller may know of."""
 
     code = "member_not_found"
+
+
+class UnknownMemberError(MemberNotFoundError):
+    """Nobody has this `member_id`, or nobody that the caller may know of."""
+
+    def __init__(self, member_id: str) -> None:
+        super().__init__(f"there is no member {member_id}")
 
 
 class MemberNotActiveError(LoyaltyError):

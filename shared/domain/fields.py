@@ -29,26 +29,24 @@ YEAR_MIN, YEAR_MAX = 1970, 2199
 _REFERENCE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,128}")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _SCRIPT_LETTERS = 4
+_TIME_WORDS = "must be an RFC 3339 time with its offset, such as 2026-11-20T18:03:00+01:00"
+_DAY_WORDS = "must be a day, such as 2026-11-20"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def _instant(value: object) -> object:
-    if isinstance(value, str) and not _RFC3339.fullmatch(value):
-        raise ValueError("must be an RFC 3339 time with its offset, such as 2026-11-20T18:03:00+01:00")
-    return _within_years(value, datetime)
+    return _within_years(value, datetime, _RFC3339, _TIME_WORDS)
 
 
 def _day(value: object) -> object:
-    if isinstance(value, str) and not _DAY.fullmatch(value):
-        raise ValueError("must be a day, such as 2026-11-20")
-    return _within_years(value, date)
+    return _within_years(value, date, _DAY, _DAY_WORDS)
 
 
-def _within_years(value: object, native: type[date]) -> object:
+def _within_years(value: object, native: type[date], form: re.Pattern[str], words: str) -> object:
     if isinstance(value, native):
         return value
-    if not isinstance(value, str):
-        raise ValueError("must be a string")  # noqa: TRY004 - pydantic reports ValueError with its place
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise ValueError(words)
     if not YEAR_MIN <= int(value[:4]) <= YEAR_MAX:
         raise ValueError(f"the year must lie between {YEAR_MIN} and {YEAR_MAX}")
     return value
@@ -81,6 +79,8 @@ PositivePoints = Annotated[int, Field(strict=True, gt=0, le=POINTS_MAX)]
 SignedPoints = Annotated[int, Field(strict=True, ge=-POINTS_MAX, le=POINTS_MAX)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=AMOUNT_MAX, description="integer minor units")]
 PositiveAmount = Annotated[int, Field(strict=True, gt=0, le=AMOUNT_MAX, description="integer minor units")]
+Count = Annotated[int, Field(strict=True, ge=0, le=AMOUNT_MAX)]
+PositiveCount = Annotated[int, Field(strict=True, gt=0, le=AMOUNT_MAX)]
 Flag = Annotated[bool, Field(strict=True)]
 Days = Annotated[int, Field(strict=True, ge=0, le=DAYS_MAX)]
 Currency = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$")]

@@ -27,7 +27,7 @@ def resolve(url: str) -> Target:
     is_tls = url.startswith("https:")
     anywhere = settings.webhook_targets() == "anywhere"
     if not (is_tls or anywhere):
-        raise ForbiddenAddressError("only HTTPS is allowed")
+        raise ForbiddenAddressError("must be an HTTPS address, such as https://shop.example/loyalty")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

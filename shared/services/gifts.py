@@ -17,7 +17,7 @@ from shared.domain.errors import (
     InvalidStateError,
     LoyaltyError,
     MemberNotActiveError,
-    MemberNotFoundError,
+    UnknownMemberError,
 )
 from shared.domain.fields import PositivePoints, Record, Reference, Text
 from shared.domain.points.operator_limits import counting
@@ -53,7 +53,7 @@ def offer_gift(member_id: str, gift: Gift, *, key: str, caller: Caller, now: dat
     if receiver == giver:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
     if not is_valid_id(receiver):
-        raise MemberNotFoundError(f"there is no member {receiver}")
+        raise UnknownMemberError(receiver)
     return caller_keys.under(caller, ("gift", giver, key), lambda gift_id: _offered(giver, gift, gift_id, caller, now))
 
 
@@ -170,7 +170,7 @@ def _survivor(member_id: str, error: LoyaltyError) -> str:
 
 def _require_open(member_id: str, account: Account | None) -> None:
     if account is None:
-        raise MemberNotFoundError(f"there is no member {member_id}")
+        raise UnknownMemberError(member_id)
     accounts.require_open(account)
 
 

@@ -18,7 +18,7 @@ from shared.domain.subaccounts import is_wallet, wallet_of
 from shared.services import partner_access
 from shared.tables import accounts, keys, ledger, orders, programs
 from shared.tables.client import Item, Key
-from shared.tables.operation import NOTHING_MORE, Needs, Outcome, Situation
+from shared.tables.operation import NOTHING_MORE, Needs, Outcome, Situation, another_payload
 
 _OF_WALLET = "CREDIT_"
 
@@ -102,8 +102,7 @@ def for_owner(
         if existing is None or not is_claimed_by(found[0], order_id):
             raise
         if existing.fingerprint != fingerprint:
-            detail = "the key was used before with another payload; repeat it as it was"
-            raise IdempotencyMismatchError(detail) from None
+            raise another_payload(existing) from None
         program = programs.load_program()
         found = tuple(up_to_date(one, program, now) for one in found)
         return Outcome(existing, found, replayed=True, program=program, now=now)

@@ -16,10 +16,10 @@ from shared.domain.errors import (
     InvalidStateError,
     MemberMergedError,
     MemberNotActiveError,
-    MemberNotFoundError,
     NotOfferedError,
     PoolNotFoundError,
     TryAgainError,
+    UnknownMemberError,
 )
 from shared.domain.points.freezing import require_not_frozen
 from shared.domain.spending import pool_invitations, pools
@@ -158,7 +158,7 @@ def leave_pool(pool_id: str, member_id: str, *, key: str, caller: Caller, now: d
         return caller_keys.under(caller, ("leave", pool_id, member_id, key), attempt)
     except (InvalidStateError, MemberMergedError, MemberNotActiveError) as error:
         if removes_another:  # of who does not share the pool, its members learn nothing
-            raise MemberNotFoundError(f"there is no member {member_id}") from error
+            raise UnknownMemberError(member_id) from error
         raise
 
 

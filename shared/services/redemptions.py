@@ -54,6 +54,8 @@ from shared.tables.operation import NOTHING_MORE, Asks, Decision, Needs, Situati
 CREDIT_SUFFIX = "-credit"
 """Ends the ids of redemptions of store credit."""
 
+_WHAT_FOLLOWS = {"reserved": "it can be captured or cancelled", "captured": "it can be reversed"}
+
 Step = Callable[[Situation, Account], Entry]
 """From a situation and the account that the redemption is of to the entry that takes it a step further."""
 
@@ -352,7 +354,7 @@ def _explain(
     state = state_of(steps, now)
     if is_part and (state == "captured" or isinstance(error, IdempotencyMismatchError)):
         raise error
-    raise InvalidStateError(f"the redemption is {state}")
+    raise InvalidStateError(f"the redemption is {state}: {_WHAT_FOLLOWS.get(state, 'nothing follows')}")
 
 
 def _require_own(partner: Partner | None, entry: Entry) -> None:

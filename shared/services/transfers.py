@@ -4,7 +4,7 @@ from datetime import datetime
 
 from shared import request_ids
 from shared.caller import Caller, is_valid_id
-from shared.domain.errors import Fault, InvalidRequestError, MemberNotFoundError
+from shared.domain.errors import Fault, InvalidRequestError, UnknownMemberError
 from shared.domain.fields import PositivePoints, Record, Reference
 from shared.domain.spending.transfers import transfer
 from shared.services import caller_keys
@@ -26,7 +26,7 @@ def transfer_points(member_id: str, request: Transfer, *, key: str, caller: Call
     """
     giver, receiver = caller.authorized_member_id(member_id), request.to_member_id
     if not is_valid_id(receiver):
-        raise MemberNotFoundError(f"there is no member {receiver}")
+        raise UnknownMemberError(receiver)
     if giver == receiver:
         raise InvalidRequestError(Fault("/to_member_id", "must be another member"))
     return caller_keys.under(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from shared import settings
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.errors import MemberMergedError, MemberNotActiveError, MemberNotFoundError
+from shared.domain.errors import MemberMergedError, MemberNotActiveError, UnknownMemberError
 from shared.domain.lifecycle.passing_of_time import due_on
 from shared.domain.program.program import Program
 from shared.domain.spending.merges import MERGES_MAX
@@ -113,7 +113,7 @@ def stored_of(member_id: str, item: Item | None) -> StoredAccount:
     if item is None:
         if keys.is_side_account(member_id):
             return StoredAccount(Account(member_id=member_id), 0, date.min)
-        raise MemberNotFoundError(f"there is no member {member_id}")
+        raise UnknownMemberError(member_id)
     account = account_of(item)
     due = date.fromisoformat(item["due_pk"]["S"].split("#")[1]) if "due_pk" in item else None
     return StoredAccount(account, int(item["revision"]["N"]), date.fromisoformat(item["reminded_on"]["S"]), due)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from shared import settings
-from shared.domain.errors import IdentifierTakenError, MemberNotFoundError, TryAgainError
+from shared.domain.errors import IdentifierTakenError, TryAgainError, UnknownMemberError
 from shared.domain.members.members import Identity, Member
 from shared.tables import client, member_search, records
 from shared.tables.client import CancelledError, Item, Key, Write
@@ -57,7 +57,7 @@ def load_member(member_id: str) -> StoredMember:
 def member_of(item: Item | None, member_id: str) -> StoredMember:
     """The profile that an item holds. Raises MemberNotFoundError if there is none."""
     if item is None:
-        raise MemberNotFoundError(f"there is no member {member_id}")
+        raise UnknownMemberError(member_id)
     return StoredMember(records.read(Member, item), int(item["revision"]["N"]))
 
 

@@ -411,5 +411,11 @@ def _same(existing: Entry, fingerprint: str, found: Sequence[Account]) -> Entry:
             raise OrderBelongsToAnotherMemberError("the order's points were credited to another member")
         raise IdempotencyMismatchError("the key was used for another member")
     if existing.fingerprint != fingerprint:
-        raise IdempotencyMismatchError("the key was used before with another payload; repeat it as it was")
+        raise another_payload(existing)
     return existing
+
+
+def another_payload(existing: Entry) -> IdempotencyMismatchError:
+    """The refusal of a request that is another than the one that made the existing entry: it says what stands."""
+    booked = f"the order with a total of {existing.order.total}" if existing.order else f"{existing.points} points"
+    return IdempotencyMismatchError(f"{booked} is booked under this id or key: send the request as it was then")

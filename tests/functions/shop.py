@@ -14,6 +14,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from infra import openapi
+from infra.document.dress import codes_of
 from shared import runtime, settings
 from shared.domain.account import Account
 from shared.domain.entry import Entry
@@ -29,7 +30,7 @@ STOREFRONT, MEMBER, OPERATOR = "loyalty/storefront", "loyalty/member", "loyalty/
 PARTNER = "loyalty/partner"
 PAGES_MAX = 50
 NAMES_FAULTS = {"invalid_request", "in_the_future", "too_late"}
-PROBLEM = {"type", "title", "status", "detail", "code"}
+PROBLEM = {"type", "title", "status", "detail", "code", "request_id"}
 
 Tables = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -113,7 +114,10 @@ class Shop:
         answer = function.handler(event, None)
         found = dict(answer.get("headers", {}))
         found |= {name: values[0] for name, values in answer.get("multiValueHeaders", {}).items()}
-        return Reply(answer["statusCode"], found, json.loads(answer["body"]))
+        reply = Reply(answer["statusCode"], found, json.loads(answer["body"]))
+        if reply.status >= HTTPStatus.BAD_REQUEST:
+            assert reply.code in _codes(method, path), f"{method} {path} is not said to answer {reply.code}"
+        return reply
 
     def get(self, path: str, **options: Any) -> Reply:
         """A GET request."""
@@ -278,6 +282,14 @@ def _function_of(method: str, path: str) -> Any:
     return import_module(f"functions.{routes[True] or routes[False] or 'account'}")
 
 
+def _codes(method: str, path: str) -> set[str]:
+    """The codes that the document says the operation may answer; a path that it has not is said to be none."""
+    found = [route for route in openapi.routes() if route.method == method and _leads_to(route.path, path)]
+    for route in sorted(found, key=lambda route: route.path.count("{"))[:1]:
+        return {*codes_of(f"{method} {route.path}", asks_token=bool(route.scopes)), "route_not_found"}
+    return {"route_not_found"}
+
+
 def _leads_to(route: str, path: str) -> bool:
     """Whether a path is one of a route's: a part in braces stands for any."""
     parts, wanted = path.split("?", maxsplit=1)[0].split("/"), route.split("/")
@@ -293,6 +305,8 @@ def assert_refused(reply: Reply, status: int, code: str) -> None:
     more = {"merged_into"} if code == "member_merged" else {"errors"} if code in NAMES_FAULTS else set()
     assert set(reply.body) == PROBLEM | more
     assert reply.body["status"] == status
+    assert reply.body["type"] == f"/v1/problems/{code}"
+    assert reply.body["request_id"] == reply.headers["Request-Id"]
     assert reply.body["detail"]
     # A fault may quote what was sent; a rule's own words always have their values.
     assert code == "invalid_request" or "None" not in reply.body["detail"]

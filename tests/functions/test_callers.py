@@ -120,7 +120,7 @@ def test_me_is_the_member_of_the_token(shop: Shop, route: Route) -> None:
     mine = str(shop.redeem(ada, key="earlier").body["redemption_id"])
     token = {"scope": MEMBER, "member_id": ada}
     by_me = ask(shop, route, "me", mine, **token)
-    assert by_me.status in {200, 201} or by_me.body["detail"] == "there is no member nobody"
+    assert by_me.status in {200, 201} or by_me.body["detail"].startswith("there is no member nobody:")
     by_id = ask(shop, route, ada, mine, **token)
     assert by_id.status in {200, 201, 404}, "a code is issued anew"
     for volatile in ("entry", "redemption_id", "member", "member_id"):

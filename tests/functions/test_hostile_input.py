@@ -487,7 +487,9 @@ def test_every_unknown_query_parameter_is_named_with_those_that_are_known(shop: 
     )
     assert_refused(reply, 422, "invalid_request")
     assert reply.pointers == ["query:", "query:limits", "query:x[]", "query:é"]
-    assert all("cursor, limit" in fault["detail"] for fault in reply.body["errors"])
+    said = {fault["pointer"]: fault["detail"] for fault in reply.body["errors"]}
+    assert said.pop("query:limits").endswith("did you mean limit?")
+    assert all("cursor, limit" in detail for detail in said.values())
     reply = shop.get(f"/v1/members/{ada}/account", query={"as_of": "2027-01-01"})
     assert_refused(reply, 422, "invalid_request")
     assert "takes none" in reply.body["detail"]

@@ -189,7 +189,7 @@ def rule(**changes: Any) -> dict[str, Any]:
         ("/earning/rules", [rule(), rule()], "", "double"),
         ("/earning/rules", [rule(when={"tiers": ["iron"]})], "", "iron"),
         ("/earning/rules", [rule(effect={"kind": "multiply", "percent": 100})], "/earning/rules/0/effect/percent", ""),
-        ("/earning/rules", [rule(effect={"percent": 200})], "/earning/rules/0/effect/kind", "kind"),
+        ("/earning/rules", [rule(effect={"percent": 200})], "/earning/rules/0/effect/kind", "multiply"),
         ("/earning/rules", [rule(effect={"kind": "add"})], "/earning/rules/0/effect/points", ""),
         ("/earning/rules", [rule(limit={"per": "day"})], "/earning/rules/0/limit", "times"),
         (

@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import httpx
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from infra.local.tokens import Issuer
+from shared.caller import MEMBER, OPERATOR, STOREFRONT
 from tests.system.contract import assert_documented
 
 if TYPE_CHECKING:
@@ -37,8 +41,13 @@ class Server:
         found = re.search(r"http://127\.0\.0\.1:\d+", printed)
         assert found, printed
         self.url = found[0]
-        tokens = re.findall(r"^(\w+) token\n  (\S+)$", printed, re.MULTILINE)
-        self.tokens: dict[str, str] = dict(tokens)
+        key = (home / "loyalty-functions" / "signing-key.pem").read_bytes()
+        signing = serialization.load_pem_private_key(key, password=None)
+        assert isinstance(signing, rsa.RSAPrivateKey)
+        issuer, sample = Issuer(signing), httpx.get(f"{self.url}/_local").json()["sample_member"]
+        self.tokens = {"storefront": issuer.token([STOREFRONT]), "operator": issuer.token([OPERATOR])}
+        if sample:
+            self.tokens["member"] = issuer.token([MEMBER], sample)
         self.http = httpx.Client(base_url=self.url, timeout=60, event_hooks={"response": [assert_documented]})
 
     def call(
@@ -128,7 +137,8 @@ def children(parent: int, word: str) -> list[int]:
 def serving(home: Path, *arguments: str) -> Iterator[Server]:
     """`loyalty dev` with these arguments; stopped as Ctrl-C would, and gone when the block ends."""
     process = subprocess.Popen(
-        [LOYALTY, "dev", *arguments],
+        # Nobody reads what it would say of each request, and a full pipe would hold it up.
+        [LOYALTY, "dev", "--quiet", *arguments],
         env={**os.environ, "XDG_STATE_HOME": str(home), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

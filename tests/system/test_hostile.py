@@ -90,9 +90,12 @@ def test_tokens_that_the_issuer_did_not_make_are_refused(server: Server, member:
     _assert_problem(answer, 403, "forbidden")
 
 
-def test_an_unknown_path_and_a_wrong_method_are_not_found(server: Server) -> None:
-    for method, path in (("GET", "/v1/nothing"), ("DELETE", "/v1/program"), ("GET", "/v1/members/%00/account/x")):
+def test_an_unknown_path_is_not_found_and_a_wrong_method_not_allowed(server: Server) -> None:
+    for method, path in (("GET", "/v1/nothing"), ("GET", "/v1/members/%00/account/x")):
         _assert_problem(server.call(method, path), 404, "route_not_found")
+    answer = server.call("DELETE", "/v1/program")
+    _assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, PUT"
 
 
 def test_a_body_of_another_type_is_refused(server: Server, member: str) -> None:

@@ -1,6 +1,6 @@
 """A member's year with a shop, over HTTP."""
 
-import shlex
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,17 +8,28 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.system.conftest import Server, run_loyalty, serving
+from tests.system.conftest import LOYALTY, Server, run_loyalty, serving
 
 
-def test_the_three_printed_calls_work_when_pasted(server: Server) -> None:
-    calls = [line.strip() for line in server.printed.splitlines() if line.strip().startswith("curl")]
+def test_what_is_printed_is_short_and_works_when_pasted(server: Server) -> None:
+    lines = [line.strip() for line in server.printed.splitlines()]
+    assert len(lines) <= 15
+    setting = next(line for line in lines if line.startswith("eval"))
+    calls = [line for line in lines if line.startswith(("curl", "loyalty member"))]
+    assert len(calls) == 3
+    script = "\n".join([f'loyalty() {{ {LOYALTY} "$@"; }}', setting, *calls])
 
-    answers = [subprocess.run(shlex.split(call), capture_output=True, text=True, check=True).stdout for call in calls]
+    pasted = subprocess.run(
+        ["/bin/bash", "-c", script],
+        env={**os.environ, "XDG_STATE_HOME": str(server.home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
-    assert len(answers) == 3
-    assert not any('"code"' in answer for answer in answers)
-    assert '"entry_id"' in answers[2]
+    assert '"code"' not in pasted.stdout
+    assert '"entry_id"' in pasted.stdout
+    assert "balance" in pasted.stdout
 
 
 def test_from_joining_to_points_that_expire(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from infra import openapi
+from infra import openapi, unrouted
 from infra.cloud.build.asset_folder import ROOT, asset_folder
 from infra.cloud.build.bytecode import compile_folder, runtime_python
 
@@ -73,13 +73,13 @@ def whole_tables_folder() -> Path:
 
 
 def document_folder() -> Path:
-    """A folder with one file: a handler that answers every call with the OpenAPI document."""
-    body = json.dumps(openapi.document(), separators=(",", ":"))
-    answer = {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": body}
-    text = f"ANSWER = {answer!r}\n\n\ndef handler(event, context):\n    return ANSWER\n"
+    """A folder with `infra/unrouted.py` under the function's name, and what it answers with."""
+    source = Path(unrouted.__file__)
+    content = json.dumps(openapi.unrouted_content(), separators=(",", ":"))
 
     def fill(folder: Path) -> None:
-        (folder / "document.py").write_text(text)
+        shutil.copy(source, folder / "document.py")
+        (folder / unrouted.CONTENT).write_text(content)
         compile_folder(folder, "/var/task")
 
-    return asset_folder("document", fill, text, str(runtime_python()))
+    return asset_folder("document", fill, source.read_text(), content, str(runtime_python()))

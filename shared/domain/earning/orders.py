@@ -18,7 +18,7 @@ from shared.domain.earning.moments import moment
 from shared.domain.earning.terms import EarningTerms
 from shared.domain.entry import Entry, OrderEarned, OrderLine, Piece
 from shared.domain.errors import Fault, InvalidRequestError
-from shared.domain.fields import Amount, Currency, Instant, PositiveAmount, Record, Reference
+from shared.domain.fields import Amount, Currency, Instant, PositiveCount, Record, Reference
 from shared.domain.points.eligibility import is_excluded, nothing_for_excluded
 from shared.domain.program.program import Program
 
@@ -40,7 +40,7 @@ class Line(Record):
 
     sku: Reference
     category: Reference | None = None
-    quantity: Annotated[PositiveAmount, BeforeValidator(_whole_pieces)] = 1
+    quantity: Annotated[PositiveCount, BeforeValidator(_whole_pieces)] = 1
     amount: Amount
 
 

@@ -9,7 +9,7 @@ from shared.domain.earning.kept_orders import Kept, Returned, Sale, kept, line_n
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, RefundExceedsOrderError
 from shared.domain.facets import Activity, Use
-from shared.domain.fields import Amount, Record, Reference
+from shared.domain.fields import Amount, Count, Record, Reference
 from shared.domain.ledger import combined, draft, negative, take, uses_that_count
 from shared.domain.lots import NO_LOTS, UNTIL_APPROVED, Lots
 from shared.domain.points.activity import without_activity
@@ -27,7 +27,7 @@ class ReturnedLine(Record):
     """
 
     sku: Reference
-    quantity: Amount
+    quantity: Count
     amount: Amount
 
 

@@ -55,7 +55,10 @@ _CODE_RANDOM_LETTERS = 6
 
 
 def _day_of_year(value: str) -> str:
-    date.fromisoformat(f"2024-{value}")  # a leap year; raises ValueError for what no year has
+    try:
+        date.fromisoformat(f"2024-{value}")  # a leap year
+    except ValueError as error:
+        raise ValueError(f"no year has the day {value}: send a month and a day, such as 12-10") from error
     return value
 
 
@@ -513,7 +516,7 @@ def _email(address: str, *, is_new: bool) -> str:
     try:
         known = validate_email(address, check_deliverability=False)
     except EmailNotValidError as error:
-        raise ValueError(f"is not an e-mail address: {error}") from error
+        raise ValueError("must be an e-mail address, such as ada@example.com") from error
     if is_new and known.ascii_email is None:
         raise ValueError("has letters before the @ that mail cannot be sent to: use a to z, digits and . _ % + -")
     return known.normalized.lower()
@@ -525,12 +528,12 @@ def _phone(number: str, country: str, *, is_new: bool) -> str:
     try:
         parsed = phonenumbers.parse(number, country)
     except phonenumbers.NumberParseException as error:
-        raise ValueError("is not a phone number, such as +44 20 7946 0958") from error
+        raise ValueError("must be a phone number, such as +44 20 7946 0958") from error
     if not phonenumbers.is_possible_number(parsed):
-        raise ValueError("is not a possible phone number, such as +44 20 7946 0958")
+        raise ValueError("is not a possible phone number; send one such as +44 20 7946 0958")
     is_local = phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE
     if is_new and (is_local or parsed.extension):
-        raise ValueError("must be a whole phone number, with its area code and without an extension")
+        raise ValueError("must be a whole phone number, with its area code and without an extension: +44 20 7946 0958")
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
 
 

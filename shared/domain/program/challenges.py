@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.domain.calendar import Period
-from shared.domain.fields import Amount, Flag, Points, PositiveAmount, Slug, Stored, Text
+from shared.domain.fields import Amount, Flag, Points, PositiveCount, Slug, Stored, Text
 from shared.domain.program.common import Filter, Validity
 
 DAYS_KEPT_MAX = 31
@@ -21,7 +21,7 @@ class Count(Stored):
 
     kind: Literal["count"]
     of: Literal["orders", "actions", "amount", "points"]
-    target: PositiveAmount
+    target: PositiveCount
     per: Period = "lifetime"
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.domain.fields import (
     Amount,
+    Count,
     Currency,
     Days,
     Flag,
@@ -107,7 +108,7 @@ class Tier(Stored):
 
     tier_id: Slug
     name: Text
-    threshold: Amount
+    threshold: Count
     percent: Annotated[int, Field(strict=True, ge=100, le=10_000)] = 100
     benefits: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
 

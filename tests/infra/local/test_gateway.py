@@ -128,16 +128,40 @@ def test_the_more_particular_path_wins(shop: str, function: Function) -> None:
     assert [event["routeKey"] for event in function.events] == ["GET /v1/members/lookup", "GET /v1/members/{member_id}"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("GET", "/v2/members/1"), ("DELETE", "/v1/echo"), ("HEAD", "/v1/members/1"), ("POST", "/v1/echo/")],
-)
-def test_no_such_path_and_no_such_method_are_both_not_found(shop: str, method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v2/members/1"), ("POST", "/v1/echo/"), ("POST", "/echo")])
+def test_a_path_that_is_not_there_is_not_found_and_the_one_that_was_meant_is_named(
+    shop: str, method: str, path: str
+) -> None:
     response = httpx.request(method, shop + path)
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["code"] == "route_not_found"
+    assert ("did you mean /v1/echo?" in response.json()["detail"]) == ("echo" in path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("DELETE", "/v1/echo", "POST"), ("HEAD", "/v1/members/1", "GET"), ("PUT", "/v1/members/lookup", "GET, POST")],
+)
+def test_a_method_that_a_path_does_not_take_is_answered_with_those_it_takes(
+    shop: str, function: Function, method: str, path: str, allowed: str
+) -> None:
+    response = httpx.request(method, shop + path)
+    assert (response.status_code, response.headers["allow"]) == (405, allowed)
+    assert response.headers["content-type"] == "application/problem+json"
     if method != "HEAD":
-        assert response.json()["code"] == "route_not_found"
+        assert response.json()["code"] == "method_not_allowed"
+    assert function.events == []
+
+
+def test_every_answer_names_its_request_as_the_function_knows_it(shop: str, function: Function) -> None:
+    answers = [httpx.post(f"{shop}/v1/echo"), httpx.get(f"{shop}/nowhere"), httpx.post(f"{shop}/v1/earn")]
+    ids = [answer.headers["request-id"] for answer in answers]
+    assert len(set(ids)) == 3
+    assert function.events[0]["requestContext"]["requestId"] == ids[0]
+    assert [answer.json()["request_id"] for answer in answers[1:]] == ids[1:]
+    function.answer = {"body": "without a status"}
+    assert httpx.post(f"{shop}/v1/echo").headers["request-id"]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -269,3 +293,24 @@ def test_a_page_that_hides_where_it_came_from_may_follow_a_link_of_a_mail(
     shop = serve(Gateway([link], {"link": function}, issuer).application([]))
     assert httpx.post(f"{shop}/v1/unsubscribe/x", headers={"Origin": "null"}).status_code == 200
     assert httpx.post(f"{shop}/v1/unsubscribe/x", headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1:18128", "http://[::1]:5173"])
+def test_a_page_of_this_machine_may_call_from_a_browser(shop: str, function: Function, origin: str) -> None:
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    names = {"Access-Control-Request-Headers": "authorization,content-type,idempotency-key"}
+    preflight = httpx.options(f"{shop}/v1/echo", headers={**asked, **names})
+    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, origin)
+    assert function.events == []
+    answer = httpx.post(f"{shop}/v1/echo", headers={"Origin": origin})
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, origin)
+    assert "Request-Id" in answer.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost.evil.example", "null"])
+def test_a_page_of_another_site_may_not(shop: str, function: Function, origin: str) -> None:
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    for answer in (httpx.options(f"{shop}/v1/echo", headers=asked), httpx.post(f"{shop}/v1/echo", headers=asked)):
+        assert answer.status_code == 403
+        assert "access-control-allow-origin" not in answer.headers
+    assert function.events == []

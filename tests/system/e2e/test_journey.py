@@ -50,6 +50,8 @@ def test_everybody_may_read_the_document_and_the_program(world: Deployed) -> Non
 def test_what_no_route_takes_is_a_problem(world: Deployed) -> None:
     reply = world.call("GET", "/v2/members", scope=None)
     assert (reply.status, reply.body["code"]) == (404, "route_not_found")
+    reply = world.call("DELETE", "/v1/program", scope=None)
+    assert (reply.status, reply.body["code"]) == (405, "method_not_allowed")
 
 
 def test_a_page_of_the_shop_may_call_from_a_browser(world: Deployed) -> None:
