@@ -12,6 +12,7 @@ from __future__ import annotations  # an older Python must get as far as the mes
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -23,6 +24,7 @@ ANALYTICS = ROOT / "infra" / "requirements-analytics.txt"
 """What reports need beside: the tests have it from the start, a command installs it when it is called first."""
 PROJECT = ROOT / "pyproject.toml"
 PYTHON_MIN = (3, 11)
+_INTERRUPTED = 130
 
 _FOLDER = ROOT / ".venv"
 _SCRIPTS = _FOLDER / "bin"
@@ -43,7 +45,7 @@ def main(arguments: list[str]) -> None:
         _install_analytics()
         # pytest finds its settings where it is started.
         os.chdir(ROOT)
-        _become("pytest", ["-n", "2", *arguments[1:]])
+        _test(["-n", "2", *arguments[1:]])
     else:
         _become("loyalty", arguments)
 
@@ -84,6 +86,19 @@ def _pip(*arguments: str) -> None:
         sys.exit("the packages could not be installed: pip says why above")
 
 
+def _test(arguments: list[str]) -> None:
+    """Run the tests. Ctrl-C ends them in one line: each of their processes would print where it was."""
+    if any(one.startswith("--pdb") for one in arguments):
+        _become("pytest", arguments)
+    with subprocess.Popen([str(_SCRIPTS / "pytest"), *arguments], start_new_session=True) as tests:  # noqa: S603
+        try:
+            sys.exit(tests.wait())
+        except KeyboardInterrupt:
+            os.killpg(tests.pid, signal.SIGTERM)
+            tests.wait()
+            raise
+
+
 def _become(name: str, arguments: list[str]) -> None:
     program = str(_SCRIPTS / name)
     # In our place, so that Ctrl-C and the exit status are its own.
@@ -91,4 +106,8 @@ def _become(name: str, arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("\nstopped: the same command goes on", file=sys.stderr)
+        sys.exit(_INTERRUPTED)

@@ -6,7 +6,8 @@ A command's module is imported once somebody calls it: to list what there is nee
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -19,6 +20,12 @@ from infra.machine import environment
 COMMANDS = (
     ("server", "dev", "Serve everything on this machine."),
     ("server", "token", "Print an access token for the local server."),
+    ("shop", "env", "Print variables for the shell: the local server's address, tokens, a member."),
+    ("shop", "api", "Call the local server, with a token and a key by itself."),
+    ("shop", "members", "List members of the local server, or those of a name."),
+    ("shop", "member", "Show a member: who, what, and how it came about."),
+    ("shop", "clock", "Read the local server's clock, or move it forward."),
+    ("shop", "mailbox", "Show what the local server has sent."),
     ("program", "program", "Check a program's file, or store it on the local server."),
     ("program", "messages", "Look at what members would be sent."),
     ("bulk", "import", "Bring members, points, store credit and tiers in from another program."),
@@ -64,8 +71,17 @@ class _Unloaded(TyperCommand):
         return get_group(app).commands[name].make_context(*arguments, **named)
 
 
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"loyalty {version('loyalty-functions')}")
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
-def _list(context: typer.Context) -> None:
+def _list(
+    context: typer.Context,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
     """Without a command, list the commands."""
     if context.invoked_subcommand is None:
         print(context.get_help())

@@ -33,6 +33,7 @@ Data = Annotated[Path | None, Option(metavar="DIR", callback=_one_place, help="T
 Table = Annotated[
     str | None, Option(metavar="NAME", callback=_one_place, help="On AWS, with the shell's credentials and region.")
 ]
+Url = Annotated[str | None, Option("--url", metavar="URL", parser=url, help="The local server, where several run.")]
 PeopleTable = Annotated[str | None, Option(metavar="NAME", help="With --table: the table of personal data.")]
 IdentitySecret = Annotated[str | None, Option(metavar="ID", help="With --table: what identifiers are hashed by.")]
 DueShards = Annotated[int | None, Option(metavar="N", help="With --table: the stack's option due_shards.")]

@@ -2,8 +2,6 @@
 
 import json
 import sys
-import urllib.error
-import urllib.request
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +9,13 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from infra.errors import LocalError, UsageError
-from infra.local.tokens import Issuer
+from infra.cli.options import Url
+from infra.local.api_calls import LocalApi
 from infra.machine import server_registry
 from infra.tools import message_preview, program_file
 from shared.caller import OPERATOR
 
-_SECONDS_MAX = 30
+_PATH = "/v1/program"
 
 app = typer.Typer()
 program = typer.Typer(help="Check a program's file, or store it on the local server.")
@@ -47,31 +45,28 @@ def check(
 
 
 @program.command()
-def put(file: Annotated[Path, Argument(metavar="FILE", help="The program as PUT /v1/program takes it.")]) -> int:
+def put(
+    file: Annotated[Path, Argument(metavar="FILE", help="The program as PUT /v1/program takes it.")],
+    url: Url = None,
+) -> int:
     """Store it on the running local server. Exits with 1 if the server refuses it."""
-    server = server_registry.find()
-    if server is None:
-        raise UsageError("no local server is running: start `loyalty dev`")
+    api = LocalApi(server_registry.require(url).url)
     text = program_file.load(file)
-    url = f"{server.url}/v1/program"
-    with urllib.request.urlopen(url, timeout=_SECONDS_MAX) as answer:  # noqa: S310 - a local server's own address
-        version = answer.headers["ETag"]
+    version = next(value for name, value in api.call("GET", _PATH).headers.items() if name.lower() == "etag")
     if isinstance(text, dict):
         text.pop("version", None)
-    headers = {
-        "Content-Type": "application/json",
-        "Authorization": f"Bearer {Issuer.of_this_user().token([OPERATOR], None)}",
-        "If-Match": version,
-    }
-    request = urllib.request.Request(url, json.dumps(text).encode(), headers, method="PUT")  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=_SECONDS_MAX) as answer:  # noqa: S310
-            stored = json.load(answer)
-            print(_answered(server.url, stored, is_waiting=answer.status == HTTPStatus.ACCEPTED))
-    except urllib.error.HTTPError as error:
-        return _refused(json.load(error))
-    except OSError as error:
-        raise LocalError(f"{server.url} does not answer: {error}") from error
+    answer = api.call("PUT", _PATH, text, scopes=[OPERATOR], headers={"If-Match": version})
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        return _refused(answer.body)
+    print(_answered(api.url, answer.body, is_waiting=answer.status == HTTPStatus.ACCEPTED))
+    return 0
+
+
+@program.command()
+def get(url: Url = None) -> int:
+    """Print the whole program of the running local server: what to change, and to put back."""
+    answer = LocalApi(server_registry.require(url).url).call("GET", f"{_PATH}/whole", scopes=[OPERATOR])
+    print(json.dumps(answer.body, indent=2, ensure_ascii=False))
     return 0
 
 
@@ -93,7 +88,8 @@ def _answered(url: str, stored: dict[str, Any], *, is_waiting: bool) -> str:
 
 
 def _refused(problem: dict[str, Any]) -> int:
-    print(f"refused, {problem['code']}: {problem['detail']}", file=sys.stderr)
-    for fault in problem.get("errors", ()):
+    faults = problem.get("errors", ())
+    print(f"refused, {problem['code']}{'' if faults else ': ' + problem['detail']}", file=sys.stderr)
+    for fault in faults:
         print(f"fault at {fault['pointer'] or 'the whole'}: {fault['detail']}", file=sys.stderr)
     return 1

@@ -39,7 +39,7 @@ def deploy(context: Mapping[str, str], *, only_check: bool = False) -> int:
     found = look(options)
     print("\n".join(map(str, found)), flush=True)
     if missing := [one.what for one in found if one.weight == "missing"]:
-        raise LocalError("this cannot be deployed yet:\n  " + "\n  ".join(missing))
+        raise LocalError(f"this cannot be deployed yet: {len(missing)} missing, as said above")
     if only_check:
         return 0
     os.chdir(ROOT)
@@ -74,6 +74,7 @@ def protect(stack: str) -> None:
 
 def _options(context: Mapping[str, str]) -> Options:
     stated = json.loads((ROOT / "cdk.json").read_text())["context"]
+    os.environ.update(_IS_QUIET)  # the CDK's own process starts here
     try:
         return Options.of(App(context={**stated, **context}).node)
     except OptionError as error:

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from infra.errors import UsageError
 from infra.machine import folders
 
 _ANSWER_SECONDS_MAX = 2
+URL_VARIABLE = "LOYALTY_URL"
+"""Names the server that commands speak to, where several run."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,36 @@ def announced(server: Server) -> Iterator[None]:
         note.unlink(missing_ok=True)
 
 
-def find() -> Server | None:
-    """The server started last of those that answer. Notes of servers that were killed are cleared away."""
+def running() -> list[Server]:
+    """The servers that answer, the last started first. Notes of servers that were killed are cleared away."""
     notes = sorted(_folder().glob("*.json"), key=lambda note: note.stat().st_mtime, reverse=True)
-    return next((server for note in notes if (server := _answering(note))), None)
+    return [server for note in notes if (server := _answering(note))]
+
+
+def find(url: str | None = None) -> Server | None:
+    """The server at `url`, else at the address that `loyalty env` has given to the shell, else the only one.
+
+    Raises UsageError if nothing answers at a named address, or if several servers run and none is named: a command
+    never takes one for another.
+    """
+    servers, named = running(), (url or os.environ.get(URL_VARIABLE, "")).rstrip("/")
+    if named:
+        found = next((server for server in servers if server.url == named), None)
+        if found is None:
+            raise UsageError(f"no local server answers at {named}: start `loyalty dev`, or unset {URL_VARIABLE}")
+        return found
+    if len(servers) > 1:
+        listed = ", ".join(server.url for server in servers)
+        raise UsageError(f"{len(servers)} local servers run, {listed}: name one in {URL_VARIABLE}, or by --url")
+    return servers[0] if servers else None
+
+
+def require(url: str | None = None) -> Server:
+    """As `find`. Raises UsageError if none runs."""
+    server = find(url)
+    if server is None:
+        raise UsageError("no local server is running: start `loyalty dev`")
+    return server
 
 
 def _answering(note: Path) -> Server | None:

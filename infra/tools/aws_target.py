@@ -109,10 +109,8 @@ def client_of(endpoint: str | None, *, failure: str) -> Iterator[Callable[[str],
 
 def _time_at(endpoint: str) -> datetime:
     """What time it is for a database: a local server's clock can be moved."""
-    server = server_registry.find()
-    if server is None or server.endpoint != endpoint:
-        return datetime.now(UTC)
-    return clock_of(server)
+    server = next((one for one in server_registry.running() if one.endpoint == endpoint), None)
+    return clock_of(server) if server else datetime.now(UTC)
 
 
 def clock_of(server: Server) -> datetime:

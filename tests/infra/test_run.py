@@ -1,7 +1,9 @@
 """The command of a fresh clone sets up once, and says what is missing."""
 
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...
     monkeypatch.setattr(run, "_ANALYTICS_STAMP", tmp_path / "installed-analytics")
     monkeypatch.setattr(run, "_pip", lambda *arguments: steps.append(("pip", *arguments)))
     monkeypatch.setattr(run, "_become", lambda name, arguments: steps.append((name, *arguments)))
+    monkeypatch.setattr(run, "_test", lambda arguments: steps.append(("pytest", *arguments)))
     monkeypatch.setattr(os, "chdir", lambda _folder: None)
     return steps
 
@@ -71,3 +74,18 @@ def test_what_reports_need_is_installed_for_the_tests_once_and_for_no_command(do
 def test_without_a_command_it_says_which_there_are() -> None:
     with pytest.raises(SystemExit, match=r"infra/run\.py dev"):
         run.main([])
+
+
+def test_ctrl_c_ends_the_tests_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, script = tmp_path / "started", tmp_path / "pytest"
+    script.write_text(f"#!/bin/sh\ntouch {started}\nexec sleep 20\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(run, "_SCRIPTS", tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            run._test(["-n", "2"])  # noqa: SLF001 - what `test` ends in
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert started.exists()

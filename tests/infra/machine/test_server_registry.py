@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from infra.errors import UsageError
 from infra.machine import server_registry
 from infra.machine.server_registry import Server
 from tests.infra.local.conftest import Serve
@@ -49,3 +50,21 @@ def test_another_server_on_the_same_port_is_not_mistaken_for_it(url: str, home: 
     with server_registry.announced(server(os.getppid(), url)):
         assert server_registry.find() is None
         assert len(notes(home)) == 1
+
+
+def test_of_several_servers_none_is_taken_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = server(1, "http://127.0.0.1:1"), server(2, "http://127.0.0.1:2")
+    monkeypatch.setattr(server_registry, "running", lambda: [second, first])
+    with pytest.raises(UsageError, match=r"2 local servers run, .*:2, .*:1: name one"):
+        server_registry.find()
+    assert server_registry.find("http://127.0.0.1:1/") == first
+    monkeypatch.setenv(server_registry.URL_VARIABLE, "http://127.0.0.1:2")
+    assert server_registry.find() == second
+    assert server_registry.find("http://127.0.0.1:1") == first
+    with pytest.raises(UsageError, match=r"no local server answers at http://127\.0\.0\.1:3"):
+        server_registry.find("http://127.0.0.1:3")
+
+
+def test_a_command_that_needs_a_server_says_how_to_start_one() -> None:
+    with pytest.raises(UsageError, match="start `loyalty dev`"):
+        server_registry.require()
