@@ -40,6 +40,7 @@ PATTERNS: Mapping[str, str] = {
     r"^[a-z0-9][a-z0-9_.:-]{0,31}$": "must be 1 to 32 small letters, digits and _ . : -, such as vip",
     r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$": "must be a country or a part of one, such as US or US-CA",
     r"^[\x21-\x7e]+$": "must be an HTTPS address, such as https://shop.example/loyalty",
+    r"""^https://[^\s\"'<>]+$""": "must be an HTTPS address, such as https://shop.example/mug.jpg",
     r"^[0-9]{4}-(0[1-9]|1[0-2])$": "must be a month, such as 2026-11",
 }
 """What each pattern of the document asks for: nobody is shown a regular expression."""

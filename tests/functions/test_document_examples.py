@@ -24,8 +24,17 @@ from tests.functions.shop import MEMBER, OPERATOR, STOREFRONT, Reply, Shop, moto
 from tests.functions.test_address_changes import code_in, link_to
 
 ADA, GRACE = "lcmpkthvzd3qdlnlawgu", "qhwkzdmnvtrpxsbgfyjc"
+VOUCHER, USED_VOUCHER = "7Q2K9-XW34H-JMPRS", "3M7TK-Q9XW2-HJPRS"
 CODE, INVITATION, TOKEN = "7Q2K9XW3", "7Q2K-9XW3-4HJM", "the token at the end of the link"
 SCOPES = {"storefront": STOREFRONT, "member": MEMBER, "operator": OPERATOR, None: None}
+CINEMA = {
+    "reward_id": "cinema",
+    "name": "A night at the cinema",
+    "kind": "product",
+    "sku": "CINEMA",
+    "points": 1200,
+    "voucher": {"own_codes": True},
+}
 LINES = [{"sku": "TEA-1", "quantity": 5, "amount": 12_500}, {"sku": "POT-1", "amount": 30_000}]
 EXAMPLES = examples()
 
@@ -114,7 +123,8 @@ def whole_world(shop: Shop, mailbox: Mailbox) -> World:
     """What the program with every section lets be, too."""
     shop.pass_time(days=-40)
     [program] = [one["body"] for one in EXAMPLES if one["operation"] == "PUT /v1/program"]
-    assert shop.replace_program(program, 1).status == 200
+    redeeming = {**program["redeeming"], "rewards": [*program["redeeming"]["rewards"], CINEMA]}
+    assert shop.replace_program({**program, "redeeming": redeeming}, 1).status == 200
     world = simple_world(shop, mailbox)
     ada, grace = world.ids[ADA], world.ids[GRACE]
     opener = shop.enroll("shop-46", age_confirmed=True)
@@ -132,7 +142,13 @@ def whole_world(shop: Shop, mailbox: Mailbox) -> World:
     shop.post(f"/v1/members/{gone}/refunds", {"order_id": "gone-1", "refund_id": "g", "amount": 1_000})
     assert shop.erase(gone).status in {200, 202}
     assert waiting
+    voucher, used = (
+        shop.redeem(ada, "free-coffee", key=key, capture=True).body["voucher_code"] for key in ("live", "used")
+    )
+    assert shop.post("/v1/vouchers/use", {"code": used, "reference": "T-699"}).status == 200
     world.ids |= {
+        VOUCHER: voucher,
+        USED_VOUCHER: used,
         "pool": pool,
         "opener": opener,
         "offered": gift_id,
