@@ -40,6 +40,17 @@ KNOWN = {
             "c39c35b63a38faf5e7782b68c006c90d",
         ),
         "a made-up pool in a test": ("0123456789abcdef0123456789abcdef",),
+        "pools and gifts in the examples of the document": (
+            "1017b63658f022a2309b4a5a94f7bbb1",
+            "bae432f838d0893ae1cefe7cf3363145",
+            "91c01f56ed1d01dbcfa4f0e79023b035",
+        ),
+        "keys of webhooks in the examples of the document": (
+            "whsec_LArKgL/HCnOeTyQXk2dcO6HSg18P/LWen7MStQjaZx4=",
+            "whsec_iYVA+pfj+iwvrssAFY52H8TBYnFBAo8gqNJt8t9Yz+w=",
+        ),
+        "a token without a signature, which is refused": ("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJ4In0.",),
+        "the name of a group of messages in a test": ("b",),
         "the letters of referral codes": ("23456789ABCDEFGHJKMNPQRSTUVWXYZ",),
         "the letters of voucher codes": ("23456789ABCDEFGHJKMNPQRSTVWXYZ",),
         "the letters of invitations": ("0123456789ABCDEFGHJKMNPQRSTVWXYZ",),
