@@ -22,12 +22,13 @@ def have_node(folder: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("version", ["v20.20.2", "v18.0.0", "none"])
 def test_a_node_that_gets_no_corrections_any_more_does_not_deploy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], version: str
 ) -> None:
     have_node(tmp_path, version, monkeypatch)
     monkeypatch.delenv("AWS_REGION", raising=False)
-    with pytest.raises(LocalError, match=f"Node.js 22 or later, not {version}"):
+    with pytest.raises(LocalError, match="cannot be deployed yet"):
         deploy.deploy({})
+    assert f"Node.js 22 or later, not {version}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("version", ["v22.0.0", "v24.11.1"])

@@ -64,7 +64,7 @@ def with_tiers(*levels: dict[str, Any], **changes: Any) -> dict[str, Any]:
         (with_rule(when={"tiers": ["platinum"]}), "", "rule 'r' names the tier 'platinum'"),
         (with_rule(when={"starts_on": "2026-02-02", "ends_on": "2026-02-01"}), "earning/rules/0/when", "lies before"),
         (with_rule(when={"starts_on": "2026-02-30"}), "earning/rules/0/when/starts_on", "date"),
-        (with_rule(when={"starts_on": 20260201}), "earning/rules/0/when/starts_on", "string"),
+        (with_rule(when={"starts_on": 20260201}), "earning/rules/0/when/starts_on", "must be a day"),
         (with_rule(when={"starts_on": "20260201"}), "earning/rules/0/when/starts_on", "must be a day"),
         (with_rule(when={"starts_on": "0001-01-01"}), "earning/rules/0/when/starts_on", "between 1970 and 2199"),
         ({"expiry": {"kind": "sometime"}}, "expiry", "'term'"),
