@@ -37,6 +37,7 @@ _LOG = logging.getLogger("loyalty")
 LINKS = (unsubscribe.PATH, address_notices.PATH)
 PAGE_METHODS = frozenset({"GET", "POST"})
 """What browsers send of their own accord."""
+READ_BY_PAGES = ("/v1/", "/.well-known/")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _LOOPBACK_ORIGIN = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 HANDLERS_AT_ONCE_MAX = 16
@@ -79,9 +80,9 @@ class Gateway:
                 Middleware(_OnThisMachine),
                 # A page of this machine, on whatever port; in the cloud the option allowed_origins names pages.
                 Middleware(
-                    CORSMiddleware,
+                    _ForPagesOfThisMachine,
                     allow_origin_regex=_LOOPBACK_ORIGIN,
-                    allow_methods=sorted({route.method for route in self._routes}),
+                    allow_methods=sorted({route.method for route in self._routes} - {ANY}),
                     allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match"],
                     expose_headers=["ETag", "Idempotency-Replayed", correlation.HEADER, "Retry-After"],
                 ),
@@ -142,6 +143,16 @@ class Gateway:
         finally:
             self._in_hand -= 1
         return answer
+
+
+class _ForPagesOfThisMachine(CORSMiddleware):
+    """Lets pages of this machine read what the API answers, and nothing else: neither controls nor members' pages."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(READ_BY_PAGES):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 class _OnThisMachine:

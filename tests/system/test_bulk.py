@@ -84,7 +84,7 @@ def test_every_wrong_line_is_named_and_nothing_is_written(tmp_path: Path) -> Non
         MEMBERS,
         [
             ["a", "a@example.org", "", "", "Ada", "", "", "2020-01-02", "v1", "yes", "", "", ""],
-            ["b", "not an address", "", "", "", "31-12", "", "20.11.2020", "", "maybe", "", "", ""],
+            ["b", "not an address", "", "", "", "31-12", "", "2020-13-01", "", "maybe", "", "", ""],
             ["a", "", "", "", "", "", "", "2020-01-02", "", "", "", "", ""],
             ["", "", "4.42E+11", "", "", "", "", "2020-01-02", "", "", "", "", ""],
             ["", "", "", "", "", "", "", "2999-01-02", "", "", "", "", ""],
@@ -93,7 +93,7 @@ def test_every_wrong_line_is_named_and_nothing_is_written(tmp_path: Path) -> Non
     answer = run_loyalty(tmp_path, "import", str(members), *data)
     assert answer.returncode == 1
     for words in (
-        "line 3: enrolled_at: '20.11.2020': must be a day, such as 2026-11-20; marketing_email: 'maybe' is neither yes",
+        "line 3: enrolled_at: '2020-13-01': must be a day, such as 2026-11-20; marketing_email: 'maybe' is neither yes",
         "line 4: external_id: the same member stands on a line before",
         "line 5: phone: '4.42E+11' was shortened by a spreadsheet",
         "give one of external_id",
