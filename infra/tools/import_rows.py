@@ -83,6 +83,7 @@ _MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])):(\d{1,15})")
 _POOL = re.compile(r"[0-9a-f]{32}")
 _BADGE = re.compile(r"([a-z0-9][a-z0-9_.-]{0,63}):([1-9]\d{0,5}):(\d{4}-\d\d-\d\d)")
 _SHORTENED = re.compile(r"\d[.,]?\d*[eE]\+\d+")
+_NO_DAY = "must be a day, such as 2026-11-20"
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 _YES, _NO = frozenset({"yes", "true", "1", "y"}), frozenset({"", "no", "false", "0", "n"})
 _DAY, _INSTANT = TypeAdapter[date](Day), TypeAdapter[datetime](Instant)
@@ -250,7 +251,9 @@ class _Cells:
         try:
             return check(value)
         except ValidationError as error:
-            self.fault(name, f"{value!r}: {_said(error.errors()[0]['msg'])}")
+            first = error.errors()[0]
+            words = _NO_DAY if first["type"].startswith("date") else _said(first["msg"])
+            self.fault(name, f"{value!r}: {words}")
             return None
 
 
