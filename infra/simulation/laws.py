@@ -26,7 +26,11 @@ def check(books: Books, entries: Sequence[Booked]) -> None:
         books.add(booked)
         for breach in _afterwards(booked, tally):
             books.breach(f"{name_of(booked)}, {booked.raw['type']}: {breach}")
-    crossing = sum(net(booked.raw) + expired(booked.raw) for booked in entries if of(booked.raw["type"]).pair)
+    crossing = sum(
+        net(booked.raw) + expired(booked.raw) + kept_back(booked.raw)
+        for booked in entries
+        if of(booked.raw["type"]).pair
+    )
     if crossing:
         books.breach(f"{crossing} points came from nowhere: {[name_of(booked) for booked in entries]}")
     if any(of(booked.raw["type"]).made_by != "time" for booked in entries):
@@ -46,6 +50,12 @@ def net(raw: Raw) -> int:
 def expired(raw: Raw) -> int:
     """How many points have expired with the entry."""
     return sum(raw.get("expired", {}).values())
+
+
+def kept_back(raw: Raw) -> int:
+    """How many points the entry keeps back, as they were forgiven when what had brought them was returned."""
+    forgiven: int = sum(raw.get("forgiven_lots", {}).values())
+    return -forgiven
 
 
 def _breaches(books: Books, booked: Booked, tally: Tally, together: Sequence[Booked]) -> Iterable[str]:
@@ -73,9 +83,9 @@ def _against_its_row(books: Books, raw: Raw, tally: Tally) -> Iterable[str]:
         yield "the account is frozen"
     if row.effect == "net" and net(raw) != raw["points"]:
         yield f"says {raw['points']} points and moves {net(raw)}"
-    kept_back = -sum(raw.get("forgiven_lots", {}).values())
-    if row.effect == "inside" and net(raw) != -expired(raw) - kept_back:
-        yield f"makes {net(raw)} points, of which {expired(raw)} have expired and {kept_back} were forgiven"
+    forgiven = kept_back(raw)
+    if row.effect == "inside" and net(raw) != -expired(raw) - forgiven:
+        yield f"makes {net(raw)} points, of which {expired(raw)} have expired and {forgiven} were forgiven"
     if row.gives_back:
         yield from _gives_back(books, raw, tally)
 
