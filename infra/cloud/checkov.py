@@ -53,8 +53,6 @@ EXPECTED = (
     ),
     Expected("CKV_AWS_18", "AWS::S3::Bucket.Runs*", "the runs alone write and read there"),
     Expected("CKV_AWS_21", "AWS::S3::Bucket.Runs*", "what a run leaves is of no use once the run has ended"),
-    Expected("CKV_AWS_284", "AWS::StepFunctions::StateMachine.*", "what a part took is in the function's log"),
-    Expected("CKV_AWS_285", "AWS::StepFunctions::StateMachine.*", "each run keeps its own history"),
     Expected("CKV_AWS_111", "AWS::IAM::Policy.messagesrole*", "a phone number is no resource; topics are denied"),
 )
 
