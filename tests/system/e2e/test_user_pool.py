@@ -82,7 +82,7 @@ def test_only_who_is_in_the_group_acts_as_an_operator(world: Deployed, pool: Use
     assert world.call("GET", "/v1/webhooks", token=other).status == 403
 
 
-@pytest.mark.parametrize(("url", "why"), [(NOBODY_LISTENS, "only HTTPS"), ("https://127.0.0.1/", "public internet")])
+@pytest.mark.parametrize(("url", "why"), [(NOBODY_LISTENS, "HTTPS address"), ("https://127.0.0.1/", "public internet")])
 def test_a_webhook_may_not_lead_into_the_machine(world: Deployed, url: str, why: str) -> None:
     reply = world.call("POST", "/v1/webhooks", {"url": url}, scope=OPERATOR, headers=keyed())
     assert (reply.status, reply.body["code"]) == (422, "invalid_request")

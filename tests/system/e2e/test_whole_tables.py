@@ -15,7 +15,7 @@ def test_the_stack_checks_its_own_ledger_and_names_what_is_broken(
     account = world.item(f"MEMBER#{member_id}", "ACCOUNT")
     command = ["verify", "--in-cloud", "loyalty-dev", "--endpoint", world.deployment.endpoint]
     before = _said(command, capsys)
-    world.put_item({**account, "state": {"S": account["state"]["S"].replace('"sequence":2', '"sequence":3')}})
+    world.put_item({**account, "state": {"S": "{"}})
     try:
         assert _violations(_said(command, capsys, status=1)) > _violations(before)
     finally:
