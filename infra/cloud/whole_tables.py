@@ -148,7 +148,7 @@ def machine_definition(function_arn: str, bucket: str) -> dict[str, Any]:
                 },
                 "MaxConcurrency": AT_ONCE_MAX,
                 "ToleratedFailurePercentage": 100,
-                "ResultPath": None,
+                "ResultPath": "$.worked",  # a null would be left out of the template
                 "Next": "Go on",
             },
             "End": {"Type": "Pass", "OutputPath": "$.step.is", "End": True},

@@ -25,9 +25,10 @@ def test_the_stack_checks_its_own_ledger_and_names_what_is_broken(
 
 def _said(command: list[str], capsys: pytest.CaptureFixture[str], status: int | None = None) -> str:
     """What the command says; other stories may have left something broken."""
-    found = main.main(command)
-    assert found in ({status} if status is not None else {0, 1})
-    return capsys.readouterr().out
+    found, said = main.main(command), capsys.readouterr()
+    assert found in ({status} if status is not None else {0, 1}), said.err
+    assert said.out, said.err
+    return said.out
 
 
 def _violations(said: str) -> int:
