@@ -32,6 +32,11 @@ def start_of_day(day: date, zone: str) -> datetime:
     return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
 
 
+def end_of_day(day: date, zone: str) -> datetime:
+    """The instant at which `day` is over in `zone`, in UTC: the next day's first one."""
+    return start_of_day(day + timedelta(days=1), zone)
+
+
 def add_months(day: date, months: int) -> date:
     """The same day `months` later, or that month's last day where it has no such day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)

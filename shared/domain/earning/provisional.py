@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from shared.domain.account import Account
-from shared.domain.calendar import local_day, start_of_day
+from shared.domain.calendar import end_of_day, local_day
 from shared.domain.entry import Entry, Piece
 from shared.domain.errors import ConsentRequiredError, MemberNotFoundError
 from shared.domain.facets import Traits
@@ -81,7 +81,7 @@ def lapses_at(account: Account, program: Program) -> datetime | None:
     """The instant at which a provisional member's time to consent is over; None for everybody else."""
     if account.status != "provisional" or account.provisional_until is None:
         return None
-    return start_of_day(account.provisional_until + timedelta(days=1), program.time_zone)
+    return end_of_day(account.provisional_until, program.time_zone)
 
 
 def unclaimed(account: Account, program: Program, at: datetime, now: datetime) -> Entry:

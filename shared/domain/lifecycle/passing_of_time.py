@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from shared.domain.account import Account
 from shared.domain.actors import CLOCK
-from shared.domain.calendar import local_day, start_of_day
+from shared.domain.calendar import end_of_day, local_day, start_of_day
 from shared.domain.earning.anniversaries import celebrate_anniversary, next_anniversary
 from shared.domain.earning.provisional import lapses_at, unclaimed
 from shared.domain.entry import Entry
@@ -212,7 +212,7 @@ def _next_change(account: Account, program: Program) -> _Change | None:
         changes.append(_Change(hold.expires_at, 1, lapse))
     last_day = date_of(min(account.lots, default=NEVER))
     if last_day is not None:
-        ends_at = start_of_day(last_day + timedelta(days=1), zone)
+        ends_at = end_of_day(last_day, zone)
         changes.append(_Change(ends_at, 2, lambda now: _expire(account, program, last_day, ends_at, now)))
     review_on = account.tier.review_on if account.tier else None
     if review_on is not None:
@@ -237,7 +237,7 @@ def _ends_of_days(account: Account, program: Program) -> Iterator[_Change]:
     """The ends of what has a last day of its own: vouchers, and a tier set by hand."""
     last_day, by_hand = first_to_end(account), account.tier_by_hand
     if last_day is not None:
-        ends_at = start_of_day(last_day + timedelta(days=1), program.time_zone)
+        ends_at = end_of_day(last_day, program.time_zone)
         yield _Change(ends_at, 2, lambda now: expire(account, program, last_day, ends_at, now))
     if by_hand is not None:
         yield _Change(

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 
 from shared.domain.account import Account
-from shared.domain.calendar import add_months, local_day, start_of_day
+from shared.domain.calendar import add_months, end_of_day, local_day
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError, InvalidStateError
 from shared.domain.facets import Membership, Use
@@ -166,7 +166,7 @@ def end(account: Account, program: Program, now: datetime) -> Entry:
 
 def ends_at(membership: Membership, program: Program) -> datetime:
     """The first instant after the last day that is paid."""
-    return start_of_day(membership.paid_through + timedelta(days=1), program.time_zone)
+    return end_of_day(membership.paid_through, program.time_zone)
 
 
 def _without_term(running: Membership, today: date) -> Membership:

@@ -6,7 +6,7 @@ It counts beside the tier that the member has reached, which is reached, reviewe
 from datetime import datetime, timedelta
 
 from shared.domain.account import Account
-from shared.domain.calendar import local_day, start_of_day
+from shared.domain.calendar import end_of_day, local_day
 from shared.domain.entry import Entry
 from shared.domain.errors import Fault, InvalidRequestError
 from shared.domain.explanations import explained
@@ -57,7 +57,7 @@ def set_tier(
 
 def ends_at(tier: TierByHand, program: Program) -> datetime:
     """The instant at which a tier set by hand is over."""
-    return start_of_day(tier.until + timedelta(days=1), program.time_zone)
+    return end_of_day(tier.until, program.time_zone)
 
 
 def end(account: Account, program: Program, tier: TierByHand, now: datetime) -> Entry:
