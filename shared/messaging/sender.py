@@ -5,20 +5,18 @@ tried again, and a message whose answer is lost counts as sent. Only a crash bet
 twice.
 """
 
-from collections.abc import Sequence
 from datetime import date, datetime
 
 from shared import telemetry
 from shared.aws.answers import LostAnswerError, RefusedError
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.lifecycle.passing_of_time import up_to_date
+from shared.domain.lifecycle.passing_of_time import up_to_date, up_to_date_with_pool
 from shared.domain.members.members import Member
 from shared.domain.message_types import KINDS, Value
 from shared.domain.program.built_in_templates import DEFAULT_LOCALE, default_template
 from shared.domain.program.messages import Template
 from shared.domain.program.program import Program
-from shared.domain.spending.pools import pool_among, united
 from shared.domain.telling import templates
 from shared.domain.telling.notifications import Message, Note, Way, is_wanted, quiet_until, values_for, way_to
 from shared.domain.telling.templates import RenderingError, Words
@@ -38,7 +36,7 @@ def send(note: Note, program: Program, now: datetime) -> None:
     if note.kind == sign_in_codes.KIND:
         _send_code(note, program, now)
         return
-    account = with_pool(accounts.load_with_pool(note.member_id), program, now)
+    account = up_to_date_with_pool(accounts.load_with_pool(note.member_id), program, now)
     today = local_day(now, program.time_zone)
     if not is_wanted(note, account, program, today):
         return
@@ -80,12 +78,6 @@ def _send_code(note: Note, program: Program, now: datetime) -> None:
     message = _worded(note, somebody, nothing, program, told.way, today)
     if message is not None and sent_messages.claim(note.message_id, now):
         _hand_over(message, program, now)
-
-
-def with_pool(found: Sequence[Account], program: Program, now: datetime) -> Account:
-    """The first account with all that time has done up to `now`, and its pool's points if its pool is among `found`."""
-    settled = [up_to_date(one, program, now) for one in found]
-    return united(settled[0], pool_among(settled[0], settled))
 
 
 def settled(member_id: str, program: Program, now: datetime) -> Account:

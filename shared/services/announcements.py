@@ -10,10 +10,11 @@ from shared.domain import entry_types
 from shared.domain.calendar import local_day, month_of
 from shared.domain.entry import Entry
 from shared.domain.invariants import standing_breaches
+from shared.domain.lifecycle.passing_of_time import up_to_date_with_pool
 from shared.domain.subaccounts import is_wallet, member_of
 from shared.domain.telling.events import event_of
 from shared.domain.telling.notifications import Note, notes_on
-from shared.messaging import channels, message_queue, sender, webhook_queue
+from shared.messaging import channels, message_queue, webhook_queue
 from shared.services import partner_deposits
 from shared.tables import accounts, announced, programs, statements, webhooks
 
@@ -28,7 +29,7 @@ def announce(entry: Entry, now: datetime) -> None:
     program = programs.load_program()
     found = accounts.load_with_pool(entry.member_id)
     telemetry.report(entry.member_id, standing_breaches(found[0]))
-    notes = notes_on(entry, sender.with_pool(found, program, now), program)
+    notes = notes_on(entry, up_to_date_with_pool(found, program, now), program)
     message_queue.enqueue(note for note in notes if program.messages.sends(note.kind))
     partner_deposits.watch(entry, program, now)
     if program.messages.sends("statement") and (member_id := member_of(entry.member_id)) is not None:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 from shared.caller import Caller
 from shared.domain.account import Account
 from shared.domain.calendar import local_day
-from shared.domain.lifecycle.passing_of_time import up_to_date
+from shared.domain.lifecycle.passing_of_time import up_to_date_with_pool
 from shared.domain.program.program import Program, Reward
-from shared.domain.spending.pools import pool_among, united
 from shared.domain.spending.prices import why_unavailable
 from shared.tables import accounts, programs, stock
 
@@ -37,7 +36,8 @@ class Catalogue(NamedTuple):
 def read_rewards(member_id: str | None, limit: int, start: int, *, caller: Caller, now: datetime) -> Catalogue:
     """At most `limit` rewards from the one numbered `start` on. Raises MemberNotFoundError."""
     program = programs.load_program()
-    account = None if member_id is None else _with_pool(caller.authorized_member_id(member_id), program, now)
+    found = () if member_id is None else accounts.load_with_pool(caller.authorized_member_id(member_id))
+    account = up_to_date_with_pool(found, program, now) if found else None
     end = start + limit
     rewards = [reward for reward in program.redeeming.rewards if reward.offered]
     page = rewards[start:end]
@@ -50,13 +50,7 @@ def read_rewards(member_id: str | None, limit: int, start: int, *, caller: Calle
 def within_reach(account: Account, pools: Sequence[Account], *, now: datetime) -> list[Reward]:
     """The rewards that a member can have at once, the dearest first. The number of pieces left is not looked at."""
     program = programs.load_program()
-    settled = [up_to_date(one, program, now) for one in (account, *pools)]
-    own, today = united(settled[0], pool_among(settled[0], settled)), local_day(now, program.time_zone)
+    own, today = up_to_date_with_pool([account, *pools], program, now), local_day(now, program.time_zone)
     found = (one for one in program.redeeming.rewards if one.points <= own.balance)
     open_to_member = (one for one in found if why_unavailable(own, program, one, today) is None)
     return sorted(open_to_member, key=lambda reward: -reward.points)
-
-
-def _with_pool(member_id: str, program: Program, now: datetime) -> Account:
-    settled = [up_to_date(one, program, now) for one in accounts.load_with_pool(member_id)]
-    return united(settled[0], pool_among(settled[0], settled))

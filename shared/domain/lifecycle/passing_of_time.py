@@ -5,7 +5,7 @@ where nobody looks. Each entry's key is its cause, so it is booked once however 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -27,6 +27,7 @@ from shared.domain.points.tiers_by_hand import end as end_tier_by_hand
 from shared.domain.points.tiers_by_hand import ends_at as tier_by_hand_ends_at
 from shared.domain.program.program import Program
 from shared.domain.spending.given_vouchers import next_to_win_back
+from shared.domain.spending.pools import pool_among, united
 from shared.domain.spending.redemptions import release
 from shared.domain.spending.stakes import lost
 from shared.domain.spending.vouchers import expire, first_to_end
@@ -82,6 +83,12 @@ def settle(account: Account, program: Program, now: datetime, entries_max: int |
 def up_to_date(account: Account, program: Program, now: datetime) -> Account:
     """The account as it is now, or as its last entry left it if another machine's clock is ahead."""
     return settle(account, program, account.present(now)).account
+
+
+def up_to_date_with_pool(found: Sequence[Account], program: Program, now: datetime) -> Account:
+    """The first account as it is now, and with it its pool's points if its pool is among `found`."""
+    settled = [up_to_date(one, program, now) for one in found]
+    return united(settled[0], pool_among(settled[0], settled))
 
 
 def due_on(account: Account, program: Program, reminded_on: date) -> date | None:
