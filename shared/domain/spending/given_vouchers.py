@@ -29,6 +29,7 @@ from shared.domain.program.given_vouchers import (
 from shared.domain.program.program import Program
 from shared.domain.spending.vouchers import LIVE_MAX, of_reward
 from shared.domain.subaccounts import member_of
+from shared.domain.vouchers import taken_away
 
 
 class WonBack(NamedTuple):
@@ -192,7 +193,7 @@ def gift_taken_back(
         lots=negative(take(account.lots, available)),
         debt=debt,
         uses=uses_given_back({name: use for name, use in given_by.uses.items() if name.startswith(_GIVEN)}),
-        vouchers={voucher_id: live.model_copy(update={"left": -live.left})} if live else {},
+        vouchers=taken_away({voucher_id: live}) if live else {},
         source={name: given_by.source[name] for name in names},
     )
 

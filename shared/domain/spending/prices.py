@@ -121,11 +121,8 @@ def why_unavailable(account: Account, program: Program, reward: Reward, today: d
         return f"{reward.name} is given, and cannot be had for points"
     if not reward.covers(today) and not _is_early_for(account, program, reward, today):
         return f"{reward.name} is offered from {reward.starts_on or 'the start'} to {reward.ends_on or 'any day'}"
-    if reward.minimum_tier is not None:
-        needed = program.tiers.rank(reward.minimum_tier)
-        held = program.tiers.levels.index(held_tier(account, program.tiers, today))
-        if needed is None or held < needed:
-            return f"{reward.name} is for members from the tier {reward.minimum_tier!r} up"
+    if reward.minimum_tier is not None and not _holds(account, program, reward.minimum_tier, today):
+        return f"{reward.name} is for members from the tier {reward.minimum_tier!r} up"
     if not in_any(account, program, reward.segments, today):
         return f"{reward.name} is for members of {' or '.join(repr(name) for name in reward.segments)}"
     limit = reward.limit
@@ -141,7 +138,12 @@ def _is_early_for(account: Account, program: Program, reward: Reward, today: dat
     early, starts_on = reward.early_access, reward.starts_on
     if early is None or starts_on is None or not starts_on - timedelta(days=early.days) <= today < starts_on:
         return False
-    needed = program.tiers.rank(early.tier_id)
+    return _holds(account, program, early.tier_id, today)
+
+
+def _holds(account: Account, program: Program, tier_id: str, today: date) -> bool:
+    """Whether the member holds a tier of the program, or one above it."""
+    needed = program.tiers.rank(tier_id)
     return needed is not None and program.tiers.levels.index(held_tier(account, program.tiers, today)) >= needed
 
 

@@ -21,7 +21,8 @@ from shared.domain.fields import PositiveAmount, PositivePoints, Record, Referen
 from shared.domain.ledger import draft
 from shared.domain.lots import Hold
 from shared.domain.points.freezing import require_not_frozen
-from shared.domain.program.program import MoneyReward, PartnerReward, Program, Reward
+from shared.domain.program.program import PartnerReward, Program, Reward
+from shared.domain.spending.prices import reward_value
 from shared.domain.vouchers import Voucher, taken_away
 
 LIVE_MAX = 20
@@ -65,7 +66,7 @@ def of_reward(reward: Reward, code: str, today: date, quantity: int = 1) -> Vouc
     if reward.voucher is None:
         raise AssertionError(f"the reward {reward.reward_id} brings no voucher")
     days = reward.voucher.valid_days
-    value = reward.value if isinstance(reward, MoneyReward | PartnerReward) else None
+    value = reward_value(reward)
     units = quantity * (1 if value is None else value)
     return Voucher(
         reward_id=reward.reward_id,
