@@ -55,6 +55,8 @@ def take_back_for_referral(to: str, cause: str, now: datetime) -> None:
 def win_back(member_id: str, now: datetime) -> None:
     """Give a member who has stayed away so long what the program gives to win them back."""
     program = programs.load_program()
+    if not program.wins_back:
+        return
     account = accounts.load_account(member_id).account
     found = rules.next_to_win_back(account, program)
     if found is not None and found.on <= local_day(account.present(now), program.time_zone):

@@ -15,7 +15,6 @@ from shared.domain.facets import Activity, Traits
 from shared.domain.ledger import draft
 from shared.domain.points.eligibility import is_excluded_address
 from shared.domain.points.tiers import held_tier
-from shared.domain.program.given_vouchers import OnAbsence
 from shared.domain.program.program import Program
 from shared.domain.program.segments import Condition, Scoring, Segment
 
@@ -62,8 +61,7 @@ def scores(account: Account, scoring: Scoring, today: date) -> dict[str, int]:
 
 def is_scored(program: Program) -> bool:
     """Whether the program looks at when and how much members buy: to score them, or to win back who stays away."""
-    wins_back = any(isinstance(gift.on, OnAbsence) for gift in program.given_vouchers)
-    return wins_back or (program.segments is not None and program.segments.scoring is not None)
+    return program.wins_back or (program.segments is not None and program.segments.scoring is not None)
 
 
 def bought(month: str, amount: int) -> dict[str, Activity]:

@@ -34,7 +34,7 @@ from shared.domain.program.challenges import CHALLENGES_MAX, Challenge
 from shared.domain.program.common import Filter, Limit, Percent, Rounding, Times, Validity, require_unique
 from shared.domain.program.eligibility import StandingRules
 from shared.domain.program.expiry import Expiry
-from shared.domain.program.given_vouchers import GivenVoucher, GivenVouchers, OnBadge, OnBirthday, OnTier
+from shared.domain.program.given_vouchers import GivenVoucher, GivenVouchers, OnAbsence, OnBadge, OnBirthday, OnTier
 from shared.domain.program.messages import Messages
 from shared.domain.program.operators import Operators
 from shared.domain.program.paid_plans import PLANS_MAX, Plan
@@ -373,6 +373,11 @@ class Program(Stored):
             if self.tiers.rank(tier_id) is None:
                 known = ", ".join(tier.tier_id for tier in self.tiers.levels)
                 raise ValueError(f"{where} names the tier {tier_id!r}, which is not one of: {known}")
+
+    @property
+    def wins_back(self) -> bool:
+        """Whether members who stay away get something."""
+        return any(isinstance(gift.on, OnAbsence) for gift in self.given_vouchers)
 
     def reward(self, reward_id: str) -> "Reward | None":
         """The reward of that id, if there is one."""

@@ -98,7 +98,7 @@ def tiers_lost(entry: Entry, program: Program, history: Sequence[Entry]) -> list
 
 def next_to_win_back(account: Account, program: Program) -> WonBack | None:
     """The first day on which a member who stays away gets something, and what."""
-    if not account.is_open or member_of(account.member_id) != account.member_id:
+    if account.status != "active" or member_of(account.member_id) != account.member_id:
         return None
     days = [
         WonBack(day, gift)
@@ -204,7 +204,7 @@ _GIVEN, _AWAY = "given:", "away:"
 def _absence_ends_on(account: Account, gift: GivenVoucher) -> date | None:
     """The day on which a member has stayed away for so long as a gift to win them back says; None: not to be given."""
     last = account.last_order_on
-    if not isinstance(gift.on, OnAbsence) or last is None or account.status != "active":
+    if not isinstance(gift.on, OnAbsence) or last is None:
         return None
     noted = account.uses.get(_away(gift))
     return None if noted and noted.period >= last.isoformat() else last + timedelta(days=gift.on.days)
