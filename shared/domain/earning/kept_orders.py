@@ -81,8 +81,11 @@ class Sale(NamedTuple):
         return sorted({*self.entry.budgets, *(self.amendment.budgets if self.amendment else ())})
 
     def counts_toward(self, what: Counted) -> bool:
-        """Whether the order counts toward something beside points, as the terms said when it was credited."""
-        return counts_for(what, self.order.counts_toward)
+        """Whether the order counts toward something beside points, as the terms said when it was credited.
+
+        What somebody excluded buys counts toward nothing.
+        """
+        return counts_for(what, self.order.counts_toward) and not self.is_excluded
 
     @property
     def amount_kept(self) -> int:

@@ -18,7 +18,7 @@ from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Referred
 from shared.domain.ledger import book, draft, uses_given_back
 from shared.domain.lots import Lots
-from shared.domain.points.eligibility import is_excluded, nothing_for_excluded, points_for
+from shared.domain.points.eligibility import is_excluded, points_for
 from shared.domain.points.grants import granted, granted_now, granted_on
 from shared.domain.points.limits import allowance, one_more, reached
 from shared.domain.program.program import Program
@@ -257,9 +257,7 @@ def _qualifies(account: Account, program: Program, referred: Referred, sale: Sal
     terms, joined_at = program.referrals, referred.joined_at or account.enrolled_at
     if terms is None or joined_at is None:
         return False
-    if referred.advocate in account.ids or sale.breakdown == (nothing_for_excluded(),):
-        return False
-    if not sale.counts_toward("referrals"):
+    if referred.advocate in account.ids or not sale.counts_toward("referrals"):
         return False
     joined_on, day = local_day(joined_at, program.time_zone), _day_of(sale.entry, program)
     is_in_time = joined_on <= day <= joined_on + timedelta(days=terms.purchase_days)

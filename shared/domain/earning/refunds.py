@@ -168,16 +168,14 @@ def noted_return(back: Returned, part: Returned) -> dict[str, Any]:
 def counted_change(account: Account, before: Sale, after: Sale, kept_before: Kept, kept_after: Kept) -> dict[str, Any]:
     """The change of what an order counts for: tiers, segments' activity and limits, as an entry notes it."""
     earn, order = before.entry, before.order
-    left, left_before = after.amount_kept, before.amount_kept
-    # What somebody excluded spends counts for nothing.
-    spent = 0 if before.is_excluded else left - left_before
+    spent = after.amount_kept - before.amount_kept
     counted = kept_after.points - kept_before.points if order.measure == "points" else spent
     if not before.counts_toward("tiers"):
         counted = 0
     orders = before.is_gone - after.is_gone
     return {
         "qualifying": {order.month: counted} if counted else {},
-        "activity": {month: Activity(orders=orders, amount=left - left_before) for month in earn.activity},
+        "activity": {month: Activity(orders=orders, amount=spent) for month in earn.activity},
         "uses": counting_now(account, _uses_change(before, after, kept_before, kept_after)),
     }
 

@@ -113,7 +113,7 @@ def _reaches_further(account: Account, program: Program, credited_by: Program, s
         return True
     deed = order_deed(program, sale, entry.points)
     nobody = Account(member_id=account.member_id)
-    is_deed = sale.counts_toward("challenges") and not sale.is_excluded
+    is_deed = sale.counts_toward("challenges")
     challenges = [*program.challenges, *credited_by.challenges]
     if entry.progress or (is_deed and any(counts(challenge, nobody, deed) for challenge in challenges)):
         return True
@@ -121,7 +121,7 @@ def _reaches_further(account: Account, program: Program, credited_by: Program, s
         return True
     tier, booked_on = account.tier, local_day(entry.recorded_at, program.time_zone)
     is_raised = tier is not None and bool(program.tiers.rank(tier.tier_id)) and booked_on <= tier.since
-    return is_raised and sale.counts_toward("tiers") and not sale.is_excluded
+    return is_raised and sale.counts_toward("tiers")
 
 
 def with_all_that_follows(

@@ -270,7 +270,7 @@ def _claimed_sale(
         lapsed={own: -came} if has_lapsed and came else {},
         **_unforgiven(forgiven, untaken),
         earned=effects["points"],
-        qualifying={order.month: counts} if counts and sale.counts_toward("tiers") and not sale.is_excluded else {},
+        qualifying={order.month: counts} if counts and sale.counts_toward("tiers") else {},
         activity={month: Activity(orders=1 - sale.is_gone, amount=sale.amount_kept) for month in granted.activity},
         last_order_on=placed_on if granted.activity else None,
         uses=counting_now(account, uses_kept(sale, earned)),

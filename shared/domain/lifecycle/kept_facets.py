@@ -187,12 +187,11 @@ def _bought(state: Account, program: Program, sale: Sale, day: date) -> Account:
         return state
     earned, order = kept(sale), sale.order
     counts = earned.points if order.measure == "points" else sale.amount_kept
-    is_counted = sale.counts_toward("tiers") and not sale.is_excluded
-    state = _counted(state, program, {order.month: counts} if is_counted else {}, 0, day)
+    state = _counted(state, program, {order.month: counts} if sale.counts_toward("tiers") else {}, 0, day)
     placed_on = local_day(min(sale.entry.occurred_at, sale.entry.recorded_at), program.time_zone)
     if sale.entry.activity and (state.last_order_on is None or state.last_order_on < placed_on):
         state = state.model_copy(update={"last_order_on": placed_on})
-    if not sale.counts_toward("challenges") or sale.is_excluded:
+    if not sale.counts_toward("challenges"):
         return state
     return _did(state, program, order_deed(program, sale, earned.points), day)
 

@@ -34,8 +34,7 @@ def credited(
     earn = earn_order(account, program, order, now=now, actor=actor, fingerprint=fingerprint, caps=caps)
     earn = marked(account, program, earn)
     sale = Sale(earn)
-    is_deed = sale.counts_toward("challenges") and not sale.is_excluded
-    deed = order_deed(program, sale, earn.points) if program.challenges and is_deed else None
+    deed = order_deed(program, sale, earn.points) if program.challenges and sale.counts_toward("challenges") else None
     entries = list(with_challenges(account, program, earn, deed))
     if earn.referred is not None:
         entries += friend_reward(book_all(account, entries), program, earn)
