@@ -11,9 +11,8 @@ from typing import NamedTuple
 from shared.caller import is_valid_id
 from shared.domain.errors import LinkNotFoundError
 from shared.domain.members.address_changes import CONFIRMED_WITHIN, AddressChange, code_of
-from shared.domain.members.members import AddressKind, mail_address
-from shared.domain.message_types import Channel, Kind, Value
-from shared.domain.telling.notifications import Note, Way
+from shared.domain.message_types import Kind, Value
+from shared.domain.telling.notifications import Note, Way, way_to_address
 from shared.messaging import signed_links
 from shared.tables import address_changes, members
 
@@ -24,7 +23,6 @@ PATH = "/v1/changes/undo/"
 _CHANGE = "change_id"
 _PURPOSE, _DIGITS = "undo", 24
 """96 bits, as hexadecimal digits: a text message has room for no more."""
-_CHANNELS: Mapping[AddressKind, Channel] = {"email": "email", "phone": "sms"}
 
 
 class Link(NamedTuple):
@@ -53,10 +51,8 @@ def told(note: Note, now: datetime) -> Told | None:
     if change is None or change.ends_at <= now or change.waits != (note.kind == CODE):
         return None
     address = change.value if note.kind == CODE else change.old
-    to = mail_address(address) if address and change.kind == "email" else address
-    if not to:
-        return None
-    return Told(Way(_CHANNELS[change.kind], to), _values(note, change))
+    way = way_to_address(change.kind, address) if address else None
+    return Told(way, _values(note, change)) if way else None
 
 
 def code_for(change_id: str) -> str:

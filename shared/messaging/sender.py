@@ -51,9 +51,7 @@ def send(note: Note, program: Program, now: datetime) -> None:
     if until is not None:
         deferred_messages.put(note, until)
         return
-    message = _worded(note, member, account, program, way, today)
-    if message is not None and sent_messages.claim(note.message_id, now):
-        _hand_over(message, program, now)
+    _tell(note, member, account, program, way, now)
 
 
 def _send_notice(note: Note, member: Member, account: Account, program: Program, now: datetime) -> None:
@@ -62,9 +60,7 @@ def _send_notice(note: Note, member: Member, account: Account, program: Program,
     if told is None or member.status != "active" or member.erasure is not None:
         return
     note = note.model_copy(update={"values": told.values})
-    message = _worded(note, member, account, program, told.way, local_day(now, program.time_zone))
-    if message is not None and sent_messages.claim(note.message_id, now):
-        _hand_over(message, program, now)
+    _tell(note, member, account, program, told.way, now)
 
 
 def _send_code(note: Note, program: Program, now: datetime) -> None:
@@ -74,8 +70,12 @@ def _send_code(note: Note, program: Program, now: datetime) -> None:
         return
     note = note.model_copy(update={"values": told.values})
     somebody = Member(member_id=note.member_id, locale=told.locale, enrolled_at=now)
-    nothing, today = Account(member_id=note.member_id), local_day(now, program.time_zone)
-    message = _worded(note, somebody, nothing, program, told.way, today)
+    _tell(note, somebody, Account(member_id=note.member_id), program, told.way, now)
+
+
+def _tell(note: Note, member: Member, account: Account, program: Program, way: Way, now: datetime) -> None:
+    """Send a note's words, unless they were sent, or the day that they speak of has passed."""
+    message = _worded(note, member, account, program, way, local_day(now, program.time_zone))
     if message is not None and sent_messages.claim(note.message_id, now):
         _hand_over(message, program, now)
 

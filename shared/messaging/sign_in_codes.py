@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared.domain.members.address_changes import code_of
-from shared.domain.members.members import mail_address
 from shared.domain.members.sign_ins import ENTERED_WITHIN, SignIn
 from shared.domain.message_types import Kind, Value
-from shared.domain.telling.notifications import Note, Way
+from shared.domain.telling.notifications import Note, Way, way_to_address
 from shared.tables import members, sign_ins
 
 KIND: Kind = "sign_in_code"
@@ -43,9 +42,8 @@ def told(note: Note, now: datetime) -> Told | None:
     sign_in = sign_ins.load(str(note.values[_SIGN_IN]))
     if sign_in is None or sign_in.ends_at <= now:
         return None
-    to = mail_address(sign_in.value) if sign_in.kind == "email" else sign_in.value
-    if not to:
+    way = way_to_address(sign_in.kind, sign_in.value)
+    if way is None:
         return None
     minutes = int(ENTERED_WITHIN.total_seconds()) // _SECONDS_A_MINUTE
-    way = Way("email" if sign_in.kind == "email" else "sms", to)
     return Told(way, sign_in.locale, {"code": code_for(sign_in.sign_in_id), "minutes": minutes})

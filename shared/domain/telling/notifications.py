@@ -12,7 +12,7 @@ from shared.domain.entry import Entry
 from shared.domain.fields import Record, Stored
 from shared.domain.lifecycle.passing_of_time import Reminder
 from shared.domain.members.contact_preferences import allows
-from shared.domain.members.members import Member, mail_address
+from shared.domain.members.members import AddressKind, Member, mail_address
 from shared.domain.message_types import CHANNELS, KINDS, Category, Channel, Kind, Value
 from shared.domain.points.segments import in_any
 from shared.domain.points.tiers import held_tier
@@ -24,8 +24,7 @@ from shared.domain.subaccounts import is_wallet, member_of
 
 _FOR_PROSPECTS: frozenset[Kind] = frozenset({"consent_requested", "programme_explained"})
 """What somebody who has not joined yet may be told."""
-
-
+_CHANNELS: Mapping[AddressKind, Channel] = {"email": "email", "phone": "sms"}
 _REWARD_ID = "reward_id"
 """Under which name a note says which reward it is about."""
 
@@ -138,6 +137,12 @@ def is_wanted(note: Note, account: Account, program: Program, today: date) -> bo
     """Whether the program tells such things at all, and to members like this one (account settled)."""
     audience = next((one.segments for one in program.messages.audiences if one.kind == note.kind), ())
     return program.messages.sends(note.kind) and in_any(account, program, audience, today)
+
+
+def way_to_address(kind: AddressKind, address: str) -> Way | None:
+    """The way to one address, whatever its owner prefers; None if mail cannot be sent there."""
+    to = mail_address(address) if kind == "email" else address
+    return Way(_CHANNELS[kind], to) if to else None
 
 
 def way_to(member: Member, program: Program, kind: Kind) -> Way | None:
