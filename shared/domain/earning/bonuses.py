@@ -178,8 +178,7 @@ def _is_worth(piece: Piece, bonus: _Bonus) -> bool:
 
 def _counted(cart: Cart, name: str, limit: Limit, points: int) -> Use:
     """What a bonus counts for its limit. Without a point it counts no time, until a return has the sum rounded anew."""
-    use = one_more(cart.account, name, limit, cart.today, points)
-    return use if points else use.model_copy(update={"times": 0})
+    return one_more(cart.account, name, limit, cart.today, points, times=1 if points else 0)
 
 
 def _limited(sums: RunningSum, rule: Rule, bonus: _Bonus, account: Account | None, today: date) -> Piece:

@@ -30,9 +30,11 @@ def used(account: Account | None, name: str, limit: Limit | Times, today: date) 
     return use if use is not None and counts else Use(period=period)
 
 
-def one_more(account: Account | None, name: str, limit: Limit | Times, today: date, points: int = 0) -> Use:
+def one_more(
+    account: Account | None, name: str, limit: Limit | Times, today: date, points: int = 0, times: int = 1
+) -> Use:
     """What something that counts for a limit adds to what has been counted, under the same period."""
-    return Use(period=used(account, name, limit, today).period, times=1, points=points)
+    return Use(period=used(account, name, limit, today).period, times=times, points=points)
 
 
 def reached(limit: Limit, today: date) -> str:

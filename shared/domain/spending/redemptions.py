@@ -409,8 +409,7 @@ def _use_of(account: Account, reward: Reward | None, today: date, quantity: int)
     """What so many more of a reward count toward its limit for a member; None: it has none."""
     if reward is None or reward.limit is None:
         return None
-    one = one_more(account, f"reward:{reward.reward_id}", reward.limit, today)
-    return one.model_copy(update={"times": quantity})
+    return one_more(account, f"reward:{reward.reward_id}", reward.limit, today, times=quantity)
 
 
 def _uses_given_back(hold: Hold) -> dict[str, Use]:
