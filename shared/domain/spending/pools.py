@@ -53,7 +53,11 @@ def pool_among(member: Account, accounts: Iterable[Account]) -> Account | None:
 
 def drawn_by(entries: Iterable[Entry]) -> list[str]:
     """The accounts of the pools that points come back to which entries reverse."""
-    holds = (hold for entry in entries for hold in entry.reversed.values())
+    return drawn_for(hold for entry in entries for hold in entry.reversed.values())
+
+
+def drawn_for(holds: Iterable[Hold]) -> list[str]:
+    """The accounts of the pools that points of holds were drawn from."""
     return list(dict.fromkeys(pool_account_of(hold.drawn.pool_id) for hold in holds if hold.drawn))
 
 

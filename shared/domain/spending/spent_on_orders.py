@@ -16,7 +16,7 @@ from shared.domain.errors import InvalidStateError
 from shared.domain.ledger import book
 from shared.domain.lots import Hold
 from shared.domain.program.program import Program
-from shared.domain.spending.pools import missing_of_others
+from shared.domain.spending.pools import drawn_for, missing_of_others
 from shared.domain.spending.redemptions import Part, returned_by, reverse
 from shared.domain.subaccounts import is_wallet, pool_account_of
 
@@ -92,8 +92,7 @@ def given_back(
 def drawn_from(entries: Iterable[Entry], order_id: str) -> list[str]:
     """The accounts of the pools whose points have paid for an order, by the entries of who spent them."""
     paid = (one for one in entries if one.type == "capture" and one.source.get("order_id") == order_id)
-    holds = (hold for one in paid for hold in one.closed.values())
-    return list(dict.fromkeys(pool_account_of(hold.drawn.pool_id) for hold in holds if hold.drawn))
+    return drawn_for(hold for one in paid for hold in one.closed.values())
 
 
 def _missing(account: Account, hold: Hold, before: int, pools: Mapping[str, Account], given: Mapping[str, int]) -> int:
