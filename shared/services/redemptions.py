@@ -272,10 +272,7 @@ def reverse_redemption(
         is_over = part is not None and situation.entry(whole_key) is not None
         if captured is None or is_over or not _belongs(captured, account):
             raise InvalidStateError("only a captured redemption can be reversed")
-        before = situation.returned(redemption_id)
-        back = before + ((part.points or part.credit or 0) if part else captured.closed[redemption_id].points - before)
-        vouchers.require_unused(situation, redemption_id, captured, back)
-        return reverse(
+        entry = reverse(
             account,
             situation.program,
             captured,
@@ -284,8 +281,10 @@ def reverse_redemption(
             actor=caller.actor,
             fingerprint=fingerprint,
             part=part,
-            returned_before=before,
+            returned_before=situation.returned(redemption_id),
         )
+        vouchers.require_unused(situation, redemption_id, captured, returned_by(entry))
+        return entry
 
     reads = [captured_key, whole_key, keys.returned_key(redemption_id), voucher_items.used_key(redemption_id)]
     return _take(member_id, redemption_id, "reverse", step, caller, now, reads=reads, part=part)

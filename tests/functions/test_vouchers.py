@@ -167,6 +167,13 @@ def test_a_part_comes_back_as_far_as_its_voucher_is_not_used(shop: Shop, ada: st
     assert undo(shop, code).body["voucher"]["left"]["amount"] == 1000
 
 
+def test_more_than_was_paid_does_not_come_back_though_no_voucher_was_used(shop: Shop, ada: str) -> None:
+    _, redemption_id = bought(shop, ada, "card")
+    path = f"/v1/members/{ada}/redemptions/{redemption_id}/reverse"
+    with shop.writing_nothing():
+        assert_refused(shop.post(path, {"reversal_id": "V-1", "points": 1001}), 409, "invalid_state")
+
+
 def test_an_order_that_comes_back_leaves_the_voucher_with_whoever_has_it(shop: Shop, ada: str) -> None:
     code, _ = bought(shop, ada, "card", order_id="A-1")
     shop.order(ada, "A-1", 5000)
