@@ -224,11 +224,11 @@ def capture_redemption(member_id: str, redemption_id: str, *, caller: Caller, no
         )
 
     def asks(situation: Situation) -> Needs:
-        own = own_codes.asks(situation, _reward_of(situation, redemption_id))
-        if any(own):
-            return own
         wallet = None if redemption_id.endswith(CREDIT_SUFFIX) else wallet_of(situation.account.member_id)
-        return order_payments.asks_all(situation, _order_paid_by(situation, redemption_id), wallet)
+        return _first(
+            own_codes.asks(situation, _reward_of(situation, redemption_id)),
+            order_payments.asks_all(situation, _order_paid_by(situation, redemption_id), wallet),
+        )
 
     return _end_hold(member_id, redemption_id, "capture", step, caller, now, asks, lambda one: next_code(one)[1])
 

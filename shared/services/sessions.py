@@ -158,8 +158,7 @@ def _signing_in(sign_in: SignIn, now: datetime) -> str:
 
 def _applicant(said: Enrollment) -> Applicant:
     """What is kept until the code is entered."""
-    names = ("name", "locale", "consent", "referral_code", "age_confirmed", "channel")
-    return Applicant.model_validate({name: getattr(said, name) for name in names})
+    return Applicant.model_validate({name: getattr(said, name) for name in Applicant.model_fields})
 
 
 def _guesser(about: str, name: str) -> Caller:

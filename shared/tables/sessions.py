@@ -11,7 +11,7 @@ from shared.domain.account import Account
 from shared.domain.members.members import Member
 from shared.domain.members.sign_ins import Session
 from shared.tables import accounts, client, keys, members, partitions, records
-from shared.tables.client import Key, Write
+from shared.tables.client import Item, Key, Write
 
 _PLACE = "SESSION#"
 _ID_LENGTH = 32
@@ -53,8 +53,7 @@ def load(member_id: str, token: str) -> Found | None:
 
 def of_member(member_id: str) -> Sequence[Session]:
     """All sessions that are kept of a member."""
-    items = partitions.items(settings.people_table(), members.member_key(member_id).pk)
-    return [records.read(Session, item) for item in items if item["sk"]["S"].startswith(_PLACE)]
+    return [records.read(Session, item) for item in _items(member_id)]
 
 
 def end(member_id: str, token: str) -> None:
@@ -64,10 +63,14 @@ def end(member_id: str, token: str) -> None:
 
 def end_all(member_id: str) -> None:
     """End all sessions of a member."""
-    items = partitions.items(settings.people_table(), members.member_key(member_id).pk)
-    found = [Key(item["pk"]["S"], item["sk"]["S"]) for item in items if item["sk"]["S"].startswith(_PLACE)]
+    found = [Key(item["pk"]["S"], item["sk"]["S"]) for item in _items(member_id)]
     for start in range(0, len(found), _TOGETHER):
         client.transact([_delete(key) for key in found[start : start + _TOGETHER]])
+
+
+def _items(member_id: str) -> list[Item]:
+    items = partitions.items(settings.people_table(), members.member_key(member_id).pk)
+    return [item for item in items if item["sk"]["S"].startswith(_PLACE)]
 
 
 def _delete(key: Key) -> Write:
