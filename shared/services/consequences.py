@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.domain.account import Account
-from shared.domain.earning.referrals import Role, advocate_reward, referral_of, reversal, side_of
+from shared.domain.earning.referrals import Role, advocate_reward, friend_of, referral_of, reversal, side_of
 from shared.domain.entry import Entry
 from shared.domain.facets import Referred
 from shared.domain.lifecycle.closed_accounts import reward_of_gone_taken_back
@@ -51,7 +51,7 @@ def _remembering(member: Member, now: datetime) -> Sequence[Write]:
 
 def _reward_advocate(entry: Entry, now: datetime) -> None:
     """Book the advocate's reward, unless the referral has been reversed meanwhile, or there is nobody to pay."""
-    terms, friend, name = programs.load_program().referrals, _open_survivor(entry.member_id), _friend_in(entry)
+    terms, friend, name = programs.load_program().referrals, _open_survivor(entry.member_id), friend_of(entry)
     referred = referral_of(friend, name) if friend else None
     if terms is None or friend is None or referred is None or not _still_pays(referred, entry):
         return
@@ -78,7 +78,7 @@ def _take_back(entry: Entry, now: datetime) -> None:
     Whoever the friend has been merged into since may have been brought by somebody too: that is another referral. Of
     an advocate who is gone it is recorded, as of a friend who is gone it is with the refund itself.
     """
-    name = _friend_in(entry)
+    name = friend_of(entry)
     times = entry.referred.times if entry.referred else 1
     for to in ("friend", "advocate"):
         given_vouchers.take_back_for_referral(to, _cause(name, times), now)
@@ -109,11 +109,6 @@ def _book_reversal(member_id: str, paid: Entry, key: Key, now: datetime) -> None
 def _cause(friend: str, times: int) -> str:
     """What gifts for a referral follow from: a friend's purchase that made it pay off, for the how manieth time."""
     return f"referral-{friend}-{times}"
-
-
-def _friend_in(entry: Entry) -> str:
-    """Whose referral an entry is about: the member's, or that of somebody who was merged into them."""
-    return entry.referred.friend or entry.member_id if entry.referred else entry.member_id
 
 
 def _still_pays(referred: Referred, entry: Entry) -> bool:

@@ -34,10 +34,9 @@ def side_of(role: Role, times: int) -> str:
     return role if times == 1 else f"{role}#{times}"
 
 
-def friend_of(account: Account) -> str:
-    """Under which id somebody was referred: their own, or that of a member merged into them."""
-    referred = account.referred
-    return referred.friend if referred and referred.friend else account.member_id
+def friend_of(one: Account | Entry) -> str:
+    """Whose referral an account has, or an entry is about: the member's own, or that of one merged into them."""
+    return one.referred.friend or one.member_id if one.referred else one.member_id
 
 
 def referral_of(account: Account, friend: str) -> Referred | None:

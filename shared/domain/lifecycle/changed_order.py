@@ -9,7 +9,7 @@ from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import take_back_credit
 from shared.domain.earning.challenges import badges_for, counts, order_deed
 from shared.domain.earning.kept_orders import Returned, Sale, returned_of
-from shared.domain.earning.referrals import friend_reward, referral_of, rested_anew, rests_on
+from shared.domain.earning.referrals import friend_of, friend_reward, referral_of, rested_anew, rests_on
 from shared.domain.earning.refunds import refund_order, taken_back
 from shared.domain.entry import Entry
 from shared.domain.facets import Badge
@@ -155,8 +155,7 @@ def with_all_that_follows(
             entries.append(_badge_lost(book_all(account, entries), in_force, badge, changed, known))
         challenge = [one for one in program.challenges if one.challenge_id == name] * max(0, times)
         entries += badges_for(book_all(account, entries), in_force, challenge, changed)
-    pays = entries[0].referred
-    referral = referral_of(account, pays.friend or account.member_id) if pays else None
+    referral = referral_of(account, friend_of(entries[0])) if entries[0].referred else None
     if referral is not None and referral.state != "rewarded":
         entries += friend_reward(book_all(account, entries), in_force, entries[0])
     return entries

@@ -12,7 +12,7 @@ from datetime import datetime
 from shared.domain import entry_types
 from shared.domain.account import Account
 from shared.domain.earning.kept_orders import Returned
-from shared.domain.earning.referrals import reversal, side_of
+from shared.domain.earning.referrals import friend_of, reversal, side_of
 from shared.domain.entry import Entry
 from shared.domain.ledger import book_all, combined, negative
 from shared.domain.lifecycle.changed_order import Background, Order, refunded
@@ -93,8 +93,7 @@ def _reward_taken_back(
     """What takes back the reward that the member got for the order as somebody's friend, if it no longer pays off."""
     if refund.referred is None or refund.referred.state != "reversed":
         return []
-    friend = refund.referred.friend or account.member_id
-    cause = {"friend": friend, "role": side_of("FRIEND", refund.referred.times)}
+    cause = {"friend": friend_of(refund), "role": side_of("FRIEND", refund.referred.times)}
     entries = (entry for name in account.ids for entry in background.histories.get(name, ()))
     paid = (entry for entry in entries if entry.type == "referral" and cause.items() <= entry.source.items())
     return [
