@@ -272,6 +272,7 @@ def reverse_redemption(
         is_over = part is not None and situation.entry(whole_key) is not None
         if captured is None or is_over or not _belongs(captured, account):
             raise InvalidStateError("only a captured redemption can be reversed")
+        _require_own(partner_access.calling(caller), captured)
         entry = reverse(
             account,
             situation.program,

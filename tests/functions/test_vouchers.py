@@ -156,6 +156,13 @@ def test_a_used_vouchers_redemption_comes_back_only_after_its_use_is_undone(shop
     assert_refused(use(shop, code, "T-2"), 409, "invalid_state")
 
 
+def test_a_partner_does_not_learn_that_a_voucher_was_used_which_is_not_its_own(shop: Shop, ada: str) -> None:
+    code, redemption_id = bought(shop, ada)
+    use(shop, code)
+    refused = shop.post(f"/v1/members/{ada}/redemptions/{redemption_id}/reverse", partner_id="cafe")
+    assert_refused(refused, 404, "redemption_not_found")
+
+
 def test_a_part_comes_back_as_far_as_its_voucher_is_not_used(shop: Shop, ada: str) -> None:
     code, redemption_id = bought(shop, ada, "card")
     path = f"/v1/members/{ada}/redemptions/{redemption_id}/reverse"
