@@ -74,7 +74,7 @@ class Found(NamedTuple):
 
     def writes(self, member_id: str) -> list[Write]:
         """What notes that the member has met it."""
-        return [cases.met(case, member_id) for case in self.cases if case.met_by is None and not case.is_left]
+        return [cases.met(case, member_id) for case in self.cases if case.waits]
 
 
 class Kept(NamedTuple):
@@ -96,7 +96,7 @@ def find_for_member(addresses: Iterable[Identity], program: Program, now: dateti
 
     They have joined already: that somebody left an address, or joined again by another one, means nothing for them.
     """
-    waiting = [one for one in find(addresses, program, now).cases if one.met_by is None and not one.is_left]
+    waiting = [one for one in find(addresses, program, now).cases if one.waits]
     return Found(waiting, together([case.what for case in waiting], _today(program, now)))
 
 

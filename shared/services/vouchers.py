@@ -27,6 +27,7 @@ from shared.tables import accounts, audit, keys, ledger, operation, programs
 from shared.tables import vouchers as stored
 from shared.tables.client import Key
 from shared.tables.operation import Decide, Decision, Situation
+from shared.tables.vouchers import Issued
 
 
 class Undo(Record):
@@ -67,14 +68,6 @@ class LookedUp(NamedTuple):
 
     found: Found
     uses: Sequence[BookedUse]
-
-
-class _Pointed(NamedTuple):
-    """What a code leads to: whose voucher it was when it was issued, its id, and how it was issued."""
-
-    member_id: str
-    voucher_id: str
-    issue: Voucher
 
 
 def look_up(code: str, *, caller: Caller, now: datetime) -> LookedUp:
@@ -176,19 +169,19 @@ def require_unused(situation: Situation, voucher_id: str, captured: Entry, point
         raise VoucherUsedError("the redemption's voucher has been used; undo its use first")
 
 
-def _pointed(code: str, caller: Caller, now: datetime) -> _Pointed:
+def _pointed(code: str, caller: Caller, now: datetime) -> Issued:
     """What a code leads to. A partner sees what it gives alone. Raises VoucherNotFoundError, TooManyRequestsError."""
     partner = partner_access.calling(caller)
     guess_limits.require_may_guess(caller, now)
     found = stored.load(code)
-    if found is None or (partner is not None and found[2].partner_id != partner.partner_id):
+    if found is None or (partner is not None and found.issue.partner_id != partner.partner_id):
         guess_limits.count(caller, now)
         raise VoucherNotFoundError("there is no voucher with this code")
-    return _Pointed(*found)
+    return found
 
 
 def _booked(
-    pointed: _Pointed, decide: Decide, key: Key, fingerprint: str, reads: Sequence[Key], now: datetime
+    pointed: Issued, decide: Decide, key: Key, fingerprint: str, reads: Sequence[Key], now: datetime
 ) -> operation.Outcome:
     """What is booked on the account of who has the voucher by now."""
 
@@ -208,7 +201,7 @@ def _following(member_id: str, attempt: Callable[[str], operation.Outcome]) -> o
     return attempt(member_id)
 
 
-def _found(pointed: _Pointed, account: Account, program: Program, now: datetime) -> Found:
+def _found(pointed: Issued, account: Account, program: Program, now: datetime) -> Found:
     account = up_to_date(account, program, now)
     name, issue = pointed.voucher_id, pointed.issue
     live = account.vouchers.get(name)

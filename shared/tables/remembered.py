@@ -37,6 +37,11 @@ class Case(NamedTuple):
     met_by: str | None
     is_left: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether what has ended with an account is still to be met."""
+        return self.met_by is None and not self.is_left
+
 
 def case_of(member_id: str) -> str:
     """The name of a member's case."""

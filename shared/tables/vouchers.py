@@ -5,6 +5,7 @@ A code stands under its hash alone. It is drawn from so many that nobody finds o
 
 import hashlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from shared import settings
 from shared.domain.entry import Entry
@@ -13,6 +14,14 @@ from shared.domain.vouchers import Voucher
 from shared.tables import client, partitions, records
 from shared.tables.client import Item, Key, Write
 from shared.tables.ledger import entry_of
+
+
+class Issued(NamedTuple):
+    """What a code leads to: whose voucher it was when it was issued, its id, and how it was issued."""
+
+    member_id: str
+    voucher_id: str
+    issue: Voucher
 
 
 def code_key(code: str) -> Key:
@@ -26,12 +35,12 @@ def used_key(voucher_id: str) -> Key:
     return Key(f"VOUCHER#{voucher_id}", "USED")
 
 
-def load(code: str) -> tuple[str, str, Voucher] | None:
-    """Whose voucher has a code, its id, and how it was issued; None: nobody's."""
+def load(code: str) -> Issued | None:
+    """The voucher that has a code; None: nobody's."""
     item = client.get(settings.loyalty_table(), code_key(code))
     if item is None or "member_id" not in item:
         return None
-    return item["member_id"]["S"], item["voucher_id"]["S"], records.read(Voucher, item)
+    return Issued(item["member_id"]["S"], item["voucher_id"]["S"], records.read(Voucher, item))
 
 
 def load_used(voucher_id: str) -> int:
@@ -53,7 +62,7 @@ def load_uses(voucher_id: str) -> list[Entry]:
 def changes(entry: Entry) -> Iterator[Write]:
     """The writes that make what an entry issues found by its code, and note what it uses."""
     for voucher_id, voucher in entry.vouchers.items():
-        if is_issued_by(entry):
+        if entry.type in {"capture", "voucher_given"}:
             item = {
                 **client.key_of(code_key(voucher.code)),
                 "member_id": {"S": entry.member_id},
@@ -78,8 +87,3 @@ def changes(entry: Entry) -> Iterator[Write]:
                     "ExpressionAttributeValues": {":units": {"N": str(entry.voucher_used)}},
                 }
             }
-
-
-def is_issued_by(entry: Entry) -> bool:
-    """Whether an entry issues the vouchers that it brings."""
-    return entry.type in {"capture", "voucher_given"}
