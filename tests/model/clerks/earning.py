@@ -363,7 +363,7 @@ class EarningClerk(SharingClerk):
         return sale
 
     def _stamp(self, name: str, sale: WholeSale) -> None:
-        if sale.partner:
+        if sale.partner or sale.nothing:
             return
         self.deeds.setdefault(name, []).append(sale)
         for badge in self.stamps.setdefault(name, Stamps()).stamp(sale.placed_on, sale.total):

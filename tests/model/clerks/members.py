@@ -113,6 +113,7 @@ class WholeClerk(EarningClerk):
         self.require_consent(into)
         self.leave_box(gone, for_good=True)
         super().merge(gone, into)
+        self.lost.setdefault(into, []).extend(self.lost.pop(gone, ()))
         self.taken_in_by[gone] = into
         self._unite_stamps(gone, into)
         self._unite_days(gone, into)

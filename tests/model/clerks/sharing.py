@@ -20,7 +20,6 @@ class Person:
 
     joined: date
     box: str | None = None
-    shares_since: date = date.min
     frozen: bool = False
     tags: set[str] = field(default_factory=set)
     place: str | None = None
@@ -37,6 +36,8 @@ class SharingClerk(Clerk):
     """By member and box: how many cards somebody has put in, less those they took out and those that expired there."""
     slips: dict[str, list[tuple[date, str]]] = field(default_factory=dict)
     """In each box, one for each card that somebody has a right to: how long it would have been good, and who."""
+    lost: dict[str, list[Point]] = field(default_factory=dict)
+    """The cards to which each had a right when they expired in a box."""
     given_up: Counter[str] = field(default_factory=Counter)
     """How many cards those had a right to who went for good while there were too few of them in a box."""
     drawn: dict[str, tuple[str, str, int]] = field(default_factory=dict)
@@ -57,7 +58,7 @@ class SharingClerk(Clerk):
         others = [one for one in self.people.values() if one.box == box]
         if person.box or self.members[name].debt or len(others) >= POOL_MEMBERS_MAX:
             raise RefusedError("invalid_state")
-        person.box, person.shares_since = box, self.today
+        person.box = box
         self._put_in(name)
 
     def leave_box(self, name: str, *, by_shop: bool = True, for_good: bool = False) -> None:
@@ -261,6 +262,7 @@ class SharingClerk(Clerk):
 
     def _lose(self, box: str, cards: int) -> None:
         """The slips of cards that have expired go: the soonest ones, and of one day each person's share."""
+        expired = sorted((card for card in super()._expired(box) if card.expired_on == self.today), key=_end)
         for day in sorted({day for day, _ in self.slips[box]}):
             people = Counter(name for one, name in sorted(self.slips[box]) if one == day)
             gone, total, passed = min(cards, people.total()), people.total(), 0
@@ -268,6 +270,8 @@ class SharingClerk(Clerk):
                 loss = (passed + slips) * gone // total - passed * gone // total
                 passed += slips
                 self.brought[name, box] -= loss
+                self.lost.setdefault(name, []).extend(expired[:loss])
+                del expired[:loss]
                 for _ in range(loss):
                     self.slips[box].remove((day, name))
             cards -= gone
@@ -296,11 +300,8 @@ class SharingClerk(Clerk):
         return sorted([*own, *super()._available(box)], key=_end) if box else own
 
     def _expired(self, name: str) -> list[Point]:
-        """Their own, and those of the box since they have shared it."""
-        person = self.people[name]
-        of_box = super()._expired(person.box) if person.box else []
-        since = person.shares_since
-        return [*super()._expired(name), *(card for card in of_box if card.expired_on and card.expired_on > since)]
+        """Their own, and those that they had a right to in a box."""
+        return [*super()._expired(name), *self.lost.get(name, ())]
 
     def _waiting_gift(self, gift: str) -> Redemption:
         offered = self.redemptions[f"gift:{gift}"]
