@@ -770,7 +770,16 @@ class Clerk:
     ) -> None:
         one = self.redemptions[redemption]
         one.state = ends_as
-        cards, member = sorted(self._in(redemption, state), key=_end), self.members[one.owner]
+        lots = [(card, _end(card)) for card in self._not_forgiven(redemption, state)]
+        self._arrive(one.owner, self._keep_living([card for card, _ in lots], by_shop=by_shop))
+        for card, lot in lots:
+            if card.state == "available" and _end(card) != lot:
+                self.members[one.owner].late[lot, _end(card)] += 1
+        self.uses = [use for use in self.uses if use.redemption != redemption]
+
+    def _not_forgiven(self, redemption: str, state: State) -> list[Point]:
+        """The cards that come back. Those stay away that were forgiven while they were out."""
+        cards, member = sorted(self._in(redemption, state), key=_end), self.members[self.redemptions[redemption].owner]
         known = sorted((one for one in member.forgiven if redemption in one.out), key=lambda one: one.lot)
         others = isinstance(self.program.expiry, Inactivity)
         for of_own_lot in (True, False) if others else (True,):
@@ -780,12 +789,7 @@ class Clerk:
                     known.remove(found)
                     member.forgiven.remove(found)
                     card.state = "taken_back"
-        lots = [(card, _end(card)) for card in cards if card.state == state]
-        self._arrive(one.owner, self._keep_living([card for card, _ in lots], by_shop=by_shop))
-        for card, lot in lots:
-            if card.state == "available" and _end(card) != lot:
-                member.late[lot, _end(card)] += 1
-        self.uses = [use for use in self.uses if use.redemption != redemption]
+        return [card for card in cards if card.state == state]
 
     def _lapsing_today(self, until: datetime) -> list[str]:
         open_ = [(one.lapses_at, id_) for id_, one in self.redemptions.items() if one.state == "reserved"]

@@ -118,7 +118,7 @@ class SharingClerk(Clerk):
         self.require_not_frozen(offered.owner)
         with self.household(receiver, offered.owner):
             offered.state = "captured"
-            cards = self._keep_living(self._in(f"gift:{gift}", "held"), by_shop=False)
+            cards = self._keep_living(self._not_forgiven(f"gift:{gift}", "held"), by_shop=False)
             owed = min(self.members[offered.owner].debt, len(cards))
             for card in sorted(cards, key=_end)[:owed]:
                 card.state = "settled"
@@ -275,6 +275,7 @@ class SharingClerk(Clerk):
                 for _ in range(loss):
                     self.slips[box].remove((day, name))
             cards -= gone
+        self.given_up[box] -= cards
 
     def _box(self, name: str) -> str | None:
         """The box that somebody shares; nobody who is frozen does."""
