@@ -90,7 +90,8 @@ def join() -> Answer:
 @site.get(f"{JOIN}/poster")
 def show_poster() -> Answer:
     visit = site.visit()
-    return page("poster.html", visit, url=_address(JOIN), picture=qr.svg(_address(JOIN)))
+    url = settings.public_address(JOIN)
+    return page("poster.html", visit, url=url, picture=qr.svg(url))
 
 
 @site.get(f"{ME}/sign-in")
@@ -206,7 +207,7 @@ def show_points() -> Answer:
 def show_friends() -> Answer:
     me, visit = _signed_in()
     found = referrals.read_referrals("me", FRIENDS_SHOWN, None, caller=me.caller, now=clock.now())
-    url = _address(f"{JOIN}?code={quote(found.referral_code or '', safe='')}")
+    url = settings.public_address(f"{JOIN}?code={quote(found.referral_code or '', safe='')}")
     return _own_page("friends.html", me, visit, found=found, url=url, picture=qr.svg(url))
 
 
@@ -424,10 +425,6 @@ def _of_form(type_: Callable[..., _Made], given: Mapping[str, Any]) -> _Made:
 
 def _reward_names() -> dict[str, str]:
     return {reward.reward_id: reward.name for reward in program_service.read_program().redeeming.rewards}
-
-
-def _address(path: str) -> str:
-    return f"{settings.public_url().rstrip('/')}{path}"
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -134,6 +134,16 @@ def public_url() -> str:
     return _required("PUBLIC_URL")
 
 
+def public_address(path: str) -> str:
+    """A path's address, as it is reached from outside."""
+    return f"{public_url().rstrip('/')}{path}"
+
+
+def is_encrypted() -> bool:
+    """Whether it is reached by HTTPS, as everywhere but on a developer's machine."""
+    return public_url().startswith("https://")
+
+
 @runtime.remembered()
 def messages() -> str:
     """`send`, or `dry_run`: then nobody is written to, and the log says what would have been sent."""

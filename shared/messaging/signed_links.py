@@ -8,7 +8,7 @@ from shared.tables import members
 
 def url_for(path: str, token: str) -> str:
     """The address of the page to which a link leads."""
-    return f"{settings.public_url().rstrip('/')}{path}{token}"
+    return settings.public_address(f"{path}{token}")
 
 
 def signature(purpose: str, content: str, digits: int) -> str:

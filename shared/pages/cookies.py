@@ -33,7 +33,7 @@ def made(name: Name, value: str, seconds: int | None = None) -> Cookie:
         name=_full(name),
         value=value,
         path="/",
-        secure=_is_secure(),
+        secure=settings.is_encrypted(),
         http_only=True,
         max_age=seconds,
         same_site=SameSite.LAX_MODE,
@@ -46,8 +46,4 @@ def ended(name: Name) -> Cookie:
 
 
 def _full(name: Name) -> str:
-    return f"__Host-{name}" if _is_secure() else name
-
-
-def _is_secure() -> bool:
-    return settings.public_url().startswith("https://")
+    return f"__Host-{name}" if settings.is_encrypted() else name

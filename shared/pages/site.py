@@ -228,8 +228,7 @@ def _require_own_form(
 
 def _transport() -> dict[str, str]:
     """Has browsers ask by HTTPS alone, where it is there."""
-    is_encrypted = settings.public_url().startswith("https://")
-    return {"Strict-Transport-Security": "max-age=31536000"} if is_encrypted else {}
+    return {"Strict-Transport-Security": "max-age=31536000"} if settings.is_encrypted() else {}
 
 
 @cache
