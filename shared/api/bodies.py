@@ -46,7 +46,7 @@ _NAME = re.compile(r'\bname="?([^";\n]{1,100})', re.IGNORECASE)
 def with_readable_body(event: Mapping[str, Any], bytes_max: int = BODY_BYTES_MAX) -> Mapping[str, Any]:
     """An event whose body is text. Raises a refusal of a body that is too long, no UTF-8 or not declared as JSON."""
     text = _text(event, bytes_max)
-    if text and _media_type(event) != JSON_TYPE:
+    if text and media_type(event) != JSON_TYPE:
         raise UnsupportedMediaTypeError(f"send the body as Content-Type: {JSON_TYPE}")
     return _as_json(event, text)
 
@@ -56,11 +56,11 @@ def with_form_as_json(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Raises BodyTooLargeError for a body of any type that is longer than a form.
     """
-    media_type = _media_type(event)
+    kind = media_type(event)
     text = _text(event, FORM_BYTES_MAX)
-    if not text or media_type not in FORM_TYPES:
+    if not text or kind not in FORM_TYPES:
         return event
-    fields = _parts(_content_type(event), text) if media_type == MULTIPART_TYPE else dict(parse_qsl(text))
+    fields = _parts(_content_type(event), text) if kind == MULTIPART_TYPE else dict(parse_qsl(text))
     return _as_json(event, json.dumps(fields))
 
 
@@ -83,7 +83,8 @@ def _content_type(event: Mapping[str, Any]) -> str:
     return str((event.get("headers") or {}).get("content-type", ""))
 
 
-def _media_type(event: Mapping[str, Any]) -> str:
+def media_type(event: Mapping[str, Any]) -> str:
+    """The type that a body is declared as, without its parameters."""
     return _content_type(event).partition(";")[0].strip().lower()
 
 

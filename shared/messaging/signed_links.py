@@ -1,4 +1,4 @@
-"""Links in messages: what they say is signed under the shop's key, so that nobody can forge one."""
+"""Links in messages, and forms of pages: what they say is signed under the shop's key, so that nobody can forge one."""
 
 import hmac
 

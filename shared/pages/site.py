@@ -5,7 +5,6 @@ A form is taken only from a page of ours in the same browser: it brings a token 
 """
 
 import hashlib
-import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -14,21 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.shared.cookies import Cookie
 
 from shared import runtime, settings
 from shared.api.answers import Answer
-from shared.api.bodies import FORM_TYPES, with_form_as_json
+from shared.api.bodies import FORM_TYPES, media_type, with_form_as_json
 from shared.api.problems import STATUS
 from shared.api.resolver import ForEachThread
 from shared.api.routes import HTML_TYPE
 from shared.domain.errors import ForbiddenError, InvalidRequestError, LoyaltyError, RouteNotFoundError
 from shared.domain.members.sign_ins import new_token
+from shared.messaging import signed_links
 from shared.pages import cookies, languages
 from shared.pages.languages import Language
 from shared.services import program as program_service
-from shared.tables import members
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -42,7 +40,8 @@ TEMPLATES = _HERE / "templates"
 _STYLESHEET = _HERE / "assets" / "pages.css"
 _LANGUAGE_SECONDS = 365 * 24 * 3600
 _ASSET_SECONDS = 365 * 24 * 3600
-_TOKEN_LENGTH = 32
+_FORM, _TOKEN_LENGTH = "form", 32
+"""What the token of a form is signed for, bound to the browser's cookie; and its digits."""
 _DIGEST_LENGTH = 12
 _POLICY = {
     "default-src": "'none'",
@@ -103,8 +102,15 @@ class Site(ForEachThread):
         return visit if of is None else visit._replace(language=languages.nearest([of, visit.language.tag]))
 
     def form(self) -> Mapping[str, str]:
-        """The fields of the form in hand that are not empty."""
-        return form_of(self)
+        """The fields of the form in hand that are not empty.
+
+        Raises BodyTooLargeError, and StaleFormError for what is no form.
+        """
+        event = self.current_event.raw_event
+        if not event.get("body") or media_type(event) not in FORM_TYPES:
+            raise StaleFormError("this is no form of ours")
+        fields: dict[str, str] = json.loads(with_form_as_json(event).get("body") or "{}")
+        return {name: value.strip() for name, value in fields.items() if value.strip()}
 
     def query(self, name: str) -> str | None:
         """A parameter of the address."""
@@ -164,7 +170,7 @@ def page(
         languages=languages.languages().values(),
         program=program_service.read_program(),
         stylesheet=stylesheet_path(),
-        form_token=token_for(visit.bound_to),
+        form_token=signed_links.signature(_FORM, visit.bound_to, _TOKEN_LENGTH),
         **values,
     )
     return Answer(
@@ -197,21 +203,6 @@ def stylesheet(name: str) -> Answer:
     return Answer(status_code=int(HTTPStatus.OK), content_type="text/css; charset=utf-8", headers=headers, body=text)
 
 
-def token_for(bound_to: str) -> str:
-    """The token of forms in pages that a browser with this cookie has asked for."""
-    return members.keyed_hash(f"form:{bound_to}")[:_TOKEN_LENGTH]
-
-
-def form_of(app: APIGatewayHttpResolver) -> Mapping[str, str]:
-    """The fields of a form. Raises BodyTooLargeError, and StaleFormError for what is no form."""
-    event = app.current_event.raw_event
-    media_type = str((event.get("headers") or {}).get("content-type", "")).partition(";")[0].strip().lower()
-    if not event.get("body") or media_type not in FORM_TYPES:
-        raise StaleFormError("this is no form of ours")
-    fields: dict[str, str] = json.loads(with_form_as_json(event).get("body") or "{}")
-    return {name: value.strip() for name, value in fields.items() if value.strip()}
-
-
 def _require_own_form(
     app: "Site",
     next_middleware: Callable[["Site"], Answer],
@@ -220,7 +211,7 @@ def _require_own_form(
     if app.current_event.request_context.http.method != "GET":
         sent_from = (app.current_event.get("headers") or {}).get("sec-fetch-site")
         given = app.form().get(FORM_TOKEN, "")
-        is_ours = hmac.compare_digest(given.encode(), token_for(app.visit().bound_to).encode())
+        is_ours = signed_links.is_signed(_FORM, app.visit().bound_to, given, _TOKEN_LENGTH)
         if sent_from in {"cross-site", "same-site"} or not is_ours:
             raise StaleFormError("the form comes from another site, or was open for too long")
     return next_middleware(app)
