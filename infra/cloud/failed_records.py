@@ -3,14 +3,13 @@
 A queue of dead letters would hold no more than their place in the stream, which forgets them after a day.
 """
 
-from typing import cast
-
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.cloud.buckets import plain, private_bucket
 from infra.cloud.options import Options
 
 KEPT_DAYS = 30
@@ -19,20 +18,7 @@ KEPT_DAYS = 30
 
 def add_failed_records(scope: Construct, options: Options, notices: sqs.Queue) -> s3.Bucket:
     """A bucket that nobody outside the account reads; each new object is noted in the queue, where an alarm looks."""
-    bucket = s3.Bucket(
-        scope,
-        "FailedRecords",
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        encryption=s3.BucketEncryption.S3_MANAGED,
-        enforce_ssl=True,
-        lifecycle_rules=[
-            s3.LifecycleRule(
-                expiration=Duration.days(KEPT_DAYS), abort_incomplete_multipart_upload_after=Duration.days(1)
-            )
-        ],
-        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        removal_policy=RemovalPolicy.RETAIN if options.is_kept else RemovalPolicy.DESTROY,
-    )
+    bucket = private_bucket(scope, "FailedRecords", options, KEPT_DAYS)
     notices.add_to_resource_policy(
         iam.PolicyStatement(
             sid="RecordsAreNoted",
@@ -43,12 +29,12 @@ def add_failed_records(scope: Construct, options: Options, notices: sqs.Queue) -
         )
     )
     # As the CDK has it, another function would be deployed to write these few lines.
-    plain = cast("s3.CfnBucket", bucket.node.default_child)
-    plain.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+    resource = plain(bucket)
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
         queue_configurations=[
             s3.CfnBucket.QueueConfigurationProperty(event="s3:ObjectCreated:*", queue=notices.queue_arn)
         ]
     )
     # S3 tries the queue's policy when the bucket is made.
-    plain.node.add_dependency(notices.node.find_child("Policy"))
+    resource.node.add_dependency(notices.node.find_child("Policy"))
     return bucket

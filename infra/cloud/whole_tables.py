@@ -4,15 +4,16 @@ What it does is in `infra/tools/cloud_run.py`. `loyalty verify --in-cloud` start
 """
 
 import json
-from typing import Any, cast
+from typing import Any
 
-from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.cloud.buckets import plain, private_bucket
 from infra.cloud.functions import Builder
 from infra.cloud.nag import acknowledge
 from infra.cloud.options import Options
@@ -32,7 +33,8 @@ _INVOKE = "arn:aws:states:::lambda:invoke"
 
 def add_whole_tables(scope: Construct, builder: Builder, data: Data, options: Options) -> None:
     """The bucket of runs, the function, the state machine and its schedule."""
-    bucket = _bucket(scope, options)
+    bucket = private_bucket(scope, "Runs", options, KEPT_DAYS)
+    acknowledge(bucket, "AwsSolutions-S1", "the runs alone write and read there")
     worker = builder.whole_tables(
         NAME, {"LOYALTY_TABLE": data.loyalty.table_name, "DUE_SHARDS": options.shards, BUCKET: bucket.bucket_name}
     )
@@ -56,7 +58,7 @@ def add_whole_tables(scope: Construct, builder: Builder, data: Data, options: Op
     )
     _grant(role, name, worker.function.function_arn, bucket)
     machine.node.add_dependency(role)
-    objects = f"AwsSolutions-IAM5[Resource::<{Stack.of(scope).get_logical_id(_plain(bucket))}.Arn>/runs/*]"
+    objects = f"AwsSolutions-IAM5[Resource::<{Stack.of(scope).get_logical_id(plain(bucket))}.Arn>/runs/*]"
     for who in (worker.role, role):
         acknowledge(who, objects, "a run names its own objects")
     here = "<AWS::Region>:<AWS::AccountId>"
@@ -66,29 +68,6 @@ def add_whole_tables(scope: Construct, builder: Builder, data: Data, options: Op
     acknowledge(machine, "AwsSolutions-SF2", "what a part took is in the function's log")
     _schedule(scope, machine, options)
     CfnOutput(scope, ARN, value=machine.state_machine_arn)
-
-
-def _bucket(scope: Construct, options: Options) -> s3.Bucket:
-    bucket = s3.Bucket(
-        scope,
-        "Runs",
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        encryption=s3.BucketEncryption.S3_MANAGED,
-        enforce_ssl=True,
-        lifecycle_rules=[
-            s3.LifecycleRule(
-                expiration=Duration.days(KEPT_DAYS), abort_incomplete_multipart_upload_after=Duration.days(1)
-            )
-        ],
-        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        removal_policy=RemovalPolicy.RETAIN if options.is_kept else RemovalPolicy.DESTROY,
-    )
-    acknowledge(bucket, "AwsSolutions-S1", "the runs alone write and read there")
-    return bucket
-
-
-def _plain(bucket: s3.Bucket) -> s3.CfnBucket:
-    return cast("s3.CfnBucket", bucket.node.default_child)
 
 
 def machine_definition(function_arn: str, bucket: str) -> dict[str, Any]:
