@@ -39,13 +39,9 @@ def add_whole_tables(scope: Construct, builder: Builder, data: Data, options: Op
         NAME, {"LOYALTY_TABLE": data.loyalty.table_name, "DUE_SHARDS": options.shards, BUCKET: bucket.bucket_name}
     )
     table = data.loyalty.table_arn
-    for actions, resources in (
-        (["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem"], [table]),
-        (["dynamodb:Query"], [f"{table}/index/history"]),
-        (["s3:GetObject", "s3:PutObject"], [bucket.arn_for_objects("runs/*")]),
-        (["s3:ListBucket"], [bucket.bucket_arn]),
-    ):
-        worker.role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+    _grant(worker.role, ["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem"], table)
+    _grant(worker.role, ["dynamodb:Query"], f"{table}/index/history")
+    _grant_objects(worker.role, bucket)
     name = f"{Stack.of(scope).stack_name}-whole-tables"
     role = iam.Role(scope, "StatesRole", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
     definition = machine_definition(worker.function.function_arn, bucket.bucket_name)
@@ -56,7 +52,8 @@ def add_whole_tables(scope: Construct, builder: Builder, data: Data, options: Op
         role=role,
         definition_body=sfn.DefinitionBody.from_string(Stack.of(scope).to_json_string(definition)),
     )
-    _grant(role, name, worker.function.function_arn, bucket)
+    _let_run(role, name, worker.function.function_arn)
+    _grant_objects(role, bucket)
     machine.node.add_dependency(role)
     objects = f"AwsSolutions-IAM5[Resource::<{Stack.of(scope).get_logical_id(plain(bucket))}.Arn>/runs/*]"
     for who in (worker.role, role):
@@ -135,23 +132,28 @@ def machine_definition(function_arn: str, bucket: str) -> dict[str, Any]:
     }
 
 
-def _grant(role: iam.Role, name: str, function_arn: str, bucket: s3.Bucket) -> None:
-    """What the state machine may do: call the function, run its parts, read which they are and write how they ended."""
+def _let_run(role: iam.Role, name: str, function_arn: str) -> None:
+    """What the state machine may do beside its objects: call the function, and run its parts."""
     here = f"{Aws.REGION}:{Aws.ACCOUNT_ID}"
+    _grant(role, ["lambda:InvokeFunction"], function_arn)
+    _grant(role, ["states:StartExecution"], f"arn:{Aws.PARTITION}:states:{here}:stateMachine:{name}")
     runs = f"arn:{Aws.PARTITION}:states:{here}:execution:{name}/*"
-    for actions, resources in (
-        (["lambda:InvokeFunction"], [function_arn]),
-        (["states:StartExecution"], [f"arn:{Aws.PARTITION}:states:{here}:stateMachine:{name}"]),
-        (["states:DescribeExecution", "states:StopExecution"], [runs]),
-        (["s3:GetObject", "s3:PutObject"], [bucket.arn_for_objects("runs/*")]),
-        (["s3:ListBucket"], [bucket.bucket_arn]),
-    ):
-        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+    _grant(role, ["states:DescribeExecution", "states:StopExecution"], runs)
+
+
+def _grant_objects(role: iam.Role, bucket: s3.Bucket) -> None:
+    """Which parts there are is read, and what they came to is written."""
+    _grant(role, ["s3:GetObject", "s3:PutObject"], bucket.arn_for_objects("runs/*"))
+    _grant(role, ["s3:ListBucket"], bucket.bucket_arn)
+
+
+def _grant(role: iam.Role, actions: list[str], resource: str) -> None:
+    role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
 
 
 def _schedule(scope: Construct, machine: sfn.StateMachine, options: Options) -> None:
     role = iam.Role(scope, "VerifyScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
-    role.add_to_policy(iam.PolicyStatement(actions=["states:StartExecution"], resources=[machine.state_machine_arn]))
+    _grant(role, ["states:StartExecution"], machine.state_machine_arn)
     schedule = scheduler.CfnSchedule(
         scope,
         "verify-schedule",
