@@ -1,4 +1,4 @@
-"""What a deployed stack is made of, stacks inside it included."""
+"""What a deployed stack is made of, stacks inside it included, and what it puts out."""
 
 import re
 from collections.abc import Mapping
@@ -33,6 +33,12 @@ def resources_of(cloudformation: Any, stack: str) -> Mapping[str, Made]:  # noqa
         if made.type_ == STACK_TYPE and made.physical_id:
             inner |= resources_of(cloudformation, made.physical_id)
     return {**inner, **own}
+
+
+def outputs_of(cloudformation: Any, stack: str) -> Mapping[str, str]:  # noqa: ANN401 - as above
+    """What a stack puts out, by name. Raises ClientError if there is no such stack."""
+    [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    return {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", ())}
 
 
 def named(resources: Mapping[str, Made], construct: str) -> Made | None:

@@ -19,7 +19,7 @@ from infra.app import synthesize
 from infra.cloud.deploy import NODE_MAJOR_MIN, is_current, node_version
 from infra.cloud.options import OptionError
 from infra.cloud.preflight import BOOTSTRAP_PARAMETER
-from infra.cloud.stack_resources import Made, resources_of
+from infra.cloud.stack_resources import Made, outputs_of, resources_of
 from infra.cloud.whole_template import whole_template
 from infra.emulator import stream_readers
 from infra.emulator.gaps import bridged
@@ -140,7 +140,7 @@ def _deploy(endpoint: str, stack: str) -> Deployment:
     while time.monotonic() < deadline:
         description = client.describe_stacks(StackName=stack)["Stacks"][0]
         if description["StackStatus"] == "CREATE_COMPLETE":
-            return _deployment(endpoint, description, resources_of(client, stack))
+            return _deployment(endpoint, outputs_of(client, stack), resources_of(client, stack))
         if description["StackStatus"] != "CREATE_IN_PROGRESS":
             break
         time.sleep(_POLL_SECONDS)
@@ -150,13 +150,13 @@ def _deploy(endpoint: str, stack: str) -> Deployment:
     raise LocalError("the stack was not made: " + ("; ".join(reasons) or "it took too long"))
 
 
-def _deployment(endpoint: str, description: Any, resources: Mapping[str, Made]) -> Deployment:  # noqa: ANN401
+def _deployment(endpoint: str, outputs: Mapping[str, str], resources: Mapping[str, Made]) -> Deployment:
     [api] = [one.physical_id for one in resources.values() if one.type_ == "AWS::ApiGatewayV2::Api"]
     return Deployment(
         endpoint=endpoint,
         # By path: the name that AWS would give it resolves on few machines.
         url=f"{endpoint}/_aws/execute-api/{api}",
-        outputs={one["OutputKey"]: one["OutputValue"] for one in description.get("Outputs", ())},
+        outputs=outputs,
         resources={name: one.physical_id for name, one in resources.items()},
     )
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from infra.cloud.stack_resources import outputs_of
 from infra.errors import LocalError
 from infra.tools.aws_target import client_of
 from infra.tools.cloud_run import ARN
@@ -36,11 +37,10 @@ def verify(stack: str, endpoint: str | None, show: Show, pause: float = POLL_SEC
 
 
 def _machine(client: Any, stack: str) -> str:  # noqa: ANN401 - boto3 has a class for each service
-    outputs = client.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
-    for output in outputs:
-        if output["OutputKey"] == ARN:
-            return str(output["OutputValue"])
-    raise LocalError(f"{stack} has nothing that works on whole tables: deploy it again")
+    machine = outputs_of(client, stack).get(ARN)
+    if machine is None:
+        raise LocalError(f"{stack} has nothing that works on whole tables: deploy it again")
+    return machine
 
 
 def _followed(client: Any, machine: str, show: Show, pause: float) -> dict[str, Any]:  # noqa: ANN401 - as above

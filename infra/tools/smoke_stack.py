@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from infra.cloud.permissions import LOYALTY, NEEDS, PEOPLE, Grant
-from infra.cloud.stack_resources import Made, alarm_name, resources_of
+from infra.cloud.stack_resources import Made, alarm_name, outputs_of, resources_of
 from infra.tools.smoke import ANSWER_SECONDS_MAX, MARK, NotSeenError, Reply, Report
 from shared.caller import OPERATOR, STOREFRONT
 
@@ -46,11 +46,9 @@ class Stack:
         """The stack of that name. Raises NotSeenError if there is none."""
         cloudformation = client("cloudformation")
         try:
-            [described] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-            found = resources_of(cloudformation, name)
+            outputs, found = outputs_of(cloudformation, name), resources_of(cloudformation, name)
         except (BotoCoreError, ClientError) as error:
             raise NotSeenError(f"there is no stack {name}: {error}") from error
-        outputs = {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", ())}
         return cls(name, client, outputs, found, knows_keys)
 
     def of_type(self, type_: str) -> dict[str, str]:
