@@ -84,9 +84,9 @@ def check(client: "DynamoDBClient", loyalty_table: str, view: View = as_booked) 
 
     def check_once(_: int) -> _Checked:
         looked = _look(table, table.pages())
-        closings = _proof_of([looked]).closings()
-        checked = _check_members(table, looked["accounts"], view, closings, parts.nobody)
-        return _checked([looked], [checked], lambda numbers: _find(table, looked["accounts"], numbers))
+        proof = _proof_of([looked])
+        checked = _check_members(table, looked["accounts"], view, proof.closings(), parts.nobody)
+        return _checked([looked], proof, [checked], lambda numbers: _find(table, looked["accounts"], numbers))
 
     return _checked_until_still(check_once)
 
@@ -109,9 +109,9 @@ def check_by_parts(client: "DynamoDBClient", loyalty_table: str, run: Run) -> Re
             found = run.telling(parts.nobody).through(f"changed-{attempt}", find_part, of_accounts(numbers=numbers))
             return (one for some in found for one in some)
 
-        closings = _proof_of(looked).closings().as_json()
-        checks = of_accounts(now=run.now.isoformat(), closings=closings)
-        return _checked(looked, run.through(f"accounts-{attempt}", check_part, checks), find)
+        proof = _proof_of(looked)
+        checks = of_accounts(now=run.now.isoformat(), closings=proof.closings().as_json())
+        return _checked(looked, proof, run.through(f"accounts-{attempt}", check_part, checks), find)
 
     return _checked_until_still(check_once)
 
@@ -159,9 +159,9 @@ def _checked_until_still(check_once: Callable[[int], _Checked]) -> Report:
 
 
 def _checked(
-    looked: Iterable[Any], checked: Iterable[Any], find: Callable[[Mapping[str, str]], Iterable[Any]]
+    looked: Iterable[Any], proof: Proof, checked: Iterable[Any], find: Callable[[Mapping[str, str]], Iterable[Any]]
 ) -> _Checked:
-    """All that was found, put together. `find` finds entries by their numbers."""
+    """All that was found, put together. `proof` is of what was looked at, `find` finds entries by their numbers."""
     derived, of_entries, sums = Derived(), OfEntries(), Counter[str]()
     alone: list[Violation] = []
     violations: list[Violation] = []
@@ -182,7 +182,7 @@ def _checked(
     of_table += alone
     if sums["entries"] < sums["seen"]:
         of_table.append(Violation(3, "", f"{sums['seen'] - sums['entries']} entries belong to no account"))
-    violations += _of_closed_months(_proof_of(looked), closed, find)
+    violations += _of_closed_months(proof, closed, find)
     violations.sort(key=lambda violation: violation.member_id)
     report = Report(sums["accounts"], sums["entries"], violations, sums["points"], sums["credit"])
     return _Checked(report, of_table)
