@@ -13,7 +13,7 @@ from infra.errors import LocalError, UsageError
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _ESCAPED = re.compile(r"'+[=+\-@\t\r]")
-_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -33,6 +33,13 @@ def plain(cell: str) -> str:
     """What a cell says, without the apostrophe of `escaped` and the blanks around it."""
     stripped = cell.strip()
     return stripped[1:] if _ESCAPED.match(stripped) else stripped
+
+
+def refuse_twice(path: Path, names: Sequence[str]) -> None:
+    """Raises UsageError if the header of a file has a name twice."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"{path}: the header names {', '.join(twice)} twice")
 
 
 class Stretch(NamedTuple):
@@ -115,13 +122,11 @@ def _lines(path: Path) -> Iterator[tuple[Line, int]]:
 
 def _checked_header(path: Path, names: list[str]) -> list[str]:
     if len(names) == 1:
-        for separator, called in _OTHER_SEPARATORS.items():
+        for separator, called in OTHER_SEPARATORS.items():
             if separator in names[0]:
                 raise UsageError(
                     f"{path} separates its columns by {called}, as Excel does in many countries: "
                     "save it with commas between them"
                 )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UsageError(f"{path}: the header names {', '.join(twice)} twice")
+    refuse_twice(path, names)
     return names

@@ -4,9 +4,9 @@ What is found out about the file is said. Nothing is guessed that changes what s
 member, and until when points live, is in the file or in the command.
 """
 
-import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -186,14 +186,17 @@ def _changes(incoming: Incoming) -> bool:
 
 def _write(file: Path, names: Sequence[str], rows: Iterable[tuple[Line, Mapping[str, str]]]) -> None:
     with file.open("w", encoding="utf-8", newline="") as text:
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(names)
-        at = 2
-        for line, row in rows:
-            text.write("\n" * (line.number - at))
-            cells = (csv_files.escaped(" ".join(row[name].splitlines())) for name in names)
-            writer.writerow(cells)
-            at = line.number + 1
+        csv_files.write(text, _in_their_lines(names, rows))
+
+
+def _in_their_lines(names: Sequence[str], rows: Iterable[tuple[Line, Mapping[str, str]]]) -> Iterator[Sequence[str]]:
+    """The header and the rows, each on the line that it had; between them there are empty ones."""
+    yield names
+    at = 2
+    for line, row in rows:
+        yield from repeat((), line.number - at)
+        yield [" ".join(row[name].splitlines()) for name in names]
+        at = line.number + 1
 
 
 def _as_it_is(text: str) -> str:

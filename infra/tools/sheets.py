@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from infra.errors import LocalError, UsageError
-from infra.tools.csv_files import Line, plain
+from infra.tools.csv_files import OTHER_SEPARATORS, Line, plain, refuse_twice
 
-_SEPARATORS: Mapping[str, str] = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEPARATORS: Mapping[str, str] = {",": "commas", **OTHER_SEPARATORS}
 _MARKS: Mapping[bytes, str] = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"})
 _OLD_ENCODINGS = ("cp1252", "cp1250", "cp1254", "iso8859_15", "cp1251", "mac_roman")
@@ -50,8 +50,7 @@ class Sheet(NamedTuple):
 
     def lines(self) -> Iterator[Line]:
         """The lines after the header but empty ones, by the number that an editor shows. Raises LocalError."""
-        rows = _of_workbook(self.path) if self.separator is None else _of_text(self)
-        found = (line for line in rows if any(line.cells))
+        found = _filled(self)
         next(found, None)
         return found
 
@@ -62,15 +61,17 @@ def read(path: Path) -> Sheet:
     Raises LocalError if it cannot be read, UsageError if it is empty or names a column twice.
     """
     sheet = Sheet(path, (), separator=None) if path.suffix.lower() in _WORKBOOKS else _described(path)
-    rows = _of_workbook(path) if sheet.separator is None else _of_text(sheet)
-    first = next((line.cells for line in rows if any(line.cells)), None)
+    first = next(_filled(sheet), None)
     if first is None:
         raise UsageError(f"{path} is empty")
-    named = [name.lower() for name in first if name]
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice:
-        raise UsageError(f"{path}: the header names {', '.join(twice)} twice")
-    return sheet._replace(header=tuple(first))
+    refuse_twice(path, [name.lower() for name in first.cells if name])
+    return sheet._replace(header=tuple(first.cells))
+
+
+def _filled(sheet: Sheet) -> Iterator[Line]:
+    """The lines that say anything, the header first."""
+    rows = _of_workbook(sheet.path) if sheet.separator is None else _of_text(sheet)
+    return (line for line in rows if any(line.cells))
 
 
 def _described(path: Path) -> Sheet:
