@@ -105,7 +105,8 @@ def read(path: Path, zone: str, dates: DayOrder | None = None) -> Iterator[Purch
     ways and `dates` does not say which is meant.
     """
     sheet = sheets.read(path)
-    return _csv(sheet, zone, dates) if len(sheet.header) > 1 else _cdnow(path, zone)
+    is_cdnow = len(sheet.header) == 1 and not sheet.is_workbook
+    return _cdnow(sheet, zone) if is_cdnow else _csv(sheet, zone, dates)
 
 
 def _claimed(line: Purchase | Return, first: Purchase) -> str:
@@ -147,10 +148,9 @@ def _csv_line(header: list[str], line: Line, days: Days, zone: str, equal_ones: 
     return Purchase(line.number, customer, order_id, at, amount, fields["currency"], lines)
 
 
-def _cdnow(path: Path, zone: str) -> Iterator[Purchase | Return | BadLine]:
-    text = path.read_text(encoding="utf-8-sig")
+def _cdnow(sheet: Sheet, zone: str) -> Iterator[Purchase | Return | BadLine]:
     number_on_day: Counter[tuple[str, str]] = Counter()
-    for line, row in enumerate(text.splitlines(), start=1):
+    for line, row in enumerate(sheet.text().splitlines(), start=1):
         fields = row.split()
         if not fields or fields[0] == "customer_id":
             continue

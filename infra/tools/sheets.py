@@ -41,12 +41,24 @@ class Sheet(NamedTuple):
         return (self.encoding, self.separator, self.has_hint) == ("utf-8-sig", ",", False)
 
     @property
+    def is_workbook(self) -> bool:
+        """Whether it is a sheet of Excel, or of the like."""
+        return self.separator is None
+
+    @property
     def written_as(self) -> str:
         """How the file is written, in words."""
         if self.separator is None:
             return "the first sheet of a workbook"
         encoding = "UTF-8" if self.encoding == "utf-8-sig" else self.encoding
         return f"{encoding}, {_SEPARATORS.get(self.separator, repr(self.separator))} between columns"
+
+    def text(self) -> str:
+        """All that a file of text says. Raises LocalError."""
+        try:
+            return self.path.read_text(encoding=self.encoding)
+        except (OSError, UnicodeDecodeError) as error:
+            raise LocalError(f"{self.path} cannot be read: {error}") from error
 
     def lines(self) -> Iterator[Line]:
         """The lines after the header but empty ones, by the number that an editor shows. Raises LocalError."""
@@ -70,7 +82,7 @@ def read(path: Path) -> Sheet:
 
 def _filled(sheet: Sheet) -> Iterator[Line]:
     """The lines that say anything, the header first."""
-    rows = _of_workbook(sheet.path) if sheet.separator is None else _of_text(sheet)
+    rows = _of_workbook(sheet.path) if sheet.is_workbook else _of_text(sheet)
     return (line for line in rows if any(line.cells))
 
 

@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
 from functions import notify
+from infra.errors import UsageError
 from infra.tools import replay
 from shared.tables import accounts, due_index
 from tests.functions.run_queues import Queues
@@ -129,6 +131,19 @@ class TestReturns:
         [(number, said)] = bad(result)
         assert (number, result.orders) == (2, 1)
         assert "-29.33 is a return" in said
+
+    def test_it_may_be_in_another_encoding(self, shop: Shop, tmp_path: Path) -> None:
+        path = tmp_path / "cdnow.txt"
+        path.write_text("00004 19970101 2 29.33\n", encoding="utf-16")
+        result = replay.replay(path, shop.now, skips_bad=False, show_progress=False)
+        assert (result.orders, bad(result)) == (1, [])
+
+    def test_a_workbook_of_one_column_is_of_neither_format(self, shop: Shop, tmp_path: Path) -> None:
+        path = tmp_path / "orders.xlsx"
+        with xlsxwriter.Workbook(path) as book:
+            book.add_worksheet().write_column(0, 0, ["customer", "ada"])
+        with pytest.raises(UsageError, match="the header lacks order, date_time, amount, currency"):
+            replay.replay(path, shop.now, skips_bad=True, show_progress=False)
 
 
 class TestNothingFromAfterNow:
