@@ -73,8 +73,11 @@ class History(NamedTuple):
     bad_lines: list[BadLine]
 
 
-def history(lines: Iterable[Purchase | Return | BadLine], now: datetime) -> History:
-    """Put the lines of a file in order. What has not come yet is a bad line, and so is an order's second one."""
+def history(lines: Iterable[Purchase | Return | BadLine], now: datetime, currency: str) -> History:
+    """Put the lines of a file in order.
+
+    What has not come yet is a bad line, and so is an order's second one, and one of another currency.
+    """
     good, bad_lines, orders = list[Purchase | Return](), list[BadLine](), dict[str, Purchase]()
     for line in lines:
         if isinstance(line, BadLine):
@@ -90,6 +93,8 @@ def history(lines: Iterable[Purchase | Return | BadLine], now: datetime) -> Hist
         order = orders.get(line.order_id)
         if order is not None and order.customer != line.customer:
             bad_lines.append(BadLine(line.line, _claimed(line, order)))
+        elif line.currency != currency:
+            bad_lines.append(BadLine(line.line, f"must be {currency}, the program's currency"))
         else:
             is_return = isinstance(line, Return)
             at = max(line.at, order.at) if order is not None else line.at

@@ -65,15 +65,9 @@ def replay(
     started = time.monotonic()
     program = programs.load_program()
     zone = program.time_zone
-    known = history(read(path, zone, dates), now)
-    lines = [line for line in known.lines if line.currency == program.currency]
-    others = (line.line for line in known.lines if line.currency != program.currency)
-    bad_lines = [
-        *known.bad_lines,
-        *(BadLine(line, f"must be {program.currency}, the program's currency") for line in others),
-    ]
+    lines, bad_lines = history(read(path, zone, dates), now, program.currency)
     if bad_lines and not skips_bad:
-        return Result(bad_lines=sorted(bad_lines))
+        return Result(bad_lines=bad_lines)
     result, own_time = Result(bad_lines=bad_lines), threading.local()
     at_hand: Any = AccountsAtHand(client.client())
     with (
