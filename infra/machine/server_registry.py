@@ -44,6 +44,11 @@ def running() -> list[Server]:
     return [server for note in notes if (server := _answering(note))]
 
 
+def at(endpoint: str) -> Server | None:
+    """The server whose database has an endpoint."""
+    return next((server for server in running() if server.endpoint == endpoint), None)
+
+
 def find(url: str | None = None) -> Server | None:
     """The server at `url`, else at the address that `loyalty env` has given to the shell, else the only one.
 

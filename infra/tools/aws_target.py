@@ -109,7 +109,7 @@ def client_of(endpoint: str | None, *, failure: str) -> Iterator[Callable[[str],
 
 def _time_at(endpoint: str) -> datetime:
     """What time it is for a database: a local server's clock can be moved."""
-    server = next((one for one in server_registry.running() if one.endpoint == endpoint), None)
+    server = server_registry.at(endpoint)
     return clock_of(server) if server else datetime.now(UTC)
 
 

@@ -21,9 +21,10 @@ def opened(endpoint: str | None, data: Path | None, *, must_exist: bool = False)
     `endpoint` if it is given; else the tables kept in `data` if that is; else the running server's; else those that
     commands keep. Raises UsageError with `must_exist` if none of these has any.
     """
-    named = next((one for one in server_registry.running() if one.endpoint == endpoint), None) if endpoint else None
-    server = named or (None if endpoint or data else server_registry.find())
-    if endpoint or (data is None and server):
+    server = server_registry.at(endpoint) if endpoint else None
+    if not (endpoint or data):
+        server = server_registry.find()
+    if endpoint or server:
         if server:
             endpoint, variables = server.endpoint, server.environment
         else:
