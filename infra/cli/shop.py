@@ -97,7 +97,7 @@ def members(
         found = _called(LocalApi(server.url), "POST", path, {"name": name})["items"]
     else:
         with named_tables(Named(server.endpoint)) as tables:
-            found = member_list.members(tables.client, tables.loyalty, MEMBERS_SHOWN_MAX)
+            found = member_list.members(tables.loyalty, MEMBERS_SHOWN_MAX)
     grid = Grid("member", "external id", "name", "e-mail", "status", title=server.url)
     grid.columns[0].no_wrap = True
     for one in found:

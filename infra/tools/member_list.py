@@ -1,28 +1,22 @@
 """The members of a table, with who they are: for somebody who looks at a small one."""
 
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any
 
+from infra.tools import segments
 from shared.domain.account import Account
 from shared.domain.errors import MemberNotFoundError
 from shared.domain.subaccounts import is_pool, is_wallet
 from shared.tables import members as people
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from shared.tables.accounts import account_of
 
 
-def members(client: "DynamoDBClient", table: str, count_max: int) -> list[dict[str, Any]]:
-    """So many members at most, as answers show them."""
-    found: list[dict[str, Any]] = []
-    only = {"FilterExpression": "sk = :account", "ExpressionAttributeValues": {":account": {"S": "ACCOUNT"}}}
-    for page in client.get_paginator("scan").paginate(TableName=table, **only):  # type: ignore[arg-type]
-        for item in page["Items"]:
-            account = Account.model_validate_json(item["state"]["S"])
-            if not (is_wallet(account.member_id) or is_pool(account.member_id)):
-                found.append(_shown(account))
-            if len(found) == count_max:
-                return found
-    return found
+def members(table: str, count_max: int) -> list[dict[str, Any]]:
+    """So many members at most, as answers show them. The environment names the table of people."""
+    whole = {"table": table, "segment": 0, "of": 1}
+    accounts = (account_of(item) for page in segments.accounts(whole) for item in page)
+    found = (one for one in accounts if not (is_wallet(one.member_id) or is_pool(one.member_id)))
+    return [_shown(one) for one in islice(found, count_max)]
 
 
 def _shown(account: Account) -> dict[str, Any]:
