@@ -16,7 +16,7 @@ from infra.errors import LocalError
 from infra.tools import segments
 from infra.tools.closed_months import Bounds, Closings, Sums, add_all, bounds_of, by_month, closings_of, with_hash
 from infra.tools.parts import Part, Run, Tell
-from shared.domain.calendar import add_months, local_day, month_of
+from shared.domain.calendar import add_months, local_day, month_of, period_begins_on
 from shared.tables import ledger, reports
 from shared.tables.reports import ClosedMonth, ReportLine, StatementHead
 
@@ -88,7 +88,7 @@ def _months(first: str, through: str) -> Iterator[str]:
 
 
 def _after(month: str) -> str:
-    return month_of(add_months(datetime.fromisoformat(f"{month}-01").date(), 1))
+    return month_of(add_months(period_begins_on(month), 1))
 
 
 def _may_close(period: Period, statement: Statement, now: datetime) -> bool:
@@ -111,35 +111,31 @@ def _sums(
         add_all(sums, found)
     for number, period in enumerate(closing):
         from_at = period.from_at if closed or number else _BEFORE_ALL
-        [row] = lake.ask("month_entries", from_at=from_at, to_at=period.to_at)
-        if row["entries"] != sums.get(period.month, Sums()).entries:
+        in_lake = lake.ask_one("month_entries", from_at=from_at, to_at=period.to_at)
+        if in_lake["entries"] != sums.get(period.month, Sums()).entries:
             raise LocalError(f"entries appear in {period.month}, which is over: try again, or run `loyalty verify`")
     return sums
 
 
 def _close(period: Period, statement: Statement, now: datetime, sums: Sums, previous: str) -> str:
     """Store a month as closed, and return its hash. Raises LocalError if somebody else has closed it just now."""
-    made: list[str] = []
-
-    def closed(statement_digest: str) -> ClosedMonth:
-        month = ClosedMonth(
-            month=period.month,
-            from_at=period.from_at,
-            to_at=period.to_at,
-            as_of=now,
-            entries=sums.entries,
-            fingerprint=sums.fingerprint,
-            locators=sums.locators,
-            statement=statement_digest,
-            previous=previous,
-            hash="",
-        )
-        made.append(with_hash(month).hash)
-        return with_hash(month)
-
-    if not reports.store_statement(*_as_stored(statement), closed):
+    head, lines = _as_stored(statement)
+    month = ClosedMonth(
+        month=period.month,
+        from_at=period.from_at,
+        to_at=period.to_at,
+        as_of=now,
+        entries=sums.entries,
+        fingerprint=sums.fingerprint,
+        locators=sums.locators,
+        statement=reports.statement_digest(head, lines),
+        previous=previous,
+        hash="",
+    )
+    closed = with_hash(month)
+    if not reports.store_statement(head, lines, closed):
         raise LocalError(f"{period.month} was closed by somebody else meanwhile")
-    return made[0]
+    return closed.hash
 
 
 def _as_stored(statement: Statement) -> tuple[StatementHead, list[ReportLine]]:

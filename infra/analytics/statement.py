@@ -18,7 +18,7 @@ from infra.analytics.journal import Posting, postings
 from infra.analytics.lake_queries import Lake
 from infra.analytics.lines import Line
 from infra.errors import LocalError, UsageError
-from shared.domain.calendar import add_months, month_of, start_of_day
+from shared.domain.calendar import add_months, month_of, period_begins_on, start_of_day
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _WAYS = ("moved_in", "moved_out", "earned", "given_back", "spent", "expired", "taken_back", "forfeited")
@@ -111,7 +111,7 @@ def period_of(lake: Lake, month: str, zone: str) -> Period:
     """
     if not _MONTH.fullmatch(month):
         raise UsageError(f"{month!r} is not a month: write it as 2026-11")
-    first = date.fromisoformat(f"{month}-01")
+    first = period_begins_on(month)
     end = add_months(first, 1)
     from_at, to_at, hash_ = start_of_day(first, zone), start_of_day(end, zone), ""
     for closed in lake.ask("closed_months"):

@@ -67,9 +67,6 @@ class Closings:
         """For a part."""
         return [(one.month, one.to_at.isoformat(), one.as_of.isoformat()) for one in self._bounds]
 
-    def __bool__(self) -> bool:
-        return bool(self._bounds)
-
 
 def closings_of(found: Iterable[Sequence[str]]) -> Closings:
     """The months that a part names."""

@@ -4,7 +4,7 @@ A month's statement is a head and pages of lines: a shop with many pools has mor
 month is an attribute of its statement's head, so that neither can be replaced.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -101,24 +101,18 @@ def load_lines(head: StatementHead, first: int, limit: int) -> list[ReportLine] 
     return found[first % LINES_A_PAGE :][: end - first]
 
 
-def store_statement(
-    head: StatementHead, lines: Sequence[ReportLine], closed_by: Callable[[str], ClosedMonth] | None = None
-) -> bool:
+def store_statement(head: StatementHead, lines: Sequence[ReportLine], closed: ClosedMonth | None = None) -> bool:
     """Store a month's statement in place of the one that is stored, unless the month is closed; whether it was stored.
 
-    With `closed_by`, which is given the statement's digest, the month is closed by the same write. Whoever reads
-    meanwhile finds the one statement or the other: the pages come first, and those of before go last.
+    With `closed`, which names the statement's digest, the month is closed by the same write. Whoever reads meanwhile
+    finds the one statement or the other: the pages come first, and those of before go last.
     """
     table, version = settings.loyalty_table(), _version(head)
     known = load_statement(head.month)
     if known is not None and known[1] is not None:
         return False
-    starts = range(0, len(lines), LINES_A_PAGE)
-    made = [StatementPage(lines=tuple(lines[start : start + LINES_A_PAGE])) for start in starts]
-    pages = [_item(_page_key(head, number), page) for number, page in enumerate(made)]
-    first = _item(Key(STATEMENTS, head.month), head)
-    if closed_by is not None:
-        closed = closed_by(whole_digest(digest(item) for item in (first, *pages)))
+    first, *pages = _statement_items(head, lines)
+    if closed is not None:
         first |= records.attributes(closed, CLOSED)
     for page in pages:
         _put(table, page)
@@ -127,6 +121,11 @@ def store_statement(
         if old["sk"]["S"].startswith(version) != is_stored:
             _delete(table, old)
     return is_stored
+
+
+def statement_digest(head: StatementHead, lines: Sequence[ReportLine]) -> str:
+    """The digest that a statement has once it is stored."""
+    return whole_digest(map(digest, _statement_items(head, lines)))
 
 
 def digest(item: Item) -> str:
@@ -165,6 +164,14 @@ def store_reports(made: Sequence[Report]) -> None:
     for old in partitions.items(table, INSIGHTS):
         if old["sk"]["S"] not in names:
             _delete(table, old)
+
+
+def _statement_items(head: StatementHead, lines: Sequence[ReportLine]) -> list[dict[str, Any]]:
+    """The head's item, and those of the pages."""
+    starts = range(0, len(lines), LINES_A_PAGE)
+    pages = [StatementPage(lines=tuple(lines[start : start + LINES_A_PAGE])) for start in starts]
+    items = [_item(_page_key(head, number), page) for number, page in enumerate(pages)]
+    return [_item(Key(STATEMENTS, head.month), head), *items]
 
 
 def _page_key(head: StatementHead, number: int) -> Key:
