@@ -14,8 +14,9 @@ from infra.cloud.tables import Data
 
 KEPT_HERE_DAYS, KEPT_THERE_DAYS = 2, 35
 HOUR_UTC = "3"
-_BACKUP_POLICY = "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/{}]"
-_POLICIES = ("AWSBackupServiceRolePolicyForBackup",)
+_BACKUP_POLICY = (
+    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup]"
+)
 
 
 def add_backups(scope: Construct, data: Data, options: Options) -> None:
@@ -39,5 +40,4 @@ def add_backups(scope: Construct, data: Data, options: Options) -> None:
     )
     tables = [backup.BackupResource.from_dynamo_db_table(table) for table in (data.loyalty, data.people)]
     selection = plan.add_selection("Tables", resources=tables)
-    for policy in _POLICIES:
-        acknowledge(selection, _BACKUP_POLICY.format(policy), "AWS's own policy of what AWS Backup needs of tables")
+    acknowledge(selection, _BACKUP_POLICY, "AWS's own policy of what AWS Backup needs of tables")
