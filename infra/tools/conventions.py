@@ -10,6 +10,7 @@ from datetime import date
 from typing import Literal, NamedTuple
 
 from infra.errors import UsageError
+from infra.tools.import_rows import NO, YES
 
 DayOrder = Literal["dmy", "mdy"]
 
@@ -23,8 +24,8 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}(?:([.,'\u2019\u00a0\u202f ])\d{3})(?:\1\d{3
 _NO_REST = re.compile(r"([+-]?\d+)[.,]0+")
 _AROUND_AMOUNT = re.compile(r"^[^\d(+.,-]+|[^\d).,]+$")
 _MARKS = ".,"
-_YES = frozenset({"yes", "true", "1", "y", "subscribed", "accepted", "opted in", "ja", "oui", "sí", "si", "evet"})
-_NO = frozenset({"", "no", "false", "0", "n", "unsubscribed", "not subscribed", "never subscribed", "nein", "non"})
+_YES = YES | {"subscribed", "accepted", "opted in", "ja", "oui", "sí", "si", "evet"}
+_NO = NO | {"unsubscribed", "not subscribed", "never subscribed", "nein", "non"}
 
 
 class Days(NamedTuple):

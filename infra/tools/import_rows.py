@@ -85,7 +85,8 @@ _BADGE = re.compile(r"([a-z0-9][a-z0-9_.-]{0,63}):([1-9]\d{0,5}):(\d{4}-\d\d-\d\
 _SHORTENED = re.compile(r"\d[.,]?\d*[eE]\+\d+")
 _NO_DAY = "must be a day, such as 2026-11-20"
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
-_YES, _NO = frozenset({"yes", "true", "1", "y"}), frozenset({"", "no", "false", "0", "n"})
+YES, NO = frozenset({"yes", "true", "1", "y"}), frozenset({"", "no", "false", "0", "n"})
+"""What says yes and what says no, in small letters."""
 _DAY, _INSTANT = TypeAdapter[date](Day), TypeAdapter[datetime](Instant)
 _IDENTITIES = TypeAdapter[tuple[Identity, ...]](tuple[Identity, ...])
 _TAGS = TypeAdapter[tuple[str, ...]](tuple[Tag, ...])
@@ -206,9 +207,9 @@ class _Cells:
 
     def flag(self, name: str) -> bool:
         value = self._cells.get(name, "").lower()
-        if value not in _YES | _NO:
+        if value not in YES | NO:
             self.fault(name, f"{value!r} is neither yes nor no")
-        return value in _YES
+        return value in YES
 
     def number(self, name: str) -> int | None:
         value = self.text(name)
