@@ -41,16 +41,14 @@ def store(lake: Lake, database: "DynamoDBClient", table: str, run: Run, through:
     The lake is one of the run's instant. Raises LocalError if entries appear in a month that is over.
     """
     closed = list(reports.closed_months())
-    periods = _open_periods(lake, closed, through)
-    statements = [month_statement(lake, period.month) for period in periods]
-    both = list(zip(periods, statements, strict=True))
+    both = [(period, month_statement(lake, period.month)) for period in _open_periods(lake, closed, through)]
     closing = [period for period, _ in takewhile(lambda one: _may_close(*one, run.now), both)]
     sums = _sums(lake, database, table, run, closed, closing) if closing else {}
     previous, stored = closed[-1].hash if closed else "", []
-    for number, (period, statement) in enumerate(both):
+    for period, statement in both:
         hash_ = ""
-        if number < len(closing):
-            hash_ = previous = _close(period, statement, run.now, sums.get(period.month, Sums()), previous)
+        if period.month in sums:
+            hash_ = previous = _close(period, statement, run.now, sums[period.month], previous)
         else:
             reports.store_statement(*_as_stored(statement))
         stored.append(Stored(period.month, hash_))
@@ -58,13 +56,14 @@ def store(lake: Lake, database: "DynamoDBClient", table: str, run: Run, through:
 
 
 def sums_part(part: Part, tell: Tell) -> Any:  # noqa: ANN401 - JSON
-    """What the entries of a segment's accounts come to, by the month in which they count."""
-    closings, sums = closings_of(part["closings"]), dict[str, Sums]()
+    """What the entries of a segment's accounts come to that count in some `months`, by month."""
+    closings, sums = closings_of(part["closings"]), {month: Sums() for month in part["months"]}
     for page in segments.accounts(part, ConsistentRead=True):
         for account in page:
             items = list(ledger.stored_history(account["pk"]["S"].removeprefix("MEMBER#")))
             for month, item in by_month(items, list(map(ledger.entry_of, items)), closings):
-                sums.setdefault(month, Sums()).take(item)
+                if month in sums:
+                    sums[month].take(item)
             tell(1)
     return {month: one.as_json() for month, one in sums.items()}
 
@@ -105,14 +104,15 @@ def _sums(
 ) -> dict[str, Sums]:
     """What the entries of the months that close come to. Raises LocalError if it is not what the lake has of them."""
     bounds = [*map(bounds_of, closed), *(Bounds(period.month, period.to_at, run.now) for period in closing)]
-    closings, sums = Closings(bounds).as_json(), dict[str, Sums]()
-    of_table = ({**part, "closings": closings} for part in segments.segments(database, table, run))
+    sums = {period.month: Sums() for period in closing}
+    named = {"closings": Closings(bounds).as_json(), "months": list(sums)}
+    of_table = ({**part, **named} for part in segments.segments(database, table, run))
     for found in run.through("closing", sums_part, of_table):
         add_all(sums, found)
     for number, period in enumerate(closing):
         from_at = period.from_at if closed or number else _BEFORE_ALL
         in_lake = lake.ask_one("month_entries", from_at=from_at, to_at=period.to_at)
-        if in_lake["entries"] != sums.get(period.month, Sums()).entries:
+        if in_lake["entries"] != sums[period.month].entries:
             raise LocalError(f"entries appear in {period.month}, which is over: try again, or run `loyalty verify`")
     return sums
 
