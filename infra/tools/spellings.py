@@ -72,9 +72,8 @@ def recognised(header: Sequence[str]) -> Columns:
             places = places[:1]
         if places:
             of[name] = tuple(places)
-    taken = {place for places in of.values() for place in places}
     system = next((system for system, marks in SYSTEMS.items() if marks <= set(names)), None)
-    return Columns(of, tuple(name for place, name in enumerate(header) if name and place not in taken), system)
+    return Columns(of, _passed_over(header, of), system)
 
 
 def mapped(header: Sequence[str], file: Path) -> Columns:
@@ -90,8 +89,12 @@ def mapped(header: Sequence[str], file: Path) -> Columns:
         raise UsageError(f'{file} is not TOML, such as email = "Mail": {error}') from error
     names = {name.lower(): place for place, name in enumerate(header) if name}
     of = {name: tuple(_places(file, name, theirs, names)) for name, theirs in told.items()}
+    return Columns(of, _passed_over(header, of))
+
+
+def _passed_over(header: Sequence[str], of: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
     taken = {place for places in of.values() for place in places}
-    return Columns(of, tuple(name for place, name in enumerate(header) if name and place not in taken))
+    return tuple(name for place, name in enumerate(header) if name and place not in taken)
 
 
 def _places(file: Path, name: str, theirs: object, names: Mapping[str, int]) -> Iterator[int]:
