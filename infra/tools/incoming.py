@@ -78,18 +78,20 @@ class Incoming(NamedTuple):
 
     def _cell(self, name: str, cells: Sequence[str]) -> str:
         text = self.columns.cell(name, cells)
-        given = {
-            "enrolled_at": self.choices.as_of,
-            "earned_at": self.choices.as_of,
-            "expires_on": self.choices.expires_on,
-            "reference": None if self.is_ours else OPENING_BALANCE,
-        }
         if not text:
-            return given.get(name) or ""
+            return self._given(name) or ""
         if name in self.days:
             days = self.days[name]
             return days.birthday(text) if name == "birthday" else days.day(text)
         return _CONVENTIONS.get(name, _as_it_is)(text)
+
+    def _given(self, name: str) -> str | None:
+        """What the command says of a column that says nothing itself."""
+        if name == "expires_on":
+            return self.choices.expires_on
+        if name == "reference":
+            return None if self.is_ours else OPENING_BALANCE
+        return self.choices.as_of if name in {"enrolled_at", "earned_at"} else None
 
 
 class Ready(NamedTuple):
