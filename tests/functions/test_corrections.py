@@ -102,6 +102,20 @@ def test_points_that_waited_for_consent_have_an_end_with_whoever_claims_them(sho
     assert stands(shop, ada) == (0, 0)
 
 
+def test_points_that_activity_prolonged_before_they_expired_are_not_owed_under_another_expiry_policy(
+    shop: Shop, ada: str
+) -> None:
+    shop.change_program(expiry={"kind": "inactivity", "months": 1}, refund_debt="allowed")
+    shop.order(ada, total=10_000)
+    shop.pass_time(days=20)
+    shop.order(ada, "A-2", 1_000)
+    shop.change_program(expiry={"kind": "never"})
+    shop.pass_time(days=40)
+    assert stands(shop, ada) == (0, 0)
+    shop.refund(ada, 10_000)
+    assert stands(shop, ada) == (0, 0)
+
+
 def test_points_that_expired_on_another_day_than_their_orders_are_not_owed(shop: Shop, ada: str) -> None:
     shop.change_program(expiry=EXPIRY, redeeming={"returned_points_grace_days": 10}, refund_debt="allowed")
     shop.order(ada, total=10_000)

@@ -202,7 +202,7 @@ class Member:
     forgiven: list["Forgiven"] = field(default_factory=list)
     """Points that were gone when their order came back: they do not come back."""
     late: Counter[tuple[Lot, Lot]] = field(default_factory=Counter)
-    """Points that came back after their last day, by the lot that they were in and by the one they got."""
+    """Points that came back after their last day, or were prolonged, by their lot before and after that."""
     prolonged: dict[date, Prolonged] = field(default_factory=dict)
     """Where inactivity ends points, what activity has done, by the last day that it gives."""
     earned: int = 0
@@ -576,6 +576,7 @@ class Clerk:
         for point in points:
             if point.last_day is not None and point.last_day < deadline:
                 note.came[_end(point)] += 1
+                self.members[name].late[_end(point), (deadline, False)] += 1
                 point.last_day, point.graced = deadline, False
         self._forget_days(name)
         return deadline
@@ -592,7 +593,7 @@ class Clerk:
         if note is None or deadline is None or not note.by:
             return
         note.by -= 1
-        if not note.by and not self._shares(name):
+        if not note.by:
             at = (deadline, False)
             held = sorted((card for card in self._of(name, "held") if _end(card) == at), key=_redemption_of)
             cards = [*held, *(card for card in self._available(name) if _end(card) == at)]

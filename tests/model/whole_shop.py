@@ -95,6 +95,7 @@ class WholeShop(Shop):
                 self.budgets[name] -= points
             if entry_types.of(entry.type).pair:
                 self.between[is_wallet(entry.member_id)] += entry.net_effect + entry.expired_points
+                self.between[is_wallet(entry.member_id)] -= sum(entry.forgiven_lots.values())
             if entry.referred is not None and entry.referred.state in {"rewarded", "reversed"}:
                 self.stream.append(entry)
         super().book(entries)

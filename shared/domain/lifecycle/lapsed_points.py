@@ -74,21 +74,31 @@ def _own_day(granted: Entry, histories: Histories) -> LotDay:
 
 
 def _lots_of(granted: Entry, own: LotDay, entries: Sequence[Entry]) -> dict[LotDay, int]:
-    """The lots that points of a grant can have been in: its own, and those that they came back to, with how many did.
+    """The lots that points of a grant can have been in: its own, and the later ones that they moved to, with how many.
 
-    They come back once their own day has passed: from a redemption or a gift, or as the order's own.
+    They move when they come back once their own day has passed, from a redemption, a gift or as the order's own, and
+    when activity prolongs them.
     """
     lots = {own: 0}
     for entry in entries:
-        held = [hold.lots for hold in (*entry.closed.values(), *entry.reversed.values())]
-        of_lots = [(day, points) for each in held for day, points in each.items() if day in lots]
-        came = sum(points if day == own else min(points, lots[day]) for day, points in of_lots)
+        moved = _moved(entry)
+        left = {day: -points for day, points in moved.items() if points < 0 and day in lots}
+        came = sum(points if day == own else min(points, lots[day]) for day, points in left.items())
         if entry is not granted and entry.source.get("order_id", "") == granted.source.get("order_id"):
             came += max(0, entry.available_effect)
-        for day, points in entry.lots.items():
-            if points > 0 and day > own and not any(day in each for each in held):
+        for day, points in moved.items():
+            if points > 0 and day > own:
                 lots[day] = lots.get(day, 0) + min(points, came)
     return {day: points for day, points in lots.items() if points or day == own}
+
+
+def _moved(entry: Entry) -> Lots:
+    """By how much each lot is larger or smaller after an entry, with the points that are held of it or were captured.
+
+    Points that are reserved or given back stay in their lots.
+    """
+    held = (hold.lots for hold in (*entry.closed.values(), *entry.reversed.values()))
+    return combined(entry.lots, *(hold.lots for hold in entry.opened.values()), *map(negative, held))
 
 
 def _left(entries: Iterable[Entry], grant: _Grant) -> Lots:

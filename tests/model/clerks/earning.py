@@ -90,6 +90,8 @@ class WholeSale(Sale):
     nothing: bool = False
     partner: bool = False
     """Whether it is a partner's: it counts toward no tier, campaign, badge or referral."""
+    by: str = ""
+    """Who bought it, though they may have been merged into another since."""
     placed_on: date = date.min
     pooled: bool = False
     """Whether its points waited for consent, and then went among all others."""
@@ -143,6 +145,7 @@ class EarningClerk(SharingClerk):
             self.today,
             lines=lines,
             order=order,
+            by=name,
             most=self._most(name, partner=partner),
             nothing=self.is_staff(name),
             partner=partner,

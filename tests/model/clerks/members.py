@@ -38,6 +38,12 @@ class Friend:
     order: str | None = None
     times: int = 1
     """How often it has paid off, the next time included."""
+    joined: date | None = None
+    """When they joined, if it had paid off before they were merged into another."""
+
+    @property
+    def has_paid(self) -> bool:
+        return self.order is not None and self.state in {"rewarded", "reversed"}
 
 
 @dataclass
@@ -47,6 +53,8 @@ class WholeClerk(EarningClerk):
     cashier: Cashier = field(kw_only=True)
     friends: dict[str, Friend] = field(default_factory=dict)
     """By who holds the referral now."""
+    beside: dict[str, list[Friend]] = field(default_factory=dict)
+    """Those of merged members that have paid off, beside the holder's own."""
     rewards: dict[tuple[str, str, int], Grant] = field(default_factory=dict)
     """By friend, role, and the how manieth time."""
     taken_back: set[tuple[str, str, int]] = field(default_factory=set)
@@ -117,10 +125,7 @@ class WholeClerk(EarningClerk):
         self.taken_in_by[gone] = into
         self._unite_stamps(gone, into)
         self._unite_days(gone, into)
-        friend = self.friends.pop(gone, None)
-        ours = [name for name in self.members if self.survivor(name) == into]
-        if friend and into not in self.friends and friend.advocate not in ours:
-            self.friends[into] = friend
+        self._unite_friends(gone, into)
         there, here = self.people[gone], self.people[into]
         here.tags |= there.tags
         here.place = here.place or there.place
@@ -132,6 +137,7 @@ class WholeClerk(EarningClerk):
         super().erase(name)
         self.people[name].tags, self.people[name].place = set(), None
         self.friends.pop(name, None)
+        self.beside.pop(name, None)
         self.consent_until.pop(name, None)
         self.paid_through.pop(name, None)
         self.cashier.close(name)
@@ -166,15 +172,17 @@ class WholeClerk(EarningClerk):
         if order in self.cashier.sales:
             self.cashier.refund(order, amount, lines)
         owner = self.sales[order].owner
-        friend, kept = self.friends.get(owner), self.sales[order].kept().total
-        if friend and friend.order == order and friend.state != "reversed" and kept < QUALIFIES_FROM:
-            self._rest_anew(owner, friend)
+        if self.sales[order].kept().total < QUALIFIES_FROM:
+            for friend in self._friends_of(owner):
+                if friend.order == order and friend.state != "reversed":
+                    self._rest_anew(owner, friend)
+                    break
         return taken
 
     def _pay_off(self, name: str, order: str) -> None:
         """A friend's order may be the one that pays off, or the first again after another came back."""
         friend = self.friends.get(name)
-        if friend is None or not self._qualifies(name, order):
+        if friend is None or not self._qualifies(name, friend, order):
             return
         if friend.state in ("open", "in_review") and friend.order is None:
             friend.order = order
@@ -189,8 +197,15 @@ class WholeClerk(EarningClerk):
             self._reward_friend(friend, name, self._whole(order).placed_on, self.program.earning.pending_days)
 
     def _rest_anew(self, name: str, friend: Friend) -> None:
-        """The first of their other orders that is kept takes the place of the one that came back."""
-        fitting = [one for one, sale in self.sales.items() if sale.owner == name and self._qualifies(name, one)]
+        """The first of their other orders that is kept takes the place of the one that came back.
+
+        Of somebody who was merged into another these are their own, and none that another friend stands for.
+        """
+        bear = [one.order for one in self._friends_of(name)]
+        mine = [one for one, sale in self.sales.items() if sale.owner == name and one not in bear]
+        if friend is not self.friends.get(name):
+            mine = [one for one in mine if self._whole(one).by == friend.name]
+        fitting = [one for one in mine if self._qualifies(name, friend, one)]
         if fitting:
             friend.order = fitting[0]
         elif friend.state == "in_review":
@@ -209,8 +224,9 @@ class WholeClerk(EarningClerk):
     def reward_advocate(self, order: str, friend_name: str) -> bool:
         """When it is heard of that a friend's order has paid off. Whether there is anything to book."""
         holder = self.survivor(friend_name)
-        friend = self.friends.get(holder)
-        if friend is None or friend.state != "rewarded" or friend.order != order:
+        friends = (one for one in self._friends_of(holder) if (one.state, one.order) == ("rewarded", order))
+        friend = next(friends, None)
+        if friend is None:
             return False
         advocate = self.survivor(friend.advocate)
         is_open = self.members[advocate].status in ("active", "provisional")
@@ -377,9 +393,12 @@ class WholeClerk(EarningClerk):
         self.require_not_frozen(name)
         self.require_consent(name)
 
-    def _qualifies(self, name: str, order: str) -> bool:
+    def _friends_of(self, name: str) -> list[Friend]:
+        return [*self.beside.get(name, ()), *([self.friends[name]] if name in self.friends else [])]
+
+    def _qualifies(self, name: str, friend: Friend, order: str) -> bool:
         """Whether what is kept of an order is enough, and came soon enough after joining."""
-        sale, joined, friend = self._whole(order), self.people[name].joined, self.friends[name]
+        sale, joined = self._whole(order), friend.joined or self.people[name].joined
         is_in_time = joined <= sale.placed_on <= joined + PURCHASE_DAYS * DAY
         is_other = self.survivor(friend.advocate) != name and not sale.nothing and not sale.partner
         return is_in_time and is_other and sale.kept().total >= QUALIFIES_FROM
@@ -391,6 +410,18 @@ class WholeClerk(EarningClerk):
         self.members[name].earned += FRIEND_POINTS
         reward = Grant(name, FRIEND_POINTS, self.today, began + pending_days * DAY, last_day)
         self.rewards[friend.name, "FRIEND", friend.times] = reward
+
+    def _unite_friends(self, gone: str, into: str) -> None:
+        """The first stays, and nobody is their own advocate. What has been paid for another can still come back."""
+        friend = self.friends.pop(gone, None)
+        ours = [name for name in self.members if self.survivor(name) == into]
+        self.beside.setdefault(into, []).extend(self.beside.pop(gone, ()))
+        if friend and friend.has_paid:
+            friend.joined = friend.joined or self.people[gone].joined
+        if friend and into not in self.friends and friend.advocate not in ours:
+            self.friends[into] = friend
+        elif friend and friend.has_paid:
+            self.beside[into].append(friend)
 
     def _unite_stamps(self, gone: str, into: str) -> None:
         self.deeds.setdefault(into, []).append(gone)
