@@ -1,12 +1,14 @@
 """A cafe gives and takes the shop's points: it pays in advance, hears when that runs low, and settles by the month."""
 
 import time
+from datetime import datetime
 from typing import Any
 
 import httpx
 
+from shared.domain.calendar import local_day
 from tests.system.conftest import Server
-from tests.system.stories.program import use_program
+from tests.system.stories.program import BASE, use_program
 
 SECONDS_MAX = 10
 CAFE = {
@@ -62,7 +64,7 @@ def test_a_partner_gives_points_takes_points_and_settles(server: Server) -> None
     assert server.post(f"{step}/capture", scope="hotel").json()["code"] == "redemption_not_found"
     assert server.post(f"{step}/capture", scope="cafe").json()["state"] == "captured"
 
-    month = server.call("GET", f"/v1/partners/me/settlements/{now(server)[:7]}", scope="cafe").json()
+    month = server.call("GET", f"/v1/partners/me/settlements/{this_month(server)}", scope="cafe").json()
     points = {one["movement"]: one["points"] for one in month["movements"]}
     assert points == {"issued": 60, "taken_back": 15, "redeemed": 40, "reversed": 0}
     assert month["prepaid"]["points"] == 45
@@ -97,3 +99,8 @@ def low_funds(server: Server) -> list[dict[str, Any]]:
 
 def now(server: Server) -> str:
     return str(server.http.get("/_local/clock").json()["now"])
+
+
+def this_month(server: Server) -> str:
+    """By the shop's own clock."""
+    return local_day(datetime.fromisoformat(now(server)), BASE["time_zone"]).isoformat()[:7]
