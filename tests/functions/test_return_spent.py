@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused, check_every_account
-from tests.functions.test_corrections import claimed, pool_of
+from tests.functions.test_corrections import claimed, left, pool_of
 
 CASHBACK = {"amount": 10, "per_amount": 100}
 
@@ -227,3 +227,15 @@ def test_what_an_erased_former_owner_had_spent_of_a_pools_points_goes_back_there
     assert (reply.status, told(reply)[2]) == (201, 400)
     assert shop.balance(grace) == before + 400
     check_every_account()
+
+
+def test_points_of_a_pool_that_a_return_takes_at_once_are_owed_to_it(shop: Shop) -> None:
+    """Half of the order comes back, after its buyer, who had paid with another's points, has left the pool."""
+    ada, grace, pool, _ = paid_from_a_pool(shop)
+    left(shop, pool, ada)
+    shared = shop.balance(grace)
+    answer = refund(shop, ada, 5_000).body
+    account = shop.account(ada)
+    assert answer["returned_points"] == 200
+    assert shop.balance(grace) == shared + 200
+    assert (account["balance"], account["debt"]) == (0, 50), "of 100 that the order had brought"

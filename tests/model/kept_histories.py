@@ -657,7 +657,7 @@ class Player:
                 if one.key[1] == "ACCOUNT":
                     account = accounts.account_of(one.after)
                     self.accounts[account.member_id] = account
-                elif "body" in one.after and one.before is None and "member_id" in one.after:
+                elif "type" in one.after and one.before is None:
                     entry = ledger.entry_of(one.after)
                     self.ledgers.setdefault(entry.member_id, []).append(entry)
                     consequences.draw(entry, self.machine.now)

@@ -304,7 +304,8 @@ class _Books:
     def pay_back(self, reversal: Entry, drawn: Drawn, hold: Hold, actor: str) -> None:
         """Give the pool that reversed points were drawn from what of them is not its former member's own.
 
-        Who shares it still puts in everything. A debt that was settled from others' points is owed again.
+        Who shares it still puts in everything. A debt that was settled from others' points is owed again. What else was
+        taken of them at once, as by the return of an order, comes from the member's other points or is owed.
         """
         member, pool_id = self.current[reversal.member_id], pool_account_of(drawn.pool_id)
         if pool_id not in self.current or (member.pool_id == drawn.pool_id and not member.frozen):
@@ -314,13 +315,18 @@ class _Books:
         points = min(drawn.points, reversal.points, _missing(pool, member.member_id, drawn.by, own))
         if not points:
             return
-        lots = take(reversal.lots, min(points, reversal.available_effect))
-        owed = points - sum(lots.values())
+        left = {day: min(one, member.lots.get(day, 0)) for day, one in reversal.lots.items()}
+        lots = take(left, min(points, sum(left.values())))
+        rest = points - sum(lots.values())
+        others = combined(member.lots, negative(lots))
+        others = take(others, min(rest, sum(others.values())))
+        owed = rest - sum(others.values())
         today = local_day(self._now, self._program.time_zone)
         living, _ = returned_lots(member, self._program, hold.lots, today, has_grace=is_shop(reversal.actor))
-        incoming = self._live(pool, combined(lots, take(living, owed)))
+        incoming = self._live(pool, combined(lots, take(living, rest)))
         source = {**self._source(member, pool), "by": drawn.by}
-        self.write(member.member_id, "pool_out", actor, points=-points, lots=negative(lots), debt=owed, source=source)
+        gone = negative(combined(lots, others))
+        self.write(member.member_id, "pool_out", actor, points=-points, lots=gone, debt=owed, source=source)
         self.write(pool_id, "pool_in", actor, points=points, lots=incoming, source=source)
         self._flow(drawn.by, pool_id, incoming)
 

@@ -709,7 +709,7 @@ class Game:
             if one.key[1] == "ACCOUNT":
                 account = accounts.account_of(one.after)
                 self.accounts[account.member_id] = account
-            elif "body" in one.after and one.before is None and "member_id" in one.after:
+            elif "type" in one.after and one.before is None:
                 self._booked(ledger.entry_of(one.after))
 
     def _booked(self, entry: Entry) -> None:
