@@ -21,6 +21,7 @@ from shared.domain.errors import (
     OrderBelongsToAnotherMemberError,
     TryAgainError,
 )
+from shared.domain.ledger import BrokenLedgerError
 from shared.domain.lifecycle.passing_of_time import Settled, settle
 from shared.domain.program.program import Program
 from shared.domain.spending.order_payments import Payments, changes
@@ -203,7 +204,8 @@ def run(
             if (refilled is None and attempt > 0) or reads:
                 client.back_off(attempt)
                 stored, items = accounts.load_together(members, reads)
-        except LoyaltyError as error:
+        except (LoyaltyError, BrokenLedgerError) as error:
+            # What is booked already may not be booked upon itself: its points are spent, its voucher is there.
             existing = ledger.load_entry(key)
             # A merged member's survivor may have booked it: whoever follows the merge finds it there.
             if existing is None or (isinstance(error, MemberMergedError) and not _is_of(existing, stored)):

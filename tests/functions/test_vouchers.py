@@ -108,6 +108,18 @@ def test_a_voucher_is_used_once_with_the_store_noted(shop: Shop, ada: str) -> No
     assert listed(shop, ada) == []
 
 
+def test_what_is_sent_again_is_answered_again(shop: Shop, ada: str) -> None:
+    first = shop.redeem(ada, "cake", key="at once", capture=True)
+    again = shop.redeem(ada, "cake", key="at once", capture=True)
+    assert (again.status, again.headers["Idempotency-Replayed"]) == (200, "true")
+    assert again.body["voucher_code"] == first.body["voucher_code"]
+    reserved = shop.redeem(ada, "cake", key="first reserved").body["redemption_id"]
+    captured = [shop.move(ada, reserved, "capture") for _ in range(2)]
+    assert captured[0].body["voucher_code"] == captured[1].body["voucher_code"]
+    assert [one.status for one in captured] == [200, 200]
+    assert len(listed(shop, ada)) == 2
+
+
 def test_a_use_that_is_undone_can_be_made_again_under_another_reference(shop: Shop, ada: str) -> None:
     code, _ = bought(shop, ada)
     assert_refused(undo(shop, code), 409, "invalid_state")
