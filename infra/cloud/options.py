@@ -27,7 +27,8 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "due_shards_read": (0, 256),
     "mail_per_second": (1, 5000),
     **dict.fromkeys(
-        ("expiry_workers", "birthday_workers", "reminder_workers", "statement_workers"), (WORKERS_MIN, WORKERS_MAX)
+        ("expiry_workers", "birthday_workers", "reminder_workers", "statement_workers", "webhook_workers"),
+        (WORKERS_MIN, WORKERS_MAX),
     ),
     "stream_workers": (1, 10),
     "stream_memory_mb": (256, 3008),
@@ -112,6 +113,8 @@ class Options:
     reminder_workers: int = 10
     """Calls at once that queue reminders; they go out at `mail_per_second`."""
     statement_workers: int = 5
+    webhook_workers: int = 25
+    """Calls at once that deliver to webhooks, each an event to one of them."""
     stream_workers: int = 4
     """Calls at once for each shard of the ledger's stream."""
     stream_memory_mb: int = 256

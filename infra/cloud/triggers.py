@@ -51,7 +51,6 @@ PAGE_BATCH, WEBHOOK_BATCH, MESSAGE_BATCH = 1, 1, 10
 """A page is a hundred members, so it has a call of its own. Deliveries are handed over alone, too: one endpoint that is
 slow holds up no delivery to another that came with it.
 """
-WEBHOOK_WORKERS_MAX = 10
 STREAM_BATCH = 50
 STREAM_HOURS_MAX = 20
 """Below the stream's own 24: what fails is set aside before it is gone."""
@@ -141,7 +140,7 @@ def add_queue_workers(scope: Construct, functions: dict[str, Function], queues: 
         _add_workers(scope, id_, functions[name], queues.runs[run], PAGE_BATCH, options.workers[run])
     for name, queue, batch, at_once_max in (
         ("messages", queues.messages, MESSAGE_BATCH, mail.workers_max(options)),
-        ("webhook_deliveries", queues.webhooks, WEBHOOK_BATCH, WEBHOOK_WORKERS_MAX),
+        ("webhook_deliveries", queues.webhooks, WEBHOOK_BATCH, options.webhook_workers),
     ):
         _add_workers(scope, f"{name}-workers", functions[name], queue, batch, at_once_max)
 

@@ -30,6 +30,7 @@ BUSY = {
     "birthday_workers": "6",
     "reminder_workers": "40",
     "statement_workers": "7",
+    "webhook_workers": "300",
     "stream_workers": "10",
     "stream_memory_mb": "1769",
     "route_requests_per_second": "2500",

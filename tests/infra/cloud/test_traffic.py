@@ -2,15 +2,21 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.cloud import options
+from infra.cloud.costs import WEBHOOK_DELIVERY
 from infra.cloud.functions import STREAM_READERS, TILL
+from infra.cloud.options import Options
 from infra.cloud.permissions import NEEDS, RUN_QUEUES
 from tests.infra.cloud.conftest import Template
 
 pytestmark = pytest.mark.stack
+
+README = Path(options.__file__).with_name("README.md")
 
 EARN = "POST /v1/members/{member_id}/earn"
 
@@ -46,6 +52,15 @@ def test_each_run_has_a_queue_and_as_many_workers_as_the_options_say(prod: Templ
         "reminders": 40,
         "statements": 7,
     }
+    assert (usual["webhook"], busy["webhook"][2]) == (("webhook_deliveries", 1, 25), 300)
+
+
+def test_webhooks_keep_up_with_the_orders_that_the_readmes_table_is_for() -> None:
+    """Each order is told to one webhook that hears of everything."""
+    [row] = [line for line in README.read_text().splitlines() if line.startswith("| `webhook_workers`")]
+    sizes = dict(zip((50, 500, 2_000), map(int, row.split("|")[3:6]), strict=True))
+    assert sizes[50] == Options().webhook_workers
+    assert all(workers / WEBHOOK_DELIVERY.seconds > orders for orders, workers in sizes.items())
 
 
 def test_what_a_queue_keeps_failing_at_is_set_aside_by_itself(prod: Template) -> None:
