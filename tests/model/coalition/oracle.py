@@ -124,6 +124,8 @@ class Facts:
     plans_refunded: int = 0
     active_on: date = date.min
     """The last day of an order, an action or a redemption."""
+    heard_on: date = date.min
+    """The last day on which the stream told of an order, however late."""
 
     @property
     def persons(self) -> int:
@@ -193,7 +195,8 @@ class Facts:
         yield Grant(self._of_actions(), self._last_day(acted))
         yield Grant(self._of_badges(), self._last_day(max(bought, acted)))
         waits = self.program.referrals.return_days if self.program.referrals else 0
-        yield Grant(self._of_referrals(), self._last_day(max(bought, came), waits))
+        late = self.heard_on + timedelta(days=self.program.redeeming.returned_points_grace_days)
+        yield Grant(self._of_referrals(), max(late, self._last_day(max(bought, came), waits)))
         yield Grant(self._of_days(today), self._last_day(today))
 
     def _lives(self, order: Bought) -> date:

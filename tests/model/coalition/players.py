@@ -697,6 +697,7 @@ class Game:
         """Read what was written. What it means for others is booked, unless the stream is late and `waits`."""
         self._read()
         while self.undelivered and not waits:
+            self.facts.heard_on = today_of(self.program, self.machine.now)
             consequences.draw(self.undelivered.pop(0), self.machine.now)
             self._read()
 
