@@ -93,6 +93,17 @@ def test_points_that_waited_for_consent_and_expired_are_not_owed(shop: Shop) -> 
     assert stands(shop, ada) == (30, 0)
 
 
+def test_what_a_reversed_refund_brings_back_has_an_end_with_whoever_claimed_what_waited(shop: Shop, ada: str) -> None:
+    shop.change_program(automatic_enrolment={"consent_days": 30}, expiry=EXPIRY)
+    first = opened(shop)
+    shop.refund(first, 2_000)
+    assert claimed(shop, ada).status == 201
+    assert set_back(shop, ada).status == 201
+    assert stands(shop, ada) == (42, 0)
+    shop.pass_time(days=32)
+    assert stands(shop, ada) == (0, 0)
+
+
 def test_points_that_waited_for_consent_have_an_end_with_whoever_claims_them(shop: Shop, ada: str) -> None:
     shop.change_program(automatic_enrolment={"consent_days": 30}, expiry=EXPIRY)
     opened(shop)

@@ -44,12 +44,18 @@ def own_day(account: Account, program: Program, granted: Entry) -> LotDay:
 
     What waited for consent ends as if it had come when it was booked. Where activity prolongs all lots it is theirs.
     """
-    policy, day = policy_of(account, program), lot_day(granted.expires_on)
-    if UNTIL_APPROVED in granted.pending:
-        day = lot_day(ends_on(account, program, policy, local_day(granted.recorded_at, program.time_zone)))
+    policy = policy_of(account, program)
     prolonged = (lot for lot in account.lots if lot != NEVER) if isinstance(policy, Inactivity) else ()
-    days: list[LotDay] = [day, *prolonged]
+    days: list[LotDay] = [lot_day(ended_on(account, program, granted)), *prolonged]
     return max(days)
+
+
+def ended_on(account: Account, program: Program, granted: Entry) -> date | None:
+    """The last day of a grant's points, had nothing prolonged them; None: none."""
+    if UNTIL_APPROVED not in granted.pending:
+        return granted.expires_on
+    booked_on = local_day(granted.recorded_at, program.time_zone)
+    return ends_on(account, program, policy_of(account, program), booked_on)
 
 
 def _places(taken: Entry | None) -> list[tuple[str, int]]:

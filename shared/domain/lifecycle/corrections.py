@@ -8,7 +8,7 @@ from shared.domain.account import Account
 from shared.domain.calendar import local_day
 from shared.domain.earning.cashback import amended_credit, earn_credit
 from shared.domain.earning.enrolment import open_side
-from shared.domain.earning.given_again import given_again, own_day
+from shared.domain.earning.given_again import ended_on, given_again, own_day
 from shared.domain.earning.kept_orders import (
     NOTHING_RETURNED,
     Returned,
@@ -281,7 +281,7 @@ def _claimed_sale(
         ),
         partner=granted.partner,
         available_on=granted.available_on,
-        expires_on=granted.expires_on,
+        expires_on=ended_on(account, program, granted),
     )
 
 
