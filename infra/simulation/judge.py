@@ -7,7 +7,7 @@ from infra.simulation.books import Booked, Books, Tally, name_of
 from infra.simulation.traffic.requests import Request
 from shared.domain.account import Account
 from shared.domain.entry import Entry
-from shared.domain.errors import LoyaltyError
+from shared.domain.errors import LoyaltyError, MemberNotActiveError
 from shared.services.accounts import AccountView
 from shared.services.approvals import Done
 from shared.services.gifts import OfferedGift
@@ -54,7 +54,7 @@ class Judge:
 
     def refused(self, request: Request[Any], error: LoyaltyError, before: int) -> None:
         """Hold a refusal against the books, which had `before` commits when the request was sent."""
-        if request.entry_id is not None and not request.intrudes and not self._has_left(request):
+        if request.entry_id is not None and not request.intrudes and not self._has_left(request, error):
             self._books.breach(
                 f"{request.kind} was answered with {request.entry_id}, and is refused now: {error.detail}"
             )
@@ -130,8 +130,10 @@ class Judge:
         if account.sequence == tally.sequence and (said := _sums_of(account)) != (sums := _sums(tally)):
             yield f"told {said}, the sums are {sums}"
 
-    def _has_left(self, request: Request[Any]) -> bool:
+    def _has_left(self, request: Request[Any], error: LoyaltyError) -> bool:
         """Whether the answered entry is on the account of somebody who is gone, and whom this request does not name.
+
+        Somebody who is to be erased counts as gone: their data are used no more.
 
         An identifier is somebody else's by then; a review or gift leads to the member asked, not to the survivor of a
         merge. An order that was claimed is another member's.
@@ -140,6 +142,7 @@ class Judge:
             return True
         owner = self._books.member_of(request.owner or "")
         is_gone = owner is not None and owner.status in {"erased", "lapsed", "merged"}
+        is_gone = is_gone or isinstance(error, MemberNotActiveError)
         return request.kind in _NAMELESS and is_gone
 
     def _was_claimed(self, request: Request[Any]) -> bool:

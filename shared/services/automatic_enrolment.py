@@ -45,11 +45,12 @@ def earn_by_identifier(identifier: OneIdentifier, order: Order, *, caller: Calle
                 return earning.earn_order(member_id, order, caller=caller, now=now)
             return _opened(identity, order, program, caller, now)
         except MemberNotActiveError:
+            if member_id is None:
+                raise
             # Their time to consent is over, and nothing has been done about it yet.
-            _let_lapse(str(member_id), now)
+            _let_lapse(member_id, now)
         except CancelledError:
-            if members.is_locked(identity):
-                raise MemberNotActiveError("the member with this identifier is to be erased") from None
+            _require_unlocked(identity)
             continue  # somebody else has just opened the same one
         except OrderBelongsToAnotherMemberError:
             if members.find(identity) == member_id:
@@ -94,11 +95,17 @@ def _opened(
                 return _opened(identity, order, program, caller, now, gone + 1)
             raise
         if existing.member_id != member_id:
+            _require_unlocked(identity)
             raise OrderBelongsToAnotherMemberError("the order's points were credited to another member") from None
         return earning.earn_order(member_id, order, caller=caller, now=now)
     if draws:
         return earning.earn_order(member_id, order, caller=caller, now=now)
     return outcome._replace(entry=entries[0])
+
+
+def _require_unlocked(identity: Identity) -> None:
+    if members.is_locked(identity):
+        raise MemberNotActiveError("the member with this identifier is to be erased") from None
 
 
 def _is_gone(member_id: str) -> bool:

@@ -184,6 +184,15 @@ def test_whoever_is_too_young_cannot_agree_and_their_day_of_birth_is_not_kept(ti
     assert "1990" not in str(till.tables())
 
 
+def test_an_order_sent_again_by_an_identifier_that_waits_for_erasure_says_so(till: Shop) -> None:
+    member = opened(till)
+    freeze = {"reason": "a stolen card", "reference": "case-1"}
+    assert till.post(f"/v1/members/{member}/freeze", freeze, scope=OPERATOR).status == 201
+    assert till.erase(member).status == 202
+    for again in (buy(till), buy(till, CARD, "A-2")):
+        assert_refused(again, 409, "member_not_active")
+
+
 def test_a_provisional_member_can_be_erased_and_not_changed(till: Shop) -> None:
     member = opened(till)
     assert_refused(till.patch(member, {"name": "Ada"}), 409, "consent_required")
