@@ -10,6 +10,7 @@ from infra.cloud import permissions
 from infra.cloud.alarms import Watched, add_alarms
 from infra.cloud.api import add_routes, make_api, public_url
 from infra.cloud.backups import add_backups
+from infra.cloud.deployed import OPTIONS
 from infra.cloud.events import add_event_bus
 from infra.cloud.failed_records import add_failed_records
 from infra.cloud.functions import Builder, Resource
@@ -30,6 +31,7 @@ class LoyaltyStack(Stack):
 
     def __init__(self, scope: Construct, id_: str, options: Options, **properties: Any) -> None:  # noqa: ANN401
         super().__init__(scope, id_, termination_protection=options.is_kept, **properties)
+        self.template_options.metadata = {OPTIONS: options.stated()}
         data, queues = add_data(self, options), add_queues(self)
         add_backups(self, data, options)
         failed_records = add_failed_records(self, options, queues.failed_records)

@@ -8,14 +8,15 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import boto3
 from aws_cdk import App
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cloud import preflight
+from infra.cloud import deployed, preflight
 from infra.cloud.build.asset_folder import ROOT
-from infra.cloud.options import OptionError, Options
+from infra.cloud.options import OptionError, Options, stack_name
 from infra.cloud.preflight import CDK, Finding, Place
 from infra.errors import LocalError, UsageError
 from infra.machine import environment
@@ -30,13 +31,17 @@ _IS_QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1"}
 def deploy(context: Mapping[str, str], *, only_check: bool = False) -> int:
     """Deploy to the account and region that the shell's AWS settings name; the CDK's exit status.
 
-    Before that, say what was found there; with `only_check` that is all. What must never be replaced is protected in
-    production from then on. Raises UsageError for options that cannot work, and LocalError, which names everything that
+    What `context` leaves out stays as it was; an empty text makes it what it is if it was never said. Before that, say
+    what was found there; with `only_check` that is all. What must never be replaced is protected in production from
+    then on. Raises UsageError for options that cannot work, and LocalError, which names everything that
     is missing.
     """
-    options = _options(context)
     environment.recall_the_shell()
-    found = look(options)
+    session: Any = boto3.Session()
+    before = deployed.options_of(session.client, _stack_of(context))
+    context = {**before, **context}
+    options = _options(context)
+    found = [*look(options), *deployed.changes(before, options.stated())]
     print("\n".join(map(str, found)), flush=True)
     if missing := [one.what for one in found if one.weight == "missing"]:
         raise LocalError(f"this cannot be deployed yet: {len(missing)} missing, as said above")
@@ -72,11 +77,20 @@ def protect(stack: str) -> None:
     boto3.client("cloudformation").set_stack_policy(StackName=stack, StackPolicyBody=STACK_POLICY.read_text())
 
 
+def _stack_of(context: Mapping[str, str]) -> str:
+    given = {**_stated(), **{name: value for name, value in context.items() if value}}
+    return stack_name(given.get("name", Options.name), given.get("stage", Options.stage))
+
+
+def _stated() -> dict[str, Any]:
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return context
+
+
 def _options(context: Mapping[str, str]) -> Options:
-    stated = json.loads((ROOT / "cdk.json").read_text())["context"]
     os.environ.update(_IS_QUIET)  # the CDK's own process starts here
     try:
-        return Options.of(App(context={**stated, **context}).node)
+        return Options.of(App(context={**_stated(), **context}).node)
     except OptionError as error:
         raise UsageError(str(error)) from error
 

@@ -196,7 +196,7 @@ class Options:
     @property
     def stack(self) -> str:
         """The stack's name, which no other in the account and region may have."""
-        return f"{self.name}-{self.stage}"
+        return stack_name(self.name, self.stage)
 
     @property
     def shards(self) -> str:
@@ -226,11 +226,25 @@ class Options:
         types = {name: field.type for name, field in cls.__dataclass_fields__.items()}
         return cls(**{name: _read(name, types[name], value) for name, value in given.items() if value})
 
+    def stated(self) -> dict[str, str]:
+        """What is not as it is if left out, as context has it: `of` makes the same options of it."""
+        usual = {name: field.default for name, field in self.__dataclass_fields__.items()}
+        return {name: _text(value) for name in usual if (value := getattr(self, name)) != usual[name]}
+
+
+def stack_name(name: str, stage: str) -> str:
+    """What the stack of a shop and a stage is called."""
+    return f"{name}-{stage}"
+
 
 def _read(name: str, type_: object, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
     if type_ == tuple[str, ...]:
         return _words(value)
     return _whole_number(name, value) if type_ is int else value
+
+
+def _text(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _whole_number(name: str, value: object) -> int:
