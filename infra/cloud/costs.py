@@ -137,6 +137,11 @@ COLD_SECONDS = 0.6
 ITEM_BYTES, PERSON_BYTES, EVENT_BYTES = 1_500, 1_000, 900
 ENTRY_COPIES = 2
 """In the table and in the index `history`."""
+VERIFICATIONS = 2 * 52 / 12
+"""How often in a month the whole ledger is read and held against its accounts."""
+VERIFIED_MS = 0.3
+"""Each entry, by a whole processor: it is looked at in a part of the table, and again with its member's others."""
+READ_UNIT_BYTES = 4096
 MONTHS_KEPT = 12
 """How long entries, and events in the archive, have been piling up, unless it is said."""
 LOG_MONTHS = 3
@@ -274,6 +279,7 @@ def monthly(members: int, orders: int, people: int = 0, months: int = MONTHS_KEP
         "Lambda": _compute(month) * PRICES["lambda"].each + month.calls * PRICES["lambda call"].each,
         "Lambda snapshots": _snapshots(month),
         **_tables(month),
+        "ledger checks": _verification(month),
         "queues": _queue_requests(month) * PRICES["queue"].each,
         "event bus": month.entries * PRICES["event"].each,
         "event archive": events_gb * (PRICES["archive"].each + months * PRICES["archived"].each),
@@ -341,6 +347,18 @@ def _tables(month: Month) -> dict[str, float]:
         "DynamoDB storage": kept / _BYTES_PER_GB * PRICES["table"].each,
         "DynamoDB backup": kept / _BYTES_PER_GB * PRICES["table backup"].each,
     }
+
+
+def _verification(month: Month) -> float:
+    """Dollars for reading all of the table as it is at that instant, and each member's entries once more by the index,
+    where half a unit reads as much.
+    """
+    entries = month.entries * month.months
+    in_table, again = (month.members + entries) * ITEM_BYTES / READ_UNIT_BYTES, entries * ITEM_BYTES / READ_UNIT_BYTES
+    reads = in_table + month.members + again / 2
+    seconds = entries * VERIFIED_MS * SLOWER / 1000
+    memory = MB_PER_PROCESSOR / _MB_PER_GB
+    return VERIFICATIONS * (reads * PRICES["read"].each + seconds * memory * PRICES["lambda"].each)
 
 
 def _queue_requests(month: Month) -> float:

@@ -216,6 +216,9 @@ def test_a_bill_is_what_an_addition_by_hand_comes_to(members: int, orders: int, 
         "Lambda": 0.0000133334 * 0.25 * (worked + waited + started) + 0.20e-6 * (requests + 2 * entries + messages),
         "six snapshots": 1.75 * 2_628_000 * 0.0000015046 + 0.01 * 0.00014 * (0.25 * 3.1 * orders + 0.5 * joined),
         "DynamoDB": 0.125e-6 * (reads + 149_000) + 0.625e-6 * writes + 0.45 * kept,
+        # Twice a week, each item of 1.5 KB by consistent reads of 4 KB, then each entry by reads of half the price.
+        "ledger checks": 0.125e-6 * 8.67 * (1.37 * members + (0.366 + 0.183) * entries * months)
+        + 8.67 * entries * months * 0.00045 * 1.73 * 0.0000133334,
         "queues": 0.40e-6 * (6 * 5 * 131_400 + 2 * 480 + 2 * entries + 2 * messages),
         "events": 1.00e-6 * entries + entries * 900 / gigabyte * (0.10 + 0.023 * months),
         "e-mail": 0.0001 * (0.5 * orders + redeemed + joined + reminded + buyers),
@@ -230,7 +233,7 @@ def test_a_bill_is_what_an_addition_by_hand_comes_to(members: int, orders: int, 
 def test_the_ledger_grows_and_costs_more_each_year() -> None:
     first, third = (costs.monthly(100_000, 300_000, months=months) for months in (12, 36))
     grown = {part for part in first if third[part] != first[part]}
-    assert grown == {"DynamoDB storage", "DynamoDB backup", "event archive"}
+    assert grown == {"DynamoDB storage", "DynamoDB backup", "event archive", "ledger checks"}
     assert 2.5 < third["DynamoDB storage"] / first["DynamoDB storage"] < 3
 
 
