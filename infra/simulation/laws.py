@@ -148,7 +148,9 @@ def _hands_over(books: Books, raw: Raw, tally: Tally, together: Sequence[Booked]
         if gone != out.get("expired", {}):
             yield f"{out.get('expired', {})} expired on the way, not {gone}"
         lots, _ = settled(-out.get("debt", 0), lots)
-        if lots and (owed := books.tally(out["member_id"]).debt):
+        giver = books.tally(out["member_id"])
+        owed = giver.debt + (out.get("debt", 0) if giver.sequence < out["sequence"] else 0)
+        if lots and owed:
             yield f"{lots} were handed over by somebody who owes {owed}"
     lots, debt = settled(tally.debt, moved(tally, lots, books.today(raw)))
     if (raw.get("lots", {}), raw.get("debt", 0)) != (lots, debt):
