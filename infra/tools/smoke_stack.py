@@ -26,7 +26,8 @@ ARRIVES_SECONDS_MAX = 120
 _POLL_SECONDS = 5
 _STRANGE_KEY = "SMOKE#1"
 """A partition that no function may touch."""
-_TABLES = {LOYALTY: "Loyalty", PEOPLE: "People"}
+_TABLES = {LOYALTY: "LOYALTY_TABLE", PEOPLE: "PEOPLE_TABLE"}
+"""The settings that name them to functions, be they the stack's own or given to it."""
 
 
 @dataclass(frozen=True)
@@ -119,23 +120,19 @@ def look(stack: Stack, report: Report, seconds_max: float = ARRIVES_SECONDS_MAX)
 def _grants(stack: Stack, report: Report) -> None:
     """Each function may do what it is granted on a table's partitions, and nothing to others or to the table itself."""
     _, partition, _, region, account, _ = _topic(stack).split(":")
-    own = {
-        on: f"arn:{partition}:dynamodb:{region}:{account}:table/{physical}"
-        for on, begins in _TABLES.items()
-        for logical, physical in stack.of_type("AWS::DynamoDB::Table").items()
-        if logical.startswith(begins)
-    }
     wrong, asked = [], 0
     functions, iam = stack.client("lambda"), stack.client("iam")
     for name, needs in NEEDS.items():
-        grants = [grant for grant in needs.grants if grant.on in own and grant.keys]
+        grants = [grant for grant in needs.grants if grant.on in _TABLES and grant.keys]
         if not grants:
             continue
-        role = functions.get_function_configuration(FunctionName=f"{stack.name}-{name}")["Role"]
+        configured = functions.get_function_configuration(FunctionName=f"{stack.name}-{name}")
+        role, settings = configured["Role"], configured["Environment"]["Variables"]
         for grant in grants:
             for action, key, may in _cases(grant, knows_keys=stack.knows_keys):
                 asked += 1
-                if _is_allowed(iam, role, action, own[grant.on], key) is not may:
+                table = f"arn:{partition}:dynamodb:{region}:{account}:table/{settings[_TABLES[grant.on]]}"
+                if _is_allowed(iam, role, action, table, key) is not may:
                     wrong.append(f"{name} {'may not' if may else 'may'} {action} {key or grant.on}")
     if wrong:
         raise NotSeenError("; ".join(wrong))
