@@ -37,6 +37,8 @@ class Bought:
     partner_id: str | None = None
     back: dict[str, int] = field(default_factory=dict)
     """Minor units that have come back, by the refund."""
+    put_right: bool = False
+    """Whether it was claimed, or kept after all: it has what it had brought, whatever its member has had since."""
     lines_back: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
 
     @property
@@ -240,8 +242,7 @@ class Facts:
             yield min(most, campaign.budget.total) if campaign.budget else most
 
     def _bonus(self, minimum_spend: int, effect: Multiply | Add, limit: Limit | None) -> int:
-        """What is claimed for another member takes along what it has brought, whatever that member has had already."""
-        earning, claimed = self.program.earning, 0
+        earning, put_right = self.program.earning, 0
         by_period: dict[str, list[int]] = {}
         for order in self._own_orders():
             if order.kept < minimum_spend:
@@ -251,12 +252,12 @@ class Facts:
                 most = ceil(share * (effect.percent - 100) / 100)
             else:
                 most = effect.points * (order.pieces or 1 if effect.per == "item" else 1)
-            if len(order.days) > 1:
-                claimed += most
+            if order.put_right:
+                put_right += most
                 continue
             period = period_of(order.days[0], limit.per) if limit else ""
             by_period.setdefault(period, []).append(most)
-        return claimed + sum(self._limited(limit, each) for each in by_period.values())
+        return put_right + sum(self._limited(limit, each) for each in by_period.values())
 
     def _limited(self, limit: Limit | None, each: Sequence[int]) -> int:
         """What a limit lets through in one period; for each address, as if all of them were persons of their own."""

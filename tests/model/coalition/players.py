@@ -365,6 +365,7 @@ class Game:
         if self._ask(step, lambda: order_corrections.reverse_refund(owner, refund_id, request, caller=TILL, now=now)):
             del order.back[refund_id]
             order.lines_back.pop(refund_id)
+            order.put_right = True
 
     def _amend(self, step: Step) -> None:
         order = self._own_order(step, lambda one: not one.back)
@@ -389,7 +390,7 @@ class Game:
             step,
             lambda: order_corrections.claim(handle.account, order.order_id, request, caller=caller, now=now),
         ):
-            order.owner = handle.account
+            order.owner, order.put_right = handle.account, True
             order.days.append(self.today)
 
     def _act(self, step: Step) -> None:
