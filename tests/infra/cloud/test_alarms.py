@@ -97,6 +97,8 @@ def test_the_runbook_names_what_is_in_the_stack(prod: Template, entries: Mapping
     for prefix in re.findall(r"\$\(resource (\w+)\)", text):
         found = [name for name in prod.resources if re.fullmatch(rf"{prefix}[0-9A-F]{{8}}", name)]
         assert len(found) == 1, prefix
+    [enroll] = [one for one in prod.properties("AWS::Lambda::Function") if one["FunctionName"] == "loyalty-prod-enroll"]
+    assert set(re.findall(r"\$\(table (\w+)\)", text)) <= set(enroll["Environment"]["Variables"])
 
 
 def test_the_runbooks_shell_finds_a_resource_however_many_there_are(tmp_path: Path, prod: Template) -> None:
