@@ -1,4 +1,7 @@
-"""Members known by an identifier alone: what they earn before they agree to the terms, and their consent."""
+"""Members known by an identifier alone: what they earn before they agree to the terms, and their consent.
+
+Also a till's batch, whose items name members in either way.
+"""
 
 from typing import Annotated, Any
 
@@ -7,12 +10,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from shared import clock
 from shared.api import auth, ledger_answers, resolver, routes
 from shared.api.answers import Answer, json_answer
+from shared.api.schemas.earn_batches import EarnBatch, EarnBatchAnswer, earn_batch_answer
 from shared.api.schemas.entries import BookedAnswer
 from shared.api.schemas.members import MemberAnswer, member_answer
 from shared.api.schemas.orders import OrderEarn
 from shared.caller import MEMBER, STOREFRONT
 from shared.domain.members.members import OneIdentifier
-from shared.services import automatic_enrolment, consent
+from shared.services import automatic_enrolment, consent, earn_batches
 from shared.services.consent import Agreement
 
 app = resolver.resolver()
@@ -36,6 +40,19 @@ def earn_by_identifier(request: Annotated[Arrival, Body()]) -> Answer:
     caller, now = auth.caller(app), clock.now()
     outcome = automatic_enrolment.earn_by_identifier(request.identifier, order, caller=caller, now=now)
     return ledger_answers.booked(outcome, caller)
+
+
+@app.post(
+    "/v1/earn/batch",
+    security=routes.open_to(STOREFRONT),
+    responses=routes.json_responses({200: EarnBatchAnswer}),
+    summary="Credit what a till has kept while it was offline: each order and action for itself, and each once",
+    tags=["Earning"],
+)
+def earn_batch(request: Annotated[EarnBatch, Body()]) -> Answer:
+    caller = auth.caller(app)
+    outcomes = earn_batches.earn_each(request.requests(), caller=caller, now=clock.now())
+    return json_answer(earn_batch_answer(outcomes, caller))
 
 
 @app.post(

@@ -9,20 +9,13 @@ from shared import clock
 from shared.api import auth, ledger_answers, resolver, routes
 from shared.api.answers import Answer, json_answer
 from shared.api.schemas.entries import BookedAnswer, PartnerBookedAnswer
-from shared.api.schemas.orders import OrderEarn, PartnerQuoteAnswer, QuoteAnswer, quote_answer
+from shared.api.schemas.orders import ActionEarn, OrderEarn, PartnerQuoteAnswer, QuoteAnswer, quote_answer
 from shared.caller import MEMBER, PARTNER, STOREFRONT
-from shared.domain.earning.actions import Occasion
 from shared.domain.earning.orders import Order
 from shared.domain.fields import Instant, Reference
 from shared.services import earning
 
 app = resolver.resolver()
-
-
-class ActionEarn(Occasion):
-    """Credit an action."""
-
-    type: Literal["action"]
 
 
 class Quote(Order):

@@ -179,8 +179,8 @@ NEEDS: Mapping[str, Needs] = {
     "consent": Needs(
         settings=("LOYALTY_TABLE", "PEOPLE_TABLE", "IDENTITY_KEY_SECRET_ID", "DUE_SHARDS"),
         grants=(
-            _get(LOYALTY, "MEMBER#*", "ORDER#*", "BUDGET#*", _PROGRAM),
-            _book("REFERRAL#*", _POOL_MOVES),
+            _get(LOYALTY, "MEMBER#*", "ORDER#*", "ACTION#*", "BUDGET#*", _PROGRAM),
+            _book("ACTION#*", "REVIEW#*", "REFERRAL#*", _POOL_MOVES, "REVIEWS"),
             _get(PEOPLE, "MEMBER#*", "IDENTITY#*", _REMEMBERED),
             Grant(("dynamodb:PutItem", "dynamodb:DeleteItem"), PEOPLE, ("MEMBER#*", "IDENTITY#*", _REMEMBERED)),
             Grant(("dynamodb:Query",), PEOPLE, (_REMEMBERED,)),

@@ -20,14 +20,17 @@ from shared.tables import operation
 
 def booked(outcome: operation.Outcome, caller: Caller, status: HTTPStatus = HTTPStatus.CREATED) -> Answer:
     """The entry and the first account beside it: `status` if it was booked now; 200 for a replay."""
-    account, *others = outcome.accounts
     return json_answer(
-        BookedAnswer(
-            entry=entry_answer(outcome.entry, caller, sale_of(outcome)),
-            account=account_answer(account, outcome.program, outcome.now, others),
-        ),
-        HTTPStatus.OK if outcome.replayed else status,
-        replayed=outcome.replayed,
+        booked_answer(outcome, caller), HTTPStatus.OK if outcome.replayed else status, replayed=outcome.replayed
+    )
+
+
+def booked_answer(outcome: operation.Outcome, caller: Caller) -> BookedAnswer:
+    """The entry and the first account beside it."""
+    account, *others = outcome.accounts
+    return BookedAnswer(
+        entry=entry_answer(outcome.entry, caller, sale_of(outcome)),
+        account=account_answer(account, outcome.program, outcome.now, others),
     )
 
 

@@ -17,6 +17,7 @@ PROBLEM_TYPE = "application/problem+json"
 PAGES_PATH = "/v1/problems/"
 """Where a page explains each code: a problem's `type` leads there."""
 
+_IF_THERE = Field(exclude_if=lambda value: value is None)
 _LOOK_UP = ": POST /v1/members/lookup finds one by external_id, email, phone or card_number"
 
 STATUS: Mapping[str, HTTPStatus] = {
@@ -88,19 +89,26 @@ class Problem(Record):
     status: int
     detail: str
     code: str
-    request_id: str | None = None
-    errors: Annotated[tuple[ProblemFault, ...], Field(max_length=FAULTS_MAX)] | None = None
-    merged_into: str | None = None
+    request_id: Annotated[str | None, _IF_THERE] = None
+    errors: Annotated[Annotated[tuple[ProblemFault, ...], Field(max_length=FAULTS_MAX)] | None, _IF_THERE] = None
+    merged_into: Annotated[str | None, _IF_THERE] = None
 
 
 def problem(error: LoyaltyError) -> Answer:
-    """The problem details of a refusal."""
+    """The answer of a refusal: its problem details."""
     status = STATUS[error.code]
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store", "Content-Type": PROBLEM_TYPE}
     if error.retryable:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    body = json.dumps(details_of(error))
+    return Answer(status_code=int(status), content_type=PROBLEM_TYPE, headers=headers, body=body)
+
+
+def details_of(error: LoyaltyError) -> dict[str, Any]:
+    """The problem details of a refusal, as `Problem` describes them."""
+    status = STATUS[error.code]
     details: dict[str, Any] = {
         "type": f"{PAGES_PATH}{error.code}",
         "title": status.phrase,
@@ -114,7 +122,4 @@ def problem(error: LoyaltyError) -> Answer:
         details["errors"] = [fault.__dict__ for fault in error.faults[:FAULTS_MAX]]
     if isinstance(error, MemberMergedError):
         details["merged_into"] = error.merged_into
-    body = json.dumps(details)
-    return Answer(
-        status_code=int(status), content_type=PROBLEM_TYPE, headers={**headers, "Content-Type": PROBLEM_TYPE}, body=body
-    )
+    return details

@@ -6,6 +6,7 @@ from typing import Literal
 from shared.api.schemas.entries import BreakdownLine, breakdown_lines
 from shared.domain import order_ids
 from shared.domain.account import Account
+from shared.domain.earning.actions import Occasion
 from shared.domain.earning.earnings import Earned
 from shared.domain.earning.kept_orders import kept, lines_left
 from shared.domain.earning.orders import Order
@@ -21,6 +22,12 @@ class OrderEarn(Order):
 
     type: Literal["order"]
     placed_at: Instant | None = None  # type: ignore[assignment] # the rules get it with its moment
+
+
+class ActionEarn(Occasion):
+    """Credit an action."""
+
+    type: Literal["action"]
 
 
 class OrderLineAnswer(Record):

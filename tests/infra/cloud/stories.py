@@ -366,6 +366,16 @@ def consent(world: World) -> None:
     ok(world, "DELETE", f"/v1/members/{enrolled(world, **email)}", scope=OPERATOR)
     again = bought(world, email)["account"]["member_id"]
     ok(world, "POST", f"/v1/members/{again}/consent", {"terms_version": "1"})
+    items = [
+        {"type": "order", "order_id": uuid4().hex, "currency": "USD", "total": 5000, "identifier": email},
+        *(
+            {"type": "action", "action": action, "reference": uuid4().hex, "member_id": again}
+            for action in ("review", "survey")
+        ),
+    ]
+    for status in (201, 200):
+        answered = ok(world, "POST", "/v1/earn/batch", {"items": items})["items"]
+        assert [item["status"] for item in answered] == [status] * len(items), answered
     member_id = bought(world, card := {"card_number": uuid4().hex})["account"]["member_id"]
     world.pass_days_for(member_id, CONSENT_DAYS + 1)
     bought(world, card)
