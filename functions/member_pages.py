@@ -6,11 +6,9 @@ document has none of them.
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
-
-from pydantic import ValidationError
 
 from shared import clock, runtime, settings
 from shared.api import ledger_answers, paging
@@ -39,7 +37,7 @@ from shared.domain.members.sign_ins import ENTERED_WITHIN, SESSION_LASTS
 from shared.domain.message_types import CATEGORIES, Channel
 from shared.domain.spending.prices import RewardRequest
 from shared.pages import cookies, qr
-from shared.pages.site import ASSETS, REST, Site, Visit, faults, page, redirect, refusal
+from shared.pages.site import ASSETS, REST, Site, Visit, faults, of_form, page, redirect, refusal
 from shared.services import (
     accounts,
     address_changes,
@@ -64,8 +62,7 @@ TERMS = "join-page"
 _KEY_LENGTH = 16
 _MINUTES = int(ENTERED_WITHIN.total_seconds()) // 60
 
-site = Site("member", JOIN, f"{JOIN}{REST}", ME, f"{ME}{REST}", f"{ASSETS}{REST}")
-_Made = TypeVar("_Made")
+site = Site("member", JOIN, f"{JOIN}{REST}", ME, f"{ME}{REST}", f"{ASSETS}{REST}", home=ME)
 
 
 @site.get(JOIN)
@@ -166,7 +163,7 @@ def redeem(reward_id: str) -> Answer:
     me, visit = _signed_in()
     key = site.form().get("key", "")[:_KEY_LENGTH]
     try:
-        request = _of_form(RewardRequest, {"reward_id": reward_id, "capture": True})
+        request = of_form(RewardRequest, {"reward_id": reward_id, "capture": True})
         done = redemptions.redeem("me", request, key=f"page:{key}", caller=me.caller, now=clock.now())
     except LoyaltyError as error:
         return _rewards_page(me, visit, refusal(visit.language, error), STATUS[error.code])
@@ -349,7 +346,7 @@ def _enrollment(form: Mapping[str, str], visit: Visit) -> Enrollment:
         "age_confirmed": "age" in form,
         "channel": "web",
     }
-    return _of_form(Enrollment, given)
+    return of_form(Enrollment, given)
 
 
 def _code_page(visit: Visit, wrong: Mapping[str, str], status: int = HTTPStatus.OK) -> Answer:
@@ -398,7 +395,7 @@ def _changed(fields: Sequence[str], said: str = "saved") -> Answer:
         given = {name: form.get(name) for name in fields}
         if said == "code_sent" and not all(given.values()):
             raise InvalidRequestError(*(Fault(f"/{name}", "is empty") for name in fields))
-        address_changes.change_member("me", _of_form(Change, given), caller=me.caller, now=clock.now())
+        address_changes.change_member("me", of_form(Change, given), caller=me.caller, now=clock.now())
 
     return _done(me, visit, change, said)
 
@@ -413,14 +410,6 @@ def _done(me: SignedIn, visit: Visit, does: Callable[[], object], said: str) -> 
     except LoyaltyError as error:
         return _you_page(me, visit, {"": refusal(visit.language, error)}, STATUS[error.code])
     return redirect(f"{ME}/you", said=said)
-
-
-def _of_form(type_: Callable[..., _Made], given: Mapping[str, Any]) -> _Made:
-    """A request of what a form gave. Raises InvalidRequestError."""
-    try:
-        return type_(**given)
-    except ValidationError as error:
-        raise InvalidRequestError(*(Fault(f"/{one['loc'][0]}", one["msg"]) for one in error.errors())) from error
 
 
 def _reward_names() -> dict[str, str]:

@@ -4,6 +4,7 @@ And what they read: the audit trail, the months' statements, insights.
 """
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
@@ -14,11 +15,12 @@ from shared.api.answers import Answer, json_answer
 from shared.api.schemas.accounts import AccountAnswer, account_answer
 from shared.api.schemas.entries import BookedAnswer, EntryAnswer, entry_answer
 from shared.api.schemas.reviews import ReviewAnswer, review_answer
-from shared.caller import OPERATOR, Caller
+from shared.caller import OPERATOR, STOREFRONT, Caller
 from shared.domain.errors import foreign_cursor
 from shared.domain.fields import Record
 from shared.domain.points.reviews import ReviewKind
-from shared.services import adjustments, approvals, audit_trail, freezes, remembered, reports, tiers_by_hand
+from shared.domain.tills import Shift
+from shared.services import adjustments, approvals, audit_trail, freezes, remembered, reports, tiers_by_hand, tills
 from shared.services import program as program_service
 from shared.services.adjustments import Adjustment, Undo
 from shared.services.approvals import Done, Rejection
@@ -38,6 +40,13 @@ class ReviewPage(Record):
 
     items: tuple[ReviewAnswer, ...]
     next_cursor: str | None
+
+
+class CashierCodeAnswer(Record):
+    """A code to sign in at a till with, until `expires_at`."""
+
+    code: str
+    expires_at: datetime
 
 
 class DecisionAnswer(Record):
@@ -337,6 +346,18 @@ def _decided(done: Done, caller: Caller, now: datetime) -> Answer:
         account = account_answer(done.outcome.accounts[0], done.outcome.program, done.outcome.now)
     review = review_answer(done.review, program_service.today(now))
     return json_answer(DecisionAnswer(review=review, entry=entry, account=account), replayed=done.replayed)
+
+
+@app.post(
+    "/v1/cashiers/codes",
+    security=routes.open_to(STOREFRONT, OPERATOR),
+    responses=routes.json_responses({201: CashierCodeAnswer}),
+    summary="A code with which a cashier signs in at the till of a store, once and within the hour",
+    tags=["Operators"],
+)
+def issue_cashier_code(shift: Annotated[Shift, Body()]) -> Answer:
+    issued = tills.issue(shift, caller=auth.caller(app), now=clock.now())
+    return json_answer(CashierCodeAnswer(**issued._asdict()), HTTPStatus.CREATED)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -11,7 +11,8 @@ from infra.bench.world import World, event, new_order, unique
 from shared import clock
 from shared.caller import OPERATOR
 from shared.domain.members.sign_ins import SESSION_LASTS, Session
-from shared.tables import client, sessions
+from shared.domain.tills import TillSession
+from shared.tables import client, sessions, tills
 
 FIRST_WHILE_FEW_ARE_DUE = ("expire",)
 WHOLE_PROGRAM: Mapping[str, Any] = {
@@ -178,6 +179,17 @@ def _look_at_page(day: Everyday) -> None:
         raise RuntimeError(f"the page was not shown: {answer}")
 
 
+def _look_at_till(day: Everyday) -> None:
+    """Look at the till, signed in. Raises RuntimeError if it is not shown."""
+    token, now = uuid4().hex, clock.now()
+    shift = TillSession(cashier="otto", store_id="Main Street", started_at=now, ends_at=now + timedelta(hours=1))
+    client.transact([tills.put_session(token, shift)])
+    request = {**event("GET", f"/till/members/{day.member_id}", None, "", "", ""), "cookies": [f"__Host-till={token}"]}
+    answer = day.world.invoke("till_pages", request)
+    if answer["statusCode"] != HTTPStatus.OK:
+        raise RuntimeError(f"the till was not shown: {answer}")
+
+
 def _get(function: str, path: str, **options: Any) -> Callable[[Everyday], Any]:
     return lambda day: day.world.ok(function, "GET", path.replace("{member}", day.path), **options)
 
@@ -218,6 +230,7 @@ EVERYDAY_CALLS: Mapping[str, Callable[[Everyday], Any]] = {
     "program": _get("program", "/v1/program/whole", scope=OPERATOR),
     "redeem": _redeem,
     "referrals": _get("referrals", "{member}/referrals"),
+    "till_pages": _look_at_till,
     "transfers": _transfer,
     "wallet": _get("wallet", "{member}/credit"),
     "webhook_deliveries": _deliver,

@@ -38,7 +38,7 @@ PROCESSOR_MB, LAMBDA_MAX = 1769, Duration.minutes(15)
 """With so much memory a function has a whole processor; longer than that no function runs."""
 ANYBODY = "anybody"
 """Answers every route that asks for no token, and what no route takes."""
-RESERVED_AT_ONCE = {ANYBODY: 20, "member_pages": 20, "document": 5}
+RESERVED_AT_ONCE = {ANYBODY: 20, "member_pages": 20, "till_pages": 20, "document": 5}
 """Calls at once of what anybody may call, in production: no more, so that no flood takes what tills need of the
 account's concurrency, and no less. The rest of the account must be left a hundred; a new one has ten in all.
 """

@@ -12,8 +12,8 @@ from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
 from shared import settings
 
-Name = Literal["visit", "member", "language"]
-"""`visit`: a browser before it has signed in; `member`: a session of a member."""
+Name = Literal["visit", "member", "till", "language"]
+"""`visit`: a browser before it has signed in; `member`: a session of a member; `till`: one of a cashier."""
 
 _VALUE = re.compile(r"[\w.-]{1,200}", re.ASCII)
 

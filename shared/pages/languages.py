@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 _TEXTS = Path(__file__).parent / "texts"
 DEFAULT = "en"
-_GROUP = 3
+_DIGITS_MAX = 12
 
 
 class Language(NamedTuple):
@@ -61,6 +61,17 @@ class Language(NamedTuple):
         major, minor = divmod(abs(amount), 10**exponent)
         text = self.number(major) + (f"{self.texts['format.decimal']}{minor:0{exponent}}" if exponent else "")
         return f"{text}\N{NO-BREAK SPACE}{currency}"
+
+
+def minor_units(text: str, currency: str) -> int | None:
+    """The minor units of an amount that somebody has typed, with a point or a comma; None if it is not one."""
+    from iso4217 import Currency  # noqa: PLC0415 - parses its tables; few pages need it
+
+    exponent = Currency(currency).exponent or 0
+    major, _, minor = text.strip().replace(",", ".").partition(".")
+    digits = f"{major}{minor.ljust(exponent, '0')}"
+    is_amount = major.isdecimal() and len(minor) <= exponent and digits.isascii() and digits.isdecimal()
+    return int(digits) if is_amount and len(digits) <= _DIGITS_MAX else None
 
 
 @cache

@@ -1,6 +1,7 @@
 """How pages are asked for and answered: a resolver for functions whose callers are people with a browser.
 
-A page is never kept by a browser or a proxy, never shown in a frame, loads nothing from elsewhere, and runs no script.
+A page is never kept by a browser or a proxy, never shown in a frame, loads nothing from elsewhere, and runs no script
+but, where it names one, a file of ours.
 A form is taken only from a page of ours in the same browser: it brings a token that is bound to the browser's cookie.
 """
 
@@ -10,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from aws_lambda_powertools.shared.cookies import Cookie
+from pydantic import ValidationError
 
 from shared import runtime, settings
 from shared.api.answers import Answer
@@ -21,7 +23,7 @@ from shared.api.bodies import FORM_TYPES, media_type, with_form_as_json
 from shared.api.problems import STATUS
 from shared.api.resolver import ForEachThread
 from shared.api.routes import HTML_TYPE
-from shared.domain.errors import ForbiddenError, InvalidRequestError, LoyaltyError, RouteNotFoundError
+from shared.domain.errors import Fault, ForbiddenError, InvalidRequestError, LoyaltyError, RouteNotFoundError
 from shared.domain.members.sign_ins import new_token
 from shared.messaging import signed_links
 from shared.pages import cookies, languages
@@ -31,13 +33,16 @@ from shared.services import program as program_service
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_Made = TypeVar("_Made")
+
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 REST = "/{rest+}"
 """What API Gateway calls whatever follows."""
 ASSETS = "/assets"
 _HERE = Path(__file__).parent
 TEMPLATES = _HERE / "templates"
-_STYLESHEET = _HERE / "assets" / "pages.css"
+_FILES = _HERE / "assets"
+_TYPES = {".css": "text/css", ".js": "text/javascript"}
 _LANGUAGE_SECONDS = 365 * 24 * 3600
 _ASSET_SECONDS = 365 * 24 * 3600
 _FORM, _TOKEN_LENGTH = "form", 32
@@ -51,9 +56,17 @@ _POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
+
+
+def _told(policy: Mapping[str, str]) -> str:
+    """A policy as a browser reads it."""
+    return "; ".join(f"{name} {value}" for name, value in policy.items())
+
+
+_WITH_SCRIPT = {**_POLICY, "script-src": "'self'", "connect-src": "'self'"}
 HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
+    "Content-Security-Policy": _told(_POLICY),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -62,7 +75,7 @@ HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""Of every page."""
+"""Of every page; one with a script has a policy that lets our own files run."""
 
 
 class StaleFormError(ForbiddenError):
@@ -83,16 +96,17 @@ class Visit(NamedTuple):
 
 
 class Site(ForEachThread):
-    """A function's pages; `entrances` are the paths that lead to it, in API Gateway's notation."""
+    """A function's pages, which begin at `home`; `entrances` are the paths to it, in API Gateway's notation."""
 
-    def __init__(self, session_cookie: cookies.Name, *entrances: str) -> None:
+    def __init__(self, session_cookie: cookies.Name, *entrances: str, home: str) -> None:
         super().__init__()
         self.entrances = entrances
+        self._home = home
         self._session_cookie = session_cookie
         self.use([_require_own_form])
         self.exception_handler(LoyaltyError)(self._refused)
         self.not_found(lambda _: self._refused(RouteNotFoundError("there is no such page")))
-        self.get(f"{ASSETS}/<name>")(stylesheet)
+        self.get(f"{ASSETS}/<name>")(asset)
 
     def visit(self, *, of: str | None = None) -> Visit:
         """The browser in hand; `of` is the language of whoever is signed in."""
@@ -134,13 +148,14 @@ class Site(ForEachThread):
 
     def _refused(self, error: LoyaltyError) -> Answer:
         visit = self.visit()
-        return page("refused.html", visit, status=STATUS[error.code], text=refusal(visit.language, error))
+        text = refusal(visit.language, error)
+        return page("refused.html", visit, status=STATUS[error.code], text=text, home=self._home)
 
 
-def refusal(language: Language, error: LoyaltyError) -> str:
-    """Why something was refused, in the words of a language."""
+def refusal(language: Language, error: LoyaltyError, told: str = "") -> str:
+    """Why something was refused, in the words of a language; `told` begins names of texts that members do not read."""
     name = "stale_form" if isinstance(error, StaleFormError) else error.code
-    return language.any_text(f"refused.{name}", "refused.other")
+    return language.any_text(f"refused.{told}{name}", f"refused.{told}other")
 
 
 def faults(language: Language, error: InvalidRequestError, *fields: str) -> dict[str, str]:
@@ -153,15 +168,24 @@ def faults(language: Language, error: InvalidRequestError, *fields: str) -> dict
     return found
 
 
+def of_form(type_: Callable[..., _Made], given: Mapping[str, Any]) -> _Made:
+    """A request of what a form gave. Raises InvalidRequestError."""
+    try:
+        return type_(**given)
+    except ValidationError as error:
+        raise InvalidRequestError(*(Fault(f"/{one['loc'][0]}", one["msg"]) for one in error.errors())) from error
+
+
 def page(
     template: str,
     visit: Visit,
     *,
     status: int = HTTPStatus.OK,
     also: Sequence[Cookie] = (),
+    script: str | None = None,
     **values: Any,  # noqa: ANN401 - whatever a template shows
 ) -> Answer:
-    """A page from a template."""
+    """A page from a template, with a `script` of ours if it names one."""
     language = visit.language
     text = _environment().get_template(template)
     body = text.render(
@@ -169,14 +193,16 @@ def page(
         language=language,
         languages=languages.languages().values(),
         program=program_service.read_program(),
-        stylesheet=stylesheet_path(),
+        stylesheet=asset_path("pages.css"),
+        script=asset_path(script) if script else None,
         form_token=signed_links.signature(_FORM, visit.bound_to, _TOKEN_LENGTH),
         **values,
     )
+    policy = {"Content-Security-Policy": _told(_WITH_SCRIPT)} if script else {}
     return Answer(
         status_code=int(status),
         content_type=f"{HTML_TYPE}; charset=utf-8",
-        headers={**HEADERS, "Content-Language": language.tag, **_transport()},
+        headers={**HEADERS, **policy, "Content-Language": language.tag, **_transport()},
         cookies=[*visit.cookies, *also],
         body=body,
     )
@@ -189,18 +215,24 @@ def redirect(path: str, also: Sequence[Cookie] = (), **query: str) -> Answer:
     return Answer(status_code=int(HTTPStatus.SEE_OTHER), headers=headers, cookies=list(also), body="")
 
 
-def stylesheet_path() -> str:
-    """Where the stylesheet is: another one has another name, so that a browser may keep it."""
-    return f"{ASSETS}/pages-{_stylesheet()[1]}.css"
+def asset_path(name: str) -> str:
+    """Where a file is: another one has another name, so that a browser may keep it."""
+    stem, _, ending = name.rpartition(".")
+    return f"{ASSETS}/{stem}-{_digest(name)}.{ending}"
 
 
-def stylesheet(name: str) -> Answer:
-    """The stylesheet. Raises RouteNotFoundError for any other name."""
-    text, digest = _stylesheet()
-    if name != f"pages-{digest}.css":
-        raise RouteNotFoundError("there is no such file")
-    headers = {"Cache-Control": f"public, max-age={_ASSET_SECONDS}, immutable", "X-Content-Type-Options": "nosniff"}
-    return Answer(status_code=int(HTTPStatus.OK), content_type="text/css; charset=utf-8", headers=headers, body=text)
+def asset(name: str) -> Answer:
+    """A file that pages load. Raises RouteNotFoundError for any other name."""
+    for path in _files():
+        if asset_path(path.name) == f"{ASSETS}/{name}":
+            kept = {
+                "Cache-Control": f"public, max-age={_ASSET_SECONDS}, immutable",
+                "X-Content-Type-Options": "nosniff",
+            }
+            text = path.read_text(encoding="utf-8")
+            type_ = f"{_TYPES[path.suffix]}; charset=utf-8"
+            return Answer(status_code=int(HTTPStatus.OK), content_type=type_, headers=kept, body=text)
+    raise RouteNotFoundError("there is no such file")
 
 
 def _require_own_form(
@@ -223,9 +255,13 @@ def _transport() -> dict[str, str]:
 
 
 @cache
-def _stylesheet() -> tuple[str, str]:
-    text = _STYLESHEET.read_text(encoding="utf-8")
-    return text, hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
+def _files() -> Sequence[Path]:
+    return [path for path in sorted(_FILES.iterdir()) if path.suffix in _TYPES]
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((_FILES / name).read_bytes()).hexdigest()[:_DIGEST_LENGTH]
 
 
 @cache

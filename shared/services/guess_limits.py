@@ -22,15 +22,25 @@ def require_may_guess(caller: Caller, now: datetime) -> None:
     most = _guesses_max(caller)
     if most is None:
         return
-    if guess_counts.load(_who(caller), now) >= most:
-        left = 3600 - now.minute * 60 - now.second
-        raise TooManyRequestsError("too many guesses in this hour; try again in the next one", left)
+    require_fewer(_who(caller), most, now)
 
 
 def count(caller: Caller, now: datetime) -> None:
     """Note that a caller has guessed; the shop's own callers are trusted."""
     if _guesses_max(caller) is not None:
         guess_counts.add(_who(caller), now)
+
+
+def require_fewer(who: str, most: int, now: datetime) -> None:
+    """Raises TooManyRequestsError for somebody who has guessed `most` times this hour."""
+    if guess_counts.load(who, now) >= most:
+        left = 3600 - now.minute * 60 - now.second
+        raise TooManyRequestsError("too many guesses in this hour; try again in the next one", left)
+
+
+def count_for(who: str, now: datetime) -> None:
+    """Note that somebody has guessed."""
+    guess_counts.add(who, now)
 
 
 def _guesses_max(caller: Caller) -> int | None:

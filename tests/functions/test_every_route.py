@@ -40,6 +40,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "POST /v1/earn": {"type": "order", **ORDER, "identifier": {"external_id": "somebody"}},
     "POST /v1/earn/batch": {"items": [{"type": "order", **ORDER, "member_id": "nobody"}]},
     "POST /v1/earn/quote": {"currency": "USD", "total": 1000},
+    "POST /v1/cashiers/codes": {"cashier": "otto", "store_id": "Main Street"},
     "POST /v1/changes/undo": {"token": "x"},
     "POST /v1/members": {"external_id": "new"},
     "POST /v1/members/lookup": {"external_id": "ada"},

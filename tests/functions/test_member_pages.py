@@ -482,12 +482,12 @@ class TestPages:
         assert len(wire.requests) == 2
 
     def test_a_page_and_its_stylesheet_are_small_and_the_stylesheet_is_kept(self, browser: Browser, ada: str) -> None:  # noqa: ARG002
-        style = browser.get(sites.stylesheet_path())
+        style = browser.get(sites.asset_path("pages.css"))
         assert (style.status, style.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
         assert "immutable" in style.headers["Cache-Control"]
         for path in (*OWN, *OPEN):
             page = browser.get(path)
-            assert sites.stylesheet_path() in page.text
+            assert sites.asset_path("pages.css") in page.text
             assert len(page.text.encode()) + len(style.text.encode()) < BYTES_MAX
         assert browser.get("/assets/pages-0.css").status == 404
         assert browser.get("/assets/%2e%2e").status == 404

@@ -6,6 +6,7 @@ A story ends in an AssertionError when the function is refused anything, and may
 import hashlib
 import hmac
 import json
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -326,6 +327,46 @@ def member_pages(world: World) -> None:
     assert browser.send("/me/erase", confirm="yes").status == OK
 
 
+def till_pages(world: World) -> None:
+    """A cashier signs in and finds members; sales, rewards and vouchers, and what is undone."""
+    browser = Browser(answers=lambda event: world.invoke("till_pages", event))
+    code = ok(world, "POST", "/v1/cashiers/codes", {"cashier": "otto", "store_id": "Main Street"})["code"]
+    browser.get("/till/sign-in")
+    assert browser.send("/till/sign-in", code=code).path == "/till"
+    email, card = f"{uuid4().hex}@example.com", uuid4().hex
+    member_id = enrolled(world, email=email, card_number=card)
+    shown = ok(world, "POST", f"/v1/members/{member_id}/codes")["code"]
+    for who in ("nobody", shown, email, card):
+        page = browser.send("/till/find", who=who)
+        browser.get("/till")
+    assert page.path == f"/till/members/{member_id}"
+    for known in (member_id, brought(world), pooled(world), world.member_with_lapsed_hold()):
+        path = f"/till/members/{known}"
+        browser.get(path)
+        assert "till_sold" in browser.send(f"{path}/sale", amount="5000").path
+        for reward in ("mug", "bun"):
+            browser.get(path)
+            assert "till_redeemed" in browser.send(f"{path}/rewards/{reward}").path
+        for undo in re.findall(r'action="([^"]+/undo)"', browser.get(path).text):
+            browser.get(path)
+            assert "till_undone" in browser.send(undo).path
+    redeemed = {"reward_id": "cake", "capture": True}
+    ordered(world, member_id, MUCH)
+    voucher = ok(world, "POST", f"/v1/members/{member_id}/redemptions", redeemed, headers=keyed())["voucher_code"]
+    browser.get("/till/voucher")
+    for step in ("", "/use", "/undo"):
+        page = browser.send(f"/till/voucher{step}", voucher=voucher)
+        assert page.status == OK, page.text
+    sale = {"placed_at": world.now().isoformat(), "total": 5000, "store_id": "Main Street"}
+    whose: tuple[dict[str, str], ...] = ({"member_id": member_id}, {"who": card}, {"who": uuid4().hex})
+    sales = [{**sale, **who, "order_id": uuid4().hex} for who in whose]
+    token = browser.form("/till/voucher")["form_token"]
+    kept = browser.ask("POST", "/till/kept", urlencode({"form_token": token, "sales": json.dumps(sales)}))
+    assert [one["status"] for one in json.loads(kept.text)["items"]] in ([OK, OK, OK], [OK, OK, 404])
+    browser.get("/till")
+    assert browser.send("/till/sign-out").path == "/till/sign-in"
+
+
 def _signed_in(world: World, browser: Browser, email: str, **fields: str) -> None:
     """Sign in, or join, with a code that was entered wrong at first."""
     browser.get("/join")
@@ -572,6 +613,7 @@ def operators(world: World) -> None:
     for reference in references:
         ok(world, "POST", f"/v1/members/{member_id}/earn", {**survey, "reference": reference})
     ok(world, "GET", "/v1/reviews", scope=OPERATOR)
+    ok(world, "POST", "/v1/cashiers/codes", {"cashier": "otto", "store_id": "Main Street"}, scope=OPERATOR)
     first, second = (reviews.id_of("action", "survey", reference) for reference in references)
     suspect = reviews.id_of("referral", brought(world, fingerprints=["card"]))
     ok(world, "POST", f"/v1/reviews/{suspect}/approve", scope=OPERATOR)
@@ -847,6 +889,7 @@ STORIES: Mapping[str, Callable[[World], None]] = {
     "gifts": gifts,
     "orders": orders,
     "pools": pools,
+    "till_pages": till_pages,
     "transfers": transfers,
     "wallet": wallet,
     "webhooks": webhooks,

@@ -31,6 +31,7 @@ READ_PEOPLE = {
     "operators",
     "preferences",
     "referrals",
+    "till_pages",
 }
 LIST_BIRTHDAYS = {"birthdays"}
 SEARCH_BY_NAME = {"enroll"}
@@ -45,6 +46,7 @@ KNOW_THE_SECRET = {
     "operators",
     "pools",
     "redeem",
+    "till_pages",
     "webhook_deliveries",
     "webhooks",
 }

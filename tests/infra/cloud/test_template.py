@@ -204,7 +204,7 @@ def test_what_anybody_may_call_has_limits_below_the_tills_and_concurrency_of_its
         for one in prod.properties("AWS::Lambda::Function")
         if "ReservedConcurrentExecutions" in one
     }
-    assert reserved == {"anybody": 20, "member_pages": 20, "document": 5}
+    assert reserved == {"anybody": 20, "member_pages": 20, "till_pages": 20, "document": 5}
     for route in prod.properties("AWS::ApiGatewayV2::Route"):
         if route["AuthorizationType"] != "NONE":
             continue
