@@ -328,8 +328,13 @@ class Facts:
         until = {one: now + days if one not in left or left[one] > now - days else now for one in addresses}
         return self.owed.setdefault(account, Owed(until))
 
-    def owes_still(self, account: str, survivors: Mapping[str, str], points: int, *, credit: bool) -> None:
-        """A refund of an account that has ended has found points spent: they are owed by whoever it was."""
+    def owes_still(
+        self, account: str, survivors: Mapping[str, str], points: int, now: datetime, *, credit: bool
+    ) -> None:
+        """A refund of an account that has ended has found points spent: they are owed by whoever it was.
+
+        That is known for a while; then nobody owes them.
+        """
         seen: set[str] = set()
         while account in self.owed and account not in seen:
             seen.add(account)
@@ -337,6 +342,9 @@ class Facts:
             if one.met_by is None:
                 one.credit += points if credit else 0
                 one.points += 0 if credit else points
+                return
+            if max(one.addresses.values(), default=now) <= now:
+                self.written_off[credit] += points
                 return
             account = _survivor(one.met_by, survivors)
         if not seen:

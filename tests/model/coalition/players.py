@@ -727,7 +727,7 @@ class Game:
             owed.points -= 0 if credit else entry.debt
             self.handles = [one for one in self.handles if one.account != owner]
         elif entry.owed:
-            self.facts.owes_still(owner, self.survivors, entry.owed, credit=credit)
+            self.facts.owes_still(owner, self.survivors, entry.owed, self.machine.now, credit=credit)
         elif entry.type == "reverse" and entry.source.get("reversal_id", "").startswith("refund:"):
             # What has come back with the order and has expired by then is nobody's.
             self.facts.given_back[(entry.source["order_id"], credit)] += entry.expired_points
