@@ -335,7 +335,7 @@ def _member_page(
         wrong=wrong or {},
         member=profile.member,
         account=account_answer(found.account, found.program, now, found.others),
-        ready=rewards.within_reach(found.account, found.others, now=now),
+        ready=rewards.to_be_had(found.account, found.others, now=now),
         recent=tills.undoable(member_id, cashier=cashier, now=now),
     )
 

@@ -8,7 +8,7 @@ LINES_MAX = 15
 _ORDER = {"type": "order", "order_id": "A-1", "currency": "USD", "total": 4250}
 
 
-def greeting(url: str, member_id: str | None, address: str | None) -> str:
+def greeting(url: str, member_id: str | None, address: str | None, cashier_code: str) -> str:
     """The text to print. `member_id` is somebody to look at, and `address` by which they sign in.
 
     There is nobody on tables that came with others.
@@ -23,6 +23,7 @@ def greeting(url: str, member_id: str | None, address: str | None) -> str:
         f"  controls   {url}/_local",
         f"  join       {url}/join, and for a wall {url}/join/poster",
         f"  sign in    {url}/me{_as_whom(url, address)}",
+        f"  till       {url}/till with the code {cashier_code}",
         "",
         "In another terminal",
         "  alias loyalty=.venv/bin/loyalty",

@@ -39,10 +39,13 @@ from infra.tables import LOYALTY
 from infra.tools import verify
 from infra.tools.due_index import days_standing, earliest_due, earliest_waiting
 from shared import runtime
+from shared.caller import STOREFRONT, Caller
 from shared.domain.errors import MemberNotFoundError
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.telling import webhooks as webhook_rules
+from shared.domain.tills import Shift
 from shared.messaging import message_queue
+from shared.services import tills
 from shared.tables import members, programs
 
 STOP_SECONDS_MAX = 5
@@ -130,7 +133,7 @@ def _application(config: ServerConfig) -> Starlette:
         activity=activity,
     )
     issuer = Issuer.of_this_user()
-    announce = partial(_announce, folder, examples.greeting(config.url, sample, _address_of(sample)), activity)
+    announce = partial(_announce, folder, lambda: _greeting(config.url, sample, time.now()), activity)
     routes = (*openapi.routes(), *openapi.page_routes())
     return Gateway(routes, _handlers(), issuer, openapi.unrouted_content(), activity).application(
         [*control.routes(), *docs.routes(openapi.document())],
@@ -181,11 +184,18 @@ def _task_queues(time: MovableClock, dead_letters: Journal, activity: Activity) 
     return webhooks, mails
 
 
-def _announce(folder: Path, greeting: str, activity: Activity) -> None:
+def _greeting(url: str, sample: str | None, now: datetime) -> str:
+    """What is printed, with a code for a cashier that is good for an hour."""
+    shop = Caller("dev", frozenset({STOREFRONT}), None)
+    issued = tills.issue(Shift(cashier="otto", store_id="Main Street"), caller=shop, now=now)
+    return examples.greeting(url, sample, _address_of(sample), issued.code)
+
+
+def _announce(folder: Path, greeting: Callable[[], str], activity: Activity) -> None:
     """Print the greeting, once for all the reloads of a server; of each reload, that it is done."""
     unannounced = folder / UNANNOUNCED
     if unannounced.exists():
-        print(greeting, flush=True)
+        print(greeting(), flush=True)
         unannounced.unlink()
     else:
         activity.tell("reload", "done: the code as it is now answers")

@@ -47,6 +47,15 @@ def read_rewards(member_id: str | None, limit: int, start: int, *, caller: Calle
     return Catalogue(offers, next_start, program, account, local_day(now, program.time_zone))
 
 
+def to_be_had(account: Account, pools: Sequence[Account], *, now: datetime) -> list[Reward]:
+    """The rewards that a member can have at once, of which there are pieces left, the dearest first."""
+    found = within_reach(account, pools, now=now)
+    limited = {reward.reward_id: reward.stock for reward in found if reward.stock is not None}
+    taken = stock.stock_taken(limited) if limited else {}
+    gone = {name for name, pieces in limited.items() if taken.get(name, 0) >= pieces}
+    return [reward for reward in found if reward.reward_id not in gone]
+
+
 def within_reach(account: Account, pools: Sequence[Account], *, now: datetime) -> list[Reward]:
     """The rewards that a member can have at once, the dearest first. The number of pieces left is not looked at."""
     program = programs.load_program()

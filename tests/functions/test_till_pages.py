@@ -239,6 +239,14 @@ class TestRewards:
         assert page.status == 409
         assert "There are not enough points" in words(page)
 
+    def test_what_is_gone_is_not_offered(self, shop: Shop, ada: str) -> None:
+        mug = {"reward_id": "mug", "name": "Mug", "kind": "product", "sku": "MUG", "points": 50, "stock": 1}
+        shop.change_program(redeeming={"rewards": [mug]})
+        browser, path = till(shop), f"/till/members/{ada}/rewards/mug"
+        assert path in find(browser, "C-1").text
+        shop.redeem(shop.enroll("grace"), "mug")
+        assert path not in find(browser, "C-1").text
+
 
 class TestVouchers:
     @pytest.fixture
