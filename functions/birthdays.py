@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from shared import batches, telemetry
+from shared import batches
 from shared.batches import Record
 from shared.services import birthdays, runs
 
@@ -11,9 +11,7 @@ from shared.services import birthdays, runs
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401, ARG001
     """Answer the schedule (`{"time": ...}`): how many pages. Or a batch of the queue's messages, each failing alone."""
     if "Records" not in event:
-        pages = birthdays.begin(datetime.fromisoformat(event["time"]))
-        telemetry.count(SchedulesDone=1)
-        return {"pages": pages}
+        return {"pages": birthdays.begin(datetime.fromisoformat(event["time"]))}
     return batches.from_queue(event, _work)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from shared import batches, clock, telemetry
+from shared import batches, clock
 from shared.batches import Record
 from shared.services import (
     announcements,
@@ -49,9 +49,7 @@ def _work(record: Record) -> None:
 
 
 def _scheduled(now: datetime, work: str | None) -> dict[str, Any]:
-    done = {name: does(now) for name, does in WORK.items() if work in {None, name}}
-    telemetry.count(SchedulesDone=len(done))
-    return done
+    return {name: does(now) for name, does in WORK.items() if work in {None, name}}
 
 
 def _look_at_partners(now: datetime) -> int:

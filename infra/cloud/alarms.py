@@ -29,7 +29,6 @@ from infra.cloud.permissions import NEEDS
 from infra.cloud.queues import Queues
 from infra.cloud.stack_resources import alarm_name
 from infra.cloud.tables import Data
-from infra.cloud.triggers import RUNS_A_DAY, SCHEDULES
 from infra.tools.publish_totals import LEDGER_CHECKS, LEDGER_VIOLATIONS
 from shared import telemetry
 
@@ -67,6 +66,7 @@ RUNS: Mapping[str, int] = {"expire": 2, "birthdays": 2}
 """Functions that a schedule calls every hour, and the hours without one good run that are too many."""
 BOUNCES_MAX, COMPLAINTS_MAX = 0.05, 0.001
 """Above these shares SES reviews an account, and may stop all of its e-mail."""
+FLAT_HOURS = 24
 UNVERIFIED_DAYS_MAX = 7
 """CloudWatch looks no further back."""
 
@@ -163,7 +163,7 @@ def _rules(scope: Construct, watched: Watched, options: Options) -> Iterable[_Ru
     yield from _of_releases(watched)
     yield from _of_tables(watched.data)
     yield from _of_queues(watched)
-    yield from _of_time(scope, watched)
+    yield from _of_time(watched)
     yield from _of_books(scope, options)
     yield from _of_mail(scope)
 
@@ -288,7 +288,7 @@ def _of_queues(watched: Watched) -> Iterable[_Rule]:
     )
 
 
-def _of_time(scope: Construct, watched: Watched) -> Iterable[_Rule]:
+def _of_time(watched: Watched) -> Iterable[_Rule]:
     for name, hours in RUNS.items():
         period = Duration.hours(hours)
         function = watched.functions[name].function
@@ -302,16 +302,6 @@ def _of_time(scope: Construct, watched: Watched) -> Iterable[_Rule]:
             },
         )
         yield _Rule(f"{name}-late", "ticket", f"No good run of {name} for {hours} hours", missing, is_missing_bad=True)
-    fewest = RUNS_A_DAY - min(one.runs_a_day for one in SCHEDULES.values()) + 1
-    done, day = "FILL(done, 0)", Duration.days(1)
-    missed = cloudwatch.MathExpression(
-        expression=f"IF({done} < {fewest}, 1, 0)",
-        label="schedules missed",
-        period=day,
-        using_metrics={"done": counted(scope, "SchedulesDone", period=day)},
-    )
-    what = f"In a day schedules did fewer than {fewest} of {RUNS_A_DAY} works"
-    yield _Rule("schedules-missed", "ticket", what, missed, is_missing_bad=True)
 
 
 def _of_books(scope: Construct, options: Options) -> Iterable[_Rule]:
@@ -329,15 +319,14 @@ def _of_books(scope: Construct, options: Options) -> Iterable[_Rule]:
     yield _Rule("ledger-broken", "page", "A check of the whole ledger found something wrong", broken)
     yield _Rule("not-settled", "ticket", "Accounts could not be settled", counted(scope, "AccountsNotSettled"))
     if options.is_kept:  # nobody is earning where things are tried out
-        hour = Duration.hours(1)
         flat = cloudwatch.MathExpression(
             expression="IF(FILL(earned, 0) < 1, 1, 0)",
             label="nothing earned",
-            period=hour,
-            using_metrics={"earned": counted(scope, "PointsEarned", period=hour)},
+            period=Duration.hours(FLAT_HOURS),
+            using_metrics={"earned": counted(scope, "PointsEarned", period=Duration.hours(FLAT_HOURS))},
         )
-        what = f"Nobody has earned a point for {options.flat_hours} hours"
-        yield _Rule("points-flat", "ticket", what, flat, periods=options.flat_hours, is_missing_bad=True)
+        what = f"Nobody has earned a point for {FLAT_HOURS} hours"
+        yield _Rule("points-flat", "page", what, flat, is_missing_bad=True)
 
 
 def _of_mail(scope: Construct) -> Iterable[_Rule]:

@@ -30,7 +30,6 @@ RANGES: Mapping[str, tuple[int, int]] = {
         ("expiry_workers", "birthday_workers", "reminder_workers", "statement_workers", "webhook_workers"),
         (WORKERS_MIN, WORKERS_MAX),
     ),
-    "flat_hours": (1, 168),
     "stream_workers": (1, 10),
     "stream_memory_mb": (256, 3008),
     "route_requests_per_second": (100, 10_000),
@@ -78,8 +77,6 @@ class Options:
     text_sender: str | None = None
     """Number (+12125550100) or name that text messages come from; without it, any number that the account has."""
     alarm_email: str | None = None
-    flat_hours: int = 24
-    """For how long nobody may have earned a point before an alarm says so: longer than the shop is ever closed."""
     time_zone: str = default_program().time_zone
     """The program's zone, in which reminders go out from 9 to 20."""
     webhook_targets: WebhookTargets = "public"

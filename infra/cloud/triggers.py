@@ -29,15 +29,7 @@ class _Schedule:
 
     function: str
     expression: str
-    """`cron(minute hours * * ? *)`: every hour, or from one to another."""
     work: str | None = None
-
-    @property
-    def runs_a_day(self) -> int:
-        """How often, on a day that has neither an hour more nor less."""
-        hours = self.expression.split()[1]
-        first, _, last = hours.partition("-")
-        return 24 if hours == "*" else int(last) - int(first) + 1
 
 
 SCHEDULES: Mapping[str, _Schedule] = {
@@ -52,7 +44,6 @@ SCHEDULES: Mapping[str, _Schedule] = {
     "waiting": _Schedule("notify", "cron(0 * * * ? *)", "waiting"),
     "resumed": _Schedule("notify", "cron(30 * * * ? *)", "resumed"),
 }
-RUNS_A_DAY = sum(one.runs_a_day for one in SCHEDULES.values())
 SCHEDULE_RETRIES = 2
 SCHEDULE_HOURS_MAX = 1
 """After this the next run is due, and does what this one left."""
