@@ -33,7 +33,7 @@ class LoyaltyStack(Stack):
         super().__init__(scope, id_, termination_protection=options.is_kept, **properties)
         self.template_options.metadata = {OPTIONS: options.stated()}
         data, queues = add_data(self, options), add_queues(self)
-        add_backups(self, data, options)
+        backups = add_backups(self, data, options)
         failed_records = add_failed_records(self, options, queues.failed_records)
         bus = add_event_bus(self, options)
         mail, api = add_mail(self, options), make_api(self, options)
@@ -65,7 +65,7 @@ class LoyaltyStack(Stack):
         add_stream_readers(self, functions, data, failed_records, options)
         add_mail_feedback(self, functions["mail_feedback"], queues)
         add_whole_tables(self, builder, data, options)
-        watched = Watched(functions, identity.token_trigger, identity.link_trigger, api, data, queues)
+        watched = Watched(functions, identity.token_trigger, identity.link_trigger, api, data, queues, backups)
         topic = add_alarms(self, watched, options)
         add_dashboard(self, watched)
         outputs = {"Url": public_url(api, options), "AlarmTopic": topic.topic_arn, **identity.outputs, **mail.outputs}

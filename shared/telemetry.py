@@ -34,6 +34,11 @@ def count(**amounts: int) -> None:
     _current().count(**amounts)
 
 
+def run_metric(work: str) -> str:
+    """Under which good runs of a scheduled work are counted."""
+    return f"{work.capitalize()}Runs"
+
+
 class _Powertools:
     def logger(self) -> "Logger":
         return _logger()

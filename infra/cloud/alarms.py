@@ -10,6 +10,7 @@ from typing import Literal
 
 from aws_cdk import Duration, NestedStack, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_backup as backup
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_codedeploy as codedeploy
@@ -29,6 +30,7 @@ from infra.cloud.permissions import NEEDS
 from infra.cloud.queues import Queues
 from infra.cloud.stack_resources import alarm_name
 from infra.cloud.tables import Data
+from infra.cloud.triggers import SCHEDULES
 from infra.tools.publish_totals import LEDGER_CHECKS, LEDGER_VIOLATIONS
 from shared import telemetry
 
@@ -66,7 +68,7 @@ RUNS: Mapping[str, int] = {"expire": 2, "birthdays": 2}
 """Functions that a schedule calls every hour, and the hours without one good run that are too many."""
 BOUNCES_MAX, COMPLAINTS_MAX = 0.05, 0.001
 """Above these shares SES reviews an account, and may stop all of its e-mail."""
-FLAT_HOURS = 24
+BACKUPLESS_DAYS_MAX = 2
 UNVERIFIED_DAYS_MAX = 7
 """CloudWatch looks no further back."""
 
@@ -83,6 +85,8 @@ class Watched:
     api: apigateway.HttpApi
     data: Data
     queues: Queues
+    backups: backup.IBackupVault | None
+    """None where no vault elsewhere is named."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,9 @@ def _rules(scope: Construct, watched: Watched, options: Options) -> Iterable[_Ru
     yield from _of_releases(watched)
     yield from _of_tables(watched.data)
     yield from _of_queues(watched)
-    yield from _of_time(watched)
+    yield from _of_time(scope, watched)
+    if watched.backups:
+        yield from of_backups(watched.backups)
     yield from _of_books(scope, options)
     yield from _of_mail(scope)
 
@@ -288,7 +294,7 @@ def _of_queues(watched: Watched) -> Iterable[_Rule]:
     )
 
 
-def _of_time(watched: Watched) -> Iterable[_Rule]:
+def _of_time(scope: Construct, watched: Watched) -> Iterable[_Rule]:
     for name, hours in RUNS.items():
         period = Duration.hours(hours)
         function = watched.functions[name].function
@@ -302,6 +308,43 @@ def _of_time(watched: Watched) -> Iterable[_Rule]:
             },
         )
         yield _Rule(f"{name}-late", "ticket", f"No good run of {name} for {hours} hours", missing, is_missing_bad=True)
+    works = [one.work for one in SCHEDULES.values() if one.work]
+    day = Duration.days(1)
+    late = cloudwatch.MathExpression(
+        expression=" + ".join(f"IF(FILL({work}, 0) < 1, 1, 0)" for work in works),
+        label="works without a good run",
+        period=day,
+        using_metrics={work: counted(scope, telemetry.run_metric(work), period=day) for work in works},
+    )
+    yield _Rule("runs-late", "ticket", "Scheduled work of notify had no good run for a day", late, is_missing_bad=True)
+
+
+def of_backups(vault: backup.IBackupVault) -> Iterable[_Rule]:
+    """Of a stack whose backups are copied elsewhere."""
+
+    def jobs(name: str, period: Duration) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/Backup",
+            metric_name=name,
+            dimensions_map={"BackupVaultName": vault.backup_vault_name},
+            period=period,
+            statistic="Sum",
+        )
+
+    hour, day = Duration.hours(1), Duration.days(1)
+    failed = _summed(
+        {name: jobs(f"NumberOf{kind}JobsFailed", hour) for name, kind in (("backups", "Backup"), ("copies", "Copy"))},
+        hour,
+    )
+    yield _Rule("backups-failed", "ticket", "A backup of a table, or its copy elsewhere, failed", failed)
+    missing = cloudwatch.MathExpression(
+        expression="IF(FILL(done, 0) < 1, 1, 0)",
+        label="no backup",
+        period=day,
+        using_metrics={"done": jobs("NumberOfBackupJobsCompleted", day)},
+    )
+    what = f"No backup of a table was made for {BACKUPLESS_DAYS_MAX} days"
+    yield _Rule("backups-late", "ticket", what, missing, periods=BACKUPLESS_DAYS_MAX, is_missing_bad=True)
 
 
 def _of_books(scope: Construct, options: Options) -> Iterable[_Rule]:
@@ -319,14 +362,16 @@ def _of_books(scope: Construct, options: Options) -> Iterable[_Rule]:
     yield _Rule("ledger-broken", "page", "A check of the whole ledger found something wrong", broken)
     yield _Rule("not-settled", "ticket", "Accounts could not be settled", counted(scope, "AccountsNotSettled"))
     if options.is_kept:  # nobody is earning where things are tried out
+        hour = Duration.hours(1)
         flat = cloudwatch.MathExpression(
             expression="IF(FILL(earned, 0) < 1, 1, 0)",
             label="nothing earned",
-            period=Duration.hours(FLAT_HOURS),
-            using_metrics={"earned": counted(scope, "PointsEarned", period=Duration.hours(FLAT_HOURS))},
+            period=hour,
+            using_metrics={"earned": counted(scope, "PointsEarned", period=hour)},
         )
-        what = f"Nobody has earned a point for {FLAT_HOURS} hours"
-        yield _Rule("points-flat", "page", what, flat, is_missing_bad=True)
+        hours = options.points_flat_hours
+        what = f"Nobody has earned a point for {hours} hours"
+        yield _Rule("points-flat", "ticket", what, flat, periods=hours, is_missing_bad=True)
 
 
 def _of_mail(scope: Construct) -> Iterable[_Rule]:
@@ -343,8 +388,8 @@ def _of_mail(scope: Construct) -> Iterable[_Rule]:
         yield _Rule(name, "page", f"Over {limit:.1%} of e-mails end so that SES may stop all", rate, above=limit)
 
 
-def _summed(metrics: Mapping[str, cloudwatch.IMetric]) -> cloudwatch.MathExpression:
+def _summed(metrics: Mapping[str, cloudwatch.IMetric], period: Duration = PERIOD) -> cloudwatch.MathExpression:
     """The sum of several; what has no data, or never had any, is left out of it."""
     return cloudwatch.MathExpression(
-        expression=f"SUM([{', '.join(metrics)}])", label="sum", period=PERIOD, using_metrics=dict(metrics)
+        expression=f"SUM([{', '.join(metrics)}])", label="sum", period=period, using_metrics=dict(metrics)
     )

@@ -19,13 +19,15 @@ _BACKUP_POLICY = (
 )
 
 
-def add_backups(scope: Construct, data: Data, options: Options) -> None:
-    """A backup of each table, and its copy in the vault that the options name; nothing without one."""
+def add_backups(scope: Construct, data: Data, options: Options) -> backup.IBackupVault | None:
+    """A backup of each table, and its copy in the vault that the options name; nothing without one.
+
+    The vault here is where its jobs are counted.
+    """
     if options.backup_vault_arn is None:
-        return
-    plan = backup.BackupPlan(
-        scope, "BackupPlan", backup_vault=backup.BackupVault(scope, "Backups", removal_policy=RemovalPolicy.DESTROY)
-    )
+        return None
+    here = backup.BackupVault(scope, "Backups", removal_policy=RemovalPolicy.DESTROY)
+    plan = backup.BackupPlan(scope, "BackupPlan", backup_vault=here)
     elsewhere = backup.BackupVault.from_backup_vault_arn(scope, "BackupsElsewhere", options.backup_vault_arn)
     plan.add_rule(
         backup.BackupPlanRule(
@@ -41,3 +43,4 @@ def add_backups(scope: Construct, data: Data, options: Options) -> None:
     tables = [backup.BackupResource.from_dynamo_db_table(table) for table in (data.loyalty, data.people)]
     selection = plan.add_selection("Tables", resources=tables)
     acknowledge(selection, _BACKUP_POLICY, "AWS's own policy of what AWS Backup needs of tables")
+    return here

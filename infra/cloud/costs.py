@@ -169,10 +169,10 @@ PAGES_MIN: Mapping[str, float] = {"expire": 30 * SHARDS, "notify": 30 * SHARDS}
 KEY_REQUESTS = 12 * _HOURS * 4
 """DynamoDB asks for the table's key again after five minutes, here for four connections."""
 
-ALARMS = 61
+ALARMS = 66
 """Metrics that alarms look at: each is billed, however many an alarm has."""
-METRICS = 24
-"""Names that functions count under, the one that the access log is counted by, and those that
+METRICS = 29
+"""Names that functions count under, the runs of `notify` among them, the one that the access log is counted by, and those that
 a check of the whole ledger adds; one dimension each.
 """
 TOKENS = _HOURS

@@ -33,6 +33,7 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "stream_workers": (1, 10),
     "stream_memory_mb": (256, 3008),
     "route_requests_per_second": (100, 10_000),
+    "points_flat_hours": (1, 168),
     "till_calls_reserved": (0, 10_000),
     "warm_table_writes": (0, 40_000),
     "warm_index_writes": (0, 40_000),
@@ -77,6 +78,8 @@ class Options:
     text_sender: str | None = None
     """Number (+12125550100) or name that text messages come from; without it, any number that the account has."""
     alarm_email: str | None = None
+    points_flat_hours: int = 48
+    """Hours in a row without a point earned that raise an alarm: more than the shop is ever closed. A week at most."""
     time_zone: str = default_program().time_zone
     """The program's zone, in which reminders go out from 9 to 20."""
     webhook_targets: WebhookTargets = "public"

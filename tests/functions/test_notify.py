@@ -207,7 +207,9 @@ def test_a_reminder_that_could_not_be_queued_is_when_its_page_comes_again(
     assert queues.messages == []
 
 
-def test_each_schedule_does_its_own_work_alone(shop: Shop, outbox: Outbox, queues: Queues) -> None:
+def test_each_schedule_does_its_own_work_alone(
+    shop: Shop, outbox: Outbox, queues: Queues, counted: list[dict[str, int]]
+) -> None:
     shop.change_program(messages={"also_send": ["statement"], "reminder_days": [1]})
     member = shop.enroll(email="ada@example.org", consent=AGREED)
     notify.handler(_stream(member), None)
@@ -215,7 +217,11 @@ def test_each_schedule_does_its_own_work_alone(shop: Shop, outbox: Outbox, queue
     shop.now = shop.now.replace(year=2026, month=12, day=2)
 
     def scheduled(work: str) -> dict[str, Any]:
+        counted.clear()
         done = notify.handler({"time": shop.now.isoformat(), "work": work}, None)
+        assert [amounts for amounts in counted if any(name.endswith("Runs") for name in amounts)] == [
+            {f"{work.capitalize()}Runs": 1}
+        ]
         queues.deliver()
         return done
 

@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
+from functions import notify
 from infra import tables
 from infra.cloud import alarms
+from shared import telemetry
 from tests.infra.cloud.conftest import Template, metrics_of
 
 pytestmark = pytest.mark.stack
 
 RUNBOOK = Path(alarms.__file__).with_name("RUNBOOK.md")
-WITH_OPTIONS = {"sign-up-errors"}
+WITH_OPTIONS = {"sign-up-errors", "backups-failed", "backups-late"}
 """Alarms of what is not there without an option."""
 ALARM_METRICS_MAX = 10
 """CloudWatch takes no alarm of more."""
@@ -139,6 +141,26 @@ def test_tables_and_each_index_and_every_queue_are_watched(template: Template) -
         for dimension in metric["Dimensions"]
     }
     assert len(queues) == len(template.of("AWS::SQS::Queue"))
+
+
+def test_every_work_that_a_schedule_asks_for_is_missed_when_it_no_longer_runs(template: Template) -> None:
+    asked = [json.loads(one["Target"]["Input"]) for one in template.properties("AWS::Scheduler::Schedule")]
+    works = {one["work"] for one in asked if "work" in one}
+    assert works == set(notify.WORK)
+    [late] = [one for one in template.properties("AWS::CloudWatch::Alarm") if str(one["AlarmName"]).count("/runs-late")]
+    looked_at = {one["MetricStat"]["Metric"]["MetricName"] for one in late["Metrics"] if "MetricStat" in one}
+    assert looked_at == {telemetry.run_metric(work) for work in works}
+    [expression] = [one["Expression"] for one in late["Metrics"] if "Expression" in one]
+    assert all(f"IF(FILL({work}, 0) < 1, 1, 0)" in expression for work in works)
+    assert late["TreatMissingData"] == "breaching"
+
+
+def test_a_shop_that_is_closed_over_sunday_gets_nobody_up(prod: Template) -> None:
+    [flat] = [one for one in prod.properties("AWS::CloudWatch::Alarm") if _name(one) == "points-flat"]
+    assert flat["AlarmDescription"].startswith("[ticket]")
+    [measured] = [one["MetricStat"]["Period"] for one in flat["Metrics"] if "MetricStat" in one]
+    closed = timedelta(hours=39)  # from Saturday at six to Monday at nine
+    assert timedelta(seconds=measured * flat["EvaluationPeriods"]) > closed
 
 
 def test_own_metrics_are_those_of_the_stack_alone(template: Template) -> None:

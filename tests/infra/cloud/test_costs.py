@@ -13,6 +13,7 @@ import botocore.client
 import pytest
 from moto import mock_aws
 
+from functions import notify
 from infra.cloud import costs
 from infra.cloud.api import TOO_MANY_REQUESTS
 from infra.cloud.build.function_code import FUNCTIONS, SHARED
@@ -23,7 +24,7 @@ from infra.tools.publish_totals import (
     OUTSTANDING_LIABILITY,
     OUTSTANDING_POINTS,
 )
-from shared import runtime
+from shared import runtime, telemetry
 from shared.domain.entry_types import ENTRY_TYPES
 from tests.infra.cloud.conftest import Template, metrics_of
 from tests.infra.cloud.in_process import REGION, InProcess, database, make_everything
@@ -166,6 +167,7 @@ def test_the_bill_counts_every_metric_that_functions_publish() -> None:
     names = {name for folder in (FUNCTIONS, SHARED) for path in folder.rglob("*.py") for name in _counted_in(path)}
     names |= {row.metric for row in ENTRY_TYPES.values()}
     names |= {TOO_MANY_REQUESTS, OUTSTANDING_POINTS, OUTSTANDING_LIABILITY, OUTSTANDING_CREDIT}
+    names |= {telemetry.run_metric(work) for work in notify.WORK}
     assert len(names | {LEDGER_CHECKS, LEDGER_VIOLATIONS}) == costs.METRICS
 
 
@@ -223,7 +225,7 @@ def test_a_bill_is_what_an_addition_by_hand_comes_to(members: int, orders: int, 
         "events": 1.00e-6 * entries + entries * 900 / gigabyte * (0.10 + 0.023 * months),
         "e-mail": 0.0001 * (0.5 * orders + redeemed + joined + reminded + buyers),
         "logs": 0.59 * (330 * requests + 2 * 230 * entries) / gigabyte,
-        "what there is once": 0.30 * 21 + 0.10 * costs.ALARMS + 3 + 1 + 0.105 + 0.40,
+        "what there is once": 0.30 * 29 + 0.10 * costs.ALARMS + 3 + 1 + 0.105 + 0.40,
         "secret, read at one call in a hundred": 0.01 * 5e-6 * (requests + 2 * entries + messages),
         "tokens": 6 + 730 * 0.00225,
     }
