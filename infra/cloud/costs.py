@@ -172,8 +172,8 @@ KEY_REQUESTS = 12 * _HOURS * 4
 ALARMS = 66
 """Metrics that alarms look at: each is billed, however many an alarm has."""
 METRICS = 29
-"""Names that functions count under, the runs of `notify` among them, the one that the access log is counted by, and those that
-a check of the whole ledger adds; one dimension each.
+"""Names that functions count under, the runs of `notify` among them, the one that the access log is counted by, and
+those that a check of the whole ledger adds; one dimension each.
 """
 TOKENS = _HOURS
 """A storefront that keeps its token for the hour that it is good."""
