@@ -193,9 +193,16 @@ def _earns(sale: Sale) -> int:
     return kept(sale.raw, sale.raw["order"]["total"] - sale.refunded)
 
 
+def _pools_of(books: Books, tally: Tally) -> set[str]:
+    """The pools that a member has ever shared in, or anybody merged into them."""
+    pools = {booked.raw["source"]["pool_id"] for booked in tally.entries if booked.raw["type"] == "pool_join"}
+    merged = [booked.raw["source"]["from"] for booked in tally.entries if booked.raw["type"] == "merge_in"]
+    return pools.union(*(_pools_of(books, books.tally(one)) for one in merged))
+
+
 def _untaken(books: Books, raw: Raw, tally: Tally, lapsed: int, forgiven: int) -> Iterable[str]:
     """What is not taken back has expired, or is forgiven by a program that forgives."""
-    pools = {booked.raw["source"]["pool_id"] for booked in tally.entries if booked.raw["type"] == "pool_join"}
+    pools = _pools_of(books, tally)
     expired = tally.lapsed + sum(books.tally(pool_account_of(pool)).lapsed for pool in pools)
     if not 0 <= lapsed <= expired:
         yield f"{lapsed} points count as expired, {expired} have"
