@@ -5,6 +5,7 @@ person who reads what was sent there learns it.
 """
 
 import hmac
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from shared.domain.errors import (
     Fault,
     InvalidRequestError,
     MemberNotActiveError,
+    TryAgainError,
 )
 from shared.domain.members.codes import read
 from shared.domain.members.members import Enrollment, Identity, Member, require_active
@@ -32,7 +34,7 @@ from shared.domain.members.sign_ins import (
 )
 from shared.domain.points.eligibility import require_age
 from shared.messaging import sign_in_codes
-from shared.services import enrolment, guess_limits
+from shared.services import enrolment, guess_limits, profiles
 from shared.tables import accounts, client, members, notes, programs, sessions, sign_ins
 from shared.tables.client import CancelledError
 
@@ -102,6 +104,7 @@ def enter(token: str, code: str, *, now: datetime) -> str:
         client.transact([sign_ins.use(sign_in.sign_in_id), sessions.put(member_id, secret, session)])
     except CancelledError as cancelled:
         raise CodeExpiredError("the code was used; ask for a new one") from cancelled
+    _prove(member_id, sign_in, now)
     return f"{member_id}.{secret}"
 
 
@@ -154,6 +157,16 @@ def _signing_in(sign_in: SignIn, now: datetime) -> str:
     enrollment = sign_in.applicant.enrollment(sign_in.kind, sign_in.value)
     enrolled = enrolment.enroll_member(enrollment, key=sign_in.sign_in_id, caller=_ENROLLS, now=now)
     return enrolled.member.member_id
+
+
+def _prove(member_id: str, sign_in: SignIn, now: datetime) -> None:
+    """Note that the address is whoever's has signed in with it. If the profile is just being changed, the next time."""
+    before = members.load_member(member_id)
+    if Identity(kind=sign_in.kind, value=sign_in.value) not in before.member.proven:
+        after = before.member.has_proven(sign_in.kind, sign_in.value)
+        actor = Caller(member_id, frozenset({MEMBER}), member_id).actor
+        with suppress(TryAgainError):
+            profiles.save(before, after, actor=actor, now=now)
 
 
 def _applicant(said: Enrollment) -> Applicant:

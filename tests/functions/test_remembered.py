@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from tests.functions.browser import Browser
 from tests.functions.mailbox import Mailbox
 from tests.functions.shop import MEMBER, OPERATOR, Reply, Shop, assert_refused
 from tests.functions.test_address_changes import change, link_to, mailbox, undo
+from tests.functions.test_member_pages import sign_in
 from tests.functions.test_referrals import TERMS, brought, code_of, stream
 
 __all__ = ["mailbox"]
@@ -428,6 +430,17 @@ def test_whoever_joins_with_a_variant_of_an_address_they_have_proven_meets_it(
     assert account["frozen"] == is_proven
     if not is_proven:
         assert join(shop, "same", email=first)[1]["debt"] == 2000, "as it is spelled"
+
+
+def test_an_address_by_which_somebody_has_signed_in_is_proven(shop: Shop, mailbox: Mailbox) -> None:
+    ada = shop.enroll("ada", email="a.d.a@gmail.com")
+    assert sign_in(Browser(), mailbox, "a.d.a@gmail.com").path == "/me?said=welcome"
+    shop.order(ada, total=200_000)
+    shop.adjust(ada, -2100)
+    assert shop.erase(ada).status == 200
+    shop.refund(ada, 200_000)
+    stream("refund")
+    assert join(shop, "again", email="ada@gmail.com")[1]["debt"] == 2000
 
 
 def test_an_address_that_was_put_back_by_its_link_is_proven(shop: Shop, mailbox: Mailbox) -> None:
