@@ -25,7 +25,7 @@ from shared.services import program as program_service
 from shared.services.adjustments import Adjustment, Undo
 from shared.services.approvals import Done, Rejection
 from shared.services.freezes import Cause
-from shared.services.remembered import Kept, Lift
+from shared.services.remembered import Lift, Memory
 from shared.services.reports import StatementPage
 from shared.services.tiers_by_hand import TierUntil
 from shared.tables.audit import Trace
@@ -324,7 +324,7 @@ def _statement(page: StatementPage) -> StatementAnswer:
     )
 
 
-def _remembered(kept: Kept) -> Answer:
+def _remembered(kept: Memory) -> Answer:
     what = kept.what
     answer = RememberedAnswer(
         member_id=kept.member_id,

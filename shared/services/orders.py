@@ -11,7 +11,7 @@ from shared.domain.earning.kept_orders import Sale
 from shared.domain.entry import Entry
 from shared.domain.errors import IdempotencyMismatchError, OrderBelongsToAnotherMemberError, OrderNotFoundError
 from shared.domain.fields import is_reference
-from shared.domain.lifecycle.changed_order import Background, Order, asks_credited_by, ledgers_needed
+from shared.domain.lifecycle.changed_order import Background, BookedOrder, asks_credited_by, ledgers_needed
 from shared.domain.lifecycle.passing_of_time import up_to_date
 from shared.domain.program.partners import Partner
 from shared.domain.subaccounts import is_wallet, wallet_of
@@ -27,7 +27,7 @@ class OrderView(NamedTuple):
     """An order with all that hangs on it: its refunds, and the redemptions that name it."""
 
     member_id: str
-    order: Order
+    order: BookedOrder
     refunds: Sequence[Entry]
     reversed_refunds: frozenset[str]
     redemptions: Sequence[Entry]
@@ -68,20 +68,20 @@ class OrderReader(NamedTuple):
         histories = list(dict.fromkeys([*needs.histories, *missing]))
         return Needs(histories=histories, versions=_unknown_version(situation, self.find(situation)))
 
-    def find(self, situation: Situation) -> Order:
+    def find(self, situation: Situation) -> BookedOrder:
         """The order as it stands.
 
         Raises OrderNotFoundError if it earned nothing or the caller may not see it, OrderBelongsToAnotherMemberError.
         """
         return _found(situation.items, situation.account, self.order_id, self.partner)
 
-    def background(self, situation: Situation, order: Order) -> Background:
+    def background(self, situation: Situation, order: BookedOrder) -> Background:
         """What was asked for to decide on the order."""
         credited_by = situation.programs.get(order.sale.program_version, situation.program)
         return Background(credited_by, situation.program, situation.histories)
 
 
-def _unknown_version(situation: Situation, order: Order) -> list[int]:
+def _unknown_version(situation: Situation, order: BookedOrder) -> list[int]:
     """The version of the program that the order was credited by, if it is still to be read."""
     version = order.sale.program_version
     is_known = version == situation.program.version or version in situation.programs
@@ -164,7 +164,7 @@ def read_order(member_id: str, order_id: str, *, caller: Caller) -> OrderView:
     )
 
 
-def _found(items: Mapping[Key, Item | None], account: Account, order_id: str, partner: Partner | None) -> Order:
+def _found(items: Mapping[Key, Item | None], account: Account, order_id: str, partner: Partner | None) -> BookedOrder:
     """The order as its items say. Raises OrderNotFoundError, OrderBelongsToAnotherMemberError."""
     state = orders.state_of(items.get(keys.refunded_key(order_id)))
     first = state.claim or keys.of("earn", order_id=order_id)
@@ -172,7 +172,9 @@ def _found(items: Mapping[Key, Item | None], account: Account, order_id: str, pa
     amendment = _entry(items, state.amendment) if state.amendment else None
     credit = _credit_of(items, first, account, order_id)
     amended = _entry(items, _of_wallet(state.amendment)) if state.amendment else None
-    return Order(Sale(entry, state.returned, amendment), Sale(credit, state.returned, amended) if credit else None)
+    return BookedOrder(
+        Sale(entry, state.returned, amendment), Sale(credit, state.returned, amended) if credit else None
+    )
 
 
 def _credit_of(items: Mapping[Key, Item | None], first: Key, account: Account, order_id: str) -> Entry | None:

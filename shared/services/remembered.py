@@ -77,7 +77,7 @@ class Found(NamedTuple):
         return [cases.met(case, member_id) for case in self.cases if case.waits]
 
 
-class Kept(NamedTuple):
+class Memory(NamedTuple):
     """What is remembered of a member. `forget_at`: until when it waits; None: it is booked on their account."""
 
     member_id: str
@@ -138,7 +138,7 @@ def owe(entry: Entry, now: datetime) -> None:
         member_id = survivor.member_id
 
 
-def read(member_id: str, *, caller: Caller, now: datetime) -> Kept:
+def read(member_id: str, *, caller: Caller, now: datetime) -> Memory:
     """What waits for a member who is gone, or was booked on the account of one who is here.
 
     If neither, what waits for whoever joins with an address that one who is here has left. Raises MemberNotFoundError,
@@ -149,14 +149,14 @@ def read(member_id: str, *, caller: Caller, now: datetime) -> Kept:
     audit.record(caller, "remembered.read", now, account.member_id)
     if not account.is_open:
         case = _waiting_case(account.member_id, now)
-        return Kept(account.member_id, case.what, case.forget_at)
+        return Memory(account.member_id, case.what, case.forget_at)
     entries = _unlifted(account)
     if not entries:
         return _left_by(account.member_id, _former(account.member_id), now)
     return _booked(account.member_id, entries, now)
 
 
-def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kept:
+def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Memory:
     """Let nothing wait for a member who is gone any more, or take back what was booked on the account of one who is
     here; what it was. Addresses that one who is here has left are those of somebody new from now on.
 
@@ -168,7 +168,7 @@ def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kep
     if not account.is_open:
         case = _waiting_case(account.member_id, now)
         _write([cases.changed(case, Remembered(counted=case.what.counted)), *trail])
-        return Kept(account.member_id, case.what, case.forget_at)
+        return Memory(account.member_id, case.what, case.forget_at)
     entries, former = _unlifted(account), _former(account.member_id)
     if not entries:
         kept = _left_by(account.member_id, former, now)
@@ -192,9 +192,9 @@ def lift(member_id: str, request: Lift, *, caller: Caller, now: datetime) -> Kep
     return _booked(account.member_id, entries, now)
 
 
-def _booked(member_id: str, entries: Sequence[Entry], now: datetime) -> Kept:
+def _booked(member_id: str, entries: Sequence[Entry], now: datetime) -> Memory:
     today = _today(programs.load_program(), now)
-    return Kept(member_id, together([_as_met(entry) for entry in entries], today), None)
+    return Memory(member_id, together([_as_met(entry) for entry in entries], today), None)
 
 
 def _lifts(situation: Situation, entries: Sequence[Entry], request: Lift, caller: Caller) -> list[Entry]:
@@ -247,12 +247,12 @@ def _former(member_id: str) -> list[Identity]:
     return [one.identity for one in member.former]
 
 
-def _left_by(member_id: str, former: Sequence[Identity], now: datetime) -> Kept:
+def _left_by(member_id: str, former: Sequence[Identity], now: datetime) -> Memory:
     """What waits for whoever joins with an address that a member has left. Raises RememberedNotFoundError."""
     waiting = cases.load_left(former, now)
     if not waiting:
         raise RememberedNotFoundError(f"nothing of an earlier account, or address, of the member {member_id} waits")
-    return Kept(member_id, Remembered(joined=True), max(case.forget_at for case in waiting))
+    return Memory(member_id, Remembered(joined=True), max(case.forget_at for case in waiting))
 
 
 def _today(program: Program, now: datetime) -> date:

@@ -264,13 +264,13 @@ class Shop:
         self.book(entries)
         return entries[0]
 
-    def part_of(self, order: changed_order.Order, amount: int, lines: Sequence[Mapping[str, Any]]) -> Returned:
+    def part_of(self, order: changed_order.BookedOrder, amount: int, lines: Sequence[Mapping[str, Any]]) -> Returned:
         """What comes back of an order: lines of it, or if there are none an amount."""
         if lines:
             return part_by_lines(order.sale, [ReturnedLine(**line) for line in lines])
         return part_by_amount(order.sale, amount)
 
-    def background(self, accounts: Sequence[Account], order: changed_order.Order) -> Background:
+    def background(self, accounts: Sequence[Account], order: changed_order.BookedOrder) -> Background:
         """What a change of an order is decided on, as the functions read it."""
         credited_by = self.programs[order.sale.entry.program_version]
         names = changed_order.ledgers_needed(accounts[:2], self.program, credited_by, order, self.ledgers)
@@ -282,10 +282,10 @@ class Shop:
         names = ledgers_of_lapsed([account], policy, granted, self.ledgers)
         return lapsed_unspent(account, policy, granted, {name: self.ledgers[name] for name in names})
 
-    def order_of(self, order_id: str) -> changed_order.Order:
+    def order_of(self, order_id: str) -> changed_order.BookedOrder:
         """An order as it stands."""
         back, credit = self.returned.get(order_id, NOTHING_RETURNED), self._credited.get(order_id)
-        return changed_order.Order(Sale(self._earned[order_id], back), Sale(credit, back) if credit else None)
+        return changed_order.BookedOrder(Sale(self._earned[order_id], back), Sale(credit, back) if credit else None)
 
     def pay_in(self, partner_id: str, amount: int) -> int:
         """A partner's deposit, and the points that it pays for."""

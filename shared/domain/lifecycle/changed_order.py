@@ -22,7 +22,7 @@ from shared.domain.points.grants import with_tier_raised
 from shared.domain.program.program import Program
 
 
-class Order(NamedTuple):
+class BookedOrder(NamedTuple):
     """An order in its member's ledger and, if it earned money, in their wallet's."""
 
     sale: Sale
@@ -44,7 +44,7 @@ class Background(NamedTuple):
 
 def refunded(
     accounts: Sequence[Account],
-    order: Order,
+    order: BookedOrder,
     part: Returned,
     background: Background,
     *,
@@ -81,7 +81,7 @@ def refunded(
 
 
 def ledgers_needed(
-    accounts: Sequence[Account], program: Program, credited_by: Program, order: Order, histories: Histories
+    accounts: Sequence[Account], program: Program, credited_by: Program, order: BookedOrder, histories: Histories
 ) -> list[str]:
     """Whose entries a change of the order must know: the member's if more rests on it than points, or has expired.
 

@@ -15,7 +15,7 @@ from shared.domain.earning.kept_orders import Returned
 from shared.domain.earning.referrals import friend_of, reversal, side_of
 from shared.domain.entry import Entry
 from shared.domain.ledger import book_all, combined, negative
-from shared.domain.lifecycle.changed_order import Background, Order, refunded
+from shared.domain.lifecycle.changed_order import Background, BookedOrder, refunded
 from shared.domain.lifecycle.lapsed_points import lapsed_unspent
 from shared.domain.lots import Lots
 from shared.domain.program.program import Program
@@ -26,7 +26,7 @@ _TAKES = frozenset({"refund", "badge_lost", "referral_reversal"})
 
 def refunded_of_gone(
     accounts: Sequence[Account],
-    order: Order,
+    order: BookedOrder,
     part: Returned,
     background: Background,
     *,

@@ -27,7 +27,7 @@ from shared.domain.entry import Entry
 from shared.domain.errors import InvalidStateError
 from shared.domain.facets import Activity, Use
 from shared.domain.ledger import book_all, combined, draft, negative, take
-from shared.domain.lifecycle.changed_order import Background, Order, lapsed_of, with_all_that_follows
+from shared.domain.lifecycle.changed_order import Background, BookedOrder, lapsed_of, with_all_that_follows
 from shared.domain.lifecycle.kept_facets import uses_on
 from shared.domain.lots import NO_LOTS, Lots
 from shared.domain.points.activity import active_again, beside, inactive
@@ -69,7 +69,7 @@ class Cause(NamedTuple):
 
 def refund_reversed(
     accounts: Sequence[Account],
-    order: Order,
+    order: BookedOrder,
     refunds: Sequence[Entry | None],
     background: Background,
     cause: Cause,
@@ -110,7 +110,7 @@ def refund_reversed(
 
 def amended(
     accounts: Sequence[Account],
-    order: Order,
+    order: BookedOrder,
     total: int,
     lines: Sequence[Line],
     background: Background,
@@ -153,7 +153,7 @@ def amended(
 def claimed(
     losing: Sequence[Account],
     gaining: Sequence[Account],
-    order: Order,
+    order: BookedOrder,
     background: Background,
     source: Mapping[str, str],
     cause: Cause,
@@ -208,7 +208,7 @@ def _counted(entries: list[Entry], members: Sequence[Account], program: Program,
 def _amended_credit(
     account: Account,
     wallet: Account,
-    order: Order,
+    order: BookedOrder,
     total: int,
     lines: Sequence[Line],
     background: Background,
