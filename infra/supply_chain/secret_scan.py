@@ -51,6 +51,7 @@ KNOWN = {
         ),
         "a token without a signature, which is refused": ("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJ4In0.",),
         "the name of a group of messages in a test": ("b",),
+        "the digits at the end of what the CDK names": ("0123456789ABCDEF",),
         "the letters of referral codes": ("23456789ABCDEFGHJKMNPQRSTUVWXYZ",),
         "the letters of voucher codes": ("23456789ABCDEFGHJKMNPQRSTVWXYZ",),
         "the letters of invitations": ("0123456789ABCDEFGHJKMNPQRSTVWXYZ",),
