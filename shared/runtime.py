@@ -131,18 +131,23 @@ class Remembered(Generic[_Value]):
         self._read = read
         self._seconds = seconds
         self._kept: tuple[float, _Value] | None = None
+        self._times_forgotten = 0
         self.__doc__ = read.__doc__
         on_forget(self.forget)
 
     def __call__(self) -> _Value:
-        """What is kept, or else is read now."""
+        """What is kept, or else is read now. What is forgotten while it is read is kept by nobody: it may be old."""
         kept = self._kept
         if kept is None or (self._seconds is not None and monotonic() - kept[0] > self._seconds):
+            before = self._times_forgotten
             kept = self._kept = (monotonic(), self._read())
+            if self._times_forgotten != before:
+                self._kept = None
         return kept[1]
 
     def forget(self) -> None:
         """Read again when next needed."""
+        self._times_forgotten += 1
         self._kept = None
 
 

@@ -1,6 +1,6 @@
 """A shop to play out examples in: it has a clock, and does as the functions do; look, ask the rule, book."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -171,20 +171,26 @@ class Shop:
 
     def follow_friend(self, advocate: str, friend: str) -> list[Entry]:
         """What a friend's entries mean for the advocate and, once an order came back, for both; once each."""
+        heard = [one.referred for one in self.ledgers[friend] if one.referred is not None]
+        return [entry for told in heard for entry in self._follow(advocate, friend, told)]
+
+    def _follow(self, advocate: str, friend: str, told: Referred) -> Iterator[Entry]:
+        """Of each time that a referral has paid off, and came back, by itself: it may be heard of late."""
         terms, referred = self.program.referrals, self.look(friend).referred
         assert terms is not None
-        assert referred is not None
-        done = []
-        if referred.state == "rewarded" and not self._rewards(advocate, friend, "referral"):
-            account, order = self.look(advocate), self._earned[referred.order_id or ""]
-            done.append(self._booked(referrals.advocate_reward(account, self.program, terms, friend, order, self.now)))
-        for member in (advocate, friend) if referred.state == "reversed" else ():
-            paid = self._rewards(member, friend, "referral")
-            if paid and not self._rewards(member, friend, "referral_reversal"):
+        side = referrals.side_of("ADVOCATE", told.times)
+        if told.state == "rewarded" and told == referred and not self._rewards(advocate, friend, "referral", side):
+            account, order = self.look(advocate), self._earned[told.order_id or ""]
+            reward = referrals.advocate_reward(account, self.program, terms, friend, order, self.now, told.times)
+            yield self._booked(reward)
+        sides: list[tuple[str, referrals.Role]] = [(advocate, "ADVOCATE"), (friend, "FRIEND")]
+        for member, role in sides if told.state == "reversed" else ():
+            side = referrals.side_of(role, told.times)
+            paid = self._rewards(member, friend, "referral", side)
+            if paid and not self._rewards(member, friend, "referral_reversal", side):
                 account = self.look(member)
                 lapsed = self.lapsed(account, paid[0])
-                done.append(self._booked(referrals.reversal(account, self.program, paid[0], self.now, lapsed)))
-        return done
+                yield self._booked(referrals.reversal(account, self.program, paid[0], self.now, lapsed))
 
     def review_friend(self, friend: str, *, is_approved: bool) -> list[Entry]:
         entries = referrals.reviewed(
@@ -209,8 +215,9 @@ class Shop:
             )
         )
 
-    def _rewards(self, member: str, friend: str, type_: str) -> list[Entry]:
-        return [entry for entry in self.ledgers[member] if entry.type == type_ and entry.source["friend"] == friend]
+    def _rewards(self, member: str, friend: str, type_: str, side: str) -> list[Entry]:
+        mine = [entry for entry in self.ledgers[member] if entry.type == type_ and entry.source["friend"] == friend]
+        return [entry for entry in mine if entry.source["role"] == side]
 
     def order(self, order_id: str, total: int, placed_at: datetime | None = None, **details: Any) -> Order:
         lines = tuple(Line(**line) for line in details.pop("lines", ()))

@@ -69,6 +69,20 @@ def test_what_is_remembered_is_read_once_until_the_process_forgets() -> None:
     assert number() == 3
 
 
+def test_what_is_forgotten_while_it_is_read_is_read_again() -> None:
+    """Another thread may have read it before it was changed."""
+    read: list[int] = []
+
+    @runtime.remembered()
+    def number() -> int:
+        read.append(1)
+        if len(read) == 1:
+            number.forget()
+        return len(read)
+
+    assert [number(), number(), number()] == [1, 2, 2]
+
+
 def test_what_is_remembered_for_seconds_is_as_old_as_its_reading_began() -> None:
     seconds = [0.0]
 
