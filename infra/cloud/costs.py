@@ -169,7 +169,7 @@ PAGES_MIN: Mapping[str, float] = {"expire": 30 * SHARDS, "notify": 30 * SHARDS}
 KEY_REQUESTS = 12 * _HOURS * 4
 """DynamoDB asks for the table's key again after five minutes, here for four connections."""
 
-ALARMS = 66
+ALARMS = 65
 """Metrics that alarms look at: each is billed, however many an alarm has."""
 METRICS = 29
 """Names that functions count under, the runs of `notify` among them, the one that the access log is counted by, and
