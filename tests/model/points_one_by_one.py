@@ -307,11 +307,14 @@ class Clerk:
         """The till does, and that is activity."""
         one = self.redemptions[redemption]
         one.state = "captured"
+        taken = [(card, _end(card)) for card in self._in(redemption, "held")]
         if not self._shares(one.owner):
-            cards = [*self._available(one.owner), *self._in(redemption, "held")]
+            cards = [*self._available(one.owner), *(card for card, _ in taken)]
             one.active_until = self._prolong(one.owner, cards, self.today)
-        for point in self._in(redemption, "held"):
-            point.state = "captured"
+        for card, lot in taken:
+            card.state = "captured"
+            if _end(card) != lot:  # what is spent ends with no lot
+                self.members[one.owner].late[lot, _end(card)] -= 1
 
     def cancel(self, redemption: str) -> None:
         """The till or an operator does."""
